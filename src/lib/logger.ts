@@ -1,0 +1,115 @@
+import winston from 'winston';
+
+/** Facts of a log line; `undefined` ones are left out. */
+export type LogFields = Readonly<Record<string, string | number | bigint | boolean | readonly string[] | undefined>>;
+
+/** What the rest of the house sees of the logger: one line an event, with fields. */
+export interface Log {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  /** A log whose every line also has `fields`. */
+  child(fields: LogFields): Log;
+}
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export const LOG_FORMATS = ['text', 'json'] as const;
+
+export interface LogOptions {
+  /** File key: `log.level`. @default 'info' */
+  readonly level: (typeof LOG_LEVELS)[number];
+  /** File key: `log.format`. @default 'text' */
+  readonly format: (typeof LOG_FORMATS)[number];
+  /** A path, or `stdout`. File key: `log.file`. @default 'stdout' */
+  readonly file: string;
+}
+
+export const LOG_DEFAULTS: LogOptions = { level: 'info', format: 'text', file: 'stdout' };
+
+/** A log with an end: `close` writes out what is pending, `reopen` starts the file anew (after logrotate). */
+export interface OpenLog extends Log {
+  reopen(): void;
+  close(): Promise<void>;
+}
+
+export function openLog(options: LogOptions): OpenLog {
+  const open = () =>
+    options.file === 'stdout'
+      ? new winston.transports.Stream({ stream: process.stdout })
+      : new winston.transports.File({ filename: options.file });
+  let transport: winston.transport = open();
+  const logger = winston.createLogger({
+    level: options.level,
+    format: winston.format.combine(
+      winston.format.timestamp(),
+      winston.format(info => asPlain(info) as winston.Logform.TransformableInfo)(),
+      options.format === 'json' ? winston.format.json() : winston.format.printf(textLine),
+    ),
+    transports: [transport],
+  });
+  const complain = (error: Error) => process.stderr.write(`log.file=${options.file}: ${error.message}\n`);
+  logger.on('error', complain);
+  return {
+    ...wrap(logger, {}),
+    reopen() {
+      if (options.file === 'stdout') return;
+      const old = transport;
+      transport = open();
+      logger.add(transport);
+      logger.remove(old);
+    },
+    close: () =>
+      new Promise(resolve => {
+        if (options.file === 'stdout') {
+          // A pipe may still hold lines; an empty write's callback comes after theirs.
+          process.stdout.write('', () => resolve());
+          return;
+        }
+        transport.once('finish', () => resolve());
+        logger.end();
+      }),
+  };
+}
+
+/** For code under test and for the library: says nothing. */
+export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {}, child: () => silentLog };
+
+function wrap(logger: winston.Logger, bound: LogFields): Log {
+  const at = (level: string) => (message: string, fields?: LogFields) => {
+    logger.log({ ...bound, ...fields, level, message });
+  };
+  return {
+    error: at('error'),
+    warn: at('warn'),
+    info: at('info'),
+    debug: at('debug'),
+    child: fields => wrap(logger, { ...bound, ...fields }),
+  };
+}
+
+/** JSON knows neither bigint nor undefined. */
+function asPlain(info: Record<string | symbol, unknown>): Record<string | symbol, unknown> {
+  for (const key of Object.keys(info)) {
+    if (info[key] === undefined) delete info[key];
+    else if (typeof info[key] === 'bigint') info[key] = String(info[key]);
+  }
+  return info;
+}
+
+function textLine({ timestamp, level, message, ...fields }: winston.Logform.TransformableInfo): string {
+  let line = `${timestamp} ${level.toUpperCase().padEnd(5)} ${oneLine(String(message))}`;
+  for (const [key, value] of Object.entries(fields)) line += ` ${key}=${fieldText(value)}`;
+  return line;
+}
+
+function fieldText(value: unknown): string {
+  const text = Array.isArray(value) ? value.join(',') : String(value);
+  return text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : oneLine(text);
+}
+
+/** A peer's text must not be able to forge a second log line. */
+function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what we look for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, c => JSON.stringify(c).slice(1, -1));
+}
