@@ -1,0 +1,73 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { codeOf } from '../lib/errors.js';
+import { ProtocolError } from './errors.js';
+import { FLAG, type PacketHeader } from './header.js';
+import { decodeJson, encodeJson } from './json.js';
+import { LIMITS } from './limits.js';
+
+/** One entry of a body: a command or an answer. */
+export interface Message {
+  /** The Java class name, such as `com.cloud.agent.api.ReadyCommand`. */
+  readonly type: string;
+  readonly fields: Record<string, unknown>;
+}
+
+/**
+ * @param header says whether the body is gzipped, and how long it is unpacked
+ * @param limit bytes of the unpacked body
+ * @throws ProtocolError BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
+ */
+export function decodeBody(header: PacketHeader, body: Buffer, limit: number): Message[] {
+  const plain = header.flags & FLAG.gzip ? unpack(header.contentLength, body, limit) : body;
+  if (plain.length > limit) throw tooLarge(plain.length, limit);
+  const entries = decodeJson(plain.toString('utf8'));
+  if (!Array.isArray(entries)) throw new ProtocolError('BODY_SHAPE', 'the body is not an array');
+  return entries.map(asMessage);
+}
+
+/** The body's bytes as they travel: gzipped when `packed`, or from `LIMITS.gzipFromBytes` on. */
+export function encodeBody(
+  messages: readonly Message[],
+  packed: boolean,
+): { body: Buffer; contentLength: number; packed: boolean } {
+  const plain = Buffer.from(encodeJson(messages.map(({ type, fields }) => ({ [type]: fields }))), 'utf8');
+  const contentLength = plain.length;
+  if (!packed && contentLength < LIMITS.gzipFromBytes) return { body: plain, contentLength, packed: false };
+  return { body: gzipSync(plain), contentLength, packed: true };
+}
+
+/** Never unpacks more than `limit` bytes, whatever the header says. */
+function unpack(contentLength: number, body: Buffer, limit: number): Buffer {
+  if (contentLength > limit) throw tooLarge(contentLength, limit);
+  let plain: Buffer;
+  try {
+    plain = gunzipSync(body, { maxOutputLength: limit });
+  } catch (cause) {
+    if (codeOf(cause) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit);
+    throw new ProtocolError('BODY_GZIP', 'the gzipped body cannot be unpacked', { bytes: body.length }, { cause });
+  }
+  if (plain.length !== contentLength) {
+    throw new ProtocolError('BODY_GZIP', 'the gzipped body has another length than its header says', {
+      length: plain.length,
+      contentLength,
+    });
+  }
+  return plain;
+}
+
+function tooLarge(length: number, limit: number): ProtocolError {
+  return new ProtocolError('BODY_TOO_LARGE', 'the body is too large', { length, limit });
+}
+
+function asMessage(entry: unknown, index: number): Message {
+  if (typeof entry === 'object' && entry !== null && !Array.isArray(entry)) {
+    const [pair, ...others] = Object.entries(entry);
+    const fields: unknown = pair?.[1];
+    if (pair && others.length === 0 && isFields(fields)) return { type: pair[0], fields };
+  }
+  throw new ProtocolError('BODY_SHAPE', 'an entry of the body is not {"<class>":{fields}}', { index });
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) === null;
+}

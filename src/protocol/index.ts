@@ -1,0 +1,23 @@
+/** The CloudStack agent protocol: bytes to messages, both directions. */
+export { decodeBody, encodeBody, type Message } from './body.js';
+export { LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
+export { FrameDecoder, FrameEncoder, type Unit } from './frame.js';
+export { acceptTls, connectTls, type FramedTlsClientOptions, type FramedTlsOptions } from './framed-tls.js';
+export { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
+export { decodeJson, encodeJson } from './json.js';
+export { LIMITS } from './limits.js';
+export {
+  type CloseReason,
+  describeClose,
+  Link,
+  type LinkHandlers,
+  type LinkOptions,
+  type RequestHeader,
+  typesOf,
+} from './link.js';
+export { MemoryBudget } from './memory-budget.js';
+export * from './messages/index.js';
+export { decodePacket, encodePacket, isRequest, type Packet } from './packet.js';
+export { PacketAssembler } from './packet-assembler.js';
+export { type Credentials, secureContext } from './tls-profile.js';
+export type { RemoteEnd, Transport, TransportListener } from './transport.js';

@@ -1,0 +1,31 @@
+/** Every bound of the wire, in one place. `docs/limits.md` shows them with their reasons. */
+export const LIMITS = {
+  /** Bytes of a frame's payload. Link.java: 18000. The largest that real peers send is 16413. */
+  frameBytes: 18_000,
+  /** Bytes of a raw TLS record during the handshake: RFC 5246 §6.2.3, 2^14 + 2048, and its header. */
+  recordBytes: 5 + 2 ** 14 + 2048,
+  /** Bytes of a packet, and of its unpacked body, before the link is Ready. */
+  packetBytesBeforeReady: 2 ** 20,
+  /** Bytes of a packet, and of its unpacked body, on a Ready link. */
+  packetBytes: 2 ** 26,
+  /** Bytes of unfinished packets that all links before Ready may hold together. */
+  allPacketBytesBeforeReady: 2 ** 26,
+  /** Bodies from this size on travel gzipped: 8191 plain, 8192 packed. */
+  gzipFromBytes: 8192,
+  /** How deep a body's JSON may nest. */
+  bodyDepth: 100,
+  /** Bytes that may wait for a peer that does not read; past that the link closes instead of taking another packet. */
+  queuedBytes: 4 * 2 ** 20,
+  /** Requests of one link that may wait for their answers. */
+  pendingRequests: 1000,
+  /** Agent: TCP connect, name lookup included. */
+  connectMs: 5_000,
+  /** Agent: from Startup to StartupAnswer. */
+  startupAnswerMs: 30_000,
+  /** Agent: from StartupAnswer to Ready; a real server may run storage set-up in between. */
+  readyMs: 15 * 60_000,
+  /** Server: from the handshake to Startup. */
+  startupMs: 60_000,
+  /** After our FIN, how long the peer has for its own before the socket is destroyed. */
+  lingerMs: 5_000,
+} as const;

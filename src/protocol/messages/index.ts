@@ -1,0 +1,6 @@
+export * from './control.js';
+export * from './host-list.js';
+export * from './keystore.js';
+export * from './ping.js';
+export type { Fields, Input, MessageType } from './schema.js';
+export * from './startup.js';

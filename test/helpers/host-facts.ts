@@ -1,0 +1,21 @@
+import type { HostFacts } from '../../src/mgmt/store/store.js';
+
+/** What an agent of a common host says at Startup. */
+export function factsOf(guid: string, zoneId: number, more: Partial<HostFacts> = {}): HostFacts {
+  return {
+    guid,
+    name: `name of ${guid}`,
+    type: 'Routing',
+    zoneId,
+    pod: 'pod',
+    cluster: 'cluster',
+    privateIpAddress: '192.0.2.7',
+    version: '4.23.0.0',
+    hypervisorType: 'KVM',
+    arch: 'x86_64',
+    cpus: 16,
+    speed: 2400,
+    ram: 2 ** 40,
+    ...more,
+  };
+}

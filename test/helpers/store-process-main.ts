@@ -1,0 +1,22 @@
+import { systemClock } from '../../src/lib/clock.js';
+import { silentLog } from '../../src/lib/logger.js';
+import { systemRandom } from '../../src/lib/random.js';
+import { openStore } from '../../src/mgmt/store/open-store.js';
+import { factsOf } from './host-facts.js';
+
+/** The other side of store-process.ts. */
+process.once('message', ({ file, guids }: { file: string; guids: string[] }) => {
+  register(file, guids).then(
+    ids => process.send?.(ids),
+    error => process.send?.(`${error}`),
+  );
+});
+process.send?.('loaded');
+
+async function register(file: string, guids: readonly string[]): Promise<[string, number][]> {
+  const store = await openStore(`sqlite:${file}`, { clock: systemClock, random: systemRandom, log: silentLog });
+  const zone = await store.zoneId('default');
+  const registered = await Promise.all(guids.map(guid => store.registerHost(factsOf(guid, zone))));
+  await store.close();
+  return registered.map(({ host }) => [host.guid, host.id]);
+}

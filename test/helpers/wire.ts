@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+
+/** One recorded packet of a real CloudStack program: see test/fixtures/wire/README.md. */
+export interface WirePacket {
+  readonly name: string;
+  readonly version: number;
+  readonly flags: number;
+  readonly sequence: string;
+  readonly contentLength: number;
+  readonly mgmtId: string;
+  readonly agentId: string;
+  readonly via: string;
+  readonly content: string;
+  readonly hex: string;
+}
+
+/** One packet of a recorded session, without its bytes. */
+export interface SessionPacket {
+  readonly n: number;
+  readonly sender: 'agent' | 'mgmt';
+  readonly message: string;
+  readonly flags: number;
+  readonly sequence: string;
+  readonly mgmtId: string;
+  readonly agentId: string;
+  readonly via: string;
+  readonly content: string;
+}
+
+export function readWire(release: '4.13' | '4.23'): WirePacket[] {
+  return lines(`cloudstack-${release}.jsonl`) as WirePacket[];
+}
+
+export function readSession(): SessionPacket[] {
+  return lines('session-4.23.jsonl') as SessionPacket[];
+}
+
+function lines(name: string): unknown[] {
+  const text = readFileSync(new URL(`../fixtures/wire/${name}`, import.meta.url), 'utf8');
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as unknown);
+}
