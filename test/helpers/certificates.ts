@@ -33,7 +33,7 @@ export function cloudstackCa(name = 'ca.cloudstack.apache.org'): Promise<TestCer
 }
 
 async function selfSigned(name: string, algorithm: typeof EC | typeof RSA, extensions: x509.Extension[]) {
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       name: `CN=${name}`,
@@ -43,7 +43,7 @@ async function selfSigned(name: string, algorithm: typeof EC | typeof RSA, exten
       signingAlgorithm: algorithm,
       extensions,
     },
-    webcrypto as Crypto,
+    webcrypto,
   );
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
   return { cert: certificate.toString('pem'), key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY') };

@@ -1,0 +1,223 @@
+import type { Clock, Timer } from '../lib/clock.js';
+import type { Log } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+import { VERSION } from '../lib/version.js';
+import type { AgentProperties } from './agent-properties.js';
+import {
+  type AgentEvent,
+  type AgentState,
+  type Effect,
+  type HostUpdate,
+  initialState,
+  migrationTargets,
+  next,
+  nextDue,
+  readyLink,
+} from './agent-state.js';
+import type { Dialer } from './dialer.js';
+import type { HostIdentity } from './handlers/handler.js';
+import { formatHostList } from './host-list.js';
+import type { Resource } from './resource.js';
+import { Session, type StartupFields } from './session.js';
+import type { AgentSettings } from './settings.js';
+import type { Trust } from './trust.js';
+
+export interface AgentParts {
+  readonly settings: AgentSettings;
+  readonly properties: AgentProperties;
+  readonly guid: string;
+  readonly resource: Resource;
+  readonly trust: Trust;
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** The shell around `agent-state`: performs what it decides, and tells it what happens. */
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #sessions = new Map<number, Session>();
+  readonly #instanceId: string;
+  readonly #queue: AgentEvent[] = [];
+  #isStepping = false;
+  #state: AgentState;
+  #identity: HostIdentity | undefined;
+  #sequence = 0n;
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    this.#instanceId = parts.random.uuid();
+    this.#identity = this.#readIdentity();
+    const { list, lastCompleted, zone } = parts.settings;
+    this.#state = initialState(list, lastCompleted, zone === '' ? 'removed' : undefined);
+  }
+
+  /** Where it stands, for tests and tables. */
+  get state(): AgentState {
+    return this.#state;
+  }
+
+  start(): void {
+    const { log, settings } = this.#parts;
+    if (settings.zone === '') {
+      log.error(
+        'Agent stays idle: zone is empty, which means that this host was removed; set zone, pod and cluster to register it anew',
+      );
+      return;
+    }
+    log.info('Agent starts', { guid: this.#parts.guid, hosts: settings.list.hosts, port: settings.port });
+    this.#dispatch({ kind: 'tick' });
+  }
+
+  /** Tells the server, ends all links by FIN, and writes what is pending. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    const current = readyLink(this.#state);
+    for (const session of this.#sessions.values()) {
+      if (session.id === current?.id) session.shutDown();
+      else session.drop('the agent stops');
+    }
+    this.#sessions.clear();
+    await this.#parts.properties.close();
+  }
+
+  // ---- events in, effects out
+
+  #dispatch(event: AgentEvent): void {
+    this.#queue.push(event);
+    // An effect may cause an event: it waits for the step that is under way.
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let head = this.#queue.shift(); head !== undefined; head = this.#queue.shift()) this.#step(head);
+    this.#isStepping = false;
+  }
+
+  #step(event: AgentEvent): void {
+    if (this.#isStopped) return;
+    if (event.kind === 'dial-failed' || event.kind === 'same-server' || event.kind === 'lost') {
+      this.#sessions.delete(event.id);
+    }
+    const { clock, random, settings } = this.#parts;
+    const current = readyLink(this.#state);
+    const { state, effects } = next(this.#state, event, {
+      rules: settings.rules,
+      now: clock.now(),
+      random: () => random.uniform(),
+      busy: current !== undefined && (this.#sessions.get(current.id)?.busy ?? false),
+    });
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#timer?.cancel();
+    const due = nextDue(state);
+    this.#timer =
+      due === undefined ? undefined : clock.after(due - clock.now(), () => this.#dispatch({ kind: 'tick' }));
+  }
+
+  #perform(effect: Effect): void {
+    const { log, properties } = this.#parts;
+    switch (effect.kind) {
+      case 'dial':
+        this.#dial(effect);
+        return;
+      case 'drop':
+        this.#sessions.get(effect.id)?.drop(effect.why);
+        this.#sessions.delete(effect.id);
+        return;
+      case 'retire':
+        this.#retire(effect.id);
+        return;
+      case 'quiesce':
+        this.#sessions.get(effect.id)?.quiesce();
+        return;
+      case 'persist':
+        properties.set(effect.changes);
+        return;
+      case 'log':
+        log[effect.level](effect.message, effect.fields);
+        return;
+    }
+  }
+
+  #dial({ id, host, transferred, unlike }: Effect & { kind: 'dial' }): void {
+    const { settings, clock, log, dialer, trust, resource } = this.#parts;
+    const remote = unlike === undefined ? undefined : this.#sessions.get(unlike)?.remoteAddress;
+    const session = new Session(
+      { id, host, transferred, unlike: remote },
+      {
+        clock,
+        log,
+        dialer,
+        trust,
+        resource,
+        port: settings.port,
+        handshakeTimeoutMs: settings.handshakeTimeoutMs,
+        liveness: { answerTimeoutMs: settings.pingAnswerTimeoutMs, retries: settings.pingRetries },
+        nextSequence: () => this.#sequence++,
+        hostId: () => this.#identity?.hostId,
+        startupFields: () => this.#startupFields(),
+        canMigrate: update => this.#canMigrate(update),
+        onIdentity: identity => this.#onIdentity(identity),
+        onEvent: event => this.#dispatch(event),
+      },
+    );
+    this.#sessions.set(id, session);
+    log.debug('Dialling', { host, link: id });
+    session.start();
+  }
+
+  async #retire(id: number): Promise<void> {
+    await this.#sessions.get(id)?.retire();
+    this.#sessions.delete(id);
+  }
+
+  // ---- what the sessions ask
+
+  async #startupFields(): Promise<StartupFields> {
+    const { settings, guid, resource, properties } = this.#parts;
+    return {
+      ...(await resource.startup()),
+      dataCenter: settings.zone,
+      pod: settings.pod,
+      cluster: settings.cluster,
+      guid: `${guid}-${resource.name}`,
+      id: this.#identity?.hostId,
+      version: VERSION,
+      resourceName: resource.name,
+      msHostList: properties.get('host') ?? formatHostList(this.#state.list),
+      instanceId: this.#instanceId,
+    };
+  }
+
+  #canMigrate({ hosts, avoid, algorithm }: HostUpdate): boolean {
+    const list = hosts ? { hosts, algorithm } : this.#state.list;
+    return migrationTargets({ ...this.#state, list, avoid: avoid ?? this.#state.avoid }).length > 0;
+  }
+
+  // ---- who the servers say this host is
+
+  #onIdentity(identity: HostIdentity): void {
+    const { hostId, hostUuid = this.#identity?.hostUuid, hostName = this.#identity?.hostName } = identity;
+    this.#identity = { hostId, hostUuid, hostName };
+    const { name } = this.#parts.resource;
+    this.#parts.properties.set({
+      [`${name}.id`]: String(hostId),
+      ...(hostUuid && { [`${name}.uuid`]: hostUuid }),
+      ...(hostName && { [`${name}.name`]: hostName }),
+    });
+  }
+
+  #readIdentity(): HostIdentity | undefined {
+    const { properties, resource } = this.#parts;
+    const hostId = Number(properties.get(`${resource.name}.id`) ?? '');
+    if (!Number.isSafeInteger(hostId) || hostId <= 0) return undefined;
+    return {
+      hostId,
+      hostUuid: properties.get(`${resource.name}.uuid`),
+      hostName: properties.get(`${resource.name}.name`),
+    };
+  }
+}

@@ -1,0 +1,85 @@
+import { reasonOf } from '../../lib/errors.js';
+import {
+  AgentControlCommand,
+  Answer,
+  CheckHealthCommand,
+  CheckNetworkCommand,
+  FLAG,
+  MaintainCommand,
+  type Message,
+  MigrateAgentConnectionCommand,
+  type Packet,
+  ReadyCommand,
+  SetHostParamsCommand,
+  SetupMSListCommand,
+  ShutdownCommand,
+  UnsupportedAnswer,
+} from '../../protocol/index.js';
+import {
+  handleAgentControl,
+  handleCheckHealth,
+  handleCheckNetwork,
+  handleMaintain,
+  handleSetHostParams,
+  handleShutdown,
+} from './control.js';
+import type { Consequence, Handler, HandlerContext, Outcome } from './handler.js';
+import { handleMigrateAgentConnection, handleSetupMSList } from './host-list.js';
+import { handleReady } from './ready.js';
+
+/** Commands that are about the agent and its links; all others are the resource's. */
+const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+  [ReadyCommand.type, handleReady],
+  [SetupMSListCommand.type, handleSetupMSList],
+  [MigrateAgentConnectionCommand.type, handleMigrateAgentConnection],
+  [ShutdownCommand.type, handleShutdown],
+  [CheckHealthCommand.type, handleCheckHealth],
+  [MaintainCommand.type, handleMaintain],
+  [SetHostParamsCommand.type, handleSetHostParams],
+  [CheckNetworkCommand.type, handleCheckNetwork],
+  [AgentControlCommand.type, handleAgentControl],
+]);
+
+const STOPPED = 'Stopped by previous failure';
+
+/** Answers a packet's commands, one after another. Never rejects: what fails is answered result=false. */
+export async function handleRequest(
+  request: Packet,
+  context: HandlerContext,
+): Promise<{ answers: Message[]; consequences: Consequence[] }> {
+  const answers: Message[] = [];
+  const consequences: Consequence[] = [];
+  let isStopped = false;
+  for (const command of request.messages) {
+    if (isStopped) {
+      answers.push(Answer.encode({ result: false, details: STOPPED }));
+      continue;
+    }
+    const { answer, consequence } = await handleCommand(command, context);
+    answers.push(answer);
+    if (consequence) consequences.push(consequence);
+    isStopped = (request.flags & FLAG.stopOnError) !== 0 && answer.fields.result === false;
+  }
+  return { answers, consequences };
+}
+
+async function handleCommand(command: Message, context: HandlerContext): Promise<Outcome> {
+  const failed = (details: string) => ({ answer: Answer.encode({ result: false, details }) });
+  // A real agent fails on it as well: the field may be missing, but not null.
+  if (command.fields.contextMap === null) return failed('contextMap must not be null');
+  try {
+    return await (HANDLERS.get(command.type) ?? handleByResource)(command, context);
+  } catch (error) {
+    return failed(reasonOf(error));
+  }
+}
+
+const handleByResource: Handler = async (command, { resource, signal }) => ({
+  answer: (await resource.answer(command, { signal })) ?? unsupported(command.type),
+});
+
+/** What an agent replies to a class that it does not know, and to a body that it cannot read. */
+export function unsupported(what: string): Message {
+  const details = `Unsupported command issued: ${what}.  Are you sure you got the right type of server?`;
+  return UnsupportedAnswer.encode({ result: false, details });
+}

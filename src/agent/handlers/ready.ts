@@ -1,0 +1,19 @@
+import { ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
+import type { Handler } from './handler.js';
+import { hostUpdate } from './host-list.js';
+
+export const handleReady: Handler = command => {
+  const ready = ReadyCommand.decode(command);
+  const answer = ReadyAnswer.encode({ detailsMap: {}, result: true });
+  if (ready._details !== undefined) return { answer, consequence: { kind: 'refused', why: ready._details } };
+  // Without an id it says nothing yet: CloudStack sends such a one to agents that it has no host for.
+  if (ready.hostId === undefined) return { answer };
+  const identity = { hostId: ready.hostId, hostUuid: ready.hostUuid, hostName: ready.hostName };
+  const update = hostUpdate({
+    hosts: ready.msHostList,
+    avoid: ready.avoidMsHostList,
+    algorithm: ready.lbAlgorithm,
+    checkInterval: ready.lbCheckInterval,
+  });
+  return { answer, consequence: { kind: 'ready', identity, update } };
+};

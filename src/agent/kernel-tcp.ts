@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import ipaddr from 'ipaddr.js';
+
+/** Both ends of a TCP connection, as the socket names them. */
+export interface Connection {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/** So many retransmissions without an acknowledgement: about 3 s of silence on a path whose round trip is short. */
+const UNACKNOWLEDGED_RETRANSMISSIONS = 3;
+
+/**
+ * Whether the kernel keeps sending our bytes in vain. A stopped or busy process does not make it so, since its kernel
+ * still acknowledges; a machine that is gone does. False wherever the kernel does not tell.
+ */
+export async function isUnacknowledged(connection: Connection): Promise<boolean> {
+  for (const table of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
+    const retransmissions = retransmissionsIn(await readFile(table, 'latin1').catch(() => ''), connection);
+    if (retransmissions !== undefined) return retransmissions >= UNACKNOWLEDGED_RETRANSMISSIONS;
+  }
+  return false;
+}
+
+/**
+ * Linux, net/ipv4/tcp_ipv4.c, get_tcp4_sock: `sl local_address rem_address st tx:rx tr:when retrnsmt …`.
+ * @returns undefined when the table does not have the connection
+ */
+export function retransmissionsIn(table: string, connection: Connection): number | undefined {
+  const local = endpoints(connection.localAddress, connection.localPort);
+  const remote = endpoints(connection.remoteAddress, connection.remotePort);
+  for (const line of table.split('\n').slice(1)) {
+    const columns = line.trim().split(/\s+/);
+    const [, localEnd = '', remoteEnd = ''] = columns;
+    if (local.includes(localEnd) && remote.includes(remoteEnd)) return Number.parseInt(columns[6] ?? '0', 16);
+  }
+  return undefined;
+}
+
+/** As the table writes it: 32-bit words in the machine's byte order; an IPv4 address in the IPv6 table is a mapped one. */
+function endpoints(address: string, port: number): string[] {
+  if (!ipaddr.isValid(address)) return [];
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const ip = ipaddr.process(address);
+  const forms = ip instanceof ipaddr.IPv4 ? [ip, ip.toIPv4MappedAddress()] : [ip];
+  return forms.map(form => words(form.toByteArray()) + suffix);
+}
+
+const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+function words(bytes: number[]): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 4) {
+    const word = bytes.slice(at, at + 4);
+    if (isLittleEndian) word.reverse();
+    text += word.map(byte => byte.toString(16).toUpperCase().padStart(2, '0')).join('');
+  }
+  return text;
+}

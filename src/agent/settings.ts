@@ -1,0 +1,112 @@
+import { AddressError, parseHostList } from '../lib/address.js';
+import { ConfigError } from '../lib/errors.js';
+import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
+import type { AgentRules } from './agent-state.js';
+import { type HostList, splitHostList } from './host-list.js';
+
+/** What agent.properties and the command line say, checked. Keys and defaults: docs/configuration.md. */
+export interface AgentSettings {
+  /** Undefined when there is none yet: the agent makes one and writes it. */
+  readonly guid: string | undefined;
+  readonly list: HostList;
+  readonly lastCompleted: HostList | undefined;
+  readonly port: number;
+  /** '' means that the host was removed: the agent does not dial. */
+  readonly zone: string;
+  readonly pod: string;
+  readonly cluster: string;
+  /** The module that answers commands; undefined for the built-in one. */
+  readonly resource: string | undefined;
+  readonly pingAnswerTimeoutMs: number;
+  readonly pingRetries: number;
+  readonly handshakeTimeoutMs: number;
+  readonly rules: AgentRules;
+  readonly log: LogOptions;
+}
+
+/** Every key that this agent knows, for `--help`. Others in the file are kept; on the command line they are refused. */
+export const AGENT_KEYS = {
+  guid: 'who this agent is; made once and written',
+  host: 'management servers, in order: A,B,C or A,B,C@algorithm (localhost)',
+  port: 'their port (8250)',
+  zone: 'zone to register with (default); empty: the host was removed, no dial',
+  pod: 'pod (default)',
+  cluster: 'cluster (default)',
+  'host.lb.check.interval': 'seconds between checks of the preferred host; 0 = off; beats the server (unset)',
+  'ping.answer.timeout': 'seconds after which a silent server is suspect (15)',
+  'ping.retries': 'unanswered pings after which the link is dropped (5)',
+  'backoff.seconds': 'base of the backoff once a whole list has failed (5)',
+  'failover.spread.ms': 'the first attempt after a loss comes after 0 to this (500)',
+  'ssl.handshake.timeout': 'seconds (30)',
+  resource: 'module that answers commands (built in)',
+  'last.setup.completed.host': 'written by the agent: the last list that worked',
+  'log.level': 'error, warn, info, debug (info)',
+  'log.format': 'text, json (text)',
+  'log.file': 'a path, or stdout (stdout)',
+} as const;
+type AgentKey = keyof typeof AGENT_KEYS;
+
+export function isAgentKey(key: string): key is AgentKey {
+  return Object.hasOwn(AGENT_KEYS, key);
+}
+
+const MAX_BACKOFF_MS = 60_000;
+const DAY_SECONDS = 86_400;
+
+/** @throws ConfigError with the key, the value and what is allowed */
+export function readSettings(get: (key: AgentKey) => string | undefined): AgentSettings {
+  const text = (key: AgentKey, fallback: string) => get(key) ?? fallback;
+  const integer = (key: AgentKey, fallback: number, min: number, max: number) => {
+    const value = get(key);
+    if (value === undefined || value === '') return fallback;
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= min && number <= max) return number;
+    throw new ConfigError(key, value, `a whole number from ${min} to ${max} is allowed`);
+  };
+  const oneOf = <T extends string>(key: AgentKey, allowed: readonly T[], fallback: T): T => {
+    const value = get(key);
+    if (value === undefined || value === '') return fallback;
+    const found = allowed.find(candidate => candidate === value);
+    if (found === undefined) throw new ConfigError(key, value, `allowed are ${allowed.join(', ')}`);
+    return found;
+  };
+  const hostList = (key: AgentKey, value: string): HostList => {
+    const { hosts, algorithm } = splitHostList(value);
+    try {
+      return { hosts: parseHostList(hosts), algorithm };
+    } catch (cause) {
+      if (!(cause instanceof AddressError)) throw cause;
+      throw new ConfigError(key, value, cause.message, { cause });
+    }
+  };
+
+  const guid = get('guid');
+  if (guid !== undefined && /[^\x21-\x7e]/.test(guid)) {
+    throw new ConfigError('guid', guid, 'a text without blanks is allowed, such as a UUID');
+  }
+  const checkInterval = get('host.lb.check.interval');
+  const lastCompleted = get('last.setup.completed.host');
+  return {
+    guid: guid === '' ? undefined : guid,
+    list: hostList('host', text('host', 'localhost')),
+    lastCompleted: lastCompleted ? hostList('last.setup.completed.host', lastCompleted) : undefined,
+    port: integer('port', 8250, 1, 65_535),
+    zone: text('zone', 'default'),
+    pod: text('pod', 'default'),
+    cluster: text('cluster', 'default'),
+    resource: get('resource'),
+    pingAnswerTimeoutMs: integer('ping.answer.timeout', 15, 1, DAY_SECONDS) * 1000,
+    pingRetries: integer('ping.retries', 5, 1, 1000),
+    handshakeTimeoutMs: integer('ssl.handshake.timeout', 30, 1, DAY_SECONDS) * 1000,
+    rules: {
+      failoverSpreadMs: integer('failover.spread.ms', 500, 0, 600_000),
+      backoff: { baseMs: integer('backoff.seconds', 5, 0, 3600) * 1000, maxMs: MAX_BACKOFF_MS },
+      checkIntervalMs: checkInterval ? integer('host.lb.check.interval', 0, 0, DAY_SECONDS) * 1000 : undefined,
+    },
+    log: {
+      level: oneOf('log.level', LOG_LEVELS, LOG_DEFAULTS.level),
+      format: oneOf('log.format', LOG_FORMATS, LOG_DEFAULTS.format),
+      file: text('log.file', LOG_DEFAULTS.file),
+    },
+  };
+}

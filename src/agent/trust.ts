@@ -1,0 +1,159 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { DetailedPeerCertificate, SecureContext, TLSSocket } from 'node:tls';
+import { writeFileAtomic } from '../lib/atomic-file.js';
+import type { Clock } from '../lib/clock.js';
+import { codeOf, reasonOf } from '../lib/errors.js';
+import type { Log } from '../lib/logger.js';
+import { type Credentials, secureContext } from '../protocol/index.js';
+
+/** The server is not one that this agent trusts. */
+export class TrustError extends Error {
+  override readonly name = 'TrustError';
+  readonly code = 'SERVER_NOT_TRUSTED';
+}
+
+/** What the server presented, as far as trust is concerned. */
+export interface Presented {
+  /** The server's own certificate, then what it sent behind it. */
+  readonly chain: readonly X509Certificate[];
+  /** OpenSSL has verified the chain against our bundle. */
+  readonly verified: boolean;
+  /** What OpenSSL had against it. */
+  readonly objection: string | undefined;
+}
+
+/**
+ * Pure: whether a server is good. It is when its certificate is byte for byte in the bundle and in date, or when its
+ * chain verifies against the bundle; names are not checked: identity is the CA. Real servers present the CA certificate
+ * itself, whose key usage OpenSSL does not accept for a server, so the bytes come first.
+ * @returns why not, or undefined
+ */
+export function objectionTo(
+  presented: Presented,
+  bundle: readonly X509Certificate[],
+  wallTime: number,
+): string | undefined {
+  const [own] = presented.chain;
+  if (own === undefined) return 'it presented no certificate';
+  if (bundle.some(known => known.raw.equals(own.raw))) {
+    return isInDate(own, wallTime) ? undefined : `its certificate is not in date (${own.validFrom} to ${own.validTo})`;
+  }
+  if (presented.verified) return undefined;
+  return `its certificate (${subjectOf(own)}) does not verify against the known CA: ${presented.objection ?? 'unknown'}`;
+}
+
+/**
+ * Pure: the certificate to pin when nothing is known yet: the last of a chain whose every link verifies.
+ * @throws TrustError when the chain does not hold together
+ */
+export function certificateToPin(chain: readonly X509Certificate[], wallTime: number): X509Certificate {
+  for (const [index, certificate] of chain.entries()) {
+    if (!isInDate(certificate, wallTime)) {
+      throw new TrustError(`the certificate ${subjectOf(certificate)} is not in date: it ends ${certificate.validTo}`);
+    }
+    const issuer = chain[index + 1];
+    if (issuer !== undefined && !certificate.verify(issuer.publicKey)) {
+      throw new TrustError(`the certificate ${subjectOf(certificate)} is not signed by the next one of its chain`);
+    }
+  }
+  const last = chain.at(-1);
+  if (last === undefined) throw new TrustError('it presented no certificate');
+  return last;
+}
+
+/** Whom this agent trusts: `cloud.ca.crt` beside its properties, or the first CA that it sees. */
+export class Trust {
+  readonly #file: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #bundle: readonly X509Certificate[] = [];
+  #context: SecureContext = secureContext({});
+
+  constructor(file: string, clock: Clock, log: Log) {
+    this.#file = file;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** For the handshake: our bundle as the CA. */
+  get context(): SecureContext {
+    return this.#context;
+  }
+
+  /** Reads the bundle; where there is no file, the next server's CA is pinned. @throws TrustError: the file cannot be used */
+  async load(): Promise<void> {
+    let text: string;
+    try {
+      text = await readFile(this.#file, 'utf8');
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOENT') return;
+      throw new TrustError(`cannot read ${this.#file}: ${reasonOf(cause)}`, { cause });
+    }
+    this.#use(certificatesIn(text, this.#file));
+  }
+
+  /** Looks at the server before the first byte goes out. @throws TrustError */
+  judge(peer: TLSSocket): void {
+    const chain = chainOf(peer.getPeerCertificate(true));
+    if (this.#bundle.length === 0) {
+      this.#pin(certificateToPin(chain, this.#clock.wallTime()));
+      return;
+    }
+    const objection = peer.authorizationError ? String(peer.authorizationError) : undefined;
+    const why = objectionTo({ chain, verified: peer.authorized, objection }, this.#bundle, this.#clock.wallTime());
+    if (why !== undefined) throw new TrustError(`${why}; the known CA is in ${this.#file}`);
+  }
+
+  #pin(certificate: X509Certificate): void {
+    this.#use([certificate]);
+    this.#log.warn('No CA known yet: pinned the one that this server presents; from now on only it is trusted', {
+      subject: subjectOf(certificate),
+      fingerprint: certificate.fingerprint256,
+      file: this.#file,
+    });
+    writeFileAtomic(this.#file, certificate.toString(), { mode: 0o644 }).catch(error =>
+      this.#log.error('Cannot write the pinned CA: it is kept in memory', {
+        file: this.#file,
+        reason: reasonOf(error),
+      }),
+    );
+  }
+
+  #use(bundle: readonly X509Certificate[]): void {
+    this.#bundle = bundle;
+    const credentials: Credentials = { ca: bundle.map(certificate => certificate.toString()).join('') };
+    this.#context = secureContext(credentials);
+  }
+}
+
+function certificatesIn(pem: string, file: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new TrustError(`${file} has no certificate in it: PEM is expected`);
+  return blocks.map((block, index) => {
+    try {
+      return new X509Certificate(block);
+    } catch (cause) {
+      throw new TrustError(`${file}: certificate ${index + 1} cannot be read: ${reasonOf(cause)}`, { cause });
+    }
+  });
+}
+
+/** Node links each certificate to its issuer; a self-signed one to itself. */
+function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let at: DetailedPeerCertificate | undefined = peer;
+  while (at?.raw !== undefined) {
+    chain.push(new X509Certificate(at.raw));
+    at = at.issuerCertificate === at ? undefined : at.issuerCertificate;
+  }
+  return chain;
+}
+
+function isInDate(certificate: X509Certificate, wallTime: number): boolean {
+  return Date.parse(certificate.validFrom) <= wallTime && wallTime <= Date.parse(certificate.validTo);
+}
+
+function subjectOf(certificate: X509Certificate): string {
+  return certificate.subject.replaceAll('\n', ', ');
+}

@@ -1,0 +1,120 @@
+import { isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/** More than anybody lists; it bounds what whoever keeps or sends a list must carry. */
+export const HOST_LIST_MAX = 256;
+
+/** `text` is not an address, or not a list of them; the message says which entry, why, and what is allowed. */
+export class AddressError extends Error {
+  override readonly name = 'AddressError';
+  readonly code = 'ADDRESS_INVALID';
+}
+
+/**
+ * `A,B,C` as canonical addresses, in their order. Blanks around the commas are dropped.
+ * @throws AddressError
+ */
+export function parseHostList(text: string): string[] {
+  if (text.trim() === '') throw new AddressError(`the list is empty: ${ALLOWED}, separated by commas`);
+  const entries = text.split(',');
+  if (entries.length > HOST_LIST_MAX) {
+    throw new AddressError(`${entries.length} entries: at most ${HOST_LIST_MAX} are allowed`);
+  }
+  const seen = new Map<string, number>();
+  for (const [index, entry] of entries.entries()) {
+    const position = index + 1;
+    const trimmed = entry.trim();
+    if (trimmed === '') throw new AddressError(`entry ${position} of ${entries.length} is empty`);
+    const reason = whyNot(trimmed);
+    if (reason !== undefined) throw new AddressError(`entry ${position}, ${quote(trimmed)}, ${reason}`);
+    const address = canonical(trimmed);
+    const earlier = seen.get(address);
+    if (earlier !== undefined) throw new AddressError(`entries ${earlier} and ${position} are the same: ${address}`);
+    seen.set(address, position);
+  }
+  return [...seen.keys()];
+}
+
+/**
+ * The one spelling of an address under which it is stored, sent and compared: lower case, IPv6 as RFC 5952 has it and
+ * without brackets, names without a last dot.
+ * @throws AddressError
+ */
+export function canonicalAddress(text: string): string {
+  const reason = whyNot(text);
+  if (reason !== undefined) throw new AddressError(`${quote(text)} ${reason}`);
+  return canonical(text);
+}
+
+/** `host:port`, with brackets around IPv6. */
+export function formatHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+const ALLOWED = 'allowed are IPv4 and IPv6 addresses and DNS names, without ports';
+const MAX_NAME_LENGTH = 253;
+const MAX_LABEL_LENGTH = 63;
+
+/** Why `text` is not an address, as the end of a sentence; undefined when it is one. */
+function whyNot(text: string): string | undefined {
+  if (text === '') return `is empty: ${ALLOWED}`;
+  if (/\s/.test(text)) return `has a blank in it: ${ALLOWED}`;
+  if (/^(?:\[.*\]|[^:]*):\d*$/.test(text)) return 'has a port: ports do not belong in the list';
+  if (/[:[\]%]/.test(text)) return whyNotIPv6(text);
+  return whyNotName(text);
+}
+
+function whyNotIPv6(text: string): string | undefined {
+  if (text.includes('%')) return 'has a zone id: those mean something on one machine only';
+  // Not ipaddr.js, which lets leading zeros through in an IPv4 part.
+  return isIPv6(withoutBrackets(text)) ? undefined : `is not an IPv6 address: ${ALLOWED}`;
+}
+
+/** IPv4 addresses are names too, as far as their form goes, but for the last label. */
+function whyNotName(text: string): string | undefined {
+  const name = withoutLastDot(text);
+  if (name.length > MAX_NAME_LENGTH) return `is too long: at most ${MAX_NAME_LENGTH} characters are allowed`;
+  const labels = name.split('.');
+  for (const label of labels) {
+    if (label === '') return 'has an empty part between dots';
+    if (label.length > MAX_LABEL_LENGTH) {
+      return `has a part that is too long: at most ${MAX_LABEL_LENGTH} characters are allowed between dots`;
+    }
+    if (!/^[a-z\d_-]+$/i.test(label)) {
+      return 'has a character that no name has: letters, digits, hyphens and underscores are allowed (others as xn--)';
+    }
+    if (label.startsWith('-') || label.endsWith('-')) return 'has a part that starts or ends with a hyphen';
+  }
+  // What the resolver reads as a number somewhere: 10.1 is 10.0.0.1 to it, 0x7f.1 and 127.1 are 127.0.0.1.
+  const looksNumeric = /^(?:\d+|0x[\da-f]*)$/i.test(labels.at(-1) ?? '');
+  if (!looksNumeric || ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
+  return 'is not an IPv4 address: four numbers from 0 to 255 without leading zeros are allowed';
+}
+
+function canonical(text: string): string {
+  if (!text.includes(':')) return withoutLastDot(text).toLowerCase();
+  const address = ipaddr.IPv6.parse(withoutDots(withoutBrackets(text)));
+  // RFC 5952, section 5: a mapped address ends as IPv4 does. Sockets spell theirs so.
+  return address.isIPv4MappedAddress() ? `::ffff:${address.toIPv4Address()}` : address.toRFC5952String();
+}
+
+/** `::1.2.3.4` as `::102:304`: ipaddr.js takes it for `::ffff:1.2.3.4`, which is another address. */
+function withoutDots(text: string): string {
+  return text.replace(/[\d.]+\.\d+$/, dotted => {
+    const [high = 0, low = 0] = ipaddr.IPv4.parse(dotted).toIPv4MappedAddress().parts.slice(6);
+    return `${high.toString(16)}:${low.toString(16)}`;
+  });
+}
+
+function withoutBrackets(text: string): string {
+  return text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
+}
+
+function withoutLastDot(text: string): string {
+  return text.endsWith('.') ? text.slice(0, -1) : text;
+}
+
+/** As JSON, so that control characters and blanks can be seen; a whole file pasted into a setting is cut short. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, open, readlink, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { codeOf, reasonOf } from './errors.js';
+
+export interface WriteFileOptions {
+  /** Permission bits of a file that is not there yet, whatever the umask; an existing file keeps its own. @default 0o600 */
+  readonly mode?: number;
+}
+
+/**
+ * Replaces the file's content as one step: whoever reads it, also after a power failure, finds all of the old or all of
+ * the new. A symbolic link stays, and what it names is replaced (or made). The existing file's mode, and owner where we
+ * may set it, are kept. Two writes of one path at the same time are safe, but which of them wins is chance.
+ *
+ * @throws FileError
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  { mode = 0o600 }: WriteFileOptions = {},
+): Promise<void> {
+  try {
+    const target = await resolveLinks(path);
+    const existing = await statIfThere(target);
+    if (existing !== undefined && !existing.isFile())
+      throw new FileError('FILE_NOT_REGULAR', path, 'not a regular file');
+    // Root may write anything, and a rename asks for no right to the file: so the bit itself is what says no.
+    if (existing !== undefined && !(existing.mode & 0o200)) {
+      throw new FileError('FILE_READ_ONLY', path, 'the file is read-only (its owner has no write permission)');
+    }
+    await replace(target, data, existing ?? { mode });
+  } catch (error) {
+    if (error instanceof FileError) throw error;
+    throw new FileError('FILE_WRITE_FAILED', path, reasonOf(error), { cause: error });
+  }
+}
+
+/**
+ * A file could not be written. It is as it was, unless what failed is the last step, the sync of its folder: then the
+ * new content stands, but perhaps not through a power failure. `FILE_WRITE_FAILED` has the system's error as its cause.
+ */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly code: FileErrorCode;
+  readonly path: string;
+
+  constructor(code: FileErrorCode, path: string, reason: string, options?: ErrorOptions) {
+    super(`cannot write ${path}: ${reason}`, options);
+    this.code = code;
+    this.path = path;
+  }
+}
+
+export type FileErrorCode = 'FILE_READ_ONLY' | 'FILE_NOT_REGULAR' | 'FILE_WRITE_FAILED';
+
+interface Ownership {
+  readonly mode: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+async function replace(target: string, data: string | Uint8Array, ownership: Ownership): Promise<void> {
+  // Opened first, so that a folder which cannot be opened fails while the original is untouched.
+  const folder = await open(dirname(target), 'r');
+  try {
+    const temporary = `${target}.${randomUUID()}.tmp`;
+    // Nobody else may read it before it has its owner and mode.
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      try {
+        await file.writeFile(data);
+        await setOwnership(file, ownership);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, target);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      throw error;
+    }
+    await syncFolder(folder);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function setOwnership(file: FileHandle, { mode, uid, gid }: Ownership): Promise<void> {
+  const own = await file.stat();
+  if (uid !== undefined && gid !== undefined && (own.uid !== uid || own.gid !== gid)) {
+    try {
+      await file.chown(uid, gid);
+    } catch (error) {
+      if (codeOf(error) !== 'EPERM') throw error;
+    }
+  }
+  // After chown, which clears some bits.
+  await file.chmod(mode & 0o7777);
+}
+
+/** Some file systems cannot sync a folder; by now the new content stands, so there is nothing to undo. */
+async function syncFolder(folder: FileHandle): Promise<void> {
+  try {
+    await folder.sync();
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'ENOSYS'].includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
+/** As many links as Linux follows. */
+const MAX_LINKS = 40;
+
+/** The file behind `path`, which need not exist: `realpath` alone refuses a link whose target is yet to be made. */
+async function resolveLinks(path: string): Promise<string> {
+  let target = path;
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const folder = await realpath(dirname(target));
+    target = join(folder, basename(target));
+    const link = await readLink(target);
+    if (link === undefined) return target;
+    // Not `join`: a `..` behind a linked folder is for realpath to understand.
+    target = isAbsolute(link) ? link : `${folder}/${link}`;
+  }
+  throw new Error('too many symbolic links');
+}
+
+async function readLink(path: string): Promise<string | undefined> {
+  const found = await statIfThere(path);
+  return found?.isSymbolicLink() ? readlink(path) : undefined;
+}
+
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync, unlinkSync } from 'node:fs';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { codeOf } from './errors.js';
+
+/** A lock that this process holds. */
+export interface FileLock {
+  readonly path: string;
+  /** Removes the lock file, if it is still ours. Idempotent. */
+  release(): Promise<void>;
+  /** The same at once and without ever throwing, for a process that is about to exit. */
+  releaseSync(): void;
+}
+
+/**
+ * Takes the lock file `path` for this process, which may hold it only once. A lock whose holder is gone (killed, or its
+ * machine restarted) is taken over.
+ *
+ * A holder on another machine, or in a container whose processes we cannot see, cannot be judged well: a foreign host
+ * name with a foreign boot counts as alive, a process id that is not to be seen here as dead.
+ *
+ * @throws FileLockedError, or the system's error when the lock file cannot be made (ENOENT, EROFS …)
+ */
+export async function lockFile(path: string): Promise<FileLock> {
+  const own: Holder = { ...whoAmI(), nonce: randomUUID() };
+  const temporary = `${path}.${own.nonce}.tmp`;
+  try {
+    await writeSynced(temporary, `${JSON.stringify(own)}\n`);
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      if (await tryLink(temporary, path)) return heldLock(path, own.nonce);
+      const holder = await readHolder(path);
+      if (holder === undefined) continue;
+      if (holder !== 'unreadable' && isAlive(holder)) throw new FileLockedError(path, holder);
+      if (await takeOver(path, temporary)) return heldLock(path, own.nonce);
+    }
+    throw new Error(`${path} cannot be locked: it is there, but cannot be opened`);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** A lock that is there for link(2) and gone when read was released meanwhile; always so, it is a dangling link. */
+const MAX_ATTEMPTS = 100;
+
+/** Somebody else, or this process itself, holds the lock. */
+export class FileLockedError extends Error {
+  override readonly name = 'FileLockedError';
+  readonly code = 'FILE_LOCKED';
+  readonly path: string;
+  readonly holderPid: number;
+  readonly holderHost: string;
+
+  constructor(path: string, { pid, host }: Pick<Holder, 'pid' | 'host'>) {
+    const elsewhere = host === hostname() ? '' : ` on ${host}; remove the file if that process is no more`;
+    super(`${path} is held by process ${pid}${elsewhere}`);
+    this.path = path;
+    this.holderPid = pid;
+    this.holderHost = host;
+  }
+}
+
+/** What stands in a lock file, as JSON. A process id alone may belong to another process by now. */
+interface Holder {
+  readonly pid: number;
+  /** Clock ticks from boot to the process's start; null where there is no /proc. */
+  readonly startTime: string | null;
+  /** Changes with every start of the machine; null where there is no /proc. */
+  readonly bootId: string | null;
+  readonly host: string;
+  /** Of this one lock: tells two locks of one process apart. */
+  readonly nonce: string;
+}
+
+/**
+ * Puts our file in the place of a stale lock. Whoever does that holds `<path>.takeover` meanwhile, and looks again under
+ * it: two that found the same stale lock could otherwise remove each other's new one. The guard is a lock like any other,
+ * so one left by a crash is itself taken over. A live lock is never touched, not even for a moment.
+ *
+ * @returns false when the stale lock is no longer there
+ */
+async function takeOver(path: string, temporary: string): Promise<boolean> {
+  const guard = await lockFile(`${path}.takeover`);
+  try {
+    const holder = await readHolder(path);
+    if (holder === undefined || (holder !== 'unreadable' && isAlive(holder))) return false;
+    await rename(temporary, path);
+    return true;
+  } finally {
+    await guard.release();
+  }
+}
+
+function heldLock(path: string, nonce: string): FileLock {
+  const releaseNow = () => {
+    try {
+      // An operator may have removed it, and another process locked it since.
+      const holder = parseHolder(readFileSync(path, 'utf8'));
+      if (holder !== 'unreadable' && holder.nonce === nonce) unlinkSync(path);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  };
+  return {
+    path,
+    release: async () => releaseNow(),
+    releaseSync() {
+      try {
+        releaseNow();
+      } catch {
+        // Left behind it is stale, and the next one takes it over.
+      }
+    },
+  };
+}
+
+/** link(2) makes the complete file appear at once, and fails when there is one: nobody reads half a lock. */
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function readHolder(path: string): Promise<Holder | 'unreadable' | undefined> {
+  try {
+    return parseHolder(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** A file without a holder was never ours, or was torn by a power failure: nobody holds it. */
+function parseHolder(text: string): Holder | 'unreadable' {
+  try {
+    const { pid, startTime, bootId, host, nonce }: Partial<Record<keyof Holder, unknown>> = JSON.parse(text);
+    if (typeof pid !== 'number' || pid !== (pid | 0) || pid <= 0) return 'unreadable';
+    if (typeof host !== 'string' || typeof nonce !== 'string') return 'unreadable';
+    return { pid, startTime: textOrNull(startTime), bootId: textOrNull(bootId), host, nonce };
+  } catch {
+    return 'unreadable';
+  }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function whoAmI(): Omit<Holder, 'nonce'> {
+  const startTime = processStat(process.pid)?.startTime ?? null;
+  return { pid: process.pid, startTime, bootId: bootId(), host: hostname() };
+}
+
+function isAlive(holder: Holder): boolean {
+  const here = bootId();
+  const sameHost = holder.host === hostname();
+  const bootsKnown = holder.bootId !== null && here !== null;
+  if (bootsKnown && holder.bootId !== here) return !sameHost;
+  if (!bootsKnown && !sameHost) return true;
+  return isProcess(holder.pid, holder.startTime);
+}
+
+function isProcess(pid: number, startTime: string | null): boolean {
+  // Read before the signal: a process that ends in between is found dead.
+  const stat = processStat(pid);
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it lives, but is not ours to signal.
+    if (codeOf(error) === 'ESRCH') return false;
+  }
+  // /proc may be missing, or hide what belongs to others.
+  if (stat === undefined) return true;
+  // Killed, but its parent has yet to take note of it.
+  if (stat.state === 'Z' || stat.state === 'X') return false;
+  return startTime === null || stat.startTime === startTime;
+}
+
+/** proc(5): `pid (comm) state …`, with the start time as field 22; the command's name may hold blanks and parentheses. */
+function processStat(pid: number): { state: string | undefined; startTime: string } | undefined {
+  const text = readIfThere(`/proc/${pid}/stat`);
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  const startTime = fields?.[22 - 3];
+  return startTime === undefined ? undefined : { state: fields?.[0], startTime };
+}
+
+function bootId(): string | null {
+  return readIfThere('/proc/sys/kernel/random/boot_id')?.trim() ?? null;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,187 @@
+import { propertiesReader } from 'properties-reader';
+
+/**
+ * A Java .properties file that survives edits: what is not changed stays byte for byte.
+ *
+ * Read as java.util.Properties reads it, but for three mercies to files edited by hand: unescaped blanks after a value
+ * are not part of it, a byte order mark is skipped, and `\u` without four hex digits is a plain `u` (Java refuses the file).
+ * An entry with an empty key is kept as it stands, but is no property.
+ *
+ * @param source the text, or the file's bytes: UTF-8, or Latin-1 where they are not valid UTF-8; `toBytes` gives back the same
+ */
+export function parseProperties(source: string | Uint8Array): PropertiesDocument {
+  if (typeof source === 'string') return new PropertiesDocument(source, 'utf8');
+  try {
+    return new PropertiesDocument(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(source), 'utf8');
+  } catch {
+    return new PropertiesDocument(Buffer.from(source).toString('latin1'), 'latin1');
+  }
+}
+
+export class PropertiesDocument {
+  readonly #encoding: 'utf8' | 'latin1';
+  readonly #byteOrderMark: string;
+  readonly #lines: readonly Line[];
+  /** Of a key that stands twice the last one counts, as in Java. */
+  readonly #values: ReadonlyMap<string, string>;
+
+  constructor(text: string, encoding: 'utf8' | 'latin1') {
+    this.#encoding = encoding;
+    this.#byteOrderMark = BYTE_ORDER_MARK.exec(text)?.[0] ?? '';
+    this.#lines = logicalLines(text.slice(this.#byteOrderMark.length)).map(readLine);
+    this.#values = new Map(this.#lines.flatMap(({ entry }) => (entry ? [[entry.key, entry.value]] : [])));
+  }
+
+  get(key: string): string | undefined {
+    return this.#values.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#values.has(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#values.keys();
+  }
+
+  /**
+   * The document with other values, as a new one. A changed value is written where the key last stands, behind the
+   * key, blanks and separator that are there; new keys go to the end; `undefined` removes every line of the key.
+   */
+  with(changes: ReadonlyMap<string, string | undefined>): PropertiesDocument {
+    const lastOf = new Map(this.#lines.map(line => [line.entry?.key, line]));
+    const lines = this.#lines.flatMap(line => {
+      const { raw, entry } = line;
+      if (entry === undefined || !changes.has(entry.key)) return [raw];
+      const value = changes.get(entry.key);
+      if (value === undefined) return [];
+      if (lastOf.get(entry.key) !== line || entry.value === value) return [raw];
+      return [entry.beforeValue + escapeValue(value) + entry.lineEnd];
+    });
+    const lineEnd = commonLineEnd(this.toString());
+    for (const [key, value] of changes) {
+      if (value === undefined || this.has(key)) continue;
+      lines.push(ended(lines.pop() ?? '', lineEnd), `${escapeKey(key)}=${escapeValue(value)}${lineEnd}`);
+    }
+    return new PropertiesDocument(this.#byteOrderMark + lines.join(''), this.#encoding);
+  }
+
+  toString(): string {
+    return this.#byteOrderMark + this.#lines.map(line => line.raw).join('');
+  }
+
+  /** What to write to the file: the encoding is that of the bytes it came from, UTF-8 if it came as text. */
+  toBytes(): Uint8Array {
+    return Buffer.from(this.toString(), this.#encoding);
+  }
+}
+
+/** An entry with all its continuation lines, or a comment or blank line, which has no `entry`. */
+interface Line {
+  /** With its line end. */
+  readonly raw: string;
+  readonly entry?: Entry;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly value: string;
+  /** Indentation, key and separator as they stand: a value written right behind it is this key's. */
+  readonly beforeValue: string;
+  readonly lineEnd: string;
+}
+
+/** The second form is the first one's bytes read as Latin-1. */
+const BYTE_ORDER_MARK = /^(?:\uFEFF|\xEF\xBB\xBF)/;
+const CONTINUATION = String.raw`\\(?:\r\n?|\n)[ \t\f]*`;
+const CONTINUATIONS = new RegExp(CONTINUATION, 'g');
+const LAST_CONTINUATIONS = new RegExp(`(?:${CONTINUATION})+$`);
+/** Indentation, then the key, then the separator; the rest is the value. */
+const BEFORE_VALUE = new RegExp(
+  String.raw`^[ \t\f]*((?:${CONTINUATION}|\\[^\r\n]|[^\\=: \t\f\r\n])*)` +
+    String.raw`((?:${CONTINUATION}|[ \t\f])*(?:[=:](?:${CONTINUATION}|[ \t\f])*)?)`,
+);
+
+function logicalLines(text: string): string[] {
+  const lines: string[] = [];
+  let open = false;
+  for (const line of text.match(/[^\r\n]*(?:\r\n?|\n)|[^\r\n]+$/g) ?? []) {
+    lines.push(open ? (lines.pop() ?? '') + line : line);
+    // A line of nothing but a backslash goes on to nothing: what follows it may be a comment (Properties.LineReader).
+    const standsAlone: boolean = !open && /^[ \t\f]*(?:[#!]|\\[\r\n]*$)/.test(line);
+    open = !standsAlone && /(?<!\\)(?:\\\\)*\\[\r\n]*$/.test(line);
+  }
+  return lines;
+}
+
+function readLine(raw: string): Line {
+  if (/^[ \t\f]*(?:[#!\r\n]|$)/.test(raw)) return { raw };
+  const lineEnd = /(?:\r\n?|\n)$/.exec(raw)?.[0] ?? '';
+  const content = raw.slice(0, raw.length - lineEnd.length);
+  const [before = '', key = '', separator = ''] = BEFORE_VALUE.exec(content) ?? [];
+  const [read] = propertiesReader()
+    .read(`${forReader(key)}=${forReader(content.slice(before.length))}`)
+    .entries();
+  if (read === undefined) return { raw };
+  const beforeValue = before.replace(LAST_CONTINUATIONS, '') + (separator === '' ? '=' : '');
+  return { raw, entry: { key: fromReader(read[0]), value: fromReader(read[1]), beforeValue, lineEnd } };
+}
+
+const MEANINGS: ReadonlyMap<string, string> = new Map([
+  ['t', '\t'],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['f', '\f'],
+]);
+
+/**
+ * properties-reader knows neither continuation lines nor Java's escapes, and has its own idea of `#`, `=`, `[x]` and of
+ * what a blank is. So it gets one `key=value` line in which all of that is spelled `\uXXXX`, which it leaves alone.
+ */
+function forReader(text: string): string {
+  return text
+    .replace(CONTINUATIONS, '')
+    .replace(/\\u([\da-fA-F]{4})|\\(.)|\\$|[#=]|[^\t\f -~]/gs, (found, hex?: string, escaped?: string) => {
+      if (hex !== undefined) return `\\u${hex}`;
+      if (escaped !== undefined) return unicodeEscape(MEANINGS.get(escaped) ?? escaped);
+      return found === '\\' ? '' : unicodeEscape(found);
+    });
+}
+
+function fromReader(text: string): string {
+  return text.replace(/\\u([\da-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** ASCII only: java.util.Properties reads a file as Latin-1 or UTF-8, depending on who calls it. */
+function escapeValue(value: string): string {
+  // A leading `=` or `:` would be the separator where that is a blank. A last `\ ` would be lost on editors that trim.
+  return value.replace(/\\|^[=:]|^ | $|[^ -~]/g, escapeCharacter);
+}
+
+function escapeKey(key: string): string {
+  if (key === '') throw new TypeError('a property needs a key');
+  return key.replace(/[\\=:#! ]|[^ -~]/g, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  if (/[\\=:#!]/.test(character)) return `\\${character}`;
+  for (const [letter, meaning] of MEANINGS) if (meaning === character) return `\\${letter}`;
+  return unicodeEscape(character);
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/** `line` with as many line ends as it takes for the next text to be a line of its own: two after a last backslash. */
+function ended(line: string, lineEnd: string): string {
+  let text = line;
+  while (text !== '' && logicalLines(`${text}x`).length === 1) text += lineEnd;
+  return text;
+}
+
+function commonLineEnd(text: string): string {
+  const found = text.match(/\r\n?|\n/g) ?? [];
+  const count = (lineEnd: string) => found.filter(one => one === lineEnd).length;
+  return ['\n', '\r\n', '\r'].reduce((best, other) => (count(other) > count(best) ? other : best));
+}

@@ -1,0 +1,290 @@
+import t, { type Test } from 'tap';
+import type { HostReady, Store } from '../../../src/mgmt/store/store.js';
+import { factsOf } from '../../helpers/host-facts.js';
+
+/** Makes an empty store and returns what opens it, as often as one likes. */
+export type FreshStore = (t: Test) => Promise<() => Promise<Store>>;
+
+const MSID_A = 2 ** 47 + 1;
+const MSID_B = 7;
+
+const ready = (msid: number, at = 1_000): HostReady => ({ msid, at, msHostList: '192.0.2.1,192.0.2.2@static' });
+
+/** What every store has to do, whatever database is behind it. */
+export function storeContract(kind: string, fresh: FreshStore): void {
+  const test = (name: string, check: (t: Test, store: Store, open: () => Promise<Store>) => Promise<void>) =>
+    t.test(`${kind}: ${name}`, async t => {
+      const open = await fresh(t);
+      const store = await open();
+      await check(t, store, async () => {
+        const another = await open();
+        t.teardown(() => another.close());
+        return another;
+      });
+      await store.close();
+    });
+
+  test('an empty store has no configuration, hosts or secrets', async (t, store) => {
+    t.strictSame(await store.configuration(), { version: 0, values: new Map() });
+    t.strictSame(await store.hosts(), []);
+    t.equal(await store.host(1), undefined);
+    t.strictSame(await store.ring(1), []);
+    t.equal(await store.secret('ca'), undefined);
+  });
+
+  test('configuration: the first initial values are written, and later ones only where a name is new', async (t, store) => {
+    const first = new Map([
+      ['host', '192.0.2.1'],
+      ['zones', 'default'],
+    ]);
+    t.strictSame(await store.initialiseConfiguration(first), new Map(), 'nothing differs');
+    t.strictSame(await store.configuration(), { version: 1, values: first });
+    const second = new Map([
+      ['host', '192.0.2.9'],
+      ['zones', 'default'],
+      ['ping.interval', '60'],
+    ]);
+    t.strictSame(await store.initialiseConfiguration(second), new Map([['host', '192.0.2.1']]), 'what stands instead');
+    t.strictSame(await store.configuration(), {
+      version: 2,
+      values: new Map([...first, ['ping.interval', '60']]),
+    });
+    t.equal((await store.initialiseConfiguration(first)).size, 0);
+    t.equal((await store.configuration()).version, 2, 'nothing new, no new generation');
+  });
+
+  test('configuration: each change raises the generation, and setting the same value does not', async (t, store) => {
+    t.equal(await store.setConfiguration('host', 'a'), 1);
+    t.equal(await store.setConfiguration('host', 'b,ü,"\'%_'), 2);
+    t.equal(await store.setConfiguration('host', 'b,ü,"\'%_'), 2);
+    t.equal(await store.setConfiguration('empty', ''), 3);
+    t.strictSame(
+      (await store.configuration()).values,
+      new Map([
+        ['empty', ''],
+        ['host', 'b,ü,"\'%_'],
+      ]),
+    );
+  });
+
+  test('configuration: servers that set at the same moment get generations of their own', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    const versions = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => stores[i % 3]?.setConfiguration(`name${i}`, String(i))),
+    );
+    t.strictSame(
+      versions.toSorted((a = 0, b = 0) => a - b),
+      Array.from({ length: 12 }, (_, i) => i + 1),
+    );
+    t.equal((await store.configuration()).values.size, 12);
+  });
+
+  test('zones: a name keeps its id, also when all ask for it first', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    const ids = await Promise.all(stores.flatMap(s => [s.zoneId('default'), s.zoneId('edge'), s.zoneId('default')]));
+    t.equal(new Set(ids).size, 2);
+    t.equal(await store.zoneId('default'), ids[0]);
+    t.not(await store.zoneId('Default'), ids[0], 'names differ by case');
+  });
+
+  test('hosts: a new guid gets the next id, and a known one keeps what it has', async (t, store) => {
+    const zone = await store.zoneId('default');
+    const before = Date.now();
+    const { host: first, isNew } = await store.registerHost(factsOf('one', zone));
+    t.equal(isNew, true);
+    t.match(first, { ...factsOf('one', zone), id: 1, uuid: /^[0-9a-f-]{36}$/, status: 'Connecting', epoch: 0 });
+    t.match(first, { msid: null, msHostList: null, lastPing: null, disconnected: null, disconnectReason: null });
+    t.ok(first.created >= before && first.created <= Date.now());
+    const second = await store.registerHost(factsOf('two', zone));
+    t.equal(second.host.id, 2);
+    t.not(second.host.uuid, first.uuid);
+    const edge = await store.zoneId('edge');
+    const facts = factsOf('one', edge, { name: 'renamed', privateIpAddress: null, cpus: 8 });
+    const again = await store.registerHost(facts);
+    t.strictSame(again, { host: { ...first, ...facts }, isNew: false }, 'the facts are the newest ones');
+    t.strictSame(await store.host(1), again.host);
+    t.strictSame(await store.hosts(), [again.host, second.host]);
+    t.not((await store.registerHost(factsOf('ONE', zone))).host.id, 1, 'guids differ by case');
+  });
+
+  test('hosts: a zone that is not there is refused', async (t, store) => {
+    await t.rejects(store.registerHost(factsOf('one', 99)), { name: 'StoreError', code: 'STORE_FAILED' });
+    const zone = await store.zoneId('default');
+    t.equal((await store.registerHost(factsOf('one', zone))).host.id, 1, 'and uses up no id');
+  });
+
+  test('hosts: a text with a NUL is refused, not cut', async (t, store) => {
+    const zone = await store.zoneId('default');
+    await t.rejects(store.registerHost(factsOf('a\0b', zone)), { name: 'StoreError', code: 'STORE_VALUE_REFUSED' });
+    t.strictSame(await store.hosts(), []);
+  });
+
+  test('hosts: a server takes one with Ready, under a new epoch', async (t, store) => {
+    const zone = await store.zoneId('default');
+    const { host } = await store.registerHost(factsOf('one', zone));
+    t.equal(await store.hostReady(host.id, ready(MSID_A)), 1);
+    t.strictSame(await store.host(host.id), {
+      ...host,
+      status: 'Up',
+      msid: MSID_A,
+      epoch: 1,
+      msHostList: '192.0.2.1,192.0.2.2@static',
+      lastPing: 1_000,
+    });
+    t.equal(
+      (await store.registerHost(factsOf('one', zone))).host.status,
+      'Up',
+      'a Startup elsewhere takes nothing yet',
+    );
+    t.equal(await store.hostReady(host.id, { msid: MSID_B, at: 2_000, msHostList: null }), 2);
+    t.match(await store.host(host.id), { msid: MSID_B, epoch: 2, msHostList: null, lastPing: 2_000 });
+    t.equal(await store.hostReady(99, ready(MSID_A)), undefined);
+  });
+
+  test('hosts: an acknowledged list is written under its epoch only', async (t, store) => {
+    const { host } = await store.registerHost(factsOf('one', await store.zoneId('default')));
+    await store.hostReady(host.id, ready(MSID_A));
+    t.equal(await store.hostMsHostList(host.id, 1, 'b,a@roundrobin'), true);
+    t.equal((await store.host(host.id))?.msHostList, 'b,a@roundrobin');
+    t.equal(await store.hostMsHostList(host.id, 1, 'b,a@roundrobin'), true, 'the same again');
+    await store.hostReady(host.id, ready(MSID_B));
+    t.equal(await store.hostMsHostList(host.id, 1, 'stale'), false);
+    t.equal((await store.host(host.id))?.msHostList, '192.0.2.1,192.0.2.2@static');
+  });
+
+  test('hosts: a disconnect frees the host, and the next Ready clears it', async (t, store) => {
+    const { host } = await store.registerHost(factsOf('one', await store.zoneId('default')));
+    await store.hostReady(host.id, ready(MSID_A));
+    const lost = { msid: MSID_A, epoch: 1, at: 5_000, reason: 'link closed' };
+    t.equal(await store.hostDisconnected(host.id, lost), true);
+    t.match(await store.host(host.id), {
+      status: 'Disconnected',
+      msid: null,
+      epoch: 1,
+      disconnected: 5_000,
+      disconnectReason: 'link closed',
+    });
+    t.equal(await store.hostDisconnected(host.id, { ...lost, at: 6_000 }), false, 'once');
+    t.equal((await store.registerHost(factsOf('one', host.zoneId))).host.status, 'Connecting');
+    t.equal(await store.hostReady(host.id, ready(MSID_A)), 2);
+    t.match(await store.host(host.id), { status: 'Up', disconnected: null, disconnectReason: null });
+  });
+
+  test("hosts: an old server's late disconnect after a newer Ready changes nothing", async (t, store, open) => {
+    const old = await open();
+    const { host } = await old.registerHost(factsOf('one', await old.zoneId('default')));
+    const epoch = (await old.hostReady(host.id, ready(MSID_A))) ?? 0;
+    await store.hostReady(host.id, ready(MSID_B, 2_000));
+    const before = await store.host(host.id);
+    const lost = { msid: MSID_A, epoch, at: 9_000, reason: 'ping timeout' };
+    t.equal(await old.hostDisconnected(host.id, lost), false);
+    t.equal(await old.hostDisconnected(host.id, { ...lost, epoch: epoch + 1 }), false, 'not the owner');
+    t.equal(await store.hostDisconnected(host.id, { ...lost, msid: MSID_B }), false, 'the owner, in an older epoch');
+    t.strictSame(await store.host(host.id), before);
+  });
+
+  test('hosts: a removed one is gone, its id is never used again, and its guid comes back as a new host', async (t, store) => {
+    const zone = await store.zoneId('default');
+    for (const guid of ['one', 'two', 'three']) await store.registerHost(factsOf(guid, zone));
+    await store.hostReady(3, ready(MSID_A));
+    t.equal(await store.removeHost(3, 5_000), true);
+    t.equal(await store.removeHost(3, 6_000), false);
+    t.equal(await store.host(3), undefined);
+    t.strictSame(await store.ring(zone), [1, 2]);
+    t.strictSame(
+      (await store.hosts()).map(host => host.id),
+      [1, 2],
+    );
+    t.equal(await store.hostReady(3, ready(MSID_A)), undefined);
+    t.equal(await store.hostDisconnected(3, { msid: MSID_A, epoch: 1, at: 7_000, reason: 'late' }), false);
+    t.match(await store.registerHost(factsOf('three', zone)), { host: { id: 4 }, isNew: true });
+  });
+
+  test('ring: the hosts of one zone, ascending, whatever their state', async (t, store) => {
+    const zone = await store.zoneId('default');
+    const edge = await store.zoneId('edge');
+    for (let i = 1; i <= 12; i++) await store.registerHost(factsOf(`guid${i}`, i % 3 === 0 ? edge : zone));
+    await store.hostReady(4, ready(MSID_A));
+    t.strictSame(await store.ring(zone), [1, 2, 4, 5, 7, 8, 10, 11]);
+    t.strictSame(await store.ring(edge), [3, 6, 9, 12]);
+    t.strictSame(await store.ring(zone, 7), [8, 10, 11], 'read on from an id');
+    t.strictSame(await store.ring(zone, 11), []);
+    t.strictSame(
+      (await store.hosts(9)).map(host => host.id),
+      [10, 11, 12],
+    );
+  });
+
+  test('hosts: a server that stops lets go of its own, and of no other', async (t, store) => {
+    const zone = await store.zoneId('default');
+    for (const guid of ['one', 'two', 'three', 'four']) await store.registerHost(factsOf(guid, zone));
+    for (const id of [1, 2, 4]) await store.hostReady(id, ready(MSID_A));
+    await store.hostReady(3, ready(MSID_B));
+    await store.hostReady(2, ready(MSID_B));
+    await store.removeHost(4, 1_000);
+    const others = [await store.host(2), await store.host(3)];
+    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'stopped' }), 1);
+    t.match(await store.host(1), {
+      status: 'Disconnected',
+      msid: null,
+      epoch: 1,
+      disconnected: 9_000,
+      disconnectReason: 'stopped',
+    });
+    t.strictSame([await store.host(2), await store.host(3)], others);
+    t.equal(await store.releaseHosts(MSID_A, { at: 9_500, reason: 'again' }), 0);
+  });
+
+  test('hosts: servers that register at the same moment get distinct ids, and one guid gets one', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    const zone = await store.zoneId('default');
+    const registrations = await Promise.all(
+      stores.flatMap((s, server) =>
+        ['shared', ...Array.from({ length: 10 }, (_, i) => `${server}-${i}`)].map(guid =>
+          s.registerHost(factsOf(guid, zone)),
+        ),
+      ),
+    );
+    const shared = registrations.filter(({ host }) => host.guid === 'shared');
+    t.equal(new Set(shared.map(({ host }) => host.id)).size, 1, 'the shared guid has one id');
+    t.equal(shared.filter(({ isNew }) => isNew).length, 1, 'and was new once');
+    t.strictSame(
+      await store.ring(zone),
+      Array.from({ length: 31 }, (_, i) => i + 1),
+    );
+  });
+
+  test('secrets: the first writer wins, and all get what it wrote', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    const got = await Promise.all(stores.map((s, i) => s.createSecret('ca', new Uint8Array([0, 255, i]))));
+    t.strictSame(got[1], got[0]);
+    t.strictSame(got[2], got[0]);
+    for (const s of stores) t.strictSame(await s.secret('ca'), got[0]);
+    t.equal(got[0]?.constructor, Uint8Array);
+    t.equal(await store.secret('other'), undefined);
+  });
+
+  test('a restart loses nothing', async (t, store, open) => {
+    await store.setConfiguration('host', '192.0.2.1');
+    const zone = await store.zoneId('default');
+    await store.registerHost(factsOf('one', zone));
+    await store.hostReady(1, ready(MSID_A));
+    await store.registerHost(factsOf('two', zone));
+    await store.removeHost(2, 1_000);
+    await store.createSecret('ca', new Uint8Array(300).fill(7));
+    const before = [await store.configuration(), await store.hosts(), await store.secret('ca')];
+    await store.close();
+    const reopened = await open();
+    t.strictSame([await reopened.configuration(), await reopened.hosts(), await reopened.secret('ca')], before);
+    t.equal((await reopened.registerHost(factsOf('three', zone))).host.id, 3, 'not even which ids were used');
+  });
+
+  test('close: calls under way end, later ones are refused', async (t, store) => {
+    const calls = [store.setConfiguration('a', '1'), store.setConfiguration('b', '2'), store.zoneId('default')];
+    await store.close();
+    t.strictSame(await Promise.all(calls), [1, 2, 1]);
+    await t.rejects(store.hosts(), { name: 'StoreError', code: 'STORE_CLOSED', operation: 'hosts' });
+    await t.rejects(store.setConfiguration('a', '2'), { code: 'STORE_CLOSED' });
+    await store.close();
+  });
+}
