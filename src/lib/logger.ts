@@ -48,6 +48,8 @@ export function openLog(options: LogOptions): OpenLog {
     ),
     transports: [transport],
   });
+  // Whoever read our output has gone: no reason to stop working.
+  if (options.file === 'stdout' && process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {});
   const complain = (error: Error) => process.stderr.write(`log.file=${options.file}: ${error.message}\n`);
   logger.on('error', complain);
   return {

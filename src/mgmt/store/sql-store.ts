@@ -171,7 +171,7 @@ export class SqlStore implements Store {
         .updateTable('host')
         .set({ mgmt_server_id: null, status: 'Disconnected', disconnected: at, disconnect_reason: reason })
         .where('id', '=', id)
-        .where('mgmt_server_id', '=', msid)
+        .where('mgmt_server_id', msid === null ? 'is' : '=', msid)
         .where('epoch', '=', epoch)
         .where('removed', 'is', null)
         .executeTakeFirst();

@@ -116,7 +116,8 @@ export interface HostReady {
 }
 
 export interface HostDisconnected {
-  readonly msid: number;
+  /** Who had the host; null: nobody had it, it was still Connecting. */
+  readonly msid: number | null;
   readonly epoch: number;
   readonly at: number;
   readonly reason: string;

@@ -1,0 +1,107 @@
+import type { Clock } from '../lib/clock.js';
+import { FLAG, type Link, LinkError, type Message, type Packet } from '../protocol/index.js';
+import { type AttacheEffect, type AttacheEvent, type AttacheState, next } from './attache-state.js';
+import type { Claimant } from './guid-fight.js';
+import type { RegisteredHost } from './known-hosts.js';
+import { MGMT_LIMITS } from './limits.js';
+
+/** What stays the same about a connected agent as long as its link lasts. */
+export interface AttacheFacts {
+  readonly guid: string;
+  readonly host: RegisteredHost;
+  readonly claimant: Claimant;
+  readonly msid: bigint;
+}
+
+export interface AskOptions {
+  /** Wait until the request in sequence before this one is answered, has timed out or is cancelled. @default false */
+  readonly inSequence?: boolean;
+  /** Gives up; what is on its way to the agent stays there. */
+  readonly signal?: AbortSignal;
+}
+
+/** The server's object for one connected agent: asks it things, and knows how it is doing. */
+export class Attache {
+  readonly guid: string;
+  readonly host: RegisteredHost;
+  readonly claimant: Claimant;
+  readonly link: Link;
+  readonly #msid: bigint;
+  readonly #clock: Clock;
+  #state: AttacheState;
+  /** Ends when all requests in sequence so far have. */
+  #lastInSequence: Promise<void> = Promise.resolve();
+  #held = 0;
+
+  constructor(link: Link, facts: AttacheFacts, clock: Clock) {
+    this.guid = facts.guid;
+    this.host = facts.host;
+    this.claimant = facts.claimant;
+    this.link = link;
+    this.#msid = facts.msid;
+    this.#clock = clock;
+    this.#state = { kind: 'alive', heardAt: clock.now() };
+  }
+
+  get state(): AttacheState {
+    return this.#state;
+  }
+
+  /** @returns what is to be done about it */
+  note(event: AttacheEvent): AttacheEffect | undefined {
+    const { state, effect } = next(this.#state, event, this.#clock.now());
+    this.#state = state;
+    return effect;
+  }
+
+  /**
+   * Sends commands, and waits for the packet that answers them: as long as the longest `wait` among them, and a margin.
+   * @throws LinkError, ProtocolError, and the signal's reason
+   */
+  async ask(commands: readonly Message[], { inSequence = false, signal }: AskOptions = {}): Promise<Packet> {
+    if (!inSequence) return abortable(this.#request(commands, 0), signal);
+    if (this.#held >= MGMT_LIMITS.heldRequests) {
+      throw new LinkError('TOO_MANY_REQUESTS', `${this.#held} requests in sequence wait for their turn already`);
+    }
+    this.#held++;
+    const ahead = this.#lastInSequence;
+    let done = () => {};
+    this.#lastInSequence = new Promise(resolve => {
+      done = resolve;
+    });
+    try {
+      await abortable(ahead, signal);
+      return await abortable(this.#request(commands, FLAG.inSequence), signal);
+    } finally {
+      this.#held--;
+      // One that was cancelled while it waited must not let the next overtake those ahead.
+      void ahead.then(done);
+    }
+  }
+
+  /** Answers a request of the agent's, whole. */
+  answer(request: Omit<Packet, 'messages'>, answers: readonly Message[]): void {
+    this.link.answer(request, answers, { mgmtId: this.#msid, via: BigInt(this.host.id) });
+  }
+
+  #request(commands: readonly Message[], flags: number): Promise<Packet> {
+    const hostId = BigInt(this.host.id);
+    const header = { flags: flags | FLAG.stopOnError, mgmtId: this.#msid, agentId: hostId, via: hostId };
+    return this.link.request(commands, header, answerTimeMs(commands));
+  }
+}
+
+function answerTimeMs(commands: readonly Message[]): number {
+  const waits = commands.map(({ fields }) => (typeof fields.wait === 'number' ? fields.wait : 0));
+  return (Math.max(...waits) || MGMT_LIMITS.defaultWaitSeconds) * 1_000 + MGMT_LIMITS.answerMarginMs;
+}
+
+function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,37 @@
+import type { Log } from '../lib/logger.js';
+import { type Configuration, readConfiguration } from './configuration.js';
+import type { Store, Configuration as StoredConfiguration } from './store/store.js';
+
+/** The configuration as the store has it, read anew by a poll. */
+export class ConfigurationWatch {
+  readonly #store: Pick<Store, 'configuration'>;
+  readonly #log: Log;
+  #current: Configuration;
+
+  /** @param start what the server starts with; its values are good */
+  constructor(store: Pick<Store, 'configuration'>, log: Log, start: Configuration) {
+    this.#store = store;
+    this.#log = log;
+    this.#current = start;
+  }
+
+  get current(): Configuration {
+    return this.#current;
+  }
+
+  /** @returns whether there is another version now @throws StoreError */
+  async poll(): Promise<boolean> {
+    return this.#take(await this.#store.configuration());
+  }
+
+  #take(stored: StoredConfiguration): boolean {
+    if (stored.version === this.#current.version) return false;
+    const { configuration, invalid } = readConfiguration(stored, this.#current);
+    this.#current = configuration;
+    this.#log.info('Configuration changed', { version: configuration.version });
+    for (const { name, text, reason } of invalid) {
+      this.#log.error('The store has a value that cannot be used; the former one stays', { name, value: text, reason });
+    }
+    return true;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../lib/clock.js';
+import type { Log } from '../lib/logger.js';
+import { type Claimant, claimGuid, type GuidRules, type GuidState, isStale } from './guid-fight.js';
+import { MGMT_LIMITS } from './limits.js';
+
+const RULES: GuidRules = { changes: MGMT_LIMITS.guidChanges, withinMs: MGMT_LIMITS.guidFightMs };
+
+/** Notices two agents that have one guid, and tells the operator once per fight. */
+export class GuidWatch {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #states = new Map<string, GuidState>();
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** @returns why the claimant may not have the guid now; undefined when it may */
+  claim(guid: string, claimant: Claimant): string | undefined {
+    const { state, verdict } = claimGuid(this.#states.get(guid), claimant, this.#clock.now(), RULES);
+    this.#states.set(guid, state);
+    if (verdict.kind === 'welcome') return undefined;
+    if (verdict.isFirst) {
+      this.#log.error('Two agents have the same guid; the newcomer is refused', {
+        guid,
+        agent: describe(verdict.holder),
+        newcomer: describe(claimant),
+        refusedForSeconds: verdict.waitMs / 1_000,
+      });
+    }
+    return `guid ${guid} is in use by the agent at ${describe(verdict.holder)}`;
+  }
+
+  /** Forgets what no longer matters. @param isConnected whether an agent with this guid is Ready here */
+  forgetStale(isConnected: (guid: string) => boolean): void {
+    for (const [guid, state] of this.#states) {
+      if (!isConnected(guid) && isStale(state, this.#clock.now(), RULES)) this.#states.delete(guid);
+    }
+  }
+}
+
+function describe({ address, instanceId }: Claimant): string {
+  return instanceId === undefined ? address : `${address} (process ${instanceId})`;
+}

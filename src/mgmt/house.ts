@@ -1,0 +1,32 @@
+import type { Clock } from '../lib/clock.js';
+import type { Log } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+import type { Attaches } from './attaches.js';
+import type { Configuration } from './configuration.js';
+import type { GuidWatch } from './guid-watch.js';
+import type { Ownership } from './ownership.js';
+import type { Registrar } from './registrar.js';
+import type { Rings } from './ring.js';
+import type { StoreHealth } from './store-health.js';
+import type { Zones } from './zones.js';
+
+/** What every conversation with an agent shares. */
+export interface House {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly msid: number;
+  /** As it is now; it changes while running. */
+  readonly configuration: Configuration;
+  /** Advice to agents: addresses of servers that want no agents now. */
+  readonly avoidMsList: readonly string[];
+  readonly attaches: Attaches;
+  readonly zones: Zones;
+  readonly rings: Rings;
+  readonly health: StoreHealth;
+  readonly registrar: Registrar;
+  readonly ownership: Ownership;
+  readonly guids: GuidWatch;
+  /** A packet was passed over. */
+  countIgnored(why: 'not for this server' | 'before Startup'): void;
+}

@@ -1,0 +1,49 @@
+import type { HostRow, Store } from './store/store.js';
+
+/** What an agent is told about itself. */
+export interface HostIdentity {
+  readonly id: number;
+  readonly uuid: string;
+  readonly name: string;
+  readonly zoneId: number;
+}
+
+/** The identity, and where the store has the host. */
+export interface RegisteredHost extends HostIdentity {
+  /** The epoch in which the host is Connecting; undefined when a server has it, or the store was not asked. */
+  readonly connectingEpoch: number | undefined;
+}
+
+/** Who is who, in memory, so that known agents can come while the store is away. */
+export class KnownHosts {
+  readonly #store: Pick<Store, 'hosts'>;
+  readonly #byGuid = new Map<string, HostIdentity>();
+  #lastId = 0;
+
+  constructor(store: Pick<Store, 'hosts'>) {
+    this.#store = store;
+  }
+
+  get(guid: string): HostIdentity | undefined {
+    return this.#byGuid.get(guid);
+  }
+
+  learn({ guid, id, uuid, name, zoneId }: HostRow): HostIdentity {
+    const identity = { id, uuid, name, zoneId };
+    this.#byGuid.set(guid, identity);
+    return identity;
+  }
+
+  /** The host was removed: its guid would come back under another id. */
+  forget(guid: string): void {
+    this.#byGuid.delete(guid);
+  }
+
+  /** Reads the hosts that are new since the last time, those of other servers too. @throws StoreError */
+  async readOn(): Promise<void> {
+    for (const host of await this.#store.hosts(this.#lastId)) {
+      this.learn(host);
+      this.#lastId = host.id;
+    }
+  }
+}

@@ -1,0 +1,277 @@
+import type { Timer } from '../lib/clock.js';
+import { reasonOf } from '../lib/errors.js';
+import type { Log } from '../lib/logger.js';
+import {
+  Answer,
+  type CloseReason,
+  describeClose,
+  FLAG,
+  LIMITS,
+  Link,
+  type Packet,
+  ReadyAnswer,
+  ReadyCommand,
+  StartupAnswer,
+  type Transport,
+} from '../protocol/index.js';
+import { Attache } from './attache.js';
+import { handleRequest } from './handlers/index.js';
+import { formatHostList, type HostList, isSameList } from './host-list.js';
+import type { House } from './house.js';
+import type { RegisteredHost } from './known-hosts.js';
+import { MGMT_LIMITS } from './limits.js';
+import { wantedList } from './placement.js';
+import { isStartup, readStartup, type Startup } from './startup.js';
+
+/**
+ *   waiting ─Startup─▶ registering ─ids─▶ readying ─Ready 2 answered─▶ ready
+ *      ▲                   │ refused
+ *      └───────────────────┘
+ */
+type State =
+  | { readonly kind: 'waiting'; readonly startupDue: Timer }
+  | { readonly kind: 'registering' }
+  | { readonly kind: 'readying'; readonly attache: Attache }
+  | { readonly kind: 'ready'; readonly attache: Attache };
+
+const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
+
+export interface ConversationListener {
+  /** Once, when the peer has sent a Startup or the link has ended: it no longer counts as new. */
+  onStarted?(): void;
+  /** Once, the last event. */
+  onEnd?(link: Link): void;
+}
+
+/** Serves one secured connection, from its first packet to its end. */
+export function converse(transport: Transport, house: House, listener: ConversationListener = {}): Link {
+  return new Conversation(transport, house, listener).link;
+}
+
+class Conversation {
+  readonly link: Link;
+  readonly #house: House;
+  readonly #msid: bigint;
+  readonly #listener: ConversationListener;
+  #hasStarted = false;
+  #log: Log;
+  #state: State;
+
+  constructor(transport: Transport, house: House, listener: ConversationListener) {
+    // AgentAttache.java: each link counts from a random start, so that a late answer meets no other link's request.
+    let sequence = BigInt(house.random.int(32_767)) << 48n;
+    this.link = new Link(transport, {
+      clock: house.clock,
+      ownFlags: FLAG.fromServer,
+      nextSequence: () => ++sequence,
+    });
+    this.#house = house;
+    this.#msid = BigInt(house.msid);
+    this.#listener = listener;
+    this.#log = house.log.child({ address: transport.remote.address });
+    this.#state = this.#waiting();
+    this.link.start({
+      onRequest: request => this.#receive(request),
+      onUnreadable: header => this.#receiveUnreadable(header),
+      onClose: reason => this.#close(reason),
+    });
+  }
+
+  /** What the server says and does about one agent, in its order. */
+  async #converse(request: Packet, startup: Startup): Promise<void> {
+    const registration = await this.#register(startup);
+    if (this.link.closed) return;
+    if ('refusal' in registration) {
+      this.#refuse(request, registration.refusal);
+      return;
+    }
+    const { attache, reported } = this.#welcome(request, startup, registration);
+    await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds });
+    const wanted = await this.#place(attache);
+    const isSame = isSameList(reported, wanted);
+    const { values } = this.#house.configuration;
+    await this.#sendReady(attache, {
+      ...(!isSame && { msHostList: wanted.servers, lbAlgorithm: wanted.algorithm }),
+      avoidMsHostList: this.#house.avoidMsList,
+      lbCheckInterval: values['indirect.agent.lb.check.interval'],
+      arch: startup.arch,
+    });
+    // The answer and the link's end may have come in one go.
+    if (this.link.closed) return;
+    this.#serve(attache, isSame ? reported : wanted);
+  }
+
+  /** Who the agent is; a row in the store and its ids. */
+  async #register(startup: Startup): Promise<RegisteredHost | { readonly refusal: string }> {
+    const { zones, configuration, guids, registrar } = this.#house;
+    const zone = zones.find(startup.dataCenter, configuration.values.zones);
+    if (zone === undefined) {
+      const sender = startup.privateIpAddress ?? this.link.remote.address;
+      // CloudStack's words; operators search for them.
+      return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter}` };
+    }
+    const refusal = guids.claim(startup.guid, this.#claimant(startup));
+    if (refusal !== undefined) return { refusal };
+    const host = await registrar.register(startup.facts(zone.id));
+    // No refusal: a Java agent would exit for it, and this passes.
+    if (host === undefined) throw new Error('the store is away, and this agent is new');
+    return host;
+  }
+
+  #claimant({ instanceId }: Startup) {
+    return { address: this.link.remote.address, instanceId };
+  }
+
+  #welcome(request: Packet, startup: Startup, host: RegisteredHost): { attache: Attache; reported: HostList } {
+    const { guid } = startup;
+    const facts = { guid, host, claimant: this.#claimant(startup), msid: this.#msid };
+    const attache = new Attache(this.link, facts, this.#house.clock);
+    this.#state = { kind: 'readying', attache };
+    this.#house.attaches.arrive(attache);
+    this.#log = this.#log.child({ hostId: host.id, guid });
+    this.#log.info('Agent connected', { name: host.name, transferred: startup.connectionTransferred || undefined });
+    // The real ids: an agent handles this and Ready on two threads, and might write whichever is later.
+    this.#answerStartup(request, { hostId: host.id, hostName: host.name, hostUuid: host.uuid });
+    return { attache, reported: startup.reportedList };
+  }
+
+  /** The link stays, and a later Startup that is right will do. */
+  #refuse(request: Packet, why: string): void {
+    this.#log.warn('Agent refused', { reason: why });
+    this.#state = this.#waiting();
+    this.#answerStartup(request, { hostId: 0, hostName: '', hostUuid: '' });
+    const flags = FLAG.stopOnError | FLAG.inSequence;
+    this.link.post([ReadyCommand.encode({ _details: why })], { flags, ...NOBODY });
+  }
+
+  #answerStartup(request: Packet, ids: { hostId: number; hostName: string; hostUuid: string }): void {
+    const pingInterval = this.#house.configuration.values['ping.interval'];
+    const answer = StartupAnswer.encode({ ...ids, pingInterval, result: true });
+    this.link.answer(request, [answer], { mgmtId: this.#msid, via: -1n });
+  }
+
+  async #place({ host }: Attache): Promise<HostList & { readonly algorithm: string }> {
+    const { rings, health, configuration } = this.#house;
+    let ring = rings.known(host.zoneId);
+    // Only one algorithm looks at the ring.
+    if (configuration.values['indirect.agent.lb.algorithm'] === 'roundrobin' && !health.away) {
+      try {
+        ring = await health.watch(() => rings.including(host.zoneId, host.id));
+      } catch (error) {
+        this.#log.warn('The ring could not be read; the agent joins at its end', { reason: reasonOf(error) });
+      }
+    }
+    return wantedList(this.#house.configuration, host.id, ring);
+  }
+
+  async #sendReady(attache: Attache, what: Parameters<typeof ReadyCommand.encode>[0]): Promise<void> {
+    const { id, uuid, name, zoneId } = attache.host;
+    const ids = { dcId: zoneId, hostId: id, hostUuid: uuid, hostName: name, enableHumanReadableSizes: true };
+    const answer = await attache.ask([ReadyCommand.encode({ ...ids, ...what })], { inSequence: true });
+    const [message] = answer.messages;
+    if (message === undefined || message.fields.result !== true) {
+      const details = message?.fields.details;
+      throw new Error(`the agent answered Ready with no${typeof details === 'string' ? `: ${details}` : ''}`);
+    }
+    if (!ReadyAnswer.is(message)) this.#log.debug('Ready was answered by another class', { type: message.type });
+  }
+
+  #serve(attache: Attache, list: HostList): void {
+    const { attaches, ownership } = this.#house;
+    this.#state = { kind: 'ready', attache };
+    this.link.raiseLimits();
+    // The deadline for pings counts from here.
+    attache.note({ kind: 'ping' });
+    const former = attaches.seat(attache);
+    const msHostList = list.servers.length === 0 ? null : formatHostList(list);
+    ownership.ready(attache.host.id, msHostList, () => this.link.close('the host was removed'));
+    this.#log.info('Agent is Ready', { list: list.servers, algorithm: list.algorithm });
+    former?.link.close('the agent is Ready on a newer link');
+  }
+
+  #receive(request: Packet): void {
+    if (!this.#isForUs(request)) {
+      this.#house.countIgnored('not for this server');
+      return;
+    }
+    const state = this.#state;
+    if (state.kind === 'waiting' || state.kind === 'registering') {
+      if (!isStartup(request)) this.#house.countIgnored('before Startup');
+      else if (state.kind === 'waiting') this.#start(request, state.startupDue);
+      else this.#closeDoubleStartup();
+      return;
+    }
+    if (isStartup(request)) {
+      this.#closeDoubleStartup();
+      return;
+    }
+    const { attache } = state;
+    const reply = handleRequest(request, {
+      avoidMsList: this.#house.avoidMsList,
+      pinged: () => void attache.note({ kind: 'ping' }),
+    });
+    if (reply.kind === 'close') this.link.close(reply.reason);
+    else attache.answer(request, reply.answers);
+  }
+
+  #start(request: Packet, startupDue: Timer): void {
+    startupDue.cancel();
+    this.#tellStarted();
+    const startup = readStartup(request);
+    if ('refusal' in startup) {
+      this.#refuse(request, startup.refusal);
+      return;
+    }
+    this.#state = { kind: 'registering' };
+    this.#log = this.#log.child({ guid: startup.guid });
+    this.#converse(request, startup).catch(error => {
+      // A link that has ended has said why.
+      if (!this.link.closed) this.link.close(reasonOf(error));
+    });
+  }
+
+  #receiveUnreadable(header: Omit<Packet, 'messages'>): void {
+    const state = this.#state;
+    if (!this.#isForUs(header)) this.#house.countIgnored('not for this server');
+    else if (state.kind === 'waiting' || state.kind === 'registering') this.#house.countIgnored('before Startup');
+    else state.attache.answer(header, [Answer.encode({ result: true })]);
+  }
+
+  /** An agent asks whichever server it is on, or this one. A request that comes from a server is none of an agent's. */
+  #isForUs({ mgmtId, flags }: Omit<Packet, 'messages'>): boolean {
+    return (mgmtId === -1n || mgmtId === this.#msid) && (flags & FLAG.fromServer) === 0;
+  }
+
+  #closeDoubleStartup(): void {
+    this.link.close('a second Startup on the same link');
+  }
+
+  #waiting(): State {
+    const startupDue = this.#house.clock.after(LIMITS.startupMs, () => {
+      this.link.close(`no Startup within ${LIMITS.startupMs / 1_000} s`);
+    });
+    return { kind: 'waiting', startupDue };
+  }
+
+  #tellStarted(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
+    this.#listener.onStarted?.();
+  }
+
+  #close(reason: CloseReason): void {
+    this.#tellStarted();
+    this.#listener.onEnd?.(this.link);
+    const state = this.#state;
+    const why = describeClose(reason);
+    if (state.kind === 'waiting' || state.kind === 'registering') {
+      if (state.kind === 'waiting') state.startupDue.cancel();
+      this.#log.debug('Connection ended before it was an agent', { reason: why });
+      return;
+    }
+    this.#log.info('Agent disconnected', { reason: why, wasReady: state.kind === 'ready' });
+    const { host } = state.attache;
+    const departure = this.#house.attaches.depart(state.attache, why);
+    if (departure.kind === 'lost') this.#house.ownership.lost(host.id, departure.reason, host.connectingEpoch);
+  }
+}

@@ -1,0 +1,258 @@
+import type { Duplex } from 'node:stream';
+import type { SecureContext } from 'node:tls';
+import type { Clock, Timer } from '../lib/clock.js';
+import { reasonOf } from '../lib/errors.js';
+import type { Log } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+import {
+  acceptTls,
+  CheckHealthCommand,
+  LIMITS,
+  type Link,
+  MemoryBudget,
+  type RemoteEnd,
+  type Transport,
+} from '../protocol/index.js';
+import type { Attache } from './attache.js';
+import { Attaches } from './attaches.js';
+import type { Configuration } from './configuration.js';
+import { ConfigurationWatch } from './configuration-watch.js';
+import { GuidWatch } from './guid-watch.js';
+import type { House } from './house.js';
+import { KnownHosts } from './known-hosts.js';
+import { MGMT_LIMITS } from './limits.js';
+import { Ownership } from './ownership.js';
+import { converse } from './pipeline.js';
+import { Registrar } from './registrar.js';
+import { Rings } from './ring.js';
+import type { Store } from './store/store.js';
+import { StoreHealth } from './store-health.js';
+import { Zones } from './zones.js';
+
+export interface ManagementServerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: Store;
+  readonly msid: number;
+  /** What the store's configuration is now; the server reads on from there. */
+  readonly configuration: Configuration;
+  /** The TLS context for the next connection. */
+  readonly secureContext: () => SecureContext;
+}
+
+/** How many packets were passed over, by reason. */
+export type Ignored = Readonly<Record<Parameters<House['countIgnored']>[0], number>>;
+
+/** A management server without its sockets: it serves whatever connection it is given, and looks after its agents. */
+export class ManagementServer {
+  readonly attaches = new Attaches();
+  readonly #options: ManagementServerOptions;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #health: StoreHealth;
+  readonly #configuration: ConfigurationWatch;
+  readonly #zones: Zones;
+  readonly #known: KnownHosts;
+  readonly #ownership: Ownership;
+  readonly #guids: GuidWatch;
+  readonly #house: House;
+  readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
+  readonly #budget = new MemoryBudget(LIMITS.allPacketBytesBeforeReady);
+  /** Connections that have not got as far as a Startup. */
+  readonly #handshaking = new Set<Duplex>();
+  readonly #links = new Set<Link>();
+  #newConnections = 0;
+  #turnedAway = 0;
+  readonly #timers = new Set<Timer>();
+  #isStopping = false;
+
+  constructor(options: ManagementServerOptions) {
+    const { clock, random, log, store, msid, configuration } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#health = new StoreHealth(log);
+    this.#configuration = new ConfigurationWatch(store, log, configuration);
+    this.#zones = new Zones(store);
+    this.#known = new KnownHosts(store);
+    this.#ownership = new Ownership(store, this.#health, { clock, log, msid });
+    this.#guids = new GuidWatch(clock, log);
+    const watch = this.#configuration;
+    this.#house = {
+      clock,
+      random,
+      log,
+      msid,
+      get configuration() {
+        return watch.current;
+      },
+      // Until there are servers in maintenance.
+      avoidMsList: [],
+      attaches: this.attaches,
+      zones: this.#zones,
+      rings: new Rings(store),
+      health: this.#health,
+      registrar: new Registrar(store, this.#health, this.#known, clock),
+      ownership: this.#ownership,
+      guids: this.#guids,
+      countIgnored: why => {
+        this.#ignored[why]++;
+      },
+    };
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration.current;
+  }
+
+  get ignored(): Ignored {
+    return { ...this.#ignored };
+  }
+
+  /** Connections that were closed at once, since too many were new. */
+  get turnedAway(): number {
+    return this.#turnedAway;
+  }
+
+  /** Hosts whose latest state is not in the store yet. */
+  get unwritten(): number {
+    return this.#ownership.unwritten;
+  }
+
+  /** Learns what the store has, and starts to look after things. @throws StoreError */
+  async start(): Promise<void> {
+    await this.#zones.learn(this.configuration.values.zones);
+    await this.#known.readOn();
+    const left = await this.#ownership.releaseAll('the server was killed');
+    if (left > 0) this.#log.warn('This server did not stop in good order the last time', { hosts: left });
+    this.#pollLater();
+    this.#lookLater();
+  }
+
+  /** A connection that was just accepted; secured, it is served until its end. */
+  async serve(socket: Duplex, remote: RemoteEnd): Promise<void> {
+    if (this.#isStopping || this.#isFull()) {
+      // CloudStack does the same when it has enough to do: agents take it for a host that is down, and go on.
+      this.#turnedAway++;
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    this.#newConnections++;
+    this.#handshaking.add(socket);
+    let transport: Transport;
+    try {
+      transport = await acceptTls(socket, {
+        clock: this.#clock,
+        context: this.#options.secureContext(),
+        handshakeTimeoutMs: this.configuration.values['agent.ssl.handshake.timeout'] * 1_000,
+        remote,
+        budget: this.#budget,
+      });
+    } catch (error) {
+      this.#newConnections--;
+      // Agents that probe, and scanners, do this all day.
+      this.#log.debug('No TLS handshake', { address: remote.address, reason: reasonOf(error) });
+      return;
+    } finally {
+      this.#handshaking.delete(socket);
+    }
+    if (this.#isStopping) {
+      transport.destroy();
+      return;
+    }
+    this.serveTransport(transport, () => {
+      this.#newConnections--;
+    });
+  }
+
+  /** A secured connection, from wherever it comes. */
+  serveTransport(transport: Transport, onStarted?: () => void): void {
+    const link = converse(transport, this.#house, {
+      ...(onStarted && { onStarted }),
+      onEnd: ended => this.#links.delete(ended),
+    });
+    if (!link.closed) this.#links.add(link);
+  }
+
+  /**
+   * @param how `orderly`: links end by FIN, behind what is queued; `now`: at once
+   */
+  async stop(how: 'orderly' | 'now'): Promise<void> {
+    this.#isStopping = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    for (const socket of this.#handshaking) socket.destroy();
+    // One write for all hosts instead of one for each.
+    this.#ownership.stop();
+    for (const link of [...this.#links]) {
+      if (how === 'orderly') link.close('the server stops');
+      else link.destroy('the server stops');
+    }
+    try {
+      await this.#ownership.releaseAll('the server stopped');
+    } catch (error) {
+      this.#log.warn('The store still has agents on this server', { reason: reasonOf(error) });
+    }
+  }
+
+  #isFull(): boolean {
+    const limit = this.configuration.values['agent.max.concurrent.new.connections'] || MGMT_LIMITS.newConnections;
+    return this.#newConnections >= limit;
+  }
+
+  #pollLater(): void {
+    this.#after(MGMT_LIMITS.pollMs, () => void this.#poll().finally(() => this.#pollLater()));
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      await this.#health.watch(() => this.#configuration.poll());
+      await this.#health.watch(() => this.#zones.learn(this.configuration.values.zones));
+      await this.#health.watch(() => this.#known.readOn());
+    } catch (error) {
+      this.#log.debug('The store could not be polled', { reason: reasonOf(error) });
+    }
+  }
+
+  #lookLater(): void {
+    const intervalMs = this.configuration.values['ping.interval'] * 1_000;
+    this.#after(intervalMs, () => {
+      this.#look(intervalMs * this.configuration.values['ping.timeout']);
+      this.#lookLater();
+    });
+  }
+
+  /** Looks for agents that are behind with their pings. */
+  #look(deadlineMs: number): void {
+    for (const attache of this.attaches) {
+      if (attache.note({ kind: 'look', deadlineMs }) === 'check health') void this.#checkHealth(attache);
+    }
+    this.#guids.forgetStale(guid => this.attaches.byGuid(guid) !== undefined);
+  }
+
+  async #checkHealth(attache: Attache): Promise<void> {
+    const { host, guid } = attache;
+    this.#log.warn('Agent is behind on its pings; asking for its health', { hostId: host.id, guid });
+    let problem: string | undefined;
+    try {
+      const { messages } = await attache.ask([CheckHealthCommand.encode({ wait: MGMT_LIMITS.checkHealthSeconds })]);
+      if (messages[0]?.fields.result !== true) problem = 'the agent says that it is not well';
+    } catch (error) {
+      problem = reasonOf(error);
+    }
+    const event =
+      problem === undefined ? { kind: 'healthy' as const } : { kind: 'unhealthy' as const, reason: problem };
+    if (attache.note(event) === 'disconnect') attache.link.close(`ping timeout: ${problem}`);
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    if (this.#isStopping) return;
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      callback();
+    });
+    this.#timers.add(timer);
+  }
+}
