@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
+import { canonicalAddress } from './lib/address.js';
 import { type Clock, systemClock } from './lib/clock.js';
 import type { CommandLine } from './lib/command-line.js';
 import { type Entry, type Running, runEntry } from './lib/entry.js';
@@ -50,7 +51,7 @@ async function start({ file = entry.defaultFile, settings: commandLine }: Comman
     const store = await openStore(settings.dbUrl, { clock, random, log });
     undo.unshift(() => store.close());
 
-    const address = settings.nodeIp ?? firstAddress();
+    const address = settings.nodeIp ?? canonicalAddress(firstAddress());
     const configuration = await initialConfiguration(store, initial, address, log);
     const credentials = await openCredentials(settings, store, { address, msid }, log);
     undo.unshift(async () => credentials.stop());

@@ -51,7 +51,8 @@ export class Attaches {
   seat(attache: Attache): Attache | undefined {
     const seat = this.#seats.get(attache.host.id);
     if (seat === undefined) throw new Error(`host ${attache.host.id} is seated without having arrived`);
-    const former = seat.current;
+    // By guid: a host that was removed comes back with another id.
+    const former = this.#byGuid.get(attache.guid);
     seat.arriving.delete(attache);
     seat.current = attache;
     seat.lostReason = undefined;

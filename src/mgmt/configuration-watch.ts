@@ -1,15 +1,16 @@
 import type { Log } from '../lib/logger.js';
+import type { AgentStore } from './agent-store.js';
 import { type Configuration, readConfiguration } from './configuration.js';
-import type { Store, Configuration as StoredConfiguration } from './store/store.js';
+import type { Configuration as StoredConfiguration } from './store/store.js';
 
 /** The configuration as the store has it, read anew by a poll. */
 export class ConfigurationWatch {
-  readonly #store: Pick<Store, 'configuration'>;
+  readonly #store: Pick<AgentStore, 'configuration'>;
   readonly #log: Log;
   #current: Configuration;
 
   /** @param start what the server starts with; its values are good */
-  constructor(store: Pick<Store, 'configuration'>, log: Log, start: Configuration) {
+  constructor(store: Pick<AgentStore, 'configuration'>, log: Log, start: Configuration) {
     this.#store = store;
     this.#log = log;
     this.#current = start;

@@ -1,4 +1,4 @@
-import type { HostRow, Store } from './store/store.js';
+import type { AgentRow, AgentStore } from './agent-store.js';
 
 /** What an agent is told about itself. */
 export interface HostIdentity {
@@ -16,11 +16,11 @@ export interface RegisteredHost extends HostIdentity {
 
 /** Who is who, in memory, so that known agents can come while the store is away. */
 export class KnownHosts {
-  readonly #store: Pick<Store, 'hosts'>;
+  readonly #store: Pick<AgentStore, 'hosts'>;
   readonly #byGuid = new Map<string, HostIdentity>();
   #lastId = 0;
 
-  constructor(store: Pick<Store, 'hosts'>) {
+  constructor(store: Pick<AgentStore, 'hosts'>) {
     this.#store = store;
   }
 
@@ -28,7 +28,7 @@ export class KnownHosts {
     return this.#byGuid.get(guid);
   }
 
-  learn({ guid, id, uuid, name, zoneId }: HostRow): HostIdentity {
+  learn({ guid, id, uuid, name, zoneId }: AgentRow): HostIdentity {
     const identity = { id, uuid, name, zoneId };
     this.#byGuid.set(guid, identity);
     return identity;

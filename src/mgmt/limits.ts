@@ -1,7 +1,7 @@
 /** Bounds of the management server that are not the wire's. `docs/limits.md` shows them with their reasons. */
 export const MGMT_LIMITS = {
   /** Connections that have not got as far as a Startup, when `agent.max.concurrent.new.connections` is 0. */
-  newConnections: 2048,
+  newConnections: 4096,
   /** Startups that may be in the store at once; others wait in line. */
   registrations: 32,
   /** How long an agent that no server knows waits for a store that is away: well below its own 30 s. */

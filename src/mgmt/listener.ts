@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:net';
-import { formatHostPort } from '../lib/address.js';
 import type { Clock } from '../lib/clock.js';
-import { codeOf, FatalError, reasonOf } from '../lib/errors.js';
+import { cannotListen } from '../lib/listen-error.js';
 import { MGMT_LIMITS } from './limits.js';
 import type { ManagementServer } from './server.js';
 
@@ -48,23 +47,6 @@ function bound(sockets: Server, { address, port }: { address: string; port: numb
     sockets.once('error', cause => reject(cannotListen(address, port, cause)));
     sockets.listen({ host: address, port, backlog: MGMT_LIMITS.backlog }, resolve);
   });
-}
-
-function cannotListen(address: string, port: number, cause: Error): FatalError {
-  const where = formatHostPort(address, port);
-  switch (codeOf(cause)) {
-    case 'EADDRINUSE':
-      return new FatalError('PORT_IN_USE', `cannot listen on ${where}: the port is in use by another process`, {
-        cause,
-      });
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new FatalError('ADDRESS_NOT_AVAILABLE', `cannot listen on ${where}: this machine has no such address`, {
-        cause,
-      });
-    default:
-      return new FatalError('LISTEN_FAILED', `cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
-  }
 }
 
 /** On a socket for both families IPv4 shows as `::ffff:192.0.2.1`. */

@@ -1,9 +1,9 @@
 import type { Clock } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
+import type { AgentStore } from './agent-store.js';
 import { Gate } from './gate.js';
 import { MGMT_LIMITS } from './limits.js';
-import type { Store } from './store/store.js';
 import { isAway, type StoreHealth } from './store-health.js';
 
 /** What the store should say of one host, as far as this server has a say. */
@@ -30,7 +30,7 @@ interface Entry {
  * still lives. A disconnect is written under the epoch of the Ready before it, so it never harms a newer owner.
  */
 export class Ownership {
-  readonly #store: Pick<Store, 'hostReady' | 'hostDisconnected' | 'releaseHosts'>;
+  readonly #store: Pick<AgentStore, 'hostReady' | 'hostDisconnected' | 'releaseHosts'>;
   readonly #health: StoreHealth;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -40,7 +40,7 @@ export class Ownership {
   #stopped = false;
 
   constructor(
-    store: Pick<Store, 'hostReady' | 'hostDisconnected' | 'releaseHosts'>,
+    store: Pick<AgentStore, 'hostReady' | 'hostDisconnected' | 'releaseHosts'>,
     health: StoreHealth,
     env: { readonly clock: Clock; readonly log: Log; readonly msid: number },
   ) {

@@ -78,7 +78,12 @@ class Conversation {
   }
 
   /** What the server says and does about one agent, in its order. */
-  async #converse(request: Packet, startup: Startup): Promise<void> {
+  async #converse(request: Packet, startup: Startup | { readonly refusal: string }): Promise<void> {
+    if ('refusal' in startup) {
+      this.#refuse(request, startup.refusal);
+      return;
+    }
+    this.#log = this.#log.child({ guid: startup.guid });
     const registration = await this.#register(startup);
     if (this.link.closed) return;
     if ('refusal' in registration) {
@@ -128,7 +133,7 @@ class Conversation {
     const attache = new Attache(this.link, facts, this.#house.clock);
     this.#state = { kind: 'readying', attache };
     this.#house.attaches.arrive(attache);
-    this.#log = this.#log.child({ hostId: host.id, guid });
+    this.#log = this.#log.child({ hostId: host.id });
     this.#log.info('Agent connected', { name: host.name, transferred: startup.connectionTransferred || undefined });
     // The real ids: an agent handles this and Ready on two threads, and might write whichever is later.
     this.#answerStartup(request, { hostId: host.id, hostName: host.name, hostUuid: host.uuid });
@@ -177,14 +182,17 @@ class Conversation {
   }
 
   #serve(attache: Attache, list: HostList): void {
-    const { attaches, ownership } = this.#house;
+    const { attaches, ownership, registrar } = this.#house;
     this.#state = { kind: 'ready', attache };
     this.link.raiseLimits();
     // The deadline for pings counts from here.
     attache.note({ kind: 'ping' });
     const former = attaches.seat(attache);
     const msHostList = list.servers.length === 0 ? null : formatHostList(list);
-    ownership.ready(attache.host.id, msHostList, () => this.link.close('the host was removed'));
+    ownership.ready(attache.host.id, msHostList, () => {
+      registrar.forget(attache.guid);
+      this.link.close('the host was removed');
+    });
     this.#log.info('Agent is Ready', { list: list.servers, algorithm: list.algorithm });
     former?.link.close('the agent is Ready on a newer link');
   }
@@ -217,14 +225,8 @@ class Conversation {
   #start(request: Packet, startupDue: Timer): void {
     startupDue.cancel();
     this.#tellStarted();
-    const startup = readStartup(request);
-    if ('refusal' in startup) {
-      this.#refuse(request, startup.refusal);
-      return;
-    }
     this.#state = { kind: 'registering' };
-    this.#log = this.#log.child({ guid: startup.guid });
-    this.#converse(request, startup).catch(error => {
+    this.#converse(request, readStartup(request)).catch(error => {
       // A link that has ended has said why.
       if (!this.link.closed) this.link.close(reasonOf(error));
     });

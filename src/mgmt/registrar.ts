@@ -1,23 +1,29 @@
 import { type Clock, delay } from '../lib/clock.js';
+import type { AgentStore } from './agent-store.js';
 import { Gate } from './gate.js';
 import type { KnownHosts, RegisteredHost } from './known-hosts.js';
 import { MGMT_LIMITS } from './limits.js';
-import type { HostFacts, Store } from './store/store.js';
+import type { HostFacts } from './store/store.js';
 import { isAway, type StoreHealth } from './store-health.js';
 
 /** Gives agents their ids: from the store, or from memory while the store is away. */
 export class Registrar {
-  readonly #store: Pick<Store, 'registerHost'>;
+  readonly #store: Pick<AgentStore, 'registerHost'>;
   readonly #health: StoreHealth;
   readonly #known: KnownHosts;
   readonly #clock: Clock;
   readonly #gate = new Gate(MGMT_LIMITS.registrations);
 
-  constructor(store: Pick<Store, 'registerHost'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
+  constructor(store: Pick<AgentStore, 'registerHost'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
     this.#store = store;
     this.#health = health;
     this.#known = known;
     this.#clock = clock;
+  }
+
+  /** The host was removed: its guid will come back under another id. */
+  forget(guid: string): void {
+    this.#known.forget(guid);
   }
 
   /**

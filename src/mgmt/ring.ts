@@ -1,15 +1,15 @@
+import type { AgentStore } from './agent-store.js';
 import { ringIndex } from './algorithms.js';
-import type { Store } from './store/store.js';
 
 /**
  * The zone rings in memory: the host ids of each zone, ascending. Ids only ever rise, so a ring is read on from its end
  * when an id lies beyond it; nothing on a connect goes through all agents.
  */
 export class Rings {
-  readonly #store: Pick<Store, 'ring'>;
+  readonly #store: Pick<AgentStore, 'ring'>;
   readonly #zones = new Map<number, Ring>();
 
-  constructor(store: Pick<Store, 'ring'>) {
+  constructor(store: Pick<AgentStore, 'ring'>) {
     this.#store = store;
   }
 
@@ -20,11 +20,15 @@ export class Rings {
   async including(zoneId: number, hostId: number): Promise<readonly number[]> {
     const ring = this.#ring(zoneId);
     if (!has(ring.ids, hostId)) {
-      // One reading at a time; those who came meanwhile look again behind it.
-      ring.reading = ring.reading.catch(() => {}).then(() => this.#readOn(zoneId, ring, hostId));
-      await ring.reading;
+      // Those who came meanwhile look again behind it.
+      await this.#inTurn(zoneId, ring => this.#readUpTo(zoneId, ring, hostId));
     }
     return ring.ids;
+  }
+
+  /** Reads what is new, so that `known` is not far behind. @throws StoreError */
+  async readOn(zoneId: number): Promise<void> {
+    await this.#inTurn(zoneId, ring => this.#readTail(zoneId, ring));
   }
 
   /** What is in memory, for when the store is away. */
@@ -32,16 +36,23 @@ export class Rings {
     return this.#ring(zoneId).ids;
   }
 
-  async #readOn(zoneId: number, ring: Ring, hostId: number): Promise<void> {
+  /** One reading of a ring at a time. */
+  #inTurn(zoneId: number, read: (ring: Ring) => Promise<void>): Promise<void> {
+    const ring = this.#ring(zoneId);
+    ring.reading = ring.reading.catch(() => {}).then(() => read(ring));
+    return ring.reading;
+  }
+
+  async #readTail(zoneId: number, ring: Ring): Promise<void> {
+    // In place: a ring of many thousands is not copied for every agent that is new.
+    for (const id of await this.#store.ring(zoneId, ring.ids.at(-1) ?? 0)) ring.ids.push(id);
+  }
+
+  async #readUpTo(zoneId: number, ring: Ring, hostId: number): Promise<void> {
     if (has(ring.ids, hostId)) return;
-    const last = ring.ids.at(-1) ?? 0;
-    if (hostId > last) {
-      // In place: a ring of many thousands is not copied for every agent that is new.
-      for (const id of await this.#store.ring(zoneId, last)) ring.ids.push(id);
-    } else {
-      // The host came from another zone, or its row was committed behind a later one.
-      ring.ids = [...(await this.#store.ring(zoneId))];
-    }
+    if (hostId > (ring.ids.at(-1) ?? 0)) await this.#readTail(zoneId, ring);
+    // The host came from another zone, or its row was committed behind a later one.
+    else ring.ids = [...(await this.#store.ring(zoneId))];
   }
 
   #ring(zoneId: number): Ring {

@@ -13,6 +13,7 @@ import {
   type RemoteEnd,
   type Transport,
 } from '../protocol/index.js';
+import type { AgentStore } from './agent-store.js';
 import type { Attache } from './attache.js';
 import { Attaches } from './attaches.js';
 import type { Configuration } from './configuration.js';
@@ -25,7 +26,6 @@ import { Ownership } from './ownership.js';
 import { converse } from './pipeline.js';
 import { Registrar } from './registrar.js';
 import { Rings } from './ring.js';
-import type { Store } from './store/store.js';
 import { StoreHealth } from './store-health.js';
 import { Zones } from './zones.js';
 
@@ -33,7 +33,7 @@ export interface ManagementServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly store: Store;
+  readonly store: AgentStore;
   readonly msid: number;
   /** What the store's configuration is now; the server reads on from there. */
   readonly configuration: Configuration;
@@ -122,8 +122,7 @@ export class ManagementServer {
 
   /** Learns what the store has, and starts to look after things. @throws StoreError */
   async start(): Promise<void> {
-    await this.#zones.learn(this.configuration.values.zones);
-    await this.#known.readOn();
+    await this.#readOn();
     const left = await this.#ownership.releaseAll('the server was killed');
     if (left > 0) this.#log.warn('This server did not stop in good order the last time', { hosts: left });
     this.#pollLater();
@@ -209,10 +208,20 @@ export class ManagementServer {
   async #poll(): Promise<void> {
     try {
       await this.#health.watch(() => this.#configuration.poll());
-      await this.#health.watch(() => this.#zones.learn(this.configuration.values.zones));
-      await this.#health.watch(() => this.#known.readOn());
+      await this.#health.watch(() => this.#readOn());
     } catch (error) {
       this.#log.debug('The store could not be polled', { reason: reasonOf(error) });
+    }
+  }
+
+  /** Zones, hosts and rings: all that an agent needs to become Ready while the store is away. */
+  async #readOn(): Promise<void> {
+    const { zones } = this.configuration.values;
+    await this.#zones.learn(zones);
+    await this.#known.readOn();
+    for (const name of zones) {
+      const zone = this.#zones.find(name, zones);
+      if (zone !== undefined) await this.#house.rings.readOn(zone.id);
     }
   }
 

@@ -6,6 +6,8 @@ export interface Kind<T> {
   readonly type: 'String' | 'Number' | 'Decimal' | 'Boolean';
   /** For people: what is allowed. */
   readonly allowed: string;
+  /** All values, where there are few. */
+  readonly options?: readonly string[];
   /** @throws ValueError */
   parse(text: string): T;
   /** The one spelling under which the value is kept. */
@@ -51,6 +53,7 @@ export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
   return {
     type: 'String',
     allowed,
+    options: values,
     parse(text) {
       const value = values.find(one => one === text);
       if (value === undefined) throw new ValueError(`allowed are ${allowed}`);

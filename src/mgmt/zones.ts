@@ -1,4 +1,4 @@
-import type { Store } from './store/store.js';
+import type { AgentStore } from './agent-store.js';
 
 export interface Zone {
   readonly id: number;
@@ -7,10 +7,10 @@ export interface Zone {
 
 /** The zones that agents may register with. Agents name one by its name, or by its id, as CloudStack's operators do. */
 export class Zones {
-  readonly #store: Pick<Store, 'zoneId'>;
+  readonly #store: Pick<AgentStore, 'zoneId'>;
   readonly #ids = new Map<string, number>();
 
-  constructor(store: Pick<Store, 'zoneId'>) {
+  constructor(store: Pick<AgentStore, 'zoneId'>) {
     this.#store = store;
   }
 

@@ -30,6 +30,11 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** So much time passes at once, as for a process that stands still: what falls due runs late, at the next `advance`. */
+  stall(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Moves on by `ms`; timers that callbacks set run too when they fall due within it. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
@@ -41,7 +46,7 @@ export class FakeClock implements Clock {
       }
       if (next === undefined) break;
       this.#timers.delete(next[0]);
-      this.#now = next[1].due;
+      this.#now = Math.max(this.#now, next[1].due);
       next[1].callback();
     }
     this.#now = end;

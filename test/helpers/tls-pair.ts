@@ -1,18 +1,57 @@
-import { duplexPair } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import type { SecureContext } from 'node:tls';
+import type { Clock } from '../../src/lib/clock.js';
 import { systemClock } from '../../src/lib/clock.js';
-import { acceptTls, connectTls, secureContext, type Transport } from '../../src/protocol/index.js';
+import { acceptTls, connectTls, type MemoryBudget, secureContext, type Transport } from '../../src/protocol/index.js';
 import { plainCertificate } from './certificates.js';
+import { memoryWire } from './wire-tap.js';
 
 const REMOTE = { address: '127.0.0.1', port: 8250 };
 
-/** Two secured transports, joined in memory. */
-export async function tlsPair(): Promise<{ agent: Transport; server: Transport }> {
-  const credentials = await plainCertificate();
-  const [agentSide, serverSide] = duplexPair();
-  const common = { clock: systemClock, handshakeTimeoutMs: 10_000, remote: REMOTE };
-  const [server, agent] = await Promise.all([
-    acceptTls(serverSide, { ...common, context: secureContext(credentials) }),
-    connectTls(agentSide, { ...common, context: secureContext({}), host: '127.0.0.1', judge: () => {} }),
-  ]);
+export interface TlsPairOptions {
+  readonly clock?: Clock;
+  /** The two ends of a connection. @default a wire in memory */
+  readonly wire?: { readonly agentEnd: Duplex; readonly serverEnd: Duplex };
+  readonly serverContext?: SecureContext;
+  readonly agentContext?: SecureContext;
+  /** The server's. */
+  readonly budget?: MemoryBudget;
+}
+
+/** Two secured transports, joined. */
+export async function tlsPair(options: TlsPairOptions = {}): Promise<{ agent: Transport; server: Transport }> {
+  const { agentEnd, serverEnd } = options.wire ?? memoryWire();
+  const [server, agent] = await Promise.all([serverTls(serverEnd, options), agentTls(agentEnd, options)]);
   return { agent, server };
+}
+
+/** The server's side alone. */
+export async function serverTls(socket: Duplex, options: TlsPairOptions = {}): Promise<Transport> {
+  return acceptTls(socket, {
+    ...common(options),
+    context: options.serverContext ?? (await testContext()),
+    ...(options.budget && { budget: options.budget }),
+  });
+}
+
+/** The agent's side alone. It trusts anybody. */
+export async function agentTls(socket: Duplex, options: TlsPairOptions = {}): Promise<Transport> {
+  return connectTls(socket, {
+    ...common(options),
+    context: options.agentContext ?? secureContext({}),
+    host: '127.0.0.1',
+    judge: () => {},
+  });
+}
+
+let context: Promise<SecureContext> | undefined;
+
+/** The context of a server with a certificate made for this process. */
+export function testContext(): Promise<SecureContext> {
+  context ??= plainCertificate().then(secureContext);
+  return context;
+}
+
+function common(options: TlsPairOptions) {
+  return { clock: options.clock ?? systemClock, handshakeTimeoutMs: 10_000, remote: REMOTE };
 }

@@ -47,7 +47,7 @@ export async function migrate(
     const applied = await write(appliedMigration);
     if (applied.number > newest) throw tooNew(applied, newest);
     if (applied.number === newest) return;
-    if (await write(db => lock(db, owner, clock.wallTime()))) {
+    if (await write(async db => lock(db, owner, await database.storeTime(db)))) {
       try {
         const done = await applyAll();
         log.info('store schema brought up to date', { from: applied.number, to: done });
@@ -69,8 +69,8 @@ export async function migrate(
         const { number } = await appliedMigration(db);
         const step = migrations.find(migration => migration.number > number);
         // Looking at the lock within the transaction: an owner that slept past its lease must not go on.
-        if (step === undefined || !(await renew(db, owner, clock.wallTime()))) return number;
-        await step.up(db);
+        if (step === undefined || !(await renew(db, owner, await database.storeTime(db)))) return number;
+        await step.up(db, database.schema);
         const { name, since } = step;
         await db
           .insertInto('schema_migration')

@@ -1,9 +1,10 @@
-import type { Kysely } from 'kysely';
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
 import type { Schema } from './schema.js';
+import type { SchemaFacts } from './sql-database.js';
 
 /**
  * One step of the schema. Steps only expand it within a minor version, and may be carried out again after a crash in
- * their midst: MariaDB commits each CREATE on its own, so every statement says IF NOT EXISTS.
+ * their midst: MariaDB commits each CREATE on its own, so every statement says IF NOT EXISTS, or looks before.
  */
 export interface Migration {
   /** 1, 2, 3 … without gaps. */
@@ -11,7 +12,7 @@ export interface Migration {
   readonly name: string;
   /** The first version of Muster that knows this migration; older ones are told to become it. */
   readonly since: string;
-  up(db: Kysely<Schema>): Promise<void>;
+  up(db: Kysely<Schema>, facts: SchemaFacts): Promise<void>;
 }
 
 /** Applied ones are never edited. */
@@ -80,4 +81,145 @@ export const MIGRATIONS: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    number: 2,
+    name: 'servers, jobs, events, clusters, changed hosts',
+    since: '0.1.0',
+    async up(db, facts) {
+      const create = (table: string) => db.schema.createTable(table).ifNotExists();
+      await placed(create('host_pod_ref'))
+        .addColumn('data_center_id', 'bigint', column => column.notNull())
+        .addUniqueConstraint('uc_host_pod_ref__name', ['data_center_id', 'name'])
+        .execute();
+      await placed(create('cluster'))
+        .addColumn('data_center_id', 'bigint', column => column.notNull())
+        .addColumn('pod_id', 'bigint', column => column.notNull())
+        .addColumn('lb_check_interval', 'bigint')
+        .addUniqueConstraint('uc_cluster__name', ['pod_id', 'name'])
+        .execute();
+
+      const addColumns = async (...names: (readonly [name: string, type: 'bigint' | 'varchar(255)'])[]) => {
+        for (const [name, type] of names) {
+          if (!(await facts.hasColumn(db, 'host', name))) {
+            await db.schema.alterTable('host').addColumn(name, type).execute();
+          }
+        }
+      };
+      await addColumns(
+        ['pod_id', 'bigint'],
+        ['cluster_id', 'bigint'],
+        ['sockets', 'bigint'],
+        ['last_mgmt_server_id', 'bigint'],
+        ['configuration_version', 'bigint'],
+        ['preferred', 'varchar(255)'],
+        ['removed_guid', 'varchar(255)'],
+      );
+      if (!(await facts.hasColumn(db, 'host', 'resource_state'))) {
+        await db.schema
+          .alterTable('host')
+          .addColumn('resource_state', 'varchar(32)', column => column.notNull().defaultTo('Enabled'))
+          .execute();
+      }
+      if (!(await facts.hasColumn(db, 'host', 'changed'))) {
+        await db.schema
+          .alterTable('host')
+          .addColumn('changed', 'bigint', column => column.notNull().defaultTo(0))
+          .execute();
+      }
+
+      await create('mshost')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('msid', 'bigint', column => column.notNull().unique())
+        .addColumn('runid', 'varchar(64)')
+        .addColumn('data_dir_token', 'varchar(64)', column => column.notNull())
+        .addColumn('name', 'varchar(255)', column => column.notNull())
+        .addColumn('version', 'varchar(255)', column => column.notNull())
+        .addColumn('service_ip', 'varchar(255)', column => column.notNull())
+        .addColumn('os_distribution', 'varchar(255)')
+        .addColumn('kernel_version', 'varchar(255)')
+        .addColumn('last_boot_time', 'bigint')
+        .addColumn('state', 'varchar(32)', column => column.notNull())
+        .addColumn('state_by', 'varchar(255)')
+        .addColumn('state_since', 'bigint', column => column.notNull())
+        .addColumn('last_update', 'bigint', column => column.notNull())
+        .addColumn('started', 'bigint')
+        .addColumn('stopped', 'bigint')
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('removed', 'bigint')
+        .execute();
+      await create('mshost_link')
+        .addColumn('msid', 'bigint', column => column.primaryKey())
+        .addColumn('at', 'bigint', column => column.notNull())
+        .addColumn('updated', 'bigint', column => column.notNull())
+        // MySQL's blob ends at 64 KiB; for SQLite the word BLOB in it is what counts.
+        .addColumn('facts', sql`longblob`, column => column.notNull())
+        .execute();
+      await create('async_job')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('cmd', 'varchar(255)', column => column.notNull())
+        .addColumn('params', sql`mediumtext`, column => column.notNull())
+        .addColumn('target_msid', 'bigint')
+        .addColumn('host_id', 'bigint')
+        .addColumn('created_by', 'varchar(255)')
+        .addColumn('status', 'varchar(32)', column => column.notNull())
+        .addColumn('runner_msid', 'bigint')
+        .addColumn('progress', 'text')
+        .addColumn('result_code', 'bigint')
+        .addColumn('result', sql`mediumtext`)
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('started', 'bigint')
+        .addColumn('completed', 'bigint')
+        .execute();
+      await create('event')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('type', 'varchar(255)', column => column.notNull())
+        .addColumn('level', 'varchar(32)', column => column.notNull())
+        .addColumn('description', 'text', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('resource_type', 'varchar(255)')
+        .addColumn('resource_id', 'varchar(255)')
+        .addColumn('msid', 'bigint')
+        .execute();
+
+      for (const [table, name, columns] of INDEXES) {
+        if (!(await facts.hasIndex(db, table, name))) {
+          await db.schema
+            .createIndex(name)
+            .on(table)
+            .columns([...columns])
+            .execute();
+        }
+      }
+    },
+  },
 ];
+
+/** Zones, pods and clusters begin alike. */
+function placed(table: CreateTableBuilder<string, never>) {
+  return table
+    .addColumn('id', 'bigint', column => column.primaryKey())
+    .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+    .addColumn('name', 'varchar(255)', column => column.notNull());
+}
+
+/**
+ * Of migration 2. A Ready writes two or three entries of them, in `changed`, the owner and the status; the others stand
+ * still. Each ends in what its readers sort by.
+ */
+const INDEXES = [
+  ['host', 'i_host__removed', ['removed', 'id']],
+  ['host', 'i_host__data_center_id', ['data_center_id', 'removed', 'id']],
+  ['host', 'i_host__cluster_id', ['cluster_id', 'removed', 'id']],
+  ['host', 'i_host__status', ['status', 'id']],
+  ['host', 'i_host__mgmt_server_id', ['mgmt_server_id', 'removed', 'id']],
+  ['host', 'i_host__last_mgmt_server_id', ['last_mgmt_server_id', 'id']],
+  ['host', 'i_host__name', ['name']],
+  ['host', 'i_host__preferred', ['removed', 'preferred']],
+  ['host', 'i_host__changed', ['changed', 'id']],
+  ['async_job', 'i_async_job__status', ['status', 'target_msid', 'id']],
+  ['event', 'i_event__created', ['created']],
+  ['event', 'i_event__resource', ['resource_id', 'id']],
+] as const;

@@ -3,7 +3,7 @@ import { ConfigError, FatalError } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import { migrate } from './migrate.js';
-import { SqlStore } from './sql-store.js';
+import { sqlStore } from './sql-store.js';
 import { openSqlite } from './sqlite.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
@@ -27,7 +27,7 @@ export async function openStore(dbUrl: string, env: OpenStoreEnv): Promise<Store
       await database.close();
       throw error;
     }
-    return new SqlStore(database, env);
+    return sqlStore(database, env);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw new FatalError('STORE_UNUSABLE', `db.url=${dbUrl}: ${error.message}`, { cause: error });

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, RawBuilder, SelectQueryBuilder } from 'kysely';
 import { fullJitter } from '../../lib/backoff.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import type { Random } from '../../lib/random.js';
@@ -17,15 +17,37 @@ export interface SqlDatabase {
    * thousand callers that each block for a moment to learn that it is busy would hold up the event loop for seconds.
    */
   readonly writers?: Line;
+  readonly schema: SchemaFacts;
+  /** The store's clock in a statement, as milliseconds since 1970: the same for all servers. */
+  now(): RawBuilder<number>;
+  /** The same clock, read. */
+  storeTime(db: Kysely<Schema>): Promise<number>;
+  /** Rows that are read in order to be written stay as they are until then. */
+  locked<DB, TB extends keyof DB, O>(query: SelectQueryBuilder<DB, TB, O>): SelectQueryBuilder<DB, TB, O>;
   judge(error: unknown): Verdict;
   close(): Promise<void>;
 }
 
-/**
- * What an error means: `again` when the whole transaction may be carried out anew (the database was busy, or another
- * server inserted the same key first), `not-ours` for what did not come from the database.
- */
-export type Verdict = StoreErrorCode | 'again' | 'not-ours';
+/** What a migration has to look up, since neither database can be asked in the other's words. */
+export interface SchemaFacts {
+  hasColumn(db: Kysely<Schema>, table: string, column: string): Promise<boolean>;
+  hasIndex(db: Kysely<Schema>, table: string, index: string): Promise<boolean>;
+}
+
+/** What an error means; `not-ours` for what did not come from the database. */
+export type Verdict =
+  | 'not-ours'
+  | {
+      readonly code: StoreErrorCode;
+      /**
+       * The whole transaction may be carried out anew: the database was busy, another server inserted the same key
+       * first, or another node is there to ask.
+       */
+      readonly again: boolean;
+    };
+
+export const again = (code: StoreErrorCode): Verdict => ({ code, again: true });
+export const final = (code: StoreErrorCode): Verdict => ({ code, again: false });
 
 /** Time and chance for the waits between attempts. */
 export interface AttemptEnv {
@@ -53,9 +75,10 @@ export async function attempt<T>(
     } catch (error) {
       const verdict = judge(error);
       if (verdict === 'not-ours') throw error;
-      if (verdict !== 'again') throw new StoreError(verdict, operation, { cause: error });
       const waitMs = fullJitter(failures, RETRY, random.uniform());
-      if (clock.now() + waitMs >= deadline) throw new StoreError('STORE_BUSY', operation, { cause: error });
+      if (!verdict.again || clock.now() + waitMs >= deadline) {
+        throw new StoreError(verdict.code, operation, { cause: error });
+      }
       await delay(clock, waitMs);
     }
   }

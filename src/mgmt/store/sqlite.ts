@@ -1,12 +1,21 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { Kysely } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import Database from 'libsql';
 import { codeOf } from '../../lib/errors.js';
 import { Line } from './line.js';
 import type { Schema } from './schema.js';
-import { type AttemptEnv, attempt, CALL_LIMIT_MS, type SqlDatabase, type Verdict } from './sql-database.js';
+import {
+  type AttemptEnv,
+  again,
+  attempt,
+  CALL_LIMIT_MS,
+  final,
+  type SchemaFacts,
+  type SqlDatabase,
+  type Verdict,
+} from './sql-database.js';
 import { sqliteDialect, UnkeepableValue } from './sqlite-driver.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
 
@@ -24,12 +33,29 @@ export async function openSqlite(path: string, env: AttemptEnv): Promise<SqlData
     kysely,
     judge,
     writers: new Line(),
+    schema: schemaFacts,
+    // All servers on this file are on one machine.
+    now: () => sql`${env.clock.wallTime()}`,
+    storeTime: async () => env.clock.wallTime(),
+    // Whoever will write has the whole database to itself from the start.
+    locked: query => query,
     async close() {
       await kysely.destroy();
       disconnect(database);
     },
   };
 }
+
+const schemaFacts: SchemaFacts = {
+  async hasColumn(db, table, column) {
+    const { rows } = await sql`select 1 from pragma_table_info(${table}) where name = ${column}`.execute(db);
+    return rows.length > 0;
+  },
+  async hasIndex(db, _table, index) {
+    const { rows } = await sql`select 1 from sqlite_master where type = 'index' and name = ${index}`.execute(db);
+    return rows.length > 0;
+  },
+};
 
 /** Throws with the reason when SQLite could not write there; its own message is just "14". */
 async function prepareFile(file: string): Promise<void> {
@@ -101,20 +127,22 @@ function disconnect(database: Database.Database): void {
 
 /** By SQLite's primary result codes, the low byte: https://www.sqlite.org/rescode.html */
 const PRIMARY_CODES: Readonly<Record<number, Verdict>> = {
-  3: 'STORE_READ_ONLY', // PERM
-  5: 'again', // BUSY
-  6: 'again', // LOCKED
-  8: 'STORE_READ_ONLY', // READONLY
-  10: 'STORE_UNAVAILABLE', // IOERR
-  11: 'STORE_CORRUPT', // CORRUPT
-  13: 'STORE_FULL', // FULL
-  14: 'STORE_UNAVAILABLE', // CANTOPEN
-  26: 'STORE_CORRUPT', // NOTADB
+  3: final('STORE_READ_ONLY'), // PERM
+  5: again('STORE_BUSY'), // BUSY
+  6: again('STORE_BUSY'), // LOCKED
+  8: final('STORE_READ_ONLY'), // READONLY
+  10: final('STORE_UNAVAILABLE'), // IOERR
+  11: final('STORE_CORRUPT'), // CORRUPT
+  13: final('STORE_FULL'), // FULL
+  14: final('STORE_UNAVAILABLE'), // CANTOPEN
+  26: final('STORE_CORRUPT'), // NOTADB
 };
 
 function judge(error: unknown): Verdict {
-  if (error instanceof UnkeepableValue) return 'STORE_VALUE_REFUSED';
+  if (error instanceof UnkeepableValue) return final('STORE_VALUE_REFUSED');
   if (!(error instanceof Database.SqliteError)) return 'not-ours';
-  if (error.code === 'SQLITE_CONSTRAINT_UNIQUE' || error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return 'again';
-  return PRIMARY_CODES[(error.rawCode ?? 0) & 0xff] ?? 'STORE_FAILED';
+  if (error.code === 'SQLITE_CONSTRAINT_UNIQUE' || error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
+    return again('STORE_BUSY');
+  }
+  return PRIMARY_CODES[(error.rawCode ?? 0) & 0xff] ?? final('STORE_FAILED');
 }

@@ -1,28 +1,16 @@
-import t, { type Test } from 'tap';
-import type { HostReady, Store } from '../../../src/mgmt/store/store.js';
+import type { HostReady } from '../../../src/mgmt/store/store.js';
 import { factsOf } from '../../helpers/host-facts.js';
-
-/** Makes an empty store and returns what opens it, as often as one likes. */
-export type FreshStore = (t: Test) => Promise<() => Promise<Store>>;
-
-const MSID_A = 2 ** 47 + 1;
-const MSID_B = 7;
+import { clusterContract } from './contract-cluster.js';
+import { hostsContract } from './contract-hosts.js';
+import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
 const ready = (msid: number, at = 1_000): HostReady => ({ msid, at, msHostList: '192.0.2.1,192.0.2.2@static' });
 
 /** What every store has to do, whatever database is behind it. */
 export function storeContract(kind: string, fresh: FreshStore): void {
-  const test = (name: string, check: (t: Test, store: Store, open: () => Promise<Store>) => Promise<void>) =>
-    t.test(`${kind}: ${name}`, async t => {
-      const open = await fresh(t);
-      const store = await open();
-      await check(t, store, async () => {
-        const another = await open();
-        t.teardown(() => another.close());
-        return another;
-      });
-      await store.close();
-    });
+  const test = storeTest(kind, fresh);
+  hostsContract(kind, fresh);
+  clusterContract(kind, fresh);
 
   test('an empty store has no configuration, hosts or secrets', async (t, store) => {
     t.strictSame(await store.configuration(), { version: 0, values: new Map() });
@@ -67,6 +55,31 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     );
   });
 
+  test('configuration: several values are one generation, and none is written when another came in between', async (t, store) => {
+    const two = new Map([
+      ['host', 'a,b'],
+      ['zones', 'default'],
+    ]);
+    t.strictSame(await store.updateConfiguration(two, 0), { done: true, version: 1 });
+    t.strictSame(await store.updateConfiguration(two, 1), { done: true, version: 1 }, 'nothing changed');
+    await store.setConfiguration('zones', 'edge');
+    const late = new Map([
+      ['host', 'c'],
+      ['new', '1'],
+    ]);
+    t.strictSame(await store.updateConfiguration(late, 1), { done: false, version: 2 });
+    t.strictSame((await store.configuration()).values, new Map([...two, ['zones', 'edge']]));
+    t.strictSame(await store.updateConfiguration(late), { done: true, version: 3 }, 'nothing expected');
+  });
+
+  test('configuration: of servers that judged by the same generation one may write', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    await store.setConfiguration('host', 'a');
+    const updates = await Promise.all(stores.map((s, i) => s.updateConfiguration(new Map([['host', `${i}`]]), 1)));
+    t.equal(updates.filter(({ done }) => done).length, 1);
+    t.equal((await store.configuration()).version, 2);
+  });
+
   test('configuration: servers that set at the same moment get generations of their own', async (t, store, open) => {
     const stores = [store, await open(), await open()];
     const versions = await Promise.all(
@@ -87,6 +100,49 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.not(await store.zoneId('Default'), ids[0], 'names differ by case');
   });
 
+  test('places: pods and clusters are made when a host names them, in its zone', async (t, store, open) => {
+    const [zone, edge] = [await store.zoneId('default'), await store.zoneId('edge')];
+    t.match(await store.zones(), [
+      { id: zone, name: 'default', uuid: /^[0-9a-f-]{36}$/ },
+      { id: edge, name: 'edge', uuid: /^[0-9a-f-]{36}$/ },
+    ]);
+    const stores = [store, await open(), await open()];
+    const places = await Promise.all(
+      stores.flatMap((s, i) => [
+        s.registerHost(factsOf(`${i}a`, zone)),
+        s.registerHost(factsOf(`${i}b`, zone, { cluster: 'other' })),
+        s.registerHost(factsOf(`${i}c`, edge)),
+      ]),
+    );
+    const pods = await store.pods();
+    const clusters = await store.clusters();
+    t.strictSame(new Set(pods.map(({ zoneId, name }) => `${zoneId} ${name}`)), new Set(['1 pod', '2 pod']));
+    t.strictSame(
+      new Set(clusters.map(({ zoneId, name }) => `${zoneId} ${name}`)),
+      new Set(['1 cluster', '1 other', '2 cluster']),
+    );
+    t.strictSame(new Set(places.map(({ host }) => host.clusterId)), new Set(clusters.map(({ id }) => id)));
+    for (const { host } of places) {
+      const cluster = clusters.find(({ id }) => id === host.clusterId);
+      t.match(cluster, { zoneId: host.zoneId, podId: host.podId, name: host.cluster });
+    }
+    const nowhere = await store.registerHost(factsOf('nowhere', zone, { pod: null }));
+    t.match(nowhere.host, { podId: null, clusterId: null });
+    const podOnly = await store.registerHost(factsOf('pod only', zone, { cluster: null }));
+    t.match(podOnly.host, { podId: places[0]?.host.podId, clusterId: null });
+  });
+
+  test("places: a cluster's own check interval is a new generation of the configuration", async (t, store) => {
+    await store.registerHost(factsOf('one', await store.zoneId('default')));
+    t.match(await store.clusters(), [{ id: 1, checkIntervalSeconds: null }]);
+    t.equal(await store.setClusterCheckInterval(1, 60), 1);
+    t.equal(await store.setClusterCheckInterval(1, 60), 1);
+    t.match(await store.clusters(), [{ id: 1, checkIntervalSeconds: 60 }]);
+    t.equal(await store.setClusterCheckInterval(1, null), 2);
+    t.equal(await store.setClusterCheckInterval(9, 60), undefined);
+    t.equal((await store.configuration()).version, 2);
+  });
+
   test('hosts: a new guid gets the next id, and a known one keeps what it has', async (t, store) => {
     const zone = await store.zoneId('default');
     const before = Date.now();
@@ -101,7 +157,11 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     const edge = await store.zoneId('edge');
     const facts = factsOf('one', edge, { name: 'renamed', privateIpAddress: null, cpus: 8 });
     const again = await store.registerHost(facts);
-    t.strictSame(again, { host: { ...first, ...facts }, isNew: false }, 'the facts are the newest ones');
+    t.strictSame(
+      again,
+      { host: { ...first, ...facts, podId: 2, clusterId: 2 }, isNew: false },
+      'the facts are the newest ones',
+    );
     t.strictSame(await store.host(1), again.host);
     t.strictSame(await store.hosts(), [again.host, second.host]);
     t.not((await store.registerHost(factsOf('ONE', zone))).host.id, 1, 'guids differ by case');
@@ -168,6 +228,17 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.equal((await store.registerHost(factsOf('one', host.zoneId))).host.status, 'Connecting');
     t.equal(await store.hostReady(host.id, ready(MSID_A)), 2);
     t.match(await store.host(host.id), { status: 'Up', disconnected: null, disconnectReason: null });
+  });
+
+  test('hosts: one that never became Ready is written off, unless a server has it by then', async (t, store) => {
+    const { host } = await store.registerHost(factsOf('one', await store.zoneId('default')));
+    const gone = { msid: null, epoch: 0, at: 5_000, reason: 'no answer' };
+    t.equal(await store.hostDisconnected(host.id, gone), true);
+    t.match(await store.host(host.id), { status: 'Disconnected', msid: null, epoch: 0, disconnectReason: 'no answer' });
+    await store.hostReady(host.id, ready(MSID_A));
+    t.equal(await store.hostDisconnected(host.id, gone), false);
+    t.equal(await store.hostDisconnected(host.id, { ...gone, epoch: 1 }), false);
+    t.equal((await store.host(host.id))?.status, 'Up');
   });
 
   test("hosts: an old server's late disconnect after a newer Ready changes nothing", async (t, store, open) => {

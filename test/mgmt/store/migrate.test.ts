@@ -76,9 +76,9 @@ t.test(
     const servers = await Promise.all([server(), server(), server()]);
     let done = 0;
     const steps = [
-      step(1, async db => {
+      step(1, async (db, facts) => {
         done++;
-        await table('first')(db);
+        await table('first')(db, facts);
       }),
       step(2, table('second')),
     ];
@@ -94,8 +94,8 @@ t.test(
 t.test('migrate: a step that fails is undone, gives the lock back, and may be tried again', async t => {
   const { server, query } = cluster(t);
   const one = await server();
-  const failing = step(2, async db => {
-    await table('half')(db);
+  const failing = step(2, async (db, facts) => {
+    await table('half')(db, facts);
     throw new Error('no');
   });
   await t.rejects(one.migrate([step(1, table('first')), failing]), { message: 'no' });

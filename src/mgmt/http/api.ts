@@ -1,0 +1,105 @@
+import { type Clock, delay } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import { nearestKey } from '../../lib/nearest-key.js';
+import { StoreError } from '../store/store-error.js';
+import { ApiError } from './api-error.js';
+import type { ApiKeys } from './api-keys.js';
+import { API, type CommandName, isCommandName } from './api-table.js';
+import { authenticate } from './authentication.js';
+import { envelope, errorEnvelope, type Result, responseName } from './envelope.js';
+import { type Failures, failedAgain, heldBackMs, isForgotten } from './failures.js';
+import type { Handlers } from './handlers/handler.js';
+import { param, type RequestParams } from './signature.js';
+import { validated } from './validate.js';
+
+export interface ApiParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keys: ApiKeys;
+  readonly handlers: Handlers;
+}
+
+export interface ApiReply {
+  /** HTTP status. */
+  readonly status: number;
+  /** JSON. */
+  readonly body: string;
+}
+
+/** Addresses whose failures are remembered at once; beyond that the oldest is forgotten. */
+const FAILURES_MAX = 10_000;
+
+/** `/client/api` without its sockets: parameters in, a reply out. Never rejects. */
+export class Api {
+  readonly #parts: ApiParts;
+  readonly #failures = new Map<string, Failures>();
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
+
+  /** @param address whom to slow down when it fails too often */
+  async handle(params: RequestParams, address: string): Promise<ApiReply> {
+    const command = param(params, 'command') ?? '';
+    const name = isCommandName(command) ? responseName(command) : 'errorresponse';
+    try {
+      return { status: 200, body: await this.#answer(command, params, address) };
+    } catch (error) {
+      const failure = this.#asApiError(command, error);
+      return { status: failure.code, body: errorEnvelope(name, failure) };
+    }
+  }
+
+  async #answer(command: string, params: RequestParams, address: string): Promise<string> {
+    await this.#holdBack(address);
+    try {
+      authenticate(params, this.#parts.keys, this.#parts.clock.wallTime());
+    } catch (error) {
+      this.#noteFailure(address);
+      throw error;
+    }
+    this.#failures.delete(address);
+    if (command === '') throw new ApiError(431, 'Unable to execute API command due to missing parameter command');
+    if (!isCommandName(command)) throw unknownCommand(command);
+    return envelope(command, API[command].response, await this.#carryOut(command, params));
+  }
+
+  #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<Result> {
+    return this.#parts.handlers[command](validated(command, params));
+  }
+
+  async #holdBack(address: string): Promise<void> {
+    const { clock } = this.#parts;
+    const waitMs = heldBackMs(this.#failures.get(address), clock.now());
+    if (waitMs === undefined) throw new ApiError(429, 'too many requests with a wrong key or signature: wait a minute');
+    if (waitMs > 0) await delay(clock, waitMs);
+  }
+
+  #noteFailure(address: string): void {
+    const now = this.#parts.clock.now();
+    this.#failures.set(address, failedAgain(this.#failures.get(address), now));
+    if (this.#failures.size <= FAILURES_MAX) return;
+    for (const [other, failures] of this.#failures) if (isForgotten(failures, now)) this.#failures.delete(other);
+    for (const [oldest] of this.#failures) {
+      if (this.#failures.size <= FAILURES_MAX) break;
+      this.#failures.delete(oldest);
+    }
+  }
+
+  #asApiError(command: string, error: unknown): ApiError {
+    if (error instanceof ApiError) return error;
+    const reason = reasonOf(error);
+    if (error instanceof StoreError) {
+      this.#parts.log.warn('An API command failed, since the store is away', { command, code: error.code, reason });
+      return new ApiError(530, `the store cannot be reached now: ${error.code}`, 4250, { cause: error });
+    }
+    this.#parts.log.error('An API command failed', { command, reason, stack: (error as Error)?.stack });
+    return new ApiError(530, 'internal error: see the log of this management server', 4250, { cause: error });
+  }
+}
+
+function unknownCommand(command: string): ApiError {
+  const near = nearestKey(command, Object.keys(API));
+  return new ApiError(432, `Unknown API command: ${command}${near ? `; did you mean ${near}?` : ''}`);
+}

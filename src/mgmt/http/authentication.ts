@@ -1,0 +1,45 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ApiError } from './api-error.js';
+import type { ApiKeys } from './api-keys.js';
+import { isSignedWith, param, type RequestParams } from './signature.js';
+
+/** CloudStack's words, and what to look at. */
+const REFUSED = 'unable to verify user credentials and/or request signature';
+
+/**
+ * Whether the request comes from somebody who has the key pair.
+ * @param wallTime milliseconds since 1970
+ * @throws ApiError 401
+ */
+export function authenticate(params: RequestParams, keys: ApiKeys, wallTime: number): void {
+  const apiKey = param(params, 'apiKey');
+  if (apiKey === undefined) throw refusal('apiKey is missing');
+  if (param(params, 'signature') === undefined) throw refusal('signature is missing');
+  // One text for both, so that nobody can try keys without a secret.
+  const isKnown = isSameText(apiKey, keys.apiKey);
+  if (!isSignedWith(params, keys.secretKey) || !isKnown) throw refusal('the key or the signature is wrong');
+  if (param(params, 'signatureVersion') !== '3') return;
+  const expires = param(params, 'expires');
+  if (expires === undefined) throw refusal('signatureVersion 3 needs expires');
+  const moment = parseMoment(expires);
+  if (moment === undefined) throw refusal('expires is no date: 2026-11-22T09:00:00+0000 is expected');
+  if (moment <= wallTime) throw refusal(`the request expired at ${expires}: is the client's clock right?`);
+}
+
+/** `2026-11-22T09:00:00+0000`, also `+00:00`, `Z`, and fractions. @returns milliseconds since 1970 */
+export function parseMoment(text: string): number | undefined {
+  const parts = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)(Z|[+-]\d{2}:?\d{2})$/.exec(text);
+  if (parts === null) return undefined;
+  const [, moment = '', zone = ''] = parts;
+  const milliseconds = Date.parse(moment + zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2'));
+  return Number.isNaN(milliseconds) ? undefined : milliseconds;
+}
+
+function refusal(why: string): ApiError {
+  return new ApiError(401, `${REFUSED}: ${why}`);
+}
+
+function isSameText(one: string, other: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(one), digest(other));
+}

@@ -1,0 +1,33 @@
+/** How often requests of one address failed to prove who they come from, lately. */
+export interface Failures {
+  readonly count: number;
+  /** Milliseconds by the clock; the count halves with each `HALVED_AFTER_MS` since then. */
+  readonly at: number;
+}
+
+const FREE = 5;
+const STEP_MS = 250;
+const LONGEST_MS = 5_000;
+const REFUSED_FROM = 100;
+const HALVED_AFTER_MS = 30_000;
+
+/** One more failure. */
+export function failedAgain(failures: Failures | undefined, now: number): Failures {
+  return { count: countAt(failures, now) + 1, at: now };
+}
+
+/** How long the answer to the next request is held back; undefined: it is refused unseen. */
+export function heldBackMs(failures: Failures | undefined, now: number): number | undefined {
+  const count = countAt(failures, now);
+  if (count >= REFUSED_FROM) return undefined;
+  return Math.min(LONGEST_MS, Math.max(0, count - FREE) * STEP_MS);
+}
+
+/** Nothing of it matters any more. */
+export function isForgotten(failures: Failures, now: number): boolean {
+  return countAt(failures, now) < 1;
+}
+
+function countAt(failures: Failures | undefined, now: number): number {
+  return failures === undefined ? 0 : failures.count / 2 ** ((now - failures.at) / HALVED_AFTER_MS);
+}

@@ -1,0 +1,125 @@
+import type { Administration, AdministrationStore } from '../../administration.js';
+import type { HostQuery, HostRow, HostStatus } from '../../store/store.js';
+import { invalidParameter, refused } from '../api-error.js';
+import { type ApiObject, dateText } from '../envelope.js';
+import type { Handler } from './handler.js';
+import { finished } from './jobs.js';
+import { paging } from './paging.js';
+import { idOf, type Places, readPlaces } from './places.js';
+
+const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
+
+export function listHosts({ store }: Administration): Handler<'listHosts'> {
+  const command = 'listHosts';
+  return async params => {
+    const places = await readPlaces(store);
+    const query: HostQuery = {
+      ...paging(command, params),
+      ...present({
+        uuid: params.id,
+        name: params.name,
+        keyword: params.keyword,
+        status: params.state === undefined ? undefined : [stateOf(command, params.state)],
+        type: params.type,
+        hypervisor: params.hypervisor,
+        arch: params.arch,
+        resourceState: params.resourcestate,
+        zoneId: idOf(command, 'zoneid', places.zones, params.zoneid, zone => zone.id),
+        podId: idOf(command, 'podid', places.pods, params.podid, pod => pod.id),
+        clusterId: idOf(command, 'clusterid', places.clusters, params.clusterid, cluster => cluster.id),
+        msid: idOf(command, 'managementserverid', places.servers, params.managementserverid, server => server.msid),
+      }),
+    };
+    const { count, rows } = await store.findHosts(query);
+    return { kind: 'list', count, items: rows.map(row => hostObject(row, places)) };
+  };
+}
+
+export function reconnectHost({ store, startJob }: Administration): Handler<'reconnectHost'> {
+  return async ({ id }) => {
+    const host = await hostByUuid(store, 'reconnectHost', id);
+    if (host.status !== 'Up' || host.msid === null)
+      throw refused(`host ${host.name} is not Up: there is no link to end`);
+    const params = { id, epoch: host.epoch };
+    const job = await startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id });
+    return { kind: 'job', jobid: job.uuid, id };
+  };
+}
+
+export function deleteHost({ store, startJob, clock }: Administration): Handler<'deleteHost'> {
+  return async ({ id, forced = false }) => {
+    const host = await hostByUuid(store, 'deleteHost', id);
+    if (host.msid !== null) {
+      const request = { cmd: 'deleteHost', params: { id }, targetMsid: host.msid, hostId: host.id };
+      const { status, result } = await finished(store, clock, await startJob(request));
+      if (status !== 'succeeded' && !forced) {
+        throw refused(
+          `the agent of ${host.name} could not be told: ${result ?? 'no answer'}; forced=true removes the host all the same`,
+        );
+      }
+    }
+    await store.removeHost(host.id, clock.wallTime());
+    return { kind: 'plain', fields: { success: true, displaytext: `host ${host.name} is removed` } };
+  };
+}
+
+/** @throws ApiError 431 */
+export async function hostByUuid(
+  store: Pick<AdministrationStore, 'findHosts'>,
+  command: string,
+  uuid: string,
+): Promise<HostRow> {
+  const { rows } = await store.findHosts({ uuid, page: 1, pagesize: 1 });
+  const [host] = rows;
+  if (host === undefined) throw invalidParameter(command, 'id', uuid, 'there is no host with this id');
+  return host;
+}
+
+/** @throws ApiError 431 */
+export function stateOf(command: string, text: string): HostStatus {
+  const state = STATES.find(one => one.toLowerCase() === text.toLowerCase());
+  if (state === undefined) throw invalidParameter(command, 'state', text, `the states are ${STATES.join(', ')}`);
+  return state;
+}
+
+export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Places): ApiObject {
+  const zone = zones.get(row.zoneId);
+  const pod = pods.get(row.podId);
+  const cluster = clusters.get(row.clusterId);
+  const server = servers.get(row.msid);
+  return {
+    id: row.uuid,
+    name: row.name,
+    state: row.status,
+    type: row.type,
+    ipaddress: row.privateIpAddress,
+    zoneid: zone?.uuid,
+    zonename: zone?.name,
+    podid: pod?.uuid,
+    podname: pod?.name,
+    clusterid: cluster?.uuid,
+    clustername: cluster?.name,
+    version: row.version,
+    hypervisor: row.hypervisorType,
+    arch: row.arch,
+    resourcestate: row.resourceState,
+    managementserverid: server?.uuid,
+    managementservername: server?.name,
+    cpusockets: row.sockets,
+    cpunumber: row.cpus,
+    cpuspeed: row.speed,
+    memorytotal: row.ram,
+    created: dateText(row.created),
+    disconnected: dated(row.disconnected),
+    lastpinged: dated(row.lastPing),
+  };
+}
+
+export function dated(moment: number | null | undefined): string | undefined {
+  return moment === null || moment === undefined ? undefined : dateText(moment);
+}
+
+/** Leaves out what is undefined: the store takes a key that is there for one that is asked for. */
+export function present<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,52 @@
+import { type Clock, delay } from '../../../lib/clock.js';
+import type { Administration, AdministrationStore } from '../../administration.js';
+import type { JobRow } from '../../store/store.js';
+import { invalidParameter, refused } from '../api-error.js';
+import { type ApiObject, dateText } from '../envelope.js';
+import type { Handler } from './handler.js';
+import { dated } from './hosts.js';
+
+const CODES = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;
+
+export function queryAsyncJobResult({ store }: Administration): Handler<'queryAsyncJobResult'> {
+  return async ({ jobid }) => {
+    const job = await store.job(jobid);
+    if (job === undefined)
+      throw invalidParameter('queryAsyncJobResult', 'jobid', jobid, 'there is no job with this id');
+    return { kind: 'plain', fields: jobObject(job) };
+  };
+}
+
+function jobObject(job: JobRow): ApiObject {
+  const isDone = job.completed !== null;
+  return {
+    jobid: job.uuid,
+    cmd: job.cmd,
+    jobstatus: CODES[job.status],
+    jobprocstatus: 0,
+    jobresultcode: job.resultCode ?? 0,
+    jobresulttype: isDone ? 'object' : undefined,
+    jobresult: job.result === null ? undefined : (JSON.parse(job.result) as unknown),
+    progress: job.progress,
+    created: dateText(job.created),
+    completed: dated(job.completed),
+  };
+}
+
+const POLL_MS = 250;
+const LONGEST_MS = 60_000;
+
+/** Waits until the job has an outcome. @throws ApiError 530 when it takes too long */
+export async function finished(
+  store: Pick<AdministrationStore, 'job'>,
+  clock: Clock,
+  started: JobRow,
+): Promise<JobRow> {
+  const deadline = clock.now() + LONGEST_MS;
+  for (;;) {
+    const job = (await store.job(started.uuid)) ?? started;
+    if (job.status === 'succeeded' || job.status === 'failed') return job;
+    if (clock.now() >= deadline) throw refused(`job ${job.uuid} has not ended within ${LONGEST_MS / 1000} s`);
+    await delay(clock, POLL_MS);
+  }
+}

@@ -1,0 +1,30 @@
+import { invalidParameter } from '../api-error.js';
+
+const DEFAULT_PAGE_SIZE = 500;
+/** CloudStack: -1 means all. */
+const ALL = 1_000_000_000;
+
+/** @throws ApiError 431 */
+export function paging(
+  command: string,
+  {
+    page = 1,
+    pagesize = DEFAULT_PAGE_SIZE,
+  }: { readonly page?: number | undefined; readonly pagesize?: number | undefined },
+): { page: number; pagesize: number } {
+  if (page < 1) throw invalidParameter(command, 'page', String(page), 'pages are counted from 1');
+  if (pagesize < 1 && pagesize !== -1) {
+    throw invalidParameter(command, 'pagesize', String(pagesize), 'at least 1 is allowed, or -1 for all');
+  }
+  return pagesize === -1 ? { page: 1, pagesize: ALL } : { page, pagesize };
+}
+
+/** One page of what is all in memory. */
+export function pageOf<T>(all: readonly T[], { page, pagesize }: { page: number; pagesize: number }): readonly T[] {
+  return all.slice((page - 1) * pagesize, page * pagesize);
+}
+
+/** CloudStack's keyword: a part of the name, in any case. */
+export function hasKeyword(text: string, keyword: string | undefined): boolean {
+  return keyword === undefined || text.toLowerCase().includes(keyword.toLowerCase());
+}

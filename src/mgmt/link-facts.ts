@@ -1,0 +1,44 @@
+/** What a server knows of one agent's link, and does not write to the store at each change. Moments: milliseconds since 1970. */
+export interface LinkFact {
+  readonly hostId: number;
+  /** Since when the link is Ready. */
+  readonly since: number;
+  readonly lastPing: number;
+  /** Of the last request and its answer, milliseconds. */
+  readonly roundTripMs: number | undefined;
+  /** Links that the agent has lost since its process started; undefined: it does not say. */
+  readonly failovers: number | undefined;
+  /** Why it lost the last one. */
+  readonly lastLoss: string | undefined;
+}
+
+type Packed = [
+  hostId: number,
+  since: number,
+  lastPing: number,
+  roundTripMs: number | null,
+  failovers: number | null,
+  lastLoss: string | null,
+];
+
+/** One row for all links of a server: a JSON array of arrays. */
+export function packLinkFacts(facts: Iterable<LinkFact>): Uint8Array {
+  const rows: Packed[] = [];
+  for (const { hostId, since, lastPing, roundTripMs, failovers, lastLoss } of facts) {
+    rows.push([hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null]);
+  }
+  return Buffer.from(JSON.stringify(rows), 'utf8');
+}
+
+/** @throws SyntaxError when it is no such row */
+export function unpackLinkFacts(packed: Uint8Array): LinkFact[] {
+  const rows = JSON.parse(Buffer.from(packed).toString('utf8')) as Packed[];
+  return rows.map(([hostId, since, lastPing, roundTripMs, failovers, lastLoss]) => ({
+    hostId,
+    since,
+    lastPing,
+    roundTripMs: roundTripMs ?? undefined,
+    failovers: failovers ?? undefined,
+    lastLoss: lastLoss ?? undefined,
+  }));
+}

@@ -1,0 +1,178 @@
+import { release, type, uptime } from 'node:os';
+import type { Clock, Timer } from '../lib/clock.js';
+import { FatalError, reasonOf } from '../lib/errors.js';
+import type { Log } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+import { VERSION } from '../lib/version.js';
+import { isAvoided, KEPT_STATES, TRANSITIONS } from './server-state.js';
+import type { ServerRow, ServerState, Store } from './store/store.js';
+import type { StoreHealth } from './store-health.js';
+
+/** Its own row is claimed anew only when the former process has been silent for so many heartbeats. */
+const STALE_HEARTBEATS = 3;
+const ABANDONED = 'its management server is down';
+
+export interface MembershipOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly health: StoreHealth;
+  readonly msid: number;
+  /** As it stands in `host`. */
+  readonly address: string;
+  readonly name: string;
+  /** Random, kept in `data.dir`: tells a restart from a second server with the same msid. */
+  readonly dataDirToken: string;
+  /** `cluster.heartbeat.interval` and `cluster.heartbeat.threshold`. */
+  readonly intervalMs: number;
+  readonly thresholdMs: number;
+  /** Our state has changed, by whoever. */
+  onState(state: ServerState): void;
+  /** Another process has our row: this one must end. */
+  onForeign(error: FatalError): void;
+  /** We found another server silent, and took it down. */
+  onServerDown(server: ServerRow): void;
+}
+
+type MembershipStore = Pick<
+  Store,
+  'claimServer' | 'heartbeat' | 'servers' | 'changeServerState' | 'stopServer' | 'releaseHosts' | 'failJobsOfServer'
+>;
+
+/** This server among the others: its row and heartbeat, and what it sees of theirs. */
+export class Membership {
+  readonly #store: MembershipStore;
+  readonly #options: MembershipOptions;
+  readonly #runId: string;
+  #servers: readonly ServerRow[] = [];
+  #state: ServerState = 'Up';
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(store: MembershipStore, options: MembershipOptions) {
+    this.#store = store;
+    this.#options = options;
+    this.#runId = options.random.uuid();
+  }
+
+  /** Our own state. */
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  /** All servers, as of the last heartbeat. */
+  get servers(): readonly ServerRow[] {
+    return this.#servers;
+  }
+
+  /** Addresses that agents are told not to dial, spelled as in `host`. */
+  get avoided(): readonly string[] {
+    return this.#servers.filter(server => isAvoided(server.state)).map(server => server.serviceIp);
+  }
+
+  /** Takes our row. @throws FatalError SERVER_ROW_TAKEN; StoreError */
+  async join(): Promise<void> {
+    const { msid, address, name, dataDirToken, intervalMs, clock, log } = this.#options;
+    const facts = {
+      msid,
+      name,
+      version: VERSION,
+      serviceIp: address,
+      osDistribution: type(),
+      kernelVersion: release(),
+      lastBootTime: Math.round(clock.wallTime() - uptime() * 1000),
+    };
+    const claimed = await this.#store.claimServer(facts, {
+      runId: this.#runId,
+      dataDirToken,
+      staleMs: STALE_HEARTBEATS * intervalMs,
+      keepStates: KEPT_STATES,
+    });
+    if (!claimed.claimed) {
+      const { holder } = claimed;
+      throw new FatalError(
+        'SERVER_ROW_TAKEN',
+        `cluster.node.id ${msid} is in use by ${holder.name} (${holder.serviceIp}), last heard of ${Math.round(holder.ageMs / 1000)} s ago: give this server another data.dir, or none of its own id`,
+      );
+    }
+    this.#state = claimed.server.state;
+    await this.#store.failJobsOfServer(msid, restarted(), true);
+    this.#servers = await this.#store.servers();
+    if (this.#state !== 'Up') log.warn('This server takes no agents', { state: this.#state });
+    this.#beatLater();
+  }
+
+  /** The others need not wait for our silence. @throws StoreError */
+  async leave(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    const kept = KEPT_STATES.includes(this.#state) ? 'Maintenance' : 'Down';
+    await this.#store.stopServer(this.#options.msid, this.#runId, this.#options.clock.wallTime(), kept);
+  }
+
+  /** Reads at once what the next heartbeat would: somebody has just changed a state. */
+  async refresh(): Promise<void> {
+    await this.#beat();
+  }
+
+  #beatLater(): void {
+    if (this.#stopped) return;
+    this.#timer = this.#options.clock.after(this.#options.intervalMs, () => {
+      void this.#beat().finally(() => this.#beatLater());
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const { health, msid, log } = this.#options;
+    try {
+      const beat = await health.watch(() => this.#store.heartbeat(msid, this.#runId));
+      if (this.#stopped) return;
+      if (beat.kind === 'foreign') {
+        const holder = beat.holder ? `${beat.holder.name} (${beat.holder.serviceIp})` : 'nobody: it is gone';
+        this.#options.onForeign(
+          new FatalError('SERVER_ROW_TAKEN', `the row of cluster.node.id ${msid} now belongs to ${holder}`),
+        );
+        return;
+      }
+      this.#servers = await health.watch(() => this.#store.servers());
+      await this.#bury();
+      this.#enter(beat.state);
+    } catch (error) {
+      log.debug('No heartbeat', { reason: reasonOf(error) });
+    }
+  }
+
+  #enter(state: ServerState): void {
+    if (state === this.#state) return;
+    this.#options.log.info('Server state changed', { from: this.#state, to: state });
+    this.#state = state;
+    this.#options.onState(state);
+  }
+
+  /** Takes down whoever is silent, and lets go of its hosts, so that nobody takes them for connected. */
+  async #bury(): Promise<void> {
+    const { msid, thresholdMs, log } = this.#options;
+    for (const server of this.#servers) {
+      if (server.msid === msid || server.state === 'Down' || server.ageMs < thresholdMs) continue;
+      // One in maintenance has been stopped in good order, for an upgrade perhaps: it stays what it is.
+      if (server.runId === null) continue;
+      const done = await this.#store.changeServerState(server.msid, { ...TRANSITIONS.silent, silentMs: thresholdMs });
+      if (!done) continue;
+      log.error('A management server is down', {
+        server: server.name,
+        address: server.serviceIp,
+        silentMs: server.ageMs,
+      });
+      await this.#store.releaseHosts(server.msid, { at: this.#options.clock.wallTime(), reason: ABANDONED });
+      await this.#store.failJobsOfServer(server.msid, restarted());
+      this.#options.onServerDown(server);
+    }
+  }
+}
+
+function restarted(): { resultCode: number; result: string } {
+  return {
+    resultCode: 530,
+    result: JSON.stringify({ errorcode: 530, errortext: 'the management server was stopped or restarted' }),
+  };
+}

@@ -1,0 +1,52 @@
+import type { Page, PageQuery } from './host-store.js';
+
+/** What happened in the cluster, for people. */
+export interface EventStore {
+  /** In one transaction, in their order. @param batch at most `EVENTS_A_BATCH` */
+  addEvents(batch: readonly NewEvent[]): Promise<void>;
+  /** Newest first. */
+  events(query: EventQuery): Promise<Page<EventRow>>;
+  /** What is too old, or behind the newest `keep`; at most 1,000 a call. @returns how many went */
+  deleteEvents(bounds: EventBounds): Promise<number>;
+}
+
+export const EVENTS_A_BATCH = 500;
+
+export type EventLevel = 'INFO' | 'WARN' | 'ERROR';
+
+export interface NewEvent {
+  /** Such as `AGENT.DISCONNECT`. */
+  readonly type: string;
+  readonly level: EventLevel;
+  readonly description: string;
+  /** When it happened, by the server's clock. */
+  readonly created: number;
+  /** What it is about, such as `Host` and its UUID. */
+  readonly resourceType: string | null;
+  readonly resourceId: string | null;
+  /** The server that saw it. */
+  readonly msid: number | null;
+}
+
+export interface EventRow extends NewEvent {
+  readonly id: number;
+  readonly uuid: string;
+}
+
+/** What is left out is not asked for. */
+export interface EventQuery extends PageQuery {
+  readonly uuid?: string;
+  readonly level?: EventLevel;
+  readonly type?: string;
+  /** A part of the description or of the type, in any case. */
+  readonly keyword?: string;
+  /** Created at this moment or later. */
+  readonly since?: number;
+  readonly resourceType?: string;
+  readonly resourceId?: string;
+}
+
+export interface EventBounds {
+  readonly before?: number;
+  readonly keep?: number;
+}

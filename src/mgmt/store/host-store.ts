@@ -1,0 +1,242 @@
+/** The hosts: who they are, and which server has them. */
+export interface HostStore {
+  /**
+   * The ids of a zone's hosts that are not removed, whatever their state, ascending.
+   * @param after only ids beyond this one
+   */
+  ring(zoneId: number, after?: number): Promise<readonly number[]>;
+
+  /** Finds the host with this guid, or makes it; takes over the facts either way. A host that is Up stays Up. */
+  registerHost(facts: HostFacts): Promise<Registration>;
+  /**
+   * The same for many in one transaction. One that cannot be kept fails them all.
+   * @param batch at most `HOSTS_A_BATCH`; a guid may occur twice
+   * @returns in the order of the batch
+   */
+  registerHosts(batch: readonly HostFacts[]): Promise<readonly Registration[]>;
+  /**
+   * The server `msid` takes the host.
+   * @returns the new epoch; undefined when the host has been removed meanwhile
+   */
+  hostReady(id: number, ready: HostReady): Promise<number | undefined>;
+  /**
+   * The same for many in one transaction, in their order.
+   * @param batch at most `HOSTS_A_BATCH`; a host may occur twice
+   * @returns the epochs, in the order of the batch
+   */
+  hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly (number | undefined)[]>;
+  /**
+   * The agent acknowledged a new list.
+   * @param configurationVersion the generation that the list was made from
+   * @returns false when the host has moved on to another epoch, and nothing changed
+   */
+  hostMsHostList(id: number, epoch: number, msHostList: string, configurationVersion?: number): Promise<boolean>;
+  /**
+   * The owner lost the host. It is written only while owner and epoch are still these: an agent that left is often
+   * Ready at another server before the old one notices.
+   * @returns whether it was written
+   */
+  hostDisconnected(id: number, disconnected: HostDisconnected): Promise<boolean>;
+  /**
+   * The same for many in one transaction.
+   * @param batch at most `HOSTS_A_BATCH`
+   * @returns what was written, in the order of the batch
+   */
+  hostsDisconnected(batch: readonly HostDisconnectedEntry[]): Promise<readonly boolean[]>;
+  /**
+   * The server `msid` has no agents any more: it stops, is found dead, or starts after it was killed. Hosts that have
+   * moved on stay. It is written in several transactions: after a StoreError some hosts may have been let go.
+   * @returns how many hosts it still had
+   */
+  releaseHosts(msid: number, released: HostsReleased): Promise<number>;
+  /** Its id is never used again; the same guid would come back with another. @returns false when there was none */
+  removeHost(id: number, at: number): Promise<boolean>;
+
+  /**
+   * All hosts that are not removed, by ascending id; read in several transactions.
+   * @param after only ids beyond this one
+   */
+  hosts(after?: number): Promise<readonly HostRow[]>;
+  /** A host that is not removed. */
+  host(id: number): Promise<HostRow | undefined>;
+  /** One page of the hosts that match all that is given, by ascending id, and how many match in all. */
+  findHosts(query: HostQuery): Promise<Page<HostRow>>;
+  /**
+   * What has changed behind a cursor, removals too, oldest first; at most `CHANGES_A_PAGE` rows. Changes of the last
+   * seconds come more than once, since one that was begun earlier may be committed later: take the row as it is.
+   * @param after where the last call ended; undefined: no rows, only where the store stands now
+   */
+  hostsChanged(after?: HostsCursor): Promise<HostChanges>;
+  /** UUIDs of the hosts that the server has, and of those that it had last and no server has now; ascending by id. */
+  agentsOfServer(msid: number): Promise<AgentsOfServer>;
+  /** How many hosts each server has. Servers without any are not in it. */
+  agentCounts(): Promise<ReadonlyMap<number, number>>;
+
+  /**
+   * The sticky first server of hosts, in one transaction; hosts that were removed meanwhile are passed over.
+   * @param batch at most `HOSTS_A_BATCH`, each host once
+   */
+  setPreferred(batch: readonly PreferredEntry[]): Promise<void>;
+  /** How many hosts that are not removed have each address as their preferred one. */
+  preferredCounts(): Promise<ReadonlyMap<string, number>>;
+  /** Of all hosts that are not removed, ascending: what a new computation of all preferred servers needs. */
+  placements(): Promise<readonly Placement[]>;
+}
+
+/** More at once would hold up SQLite's event loop, and Galera's certification, for too long. */
+export const HOSTS_A_BATCH = 500;
+export const CHANGES_A_PAGE = 2_000;
+
+/** What an agent says of its host at Startup. `null`: it did not say. */
+export interface HostFacts {
+  readonly guid: string;
+  readonly name: string;
+  readonly type: string;
+  readonly zoneId: number;
+  readonly pod: string | null;
+  readonly cluster: string | null;
+  readonly privateIpAddress: string | null;
+  readonly version: string | null;
+  readonly hypervisorType: string | null;
+  readonly arch: string | null;
+  readonly sockets?: number | null;
+  readonly cpus: number | null;
+  /** MHz. */
+  readonly speed: number | null;
+  /** Bytes. */
+  readonly ram: number | null;
+}
+
+export type HostStatus = 'Connecting' | 'Up' | 'Disconnected' | 'Removed';
+
+/** A host that is not removed. Moments are milliseconds since 1970, UTC. */
+export interface HostRow extends HostFacts {
+  readonly id: number;
+  readonly uuid: string;
+  /** Null when the agent named no pod, or no cluster: a cluster is part of a pod. */
+  readonly podId: number | null;
+  readonly clusterId: number | null;
+  readonly sockets: number | null;
+  readonly status: HostStatus;
+  /** CloudStack's resource state; always `Enabled`. */
+  readonly resourceState: string;
+  /** The server that has it; null when none does. */
+  readonly msid: number | null;
+  /** The server that had it before that one, or last of all. */
+  readonly lastMsid: number | null;
+  /** Raised each time a server takes the host: what an older epoch still wants to write is void. */
+  readonly epoch: number;
+  /** `A,B,C@algorithm` as a server last saw the agent report or acknowledge it. */
+  readonly msHostList: string | null;
+  /** The generation of the configuration that the agent's list was last made from; null: not known. */
+  readonly configurationVersion: number | null;
+  /** The sticky first server of `rendezvous`. */
+  readonly preferred: string | null;
+  readonly lastPing: number | null;
+  readonly disconnected: number | null;
+  readonly disconnectReason: string | null;
+  readonly created: number;
+}
+
+export interface Registration {
+  readonly host: HostRow;
+  /** This guid was not there before: the ring has grown. */
+  readonly isNew: boolean;
+}
+
+export interface HostReady {
+  readonly msid: number;
+  readonly msHostList: string | null;
+  /** The generation that this list was made from; when left out, the row keeps what it has. */
+  readonly configurationVersion?: number;
+  readonly at: number;
+}
+
+export interface HostReadyEntry extends HostReady {
+  readonly id: number;
+}
+
+export interface HostDisconnected {
+  /** Who had the host; null: nobody had it, it was still Connecting. */
+  readonly msid: number | null;
+  readonly epoch: number;
+  readonly at: number;
+  readonly reason: string;
+}
+
+export interface HostDisconnectedEntry extends HostDisconnected {
+  readonly id: number;
+}
+
+export interface HostsReleased {
+  readonly at: number;
+  readonly reason: string;
+}
+
+/** What is left out is not asked for. */
+export interface HostQuery extends PageQuery {
+  readonly uuid?: string;
+  readonly name?: string;
+  /** A part of the name or of the address, in any case. */
+  readonly keyword?: string;
+  readonly status?: readonly HostStatus[];
+  /** null: hosts that no server has. */
+  readonly msid?: number | null;
+  readonly zoneId?: number;
+  readonly podId?: number;
+  readonly clusterId?: number;
+  readonly type?: string;
+  readonly hypervisor?: string;
+  readonly arch?: string;
+  readonly resourceState?: string;
+  /** Hosts that have acknowledged no list of this generation or a later one. */
+  readonly configurationBefore?: number;
+}
+
+export interface PageQuery {
+  /** From 1. */
+  readonly page: number;
+  /** At least 1. */
+  readonly pagesize: number;
+}
+
+export interface Page<T> {
+  /** Of all matches. */
+  readonly count: number;
+  readonly rows: readonly T[];
+}
+
+/** A host as it is now, or was when it was removed. */
+export interface ChangedHost extends HostRow {
+  /** When it was removed; null: it is there. */
+  readonly removed: number | null;
+}
+
+/** Where a reader of changes stands; only the store knows what is in it. */
+export interface HostsCursor {
+  /** By the store's clock. */
+  readonly at: number;
+  /** In the midst of a reading: the row that came last. */
+  readonly last?: { readonly changed: number; readonly id: number };
+}
+
+export interface HostChanges {
+  readonly hosts: readonly ChangedHost[];
+  readonly cursor: HostsCursor;
+  /** There were more than fit: ask again at once. */
+  readonly more: boolean;
+}
+
+export interface AgentsOfServer {
+  readonly agents: readonly string[];
+  readonly lastAgents: readonly string[];
+}
+
+export interface PreferredEntry {
+  readonly id: number;
+  readonly preferred: string | null;
+}
+
+export interface Placement extends PreferredEntry {
+  readonly zoneId: number;
+}

@@ -1,0 +1,105 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { Agent } from '../../src/agent/agent.js';
+import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
+import { builtInResource, type Resource } from '../../src/agent/resource.js';
+import { readSettings } from '../../src/agent/settings.js';
+import { Trust } from '../../src/agent/trust.js';
+import { secureContext } from '../../src/protocol/index.js';
+import { plainCertificate } from './certificates.js';
+import { FakeClock } from './fake-clock.js';
+import { FakeNetwork, FakeServer } from './fake-server.js';
+import { RecordingLog } from './recording-log.js';
+import { seededRandom } from './seeded-random.js';
+import { until } from './until.js';
+
+const credentials = await plainCertificate();
+const context = secureContext(credentials);
+
+export interface BenchOptions {
+  /** agent.properties. @default 'guid=g\nhost=a,b,c\n' */
+  readonly file?: string;
+  /** Beats the file. */
+  readonly overrides?: Readonly<Record<string, string>>;
+  readonly resource?: Resource;
+  /** Other names of the servers a, b and c, which are 10.0.0.1, 10.0.0.2 and 10.0.0.3. */
+  readonly names?: Readonly<Record<string, string>>;
+}
+
+/** An agent with its file, a clock that stands still, and three servers to dial. */
+export interface Bench {
+  readonly agent: Agent;
+  readonly clock: FakeClock;
+  readonly log: RecordingLog;
+  readonly network: FakeNetwork;
+  readonly path: string;
+  readonly a: FakeServer;
+  readonly b: FakeServer;
+  readonly c: FakeServer;
+  /** The file as it stands. */
+  text(): string;
+  /** Until the agent is up on this server, with time going on as far as it takes. */
+  upOn(server: FakeServer, withinMs?: number): Promise<void>;
+}
+
+export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench> {
+  const { file = 'guid=g\nhost=a,b,c\n', overrides = {}, names = {} } = options;
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  // Not a testdir: that is removed before an agent has written its last.
+  const folder = mkdtempSync(join(tmpdir(), 'muster-agent-'));
+  const path = join(folder, 'agent.properties');
+  writeFileSync(path, file);
+  writeFileSync(join(folder, 'cloud.ca.crt'), credentials.cert);
+  const { document } = await readProperties(path);
+  const settings = readSettings(key => overrides[key] ?? document.get(key));
+  const trust = new Trust(join(folder, 'cloud.ca.crt'), clock, log);
+  await trust.load();
+  const [a, b, c] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map(
+    (address, index) => new FakeServer(address, context, BigInt(1001 + index)),
+  ) as [FakeServer, FakeServer, FakeServer];
+  const network = new FakeNetwork([a, b, c], { a: a.address, b: b.address, c: c.address, ...names }, clock);
+  const agent = new Agent({
+    settings,
+    properties: new AgentProperties(path, document, clock, log),
+    guid: settings.guid ?? 'g',
+    resource: options.resource ?? builtInResource('R'),
+    trust,
+    dialer: network,
+    clock,
+    random: seededRandom(1),
+    log,
+  });
+  t.teardown(async () => {
+    await agent.stop();
+    rmSync(folder, { recursive: true });
+  });
+  return {
+    ...{ agent, clock, log, network, path, a, b, c },
+    text: () => readFileSync(path, 'utf8'),
+    async upOn(server, withinMs = 0) {
+      const isUp = () => {
+        const { phase } = agent.state;
+        return phase.kind === 'up' && server.ready.length > 0 && network.isNameOf(phase.link.host, server);
+      };
+      await passes(clock, isUp, withinMs);
+    },
+  };
+}
+
+/** Time goes on in small steps, with the event loop turning in between, until `holds`. */
+export async function passes(clock: FakeClock, holds: () => boolean, withinMs: number, stepMs = 50): Promise<void> {
+  const end = clock.now() + withinMs;
+  while (!holds() && clock.now() < end) {
+    await turns(60);
+    if (!holds()) await clock.advance(Math.min(stepMs, end - clock.now()));
+  }
+  await until(holds);
+}
+
+/** Lets what is under way in memory come to rest. */
+export async function turns(count = 200): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise<void>(resolve => setImmediate(resolve));
+}

@@ -1,0 +1,141 @@
+import {
+  type AgentEvent,
+  type AgentRules,
+  type AgentState,
+  type Effect,
+  type HostUpdate,
+  initialState,
+  next,
+  nextDue,
+} from '../../src/agent/agent-state.js';
+import type { HostList } from '../../src/agent/host-list.js';
+import { splitHostList } from '../../src/agent/host-list.js';
+
+export const PLAY_RULES: AgentRules = {
+  failoverSpreadMs: 500,
+  backoff: { baseMs: 5_000, maxMs: 60_000 },
+  checkIntervalMs: undefined,
+};
+
+/** Plays events to the agent's pure state, by a clock and a dice that the test holds in its hand. */
+export class AgentPlay {
+  state: AgentState;
+  rules = PLAY_RULES;
+  now = 0;
+  /** What every throw of the dice gives. */
+  random = 0.5;
+  busy = false;
+  /** Log lines since the last `logged`. */
+  #logged: string[] = [];
+
+  constructor(list: string, lastCompleted?: string) {
+    this.state = initialState(hostList(list), lastCompleted === undefined ? undefined : hostList(lastCompleted));
+  }
+
+  get kind(): AgentState['phase']['kind'] {
+    return this.state.phase.kind;
+  }
+
+  /** Milliseconds from now; undefined when nothing waits. */
+  get dueIn(): number | undefined {
+    const due = nextDue(this.state);
+    return due === undefined ? undefined : due - this.now;
+  }
+
+  /** One event. @returns what is to be done, in short; log lines go to `logged` */
+  on(event: AgentEvent): string[] {
+    const { state, effects } = next(this.state, event, {
+      rules: this.rules,
+      now: this.now,
+      random: () => this.random,
+      busy: this.busy,
+    });
+    this.state = state;
+    for (const effect of effects) if (effect.kind === 'log') this.#logged.push(`${effect.level} ${effect.message}`);
+    return effects.filter(effect => effect.kind !== 'log').map(inShort);
+  }
+
+  tick(afterMs = 0): string[] {
+    this.now += afterMs;
+    return this.on({ kind: 'tick' });
+  }
+
+  /** Waits for what is due. */
+  tickWhenDue(): string[] {
+    return this.tick(this.dueIn ?? 0);
+  }
+
+  ready(id: number, update: HostUpdate = {}): string[] {
+    return this.on({ kind: 'ready', id, update });
+  }
+
+  failed(id: number, why = 'refused', refused = false): string[] {
+    return this.on({ kind: 'dial-failed', id, why, refused });
+  }
+
+  lost(id: number): string[] {
+    return this.on({ kind: 'lost', id, why: 'gone' });
+  }
+
+  update(id: number, update: HostUpdate, checkNow = false): string[] {
+    return this.on({ kind: 'update', id, update, checkNow });
+  }
+
+  migrate(id: number, update: HostUpdate = {}): string[] {
+    return this.on({ kind: 'migrate', id, update });
+  }
+
+  suspect(id: number): string[] {
+    return this.on({ kind: 'suspect', id, silentMs: 15_000 });
+  }
+
+  sameServer(id: number): string[] {
+    return this.on({ kind: 'same-server', id });
+  }
+
+  /** Log lines since the last call. */
+  logged(): string[] {
+    const lines = this.#logged;
+    this.#logged = [];
+    return lines;
+  }
+}
+
+/** An agent that has been on the first host of its list for so long, with dial 1. */
+export function upFor(list: string, ms: number, update: HostUpdate = {}, lastCompleted = list): AgentPlay {
+  const play = new AgentPlay(list, lastCompleted);
+  play.tick();
+  play.ready(1, update);
+  play.logged();
+  play.now += ms;
+  return play;
+}
+
+export function hostList(text: string): HostList {
+  const { hosts, algorithm } = splitHostList(text);
+  return { hosts: hosts.split(','), algorithm };
+}
+
+/** As a server says it. */
+export function listed(text: string, more: HostUpdate = {}): HostUpdate {
+  return { ...hostList(text), ...more };
+}
+
+function inShort(effect: Effect): string {
+  switch (effect.kind) {
+    case 'dial': {
+      const unlike = effect.unlike === undefined ? '' : ` unlike ${effect.unlike}`;
+      return `dial ${effect.id} ${effect.host}${unlike}${effect.transferred ? ' transferred' : ''}`;
+    }
+    case 'drop':
+    case 'retire':
+    case 'quiesce':
+      return `${effect.kind} ${effect.id}`;
+    case 'persist':
+      return `persist ${Object.entries(effect.changes)
+        .map(pair => pair.join('='))
+        .join(' ')}`;
+    case 'log':
+      return `${effect.level} ${effect.message}`;
+  }
+}

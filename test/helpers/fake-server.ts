@@ -1,0 +1,220 @@
+import { type Duplex, duplexPair } from 'node:stream';
+import type { SecureContext } from 'node:tls';
+import type { Dialer, Wire } from '../../src/agent/dialer.js';
+import type { Clock } from '../../src/lib/clock.js';
+import {
+  acceptTls,
+  type CloseReason,
+  FLAG,
+  Link,
+  type Message,
+  type Packet,
+  PingAnswer,
+  PingRoutingCommand,
+  ReadyCommand,
+  ShutdownCommand,
+  StartupAnswer,
+  StartupRoutingCommand,
+  type Transport,
+} from '../../src/protocol/index.js';
+import { FakeClock } from './fake-clock.js';
+
+/** What becomes of a connection: it is taken; refused; swallowed; taken and never spoken to; closed at once. */
+export type Mood = 'accept' | 'refuse' | 'hang' | 'mute' | 'close';
+
+type ReadyFields = Parameters<typeof ReadyCommand.encode>[0];
+
+/** A management server that does what a test tells it, for agents in the same process. */
+export class FakeServer {
+  readonly address: string;
+  readonly msid: bigint;
+  mood: Mood = 'accept';
+  /** What the agent is told of itself. */
+  identity = { hostId: 7, hostUuid: 'uuid-7', hostName: 'name-7' };
+  /** seconds */
+  pingInterval = 60;
+  answersPings = true;
+  /** Goes into every PingAnswer. */
+  pingAnswer: Parameters<typeof PingAnswer.encode>[0] = {};
+  /** The host list and what goes with it, for the second Ready. */
+  list: ReadyFields = {};
+  /** The conversation from Startup to Ready. */
+  onStartup: (link: FakeLink, startup: Packet) => unknown = (link, startup) => link.register(startup);
+  /** Every link that got as far as TLS, the last one last. */
+  readonly links: FakeLink[] = [];
+  /** TCP connections, whatever became of them. */
+  connections = 0;
+  /** A clock of its own, so that the agent's has the agent's timers only. */
+  readonly clock = new FakeClock();
+  readonly #context: SecureContext;
+
+  constructor(address: string, context: SecureContext, msid = 1001n) {
+    this.address = address;
+    this.#context = context;
+    this.msid = msid;
+  }
+
+  get last(): FakeLink {
+    const link = this.links.at(-1);
+    if (link === undefined) throw new Error(`nobody has connected to ${this.address}`);
+    return link;
+  }
+
+  /** Links that are Ready in the server's eyes, and open. */
+  get ready(): readonly FakeLink[] {
+    return this.links.filter(({ isReady, closed }) => isReady && closed === undefined);
+  }
+
+  /** As kill -9 does. */
+  die(mood: Mood = 'refuse'): void {
+    this.mood = mood;
+    for (const link of this.links) link.link.destroy('the server dies');
+  }
+
+  async accept(socket: Duplex, remote: Wire['remote']): Promise<void> {
+    this.connections++;
+    if (this.mood === 'close') socket.end();
+    if (this.mood !== 'accept') return;
+    try {
+      const options = { clock: this.clock, context: this.#context, handshakeTimeoutMs: 30_000, remote };
+      this.links.push(new FakeLink(this, await acceptTls(socket, options)));
+    } catch {
+      // The agent did not like the certificate, or has gone.
+    }
+  }
+}
+
+/** The server's end of one link. */
+export class FakeLink {
+  readonly server: FakeServer;
+  readonly link: Link;
+  readonly transport: Transport;
+  /** All requests of the agent's, in order. */
+  readonly requests: Packet[] = [];
+  isReady = false;
+  closed: CloseReason | undefined;
+  /** Of the last request sent. */
+  sequence: bigint;
+
+  constructor(server: FakeServer, transport: Transport) {
+    this.server = server;
+    this.transport = transport;
+    // As a real server's: beyond 2^53.
+    this.sequence = BigInt(server.links.length + 1) << 48n;
+    const nextSequence = () => ++this.sequence;
+    this.link = new Link(transport, { clock: server.clock, nextSequence, ownFlags: FLAG.fromServer });
+    this.link.start({
+      // As over a real network: never before the sender's own call has returned.
+      onRequest: request => setImmediate(() => this.#onRequest(request)),
+      onUnreadable: () => {},
+      onClose: reason => {
+        this.closed = reason;
+      },
+    });
+  }
+
+  /** The agent's requests of this class. */
+  of({ type }: { readonly type: string }): readonly Packet[] {
+    return this.requests.filter(({ messages: [message] }) => message?.type === type);
+  }
+
+  /** A request to the agent, and its answer. */
+  send(messages: readonly Message[], flags: number = FLAG.stopOnError | FLAG.inSequence): Promise<Packet> {
+    const hostId = BigInt(this.server.identity.hostId);
+    return this.link.request(messages, { flags, mgmtId: this.server.msid, agentId: hostId, via: hostId }, 60_000);
+  }
+
+  startupAnswer(startup: Packet, fields: Parameters<typeof StartupAnswer.encode>[0] = {}): void {
+    const { identity, pingInterval, msid } = this.server;
+    const answer = StartupAnswer.encode({ ...identity, pingInterval, result: true, ...fields });
+    this.link.answer(startup, [answer], { mgmtId: msid, via: -1n });
+  }
+
+  /** One ReadyCommand, answered. */
+  async ready(fields: ReadyFields = {}): Promise<Packet> {
+    const { hostId, hostUuid, hostName } = this.server.identity;
+    const answer = await this.send([ReadyCommand.encode({ dcId: 1, hostId, hostUuid, hostName, ...fields })]);
+    this.isReady = true;
+    return answer;
+  }
+
+  /** As Muster's servers do: the real ids at once, then both Ready. */
+  async register(startup: Packet): Promise<void> {
+    this.startupAnswer(startup);
+    await this.ready();
+    await this.ready(this.server.list);
+  }
+
+  #onRequest(request: Packet): void {
+    this.requests.push(request);
+    const [message] = request.messages;
+    if (message === undefined) return;
+    // A link that closes meanwhile ends whatever was going on.
+    if (StartupRoutingCommand.is(message)) Promise.resolve(this.server.onStartup(this, request)).catch(() => {});
+    if (PingRoutingCommand.is(message) && this.server.answersPings) this.pingAnswer(request);
+    if (ShutdownCommand.is(message)) this.link.close('the agent goes');
+  }
+
+  pingAnswer(ping: Packet): void {
+    const [message] = ping.messages;
+    const answer = PingAnswer.encode({
+      _command: message?.fields,
+      reconcileCommands: [],
+      result: true,
+      ...this.server.pingAnswer,
+    });
+    this.link.answer(ping, [answer], { mgmtId: this.server.msid });
+  }
+}
+
+/** Routes an agent's dials to fake servers, by name or address. */
+export class FakeNetwork implements Dialer {
+  readonly #servers: readonly FakeServer[];
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #clock: Clock;
+  /** Names and addresses, as they were asked for. */
+  readonly dialled: string[] = [];
+  #port = 40_000;
+
+  /** @param names to addresses; a server has its address as a name in any case */
+  constructor(servers: readonly FakeServer[], names: Readonly<Record<string, string>>, clock: Clock) {
+    this.#servers = servers;
+    this.#names = new Map(Object.entries(names));
+    this.#clock = clock;
+  }
+
+  isNameOf(name: string, server: FakeServer): boolean {
+    return (this.#names.get(name) ?? name) === server.address;
+  }
+
+  async addresses(host: string): Promise<readonly string[]> {
+    this.dialled.push(`${Math.round(this.#clock.now())} ${host}`);
+    return [this.#names.get(host) ?? host];
+  }
+
+  connect(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Wire> {
+    return new Promise((resolve, reject) => {
+      const server = this.#servers.find(({ address }) => addresses.includes(address));
+      if (server?.mood === 'hang') {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        return;
+      }
+      if (server === undefined || server.mood === 'refuse') {
+        reject(Object.assign(new Error(`connect ECONNREFUSED ${addresses}:${port}`), { code: 'ECONNREFUSED' }));
+        return;
+      }
+      const [agentSide, serverSide] = duplexPair();
+      for (const [end, other] of [
+        [agentSide, serverSide],
+        [serverSide, agentSide],
+      ] as const) {
+        end.on('error', () => {});
+        // As a reset does; after an orderly end the other side has read all by then.
+        end.on('close', () => other.destroy());
+      }
+      const local = { address: '10.9.9.9', port: this.#port++ };
+      resolve({ socket: agentSide, local, remote: { address: server.address, port } });
+      server.accept(serverSide, local);
+    });
+  }
+}

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import type { AgentRow, AgentStore } from '../../src/mgmt/agent-store.js';
+import type {
+  Configuration,
+  HostDisconnected,
+  HostFacts,
+  HostReady,
+  HostsReleased,
+} from '../../src/mgmt/store/store.js';
+import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
+
+/** A host's row, as far as serving agents goes. */
+export interface MemoryRow extends HostFacts, AgentRow {
+  readonly msid: number | null;
+  readonly msHostList: string | null;
+  readonly disconnected: number | null;
+  readonly disconnectReason: string | null;
+}
+
+/** What several `MemoryStore`s may share, as servers share a database. */
+export class MemoryData {
+  version = 0;
+  lastHostId = 0;
+  readonly values = new Map<string, string>();
+  readonly zones = new Map<string, number>();
+  readonly hosts = new Map<number, MemoryRow>();
+}
+
+/** A store in memory, with an outage at the flip of a switch. A test of its own holds it against the real one. */
+export class MemoryStore implements AgentStore {
+  readonly data: MemoryData;
+  /** While it is set, every call fails with it. */
+  outage: StoreErrorCode | undefined;
+  /** The names of all calls, in their order. */
+  readonly calls: string[] = [];
+
+  constructor(data = new MemoryData()) {
+    this.data = data;
+  }
+
+  async configuration(): Promise<Configuration> {
+    this.#enter('configuration');
+    const values = [...this.data.values].toSorted(([one], [other]) => (one < other ? -1 : 1));
+    return { version: this.data.version, values: new Map(values) };
+  }
+
+  async initialiseConfiguration(values: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
+    this.#enter('initialiseConfiguration');
+    const differing = new Map<string, string>();
+    let isNew = false;
+    for (const [name, value] of values) {
+      const stands = this.data.values.get(name);
+      if (stands === undefined) {
+        this.data.values.set(name, value);
+        isNew = true;
+      } else if (stands !== value) differing.set(name, stands);
+    }
+    if (isNew) this.data.version++;
+    return differing;
+  }
+
+  async setConfiguration(name: string, value: string): Promise<number> {
+    this.#enter('setConfiguration');
+    if (this.data.values.get(name) === value) return this.data.version;
+    this.data.values.set(name, value);
+    return ++this.data.version;
+  }
+
+  async zoneId(name: string): Promise<number> {
+    this.#enter('zoneId');
+    const id = this.data.zones.get(name) ?? this.data.zones.size + 1;
+    this.data.zones.set(name, id);
+    return id;
+  }
+
+  async ring(zoneId: number, after = 0): Promise<readonly number[]> {
+    this.#enter('ring');
+    return this.#rows()
+      .filter(host => host.zoneId === zoneId && host.id > after)
+      .map(host => host.id);
+  }
+
+  async registerHost(facts: HostFacts): Promise<{ readonly host: MemoryRow }> {
+    this.#enter('registerHost');
+    if (Object.values(facts).some(value => typeof value === 'string' && value.includes('\0'))) {
+      throw new StoreError('STORE_VALUE_REFUSED', 'registerHost');
+    }
+    if (![...this.data.zones.values()].includes(facts.zoneId)) throw new StoreError('STORE_FAILED', 'registerHost');
+    const known = this.#rows().find(host => host.guid === facts.guid);
+    const host: MemoryRow = known
+      ? { ...known, ...facts, status: known.status === 'Up' ? 'Up' : 'Connecting' }
+      : {
+          ...facts,
+          id: ++this.data.lastHostId,
+          uuid: randomUUID(),
+          status: 'Connecting',
+          msid: null,
+          epoch: 0,
+          msHostList: null,
+          disconnected: null,
+          disconnectReason: null,
+        };
+    this.data.hosts.set(host.id, host);
+    return { host };
+  }
+
+  async hostReady(id: number, { msid, msHostList }: HostReady): Promise<number | undefined> {
+    this.#enter('hostReady');
+    const host = this.data.hosts.get(id);
+    if (host === undefined) return undefined;
+    const epoch = host.epoch + 1;
+    this.#change(host, {
+      msid,
+      epoch,
+      msHostList,
+      status: 'Up',
+      disconnected: null,
+      disconnectReason: null,
+    });
+    return epoch;
+  }
+
+  async hostDisconnected(id: number, { msid, epoch, at, reason }: HostDisconnected): Promise<boolean> {
+    this.#enter('hostDisconnected');
+    const host = this.data.hosts.get(id);
+    if (host?.epoch !== epoch || host.msid !== msid) return false;
+    this.#change(host, { msid: null, status: 'Disconnected', disconnected: at, disconnectReason: reason });
+    return true;
+  }
+
+  async releaseHosts(msid: number, { at, reason }: HostsReleased): Promise<number> {
+    this.#enter('releaseHosts');
+    const owned = this.#rows().filter(host => host.msid === msid);
+    for (const host of owned) {
+      this.#change(host, { msid: null, status: 'Disconnected', disconnected: at, disconnectReason: reason });
+    }
+    return owned.length;
+  }
+
+  async hosts(after = 0): Promise<readonly MemoryRow[]> {
+    this.#enter('hosts');
+    return this.#rows().filter(host => host.id > after);
+  }
+
+  #enter(operation: string): void {
+    this.calls.push(operation);
+    if (this.outage) throw new StoreError(this.outage, operation);
+  }
+
+  #rows(): MemoryRow[] {
+    return [...this.data.hosts.values()].toSorted((one, other) => one.id - other.id);
+  }
+
+  #change(host: MemoryRow, changes: Partial<MemoryRow>): void {
+    this.data.hosts.set(host.id, { ...host, ...changes });
+  }
+}

@@ -1,0 +1,75 @@
+import type { SecureContext } from 'node:tls';
+import type { Log, LogFields } from '../../src/lib/logger.js';
+import { readConfiguration } from '../../src/mgmt/configuration.js';
+import { ManagementServer } from '../../src/mgmt/server.js';
+import { FakeAgent } from './fake-agent.js';
+import { FakeClock } from './fake-clock.js';
+import { MemoryStore } from './memory-store.js';
+import { memoryTransports } from './memory-transport.js';
+import { seededRandom } from './seeded-random.js';
+
+export const MSID = 1001;
+
+export interface LogLine {
+  readonly level: 'error' | 'warn' | 'info' | 'debug';
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** A log that a test can read. */
+export function recordingLog(lines: LogLine[], bound: LogFields = {}): Log {
+  const at = (level: LogLine['level']) => (message: string, fields?: LogFields) => {
+    lines.push({ level, message, fields: { ...bound, ...fields } });
+  };
+  return {
+    error: at('error'),
+    warn: at('warn'),
+    info: at('info'),
+    debug: at('debug'),
+    child: fields => recordingLog(lines, { ...bound, ...fields }),
+  };
+}
+
+export interface TestServerOptions {
+  readonly configuration?: Readonly<Record<string, string>>;
+  readonly store?: MemoryStore;
+  readonly clock?: FakeClock;
+  readonly msid?: number;
+  readonly context?: SecureContext;
+}
+
+/** A management server on a clock, a store and connections of the test's own. */
+export async function testServer(options: TestServerOptions = {}) {
+  const { clock = new FakeClock(), store = new MemoryStore(), msid = MSID } = options;
+  const lines: LogLine[] = [];
+  const log = recordingLog(lines);
+  await store.initialiseConfiguration(
+    new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...options.configuration })),
+  );
+  const { configuration } = readConfiguration(await store.configuration());
+  const server = new ManagementServer({
+    clock,
+    random: seededRandom(7),
+    log,
+    store,
+    msid,
+    configuration,
+    secureContext: () => {
+      if (options.context) return options.context;
+      throw new Error('this test has no TLS');
+    },
+  });
+  await server.start();
+  return {
+    server,
+    clock,
+    store,
+    lines,
+    agent: (address = '192.0.2.50') => {
+      const ends = memoryTransports({ address, port: 40_000 });
+      server.serveTransport(ends.server);
+      return Object.assign(new FakeAgent(ends.agent), { ends });
+    },
+    row: (id: number) => store.data.hosts.get(id),
+  };
+}

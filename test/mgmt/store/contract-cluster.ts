@@ -1,0 +1,247 @@
+import type { NewEvent, NewJob, ServerFacts, Store } from '../../../src/mgmt/store/store.js';
+import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
+
+const factsOfServer = (msid: number, more: Partial<ServerFacts> = {}): ServerFacts => ({
+  msid,
+  name: `server ${msid}`,
+  version: '0.1.0',
+  serviceIp: '192.0.2.1',
+  osDistribution: 'Debian GNU/Linux 12',
+  kernelVersion: '6.1.0',
+  lastBootTime: 1_700_000_000_000,
+  ...more,
+});
+const HOUR = 3_600_000;
+const claim = (run: string, folder = 'folder', staleMs = HOUR) => ({ runId: run, dataDirToken: folder, staleMs });
+
+const job: NewJob = { cmd: 'reconnectHost', params: '{"id":"ü"}', targetMsid: null, hostId: null, createdBy: 'admin' };
+
+const event: NewEvent = {
+  type: 'AGENT.DISCONNECT',
+  level: 'WARN',
+  description: 'Agent lost',
+  created: 1_000,
+  resourceType: 'Host',
+  resourceId: 'some-uuid',
+  msid: MSID_A,
+};
+
+/** The servers themselves: membership, link facts, jobs, events. */
+export function clusterContract(kind: string, fresh: FreshStore): void {
+  const test = storeTest(kind, fresh);
+
+  test('servers: a start makes a row, which heartbeats keep young', async (t, store, open) => {
+    const claimed = await store.claimServer(factsOfServer(MSID_A), claim('run'));
+    t.match(claimed, { claimed: true, formerState: undefined });
+    const [row] = await store.servers();
+    t.match(row, { ...factsOfServer(MSID_A), id: 1, uuid: /^[0-9a-f-]{36}$/, runId: 'run', state: 'Up' });
+    t.match(row, { stateBy: null, stopped: null, started: Number, created: Number });
+    t.ok(row && row.ageMs >= 0 && row.ageMs < 10_000 && Math.abs(row.lastUpdate - Date.now()) < 10_000);
+    const beat = await store.heartbeat(MSID_A, 'run');
+    t.match(beat, { kind: 'alive', state: 'Up' });
+    t.ok(beat.kind === 'alive' && beat.storeTime >= (row?.lastUpdate ?? Infinity));
+    await (await open()).claimServer(factsOfServer(MSID_B), claim('other', 'other folder'));
+    t.strictSame(
+      (await store.servers()).map(({ id, msid }) => [id, msid]),
+      [
+        [1, MSID_A],
+        [2, MSID_B],
+      ],
+    );
+  });
+
+  test('servers: the same folder takes its row over at once, and the former process learns it', async (t, store) => {
+    const first = await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    const second = await store.claimServer(factsOfServer(MSID_A, { version: '0.2.0' }), claim('two'));
+    t.match(second, { claimed: true, formerState: 'Up', server: { runId: 'two', version: '0.2.0' } });
+    t.equal(second.claimed && second.server.uuid, first.claimed && first.server.uuid);
+    t.match(await store.heartbeat(MSID_A, 'one'), { kind: 'foreign', holder: { runId: 'two', version: '0.2.0' } });
+    t.match(await store.heartbeat(MSID_A, 'two'), { kind: 'alive' });
+    t.strictSame(await store.heartbeat(MSID_B, 'two'), { kind: 'foreign', holder: undefined });
+  });
+
+  test('servers: another folder with the same msid is refused while the first one lives', async (t, store) => {
+    await store.claimServer(factsOfServer(MSID_A, { serviceIp: '192.0.2.9' }), claim('one'));
+    const refused = await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy'));
+    t.match(refused, { claimed: false, holder: { runId: 'one', serviceIp: '192.0.2.9', ageMs: Number } });
+    t.match(await store.heartbeat(MSID_A, 'one'), { kind: 'alive' }, 'and nothing changed');
+    t.match(await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy', 0)), { claimed: true }, 'stale');
+    t.equal(await store.stopServer(MSID_A, 'two', 5_000), true);
+    t.match(await store.claimServer(factsOfServer(MSID_A), claim('three', 'third')), { claimed: true }, 'stopped');
+  });
+
+  test('servers: of several that claim a new msid at the same moment one gets it', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    const claims = await Promise.all(
+      stores.map((s, i) => s.claimServer(factsOfServer(MSID_A), claim(`run ${i}`, `folder ${i}`))),
+    );
+    t.equal(claims.filter(({ claimed }) => claimed).length, 1);
+    t.equal((await store.servers()).length, 1);
+  });
+
+  test('servers: a state changes only from where the step starts, and only once', async (t, store, open) => {
+    await store.claimServer(factsOfServer(MSID_A), claim('run'));
+    const prepare = { from: ['Up'], to: 'PreparingForMaintenance', by: 'admin' } as const;
+    const stores = [store, await open(), await open()];
+    const done = await Promise.all(stores.map(s => s.changeServerState(MSID_A, prepare)));
+    t.equal(done.filter(Boolean).length, 1);
+    t.match(await store.servers(), [{ state: 'PreparingForMaintenance', stateBy: 'admin' }]);
+    t.match(await store.heartbeat(MSID_A, 'run'), { state: 'PreparingForMaintenance' });
+    t.equal(await store.changeServerState(MSID_B, prepare), false);
+    t.equal(await store.changeServerState(MSID_A, { from: [], to: 'Up' }), false);
+    const down = { from: ['PreparingForMaintenance', 'Up'], to: 'Down' } as const;
+    t.equal(await store.changeServerState(MSID_A, { ...down, silentMs: HOUR }), false, 'its heartbeat is young');
+    t.equal(await store.changeServerState(MSID_A, { ...down, runId: 'other' }), false);
+    t.equal(await store.changeServerState(MSID_A, { ...down, silentMs: 0, runId: 'run' }), true);
+    t.match(await store.servers(), [{ state: 'Down', stateBy: null }]);
+  });
+
+  test('servers: maintenance outlives a restart, an orderly stop too', async (t, store) => {
+    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.changeServerState(MSID_A, { from: ['Up'], to: 'Maintenance', by: 'admin' });
+    t.equal(await store.stopServer(MSID_A, 'other', 5_000, 'Maintenance'), false);
+    t.equal(await store.stopServer(MSID_A, 'one', 5_000, 'Maintenance'), true);
+    t.match(await store.servers(), [{ state: 'Maintenance', runId: null, stopped: 5_000 }]);
+    const keepStates = ['Maintenance'] as const;
+    const again = await store.claimServer(factsOfServer(MSID_A), { ...claim('two'), keepStates });
+    t.match(again, { claimed: true, formerState: 'Maintenance', server: { state: 'Maintenance', stopped: 5_000 } });
+    const without = await store.claimServer(factsOfServer(MSID_A), claim('three'));
+    t.match(without, { claimed: true, formerState: 'Maintenance', server: { state: 'Up' } });
+    t.equal(await store.stopServer(MSID_A, 'three', 6_000), true);
+    t.match(await store.servers(), [{ state: 'Down', stopped: 6_000 }]);
+  });
+
+  test('link facts: one row for each server, the newest', async (t, store) => {
+    t.strictSame(await store.linkFacts(), []);
+    const large = new Uint8Array(300_000).map((_, i) => i % 251);
+    await store.putLinkFacts(MSID_A, 1_000, new Uint8Array([1, 0, 255]));
+    await store.putLinkFacts(MSID_B, 2_000, new Uint8Array());
+    await store.putLinkFacts(MSID_A, 3_000, large);
+    const facts = await store.linkFacts();
+    t.match(facts, [
+      { msid: MSID_B, at: 2_000 },
+      { msid: MSID_A, at: 3_000 },
+    ]);
+    t.strictSame(
+      facts.map(({ facts }) => facts),
+      [new Uint8Array(), large],
+    );
+    t.ok(facts.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
+  });
+
+  const make = (store: Store, more: Partial<NewJob> = {}) => store.createJob({ ...job, ...more });
+
+  test('jobs: one server carries it out, and its outcome is there for all', async (t, store, open) => {
+    const made = await make(store, { targetMsid: MSID_A, hostId: 5 });
+    t.match(made, {
+      ...job,
+      id: 1,
+      targetMsid: MSID_A,
+      hostId: 5,
+      status: 'pending',
+      runnerMsid: null,
+      progress: null,
+    });
+    t.strictSame(await store.job(made.uuid), made);
+    t.strictSame(await store.pendingJobs(MSID_A), [made]);
+    t.strictSame(await store.pendingJobs(MSID_B), []);
+    t.equal(await store.startJob(made.uuid, MSID_B), false, 'not its job');
+    const stores = [store, await open(), await open()];
+    const started = await Promise.all(stores.map(s => s.startJob(made.uuid, MSID_A)));
+    t.equal(started.filter(Boolean).length, 1);
+    t.strictSame(await store.pendingJobs(MSID_A), []);
+    t.equal(await store.jobProgress(made.uuid, MSID_A, '1 of 2'), true);
+    t.equal(await store.jobProgress(made.uuid, MSID_B, 'no'), false);
+    t.match(await store.job(made.uuid), { status: 'running', progress: '1 of 2', runnerMsid: MSID_A, started: Number });
+    const outcome = { status: 'succeeded', resultCode: 0, result: '{"ok":true}' } as const;
+    t.equal(await store.finishJob(made.uuid, MSID_B, outcome), false);
+    t.equal(await store.finishJob(made.uuid, MSID_A, outcome), true);
+    t.equal(await store.finishJob(made.uuid, MSID_A, outcome), false, 'once');
+    t.match(await store.job(made.uuid), { ...outcome, completed: Number });
+    t.equal(await store.job('nowhere'), undefined);
+  });
+
+  test('jobs: those that wait or run are counted for the server that they need', async (t, store) => {
+    const any = await make(store);
+    await make(store, { targetMsid: MSID_A });
+    const finished = await make(store, { targetMsid: MSID_A });
+    await store.startJob(finished.uuid, MSID_A);
+    await store.finishJob(finished.uuid, MSID_A, { status: 'failed', resultCode: 530, result: '{}' });
+    t.strictSame(await store.countPendingJobs(), new Map([[MSID_A, 1]]));
+    await store.startJob(any.uuid, MSID_B);
+    t.strictSame(
+      new Map([...(await store.countPendingJobs())].toSorted()),
+      new Map([
+        [MSID_A, 1],
+        [MSID_B, 1],
+      ]),
+    );
+    t.equal(await store.deleteJobsBefore(Date.now() - HOUR), 0);
+    t.equal(await store.deleteJobsBefore(Date.now() + HOUR), 1, 'only finished ones');
+    t.equal(await store.job(finished.uuid), undefined);
+  });
+
+  test('jobs: those of a server that died have failed', async (t, store) => {
+    const running = await make(store);
+    await store.startJob(running.uuid, MSID_A);
+    const waiting = await make(store, { targetMsid: MSID_A });
+    const others = await make(store, { targetMsid: MSID_B });
+    const why = { resultCode: 530, result: '{"reason":"the server was killed"}' };
+    t.equal(await store.failJobsOfServer(MSID_A, why, true), 1);
+    t.match(await store.job(running.uuid), { ...why, status: 'failed' });
+    t.match(await store.job(waiting.uuid), { status: 'pending' });
+    t.equal(await store.failJobsOfServer(MSID_A, why), 1);
+    t.match(await store.job(waiting.uuid), { ...why, status: 'failed' });
+    t.match(await store.job(others.uuid), { status: 'pending' });
+  });
+
+  const add = (store: Store, ...events: readonly Partial<NewEvent>[]) =>
+    store.addEvents(events.map(more => ({ ...event, ...more })));
+
+  test('events: newest first, in pages, by what is asked for', async (t, store) => {
+    await add(
+      store,
+      { created: 1_000 },
+      { created: 2_000, type: 'SERVER.DOWN', level: 'ERROR', description: 'Server 100% gone' },
+      { created: 3_000, resourceId: null, resourceType: null, msid: null, level: 'INFO' },
+    );
+    await add(store, { created: 4_000, resourceId: 'other' });
+    const ids = async (query: Parameters<Store['events']>[0]) => (await store.events(query)).rows.map(({ id }) => id);
+    const all = { page: 1, pagesize: 10 };
+    t.strictSame(await ids(all), [4, 3, 2, 1]);
+    t.strictSame(await store.events({ page: 2, pagesize: 3 }), {
+      count: 4,
+      rows: [{ ...event, id: 1, uuid: (await store.events(all)).rows[3]?.uuid ?? '' }],
+    });
+    t.strictSame(await ids({ ...all, level: 'ERROR' }), [2]);
+    t.strictSame(await ids({ ...all, type: 'SERVER.DOWN' }), [2]);
+    t.strictSame(await ids({ ...all, keyword: '100% G' }), [2]);
+    t.strictSame(await ids({ ...all, keyword: 'agent.dis' }), [4, 3, 1]);
+    t.strictSame(await ids({ ...all, since: 3_000 }), [4, 3]);
+    t.strictSame(await ids({ ...all, resourceId: 'other', resourceType: 'Host' }), [4]);
+    const [first] = (await store.events(all)).rows;
+    t.strictSame(await ids({ ...all, uuid: first?.uuid ?? '' }), [4]);
+    await store.addEvents([]);
+  });
+
+  test('events: old ones go, and their ids do not come again', async (t, store) => {
+    await store.addEvents(Array.from({ length: 300 }, (_, i) => ({ ...event, created: i })));
+    t.equal(await store.deleteEvents({ before: 100 }), 100);
+    t.equal(await store.deleteEvents({ before: 100 }), 0);
+    t.equal(await store.deleteEvents({ keep: 50 }), 150);
+    t.equal((await store.events({ page: 1, pagesize: 1 })).count, 50);
+    await store.deleteEvents({ keep: 0 });
+    await add(store, {});
+    t.match(await store.events({ page: 1, pagesize: 1 }), { count: 1, rows: [{ id: 301 }] });
+  });
+
+  test('events: servers that write at the same moment mix nothing up', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    await Promise.all(stores.flatMap((s, i) => [add(s, { msid: i }, { msid: i }), add(s, { msid: i })]));
+    const { rows } = await store.events({ page: 1, pagesize: 20 });
+    t.strictSame(
+      rows.map(({ id }) => id),
+      [9, 8, 7, 6, 5, 4, 3, 2, 1],
+    );
+  });
+}

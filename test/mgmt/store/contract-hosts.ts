@@ -1,0 +1,280 @@
+import { HOSTS_A_BATCH, type HostQuery, type HostsCursor, type Store } from '../../../src/mgmt/store/store.js';
+import { factsOf } from '../../helpers/host-facts.js';
+import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
+
+const ready = (id: number, msid: number, more: { at?: number; msHostList?: string | null } = {}) => ({
+  id,
+  msid,
+  at: 1_000,
+  msHostList: `192.0.2.${id}@static`,
+  ...more,
+});
+
+/** Registers `count` hosts, whose ids are 1, 2, 3 … */
+async function registered(store: Store, count: number): Promise<void> {
+  const zone = await store.zoneId('default');
+  await store.registerHosts(Array.from({ length: count }, (_, i) => factsOf(`guid${i + 1}`, zone)));
+}
+
+/** Everything that has changed behind a cursor. */
+async function allChanges(store: Store, after: HostsCursor) {
+  const { hosts, cursor, more } = await store.hostsChanged(after);
+  return { ids: hosts.map(({ id }) => id), hosts, cursor, more };
+}
+
+/** Many hosts at once: batches, pages, changes, placement. */
+export function hostsContract(kind: string, fresh: FreshStore): void {
+  const test = storeTest(kind, fresh);
+
+  test('batches: new and known hosts register in one call, a guid that occurs twice too', async (t, store) => {
+    await registered(store, 3);
+    await store.hostReady(1, { msid: MSID_A, at: 1_000, msHostList: null });
+    await store.hostReady(2, { msid: MSID_A, at: 1_000, msHostList: null });
+    await store.hostDisconnected(2, { msid: MSID_A, epoch: 1, at: 2_000, reason: 'link closed' });
+    await store.removeHost(3, 3_000);
+    const batch = ['guid2', 'new', 'guid1', 'guid3', 'new'].map(guid => factsOf(guid, 1));
+    const again = { ...factsOf('new', 1), name: 'renamed' };
+    const registrations = await store.registerHosts([...batch, again]);
+    t.match(registrations, [
+      { host: { id: 2, status: 'Connecting', epoch: 1, disconnectReason: 'link closed' }, isNew: false },
+      { host: { id: 4, status: 'Connecting', epoch: 0 }, isNew: true },
+      { host: { id: 1, status: 'Up', msid: MSID_A }, isNew: false },
+      { host: { id: 5, guid: 'guid3' }, isNew: true },
+      { host: { id: 4 }, isNew: false },
+      { host: { id: 4, name: 'renamed' }, isNew: false },
+    ]);
+    t.strictSame(
+      await store.hosts(),
+      [2, 0, 5, 3].map(i => registrations[i]?.host),
+    );
+    const broken = [factsOf('other', 1), factsOf('a\0b', 1)];
+    await t.rejects(store.registerHosts(broken), { name: 'StoreError', code: 'STORE_VALUE_REFUSED' });
+    t.equal((await store.hosts()).length, 4, 'one that cannot be kept fails them all');
+    t.strictSame(await store.registerHosts([]), []);
+  });
+
+  test('batches: many become Ready in one call, in their order, each with its own values', async (t, store) => {
+    await registered(store, 5);
+    await store.hostReady(2, { msid: MSID_B, at: 500, msHostList: null, configurationVersion: 3 });
+    await store.removeHost(4, 600);
+    const batch = [
+      ready(3, MSID_A),
+      ready(1, MSID_A, { at: 2_000, msHostList: null }),
+      { ...ready(2, MSID_A), configurationVersion: 7 },
+      ready(4, MSID_A),
+      ready(99, MSID_A),
+      ready(1, MSID_B),
+    ];
+    t.strictSame(await store.hostsReady(batch), [1, 1, 2, undefined, undefined, 2]);
+    t.match(await store.host(1), { status: 'Up', msid: MSID_B, lastMsid: MSID_A, epoch: 2, lastPing: 1_000 });
+    t.match(await store.host(1), { msHostList: '192.0.2.1@static', configurationVersion: null });
+    t.match(await store.host(2), { msid: MSID_A, lastMsid: MSID_B, epoch: 2, configurationVersion: 7 });
+    t.match(await store.host(3), { msid: MSID_A, lastMsid: null, epoch: 1, msHostList: '192.0.2.3@static' });
+    t.match(await store.host(5), { status: 'Connecting', epoch: 0 });
+    t.strictSame(await store.hostsReady([]), []);
+    await store.hostReady(2, { msid: MSID_A, at: 3_000, msHostList: null });
+    t.match(await store.host(2), { lastMsid: MSID_B, configurationVersion: 7 }, 'kept, when nothing else is said');
+  });
+
+  test('batches: many are lost in one call, each under its own epoch', async (t, store) => {
+    await registered(store, 5);
+    await store.hostsReady([1, 2, 3].map(id => ready(id, MSID_A)));
+    await store.hostReady(2, { msid: MSID_B, at: 2_000, msHostList: null });
+    const lost = (id: number, epoch: number, more: { msid?: number | null; reason?: string } = {}) => ({
+      id,
+      msid: MSID_A,
+      epoch,
+      at: 5_000 + id,
+      reason: 'ping timeout',
+      ...more,
+    });
+    const batch = [
+      lost(3, 1, { reason: 'link closed' }),
+      lost(2, 1),
+      lost(1, 1),
+      lost(4, 0, { msid: null }),
+      lost(5, 1),
+      lost(99, 1),
+      lost(1, 1),
+    ];
+    t.strictSame(await store.hostsDisconnected(batch), [true, false, true, true, false, false, false]);
+    t.match(await store.host(1), { status: 'Disconnected', msid: null, lastMsid: MSID_A, disconnected: 5_001 });
+    t.match(await store.host(2), { status: 'Up', msid: MSID_B, epoch: 2 });
+    t.match(await store.host(3), { status: 'Disconnected', disconnected: 5_003, disconnectReason: 'link closed' });
+    t.match(await store.host(4), { status: 'Disconnected', msid: null, lastMsid: null });
+    t.match(await store.host(5), { status: 'Connecting' });
+  });
+
+  test('batches: one that is too large is refused, and nothing is written', async (t, store) => {
+    await registered(store, 1);
+    const batch = Array.from({ length: HOSTS_A_BATCH + 1 }, () => ready(1, MSID_A));
+    await t.rejects(store.hostsReady(batch), { name: 'RangeError' });
+    t.equal((await store.host(1))?.epoch, 0);
+  });
+
+  test('batches: five thousand hosts, lost and Ready again, within seconds', async (t, store) => {
+    await manyHosts(store, 5_000);
+    const batches = Array.from({ length: 10 }, (_, i) =>
+      Array.from({ length: HOSTS_A_BATCH }, (_, k) => ready(i * HOSTS_A_BATCH + k + 1, MSID_A)),
+    );
+    const start = performance.now();
+    let epochs = 0;
+    for (const batch of batches) {
+      for (const epoch of await store.hostsReady(batch)) epochs += epoch ?? 0;
+    }
+    const readyMs = performance.now() - start;
+    t.equal(epochs, 5_000);
+    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed' }), 5_000);
+    const releasedMs = performance.now() - start - readyMs;
+    t.strictSame(await store.agentCounts(), new Map());
+    t.comment(`5,000 Ready in ${Math.round(readyMs)} ms, let go in ${Math.round(releasedMs)} ms`);
+    t.ok(readyMs < 5_000 && releasedMs < 5_000);
+  });
+
+  test('find: each filter, and pages by ascending id with the count of all', async (t, store) => {
+    const [zone, edge] = [await store.zoneId('default'), await store.zoneId('edge')];
+    for (let i = 1; i <= 12; i++) {
+      await store.registerHost(
+        factsOf(`guid${i}`, i % 3 === 0 ? edge : zone, {
+          name: i === 7 ? 'Kvm_100%' : `host${i}`,
+          privateIpAddress: `192.0.2.${i}`,
+          cluster: i % 2 ? 'odd' : 'even',
+          type: i === 11 ? 'SecondaryStorage' : 'Routing',
+          arch: i === 12 ? 'aarch64' : 'x86_64',
+          sockets: 2,
+        }),
+      );
+    }
+    await store.hostsReady([1, 2, 3, 4].map(id => ready(id, id < 4 ? MSID_A : MSID_B)));
+    await store.hostReady(5, { msid: MSID_B, at: 1, msHostList: null, configurationVersion: 4 });
+    await store.removeHost(10, 1_000);
+    const ids = async (query: Partial<HostQuery>) => {
+      const { count, rows } = await store.findHosts({ page: 1, pagesize: 100, ...query });
+      t.equal(count, rows.length);
+      return rows.map(({ id }) => id);
+    };
+    t.strictSame(await ids({}), [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12]);
+    const five = await store.host(5);
+    t.strictSame((await store.findHosts({ uuid: five?.uuid ?? '', page: 1, pagesize: 1 })).rows, [five]);
+    t.equal(five?.sockets, 2);
+    t.strictSame(await ids({ name: 'host1' }), [1]);
+    t.strictSame(await ids({ name: 'HOST1' }), [], 'a name is exact');
+    t.strictSame(await ids({ keyword: 'HOST1' }), [1, 11, 12]);
+    t.strictSame(await ids({ keyword: '0%' }), [7], 'no wildcards');
+    t.strictSame(await ids({ keyword: 'm_1' }), [7]);
+    t.strictSame(await ids({ keyword: 't_1' }), []);
+    t.strictSame(await ids({ keyword: '2.1' }), [1, 11, 12], 'a part of the address');
+    t.strictSame(await ids({ status: ['Up'] }), [1, 2, 3, 4, 5]);
+    t.strictSame(await ids({ status: ['Up', 'Disconnected'] }), [1, 2, 3, 4, 5]);
+    t.strictSame(await ids({ status: [] }), []);
+    t.strictSame(await ids({ msid: MSID_A }), [1, 2, 3]);
+    t.strictSame(await ids({ msid: null }), [6, 7, 8, 9, 11, 12]);
+    t.strictSame(await ids({ zoneId: edge }), [3, 6, 9, 12]);
+    t.strictSame(await ids({ podId: five?.podId ?? 0, clusterId: five?.clusterId ?? 0 }), [1, 5, 7, 11]);
+    t.strictSame(await ids({ type: 'SecondaryStorage' }), [11]);
+    t.strictSame(await ids({ hypervisor: 'KVM', arch: 'aarch64' }), [12]);
+    t.strictSame(await ids({ resourceState: 'Disabled' }), []);
+    t.strictSame(await ids({ status: ['Up'], configurationBefore: 5 }), [1, 2, 3, 4, 5]);
+    t.strictSame(await ids({ status: ['Up'], configurationBefore: 4 }), [1, 2, 3, 4]);
+    const second = await store.findHosts({ page: 2, pagesize: 4, zoneId: zone });
+    t.equal(second.count, 7);
+    t.strictSame(
+      second.rows.map(({ id }) => id),
+      [7, 8, 11],
+    );
+    t.strictSame(await store.findHosts({ page: 3, pagesize: 4, zoneId: zone }), { count: 7, rows: [] });
+  });
+
+  test('changes: new hosts, owners and removals show, whoever wrote them', async (t, store, open) => {
+    const other = await open();
+    await registered(store, 3);
+    const start = await store.hostsChanged();
+    t.match(start, { hosts: [], more: false });
+    await other.hostReady(2, { msid: MSID_A, at: 1_000, msHostList: null });
+    await store.removeHost(3, 2_000);
+    await other.registerHost(factsOf('guid4', 1));
+    const first = await allChanges(store, start.cursor);
+    t.strictSame(first.ids.slice(-3).toSorted(), [2, 3, 4], 'those of the last seconds may come, too');
+    t.match(
+      first.hosts.find(({ id }) => id === 2),
+      { status: 'Up', msid: MSID_A, epoch: 1, removed: null },
+    );
+    t.match(
+      first.hosts.find(({ id }) => id === 3),
+      { status: 'Removed', guid: 'guid3', msid: null, removed: 2_000 },
+    );
+    await store.hostDisconnected(2, { msid: MSID_A, epoch: 1, at: 3_000, reason: 'link closed' });
+    const second = await allChanges(store, first.cursor);
+    t.match(second.hosts.at(-1), { id: 2, status: 'Disconnected' });
+    await store.setPreferred([{ id: 1, preferred: '192.0.2.1' }]);
+    t.match((await allChanges(store, second.cursor)).hosts.at(-1), { id: 1, preferred: '192.0.2.1' });
+  });
+
+  test('changes: many come in several answers, each host at least once', async (t, store) => {
+    const { cursor } = await store.hostsChanged();
+    await manyHosts(store, 4_500);
+    const seen = new Set<number>();
+    let [after, answers, more] = [cursor, 0, true];
+    while (more) {
+      const changes = await allChanges(store, after);
+      for (const id of changes.ids) seen.add(id);
+      ({ cursor: after, more } = changes);
+      answers++;
+    }
+    t.equal(seen.size, 4_500);
+    t.equal(answers, 3);
+  });
+
+  test('servers: the agents of each, and those that it had last', async (t, store) => {
+    await registered(store, 6);
+    await store.hostsReady([1, 2, 3, 4].map(id => ready(id, MSID_A)));
+    await store.hostReady(2, { msid: MSID_B, at: 2_000, msHostList: null });
+    await store.hostDisconnected(4, { msid: MSID_A, epoch: 1, at: 3_000, reason: 'link closed' });
+    const uuidOf = async (id: number) => (await store.host(id))?.uuid;
+    const uuids = async (...ids: number[]) => Promise.all(ids.map(uuidOf));
+    t.strictSame(await store.agentsOfServer(MSID_A), { agents: await uuids(1, 3), lastAgents: await uuids(4) });
+    t.strictSame(await store.agentsOfServer(MSID_B), { agents: await uuids(2), lastAgents: [] });
+    t.strictSame(
+      await store.agentCounts(),
+      new Map([
+        [MSID_B, 1],
+        [MSID_A, 2],
+      ]),
+    );
+  });
+
+  test('placement: the preferred server stays in the row, and is counted', async (t, store) => {
+    await registered(store, 4);
+    await store.setPreferred([
+      { id: 1, preferred: 'a' },
+      { id: 2, preferred: 'b' },
+      { id: 3, preferred: 'a' },
+      { id: 99, preferred: 'a' },
+    ]);
+    t.strictSame(
+      await store.preferredCounts(),
+      new Map([
+        ['a', 2],
+        ['b', 1],
+      ]),
+    );
+    await store.registerHost(factsOf('guid1', 1, { name: 'renamed' }));
+    await store.hostReady(1, { msid: MSID_A, at: 1, msHostList: null });
+    t.equal((await store.host(1))?.preferred, 'a');
+    await store.setPreferred([{ id: 3, preferred: null }]);
+    await store.removeHost(2, 1_000);
+    t.strictSame(await store.preferredCounts(), new Map([['a', 1]]));
+    t.strictSame(await store.placements(), [
+      { id: 1, zoneId: 1, preferred: 'a' },
+      { id: 3, zoneId: 1, preferred: null },
+      { id: 4, zoneId: 1, preferred: null },
+    ]);
+  });
+}
+
+async function manyHosts(store: Store, count: number): Promise<void> {
+  const zone = await store.zoneId('default');
+  for (let i = 0; i < count; i += HOSTS_A_BATCH) {
+    await store.registerHosts(Array.from({ length: HOSTS_A_BATCH }, (_, k) => factsOf(`many${i + k}`, zone)));
+  }
+}

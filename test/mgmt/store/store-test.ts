@@ -1,0 +1,23 @@
+import t, { type Test } from 'tap';
+import type { Store } from '../../../src/mgmt/store/store.js';
+
+/** Makes an empty store and returns what opens it, as often as one likes. */
+export type FreshStore = (t: Test) => Promise<() => Promise<Store>>;
+
+/** A test of the contract: one store is open, and others on the same data can be. */
+export function storeTest(kind: string, fresh: FreshStore) {
+  return (name: string, check: (t: Test, store: Store, open: () => Promise<Store>) => Promise<void>) =>
+    t.test(`${kind}: ${name}`, async t => {
+      const open = await fresh(t);
+      const store = await open();
+      t.teardown(() => store.close());
+      await check(t, store, async () => {
+        const another = await open();
+        t.teardown(() => another.close());
+        return another;
+      });
+    });
+}
+
+export const MSID_A = 2 ** 47 + 1;
+export const MSID_B = 7;
