@@ -7,14 +7,18 @@ import { LIMITS } from './limits.js';
  */
 export type Unit =
   | { readonly kind: 'record'; readonly bytes: Buffer }
-  | {
-      readonly kind: 'frame';
-      /** The next frame carries more of the same packet. */
-      readonly following: boolean;
-      /** The TLS records of this frame, one after another. */
-      readonly payload: Buffer;
-      readonly records: readonly RecordInfo[];
-    };
+  | Frame
+  /** The last unit ever: what follows cannot be read. Given in its place, so that what came before it counts. */
+  | { readonly kind: 'invalid'; readonly error: ProtocolError };
+
+export interface Frame {
+  readonly kind: 'frame';
+  /** The next frame carries more of the same packet. */
+  readonly following: boolean;
+  /** The TLS records of this frame, one after another. */
+  readonly payload: Buffer;
+  readonly records: readonly RecordInfo[];
+}
 
 export interface RecordInfo {
   readonly type: number;
@@ -113,13 +117,27 @@ function frameHeader(payloadBytes: number, following: boolean): Buffer {
  */
 export class FrameDecoder {
   #phase: Phase = 'raw';
+  #ended = false;
   /** Room for one unit that has begun in an earlier chunk, and how much of it is there. */
   #room: Buffer = EMPTY;
   #filled = 0;
 
-  /** @throws ProtocolError FRAME_*, RECORD_INVALID: the stream cannot be read any further. */
+  /** An `invalid` unit has FRAME_* or RECORD_INVALID; nothing comes after it. */
   push(chunk: Buffer): Unit[] {
     const units: Unit[] = [];
+    if (this.#ended) return units;
+    try {
+      this.#cut(chunk, units);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#ended = true;
+      this.#room = EMPTY;
+      units.push({ kind: 'invalid', error });
+    }
+    return units;
+  }
+
+  #cut(chunk: Buffer, units: Unit[]): void {
     let rest = chunk;
     while (rest.length > 0) {
       const begun = this.#filled === 0 ? rest : this.#room.subarray(0, this.#filled);
@@ -138,7 +156,6 @@ export class FrameDecoder {
         units.push(this.#unit(held));
       }
     }
-    return units;
   }
 
   /** Copies what the held unit still lacks of its `need` bytes; returns how many there were. */

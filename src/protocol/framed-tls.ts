@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../lib/clock.js';
 import { LinkError, ProtocolError } from './errors.js';
-import { FrameDecoder, FrameEncoder, RECORD_TYPE, type RecordInfo, type Unit } from './frame.js';
+import { type Frame, FrameDecoder, FrameEncoder, RECORD_TYPE, type Unit } from './frame.js';
 import { LIMITS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { PacketAssembler } from './packet-assembler.js';
@@ -55,6 +55,8 @@ export function connectTls(socket: Duplex, options: FramedTlsClientOptions): Pro
         secureContext: options.context,
         // The judge decides: real servers present a CA certificate, which OpenSSL calls INVALID_PURPOSE.
         rejectUnauthorized: false,
+        // Identity is the CA: the judge hears of the chain alone, whatever names are in the certificate.
+        checkServerIdentity: () => undefined,
         ...(/^[^:]*\.[^:]*[a-z][^:]*$/i.test(options.host) && { servername: options.host }),
       }),
     options.judge,
@@ -104,7 +106,6 @@ function handshake(
         fail(error as Error);
         return;
       }
-      tls.disableRenegotiation();
       resolve(new FramedTls(socket, framing, tls, options));
     });
   });
@@ -119,30 +120,24 @@ class FramingStream extends Duplex {
   readonly #decoder = new FrameDecoder();
   readonly #encoder = new FrameEncoder();
   /** Set when the handshake is over: the cipher's record overhead, and who hears of frames. */
-  #secured:
-    | { readonly overhead: number; readonly onFrame: (plaintextBytes: number, following: boolean) => void }
-    | undefined;
-  /** Frames right behind the peer's Finished wait for our side to see the handshake's end. */
-  #held: Unit[] = [];
+  #secured: { readonly overhead: number; readonly onFrame: (frame: Frame) => void } | undefined;
   onFailure: (error: Error) => void;
 
   constructor(socket: Duplex, onFailure: (error: Error) => void) {
     super();
     this.#socket = socket;
     this.onFailure = onFailure;
+    // The peer's FIN must not end our side before what is queued has gone out.
+    socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.push(null));
     socket.on('error', error => this.onFailure(error));
     this.on('error', error => this.onFailure(error));
   }
 
-  /** The handshake is over, and the cipher known. `onFrame` may throw to end the stream. */
-  secured(overhead: number, onFrame: (plaintextBytes: number, following: boolean) => void): void {
+  /** The handshake is over, and the cipher known. `onFrame` hears of each frame ahead of its bytes. */
+  secured(overhead: number, onFrame: (frame: Frame) => void): void {
     this.#secured = { overhead, onFrame };
-    const held = this.#held;
-    this.#held = [];
-    this.#pass(held);
-    if (this.readableFlowing !== false) this.#socket.resume();
   }
 
   announce(packetBytes: number): void {
@@ -150,39 +145,30 @@ class FramingStream extends Duplex {
   }
 
   #receive(chunk: Buffer): void {
-    let units: Unit[];
-    try {
-      units = this.#decoder.push(chunk);
-    } catch (error) {
-      this.onFailure(error as Error);
-      return;
-    }
-    this.#pass(units);
+    for (const unit of this.#decoder.push(chunk)) this.#pass(unit);
   }
 
-  #pass(units: readonly Unit[]): void {
-    for (const [index, unit] of units.entries()) {
-      let bytes: Buffer;
-      if (unit.kind === 'record') bytes = unit.bytes;
-      else if (this.#secured === undefined) {
-        this.#held.push(...units.slice(index));
-        this.#socket.pause();
-        return;
-      } else {
-        bytes = unit.payload;
-        try {
-          this.#secured.onFrame(plaintextBytes(unit.records, this.#secured.overhead), unit.following);
-        } catch (error) {
-          this.onFailure(error as Error);
-          return;
-        }
-      }
-      if (bytes.length > 0 && !this.push(bytes)) this.#socket.pause();
+  #pass(unit: Unit): void {
+    if (unit.kind === 'record') {
+      this.#hand(unit.bytes);
+    } else if (unit.kind === 'invalid') {
+      this.onFailure(unit.error);
+    } else if (this.#secured === undefined) {
+      // Finished was handed on before this frame, and has told us so by now if TLS accepted it.
+      this.onFailure(new ProtocolError('FRAME_EARLY', 'a frame before the end of the TLS handshake'));
+    } else {
+      this.#secured.onFrame(unit);
+      // Whoever heard of the frame may have ended the stream.
+      if (unit.payload.length > 0 && !this.destroyed) this.#hand(unit.payload);
     }
+  }
+
+  #hand(bytes: Buffer): void {
+    if (!this.push(bytes)) this.#socket.pause();
   }
 
   override _read(): void {
-    if (this.#held.length === 0) this.#socket.resume();
+    this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -195,17 +181,6 @@ class FramingStream extends Duplex {
   override _final(callback: () => void): void {
     callback();
   }
-}
-
-function plaintextBytes(records: readonly RecordInfo[], overhead: number): number {
-  let bytes = 0;
-  for (const { type, length } of records) {
-    if (type !== RECORD_TYPE.applicationData) continue;
-    if (length < overhead)
-      throw new ProtocolError('RECORD_INVALID', 'a TLS record too short for its cipher', { length });
-    bytes += length - overhead;
-  }
-  return bytes;
 }
 
 /** A `Transport` over a finished handshake. */
@@ -222,8 +197,9 @@ class FramedTls implements Transport {
   #linger: Timer | undefined;
   #budget: MemoryBudget | undefined;
   #limit: number = LIMITS.packetBytesBeforeReady;
-
-  readonly #assembler = new PacketAssembler();
+  #assembler = new PacketAssembler();
+  /** How much longer a record of application data is than its plaintext. */
+  readonly #overhead: number;
 
   constructor(socket: Duplex, framing: FramingStream, tls: TLSSocket, options: FramedTlsOptions) {
     this.remote = options.remote;
@@ -245,7 +221,8 @@ class FramedTls implements Transport {
       this.#tell();
     });
     socket.on('close', () => this.#finish());
-    framing.secured(recordOverhead(tls.getCipher().name), (bytes, following) => this.#onFrame(bytes, following));
+    this.#overhead = recordOverhead(tls.getCipher().name);
+    framing.secured(this.#overhead, frame => this.#onFrame(frame));
   }
 
   get queuedBytes(): number {
@@ -262,7 +239,7 @@ class FramedTls implements Transport {
   }
 
   send(packet: Buffer): void {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open' || packet.length === 0) return;
     this.#framing.announce(packet.length);
     this.#tls.write(packet, () => {
       if (this.#state === 'closing' && this.#tls.writableLength === 0) this.#socket.end();
@@ -271,8 +248,7 @@ class FramedTls implements Transport {
 
   raiseLimits(): void {
     this.#limit = LIMITS.packetBytes;
-    this.#budget?.give(this.#assembler.heldBytes);
-    this.#budget = undefined;
+    this.#returnBudget();
   }
 
   close(): void {
@@ -281,6 +257,8 @@ class FramedTls implements Transport {
     this.#linger = this.#clock.after(LIMITS.lingerMs, () => this.destroy());
     if (this.#tls.writableLength === 0) this.#socket.end();
     // What the peer still says goes nowhere, but its FIN must be reached.
+    this.#returnBudget();
+    this.#assembler = new PacketAssembler();
     this.#tls.removeAllListeners('data').resume();
   }
 
@@ -288,15 +266,25 @@ class FramedTls implements Transport {
     this.#finish();
   }
 
-  #onFrame(bytes: number, following: boolean): void {
+  #onFrame({ records, following }: Frame): void {
+    if (this.#state !== 'open') return;
+    let bytes = 0;
+    for (const { type, length } of records) {
+      if (type === RECORD_TYPE.applicationData && length >= this.#overhead) bytes += length - this.#overhead;
+      else if (type !== RECORD_TYPE.alert) {
+        // A handshake record would be a renegotiation, each answered by an alert that no bound counts.
+        this.#fail(new ProtocolError('RECORD_INVALID', 'neither data nor an alert in a frame', { type, length }));
+        return;
+      }
+    }
     if (this.#assembler.growingBytes + bytes > this.#limit) {
-      throw new ProtocolError('PACKET_TOO_LARGE', 'a packet is too large', { limit: this.#limit });
+      this.#fail(new ProtocolError('PACKET_TOO_LARGE', 'a packet is too large', { limit: this.#limit }));
+    } else if (this.#budget && !this.#budget.take(bytes)) {
+      this.#fail(new LinkError('MEMORY_BUDGET', 'unfinished packets of links before Ready fill their memory'));
+    } else {
+      this.#assembler.frame(bytes, following);
+      this.#deliver(NOTHING);
     }
-    if (this.#budget && !this.#budget.take(bytes)) {
-      throw new LinkError('MEMORY_BUDGET', 'unfinished packets of links before Ready fill their memory');
-    }
-    this.#assembler.frame(bytes, following);
-    this.#deliver(NOTHING);
   }
 
   #deliver(plaintext: Buffer): void {
@@ -316,12 +304,16 @@ class FramedTls implements Transport {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#linger?.cancel();
-    this.#budget?.give(this.#assembler.heldBytes);
-    this.#budget = undefined;
+    this.#returnBudget();
     // The socket first: then TLS has nowhere to write a close_notify to.
     this.#socket.destroy();
     this.#tls.destroy();
     this.#tell();
+  }
+
+  #returnBudget(): void {
+    this.#budget?.give(this.#assembler.heldBytes);
+    this.#budget = undefined;
   }
 
   #tell(): void {

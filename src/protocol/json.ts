@@ -10,14 +10,34 @@ import { LIMITS } from './limits.js';
 /** Some number in the text may be one that `JSON.parse` would change. Text in strings only makes it say yes too often. */
 const DELICATE_NUMBER = /(?:^|[[,:])[ \t\r\n]*-?(?:0(?<=-0)|\d{16}|\d+[.eE])/;
 
-/** @throws ProtocolError BODY_JSON */
+/** @throws ProtocolError BODY_JSON, BODY_TOO_LARGE */
 export function decodeJson(text: string): unknown {
-  try {
-    return withoutPrototypes(DELICATE_NUMBER.test(text) ? parse(text, null, PARSE_OPTIONS) : JSON.parse(text), 0);
-  } catch (cause) {
-    if (cause instanceof ProtocolError) throw cause;
-    throw new ProtocolError('BODY_JSON', 'the body is not JSON', { bytes: text.length }, { cause });
+  if (hasMoreValues(text, LIMITS.bodyValues)) {
+    throw new ProtocolError('BODY_TOO_LARGE', 'the body has too many values', { limit: LIMITS.bodyValues });
   }
+  const delicate = DELICATE_NUMBER.test(text);
+  if (delicate && text.length > LIMITS.losslessCharacters) {
+    throw new ProtocolError('BODY_TOO_LARGE', 'the body is too large for its numbers', { length: text.length });
+  }
+  let value: unknown;
+  try {
+    value = delicate ? parse(text, null, PARSE_OPTIONS) : JSON.parse(text);
+  } catch (cause) {
+    throw new ProtocolError('BODY_JSON', 'the body is not JSON', { length: text.length }, { cause });
+  }
+  dropPrototypes(value, 0);
+  return value;
+}
+
+/** Each value but the first follows one of `[ { ,` (or a colon behind these). Those in strings count too. */
+function hasMoreValues(text: string, limit: number): boolean {
+  if (text.length <= limit) return false;
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if ((c === 0x2c || c === 0x5b || c === 0x7b) && ++count > limit) return true;
+  }
+  return false;
 }
 
 const PARSE_OPTIONS = {
@@ -47,13 +67,12 @@ export function encodeJson(value: unknown): string {
   return (stringify(value) ?? 'null').replace(/[<>&='\u2028\u2029]/g, c => JAVA_ESCAPES[c] ?? c);
 }
 
-function withoutPrototypes(value: unknown, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || isLosslessNumber(value)) return value;
+/** In place: copies into objects without a prototype would take four times the memory. */
+function dropPrototypes(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null || isLosslessNumber(value)) return;
   if (depth >= LIMITS.bodyDepth) {
     throw new ProtocolError('BODY_JSON', 'the body nests too deep', { limit: LIMITS.bodyDepth });
   }
-  if (Array.isArray(value)) return value.map(item => withoutPrototypes(item, depth + 1));
-  const object: Record<string, unknown> = Object.create(null);
-  for (const [key, field] of Object.entries(value)) object[key] = withoutPrototypes(field, depth + 1);
-  return object;
+  for (const item of Array.isArray(value) ? value : Object.values(value)) dropPrototypes(item, depth + 1);
+  if (!Array.isArray(value)) Object.setPrototypeOf(value, null);
 }

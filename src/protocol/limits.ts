@@ -14,6 +14,10 @@ export const LIMITS = {
   gzipFromBytes: 8192,
   /** How deep a body's JSON may nest. */
   bodyDepth: 100,
+  /** Values in a body's JSON: a few kB of gzip can hold millions of empty objects. */
+  bodyValues: 2 ** 20,
+  /** Characters of a body with numbers that `JSON.parse` would change: the other parser takes 35 times their memory. */
+  losslessCharacters: 2 ** 22,
   /** Bytes that may wait for a peer that does not read; past that the link closes instead of taking another packet. */
   queuedBytes: 4 * 2 ** 20,
   /** Requests of one link that may wait for their answers. */

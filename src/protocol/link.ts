@@ -114,9 +114,12 @@ export class Link {
     });
   }
 
-  /** Sends commands that nobody answers, such as Shutdown: they travel with the sequence −1. @throws LinkError */
+  /**
+   * Sends commands that nobody answers, such as Shutdown: they travel with the sequence −1, and without the flags of our
+   * own, since a server's refused Ready has none of them (0x07). @throws LinkError
+   */
   post(messages: readonly Message[], header: RequestHeader): void {
-    this.#send(messages, { ...header, sequence: -1n });
+    this.#send(messages, { ...header, sequence: -1n }, 0);
   }
 
   /** Answers a request: its header comes back, but for what `changes` says. Does nothing on a closed link. */
@@ -125,10 +128,9 @@ export class Link {
     messages: readonly Message[],
     changes: { readonly mgmtId?: bigint; readonly via?: bigint } = {},
   ): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#isQueueFull()) return;
     const flags = (request.flags & (FLAG.stopOnError | FLAG.inSequence)) | this.#ownFlags;
     const { version, sequence, mgmtId, agentId, via } = request;
-    if (this.#isQueueFull()) return;
     this.#transport.send(encodePacket({ version, sequence, mgmtId, agentId, via, ...changes, flags, messages }));
   }
 
@@ -150,10 +152,14 @@ export class Link {
     this.#transport.destroy();
   }
 
-  #send(messages: readonly Message[], header: RequestHeader & { readonly sequence: bigint }): void {
+  #send(
+    messages: readonly Message[],
+    header: RequestHeader & { readonly sequence: bigint },
+    ownFlags = this.#ownFlags,
+  ): void {
     if (this.#closed) throw new LinkError('LINK_CLOSED', `the link is closed (${describeClose(this.#closed)})`);
     if (this.#isQueueFull()) throw new LinkError('QUEUE_FULL', 'the peer does not read');
-    const flags = header.flags | FLAG.request | this.#ownFlags;
+    const flags = header.flags | FLAG.request | ownFlags;
     this.#transport.send(encodePacket({ version: 0, ...header, flags, messages }));
   }
 
@@ -166,6 +172,8 @@ export class Link {
   }
 
   #receive(bytes: Buffer): void {
+    // What was on its way when we closed.
+    if (this.#closed) return;
     this.#lastHeardAt = this.#clock.now();
     let header: PacketHeader;
     let body: Buffer;

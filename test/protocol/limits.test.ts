@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { LIMITS } from '../../src/protocol/limits.js';
+
+t.test('limits: docs/limits.md has each of them, and its value', async t => {
+  const rows = readFileSync(new URL('../../docs/limits.md', import.meta.url), 'utf8').split('\n');
+  const missing = [];
+  for (const [name, value] of Object.entries(LIMITS)) {
+    const cells = rows.find(row => row.startsWith(`| \`${name}\` |`))?.split('|') ?? [];
+    if (!spellings(name, value).includes(cells[2]?.trim() ?? '')) missing.push(name);
+  }
+  t.same(missing, []);
+});
+
+function spellings(name: string, value: number): string[] {
+  if (name.endsWith('Ms')) return [`${value / 1000} s`, `${value / 60_000} min`];
+  return [value.toLocaleString('en-US'), `${value / 2 ** 20} MiB`];
+}
