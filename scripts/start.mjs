@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = process.argv[2] ?? join(root, 'cluster');
@@ -51,11 +51,19 @@ for (const server of SERVERS) {
 for (const agent of AGENTS) {
   mkdirSync(agent.home, { recursive: true });
   agent.file = join(agent.home, 'agent.properties');
+  // A machine has one host name, and these are three "hypervisors" of one machine.
+  const resource = join(agent.home, 'resource.mjs');
+  writeOnce(resource, [
+    `import { builtInResource } from '${pathToFileURL(join(root, 'dist/agent/resource.js'))}';`,
+    "const machine = builtInResource('LibvirtComputingResource');",
+    `export default { ...machine, startup: () => ({ ...machine.startup(), name: '${agent.name}' }) };`,
+  ]);
   writeOnce(agent.file, [
     `# ${agent.name} of the cluster that npm start makes`,
     `host=${SERVERS.map(({ address }) => address).join(',')}`,
     `port=${PORT}`,
     'log.format=json',
+    `resource=${shown(resource)}`,
   ]);
 }
 
@@ -148,6 +156,7 @@ const HELP = () => [
   `Files: ${shown(folder)}. Watch failover and failback from another terminal, in this folder:`,
   `  stop a server:         kill -9 ${serverPid(SERVERS[0]) ?? '…'}   (server-1)`,
   `  start it again:        node dist/mgmt.js ${shown(SERVERS[0].file)}`,
+  `  who is where, and why: node dist/admin.js --config ${shown(join(SERVERS[0].home, 'data/cloudstack.ini'))} status`,
   '  Ctrl-C here ends everything.',
 ];
 

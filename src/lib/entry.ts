@@ -8,7 +8,8 @@ export interface Entry extends CommandUsage {
   readonly summary: string;
   /** `key` and what it means, for `--help`. */
   readonly settings: readonly (readonly [key: string, meaning: string])[];
-  start(commandLine: CommandLine): Promise<Running>;
+  /** @param die ends the process as if the error had not been caught */
+  start(commandLine: CommandLine, die: (error: unknown) => void): Promise<Running>;
 }
 
 export interface Running {
@@ -54,7 +55,7 @@ export async function runEntry(entry: Entry): Promise<void> {
       process.stdout.write(`muster ${VERSION}\n`);
       return;
     }
-    running = await entry.start(commandLine);
+    running = await entry.start(commandLine, die);
   } catch (error) {
     die(error);
   }

@@ -4,6 +4,7 @@ import { type AttacheEffect, type AttacheEvent, type AttacheState, next } from '
 import type { Claimant } from './guid-fight.js';
 import type { RegisteredHost } from './known-hosts.js';
 import { MGMT_LIMITS } from './limits.js';
+import type { LinkFact } from './link-facts.js';
 
 /** What stays the same about a connected agent as long as its link lasts. */
 export interface AttacheFacts {
@@ -11,6 +12,9 @@ export interface AttacheFacts {
   readonly host: RegisteredHost;
   readonly claimant: Claimant;
   readonly msid: bigint;
+  /** What the agent says of its links before this one. */
+  readonly failovers: number | undefined;
+  readonly lastLoss: string | undefined;
 }
 
 export interface AskOptions {
@@ -26,8 +30,12 @@ export class Attache {
   readonly host: RegisteredHost;
   readonly claimant: Claimant;
   readonly link: Link;
-  readonly #msid: bigint;
+  readonly #facts: AttacheFacts;
   readonly #clock: Clock;
+  /** By the machine's clock. */
+  #readySince: number;
+  #lastPing: number;
+  #roundTripMs: number | undefined;
   #state: AttacheState;
   /** Ends when all requests in sequence so far have. */
   #lastInSequence: Promise<void> = Promise.resolve();
@@ -38,13 +46,35 @@ export class Attache {
     this.host = facts.host;
     this.claimant = facts.claimant;
     this.link = link;
-    this.#msid = facts.msid;
+    this.#facts = facts;
     this.#clock = clock;
+    this.#readySince = clock.wallTime();
+    this.#lastPing = this.#readySince;
     this.#state = { kind: 'alive', heardAt: clock.now() };
   }
 
   get state(): AttacheState {
     return this.#state;
+  }
+
+  /** For listAgentLinks. */
+  get fact(): LinkFact {
+    const { failovers, lastLoss } = this.#facts;
+    const [since, lastPing, roundTripMs] = [this.#readySince, this.#lastPing, this.#roundTripMs];
+    return { hostId: this.host.id, since, lastPing, roundTripMs, failovers, lastLoss };
+  }
+
+  /** Ready 2 is answered. */
+  becameReady(): void {
+    this.#readySince = this.#clock.wallTime();
+    this.pinged(undefined);
+  }
+
+  /** The agent pinged. @param roundTripMs as it measured the last one */
+  pinged(roundTripMs: number | undefined): void {
+    this.#lastPing = this.#clock.wallTime();
+    if (roundTripMs !== undefined) this.#roundTripMs = roundTripMs;
+    this.note({ kind: 'ping' });
   }
 
   /** @returns what is to be done about it */
@@ -81,13 +111,16 @@ export class Attache {
 
   /** Answers a request of the agent's, whole. */
   answer(request: Omit<Packet, 'messages'>, answers: readonly Message[]): void {
-    this.link.answer(request, answers, { mgmtId: this.#msid, via: BigInt(this.host.id) });
+    this.link.answer(request, answers, { mgmtId: this.#facts.msid, via: BigInt(this.host.id) });
   }
 
-  #request(commands: readonly Message[], flags: number): Promise<Packet> {
+  async #request(commands: readonly Message[], flags: number): Promise<Packet> {
     const hostId = BigInt(this.host.id);
-    const header = { flags: flags | FLAG.stopOnError, mgmtId: this.#msid, agentId: hostId, via: hostId };
-    return this.link.request(commands, header, answerTimeMs(commands));
+    const header = { flags: flags | FLAG.stopOnError, mgmtId: this.#facts.msid, agentId: hostId, via: hostId };
+    const sentAt = this.#clock.now();
+    const answer = await this.link.request(commands, header, answerTimeMs(commands));
+    this.#roundTripMs = Math.round((this.#clock.now() - sentAt) * 10) / 10;
+    return answer;
   }
 }
 

@@ -16,13 +16,17 @@ export interface ClusterEvent {
 export type EventType =
   | 'AGENT.READY'
   | 'AGENT.LOST'
-  | 'AGENT.REFUSED'
   | 'AGENT.GUID.FIGHT'
   | 'HOST.DELETE'
   | 'CONFIGURATION.UPDATE'
   | 'SERVER.UP'
   | 'SERVER.DOWN'
   | 'SERVER.STATE';
+
+/** Where events go. */
+export interface EventSink {
+  add(event: ClusterEvent): void;
+}
 
 type EventStore = Pick<Store, 'addEvents' | 'deleteEvents'>;
 
@@ -34,7 +38,7 @@ const KEPT_MS = 30 * 86_400_000;
 const SWEEP_MS = 3_600_000;
 
 /** Writes events behind everybody's back, in batches: a storm of agents is no storm of writes. */
-export class EventLog {
+export class EventLog implements EventSink {
   readonly #store: EventStore;
   readonly #health: StoreHealth;
   readonly #clock: Clock;

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
+import type { EventSink } from './events.js';
 import { type Claimant, claimGuid, type GuidRules, type GuidState, isStale } from './guid-fight.js';
 import { MGMT_LIMITS } from './limits.js';
 
@@ -9,11 +10,13 @@ const RULES: GuidRules = { changes: MGMT_LIMITS.guidChanges, withinMs: MGMT_LIMI
 export class GuidWatch {
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #events: EventSink;
   readonly #states = new Map<string, GuidState>();
 
-  constructor(clock: Clock, log: Log) {
+  constructor(clock: Clock, log: Log, events: EventSink) {
     this.#clock = clock;
     this.#log = log;
+    this.#events = events;
   }
 
   /** @returns why the claimant may not have the guid now; undefined when it may */
@@ -27,6 +30,11 @@ export class GuidWatch {
         agent: describe(verdict.holder),
         newcomer: describe(claimant),
         refusedForSeconds: verdict.waitMs / 1_000,
+      });
+      this.#events.add({
+        type: 'AGENT.GUID.FIGHT',
+        level: 'ERROR',
+        description: `Two agents have the guid ${guid}: ${describe(verdict.holder)}, and ${describe(claimant)}, which is refused`,
       });
     }
     return `guid ${guid} is in use by the agent at ${describe(verdict.holder)}`;

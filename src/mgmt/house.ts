@@ -3,6 +3,7 @@ import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import type { Attaches } from './attaches.js';
 import type { Configuration } from './configuration.js';
+import type { EventSink } from './events.js';
 import type { GuidWatch } from './guid-watch.js';
 import type { Ownership } from './ownership.js';
 import type { Registrar } from './registrar.js';
@@ -27,6 +28,7 @@ export interface House {
   readonly registrar: Registrar;
   readonly ownership: Ownership;
   readonly guids: GuidWatch;
+  readonly events: EventSink;
   /** A packet was passed over. */
   countIgnored(why: 'not for this server' | 'before Startup'): void;
 }

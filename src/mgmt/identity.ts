@@ -11,9 +11,12 @@ export interface DataDir {
   readonly lock: FileLock;
   /** The msid that belongs to the folder. */
   readonly nodeId: number;
+  /** Random; tells a restart from this folder from another server with the same msid. */
+  readonly token: string;
 }
 
 const NODE_ID_FILE = 'cluster.node.id';
+const TOKEN_FILE = 'token';
 
 /**
  * Makes the folder where there is none, and the msid with it.
@@ -23,7 +26,7 @@ const NODE_ID_FILE = 'cluster.node.id';
 export async function openDataDir(path: string, given: number | undefined, random: Random): Promise<DataDir> {
   const lock = await lockDataDir(path);
   try {
-    return { lock, nodeId: given ?? (await nodeId(path, random)) };
+    return { lock, nodeId: given ?? (await nodeId(path, random)), token: await token(path, random) };
   } catch (error) {
     lock.releaseSync();
     throw error;
@@ -57,6 +60,15 @@ async function nodeId(dataDir: string, random: Random): Promise<number> {
     throw new ConfigError('data.dir', dataDir, `${NODE_ID_FILE} in it holds no number from 1 to ${2 ** 48 - 1}`);
   }
   return id;
+}
+
+async function token(dataDir: string, random: Random): Promise<string> {
+  const path = join(dataDir, TOKEN_FILE);
+  const standing = (await readIfThere(path))?.trim();
+  if (standing) return standing;
+  const made = random.uuid();
+  await writeFileAtomic(path, `${made}\n`, { mode: 0o600 });
+  return made;
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -18,6 +18,7 @@ export interface RegisteredHost extends HostIdentity {
 export class KnownHosts {
   readonly #store: Pick<AgentStore, 'hosts'>;
   readonly #byGuid = new Map<string, HostIdentity>();
+  readonly #guids = new Map<number, string>();
   #lastId = 0;
 
   constructor(store: Pick<AgentStore, 'hosts'>) {
@@ -31,12 +32,16 @@ export class KnownHosts {
   learn({ guid, id, uuid, name, zoneId }: AgentRow): HostIdentity {
     const identity = { id, uuid, name, zoneId };
     this.#byGuid.set(guid, identity);
+    this.#guids.set(id, guid);
     return identity;
   }
 
   /** The host was removed: its guid would come back under another id. */
-  forget(guid: string): void {
-    this.#byGuid.delete(guid);
+  forget(id: number): void {
+    const guid = this.#guids.get(id);
+    this.#guids.delete(id);
+    // Under another id the guid may have come back already.
+    if (guid !== undefined && this.#byGuid.get(guid)?.id === id) this.#byGuid.delete(guid);
   }
 
   /** Reads the hosts that are new since the last time, those of other servers too. @throws StoreError */

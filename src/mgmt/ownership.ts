@@ -59,9 +59,10 @@ export class Ownership {
     return count;
   }
 
-  /** The epoch under which this server has the host. */
+  /** The epoch under which this server has the host; undefined while a write of it is pending. */
   epochOf(hostId: number): number | undefined {
-    return this.#entries.get(hostId)?.epoch;
+    const entry = this.#entries.get(hostId);
+    return entry?.isWritten ? entry.epoch : undefined;
   }
 
   /**
@@ -70,6 +71,12 @@ export class Ownership {
    */
   ready(hostId: number, msHostList: string | null, onRemoved: () => void): void {
     this.#want(hostId, { kind: 'up', msHostList, at: this.#clock.wallTime(), onRemoved });
+  }
+
+  /** The row says that nobody has the host, and its link lives: it is written anew. */
+  again(hostId: number): void {
+    const entry = this.#entries.get(hostId);
+    if (entry?.wanted.kind === 'up' && entry.isWritten) this.#want(hostId, entry.wanted);
   }
 
   /**

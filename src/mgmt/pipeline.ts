@@ -113,7 +113,8 @@ class Conversation {
     if (zone === undefined) {
       const sender = startup.privateIpAddress ?? this.link.remote.address;
       // CloudStack's words; operators search for them.
-      return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter}` };
+      const here = configuration.values.zones.join(', ');
+      return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${here})` };
     }
     const refusal = guids.claim(startup.guid, this.#claimant(startup));
     if (refusal !== undefined) return { refusal };
@@ -129,7 +130,8 @@ class Conversation {
 
   #welcome(request: Packet, startup: Startup, host: RegisteredHost): { attache: Attache; reported: HostList } {
     const { guid } = startup;
-    const facts = { guid, host, claimant: this.#claimant(startup), msid: this.#msid };
+    const { failovers, lastLoss } = startup;
+    const facts = { guid, host, claimant: this.#claimant(startup), msid: this.#msid, failovers, lastLoss };
     const attache = new Attache(this.link, facts, this.#house.clock);
     this.#state = { kind: 'readying', attache };
     this.#house.attaches.arrive(attache);
@@ -182,16 +184,22 @@ class Conversation {
   }
 
   #serve(attache: Attache, list: HostList): void {
-    const { attaches, ownership, registrar } = this.#house;
+    const { attaches, ownership, registrar, events } = this.#house;
     this.#state = { kind: 'ready', attache };
     this.link.raiseLimits();
     // The deadline for pings counts from here.
-    attache.note({ kind: 'ping' });
+    attache.becameReady();
     const former = attaches.seat(attache);
     const msHostList = list.servers.length === 0 ? null : formatHostList(list);
     ownership.ready(attache.host.id, msHostList, () => {
-      registrar.forget(attache.guid);
+      registrar.forget(attache.host.id);
       this.link.close('the host was removed');
+    });
+    events.add({
+      type: 'AGENT.READY',
+      level: 'INFO',
+      description: `Agent of host ${attache.host.name} is Ready on this server`,
+      hostUuid: attache.host.uuid,
     });
     this.#log.info('Agent is Ready', { list: list.servers, algorithm: list.algorithm });
     former?.link.close('the agent is Ready on a newer link');

@@ -22,8 +22,8 @@ export class Registrar {
   }
 
   /** The host was removed: its guid will come back under another id. */
-  forget(guid: string): void {
-    this.#known.forget(guid);
+  forget(id: number): void {
+    this.#known.forget(id);
   }
 
   /**

@@ -31,6 +31,13 @@ export class Rings {
     await this.#inTurn(zoneId, ring => this.#readTail(zoneId, ring));
   }
 
+  /** The host was removed. Those behind it step up; nobody is told before its next connect. */
+  remove(zoneId: number, hostId: number): void {
+    const { ids } = this.#ring(zoneId);
+    const index = ringIndex(ids, hostId);
+    if (ids[index] === hostId) ids.splice(index, 1);
+  }
+
   /** What is in memory, for when the store is away. */
   known(zoneId: number): readonly number[] {
     return this.#ring(zoneId).ids;

@@ -18,15 +18,19 @@ import type { Attache } from './attache.js';
 import { Attaches } from './attaches.js';
 import type { Configuration } from './configuration.js';
 import { ConfigurationWatch } from './configuration-watch.js';
+import { ContestedHosts } from './contested-hosts.js';
+import type { EventSink } from './events.js';
 import { GuidWatch } from './guid-watch.js';
+import { HostWatch, type HostWatchListener } from './host-watch.js';
 import type { House } from './house.js';
 import { KnownHosts } from './known-hosts.js';
 import { MGMT_LIMITS } from './limits.js';
+import type { LinkFact } from './link-facts.js';
 import { Ownership } from './ownership.js';
 import { converse } from './pipeline.js';
 import { Registrar } from './registrar.js';
 import { Rings } from './ring.js';
-import { StoreHealth } from './store-health.js';
+import type { StoreHealth } from './store-health.js';
 import { Zones } from './zones.js';
 
 export interface ManagementServerOptions {
@@ -35,10 +39,24 @@ export interface ManagementServerOptions {
   readonly log: Log;
   readonly store: AgentStore;
   readonly msid: number;
+  readonly health: StoreHealth;
   /** What the store's configuration is now; the server reads on from there. */
   readonly configuration: Configuration;
+  readonly events: EventSink;
+  /** What the other servers are up to. */
+  readonly peers: Peers;
   /** The TLS context for the next connection. */
   readonly secureContext: () => SecureContext;
+}
+
+/** This server among the others, as far as its agents are concerned. */
+export interface Peers {
+  /** False in maintenance, and on the way there: connections are closed at once. */
+  readonly takesAgents: boolean;
+  /** Addresses that agents are told not to dial, spelled as in `host`. */
+  readonly avoided: readonly string[];
+  /** Whether the server with this msid is Up. */
+  isUp(msid: number): boolean;
 }
 
 /** How many packets were passed over, by reason. */
@@ -56,6 +74,8 @@ export class ManagementServer {
   readonly #known: KnownHosts;
   readonly #ownership: Ownership;
   readonly #guids: GuidWatch;
+  readonly #hosts: HostWatch;
+  readonly #contested = new ContestedHosts();
   readonly #house: House;
   readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
   readonly #budget = new MemoryBudget(LIMITS.allPacketBytesBeforeReady);
@@ -68,16 +88,20 @@ export class ManagementServer {
   #isStopping = false;
 
   constructor(options: ManagementServerOptions) {
-    const { clock, random, log, store, msid, configuration } = options;
+    const { clock, random, log, store, msid, configuration, events, peers } = options;
     this.#options = options;
     this.#clock = clock;
     this.#log = log;
-    this.#health = new StoreHealth(log);
+    this.#health = options.health;
     this.#configuration = new ConfigurationWatch(store, log, configuration);
     this.#zones = new Zones(store);
     this.#known = new KnownHosts(store);
     this.#ownership = new Ownership(store, this.#health, { clock, log, msid });
-    this.#guids = new GuidWatch(clock, log);
+    this.#guids = new GuidWatch(clock, log, events);
+    this.#hosts = new HostWatch(store, {
+      onRemoved: host => this.#forget(host),
+      onChanged: host => this.#compare(host),
+    });
     const watch = this.#configuration;
     this.#house = {
       clock,
@@ -87,8 +111,9 @@ export class ManagementServer {
       get configuration() {
         return watch.current;
       },
-      // Until there are servers in maintenance.
-      avoidMsList: [],
+      get avoidMsList() {
+        return peers.avoided;
+      },
       attaches: this.attaches,
       zones: this.#zones,
       rings: new Rings(store),
@@ -96,10 +121,16 @@ export class ManagementServer {
       registrar: new Registrar(store, this.#health, this.#known, clock),
       ownership: this.#ownership,
       guids: this.#guids,
+      events,
       countIgnored: why => {
         this.#ignored[why]++;
       },
     };
+  }
+
+  /** What is known of the Ready links. */
+  get linkFacts(): readonly LinkFact[] {
+    return [...this.attaches].map(attache => attache.fact);
   }
 
   get configuration(): Configuration {
@@ -131,7 +162,7 @@ export class ManagementServer {
 
   /** A connection that was just accepted; secured, it is served until its end. */
   async serve(socket: Duplex, remote: RemoteEnd): Promise<void> {
-    if (this.#isStopping || this.#isFull()) {
+    if (this.#isStopping || !this.#options.peers.takesAgents || this.#isFull()) {
       // CloudStack does the same when it has enough to do: agents take it for a host that is down, and go on.
       this.#turnedAway++;
       socket.on('error', () => {});
@@ -202,13 +233,17 @@ export class ManagementServer {
   }
 
   #pollLater(): void {
-    this.#after(MGMT_LIMITS.pollMs, () => void this.#poll().finally(() => this.#pollLater()));
+    this.#after(MGMT_LIMITS.pollMs, () => void this.poll().finally(() => this.#pollLater()));
   }
 
-  async #poll(): Promise<void> {
+  /** Reads at once what the next poll would. */
+  async poll(): Promise<void> {
     try {
       await this.#health.watch(() => this.#configuration.poll());
       await this.#health.watch(() => this.#readOn());
+      for (const hostId of this.#contested.due(this.#clock.now())) {
+        this.attaches.get(hostId)?.link.close('another management server has the host');
+      }
     } catch (error) {
       this.#log.debug('The store could not be polled', { reason: reasonOf(error) });
     }
@@ -219,10 +254,30 @@ export class ManagementServer {
     const { zones } = this.configuration.values;
     await this.#zones.learn(zones);
     await this.#known.readOn();
+    await this.#hosts.poll();
     for (const name of zones) {
       const zone = this.#zones.find(name, zones);
       if (zone !== undefined) await this.#house.rings.readOn(zone.id);
     }
+  }
+
+  /** Somebody has changed a row, perhaps this server itself. */
+  #compare({ id, msid, epoch }: Parameters<HostWatchListener['onChanged']>[0]): void {
+    const own = this.#ownership.epochOf(id);
+    if (this.attaches.get(id) === undefined || own === undefined || msid === this.#options.msid || epoch < own) {
+      this.#contested.settle(id);
+    } else if (msid !== null && this.#options.peers.isUp(msid)) {
+      this.#contested.note(id, epoch, this.#clock.now());
+    } else {
+      // Nobody who lives has it, but for us: somebody thought that we did not.
+      this.#ownership.again(id);
+    }
+  }
+
+  #forget({ id, zoneId }: Parameters<HostWatchListener['onRemoved']>[0]): void {
+    this.#known.forget(id);
+    this.#house.rings.remove(zoneId, id);
+    this.attaches.get(id)?.link.close('the host was removed');
   }
 
   #lookLater(): void {

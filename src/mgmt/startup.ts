@@ -13,6 +13,9 @@ export interface Startup {
   readonly connectionTransferred: boolean;
   readonly arch: string | undefined;
   readonly instanceId: string | undefined;
+  /** Links that the agent has lost since its process started, and why the last one was; Muster's agents say so. */
+  readonly failovers: number | undefined;
+  readonly lastLoss: string | undefined;
   readonly privateIpAddress: string | undefined;
   facts(zoneId: number): HostFacts;
 }
@@ -48,6 +51,8 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     connectionTransferred: fields.connectionTransferred,
     arch,
     instanceId: fields.instanceId,
+    failovers: fields.failovers,
+    lastLoss: clip(fields.lastLoss) ?? undefined,
     privateIpAddress: fields.privateIpAddress,
     facts: zoneId => ({
       guid,
@@ -60,6 +65,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
       version: clip(fields.version),
       hypervisorType: clip(fields.hypervisorType, 32),
       arch: clip(arch, 32),
+      sockets: fields.cpuSockets ?? null,
       cpus: fields.cpus || null,
       speed: fields.speed || null,
       ram: fields.memory || null,

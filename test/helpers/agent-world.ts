@@ -32,7 +32,7 @@ interface Planned {
  * watches over each step of the agent, and throws when one breaks what must hold.
  */
 export class AgentWorld {
-  readonly history: string[] = [];
+  readonly #history: (() => string)[] = [];
   readonly #random: Random;
   readonly #moods = new Map<string, Mood>();
   readonly #planned: Planned[] = [];
@@ -56,6 +56,11 @@ export class AgentWorld {
     const last = random.int(2) === 0 ? undefined : this.#list();
     this.#checkIntervalMs = this.#pick([undefined, undefined, 0, 1_000, 30_000]);
     this.#state = initialState(this.#list(), last);
+  }
+
+  /** The last events, and what came of them. */
+  get history(): string[] {
+    return this.#history.map(entry => entry());
   }
 
   step(): void {
@@ -213,25 +218,32 @@ export class AgentWorld {
     const latency = 1 + this.#random.int(2_000);
     switch (mood) {
       case 'refuses':
-        return this.#plan(latency, fail('refused'));
+        this.#plan(latency, fail('refused'));
+        return;
       case 'hangs':
-        return this.#plan(5_000, fail('no connection'));
+        this.#plan(5_000, fail('no connection'));
+        return;
       case 'mute':
-        return this.#plan(30_000, fail('no handshake'));
+        this.#plan(30_000, fail('no handshake'));
+        return;
       case 'rejects':
-        return this.#plan(latency, fail('wrong zone', true));
+        this.#plan(latency, fail('wrong zone', true));
+        return;
       case 'accepts-once':
-        return this.#plan(latency, ready);
+        this.#plan(latency, ready);
+        return;
       case 'flaps':
         this.#plan(latency, ready);
-        return this.#plan(latency + this.#random.int(8_000), () => {
+        this.#plan(latency + this.#random.int(8_000), () => {
           if (!this.#links.delete(id)) return undefined;
           this.#leaving.delete(id);
           return { kind: 'lost', id, why: 'flaps' };
         });
+        return;
       case 'accepts':
         this.#plan(latency, ready);
-        return this.#plan(latency + this.#random.int(200), ready);
+        this.#plan(latency + this.#random.int(200), ready);
+        return;
     }
   }
 
@@ -250,9 +262,11 @@ export class AgentWorld {
       busy: this.#random.int(5) === 0,
     });
     this.#state = state;
-    this.history.push(
-      `${Math.round(this.#now)} ${JSON.stringify(event)} → ${phaseText(state)} ${effects.map(({ kind, ...rest }) => kind + ('id' in rest ? rest.id : '')).join(' ')}`,
+    const now = Math.round(this.#now);
+    this.#history.push(
+      () => `${now} ${JSON.stringify(event)} → ${phaseText(state)} ${effects.map(effectText).join(' ')}`,
     );
+    if (this.#history.length > 12) this.#history.shift();
     this.#checkVoluntaryLoss(before, event);
     for (const effect of effects) this.#perform(effect);
     this.#checkState();
@@ -352,6 +366,10 @@ function phaseText({ phase }: AgentState): string {
   const link = 'link' in phase ? ` ${phase.link.id}${phase.link.host}` : '';
   const dial = 'dial' in phase ? ` →${phase.dial.id}${phase.dial.host}` : '';
   return phase.kind + link + dial;
+}
+
+function effectText(effect: Effect): string {
+  return 'id' in effect ? `${effect.kind}${effect.id}` : effect.kind;
 }
 
 function check(condition: boolean, what: string): asserts condition {

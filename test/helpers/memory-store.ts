@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentRow, AgentStore } from '../../src/mgmt/agent-store.js';
+import type { AgentChanges, AgentRow, AgentStore } from '../../src/mgmt/agent-store.js';
 import type {
   Configuration,
   HostDisconnected,
   HostFacts,
   HostReady,
+  HostsCursor,
   HostsReleased,
 } from '../../src/mgmt/store/store.js';
 import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
@@ -24,6 +25,8 @@ export class MemoryData {
   readonly values = new Map<string, string>();
   readonly zones = new Map<string, number>();
   readonly hosts = new Map<number, MemoryRow>();
+  /** Every change of a host, oldest first. */
+  readonly changes: (MemoryRow & { readonly removed: number | null })[] = [];
 }
 
 /** A store in memory, with an outage at the flip of a switch. A test of its own holds it against the real one. */
@@ -100,7 +103,7 @@ export class MemoryStore implements AgentStore {
           disconnected: null,
           disconnectReason: null,
         };
-    this.data.hosts.set(host.id, host);
+    this.#put(host);
     return { host };
   }
 
@@ -142,6 +145,27 @@ export class MemoryStore implements AgentStore {
     return this.#rows().filter(host => host.id > after);
   }
 
+  /** Only the position in the list of changes stands in the cursor. */
+  async hostsChanged(after?: HostsCursor): Promise<AgentChanges> {
+    this.#enter('hostsChanged');
+    const { changes } = this.data;
+    return { hosts: after ? changes.slice(after.at) : [], cursor: { at: changes.length }, more: false };
+  }
+
+  async removeHost(id: number, at: number): Promise<boolean> {
+    this.#enter('removeHost');
+    const host = this.data.hosts.get(id);
+    if (host === undefined) return false;
+    this.data.hosts.delete(id);
+    this.data.changes.push({ ...host, msid: null, removed: at });
+    return true;
+  }
+
+  #put(host: MemoryRow): void {
+    this.data.hosts.set(host.id, host);
+    this.data.changes.push({ ...host, removed: null });
+  }
+
   #enter(operation: string): void {
     this.calls.push(operation);
     if (this.outage) throw new StoreError(this.outage, operation);
@@ -152,6 +176,6 @@ export class MemoryStore implements AgentStore {
   }
 
   #change(host: MemoryRow, changes: Partial<MemoryRow>): void {
-    this.data.hosts.set(host.id, { ...host, ...changes });
+    this.#put({ ...host, ...changes });
   }
 }

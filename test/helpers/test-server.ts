@@ -1,7 +1,9 @@
 import type { SecureContext } from 'node:tls';
 import type { Log, LogFields } from '../../src/lib/logger.js';
 import { readConfiguration } from '../../src/mgmt/configuration.js';
-import { ManagementServer } from '../../src/mgmt/server.js';
+import type { ClusterEvent } from '../../src/mgmt/events.js';
+import { ManagementServer, type Peers } from '../../src/mgmt/server.js';
+import { StoreHealth } from '../../src/mgmt/store-health.js';
 import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryStore } from './memory-store.js';
@@ -36,12 +38,14 @@ export interface TestServerOptions {
   readonly clock?: FakeClock;
   readonly msid?: number;
   readonly context?: SecureContext;
+  readonly peers?: Partial<Peers>;
 }
 
 /** A management server on a clock, a store and connections of the test's own. */
 export async function testServer(options: TestServerOptions = {}) {
   const { clock = new FakeClock(), store = new MemoryStore(), msid = MSID } = options;
   const lines: LogLine[] = [];
+  const events: ClusterEvent[] = [];
   const log = recordingLog(lines);
   await store.initialiseConfiguration(
     new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...options.configuration })),
@@ -53,7 +57,10 @@ export async function testServer(options: TestServerOptions = {}) {
     log,
     store,
     msid,
+    health: new StoreHealth(log),
     configuration,
+    events: { add: event => void events.push(event) },
+    peers: { takesAgents: true, avoided: [], isUp: () => true, ...options.peers },
     secureContext: () => {
       if (options.context) return options.context;
       throw new Error('this test has no TLS');
@@ -65,6 +72,7 @@ export async function testServer(options: TestServerOptions = {}) {
     clock,
     store,
     lines,
+    events,
     agent: (address = '192.0.2.50') => {
       const ends = memoryTransports({ address, port: 40_000 });
       server.serveTransport(ends.server);

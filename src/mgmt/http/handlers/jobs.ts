@@ -4,7 +4,8 @@ import type { JobRow } from '../../store/store.js';
 import { invalidParameter, refused } from '../api-error.js';
 import { type ApiObject, dateText } from '../envelope.js';
 import type { Handler } from './handler.js';
-import { dated } from './hosts.js';
+import { dated, hostObject } from './hosts.js';
+import { readPlaces } from './places.js';
 
 const CODES = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;
 
@@ -13,8 +14,18 @@ export function queryAsyncJobResult({ store }: Administration): Handler<'queryAs
     const job = await store.job(jobid);
     if (job === undefined)
       throw invalidParameter('queryAsyncJobResult', 'jobid', jobid, 'there is no job with this id');
-    return { kind: 'plain', fields: jobObject(job) };
+    return { kind: 'plain', fields: { ...jobObject(job), ...(await resultOf(store, job)) } };
   };
+}
+
+/** What the command would have answered, had it been carried out at once; of a failed one, the error. */
+async function resultOf(store: AdministrationStore, job: JobRow): Promise<ApiObject> {
+  if (job.result === null) return {};
+  const result = JSON.parse(job.result) as ApiObject;
+  if (job.status !== 'succeeded' || typeof result.hostid !== 'string') return { jobresult: result };
+  const { rows } = await store.findHosts({ uuid: result.hostid, page: 1, pagesize: 1 });
+  const [host] = rows;
+  return host === undefined ? {} : { jobresult: { host: hostObject(host, await readPlaces(store)) } };
 }
 
 function jobObject(job: JobRow): ApiObject {
@@ -26,7 +37,6 @@ function jobObject(job: JobRow): ApiObject {
     jobprocstatus: 0,
     jobresultcode: job.resultCode ?? 0,
     jobresulttype: isDone ? 'object' : undefined,
-    jobresult: job.result === null ? undefined : (JSON.parse(job.result) as unknown),
     progress: job.progress,
     created: dateText(job.created),
     completed: dated(job.completed),

@@ -1,0 +1,101 @@
+import type { ApiAnswer } from './client.js';
+import { formatTable } from './table.js';
+
+type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
+type Row = Readonly<Record<string, unknown>>;
+
+/** So many agents that are not where they should be are named; the rest is counted. */
+const NAMED = 20;
+
+/** What one screen needs to know. */
+export interface StatusFacts {
+  readonly servers: readonly Row[];
+  readonly agents: number;
+  readonly up: number;
+  readonly astray: readonly Row[];
+  readonly astrayCount: number;
+}
+
+export async function readStatus(call: ApiCall): Promise<StatusFacts> {
+  const [servers, all, up, astray] = await Promise.all([
+    call('listManagementServers'),
+    call('listAgentLinks', { pagesize: '1' }),
+    call('listAgentLinks', { pagesize: '1', state: 'Up' }),
+    call('listAgentLinks', { pagesize: String(NAMED), astray: 'true' }),
+  ]);
+  return {
+    servers: rowsOf(servers.managementserver),
+    agents: countOf(all),
+    up: countOf(up),
+    astray: rowsOf(astray.agentlink),
+    astrayCount: countOf(astray),
+  };
+}
+
+/** Pure: the screen. @param wallTime milliseconds since 1970 */
+export function statusScreen({ servers, agents, up, astray, astrayCount }: StatusFacts, wallTime: number): string {
+  const serverRows = servers.map(server => [
+    text(server.name),
+    text(server.state),
+    text(server.ipaddress),
+    text(server.agentscount),
+    text(server.pendingjobscount),
+    text(server.version),
+    age(server.state === 'Down' ? undefined : server.lastserverstart, wallTime),
+  ]);
+  const agentRows = astray.map(link => [
+    text(link.hostname),
+    text(link.state),
+    text(link.connectedhost) || '-',
+    text(link.preferredhost),
+    age(link.state === 'Up' ? link.since : link.disconnected, wallTime),
+    text(link.lastloss),
+  ]);
+  return [
+    'Management servers',
+    ...indent(formatTable([['NAME', 'STATE', 'ADDRESS', 'AGENTS', 'JOBS', 'VERSION', 'UP FOR'], ...serverRows])),
+    '',
+    `Agents: ${agents} in all, ${up} up, ${agents - up} not, ${astrayCount} not where they should be`,
+    ...(astrayCount === 0
+      ? []
+      : indent(formatTable([['HOST', 'STATE', 'IS ON', 'PREFERS', 'FOR', 'WHY'], ...agentRows]))),
+    ...(astrayCount > astray.length ? [`  … and ${astrayCount - astray.length} more: listAgentLinks astray=true`] : []),
+    '',
+  ].join('\n');
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map(line => `  ${line}`);
+}
+
+function text(value: unknown): string {
+  return value === undefined || value === null ? '' : String(value);
+}
+
+/** `3 d 4 h`, `5 min`, `12 s`: two units at most. */
+function age(moment: unknown, wallTime: number): string {
+  if (typeof moment !== 'string') return '';
+  const seconds = Math.max(0, Math.round((wallTime - Date.parse(moment.replace('+0000', 'Z'))) / 1000));
+  const units: [number, string][] = [
+    [86_400, 'd'],
+    [3600, 'h'],
+    [60, 'min'],
+    [1, 's'],
+  ];
+  const parts: string[] = [];
+  let rest = seconds;
+  for (const [size, name] of units) {
+    if (rest >= size && parts.length < 2) parts.push(`${Math.floor(rest / size)} ${name}`);
+    else if (parts.length > 0) break;
+    rest %= size;
+  }
+  return parts.join(' ') || '0 s';
+}
+
+function rowsOf(value: unknown): readonly Row[] {
+  return Array.isArray(value) ? (value as Row[]) : [];
+}
+
+function countOf({ count }: ApiAnswer): number {
+  return typeof count === 'number' ? count : 0;
+}

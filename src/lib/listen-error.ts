@@ -1,0 +1,20 @@
+import { formatHostPort } from './address.js';
+import { codeOf, FatalError, reasonOf } from './errors.js';
+
+/** Why a server socket could not be opened, in words for an operator. */
+export function cannotListen(address: string, port: number, cause: Error): FatalError {
+  const where = formatHostPort(address, port);
+  switch (codeOf(cause)) {
+    case 'EADDRINUSE':
+      return new FatalError('PORT_IN_USE', `cannot listen on ${where}: the port is in use by another process`, {
+        cause,
+      });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new FatalError('ADDRESS_NOT_AVAILABLE', `cannot listen on ${where}: this machine has no such address`, {
+        cause,
+      });
+    default:
+      return new FatalError('LISTEN_FAILED', `cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,179 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { access, constants, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import mysql from 'mysql2/promise';
+import type { Test } from 'tap';
+
+/** A `mariadbd` of the test's own, on 127.0.0.1, with everything in a temporary folder. */
+export interface MariaDb {
+  readonly port: number;
+  /** A new, empty database. @returns its `db.url` */
+  createDatabase(): Promise<string>;
+  /** A `db.url` for a database of this server; other servers may be named before and behind it. */
+  url(database: string, more?: { readonly before?: readonly string[]; readonly behind?: readonly string[] }): string;
+  /** As its administrator. */
+  query(sql: string): Promise<unknown>;
+  /** At once and without a farewell. */
+  kill(): Promise<void>;
+  /** It takes connections and says nothing any more, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
+  /** Again on the same port and with the same data. */
+  start(): Promise<void>;
+}
+
+/** What a URL has to escape. */
+export const PASSWORD = 'p@ss:w/rd%,';
+const ENCODED = encodeURIComponent(PASSWORD);
+
+/**
+ * Why there can be no MariaDB here; undefined: it is installed. Where everything must hold, its absence is a failure.
+ * @param t says it aloud
+ */
+export function whyNoMariaDb(t: Pick<Test, 'comment'>): string | undefined {
+  if (binary('mariadbd') !== undefined && binary('mariadb-install-db') !== undefined) return undefined;
+  const why = 'MariaDB is not installed, so its store is NOT tested: apt-get install mariadb-server';
+  if (process.env.CI === 'true') throw new Error(why);
+  process.stderr.write(`\n*** ${why}\n\n`);
+  t.comment(why);
+  return why;
+}
+
+export async function startMariaDb(t: Test): Promise<MariaDb> {
+  const folder = await mkdtemp(join(await scratch(), 'muster-mariadb-'));
+  const port = await freePort();
+  let server: ChildProcess | undefined;
+  let databases = 0;
+  t.teardown(async () => {
+    server?.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  });
+  await install(folder);
+
+  const administrator = () =>
+    mysql.createConnection({ host: '127.0.0.1', port, user: 'administrator', password: PASSWORD });
+  const mariadb: MariaDb = {
+    port,
+    async createDatabase() {
+      const name = `muster_${++databases}`;
+      await mariadb.query(`create database ${name}`);
+      return mariadb.url(name);
+    },
+    url(database, { before = [], behind = [] } = {}) {
+      return `mysql://muster:${ENCODED}@${[...before, `127.0.0.1:${port}`, ...behind].join(',')}/${database}`;
+    },
+    async query(sql) {
+      const connection = await administrator();
+      try {
+        const [result] = await connection.query(sql);
+        return result;
+      } finally {
+        await connection.end();
+      }
+    },
+    async kill() {
+      if (server === undefined || server.exitCode !== null) return;
+      const gone = once(server, 'exit');
+      server.kill('SIGKILL');
+      await gone;
+    },
+    freeze: () => void server?.kill('SIGSTOP'),
+    thaw: () => void server?.kill('SIGCONT'),
+    async start() {
+      server = run(folder, port);
+      await answers(server, folder, async () => {
+        await (await administrator()).end();
+      });
+    },
+  };
+  await mariadb.start();
+  return mariadb;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+function binary(name: string): string | undefined {
+  return ['/usr/sbin', '/usr/bin', '/usr/libexec', '/usr/local/bin', '/usr/local/sbin']
+    .map(folder => join(folder, name))
+    .find(existsSync);
+}
+
+/** In memory where there is such a folder: a test has no power cuts to fear. */
+async function scratch(): Promise<string> {
+  try {
+    await access('/dev/shm', constants.W_OK);
+    return '/dev/shm';
+  } catch {
+    return tmpdir();
+  }
+}
+
+const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);
+
+async function install(folder: string): Promise<void> {
+  await promisify(execFile)(binary('mariadb-install-db') ?? '', [
+    '--no-defaults',
+    `--datadir=${join(folder, 'data')}`,
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+    ...asRoot(),
+  ]);
+  const password = PASSWORD.replaceAll("'", "''");
+  await writeFile(
+    join(folder, 'users.sql'),
+    `create user if not exists 'muster'@'127.0.0.1' identified by '${password}';
+grant all on \`muster%\`.* to 'muster'@'127.0.0.1';
+create user if not exists 'administrator'@'127.0.0.1' identified by '${password}';
+grant all on *.* to 'administrator'@'127.0.0.1' with grant option;
+`,
+  );
+}
+
+function run(folder: string, port: number): ChildProcess {
+  return spawn(
+    binary('mariadbd') ?? '',
+    [
+      '--no-defaults',
+      `--datadir=${join(folder, 'data')}`,
+      `--socket=${join(folder, 'socket')}`,
+      `--pid-file=${join(folder, 'pid')}`,
+      `--log-error=${join(folder, 'error.log')}`,
+      `--init-file=${join(folder, 'users.sql')}`,
+      '--bind-address=127.0.0.1',
+      `--port=${port}`,
+      '--skip-name-resolve',
+      '--innodb-buffer-pool-size=32M',
+      '--innodb-log-file-size=32M',
+      ...asRoot(),
+    ],
+    { stdio: 'ignore' },
+  );
+}
+
+async function answers(server: ChildProcess, folder: string, ask: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (server.exitCode !== null || performance.now() > deadline) {
+        const log = await readFile(join(folder, 'error.log'), 'utf8').catch(() => '');
+        throw new Error(`mariadbd does not answer: ${error}\n${log.slice(-4_000)}`);
+      }
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+  }
+}
