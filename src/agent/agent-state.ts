@@ -193,6 +193,12 @@ export function readyLink({ phase }: AgentState): LinkRef | undefined {
   return phase.kind === 'up' || phase.kind === 'moving' || phase.kind === 'settling' ? phase.link : undefined;
 }
 
+/** Whether this link may say who the agent is: the Ready one, and the dial that may take its place. */
+export function hasSay(state: AgentState, id: number): boolean {
+  const { phase } = state;
+  return isCurrent(state, id) || ('dial' in phase && phase.dial.id === id);
+}
+
 /** Total: what to do about `event` in `state`. Events of links and dials that the state does not know change nothing. */
 export function next(
   state: AgentState,
@@ -334,7 +340,7 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, e
       remaining: plan(state, link.host),
     };
     return append(
-      connected(link.host === state.list.hosts[0] ? checkSucceeded(moved) : moved, event.update, env),
+      connected(moved, event.update, env),
       log('info', `Connected to the host: ${link.host}`, {
         host: link.host,
         from: phase.link.host,
@@ -356,7 +362,12 @@ function connected(state: AgentState, update: HostUpdate, env: Env): Step {
 
 /** The old link has done its duty. */
 function settle(state: AgentState, { link, old }: Phase & { kind: 'settling' }, env: Env): Step {
-  return [upOn(state, link, env), { kind: 'retire', id: old.id }];
+  return [upOn(arrived(state, link), link, env), { kind: 'retire', id: old.id }];
+}
+
+/** A move has come to its end on `link`: perhaps it was the way back. */
+function arrived(state: AgentState, { host }: LinkRef): AgentState {
+  return host === state.list.hosts[0] ? checkSucceeded(state) : state;
 }
 
 /** Up on `link`; a host that the list does not name is left before long. */
@@ -374,15 +385,16 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, env
     case 'moving': {
       if (phase.link.id !== id) return [state];
       // The dial under way becomes the failover.
-      const remaining = plan(state, phase.link.host).filter(host => host !== phase.dial.host);
+      const without = afterLoss(state, phase.link, env);
+      const remaining = without.remaining.filter(host => host !== phase.dial.host);
       return [
-        { ...state, phase: { kind: 'joining', dial: phase.dial }, remaining },
+        { ...without, phase: { kind: 'joining', dial: phase.dial }, remaining },
         lostLog(phase.link, why),
         log('info', `Reconnecting to host: ${phase.dial.host}`, { host: phase.dial.host }),
       ];
     }
     case 'settling':
-      if (phase.old.id === id) return [upOn(state, phase.link, env)];
+      if (phase.old.id === id) return [upOn(arrived(state, phase.link), phase.link, env)];
       if (phase.link.id !== id) return [state];
       // The server that we came from still owns us: it has not seen the new one's second Ready answered.
       return [upOn(state, phase.old, env), lostLog(phase.link, why)];
@@ -394,17 +406,22 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, env
 }
 
 function failOver(state: AgentState, link: LinkRef, why: string, env: Env): Step {
-  const age = env.now - link.since;
-  const failures = age >= RESET_AFTER_MS ? 0 : state.failures;
-  const counted = { ...state, failures };
-  const remaining = age >= SETTLED_AFTER_MS ? plan(counted, link.host) : state.remaining;
-  if (remaining.length === 0) return append(cycleFailed(counted, link.host, env), lostLog(link, why));
+  const without = afterLoss(state, link, env);
+  const [host] = without.remaining;
+  if (host === undefined) return append(cycleFailed(without, link.host, env), lostLog(link, why));
   const waitMs = env.random() * env.rules.failoverSpreadMs;
   return [
-    { ...counted, phase: { kind: 'waiting', until: env.now + waitMs }, remaining },
+    { ...without, phase: { kind: 'waiting', until: env.now + waitMs } },
     lostLog(link, why),
-    log('info', `Reconnecting to host: ${remaining[0]}`, { host: remaining[0] ?? '', waitMs: Math.round(waitMs) }),
+    log('info', `Reconnecting to host: ${host}`, { host, waitMs: Math.round(waitMs) }),
   ];
+}
+
+/** What the link's age says about the backoff, and about who is tried next. */
+function afterLoss(state: AgentState, link: LinkRef, env: Env): AgentState {
+  const age = env.now - link.since;
+  const counted = age >= RESET_AFTER_MS ? { ...state, failures: 0 } : state;
+  return age >= SETTLED_AFTER_MS ? { ...counted, remaining: plan(counted, link.host) } : counted;
 }
 
 // ---- what servers say
@@ -418,8 +435,7 @@ function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkNow: boo
     const list = { hosts: update.hosts, algorithm: update.algorithm };
     const text = formatHostList(list);
     if (text !== formatHostList(state.list)) {
-      after = { ...after, list, check: { ...after.check, done: false } };
-      if (after.phase.kind === 'up') after = upOn(after, after.phase.link, env);
+      after = withList(after, list, env);
       effects.push({ kind: 'persist', changes: { host: text } });
       effects.push(log('info', `Processed new management server list: ${text}`, { list: text }));
     }
@@ -431,6 +447,25 @@ function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkNow: boo
   return append(noteCompleted(after), ...effects);
 }
 
+/** Takes a new list: the hosts that it adds are worth a try in the cycle under way. */
+function withList(state: AgentState, list: HostList, env: Env): AgentState {
+  const isNew = (host: string) => !state.list.hosts.includes(host);
+  const listed = { ...state, list, check: { ...state.check, done: false } };
+  const remaining = plan(listed, readyLink(state)?.host).filter(host => isNew(host) || state.remaining.includes(host));
+  const after = onlyListed({ ...listed, remaining });
+  return after.phase.kind === 'up' ? upOn(after, after.phase.link, env) : after;
+}
+
+/** Hosts that the list does not name are no longer tried. */
+function onlyListed(state: AgentState): AgentState {
+  const isListed = (host: string) => state.list.hosts.includes(host);
+  const { phase, remaining } = state;
+  const after = { ...state, remaining: remaining.filter(isListed) };
+  if (phase.kind !== 'moving') return after;
+  const move = { ...phase.move, targets: phase.move.targets.filter(isListed) };
+  return { ...after, phase: { ...phase, move } };
+}
+
 /** `last.setup.completed.host` is the last list of which a host was Ready. */
 function noteCompleted(state: AgentState): Step {
   const link = readyLink(state);
@@ -438,7 +473,7 @@ function noteCompleted(state: AgentState): Step {
   const isNoted = state.lastCompleted !== undefined && formatHostList(state.lastCompleted) === value;
   if (link === undefined || isNoted || !state.list.hosts.includes(link.host)) return [state];
   return [
-    { ...state, lastCompleted: state.list },
+    { ...onlyListed(state), lastCompleted: state.list },
     { kind: 'persist', changes: { 'last.setup.completed.host': value } },
   ];
 }
@@ -553,7 +588,7 @@ function onSameServer(state: AgentState, id: number, env: Env): Step {
   if (phase.kind !== 'moving' || phase.dial.id !== id) return [state];
   if (phase.move.reason === 'migrate' || phase.move.reason === 'suspect') return moveOn(state, phase, env);
   const link = { ...phase.link, host: phase.dial.host };
-  return noteCompleted(checkSucceeded(upOn(state, link, env)));
+  return noteCompleted(upOn(arrived(state, link), link, env));
 }
 
 function leave(state: AgentState, phase: Up): Step {

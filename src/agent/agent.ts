@@ -8,6 +8,7 @@ import {
   type AgentState,
   type Effect,
   type HostUpdate,
+  hasSay,
   initialState,
   migrationTargets,
   next,
@@ -160,7 +161,7 @@ export class Agent {
         hostId: () => this.#identity?.hostId,
         startupFields: () => this.#startupFields(),
         canMigrate: update => this.#canMigrate(update),
-        onIdentity: identity => this.#onIdentity(identity),
+        onIdentity: identity => this.#onIdentity(id, identity),
         onEvent: event => this.#dispatch(event),
       },
     );
@@ -177,7 +178,7 @@ export class Agent {
   // ---- what the sessions ask
 
   async #startupFields(): Promise<StartupFields> {
-    const { settings, guid, resource, properties } = this.#parts;
+    const { settings, guid, resource } = this.#parts;
     return {
       ...(await resource.startup()),
       dataCenter: settings.zone,
@@ -187,7 +188,7 @@ export class Agent {
       id: this.#identity?.hostId,
       version: VERSION,
       resourceName: resource.name,
-      msHostList: properties.get('host') ?? formatHostList(this.#state.list),
+      msHostList: formatHostList(this.#state.list),
       instanceId: this.#instanceId,
     };
   }
@@ -199,7 +200,9 @@ export class Agent {
 
   // ---- who the servers say this host is
 
-  #onIdentity(identity: HostIdentity): void {
+  #onIdentity(session: number, identity: HostIdentity): void {
+    // A link that is being left has no say.
+    if (!hasSay(this.#state, session)) return;
     const { hostId, hostUuid = this.#identity?.hostUuid, hostName = this.#identity?.hostName } = identity;
     this.#identity = { hostId, hostUuid, hostName };
     const { name } = this.#parts.resource;

@@ -20,7 +20,8 @@ import {
 import type { AgentEvent, HostUpdate } from './agent-state.js';
 import type { Dialer, Wire } from './dialer.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
-import { handleRequest, unsupported } from './handlers/index.js';
+import { spelledAsListed } from './handlers/host-list.js';
+import { failed, handleRequest, unsupported } from './handlers/index.js';
 import { type Connection, isUnacknowledged } from './kernel-tcp.js';
 import { type Liveness, type LivenessEvent, type LivenessRules, nextLook, observe, startLiveness } from './liveness.js';
 import type { Resource } from './resource.js';
@@ -210,7 +211,9 @@ export class Session {
       },
       onClose: reason => this.#fail(new Error(describeClose(reason))),
     });
+    this.#within(LIMITS.startupAnswerMs, 'the resource did not describe this machine');
     const fields = await this.#world.startupFields();
+    this.#deadline?.cancel();
     const startup = StartupRoutingCommand.encode({ ...fields, connectionTransferred: this.#order.transferred });
     const answer = await link.request([startup], this.#header(0), LIMITS.startupAnswerMs);
     if (this.#isEnded()) return;
@@ -227,11 +230,11 @@ export class Session {
     // A Java server says 0 here, and the real id in Ready.
     if (hostId > 0) this.#world.onIdentity({ hostId, hostUuid, hostName });
     if (answer.pingInterval > 0) this.#startLiveness(answer.pingInterval * 1000);
-    if (this.#phase === 'registering') {
-      this.#deadline = this.#world.clock.after(LIMITS.readyMs, () =>
-        this.#fail(new Error(`the server was not ready within ${LIMITS.readyMs / 60_000} minutes`)),
-      );
-    }
+    if (this.#phase === 'registering') this.#within(LIMITS.readyMs, 'the server was not ready');
+  }
+
+  #within(ms: number, otherwise: string): void {
+    this.#deadline = this.#world.clock.after(ms, () => this.#fail(new Error(`${otherwise} within ${ms / 1000} s`)));
   }
 
   // ---- commands
@@ -247,10 +250,23 @@ export class Session {
       canMigrate: update => this.#world.canMigrate(update),
     });
     this.#commandsInProgress--;
-    // With sequence −1 nobody waits for an answer.
-    if (request.sequence >= 0n) link.answer(request, answers);
+    this.#answer(link, request, answers);
     for (const consequence of consequences) this.#onConsequence(consequence);
     if (!this.busy) this.#onIdle?.();
+  }
+
+  #answer(link: Link, request: Packet, answers: readonly Message[]): void {
+    // With sequence −1 nobody waits for an answer.
+    if (request.sequence < 0n) return;
+    try {
+      link.answer(request, answers);
+    } catch (error) {
+      // What a resource made cannot be written as JSON.
+      link.answer(
+        request,
+        answers.map(() => failed(reasonOf(error))),
+      );
+    }
   }
 
   #onConsequence(consequence: Consequence): void {
@@ -264,6 +280,10 @@ export class Session {
         this.#deadline?.cancel();
         this.#phase = 'ready';
         this.#link?.raiseLimits();
+        if (consequence.objection !== undefined) {
+          const { objection } = consequence;
+          this.#world.log.error('Going on with the list that is known', { host: this.#order.host, reason: objection });
+        }
         this.#world.onIdentity(consequence.identity);
         this.#world.onEvent({ kind: 'ready', id, update: consequence.update });
         return;
@@ -354,7 +374,12 @@ export class Session {
     }
     const { id } = this;
     if (answer.avoidMsList) {
-      this.#world.onEvent({ kind: 'update', id, update: { avoid: answer.avoidMsList }, checkNow: false });
+      this.#world.onEvent({
+        kind: 'update',
+        id,
+        update: { avoid: answer.avoidMsList.map(spelledAsListed) },
+        checkNow: false,
+      });
     }
     if (answer.sendStartup) this.#world.onEvent({ kind: 'send-startup', id });
   }

@@ -106,7 +106,7 @@ export function readSettings(get: (key: AgentKey) => string | undefined): AgentS
     log: {
       level: oneOf('log.level', LOG_LEVELS, LOG_DEFAULTS.level),
       format: oneOf('log.format', LOG_FORMATS, LOG_DEFAULTS.format),
-      file: text('log.file', LOG_DEFAULTS.file),
+      file: get('log.file') || LOG_DEFAULTS.file,
     },
   };
 }

@@ -127,7 +127,8 @@ export class Trust {
   }
 }
 
-function certificatesIn(pem: string, file: string): X509Certificate[] {
+/** @throws TrustError: there is none in it, or one cannot be read */
+export function certificatesIn(pem: string, file: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) throw new TrustError(`${file} has no certificate in it: PEM is expected`);
   return blocks.map((block, index) => {
@@ -140,7 +141,7 @@ function certificatesIn(pem: string, file: string): X509Certificate[] {
 }
 
 /** Node links each certificate to its issuer; a self-signed one to itself. */
-function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
+export function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let at: DetailedPeerCertificate | undefined = peer;
   while (at?.raw !== undefined) {

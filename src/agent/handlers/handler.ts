@@ -4,7 +4,13 @@ import type { Resource } from '../resource.js';
 
 /** What a command means for the agent, beside its answer. It takes effect once the answer is out. */
 export type Consequence =
-  | { readonly kind: 'ready'; readonly identity: HostIdentity; readonly update: HostUpdate }
+  | {
+      readonly kind: 'ready';
+      readonly identity: HostIdentity;
+      readonly update: HostUpdate;
+      /** What the server says about hosts that cannot be used, and why. */
+      readonly objection?: string;
+    }
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'update'; readonly update: HostUpdate; readonly checkNow: boolean }
   | { readonly kind: 'migrate'; readonly update: HostUpdate }

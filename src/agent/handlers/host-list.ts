@@ -1,4 +1,4 @@
-import { AddressError, parseHostList } from '../../lib/address.js';
+import { AddressError, canonicalAddress, parseHostList } from '../../lib/address.js';
 import {
   MigrateAgentConnectionAnswer,
   MigrateAgentConnectionCommand,
@@ -26,7 +26,7 @@ export function hostUpdate({ hosts, avoid, algorithm, checkInterval }: WireUpdat
   if (checkInterval !== undefined && checkInterval < 0) throw badField(`the check interval ${checkInterval}`);
   return {
     hosts: hosts && hosts.length > 0 ? checkedHosts(hosts) : undefined,
-    avoid,
+    avoid: avoid?.map(spelledAsListed),
     algorithm,
     checkIntervalSeconds: checkInterval,
   };
@@ -37,6 +37,16 @@ function checkedHosts(hosts: readonly string[]): readonly string[] {
     return parseHostList(hosts.join(','));
   } catch (error) {
     if (error instanceof AddressError) throw badField(`the management server list (${error.message})`);
+    throw error;
+  }
+}
+
+/** An entry of an avoid list. It is advice: what is no address names no host of the list. */
+export function spelledAsListed(text: string): string {
+  try {
+    return canonicalAddress(text.trim());
+  } catch (error) {
+    if (error instanceof AddressError) return text;
     throw error;
   }
 }
@@ -69,7 +79,8 @@ export const handleMigrateAgentConnection: Handler = (command, context) => {
   });
   if (!context.canMigrate(update)) {
     const details = 'Migrate agent connection failed, due to no other management server that is not avoided';
-    return { answer: MigrateAgentConnectionAnswer.encode({ result: false, details }) };
+    const answer = MigrateAgentConnectionAnswer.encode({ result: false, details });
+    return { answer, consequence: { kind: 'update', update, checkNow: false } };
   }
   return { answer: MigrateAgentConnectionAnswer.encode({ result: true }), consequence: { kind: 'migrate', update } };
 };

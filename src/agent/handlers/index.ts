@@ -52,7 +52,7 @@ export async function handleRequest(
   let isStopped = false;
   for (const command of request.messages) {
     if (isStopped) {
-      answers.push(Answer.encode({ result: false, details: STOPPED }));
+      answers.push(failed(STOPPED));
       continue;
     }
     const { answer, consequence } = await handleCommand(command, context);
@@ -64,19 +64,29 @@ export async function handleRequest(
 }
 
 async function handleCommand(command: Message, context: HandlerContext): Promise<Outcome> {
-  const failed = (details: string) => ({ answer: Answer.encode({ result: false, details }) });
   // A real agent fails on it as well: the field may be missing, but not null.
-  if (command.fields.contextMap === null) return failed('contextMap must not be null');
+  if (command.fields.contextMap === null) return { answer: failed('contextMap must not be null') };
   try {
     return await (HANDLERS.get(command.type) ?? handleByResource)(command, context);
   } catch (error) {
-    return failed(reasonOf(error));
+    return { answer: failed(reasonOf(error)) };
   }
 }
 
-const handleByResource: Handler = async (command, { resource, signal }) => ({
-  answer: (await resource.answer(command, { signal })) ?? unsupported(command.type),
-});
+const handleByResource: Handler = async (command, { resource, signal }) => {
+  const answer = (await resource.answer(command, { signal })) ?? unsupported(command.type);
+  // Perhaps a module of somebody else's.
+  if (isMessage(answer)) return { answer };
+  throw new TypeError(`the resource ${resource.name} answered ${command.type} by what is no message`);
+};
+
+function isMessage({ type, fields }: Partial<Message>): boolean {
+  return typeof type === 'string' && typeof fields === 'object' && fields !== null && !Array.isArray(fields);
+}
+
+export function failed(details: string): Message {
+  return Answer.encode({ result: false, details });
+}
 
 /** What an agent replies to a class that it does not know, and to a body that it cannot read. */
 export function unsupported(what: string): Message {

@@ -1,4 +1,5 @@
-import { ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
+import { ProtocolError, ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
+import type { HostUpdate } from '../agent-state.js';
 import type { Handler } from './handler.js';
 import { hostUpdate } from './host-list.js';
 
@@ -9,11 +10,21 @@ export const handleReady: Handler = command => {
   // Without an id it says nothing yet: CloudStack sends such a one to agents that it has no host for.
   if (ready.hostId === undefined) return { answer };
   const identity = { hostId: ready.hostId, hostUuid: ready.hostUuid, hostName: ready.hostName };
-  const update = hostUpdate({
-    hosts: ready.msHostList,
-    avoid: ready.avoidMsHostList,
-    algorithm: ready.lbAlgorithm,
-    checkInterval: ready.lbCheckInterval,
-  });
-  return { answer, consequence: { kind: 'ready', identity, update } };
+  return { answer, consequence: { kind: 'ready', identity, ...usableUpdate(ready) } };
 };
+
+/** A bad list must not keep the agent away from every server that has it: it goes on with its own. */
+function usableUpdate(ready: ReturnType<typeof ReadyCommand.decode>): { update: HostUpdate; objection?: string } {
+  try {
+    const update = hostUpdate({
+      hosts: ready.msHostList,
+      avoid: ready.avoidMsHostList,
+      algorithm: ready.lbAlgorithm,
+      checkInterval: ready.lbCheckInterval,
+    });
+    return { update };
+  } catch (error) {
+    if (error instanceof ProtocolError) return { update: {}, objection: error.message };
+    throw error;
+  }
+}

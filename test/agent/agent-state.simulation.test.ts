@@ -1,0 +1,21 @@
+import t from 'tap';
+import { AgentWorld } from '../helpers/agent-world.js';
+import { seededRandom } from '../helpers/seeded-random.js';
+
+const SEED = 20_260_101;
+const RUNS = 2_000;
+const EVENTS = 200;
+
+t.test(`simulation: a random walk breaks nothing (seed ${SEED}, ${RUNS} runs of ${EVENTS} events)`, async t => {
+  const broken: string[] = [];
+  for (let run = 0; run < RUNS && broken.length < 5; run++) {
+    const world = new AgentWorld(seededRandom(SEED + run));
+    try {
+      for (let at = 0; at < EVENTS; at++) world.step();
+      world.mend();
+    } catch (error) {
+      broken.push(`seed ${SEED + run}: ${(error as Error).message}\n  ${world.history.join('\n  ')}`);
+    }
+  }
+  t.same(broken, []);
+});

@@ -1,0 +1,102 @@
+import { hostname, totalmem } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { loadResource } from '../../src/agent/resource.js';
+import { RecordingLog } from '../helpers/recording-log.js';
+
+const signal = new AbortController().signal;
+const command = { type: 'com.cloud.agent.api.GetHostStatsCommand', fields: {} };
+
+t.test('resource: the built-in one describes this machine, and answers nothing', async t => {
+  for (const setting of [undefined, '']) {
+    const log = new RecordingLog();
+    const resource = await loadResource(setting, log);
+    t.equal(resource.name, 'LibvirtComputingResource');
+    const facts = await resource.startup();
+    t.match(facts, {
+      cpus: Number,
+      speed: Number,
+      memory: totalmem(),
+      name: hostname(),
+      type: 'Routing',
+      hypervisorType: 'KVM',
+      privateIpAddress: /^\d+\.\d+\.\d+\.\d+$/,
+      privateNetmask: /^\d+\.\d+\.\d+\.\d+$/,
+      privateMacAddress: /^[\da-f:]{17}$/,
+    });
+    t.ok(Number(facts.cpus) > 0 && Number.isSafeInteger(facts.speed));
+    t.not(facts.arch, 'x64', 'named as Java names it');
+    t.equal(await resource.answer(command, { signal }), undefined);
+    t.same(log.lines, []);
+  }
+});
+
+t.test('resource: a Java class means the built-in one under its simple name, with a warning', async t => {
+  const log = new RecordingLog();
+  const resource = await loadResource('com.cloud.hypervisor.kvm.resource.LibvirtComputingResource', log);
+  t.equal(resource.name, 'LibvirtComputingResource');
+  t.match(log.lines, [/^warn The resource setting names a Java class/]);
+  t.equal((await loadResource('com.cloud.agent.resource.DummyResource', log)).name, 'DummyResource');
+});
+
+t.test('resource: a module is loaded by its path, with a default export or without', async t => {
+  const body = `name: 'Mine', startup() { return { cpus: 3 } }, answer(command, { signal }) { return { type: this.name, fields: {} } }`;
+  const folder = t.testdir({
+    'default.mjs': `export default { ${body} };`,
+    'named.mjs': `export const name = 'Named'; export function startup() { return {} } export function answer() {}`,
+    'common.cjs': `module.exports = { ${body} };`,
+    'my.own.resource.mjs': `export default { ${body} };`,
+  });
+  const log = new RecordingLog();
+  for (const [file, name] of [
+    ['default.mjs', 'Mine'],
+    ['named.mjs', 'Named'],
+    ['common.cjs', 'Mine'],
+    ['my.own.resource.mjs', 'Mine'],
+  ] as const) {
+    t.equal((await loadResource(join(folder, file), log)).name, name, file);
+  }
+  const resource = await loadResource(join(folder, 'default.mjs'), log);
+  t.same(await resource.startup(), { cpus: 3 });
+  t.same(await resource.answer(command, { signal }), { type: 'Mine', fields: {} }, '`this` is the resource');
+  t.same(log.lines, []);
+});
+
+t.test('resource: a relative path starts at the working folder', async t => {
+  const folder = t.testdir({
+    'resource.mjs': `export const name = 'R', startup = () => ({}), answer = () => undefined;`,
+  });
+  const old = process.cwd();
+  t.teardown(() => process.chdir(old));
+  process.chdir(folder);
+  for (const path of ['resource.mjs', './resource.mjs']) {
+    t.equal((await loadResource(path, new RecordingLog())).name, 'R', path);
+  }
+});
+
+t.test('resource: a module that is missing, broken or no resource is a configuration error that says so', async t => {
+  const folder = t.testdir({
+    'throws.mjs': `throw new Error('not today');`,
+    'syntax.mjs': `export default {`,
+    'empty.mjs': ``,
+    'null.mjs': `export default null;`,
+    'number.mjs': `export default 7;`,
+    'nameless.mjs': `export default { startup() {}, answer() {} };`,
+    'blank.mjs': `export default { name: 'a b', startup() {}, answer() {} };`,
+    'mute.mjs': `export default { name: 'R', startup() {} };`,
+  });
+  for (const [file, allowed] of [
+    ['missing.mjs', /cannot be loaded/],
+    ['throws.mjs', /cannot be loaded: not today/],
+    ['syntax.mjs', /cannot be loaded/],
+    ['empty.mjs', /must export/],
+    ['null.mjs', /must export/],
+    ['number.mjs', /must export/],
+    ['nameless.mjs', /must export/],
+    ['blank.mjs', /must export/],
+    ['mute.mjs', /must export/],
+  ] as const) {
+    const value = join(folder, file);
+    await t.rejects(loadResource(value, new RecordingLog()), { name: 'ConfigError', key: 'resource', value, allowed });
+  }
+});

@@ -1,0 +1,125 @@
+import t from 'tap';
+import { AGENT_KEYS, isAgentKey, readSettings } from '../../src/agent/settings.js';
+import { ConfigError } from '../../src/lib/errors.js';
+
+const read = (values: Record<string, string>) => readSettings(key => values[key]);
+
+t.test('settings: the defaults', async t => {
+  t.strictSame(read({}), {
+    guid: undefined,
+    list: { hosts: ['localhost'], algorithm: undefined },
+    lastCompleted: undefined,
+    port: 8250,
+    zone: 'default',
+    pod: 'default',
+    cluster: 'default',
+    resource: undefined,
+    pingAnswerTimeoutMs: 15_000,
+    pingRetries: 5,
+    handshakeTimeoutMs: 30_000,
+    rules: { failoverSpreadMs: 500, backoff: { baseMs: 5_000, maxMs: 60_000 }, checkIntervalMs: undefined },
+    log: { level: 'info', format: 'text', file: 'stdout' },
+  });
+});
+
+t.test('settings: every key is read', async t => {
+  t.strictSame(
+    read({
+      guid: '32984f22-9c83-4ad8-a8c1-e74e77117251',
+      host: ' MS1.example.org , 10.0.0.2,[2001:DB8::1]@roundrobin',
+      port: '8251',
+      zone: 'z',
+      pod: 'p',
+      cluster: 'c',
+      'host.lb.check.interval': '10',
+      'ping.answer.timeout': '1',
+      'ping.retries': '1000',
+      'backoff.seconds': '0',
+      'failover.spread.ms': '0',
+      'ssl.handshake.timeout': '86400',
+      resource: './resource.mjs',
+      'last.setup.completed.host': 'A,B',
+      'log.level': 'debug',
+      'log.format': 'json',
+      'log.file': 'agent.log',
+    }),
+    {
+      guid: '32984f22-9c83-4ad8-a8c1-e74e77117251',
+      list: { hosts: ['ms1.example.org', '10.0.0.2', '2001:db8::1'], algorithm: 'roundrobin' },
+      lastCompleted: { hosts: ['a', 'b'], algorithm: undefined },
+      port: 8251,
+      zone: 'z',
+      pod: 'p',
+      cluster: 'c',
+      resource: './resource.mjs',
+      pingAnswerTimeoutMs: 1_000,
+      pingRetries: 1_000,
+      handshakeTimeoutMs: 86_400_000,
+      rules: { failoverSpreadMs: 0, backoff: { baseMs: 0, maxMs: 60_000 }, checkIntervalMs: 10_000 },
+      log: { level: 'debug', format: 'json', file: 'agent.log' },
+    },
+  );
+});
+
+t.test('settings: an empty value is as none, but for zone, pod and cluster', async t => {
+  const { guid, lastCompleted, port, zone, pod, cluster, rules, log } = read(
+    Object.fromEntries(Object.keys(AGENT_KEYS).map(key => [key, key === 'host' ? 'a' : ''])),
+  );
+  t.same([guid, lastCompleted, port, rules.checkIntervalMs], [undefined, undefined, 8250, undefined]);
+  t.same([zone, pod, cluster], ['', '', '']);
+  t.same(log, { level: 'info', format: 'text', file: 'stdout' });
+});
+
+t.test('settings: a check interval of 0 is off, and not as none', async t => {
+  t.equal(read({ 'host.lb.check.interval': '0' }).rules.checkIntervalMs, 0);
+});
+
+const BAD: readonly [key: keyof typeof AGENT_KEYS, value: string, allowed: RegExp][] = [
+  ['guid', 'a b', /without blanks/],
+  ['guid', 'é', /without blanks/],
+  ['host', '', /empty/],
+  ['host', '@static', /empty/],
+  ['host', 'a,,b', /entry 2 of 3 is empty/],
+  ['host', 'a,a', /the same/],
+  ['host', 'a:8250', /port/],
+  ['host', 'a b', /blank/],
+  ['host', '10.0.0.256', /IPv4/],
+  ['last.setup.completed.host', 'a,,b', /entry 2 of 3 is empty/],
+  ['port', '0', /from 1 to 65535/],
+  ['port', '65536', /from 1 to 65535/],
+  ['port', '82.5', /whole number/],
+  ['port', '0x10', /whole number/],
+  ['port', '-1', /whole number/],
+  ['host.lb.check.interval', '-1', /from 0 to 86400/],
+  ['host.lb.check.interval', '10s', /from 0 to 86400/],
+  ['ping.answer.timeout', '0', /from 1 to 86400/],
+  ['ping.retries', '0', /from 1 to 1000/],
+  ['ping.retries', 'many', /from 1 to 1000/],
+  ['backoff.seconds', '3601', /from 0 to 3600/],
+  ['failover.spread.ms', '600001', /from 0 to 600000/],
+  ['ssl.handshake.timeout', '0', /from 1 to 86400/],
+  ['ssl.handshake.timeout', '99999999999999999999', /from 1 to 86400/],
+  ['log.level', 'trace', /error, warn, info, debug/],
+  ['log.format', 'xml', /text, json/],
+];
+
+t.test('settings: a bad value is named with its key and what is allowed', async t => {
+  const wrong: string[] = [];
+  for (const [key, value, allowed] of BAD) {
+    try {
+      read({ [key]: value });
+      wrong.push(`${key}=${value} is taken`);
+    } catch (error) {
+      const isRight =
+        error instanceof ConfigError && error.key === key && error.value === value && allowed.test(error.allowed);
+      if (!isRight) wrong.push(`${key}=${value}: ${error}`);
+    }
+  }
+  t.same(wrong, []);
+});
+
+t.test('settings: knows its keys', async t => {
+  t.ok(isAgentKey('host.lb.check.interval'));
+  t.notOk(isAgentKey('workers'));
+  t.notOk(isAgentKey('toString'));
+});

@@ -1,0 +1,175 @@
+import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
+import t, { type Test } from 'tap';
+import { certificateToPin, objectionTo, Trust, TrustError } from '../../src/agent/trust.js';
+import { acceptTls, connectTls, secureContext } from '../../src/protocol/index.js';
+import { cloudstackCa, leafAndRoot, plainCertificate, type TestCertificate } from '../helpers/certificates.js';
+import { FakeClock } from '../helpers/fake-clock.js';
+import { RecordingLog } from '../helpers/recording-log.js';
+import { until } from '../helpers/until.js';
+
+const NOW = Date.UTC(2026, 0, 1);
+const EXPIRED = { notAfter: new Date(Date.UTC(2025, 11, 31)) };
+const NOT_YET = { notBefore: new Date(Date.UTC(2026, 0, 2)) };
+
+const x509 = ({ cert }: { cert: string }) => new X509Certificate(cert);
+
+// ---- pure
+
+t.test(
+  'trust: a certificate that is byte for byte in the bundle is good while in date, whatever OpenSSL says',
+  async t => {
+    const ca = x509(await cloudstackCa());
+    const other = x509(await plainCertificate());
+    const presented = { chain: [ca], verified: false, objection: 'INVALID_PURPOSE' };
+    t.equal(objectionTo(presented, [ca], NOW), undefined);
+    t.equal(objectionTo(presented, [other, ca], NOW), undefined);
+    t.match(objectionTo(presented, [other], NOW), /does not verify .*INVALID_PURPOSE/);
+    t.match(objectionTo(presented, [ca], Date.UTC(2061, 0, 1)), /not in date/);
+    t.match(objectionTo(presented, [ca], Date.UTC(2019, 0, 1)), /not in date/);
+  },
+);
+
+t.test('trust: a chain that OpenSSL has verified is good; no certificate never is', async t => {
+  const own = x509(await plainCertificate('one'));
+  const other = x509(await plainCertificate('two'));
+  t.equal(objectionTo({ chain: [own], verified: true, objection: undefined }, [other], NOW), undefined);
+  t.match(objectionTo({ chain: [], verified: true, objection: undefined }, [other], NOW), /no certificate/);
+});
+
+t.test('trust: pins the last of a chain that holds together', async t => {
+  const { leaf, root } = await leafAndRoot();
+  const [leafCertificate, rootCertificate] = [new X509Certificate(leaf), new X509Certificate(root)];
+  t.equal(certificateToPin([leafCertificate, rootCertificate], NOW), rootCertificate);
+  t.equal(certificateToPin([leafCertificate], NOW), leafCertificate);
+  const stranger = x509(await plainCertificate('stranger'));
+  t.throws(() => certificateToPin([leafCertificate, stranger], NOW), TrustError, 'not signed by the next one');
+  t.throws(() => certificateToPin([], NOW), TrustError);
+  const [expired, notYet] = [
+    x509(await plainCertificate('old', EXPIRED)),
+    x509(await plainCertificate('new', NOT_YET)),
+  ];
+  t.throws(() => certificateToPin([expired], NOW), TrustError);
+  t.throws(() => certificateToPin([notYet], NOW), TrustError);
+});
+
+// ---- with a handshake
+
+/** What the agent says to a server with these credentials: undefined, or why not. */
+async function verdict(trust: Trust, credentials: TestCertificate, host = '127.0.0.1'): Promise<string | undefined> {
+  const [agentSide, serverSide] = duplexPair();
+  const common = {
+    clock: new FakeClock(NOW),
+    handshakeTimeoutMs: 10_000,
+    remote: { address: '127.0.0.1', port: 8250 },
+  };
+  const [agent, server] = await Promise.allSettled([
+    connectTls(agentSide, { ...common, context: trust.context, host, judge: peer => trust.judge(peer) }),
+    acceptTls(serverSide, { ...common, context: secureContext(credentials) }),
+  ]);
+  for (const end of [agent, server]) if (end.status === 'fulfilled') end.value.destroy();
+  if (agent.status === 'fulfilled') return undefined;
+  if (!(agent.reason instanceof TrustError)) throw agent.reason;
+  return agent.reason.message;
+}
+
+async function trustIn(t: Test, bundle?: string) {
+  const file = join(t.testdir(bundle === undefined ? {} : { 'cloud.ca.crt': bundle }), 'cloud.ca.crt');
+  const log = new RecordingLog();
+  const trust = new Trust(file, new FakeClock(NOW), log);
+  await trust.load();
+  return { trust, file, log };
+}
+
+t.test('trust: the CA certificate itself, as a CloudStack server presents it', async t => {
+  const ca = await cloudstackCa();
+  const { trust } = await trustIn(t, ca.cert);
+  t.equal(await verdict(trust, ca), undefined);
+  t.match(await verdict(trust, await cloudstackCa()), /does not verify/, 'another one of the same name is refused');
+});
+
+t.test('trust: a chain against its root, under any name', async t => {
+  const muster = await leafAndRoot();
+  for (const bundle of [
+    muster.root,
+    muster.leaf,
+    `# the old one\n${(await plainCertificate()).cert}\n${muster.root}`,
+  ]) {
+    const { trust } = await trustIn(t, bundle);
+    t.equal(await verdict(trust, muster), undefined);
+    t.equal(await verdict(trust, muster, 'ms1.example.org'), undefined, 'names are not checked');
+    t.equal(await verdict(trust, { ...muster, cert: muster.leaf }, '::1'), undefined, 'nor need the root be sent');
+    t.match(await verdict(trust, await leafAndRoot()), /does not verify/);
+  }
+});
+
+t.test('trust: an expired certificate is refused, in the bundle, below its root, and for pinning', async t => {
+  const expired = await plainCertificate('old', EXPIRED);
+  t.match(await verdict((await trustIn(t, expired.cert)).trust, expired), /not in date/);
+  const leaf = await leafAndRoot('muster', EXPIRED);
+  t.match(await verdict((await trustIn(t, leaf.root)).trust, leaf), /CERT_HAS_EXPIRED/);
+  const { trust, log } = await trustIn(t);
+  t.match(await verdict(trust, expired), /not in date/);
+  t.same(log.lines, [], 'nothing is pinned');
+});
+
+t.test('trust: pins the first CA that it sees, loudly, and refuses another one later', async t => {
+  const muster = await leafAndRoot();
+  const { trust, file, log } = await trustIn(t);
+  t.equal(await verdict(trust, muster), undefined);
+  t.match(log.lines, [/^warn No CA known yet: pinned/]);
+  t.match(log.fields[0], { subject: 'CN=muster CA', file });
+  await until(() => existsSync(file));
+  t.equal(new X509Certificate(await readFile(file)).subject, 'CN=muster CA', 'the root, and not the leaf');
+  t.match(await verdict(trust, await leafAndRoot()), /does not verify .*the known CA is in /);
+  t.equal(await verdict(trust, muster), undefined);
+  t.equal(log.lines.length, 1, 'said once');
+
+  const again = new Trust(file, new FakeClock(NOW), log);
+  await again.load();
+  t.equal(await verdict(again, muster), undefined, 'also after a restart');
+  t.match(await verdict(again, await leafAndRoot()), /does not verify/);
+});
+
+t.test('trust: a pin that cannot be written is kept in memory, and said', async t => {
+  const log = new RecordingLog();
+  const trust = new Trust(join(t.testdir(), 'missing', 'cloud.ca.crt'), new FakeClock(NOW), log);
+  await trust.load();
+  const ca = await cloudstackCa();
+  t.equal(await verdict(trust, ca), undefined);
+  await until(() => log.count('error Cannot write the pinned CA') === 1);
+  t.equal(await verdict(trust, ca), undefined);
+  t.match(await verdict(trust, await cloudstackCa()), /does not verify/);
+});
+
+t.test('trust: a file that is no bundle is an error that names it', async t => {
+  const { cert } = await plainCertificate();
+  for (const [text, message] of [
+    ['', /has no certificate in it/],
+    ['garbage', /has no certificate in it/],
+    ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', /certificate 1 cannot be read/],
+    [`${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, /certificate 2 cannot be read/],
+  ] as const) {
+    const file = join(t.testdir({ 'cloud.ca.crt': text }), 'cloud.ca.crt');
+    const trust = new Trust(file, new FakeClock(NOW), new RecordingLog());
+    await t.rejects(trust.load(), { name: 'TrustError', message });
+  }
+  const folder = t.testdir({ 'cloud.ca.crt': {} });
+  const trust = new Trust(join(folder, 'cloud.ca.crt'), new FakeClock(NOW), new RecordingLog());
+  await t.rejects(trust.load(), { name: 'TrustError', message: /cannot read .*cloud\.ca\.crt/ });
+});
+
+t.test('trust: a file that turns bad leaves the bundle that was read before', async t => {
+  const ca = await cloudstackCa();
+  const { trust, file } = await trustIn(t, ca.cert);
+  await writeFile(file, 'garbage');
+  await t.rejects(trust.load(), TrustError);
+  t.equal(await verdict(trust, ca), undefined);
+  const next = await cloudstackCa('next');
+  await writeFile(file, next.cert + ca.cert);
+  await trust.load();
+  t.equal(await verdict(trust, next), undefined, 'and a good one is taken');
+});
