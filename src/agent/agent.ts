@@ -46,6 +46,9 @@ export class Agent {
   #identity: HostIdentity | undefined;
   #sequence = 0n;
   #timer: Timer | undefined;
+  /** Links lost since the process started, and why the last one was: servers show it to operators. */
+  #failovers = 0;
+  #lastLoss: string | undefined;
   #isStopped = false;
 
   constructor(parts: AgentParts) {
@@ -104,6 +107,10 @@ export class Agent {
     }
     const { clock, random, settings } = this.#parts;
     const current = readyLink(this.#state);
+    if (event.kind === 'lost' && event.id === current?.id) {
+      this.#failovers++;
+      this.#lastLoss = `${current.host}: ${event.why}`;
+    }
     const { state, effects } = next(this.#state, event, {
       rules: settings.rules,
       now: clock.now(),
@@ -190,6 +197,8 @@ export class Agent {
       resourceName: resource.name,
       msHostList: formatHostList(this.#state.list),
       instanceId: this.#instanceId,
+      failovers: this.#failovers,
+      lastLoss: this.#lastLoss,
     };
   }
 

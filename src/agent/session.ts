@@ -86,6 +86,8 @@ export class Session {
   #connection: Connection | undefined;
   #deadline: Timer | undefined;
   #liveness: { state: Liveness; rules: LivenessRules; timer: Timer } | undefined;
+  /** Of the last ping that was answered; the next one tells the server. */
+  #roundTripMs: number | undefined;
   #commandsInProgress = 0;
   #onIdle: (() => void) | undefined;
 
@@ -353,9 +355,14 @@ export class Session {
       hostType: 'Routing',
       hostId,
       commandInfos: [],
+      roundTripMs: this.#roundTripMs,
     });
+    const sentAt = this.#world.clock.now();
     this.#link?.request([ping], this.#header(FLAG.stopOnError), intervalMs * (retries + 1)).then(
-      answer => this.#onPingAnswer(answer),
+      answer => {
+        this.#roundTripMs = Math.round(this.#world.clock.now() - sentAt);
+        this.#onPingAnswer(answer);
+      },
       // Unanswered pings are the liveness rules' business.
       () => {},
     );

@@ -104,13 +104,19 @@ export class Link {
         throw new LinkError('TOO_MANY_REQUESTS', `${this.#pending.size} requests wait for their answers already`);
       }
       const sequence = this.#nextSequence();
-      // A promise's executor that throws rejects it.
-      this.#send(messages, { ...header, sequence });
       const timer = this.#clock.after(timeoutMs, () => {
         this.#pending.delete(sequence);
         reject(new LinkError('ANSWER_TIMEOUT', `no answer to ${typesOf(messages)} within ${timeoutMs} ms`));
       });
+      // Before it is sent: in memory the answer may come at once.
       this.#pending.set(sequence, { timer, resolve, reject });
+      try {
+        this.#send(messages, { ...header, sequence });
+      } catch (error) {
+        timer.cancel();
+        this.#pending.delete(sequence);
+        reject(error);
+      }
     });
   }
 

@@ -10,8 +10,8 @@ export type Outcome =
 export interface HandlerContext {
   /** Addresses that agents are advised not to dial. */
   readonly avoidMsList: readonly string[];
-  /** The agent pinged. */
-  pinged(): void;
+  /** The agent pinged. @param roundTripMs of its ping before this one, where it says so */
+  pinged(roundTripMs: number | undefined): void;
 }
 
 export type Handler = (command: Message, context: HandlerContext) => Outcome;

@@ -2,7 +2,8 @@ import { PingAnswer } from '../../protocol/index.js';
 import type { Handler } from './handler.js';
 
 export const handlePing: Handler = (command, { avoidMsList, pinged }) => {
-  pinged();
+  const { roundTripMs } = command.fields;
+  pinged(typeof roundTripMs === 'number' ? roundTripMs : undefined);
   return {
     kind: 'answer',
     answer: PingAnswer.encode({

@@ -3,6 +3,10 @@ import { ConfigError, FatalError } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import { migrate } from './migrate.js';
+import { CALL_LIMITS, MIGRATION_LIMITS, openMysql } from './mysql.js';
+import { remedyOf } from './mysql-errors.js';
+import { isMysqlUrl, keyOfPassword, type MysqlUrl, parseMysqlUrl, withoutPassword } from './mysql-url.js';
+import type { SqlDatabase } from './sql-database.js';
 import { sqlStore } from './sql-store.js';
 import { openSqlite } from './sqlite.js';
 import type { Store } from './store.js';
@@ -14,31 +18,68 @@ export interface OpenStoreEnv {
   readonly log: Log;
 }
 
-const ALLOWED = 'allowed is sqlite: and the path of a file, such as sqlite:data/muster.db';
+const ALLOWED =
+  'allowed is sqlite: and the path of a file, such as sqlite:data/muster.db, ' +
+  'or mysql://user:password@host:3306/database for MariaDB and MySQL';
 
-/** The only place that knows which databases there are. The schema is up to date afterwards. */
+/**
+ * The only place that knows which databases there are. The schema is up to date afterwards.
+ * @throws ConfigError, FatalError
+ */
 export async function openStore(dbUrl: string, env: OpenStoreEnv): Promise<Store> {
+  if (isMysqlUrl(dbUrl)) return openMysqlStore(parseMysqlUrl(dbUrl), env);
   const path = sqlitePath(dbUrl);
   try {
-    const database = await openSqlite(path, env);
-    try {
-      await migrate(database, env);
-    } catch (error) {
-      await database.close();
-      throw error;
-    }
-    return sqlStore(database, env);
+    return await migrated(await openSqlite(path, env), env);
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    throw new FatalError('STORE_UNUSABLE', `db.url=${dbUrl}: ${error.message}`, { cause: error });
+    throw asFatal(error, dbUrl);
   }
+}
+
+/**
+ * What secrets in the store are sealed under when no `key.file` is given.
+ * @returns a key, or the path of the file that holds it @throws ConfigError
+ */
+export function defaultKey(dbUrl: string): { readonly key: Uint8Array } | { readonly file: string } {
+  if (isMysqlUrl(dbUrl)) return { key: keyOfPassword(parseMysqlUrl(dbUrl).password) };
+  return { file: `${sqlitePath(dbUrl)}.key` };
+}
+
+async function openMysqlStore(url: MysqlUrl, env: OpenStoreEnv): Promise<Store> {
+  try {
+    const patient = await openMysql(url, env, MIGRATION_LIMITS);
+    try {
+      await migrate(patient, env);
+    } finally {
+      await patient.close();
+    }
+    return sqlStore(await openMysql(url, env, CALL_LIMITS), env);
+  } catch (error) {
+    const remedy = remedyOf(error, url);
+    if (remedy !== undefined) throw new ConfigError('db.url', withoutPassword(url), remedy, { cause: error });
+    throw asFatal(error, withoutPassword(url));
+  }
+}
+
+async function migrated(database: SqlDatabase, env: OpenStoreEnv): Promise<Store> {
+  try {
+    await migrate(database, env);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return sqlStore(database, env);
+}
+
+function asFatal(error: unknown, shownUrl: string): unknown {
+  if (!(error instanceof StoreError)) return error;
+  return new FatalError('STORE_UNUSABLE', `db.url=${shownUrl}: ${error.message}`, { cause: error });
 }
 
 function sqlitePath(dbUrl: string): string {
   if (!dbUrl.startsWith('sqlite:')) {
     // The rest of it may hold a password, and errors are logged.
-    const scheme = /^[a-z]*:/.exec(dbUrl)?.[0] ?? '';
-    throw new ConfigError('db.url', `${scheme}…`, scheme === 'mysql:' ? `not supported yet; ${ALLOWED}` : ALLOWED);
+    throw new ConfigError('db.url', `${/^[a-z]*:/.exec(dbUrl)?.[0] ?? ''}…`, ALLOWED);
   }
   const path = dbUrl.slice('sqlite:'.length);
   // In a URL, `//data` would be a machine's name; as a path, a folder at the root. Neither is what was meant.

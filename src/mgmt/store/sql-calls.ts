@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
-import type { Clock } from '../../lib/clock.js';
+import type { Clock, Timer } from '../../lib/clock.js';
 import type { Random } from '../../lib/random.js';
 import type { Schema, SequenceTable } from './schema.js';
 import { attempt, CALL_LIMIT_MS, type SqlDatabase } from './sql-database.js';
@@ -71,12 +71,45 @@ export class Calls {
   }
 
   #transact<T>(operation: string, deadline: number, accessMode: 'read only' | 'read write', work: Work<T>): Promise<T> {
+    const checkDeadline = () => {
+      if (this.clock.now() >= deadline) throw new StoreError('STORE_BUSY', operation);
+    };
     const tryOnce = async () => {
       // The caller has given up on what stood in line that long.
-      if (this.clock.now() >= deadline) throw new StoreError('STORE_BUSY', operation);
-      return this.database.kysely.transaction().setAccessMode(accessMode).execute(work);
+      checkDeadline();
+      return this.database.kysely
+        .transaction()
+        .setAccessMode(accessMode)
+        .execute(async db => {
+          checkDeadline();
+          const result = await work(db);
+          // Before the commit: what the caller was told has failed must not be written behind its back.
+          checkDeadline();
+          return result;
+        });
     };
-    return attempt(operation, this.database.judge, this, tryOnce, deadline);
+    let lastFailure: StoreError | undefined;
+    const done = attempt(operation, this.database.judge, this, tryOnce, deadline, failure => {
+      lastFailure = failure;
+    });
+    if (!this.database.mayHang) return done;
+    const late = () =>
+      lastFailure ?? new StoreError('STORE_UNAVAILABLE', operation, { cause: new Error('no answer in time') });
+    return this.#until(deadline, done, late);
+  }
+
+  /** Does not wait for an answer that comes too late; the connection that owes it is given up by its own limit. */
+  async #until<T>(deadline: number, done: Promise<T>, lateError: () => StoreError): Promise<T> {
+    let timer: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = this.clock.after(deadline - this.clock.now(), () => reject(lateError()));
+    });
+    try {
+      return await Promise.race([done, late]);
+    } finally {
+      timer?.cancel();
+      done.catch(() => {});
+    }
   }
 }
 

@@ -18,6 +18,8 @@ export interface SqlDatabase {
    */
   readonly writers?: Line;
   readonly schema: SchemaFacts;
+  /** Behind a network: an answer may never come, so that a call has to be given up while its transaction waits. */
+  readonly mayHang: boolean;
   /** The store's clock in a statement, as milliseconds since 1970: the same for all servers. */
   now(): RawBuilder<number>;
   /** The same clock, read. */
@@ -61,13 +63,18 @@ export const CALL_LIMIT_MS = 2_000;
 /** The commit that is in our way is done in a few milliseconds, unless many stand in line. */
 const RETRY = { baseMs: 4, maxMs: 100 };
 
-/** Tries `work` until the database lets it, or `deadline` has come; asynchronously, since SQLite's own wait would hold up the event loop. */
+/**
+ * Tries `work` until the database lets it, or `deadline` has come; asynchronously, since SQLite's own wait would hold up
+ * the event loop.
+ * @param onAgain told of each failure that is not the last one
+ */
 export async function attempt<T>(
   operation: string,
   judge: SqlDatabase['judge'],
   { clock, random }: AttemptEnv,
   work: () => Promise<T>,
   deadline: number,
+  onAgain?: (failure: StoreError) => void,
 ): Promise<T> {
   for (let failures = 1; ; failures++) {
     try {
@@ -75,10 +82,10 @@ export async function attempt<T>(
     } catch (error) {
       const verdict = judge(error);
       if (verdict === 'not-ours') throw error;
+      const failure = new StoreError(verdict.code, operation, { cause: error });
       const waitMs = fullJitter(failures, RETRY, random.uniform());
-      if (!verdict.again || clock.now() + waitMs >= deadline) {
-        throw new StoreError(verdict.code, operation, { cause: error });
-      }
+      if (!verdict.again || clock.now() + waitMs >= deadline) throw failure;
+      onAgain?.(failure);
       await delay(clock, waitMs);
     }
   }

@@ -13,6 +13,7 @@ import {
 import type Database from 'libsql';
 import type { Clock } from '../../lib/clock.js';
 import { Line } from './line.js';
+import { refuseUnkeepable } from './unkeepable-value.js';
 
 /**
  * Kysely's own SQLite dialect begins every transaction DEFERRED, which can fail half way through when another process
@@ -100,20 +101,6 @@ class SqliteConnection implements DatabaseConnection {
   async *streamQuery(): AsyncIterableIterator<never> {
     throw new Error('streaming is not supported');
   }
-}
-
-/**
- * libsql ends the whole process when it is given a boolean, and reads a text back only up to its first NUL, so that
- * two guids could become one.
- */
-export class UnkeepableValue extends TypeError {
-  override readonly name = 'UnkeepableValue';
-}
-
-function refuseUnkeepable(value: unknown): void {
-  if (value === null || typeof value === 'number' || value instanceof Uint8Array) return;
-  if (typeof value !== 'string') throw new UnkeepableValue(`a value of type ${typeof value}`);
-  if (value.includes('\0')) throw new UnkeepableValue('a text with a NUL character');
 }
 
 /** libsql returns blobs as ArrayBuffer. */

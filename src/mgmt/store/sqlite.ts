@@ -16,8 +16,9 @@ import {
   type SqlDatabase,
   type Verdict,
 } from './sql-database.js';
-import { sqliteDialect, UnkeepableValue } from './sqlite-driver.js';
+import { sqliteDialect } from './sqlite-driver.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
+import { UnkeepableValue } from './unkeepable-value.js';
 
 /** How long one call may hold up the event loop while another process commits; `attempt` waits beyond that. */
 const BUSY_TIMEOUT_MS = 10;
@@ -34,6 +35,7 @@ export async function openSqlite(path: string, env: AttemptEnv): Promise<SqlData
     judge,
     writers: new Line(),
     schema: schemaFacts,
+    mayHang: false,
     // All servers on this file are on one machine.
     now: () => sql`${env.clock.wallTime()}`,
     storeTime: async () => env.clock.wallTime(),

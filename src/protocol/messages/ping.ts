@@ -1,4 +1,4 @@
-import { answer, command, flag, integer, list, record, text, textList } from './schema.js';
+import { answer, command, flag, integer, list, optionalInteger, record, text, textList } from './schema.js';
 
 export const PingCommand = command('com.cloud.agent.api.PingCommand', {
   hostType: text,
@@ -16,6 +16,8 @@ export const PingRoutingCommand = command('com.cloud.agent.api.PingRoutingComman
   hostId: integer,
   outOfBand: flag,
   commandInfos: list,
+  /** Muster's own: how long the last ping's answer took, in milliseconds. */
+  roundTripMs: optionalInteger,
 });
 
 export const PingAnswer = answer('com.cloud.agent.api.PingAnswer', {

@@ -57,6 +57,9 @@ export const StartupRoutingCommand = command('com.cloud.agent.api.StartupRouting
   arch: text,
   /** Muster's own: random, made once per process. Tells two agents with one guid from one that moves. */
   instanceId: text,
+  /** Muster's own: links lost since the process started, and why the last one was. */
+  failovers: optionalInteger,
+  lastLoss: text,
 });
 
 export const StartupAnswer = answer('com.cloud.agent.api.StartupAnswer', {
