@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.js';
 import type { Configuration } from './configuration.js';
+import type { EventSink } from './events.js';
 import type { LinkFact } from './link-facts.js';
 import type { JobRow, Store } from './store/store.js';
 
@@ -8,6 +9,7 @@ export interface Administration {
   readonly clock: Clock;
   readonly msid: number;
   readonly store: AdministrationStore;
+  readonly events: EventSink;
   /** As this server knows it. */
   configuration(): Configuration;
   /** The links of this server's agents, as they are now. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { listFor, type Weights } from './rendezvous.js';
 
 export interface PlacementInput {
   /** In the configured order; never empty. */
@@ -8,6 +9,9 @@ export interface PlacementInput {
   readonly hostId: number;
   /** Belongs to the configuration's version: a shuffle is the same on every server. */
   readonly seed: string;
+  /** The sticky first server of the host, and weights by address; only `rendezvous` looks at them. */
+  readonly preferred?: string | undefined;
+  readonly weights?: Weights;
 }
 
 /** Orders the host list for one agent; the first entry is its preferred host. */
@@ -33,8 +37,17 @@ const shuffle: Algorithm = ({ servers, seed, hostId }) => {
   return list;
 };
 
+/** Highest random weight, behind the server that the host keeps. */
+const sticky: Algorithm = ({ servers, hostId, preferred, weights = NO_WEIGHTS }) =>
+  listFor(hostId, preferred, servers, weights);
+
+const NO_WEIGHTS: Weights = new Map();
+
 /** By the names that travel as `lbAlgorithm`. */
-export const algorithms = { static: asConfigured, roundrobin, shuffle } as const satisfies Record<string, Algorithm>;
+export const algorithms = { static: asConfigured, roundrobin, shuffle, rendezvous: sticky } as const satisfies Record<
+  string,
+  Algorithm
+>;
 
 export type AlgorithmName = keyof typeof algorithms;
 export const ALGORITHM_NAMES = Object.keys(algorithms) as readonly AlgorithmName[];

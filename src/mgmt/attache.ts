@@ -5,6 +5,7 @@ import type { Claimant } from './guid-fight.js';
 import type { RegisteredHost } from './known-hosts.js';
 import { MGMT_LIMITS } from './limits.js';
 import type { LinkFact } from './link-facts.js';
+import type { Wanted } from './placement.js';
 
 /** What stays the same about a connected agent as long as its link lasts. */
 export interface AttacheFacts {
@@ -36,6 +37,10 @@ export class Attache {
   #readySince: number;
   #lastPing: number;
   #roundTripMs: number | undefined;
+  /** What the agent has, as of Ready 2 or its last acknowledgement. */
+  held: Wanted | undefined;
+  /** Why it has not taken what it should have by now. */
+  lag: string | undefined;
   #state: AttacheState;
   /** Ends when all requests in sequence so far have. */
   #lastInSequence: Promise<void> = Promise.resolve();
@@ -61,7 +66,7 @@ export class Attache {
   get fact(): LinkFact {
     const { failovers, lastLoss } = this.#facts;
     const [since, lastPing, roundTripMs] = [this.#readySince, this.#lastPing, this.#roundTripMs];
-    return { hostId: this.host.id, since, lastPing, roundTripMs, failovers, lastLoss };
+    return { hostId: this.host.id, since, lastPing, roundTripMs, failovers, lastLoss, lag: this.lag };
   }
 
   /** Ready 2 is answered. */

@@ -36,6 +36,7 @@ const HELD = 10_000;
 const KEPT = 100_000;
 const KEPT_MS = 30 * 86_400_000;
 const SWEEP_MS = 3_600_000;
+const DESCRIPTION_LENGTH = 1_000;
 
 /** Writes events behind everybody's back, in batches: a storm of agents is no storm of writes. */
 export class EventLog implements EventSink {
@@ -48,6 +49,7 @@ export class EventLog implements EventSink {
   #lost = 0;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
+  #closed = false;
   #sweptAt: number;
 
   constructor(store: EventStore, health: StoreHealth, env: { clock: Clock; log: Log; msid: number }) {
@@ -62,7 +64,7 @@ export class EventLog implements EventSink {
   add({ type, level, description, hostUuid }: ClusterEvent): void {
     const created = this.#clock.wallTime();
     const resource = { resourceType: hostUuid ? 'Host' : null, resourceId: hostUuid ?? null };
-    this.#held.push({ type, level, description, created, ...resource, msid: this.#msid });
+    this.#held.push({ type, level, description: keepable(description), created, ...resource, msid: this.#msid });
     if (this.#held.length > HELD) {
       this.#held.shift();
       this.#lost++;
@@ -72,16 +74,18 @@ export class EventLog implements EventSink {
 
   /** Writes what is held, and ends. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#timer?.cancel();
     await this.#writing;
     await this.#write();
-    this.#timer?.cancel();
   }
 
   #writeLater(): void {
+    if (this.#closed) return;
     this.#timer ??= this.#clock.after(WRITE_MS, () => {
       this.#timer = undefined;
-      this.#writing = this.#write();
+      // One after the other: two at once would write the same events.
+      this.#writing = this.#writing.then(() => this.#write());
     });
   }
 
@@ -115,4 +119,9 @@ export class EventLog implements EventSink {
       this.#log.debug('Old events could not be deleted', { reason: reasonOf(error) });
     }
   }
+}
+
+/** Some of it comes from agents: one event that the store refuses would hold up all behind it. */
+function keepable(description: string): string {
+  return description.replaceAll('\0', '').slice(0, DESCRIPTION_LENGTH);
 }

@@ -5,7 +5,9 @@ import type { Attaches } from './attaches.js';
 import type { Configuration } from './configuration.js';
 import type { EventSink } from './events.js';
 import type { GuidWatch } from './guid-watch.js';
+import type { HostIdentity } from './known-hosts.js';
 import type { Ownership } from './ownership.js';
+import type { Wanted } from './placement.js';
 import type { Registrar } from './registrar.js';
 import type { Rings } from './ring.js';
 import type { StoreHealth } from './store-health.js';
@@ -21,6 +23,8 @@ export interface House {
   readonly configuration: Configuration;
   /** Advice to agents: addresses of servers that want no agents now. */
   readonly avoidMsList: readonly string[];
+  /** What an agent is to be told about its servers, as of now. */
+  wanted(host: HostIdentity): Wanted;
   readonly attaches: Attaches;
   readonly zones: Zones;
   readonly rings: Rings;

@@ -71,8 +71,15 @@ export class JobRunner {
   async #carryOut(job: JobRow): Promise<void> {
     const { log, msid, work } = this.#options;
     this.#running.add(job.uuid);
-    const progress = async (text: string) => void (await this.#store.jobProgress(job.uuid, msid, text));
     const facts = { cmd: job.cmd, job: job.uuid };
+    const progress = async (text: string) => {
+      try {
+        await this.#store.jobProgress(job.uuid, msid, text);
+      } catch (error) {
+        // For people who wait; the work goes on without it.
+        log.debug('The progress of a job could not be written', { ...facts, reason: reasonOf(error) });
+      }
+    };
     log.info('Job started', facts);
     try {
       const carryOut = work[job.cmd];
@@ -94,17 +101,15 @@ export class JobRunner {
   }
 
   /** The outcome waits for a store that is away. */
-  async #finish(job: JobRow, outcome: Parameters<Store['finishJob']>[2]): Promise<void> {
+  async #finish(job: JobRow, outcome: Parameters<Store['finishJob']>[2], isFirst = true): Promise<void> {
     const { health, msid, clock, log } = this.#options;
     try {
       await health.watch(() => this.#store.finishJob(job.uuid, msid, outcome));
     } catch (error) {
       if (this.#stopped) return;
-      log.warn('The outcome of a job could not be written; it is tried again', {
-        job: job.uuid,
-        reason: reasonOf(error),
-      });
-      clock.after(LOOK_MS, () => void this.#finish(job, outcome));
+      const facts = { job: job.uuid, reason: reasonOf(error) };
+      if (isFirst) log.warn('The outcome of a job could not be written; it is tried again', facts);
+      clock.after(LOOK_MS, () => void this.#finish(job, outcome, false));
     }
   }
 

@@ -1,4 +1,5 @@
 import type { AgentRow, AgentStore } from './agent-store.js';
+import type { StickyHosts } from './sticky-hosts.js';
 
 /** What an agent is told about itself. */
 export interface HostIdentity {
@@ -6,6 +7,7 @@ export interface HostIdentity {
   readonly uuid: string;
   readonly name: string;
   readonly zoneId: number;
+  readonly clusterId: number | null;
 }
 
 /** The identity, and where the store has the host. */
@@ -17,20 +19,23 @@ export interface RegisteredHost extends HostIdentity {
 /** Who is who, in memory, so that known agents can come while the store is away. */
 export class KnownHosts {
   readonly #store: Pick<AgentStore, 'hosts'>;
+  readonly #sticky: Pick<StickyHosts, 'learn'>;
   readonly #byGuid = new Map<string, HostIdentity>();
   readonly #guids = new Map<number, string>();
   #lastId = 0;
 
-  constructor(store: Pick<AgentStore, 'hosts'>) {
+  constructor(store: Pick<AgentStore, 'hosts'>, sticky: Pick<StickyHosts, 'learn'>) {
     this.#store = store;
+    this.#sticky = sticky;
   }
 
   get(guid: string): HostIdentity | undefined {
     return this.#byGuid.get(guid);
   }
 
-  learn({ guid, id, uuid, name, zoneId }: AgentRow): HostIdentity {
-    const identity = { id, uuid, name, zoneId };
+  learn({ guid, id, uuid, name, zoneId, clusterId, preferred }: AgentRow): HostIdentity {
+    const identity = { id, uuid, name, zoneId, clusterId };
+    this.#sticky.learn(id, preferred);
     this.#byGuid.set(guid, identity);
     this.#guids.set(id, guid);
     return identity;

@@ -10,6 +10,8 @@ export interface LinkFact {
   readonly failovers: number | undefined;
   /** Why it lost the last one. */
   readonly lastLoss: string | undefined;
+  /** Why the agent has not taken the list that it should have by now. */
+  readonly lag: string | undefined;
 }
 
 type Packed = [
@@ -19,13 +21,14 @@ type Packed = [
   roundTripMs: number | null,
   failovers: number | null,
   lastLoss: string | null,
+  lag: string | null,
 ];
 
 /** One row for all links of a server: a JSON array of arrays. */
 export function packLinkFacts(facts: Iterable<LinkFact>): Uint8Array {
   const rows: Packed[] = [];
-  for (const { hostId, since, lastPing, roundTripMs, failovers, lastLoss } of facts) {
-    rows.push([hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null]);
+  for (const { hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag } of facts) {
+    rows.push([hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null, lag ?? null]);
   }
   return Buffer.from(JSON.stringify(rows), 'utf8');
 }
@@ -33,12 +36,13 @@ export function packLinkFacts(facts: Iterable<LinkFact>): Uint8Array {
 /** @throws SyntaxError when it is no such row */
 export function unpackLinkFacts(packed: Uint8Array): LinkFact[] {
   const rows = JSON.parse(Buffer.from(packed).toString('utf8')) as Packed[];
-  return rows.map(([hostId, since, lastPing, roundTripMs, failovers, lastLoss]) => ({
+  return rows.map(([hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag]) => ({
     hostId,
     since,
     lastPing,
     roundTripMs: roundTripMs ?? undefined,
     failovers: failovers ?? undefined,
     lastLoss: lastLoss ?? undefined,
+    lag: lag ?? undefined,
   }));
 }

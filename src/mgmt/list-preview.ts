@@ -5,7 +5,7 @@ import { computeAllInSteps } from './sticky-placement.js';
 
 /** All of the configuration that lists follow from. */
 export interface ListSettings {
-  readonly algorithm: AlgorithmName | 'rendezvous';
+  readonly algorithm: AlgorithmName;
   readonly servers: readonly string[];
   readonly weights: Weights;
   /** Belongs to the configuration's version; that of a proposal is the version that it would get. */

@@ -45,6 +45,8 @@ export class Membership {
   readonly #options: MembershipOptions;
   readonly #runId: string;
   #servers: readonly ServerRow[] = [];
+  /** Whom this server took down, and whose hosts are not all let go yet: the store failed in the midst of it. */
+  readonly #fallen = new Set<number>();
   #state: ServerState = 'Up';
   #timer: Timer | undefined;
   #stopped = false;
@@ -106,8 +108,11 @@ export class Membership {
   async leave(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    const { msid, clock } = this.#options;
     const kept = KEPT_STATES.includes(this.#state) ? 'Maintenance' : 'Down';
-    await this.#store.stopServer(this.#options.msid, this.#runId, this.#options.clock.wallTime(), kept);
+    const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), kept);
+    // Whoever waits for them would wait for ever: nobody buries a server that stopped in good order.
+    if (isOurs) await this.#store.failJobsOfServer(msid, restarted());
   }
 
   /** Reads at once what the next heartbeat would: somebody has just changed a state. */
@@ -135,8 +140,8 @@ export class Membership {
         return;
       }
       this.#servers = await health.watch(() => this.#store.servers());
+      this.#enter(beat.state === 'Down' ? await this.#rise() : beat.state);
       await this.#bury();
-      this.#enter(beat.state);
     } catch (error) {
       log.debug('No heartbeat', { reason: reasonOf(error) });
     }
@@ -149,23 +154,38 @@ export class Membership {
     this.#options.onState(state);
   }
 
+  /** Another server took us for dead: we stood still, or could not reach the store. @returns our state now */
+  async #rise(): Promise<ServerState> {
+    const { msid, log } = this.#options;
+    const to = KEPT_STATES.includes(this.#state) ? this.#state : 'Up';
+    const done = await this.#store.changeServerState(msid, { from: ['Down'], to, runId: this.#runId });
+    if (!done) return this.#state;
+    log.warn('The other servers took this one for down: it was silent for too long', { state: to });
+    return to;
+  }
+
   /** Takes down whoever is silent, and lets go of its hosts, so that nobody takes them for connected. */
   async #bury(): Promise<void> {
     const { msid, thresholdMs, log } = this.#options;
     for (const server of this.#servers) {
-      if (server.msid === msid || server.state === 'Down' || server.ageMs < thresholdMs) continue;
-      // One in maintenance has been stopped in good order, for an upgrade perhaps: it stays what it is.
-      if (server.runId === null) continue;
-      const done = await this.#store.changeServerState(server.msid, { ...TRANSITIONS.silent, silentMs: thresholdMs });
-      if (!done) continue;
-      log.error('A management server is down', {
-        server: server.name,
-        address: server.serviceIp,
-        silentMs: server.ageMs,
-      });
+      // One in maintenance that has no run has been stopped in good order, for an upgrade perhaps: it stays what it is.
+      const isSilent = server.state !== 'Down' && server.ageMs >= thresholdMs && server.runId !== null;
+      if (server.msid !== msid && isSilent) {
+        const done = await this.#store.changeServerState(server.msid, { ...TRANSITIONS.silent, silentMs: thresholdMs });
+        if (done) {
+          log.error('A management server is down', {
+            server: server.name,
+            address: server.serviceIp,
+            silentMs: server.ageMs,
+          });
+          this.#fallen.add(server.msid);
+          this.#options.onServerDown(server);
+        }
+      } else if (server.state !== 'Down') this.#fallen.delete(server.msid);
+      if (!this.#fallen.has(server.msid)) continue;
       await this.#store.releaseHosts(server.msid, { at: this.#options.clock.wallTime(), reason: ABANDONED });
       await this.#store.failJobsOfServer(server.msid, restarted());
-      this.#options.onServerDown(server);
+      this.#fallen.delete(server.msid);
     }
   }
 }

@@ -13,18 +13,18 @@ import { hostJobs } from './host-jobs.js';
 import { Api } from './http/api.js';
 import { openApiKeys, writeIni } from './http/api-keys.js';
 import { handlersFor } from './http/handlers/index.js';
-import { httpServer, listenHttp } from './http/http-server.js';
+import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
 import { firstAddress, openDataDir } from './identity.js';
 import { JobRunner } from './jobs.js';
 import { LinkFactsWriter } from './link-facts-writer.js';
 import { listen } from './listener.js';
 import { Membership } from './membership.js';
 import { loadPemCredentials } from './pem-credentials.js';
-import { type KeyFile, openKeyFile } from './secrets.js';
+import { type KeyFile, openKeyFile, sealUnder } from './secrets.js';
 import { ManagementServer } from './server.js';
 import { takesAgents } from './server-state.js';
 import type { MgmtSettings } from './settings.js';
-import { openStore } from './store/open-store.js';
+import { keyOfDbUrl, openStore } from './store/open-store.js';
 import type { Store } from './store/store.js';
 import { StoreHealth } from './store-health.js';
 
@@ -73,7 +73,10 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
   undo.push(() => lock.releaseSync());
   const store = await openStore(settings.dbUrl, { clock, random, log });
   undo.push(() => store.close());
-  const keyFile = await openKeyFile(settings.keyFile, { log });
+  const keyFile =
+    settings.keyFile === undefined
+      ? sealUnder(keyOfDbUrl(settings.dbUrl), 'the password in db.url (no key.file is given)')
+      : await openKeyFile(settings.keyFile, { log });
   const address = settings.nodeIp ?? canonicalAddress(firstAddress());
   const configuration = await initialConfiguration(store, options.initial, address, log);
   const credentials = await openCredentials(settings, store, keyFile, { address, msid }, options);
@@ -126,6 +129,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     clock,
     msid,
     store,
+    events,
     configuration: () => server.configuration,
     ownLinks: () => server.linkFacts,
     async startJob({ cmd, params, targetMsid, hostId }) {
@@ -152,16 +156,16 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
   undo.push(() => server.stop('now'));
   const listener = await listen(server, { address: settings.bindAddress, port: settings.port }, clock);
   undo.push(() => listener.close());
-  const apiPort = await listenHttp(http, settings.apiAddress, settings.apiPort);
+  const apiPort = await openApi(http, settings, log);
   if (isNew) {
     const host = /^(0\.0\.0\.0|::)$/.test(settings.apiAddress) ? address : settings.apiAddress;
-    const path = await writeIni(settings.dataDir, `http://${formatHostPort(host, apiPort)}/client/api`, keys);
+    const endpoint = `http://${formatHostPort(host, apiPort ?? settings.apiPort)}/client/api`;
+    const path = await writeIni(settings.dataDir, endpoint, keys);
     log.info('Wrote the key pair of the HTTP API', { file: path });
   }
   jobs.start();
   facts.start();
   events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
-  log.info('Listening for operators', { address: settings.apiAddress, port: apiPort });
   log.info('Listening for agents', { address: listener.address, port: listener.port, msid, node: address });
 
   return {
@@ -184,6 +188,23 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     reloadCredentials: () => void credentials.reload(),
     abandon: () => lock.releaseSync(),
   };
+}
+
+/**
+ * @returns the port; undefined when the default one is taken: agents need no API, and another server of this machine has it
+ * @throws FatalError when the operator named it
+ */
+async function openApi(http: HttpServer, settings: MgmtSettings, log: Log): Promise<number | undefined> {
+  const { apiAddress: address, apiPort, isApiDefault } = settings;
+  try {
+    const port = await listenHttp(http, address, apiPort);
+    log.info('Listening for operators', { address, port });
+    return port;
+  } catch (error) {
+    if (!isApiDefault) throw error;
+    log.error('This server has no HTTP API: set api.address and api.port', { reason: reasonOf(error) });
+    return undefined;
+  }
 }
 
 /** Writes the initial values that the store has none for, and says where the store's own stand. */

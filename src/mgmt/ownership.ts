@@ -2,13 +2,18 @@ import type { Clock } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { AgentStore } from './agent-store.js';
-import { Gate } from './gate.js';
-import { MGMT_LIMITS } from './limits.js';
+import { HOSTS_A_BATCH } from './store/store.js';
 import { isAway, type StoreHealth } from './store-health.js';
 
 /** What the store should say of one host, as far as this server has a say. */
 type Wanted =
-  | { readonly kind: 'up'; readonly msHostList: string | null; readonly at: number; readonly onRemoved: () => void }
+  | {
+      readonly kind: 'up';
+      readonly msHostList: string | null;
+      readonly configurationVersion: number;
+      readonly at: number;
+      readonly onRemoved: () => void;
+    }
   | {
       readonly kind: 'down';
       readonly reason: string;
@@ -17,30 +22,41 @@ type Wanted =
     };
 
 interface Entry {
+  readonly hostId: number;
   wanted: Wanted;
   /** Under which this server has the host; undefined before the store has said so. */
   epoch: number | undefined;
   isWritten: boolean;
-  isWriting: boolean;
 }
+
+/** An entry with the wish that is being written: a newer one may come meanwhile. */
+interface Writing<W extends Wanted> {
+  readonly entry: Entry;
+  readonly wanted: W;
+}
+
+type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsDisconnected' | 'releaseHosts'>;
 
 /**
  * Which hosts this server has, written behind the agents' backs: a link never waits for the store, nor ends with it.
- * Of each host only the latest wish is kept, and only one write is under way, so what waits is bounded by the hosts, and a Ready is written only if its link
- * still lives. A disconnect is written under the epoch of the Ready before it, so it never harms a newer owner.
+ * What comes while a write is under way goes into the next one, so a storm makes few of them. Of each host only the latest
+ * wish is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still lives. A disconnect is
+ * written under the epoch of the Ready before it, so it never harms a newer owner.
  */
 export class Ownership {
-  readonly #store: Pick<AgentStore, 'hostReady' | 'hostDisconnected' | 'releaseHosts'>;
+  readonly #store: OwnershipStore;
   readonly #health: StoreHealth;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #msid: number;
   readonly #entries = new Map<number, Entry>();
-  readonly #gate = new Gate(MGMT_LIMITS.ownershipWrites);
+  /** Those whose latest wish is not written yet, in the order of the wishes. */
+  readonly #dirty = new Set<Entry>();
+  #isWriting = false;
   #stopped = false;
 
   constructor(
-    store: Pick<AgentStore, 'hostReady' | 'hostDisconnected' | 'releaseHosts'>,
+    store: OwnershipStore,
     health: StoreHealth,
     env: { readonly clock: Clock; readonly log: Log; readonly msid: number },
   ) {
@@ -49,14 +65,12 @@ export class Ownership {
     this.#clock = env.clock;
     this.#log = env.log;
     this.#msid = env.msid;
-    health.onBack(() => this.#writeAll());
+    health.onBack(() => void this.#write());
   }
 
   /** Hosts whose latest state is not in the store yet. */
   get unwritten(): number {
-    let count = 0;
-    for (const { isWritten } of this.#entries.values()) if (!isWritten) count++;
-    return count;
+    return this.#dirty.size;
   }
 
   /** The epoch under which this server has the host; undefined while a write of it is pending. */
@@ -67,10 +81,15 @@ export class Ownership {
 
   /**
    * The agent answered Ready 2: the host is ours.
+   * @param list what the agent has now, and the generation of the configuration that it was made from
    * @param onRemoved called when the store says that there is no such host any more
    */
-  ready(hostId: number, msHostList: string | null, onRemoved: () => void): void {
-    this.#want(hostId, { kind: 'up', msHostList, at: this.#clock.wallTime(), onRemoved });
+  ready(
+    hostId: number,
+    list: { msHostList: string | null; configurationVersion: number },
+    onRemoved: () => void,
+  ): void {
+    this.#want(hostId, { kind: 'up', ...list, at: this.#clock.wallTime(), onRemoved });
   }
 
   /** The row says that nobody has the host, and its link lives: it is written anew. */
@@ -93,6 +112,7 @@ export class Ownership {
    */
   async releaseAll(reason: string): Promise<number> {
     this.#entries.clear();
+    this.#dirty.clear();
     return this.#health.watch(() => this.#store.releaseHosts(this.#msid, { at: this.#clock.wallTime(), reason }));
   }
 
@@ -103,61 +123,78 @@ export class Ownership {
 
   #want(hostId: number, wanted: Wanted): void {
     if (this.#stopped) return;
-    const entry = this.#entries.get(hostId);
-    if (entry === undefined) {
-      const fresh = { wanted, epoch: undefined, isWritten: false, isWriting: false };
-      this.#entries.set(hostId, fresh);
-      this.#write(hostId, fresh);
-    } else {
-      entry.wanted = wanted;
-      entry.isWritten = false;
-      this.#write(hostId, entry);
-    }
+    const entry = this.#entries.get(hostId) ?? { hostId, wanted, epoch: undefined, isWritten: false };
+    this.#entries.set(hostId, entry);
+    entry.wanted = wanted;
+    entry.isWritten = false;
+    this.#dirty.add(entry);
+    void this.#write();
   }
 
-  #writeAll(): void {
-    for (const [hostId, entry] of this.#entries) this.#write(hostId, entry);
-  }
-
-  #write(hostId: number, entry: Entry): void {
-    if (entry.isWriting || entry.isWritten || this.#health.away || this.#stopped) return;
-    entry.isWriting = true;
-    void this.#gate
-      .run(() => this.#writeLatest(hostId, entry))
-      .finally(() => {
-        entry.isWriting = false;
-        // A newer wish may have come meanwhile.
-        this.#write(hostId, entry);
-      });
-  }
-
-  async #writeLatest(hostId: number, entry: Entry): Promise<void> {
-    if (this.#health.away || this.#stopped) return;
-    const wanted = entry.wanted;
+  async #write(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
     try {
-      if (wanted.kind === 'up') await this.#writeReady(hostId, entry, wanted);
-      else await this.#writeLost(hostId, entry, wanted);
-    } catch (error) {
-      // What is away comes back; `writeAll` takes it up again then.
-      if (isAway(error)) return;
-      this.#log.error('The state of a host could not be written', { hostId, reason: reasonOf(error) });
+      while (this.#dirty.size > 0 && !this.#health.away && !this.#stopped) {
+        const batch = [...this.#dirty].slice(0, HOSTS_A_BATCH);
+        await this.#writeBatch(batch);
+      }
+    } finally {
+      this.#isWriting = false;
     }
+  }
+
+  async #writeBatch(batch: readonly Entry[]): Promise<void> {
+    // As they are now: by the time it is written, another wish may have come.
+    const writing = batch.map(entry => ({ entry, wanted: entry.wanted }));
+    try {
+      await this.#writeReady(
+        writing.filter((one): one is Writing<Wanted & { kind: 'up' }> => one.wanted.kind === 'up'),
+      );
+      await this.#writeLost(
+        writing.filter((one): one is Writing<Wanted & { kind: 'down' }> => one.wanted.kind === 'down'),
+      );
+    } catch (error) {
+      // What is away comes back; then it is taken up again.
+      if (isAway(error) || this.#stopped) return;
+      const [first, ...others] = batch;
+      if (others.length > 0) {
+        // One of them the store refuses: it must not keep the others from it.
+        for (const entry of batch) if (!entry.isWritten) await this.#writeBatch([entry]);
+        return;
+      }
+      this.#log.error('The state of a host could not be written', { hostId: first?.hostId, reason: reasonOf(error) });
+      for (const one of writing) this.#written(one);
+    }
+  }
+
+  async #writeReady(writing: readonly Writing<Wanted & { kind: 'up' }>[]): Promise<void> {
+    if (writing.length === 0) return;
+    const rows = writing.map(({ entry: { hostId }, wanted: { msHostList, configurationVersion, at } }) => {
+      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, at };
+    });
+    const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
+    for (const [index, one] of writing.entries()) {
+      one.entry.epoch = epochs[index];
+      this.#written(one);
+      if (one.entry.epoch === undefined) one.wanted.onRemoved();
+    }
+  }
+
+  async #writeLost(writing: readonly Writing<Wanted & { kind: 'down' }>[]): Promise<void> {
+    const rows = writing.flatMap(({ entry, wanted: { reason, at, connectingEpoch } }) => {
+      const [msid, epoch] = entry.epoch === undefined ? [null, connectingEpoch] : [this.#msid, entry.epoch];
+      // Another server has it, or will be told so: a Ready that was never written needs no disconnect.
+      return epoch === undefined ? [] : [{ id: entry.hostId, msid, epoch, at, reason }];
+    });
+    if (rows.length > 0) await this.#health.watch(() => this.#store.hostsDisconnected(rows));
+    for (const one of writing) this.#written(one);
+  }
+
+  #written({ entry, wanted }: Writing<Wanted>): void {
     if (entry.wanted !== wanted) return;
     entry.isWritten = true;
-    if (wanted.kind === 'down') this.#entries.delete(hostId);
-  }
-
-  async #writeReady(hostId: number, entry: Entry, wanted: Wanted & { kind: 'up' }): Promise<void> {
-    const { msHostList, at } = wanted;
-    entry.epoch = await this.#health.watch(() => this.#store.hostReady(hostId, { msid: this.#msid, msHostList, at }));
-    if (entry.epoch === undefined) wanted.onRemoved();
-  }
-
-  async #writeLost(hostId: number, entry: Entry, wanted: Wanted & { kind: 'down' }): Promise<void> {
-    const { reason, at, connectingEpoch } = wanted;
-    const [msid, epoch] = entry.epoch === undefined ? [null, connectingEpoch] : [this.#msid, entry.epoch];
-    // Another server has it, or will be told so: a Ready that was never written needs no disconnect.
-    if (epoch === undefined) return;
-    await this.#health.watch(() => this.#store.hostDisconnected(hostId, { msid, epoch, at, reason }));
+    this.#dirty.delete(entry);
+    if (wanted.kind === 'down' && this.#entries.get(entry.hostId) === entry) this.#entries.delete(entry.hostId);
   }
 }

@@ -16,11 +16,12 @@ import {
 } from '../protocol/index.js';
 import { Attache } from './attache.js';
 import { handleRequest } from './handlers/index.js';
-import { formatHostList, type HostList, isSameList } from './host-list.js';
+import { type HostList, isSameList } from './host-list.js';
 import type { House } from './house.js';
 import type { RegisteredHost } from './known-hosts.js';
 import { MGMT_LIMITS } from './limits.js';
-import { wantedList } from './placement.js';
+import type { Wanted } from './placement.js';
+import { storedList } from './propagation.js';
 import { isStartup, readStartup, type Startup } from './startup.js';
 
 /**
@@ -92,18 +93,19 @@ class Conversation {
     }
     const { attache, reported } = this.#welcome(request, startup, registration);
     await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds });
-    const wanted = await this.#place(attache);
+    await this.#learnRing(attache);
+    const wanted = this.#house.wanted(attache.host);
     const isSame = isSameList(reported, wanted);
-    const { values } = this.#house.configuration;
     await this.#sendReady(attache, {
       ...(!isSame && { msHostList: wanted.servers, lbAlgorithm: wanted.algorithm }),
-      avoidMsHostList: this.#house.avoidMsList,
-      lbCheckInterval: values['indirect.agent.lb.check.interval'],
+      avoidMsHostList: wanted.avoid,
+      lbCheckInterval: wanted.checkIntervalSeconds,
       arch: startup.arch,
     });
     // The answer and the link's end may have come in one go.
     if (this.link.closed) return;
-    this.#serve(attache, isSame ? reported : wanted);
+    // An equal shuffle in another order is the agent's own; what it has is what counts.
+    this.#serve(attache, isSame ? { ...wanted, servers: reported.servers } : wanted);
   }
 
   /** Who the agent is; a row in the store and its ids. */
@@ -157,18 +159,15 @@ class Conversation {
     this.link.answer(request, [answer], { mgmtId: this.#msid, via: -1n });
   }
 
-  async #place({ host }: Attache): Promise<HostList & { readonly algorithm: string }> {
+  /** So that the ring has the host, where the algorithm looks at it. */
+  async #learnRing({ host }: Attache): Promise<void> {
     const { rings, health, configuration } = this.#house;
-    let ring = rings.known(host.zoneId);
-    // Only one algorithm looks at the ring.
-    if (configuration.values['indirect.agent.lb.algorithm'] === 'roundrobin' && !health.away) {
-      try {
-        ring = await health.watch(() => rings.including(host.zoneId, host.id));
-      } catch (error) {
-        this.#log.warn('The ring could not be read; the agent joins at its end', { reason: reasonOf(error) });
-      }
+    if (configuration.values['indirect.agent.lb.algorithm'] !== 'roundrobin' || health.away) return;
+    try {
+      await health.watch(() => rings.including(host.zoneId, host.id));
+    } catch (error) {
+      this.#log.warn('The ring could not be read; the agent joins at its end', { reason: reasonOf(error) });
     }
-    return wantedList(this.#house.configuration, host.id, ring);
   }
 
   async #sendReady(attache: Attache, what: Parameters<typeof ReadyCommand.encode>[0]): Promise<void> {
@@ -183,15 +182,16 @@ class Conversation {
     if (!ReadyAnswer.is(message)) this.#log.debug('Ready was answered by another class', { type: message.type });
   }
 
-  #serve(attache: Attache, list: HostList): void {
+  #serve(attache: Attache, held: Wanted): void {
     const { attaches, ownership, registrar, events } = this.#house;
     this.#state = { kind: 'ready', attache };
     this.link.raiseLimits();
     // The deadline for pings counts from here.
     attache.becameReady();
     const former = attaches.seat(attache);
-    const msHostList = list.servers.length === 0 ? null : formatHostList(list);
-    ownership.ready(attache.host.id, msHostList, () => {
+    attache.held = held;
+    const list = { msHostList: storedList(held), configurationVersion: held.configurationVersion };
+    ownership.ready(attache.host.id, list, () => {
       registrar.forget(attache.host.id);
       this.link.close('the host was removed');
     });
@@ -201,7 +201,7 @@ class Conversation {
       description: `Agent of host ${attache.host.name} is Ready on this server`,
       hostUuid: attache.host.uuid,
     });
-    this.#log.info('Agent is Ready', { list: list.servers, algorithm: list.algorithm });
+    this.#log.info('Agent is Ready', { list: held.servers, algorithm: held.algorithm });
     former?.link.close('the agent is Ready on a newer link');
   }
 
@@ -224,7 +224,7 @@ class Conversation {
     const { attache } = state;
     const reply = handleRequest(request, {
       avoidMsList: this.#house.avoidMsList,
-      pinged: () => void attache.note({ kind: 'ping' }),
+      pinged: roundTripMs => attache.pinged(roundTripMs),
     });
     if (reply.kind === 'close') this.link.close(reply.reason);
     else attache.answer(request, reply.answers);

@@ -20,16 +20,20 @@ import type { Configuration } from './configuration.js';
 import { ConfigurationWatch } from './configuration-watch.js';
 import { ContestedHosts } from './contested-hosts.js';
 import type { EventSink } from './events.js';
+import { Gate } from './gate.js';
 import { GuidWatch } from './guid-watch.js';
 import { HostWatch, type HostWatchListener } from './host-watch.js';
 import type { House } from './house.js';
-import { KnownHosts } from './known-hosts.js';
+import { type HostIdentity, KnownHosts } from './known-hosts.js';
 import { MGMT_LIMITS } from './limits.js';
 import type { LinkFact } from './link-facts.js';
 import { Ownership } from './ownership.js';
 import { converse } from './pipeline.js';
+import { type Wanted, wantedOf } from './placement.js';
+import { Propagation, storedList } from './propagation.js';
 import { Registrar } from './registrar.js';
 import { Rings } from './ring.js';
+import { StickyHosts } from './sticky-hosts.js';
 import type { StoreHealth } from './store-health.js';
 import { Zones } from './zones.js';
 
@@ -75,6 +79,11 @@ export class ManagementServer {
   readonly #ownership: Ownership;
   readonly #guids: GuidWatch;
   readonly #hosts: HostWatch;
+  readonly #sticky: StickyHosts;
+  readonly #propagation: Propagation;
+  readonly #store: AgentStore;
+  /** Check intervals of clusters that have one of their own, seconds by cluster id. */
+  #clusterIntervals: ReadonlyMap<number, number> = new Map();
   readonly #contested = new ContestedHosts();
   readonly #house: House;
   readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
@@ -84,6 +93,8 @@ export class ManagementServer {
   readonly #links = new Set<Link>();
   #newConnections = 0;
   #turnedAway = 0;
+  /** Lists that agents have acknowledged, on their way into the store. */
+  readonly #acknowledgements = new Gate(MGMT_LIMITS.acknowledgementWrites);
   readonly #timers = new Set<Timer>();
   #isStopping = false;
 
@@ -95,12 +106,21 @@ export class ManagementServer {
     this.#health = options.health;
     this.#configuration = new ConfigurationWatch(store, log, configuration);
     this.#zones = new Zones(store);
-    this.#known = new KnownHosts(store);
+    this.#store = store;
+    this.#sticky = new StickyHosts(store, this.#health, log);
+    this.#known = new KnownHosts(store, this.#sticky);
     this.#ownership = new Ownership(store, this.#health, { clock, log, msid });
     this.#guids = new GuidWatch(clock, log, events);
     this.#hosts = new HostWatch(store, {
       onRemoved: host => this.#forget(host),
       onChanged: host => this.#compare(host),
+    });
+    this.#propagation = new Propagation({
+      clock,
+      log,
+      attaches: this.attaches,
+      wanted: attache => this.#wanted(attache.host),
+      onAcknowledged: (attache, wanted) => void this.#acknowledged(attache, wanted),
     });
     const watch = this.#configuration;
     this.#house = {
@@ -114,6 +134,7 @@ export class ManagementServer {
       get avoidMsList() {
         return peers.avoided;
       },
+      wanted: host => this.#wanted(host),
       attaches: this.attaches,
       zones: this.#zones,
       rings: new Rings(store),
@@ -131,6 +152,16 @@ export class ManagementServer {
   /** What is known of the Ready links. */
   get linkFacts(): readonly LinkFact[] {
     return [...this.attaches].map(attache => attache.fact);
+  }
+
+  /** For operators who rebalance: has one agent check its preferred host now. */
+  get propagation(): Propagation {
+    return this.#propagation;
+  }
+
+  /** What the agents are told depends on something that has changed, such as the state of another server. */
+  listsChanged(): void {
+    this.#propagation.changed();
   }
 
   get configuration(): Configuration {
@@ -153,6 +184,7 @@ export class ManagementServer {
 
   /** Learns what the store has, and starts to look after things. @throws StoreError */
   async start(): Promise<void> {
+    await this.#readClusters();
     await this.#readOn();
     const left = await this.#ownership.releaseAll('the server was killed');
     if (left > 0) this.#log.warn('This server did not stop in good order the last time', { hosts: left });
@@ -239,13 +271,57 @@ export class ManagementServer {
   /** Reads at once what the next poll would. */
   async poll(): Promise<void> {
     try {
-      await this.#health.watch(() => this.#configuration.poll());
+      if (await this.#health.watch(() => this.#configuration.poll())) {
+        await this.#readClusters();
+        this.#propagation.changed();
+      }
       await this.#health.watch(() => this.#readOn());
       for (const hostId of this.#contested.due(this.#clock.now())) {
         this.attaches.get(hostId)?.link.close('another management server has the host');
       }
     } catch (error) {
       this.#log.debug('The store could not be polled', { reason: reasonOf(error) });
+    }
+  }
+
+  async #readClusters(): Promise<void> {
+    const clusters = await this.#store.clusters();
+    this.#clusterIntervals = new Map(
+      clusters.flatMap(({ id, checkIntervalSeconds }) =>
+        checkIntervalSeconds === null ? [] : [[id, checkIntervalSeconds]],
+      ),
+    );
+  }
+
+  #wanted({ id, zoneId, clusterId }: HostIdentity): Wanted {
+    const { configuration } = this;
+    const { values } = configuration;
+    const isSticky = values['indirect.agent.lb.algorithm'] === 'rendezvous';
+    return wantedOf(
+      { id },
+      {
+        configuration,
+        avoid: this.#options.peers.avoided,
+        ring: this.#house.rings.known(zoneId),
+        preferred: isSticky
+          ? this.#sticky.preferredOf(id, values.host, values['indirect.agent.lb.weights'])
+          : undefined,
+        clusterIntervalSeconds: clusterId === null ? undefined : this.#clusterIntervals.get(clusterId),
+      },
+    );
+  }
+
+  /** The store learns what the agent has; the next Ready would say it as well. */
+  async #acknowledged({ host }: Attache, wanted: Wanted): Promise<void> {
+    const epoch = this.#ownership.epochOf(host.id);
+    const list = storedList(wanted);
+    if (epoch === undefined || list === null) return;
+    try {
+      await this.#acknowledgements.run(() =>
+        this.#health.watch(() => this.#store.hostMsHostList(host.id, epoch, list, wanted.configurationVersion)),
+      );
+    } catch (error) {
+      this.#log.debug('An acknowledged list could not be written', { hostId: host.id, reason: reasonOf(error) });
     }
   }
 
@@ -262,8 +338,10 @@ export class ManagementServer {
   }
 
   /** Somebody has changed a row, perhaps this server itself. */
-  #compare({ id, msid, epoch }: Parameters<HostWatchListener['onChanged']>[0]): void {
+  #compare({ id, msid, epoch, preferred }: Parameters<HostWatchListener['onChanged']>[0]): void {
     const own = this.#ownership.epochOf(id);
+    // Its place was computed anew, here or elsewhere.
+    if (this.#sticky.learn(id, preferred)) this.#propagation.changed();
     if (this.attaches.get(id) === undefined || own === undefined || msid === this.#options.msid || epoch < own) {
       this.#contested.settle(id);
     } else if (msid !== null && this.#options.peers.isUp(msid)) {
@@ -276,6 +354,7 @@ export class ManagementServer {
 
   #forget({ id, zoneId }: Parameters<HostWatchListener['onRemoved']>[0]): void {
     this.#known.forget(id);
+    this.#sticky.forget(id);
     this.#house.rings.remove(zoneId, id);
     this.attaches.get(id)?.link.close('the host was removed');
   }

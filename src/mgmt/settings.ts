@@ -19,13 +19,18 @@ export interface MgmtSettings {
   readonly dataDir: string;
   /** Key: `db.url`. @default sqlite:data/muster.db */
   readonly dbUrl: string;
-  /** Holds the key that secrets in the store are sealed under. Key: `key.file`. @default beside the database file */
-  readonly keyFile: string;
+  /**
+   * Holds the key that secrets in the store are sealed under. Key: `key.file`.
+   * @default beside SQLite's database file; else undefined: the key is derived from the password in `db.url`
+   */
+  readonly keyFile: string | undefined;
   /** The operator's own certificates. Keys: `tls.cert`, `tls.key`, `tls.ca`. @default issued by the CA in the store */
   readonly tls: PemFiles | undefined;
   /** HTTP API and console. Keys: `api.address`, `api.port`. @default 127.0.0.1, 8080 */
   readonly apiAddress: string;
   readonly apiPort: number;
+  /** Neither was given: several servers of one machine would have the same, and all but one go without. */
+  readonly isApiDefault: boolean;
   readonly log: LogOptions;
 }
 
@@ -47,7 +52,7 @@ const KINDS = {
   // 48 bits; 0 is nobody.
   'cluster.node.id': integer(1, 2 ** 48 - 1),
   'data.dir': text('the path of a folder'),
-  'db.url': text('sqlite: and the path of a file'),
+  'db.url': text('sqlite: and the path of a file, or mysql://user:password@host:3306/database'),
   'key.file': text('the path of a file'),
   'tls.cert': text('the path of a PEM file'),
   'tls.key': text('the path of a PEM file'),
@@ -67,10 +72,10 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
   ['cluster.node.IP', "this server's address as it stands in host (the first that is not a loopback address)"],
   ['cluster.node.id', "the server's id, 48 bits (made once, kept in data.dir)"],
   ['data.dir', 'what this server keeps on disk; one folder for each server (data)'],
-  ['db.url', 'the store that all servers share (sqlite:data/muster.db)'],
+  ['db.url', 'the store that all servers share; also mysql://user:password@host:3306/database (sqlite:data/muster.db)'],
   [
     'key.file',
-    'the key that secrets in the store are sealed under, the same for all servers (beside the database file)',
+    "the key that secrets in the store are sealed under, the same for all servers (beside SQLite's file; for MySQL, derived from the password in db.url)",
   ],
   ['tls.cert', "PEM: the server's certificate, and what leads from it to the root (issued by the CA in the store)"],
   ['tls.key', 'PEM: its private key'],
@@ -137,10 +142,11 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     nodeId: value('cluster.node.id'),
     dataDir: value('data.dir') ?? defaults.dataDir,
     dbUrl,
-    keyFile: value('key.file') ?? `${dbUrl.slice(dbUrl.indexOf(':') + 1)}.key`,
+    keyFile: value('key.file') ?? (dbUrl.startsWith('sqlite:') ? `${dbUrl.slice('sqlite:'.length)}.key` : undefined),
     tls: pemFiles(value('tls.cert'), value('tls.key'), value('tls.ca')),
     apiAddress: value('api.address') ?? defaults.apiAddress,
     apiPort: value('api.port') ?? defaults.apiPort,
+    isApiDefault: !given.has('api.address') && !given.has('api.port'),
     log: {
       level: value('log.level') ?? defaults.log.level,
       format: value('log.format') ?? defaults.log.format,

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentChanges, AgentRow, AgentStore } from '../../src/mgmt/agent-store.js';
 import type {
+  ClusterRow,
   Configuration,
-  HostDisconnected,
+  HostDisconnectedEntry,
   HostFacts,
-  HostReady,
+  HostReadyEntry,
   HostsCursor,
   HostsReleased,
+  PreferredEntry,
 } from '../../src/mgmt/store/store.js';
 import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
 
@@ -99,6 +101,8 @@ export class MemoryStore implements AgentStore {
           status: 'Connecting',
           msid: null,
           epoch: 0,
+          clusterId: null,
+          preferred: null,
           msHostList: null,
           disconnected: null,
           disconnectReason: null,
@@ -107,28 +111,47 @@ export class MemoryStore implements AgentStore {
     return { host };
   }
 
-  async hostReady(id: number, { msid, msHostList }: HostReady): Promise<number | undefined> {
-    this.#enter('hostReady');
-    const host = this.data.hosts.get(id);
-    if (host === undefined) return undefined;
-    const epoch = host.epoch + 1;
-    this.#change(host, {
-      msid,
-      epoch,
-      msHostList,
-      status: 'Up',
-      disconnected: null,
-      disconnectReason: null,
+  async hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly (number | undefined)[]> {
+    this.#enter('hostsReady');
+    return batch.map(({ id, msid, msHostList }) => {
+      const host = this.data.hosts.get(id);
+      if (host === undefined) return undefined;
+      const epoch = host.epoch + 1;
+      const up = { status: 'Up', disconnected: null, disconnectReason: null } as const;
+      this.#change(host, { ...up, msid, epoch, msHostList });
+      return epoch;
     });
-    return epoch;
   }
 
-  async hostDisconnected(id: number, { msid, epoch, at, reason }: HostDisconnected): Promise<boolean> {
-    this.#enter('hostDisconnected');
+  async hostsDisconnected(batch: readonly HostDisconnectedEntry[]): Promise<readonly boolean[]> {
+    this.#enter('hostsDisconnected');
+    return batch.map(({ id, msid, epoch, at, reason }) => {
+      const host = this.data.hosts.get(id);
+      if (host?.epoch !== epoch || host.msid !== msid) return false;
+      this.#change(host, { msid: null, status: 'Disconnected', disconnected: at, disconnectReason: reason });
+      return true;
+    });
+  }
+
+  async hostMsHostList(id: number, epoch: number, msHostList: string): Promise<boolean> {
+    this.#enter('hostMsHostList');
     const host = this.data.hosts.get(id);
-    if (host?.epoch !== epoch || host.msid !== msid) return false;
-    this.#change(host, { msid: null, status: 'Disconnected', disconnected: at, disconnectReason: reason });
+    if (host?.epoch !== epoch) return false;
+    this.#change(host, { msHostList });
     return true;
+  }
+
+  async setPreferred(batch: readonly PreferredEntry[]): Promise<void> {
+    this.#enter('setPreferred');
+    for (const { id, preferred } of batch) {
+      const host = this.data.hosts.get(id);
+      if (host) this.#change(host, { preferred });
+    }
+  }
+
+  async clusters(): Promise<readonly ClusterRow[]> {
+    this.#enter('clusters');
+    return [];
   }
 
   async releaseHosts(msid: number, { at, reason }: HostsReleased): Promise<number> {

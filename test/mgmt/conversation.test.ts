@@ -281,7 +281,7 @@ t.test(
     t.match(refused, { flags: 0x07, sequence: -1n, mgmtId: -1n, agentId: -1n, via: -1n });
     t.strictSame(contentOf(refused), [
       'ReadyCommand',
-      fields({ _details: 'Host 10.1.1.5 sent incorrect data center: moon', wait: 0 }),
+      fields({ _details: 'Host 10.1.1.5 sent incorrect data center: moon (zones here: default)', wait: 0 }),
     ]);
     t.equal(row(1), undefined, 'it has no row');
     await clock.advance(50_000);

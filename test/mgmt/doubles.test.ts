@@ -24,7 +24,7 @@ t.test('doubles: the old link closes when the new one has answered Ready 2, and 
   t.notOk(fresh.closed);
   t.equal(server.attaches.size, 1);
   t.match(row(1), { status: 'Up', epoch: 2 });
-  t.notOk(store.calls.includes('hostDisconnected'), 'nobody ever wrote Disconnected');
+  t.notOk(store.calls.includes('hostsDisconnected'), 'nobody ever wrote Disconnected');
 });
 
 t.test('doubles: an agent that closes its old link itself, ahead of us, is never written off', async t => {
@@ -43,7 +43,7 @@ t.test('doubles: an agent that closes its old link itself, ahead of us, is never
   await settle();
   t.match(row(1), { status: 'Up', epoch: 2 });
   t.equal(server.attaches.size, 1);
-  t.notOk(store.calls.includes('hostDisconnected'));
+  t.notOk(store.calls.includes('hostsDisconnected'));
 });
 
 t.test('doubles: a new link that does not get as far leaves the old one as it is', async t => {

@@ -35,14 +35,14 @@ t.test(
       const msid = 1 + random.int(2);
       const epoch = random.int(4);
       const at = random.int(1_000);
-      switch (random.int(9)) {
+      switch (random.int(11)) {
         case 0:
           return store => store.registerHost(factsOf(guid, zone)).then(({ host }) => comparable(host));
         case 1:
-          return store => store.hostReady(id, { msid, at, msHostList: null });
+          return store => store.hostsReady([{ id, msid, at, msHostList: null }]);
         case 2: {
-          const lost = { msid: random.int(3) ? msid : null, epoch, at, reason: 'gone' };
-          return store => store.hostDisconnected(id, lost);
+          const lost = { id, msid: random.int(3) ? msid : null, epoch, at, reason: 'gone' };
+          return store => store.hostsDisconnected([lost]);
         }
         case 3:
           return at > 900 ? store => store.releaseHosts(msid, { at, reason: 'stop' }) : store => store.ring(zone);
@@ -52,6 +52,10 @@ t.test(
           return store => store.hosts(id).then(hosts => hosts.map(comparable));
         case 6:
           return store => store.configuration();
+        case 8:
+          return store => store.setPreferred([{ id, preferred: `10.0.0.${epoch}` }]);
+        case 9:
+          return store => store.hostMsHostList(id, epoch, 'A,B@static');
         case 7:
           return store => store.setConfiguration('zones', String(at % 3));
         default:
@@ -71,6 +75,6 @@ t.test(
 );
 
 /** Without the uuid, which is chance. */
-function comparable({ id, guid, name, zoneId, status, epoch }: AgentRow) {
-  return { id, guid, name, zoneId, status, epoch };
+function comparable({ id, guid, name, zoneId, preferred, status, epoch }: AgentRow) {
+  return { id, guid, name, zoneId, preferred, status, epoch };
 }

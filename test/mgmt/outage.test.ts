@@ -125,7 +125,7 @@ t.test('outage: a Ready and a disconnect of one host are written in their order,
   store.outage = undefined;
   await clock.advance(2_000);
   t.match(row(1), { status: 'Up', epoch: 2 }, 'only the last Ready counts');
-  t.equal(store.calls.filter(call => call === 'hostDisconnected').length, 0);
+  t.equal(store.calls.filter(call => call === 'hostsDisconnected').length, 0);
 });
 
 t.test(
@@ -192,7 +192,7 @@ t.test('stop: all hosts of the server, and only those, are let go in one write',
       ['Up', 1002],
     ],
   );
-  t.equal(a.store.calls.filter(call => call === 'hostDisconnected').length, 0);
+  t.equal(a.store.calls.filter(call => call === 'hostsDisconnected').length, 0);
   t.equal(a.clock.pending, 0, 'no timer is left');
 });
 

@@ -1,8 +1,8 @@
 import { type Clock, delay } from '../../lib/clock.js';
-import { reasonOf } from '../../lib/errors.js';
+import { codeOf, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
-import { StoreError } from '../store/store-error.js';
+import { isAway } from '../store-health.js';
 import { ApiError } from './api-error.js';
 import type { ApiKeys } from './api-keys.js';
 import { API, type CommandName, isCommandName } from './api-table.js';
@@ -90,9 +90,9 @@ export class Api {
   #asApiError(command: string, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
     const reason = reasonOf(error);
-    if (error instanceof StoreError) {
-      this.#parts.log.warn('An API command failed, since the store is away', { command, code: error.code, reason });
-      return new ApiError(530, `the store cannot be reached now: ${error.code}`, 4250, { cause: error });
+    if (isAway(error)) {
+      this.#parts.log.warn('An API command failed, since the store is away', { command, code: codeOf(error), reason });
+      return new ApiError(530, `the store cannot be reached now: ${codeOf(error)}`, 4250, { cause: error });
     }
     this.#parts.log.error('An API command failed', { command, reason, stack: (error as Error)?.stack });
     return new ApiError(530, 'internal error: see the log of this management server', 4250, { cause: error });

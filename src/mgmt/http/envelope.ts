@@ -1,4 +1,3 @@
-import type { ApiError } from './api-error.js';
 import type { ApiResponse } from './api-table.js';
 
 /** What a handler gives back, before it is wrapped as its command's response says. */
@@ -15,7 +14,10 @@ export function envelope(command: string, response: ApiResponse, result: Result)
   return JSON.stringify({ [responseName(command)]: body(response, result) });
 }
 
-export function errorEnvelope(name: string, { code, csCode, message }: ApiError): string {
+export function errorEnvelope(
+  name: string,
+  { code, csCode, message }: { readonly code: number; readonly csCode: number; readonly message: string },
+): string {
   return JSON.stringify({ [name]: { uuidList: [], errorcode: code, cserrorcode: csCode, errortext: message } });
 }
 
@@ -31,8 +33,10 @@ export function dateText(moment: number): string {
 function body({ object }: ApiResponse, result: Result): unknown {
   switch (result.kind) {
     case 'list':
-      // CloudStack: with nothing found there is nothing, not even a count of 0.
-      return result.count === 0 ? {} : { count: result.count, [object]: result.items.map(withoutNulls) };
+      // CloudStack: with nothing found there is nothing, not even a count of 0; behind the last page only the count.
+      if (result.count === 0) return {};
+      if (result.items.length === 0) return { count: result.count };
+      return { count: result.count, [object]: result.items.map(withoutNulls) };
     case 'object':
       return { [object]: withoutNulls(result.fields) };
     case 'plain':

@@ -1,7 +1,7 @@
+import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
-import { ApiError } from './api-error.js';
 import { errorEnvelope } from './envelope.js';
 import type { RequestParams } from './signature.js';
 
@@ -11,31 +11,43 @@ export interface HttpParts {
   notReady(): string | undefined;
 }
 
+export type HttpServer = FastifyInstance;
+
 /** Signed requests are short; the longest is a `host` value. */
 const BODY_BYTES = 64 * 1024;
 const REQUEST_MS = 30_000;
 const JSON_TYPE = 'application/json; charset=UTF-8';
 
 /** The HTTP side: `/client/api`, `/healthz`, `/readyz`. It starts to listen by `listen`. */
-export function httpServer({ api, notReady }: HttpParts): FastifyInstance {
-  const app = fastify({ bodyLimit: BODY_BYTES, requestTimeout: REQUEST_MS, forceCloseConnections: true });
+export function httpServer({ api, notReady }: HttpParts): HttpServer {
+  const app = fastify({
+    bodyLimit: BODY_BYTES,
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: true,
+    clientErrorHandler: refuseUnreadable,
+  });
+  app.removeAllContentTypeParsers();
   // The text as it came: of a repeated parameter the first one counts, and names are data.
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, String(body)),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     const status = error.statusCode ?? 500;
-    const text = status < 500 ? error.message : 'internal error: see the log of this management server';
-    reply
+    return reply
       .code(status)
       .type(JSON_TYPE)
-      .send(errorEnvelope('errorresponse', new ApiError(530, text)));
+      .send(failure(status, textOf(status, error)));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const text = `there is nothing at ${request.method} ${request.url.slice(0, 200)}: the API is at /client/api, by GET and POST`;
+    return reply.code(404).type(JSON_TYPE).send(failure(404, text));
   });
   app.route({
     method: ['GET', 'POST'],
     url: '/client/api',
     async handler(request, reply) {
-      const query = request.url.split('?', 2)[1] ?? '';
+      const at = request.url.indexOf('?');
+      const query = at < 0 ? '' : request.url.slice(at + 1);
       const form = typeof request.body === 'string' ? request.body : '';
       const { status, body } = await api.handle(firstOfEach(query, form), request.ip);
       return reply.code(status).type(JSON_TYPE).send(body);
@@ -53,7 +65,7 @@ export function httpServer({ api, notReady }: HttpParts): FastifyInstance {
 }
 
 /** @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED */
-export async function listenHttp(app: FastifyInstance, address: string, port: number): Promise<number> {
+export async function listenHttp(app: HttpServer, address: string, port: number): Promise<number> {
   try {
     await app.listen({ host: address, port });
   } catch (cause) {
@@ -61,6 +73,40 @@ export async function listenHttp(app: FastifyInstance, address: string, port: nu
   }
   const bound = app.server.address();
   return typeof bound === 'object' && bound !== null ? bound.port : port;
+}
+
+/** What never became a request. */
+function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+  const body = failure(status, textOf(status, error));
+  const head = [
+    `HTTP/1.1 ${status} Refused`,
+    `Content-Type: ${JSON_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end([...head, 'Connection: close', '', body].join('\r\n'));
+}
+
+/** What our own framework says of a request is in words of its own; where we know better, ours. */
+function textOf(status: number, error: Error): string {
+  switch (status) {
+    case 413:
+      return `the request is longer than ${BODY_BYTES} bytes`;
+    case 415:
+      return 'a POST is a form: Content-Type: application/x-www-form-urlencoded is expected';
+    case 431:
+      return 'the request is too long for GET: send it as a form, by POST';
+    default:
+      return status < 500 ? error.message : 'internal error';
+  }
+}
+
+function failure(status: number, text: string): string {
+  return errorEnvelope('errorresponse', { code: status, csCode: 9999, message: text });
 }
 
 function firstOfEach(...texts: readonly string[]): RequestParams {

@@ -26,6 +26,7 @@ const LONGEST = 4096;
 function parsed(command: string, name: string, { type }: Param, text: string): string | number | boolean {
   const wrong = (why: string) => invalidParameter(command, name, text.slice(0, 200), why);
   if (text.length > LONGEST) throw wrong(`its length: at most ${LONGEST} characters are allowed`);
+  if (text.includes('\0')) throw wrong('the NUL character in it');
   switch (type) {
     case 'string':
       return text;

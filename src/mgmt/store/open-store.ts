@@ -37,12 +37,12 @@ export async function openStore(dbUrl: string, env: OpenStoreEnv): Promise<Store
 }
 
 /**
- * What secrets in the store are sealed under when no `key.file` is given.
- * @returns a key, or the path of the file that holds it @throws ConfigError
+ * The key that secrets in the store are sealed under when no `key.file` is given: for MariaDB and MySQL, where there is
+ * no file that it could lie beside.
+ * @throws ConfigError
  */
-export function defaultKey(dbUrl: string): { readonly key: Uint8Array } | { readonly file: string } {
-  if (isMysqlUrl(dbUrl)) return { key: keyOfPassword(parseMysqlUrl(dbUrl).password) };
-  return { file: `${sqlitePath(dbUrl)}.key` };
+export function keyOfDbUrl(dbUrl: string): Uint8Array {
+  return keyOfPassword(parseMysqlUrl(dbUrl).password);
 }
 
 async function openMysqlStore(url: MysqlUrl, env: OpenStoreEnv): Promise<Store> {

@@ -27,7 +27,7 @@ export function listConfigurations({ store }: Administration): Handler<'listConf
 }
 
 export function updateConfiguration(administration: Administration): Handler<'updateConfiguration'> {
-  const { store } = administration;
+  const { store, events } = administration;
   return async ({ name, value }) => {
     if (!isParameterName(name)) {
       const near = nearestKey(name, NAMES);
@@ -36,6 +36,11 @@ export function updateConfiguration(administration: Administration): Handler<'up
     }
     const canonical = checkedValue(name, value);
     await store.setConfiguration(name, canonical);
+    events.add({
+      type: 'CONFIGURATION.UPDATE',
+      level: 'INFO',
+      description: `${name} was set to ${canonical === '' ? 'nothing' : canonical}`,
+    });
     await administration.configurationChanged();
     return { kind: 'object', fields: configurationObject(name, canonical) };
   };

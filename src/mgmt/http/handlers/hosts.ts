@@ -1,15 +1,20 @@
 import type { Administration, AdministrationStore } from '../../administration.js';
+import type { LinkFact } from '../../link-facts.js';
 import type { HostQuery, HostRow, HostStatus } from '../../store/store.js';
 import { invalidParameter, refused } from '../api-error.js';
 import { type ApiObject, dateText } from '../envelope.js';
+import { readFacts } from './facts.js';
 import type { Handler } from './handler.js';
-import { finished } from './jobs.js';
+import { errorTextOf, finished } from './jobs.js';
 import { paging } from './paging.js';
 import { idOf, type Places, readPlaces } from './places.js';
 
 const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
+/** CloudStack has more: a client may ask for them, and there are none. */
+const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
-export function listHosts({ store }: Administration): Handler<'listHosts'> {
+export function listHosts(administration: Administration): Handler<'listHosts'> {
+  const { store } = administration;
   const command = 'listHosts';
   return async params => {
     const places = await readPlaces(store);
@@ -19,7 +24,7 @@ export function listHosts({ store }: Administration): Handler<'listHosts'> {
         uuid: params.id,
         name: params.name,
         keyword: params.keyword,
-        status: params.state === undefined ? undefined : [stateOf(command, params.state)],
+        status: params.state === undefined ? undefined : statesOf(command, params.state),
         type: params.type,
         hypervisor: params.hypervisor,
         arch: params.arch,
@@ -30,8 +35,8 @@ export function listHosts({ store }: Administration): Handler<'listHosts'> {
         msid: idOf(command, 'managementserverid', places.servers, params.managementserverid, server => server.msid),
       }),
     };
-    const { count, rows } = await store.findHosts(query);
-    return { kind: 'list', count, items: rows.map(row => hostObject(row, places)) };
+    const [{ count, rows }, factOf] = await Promise.all([store.findHosts(query), readFacts(administration)]);
+    return { kind: 'list', count, items: rows.map(row => hostObject(row, places, factOf(row)?.fact)) };
   };
 }
 
@@ -46,21 +51,37 @@ export function reconnectHost({ store, startJob }: Administration): Handler<'rec
   };
 }
 
-export function deleteHost({ store, startJob, clock }: Administration): Handler<'deleteHost'> {
+export function deleteHost(administration: Administration): Handler<'deleteHost'> {
+  const { store, clock, events } = administration;
   return async ({ id, forced = false }) => {
     const host = await hostByUuid(store, 'deleteHost', id);
-    if (host.msid !== null) {
-      const request = { cmd: 'deleteHost', params: { id }, targetMsid: host.msid, hostId: host.id };
-      const { status, result } = await finished(store, clock, await startJob(request));
-      if (status !== 'succeeded' && !forced) {
-        throw refused(
-          `the agent of ${host.name} could not be told: ${result ?? 'no answer'}; forced=true removes the host all the same`,
-        );
-      }
+    const untold = await tellAgent(administration, host);
+    if (untold !== undefined && !forced) {
+      throw refused(
+        `the agent of ${host.name} could not be told: ${untold}; forced=true removes the host all the same`,
+      );
     }
     await store.removeHost(host.id, clock.wallTime());
-    return { kind: 'plain', fields: { success: true, displaytext: `host ${host.name} is removed` } };
+    const how = untold === undefined ? '' : `, though its agent could not be told: ${untold}`;
+    const displaytext = `host ${host.name} is removed${how}`;
+    events.add({
+      type: 'HOST.DELETE',
+      level: 'INFO',
+      description: `Host ${host.name} was removed${how}`,
+      hostUuid: id,
+    });
+    return { kind: 'plain', fields: { success: true, displaytext } };
   };
+}
+
+/** Has the server that has the host tell its agent. @returns why that could not be done; undefined: it was, or nobody has the host */
+async function tellAgent({ store, startJob, clock }: Administration, host: HostRow): Promise<string | undefined> {
+  if (host.msid === null) return undefined;
+  const params = { id: host.uuid };
+  const job = await startJob({ cmd: 'deleteHost', params, targetMsid: host.msid, hostId: host.id });
+  const outcome = await finished(store, clock, job);
+  if (outcome === undefined) return `job ${job.uuid} has not ended yet`;
+  return outcome.status === 'succeeded' ? undefined : errorTextOf(outcome);
 }
 
 /** @throws ApiError 431 */
@@ -76,13 +97,16 @@ export async function hostByUuid(
 }
 
 /** @throws ApiError 431 */
-export function stateOf(command: string, text: string): HostStatus {
-  const state = STATES.find(one => one.toLowerCase() === text.toLowerCase());
-  if (state === undefined) throw invalidParameter(command, 'state', text, `the states are ${STATES.join(', ')}`);
-  return state;
+export function statesOf(command: string, text: string): readonly HostStatus[] {
+  const isText = (one: string) => one.toLowerCase() === text.toLowerCase();
+  const states = STATES.filter(isText);
+  if (states.length === 0 && !OTHER_STATES.some(isText)) {
+    throw invalidParameter(command, 'state', text, `the states are ${STATES.join(', ')}`);
+  }
+  return states;
 }
 
-export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Places): ApiObject {
+export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Places, fact?: LinkFact): ApiObject {
   const zone = zones.get(row.zoneId);
   const pod = pods.get(row.podId);
   const cluster = clusters.get(row.clusterId);
@@ -111,7 +135,7 @@ export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Pla
     memorytotal: row.ram,
     created: dateText(row.created),
     disconnected: dated(row.disconnected),
-    lastpinged: dated(row.lastPing),
+    lastpinged: dated(fact?.lastPing ?? row.lastPing),
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Clock, delay } from '../../../lib/clock.js';
 import type { Administration, AdministrationStore } from '../../administration.js';
 import type { JobRow } from '../../store/store.js';
-import { invalidParameter, refused } from '../api-error.js';
+import { invalidParameter } from '../api-error.js';
 import { type ApiObject, dateText } from '../envelope.js';
 import type { Handler } from './handler.js';
 import { dated, hostObject } from './hosts.js';
@@ -46,17 +46,24 @@ function jobObject(job: JobRow): ApiObject {
 const POLL_MS = 250;
 const LONGEST_MS = 60_000;
 
-/** Waits until the job has an outcome. @throws ApiError 530 when it takes too long */
+/** Waits until the job has an outcome. @returns undefined when it takes too long */
 export async function finished(
   store: Pick<AdministrationStore, 'job'>,
   clock: Clock,
   started: JobRow,
-): Promise<JobRow> {
+): Promise<JobRow | undefined> {
   const deadline = clock.now() + LONGEST_MS;
   for (;;) {
     const job = (await store.job(started.uuid)) ?? started;
     if (job.status === 'succeeded' || job.status === 'failed') return job;
-    if (clock.now() >= deadline) throw refused(`job ${job.uuid} has not ended within ${LONGEST_MS / 1000} s`);
+    if (clock.now() >= deadline) return undefined;
     await delay(clock, POLL_MS);
   }
+}
+
+/** What a failed job says. */
+export function errorTextOf({ result }: JobRow): string {
+  // Written by one of our own servers.
+  const { errortext } = (result === null ? {} : JSON.parse(result)) as { errortext?: unknown };
+  return typeof errortext === 'string' ? errortext : 'it failed without a reason';
 }

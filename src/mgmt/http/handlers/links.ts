@@ -1,18 +1,12 @@
 import type { Administration } from '../../administration.js';
 import { parseReportedList } from '../../host-list.js';
-import { type LinkFact, unpackLinkFacts } from '../../link-facts.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
 import type { ApiObject } from '../envelope.js';
+import { type AgedFact, readFacts } from './facts.js';
 import type { Handler } from './handler.js';
-import { dated, present, stateOf } from './hosts.js';
+import { dated, present, statesOf } from './hosts.js';
 import { pageOf, paging } from './paging.js';
 import { idOf, type Places, readPlaces } from './places.js';
-
-/** A fact, and how old it is. */
-interface AgedFact {
-  readonly fact: LinkFact;
-  readonly ageSeconds: number;
-}
 
 export function listAgentLinks(administration: Administration): Handler<'listAgentLinks'> {
   const { store } = administration;
@@ -20,14 +14,14 @@ export function listAgentLinks(administration: Administration): Handler<'listAge
   return async params => {
     const page = paging(command, params);
     const places = await readPlaces(store);
-    const facts = await readFacts(administration);
+    const factOf = await readFacts(administration);
     const filter: Partial<HostQuery> = present({
       uuid: params.hostid,
       keyword: params.keyword,
-      status: params.state === undefined ? undefined : [stateOf(command, params.state)],
+      status: params.state === undefined ? undefined : statesOf(command, params.state),
       msid: idOf(command, 'managementserverid', places.servers, params.managementserverid, server => server.msid),
     });
-    const objectOf = (row: HostRow) => linkObject(row, places, facts.get(row.id));
+    const objectOf = (row: HostRow) => linkObject(row, places, factOf(row));
     if (!params.astray) {
       const { count, rows } = await store.findHosts({ ...filter, ...page });
       return { kind: 'list', count, items: rows.map(objectOf) };
@@ -39,27 +33,11 @@ export function listAgentLinks(administration: Administration): Handler<'listAge
   };
 }
 
-/** Our own as they are now, the others' as they wrote them last. */
-async function readFacts({ store, msid, ownLinks }: Administration): Promise<ReadonlyMap<number, AgedFact>> {
-  const facts = new Map<number, AgedFact>();
-  for (const row of await store.linkFacts()) {
-    if (row.msid === msid) continue;
-    const ageSeconds = Math.round(row.ageMs / 1000);
-    for (const fact of unpackLinkFacts(row.facts)) {
-      const other = facts.get(fact.hostId);
-      // A host that has moved is in two rows for a while.
-      if (other === undefined || other.fact.since < fact.since) facts.set(fact.hostId, { fact, ageSeconds });
-    }
-  }
-  for (const fact of ownLinks()) facts.set(fact.hostId, { fact, ageSeconds: 0 });
-  return facts;
-}
-
 function linkObject(row: HostRow, { servers }: Places, aged: AgedFact | undefined): ApiObject {
   const { servers: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
   const server = servers.get(row.msid);
   const isUp = row.status === 'Up';
-  const fact = isUp ? aged?.fact : undefined;
+  const fact = aged?.fact;
   const [preferred] = hostlist;
   return {
     hostid: row.uuid,
@@ -71,12 +49,13 @@ function linkObject(row: HostRow, { servers }: Places, aged: AgedFact | undefine
     ispreferred: isUp && server !== undefined && server.serviceIp === preferred,
     hostlist,
     algorithm,
-    since: dated(fact?.since),
+    // Until its server has written a fact, the row tells: it was written when the link became Ready.
+    since: isUp ? dated(fact?.since ?? row.lastPing) : undefined,
     lastpinged: dated(fact?.lastPing ?? row.lastPing),
     roundtripms: fact?.roundTripMs,
     failovers: fact?.failovers,
     lastloss: isUp ? fact?.lastLoss : row.disconnectReason,
     disconnected: dated(row.disconnected),
-    factsage: fact === undefined ? undefined : aged?.ageSeconds,
+    factsage: aged?.ageSeconds,
   };
 }

@@ -16,6 +16,9 @@ export function paging(
   if (pagesize < 1 && pagesize !== -1) {
     throw invalidParameter(command, 'pagesize', String(pagesize), 'at least 1 is allowed, or -1 for all');
   }
+  if (page * pagesize > Number.MAX_SAFE_INTEGER) {
+    throw invalidParameter(command, 'page', String(page), 'there are not so many pages');
+  }
   return pagesize === -1 ? { page: 1, pagesize: ALL } : { page, pagesize };
 }
 

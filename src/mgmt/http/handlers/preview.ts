@@ -5,7 +5,6 @@ import { algorithms } from '../../algorithms.js';
 import { PARAMETERS, type ParameterValues } from '../../configuration.js';
 import { parseReportedList } from '../../host-list.js';
 import { type ListedAgent, type ListSettings, previewInSteps, ringsOf } from '../../list-preview.js';
-import { listFor } from '../../rendezvous.js';
 import { inSlices } from '../../slices.js';
 import type { HostRow } from '../../store/store.js';
 import { ValueError } from '../../values.js';
@@ -71,8 +70,7 @@ function listOf(
   ring: readonly number[],
   { algorithm, servers, weights, seed }: ListSettings,
 ): readonly string[] {
-  if (algorithm === 'rendezvous') return listFor(hostId, first, servers, weights);
-  return algorithms[algorithm]({ servers, ring, hostId, seed });
+  return algorithms[algorithm]({ servers, ring, hostId, seed, preferred: first, weights });
 }
 
 /** @throws ApiError 431 */
