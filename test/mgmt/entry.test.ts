@@ -181,7 +181,7 @@ t.test('entry: SIGHUP starts the log file anew', async t => {
   const folder = t.testdir();
   const process = start(t, folder, 'log.file=ms.log');
   const log = join(folder, 'ms.log');
-  await until(async () => /Listening/.test(await readFile(log, 'utf8').catch(() => '')));
+  await until(async () => /Listening for agents/.test(await readFile(log, 'utf8').catch(() => '')));
   await rename(log, `${log}.1`);
   process.child.kill('SIGHUP');
   await until(async () => /Certificate in use/.test(await readFile(log, 'utf8').catch(() => '')));
