@@ -39,7 +39,16 @@ async function start(
       log.error(error.message, { code: error.code });
       die(error);
     };
-    const node = await startNode({ settings, initial, clock: systemClock, random: systemRandom, log, onFatal });
+    const onShutdown = () => void process.kill(process.pid, 'SIGTERM');
+    const node = await startNode({
+      settings,
+      initial,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      onFatal,
+      onShutdown,
+    });
     return {
       async stop(signal) {
         await node.stop(signal);

@@ -1,16 +1,20 @@
 import { parseArgs } from 'node:util';
-import { ConfigError } from '../lib/errors.js';
+import { reasonOf } from '../lib/errors.js';
 import { nearestKey } from '../lib/nearest-key.js';
+import { UsageError } from './usage-error.js';
 
 /** What was asked for on the command line. */
 export interface AdminArguments {
   /** Undefined with `--help` or `--version` alone. */
   readonly command: string | undefined;
+  /** Names in lower case, as all of the API's are; of one that is given twice the last counts. */
   readonly params: ReadonlyMap<string, string>;
   /** Words that are no key=value: the folder of `doctor`. */
   readonly words: readonly string[];
   readonly output: 'table' | 'json';
   readonly config: string | undefined;
+  /** Another server than the one in the credentials file. */
+  readonly endpoint: string | undefined;
   /** Do not wait for jobs. */
   readonly async: boolean;
   readonly watch: boolean;
@@ -21,52 +25,49 @@ export interface AdminArguments {
 const OPTIONS = {
   output: { type: 'string', short: 'o', default: 'table' },
   config: { type: 'string' },
+  endpoint: { type: 'string' },
   async: { type: 'boolean', default: false },
   watch: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', default: false },
 } as const;
+const OPTION_NAMES = Object.keys(OPTIONS).map(name => `--${name}`);
 
-/** @throws ConfigError */
+/** @throws UsageError */
 export function parseAdminArguments(argv: readonly string[]): AdminArguments {
   const { values, positionals } = parse(argv);
-  const { output, config, async, watch, help, version } = values;
-  if (output !== 'table' && output !== 'json') throw new ConfigError('-o', output, 'allowed are table, json');
+  const { output, config, endpoint, async, watch, help, version } = values;
+  if (output !== 'table' && output !== 'json') throw new UsageError(`-o ${output}: allowed are table, json`);
   const [command, ...rest] = positionals;
   const params = new Map<string, string>();
   const words: string[] = [];
   for (const argument of rest) {
     const at = argument.indexOf('=');
-    if (at > 0) params.set(argument.slice(0, at), argument.slice(at + 1));
+    if (at > 0) params.set(argument.slice(0, at).toLowerCase(), argument.slice(at + 1));
     else words.push(argument);
   }
-  return { command, params, words, output, config, async, watch, help, version };
+  return { command, params, words, output, config, endpoint, async, watch, help, version };
 }
 
 function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
   } catch (cause) {
-    const option = argv.find(argument => argument.startsWith('-') && !isKnown(argument)) ?? '';
-    throw new ConfigError(
-      'option',
-      option,
-      suggestion(
-        option,
-        Object.keys(OPTIONS).map(name => `--${name}`),
-      ),
-      { cause },
-    );
+    const unknown = argv.find(argument => argument.startsWith('-') && !isKnown(argument));
+    // Node says well what is wrong with an option that is known.
+    if (unknown === undefined) throw new UsageError(reasonOf(cause).split('\n')[0], { cause });
+    throw new UsageError(`${unknown} is no option: ${suggestion(unknown, OPTION_NAMES)}`, { cause });
   }
 }
 
 function isKnown(argument: string): boolean {
-  const name = argument.replace(/^-+/, '').split('=')[0] ?? '';
-  return Object.hasOwn(OPTIONS, name) || name === 'o' || name === 'h';
+  if (!argument.startsWith('--')) return /^-[oh]/.test(argument);
+  return Object.hasOwn(OPTIONS, argument.slice(2).split('=')[0] ?? '');
 }
 
 /** What is allowed in place of a misspelt word. */
 export function suggestion(word: string, known: readonly string[]): string {
   const near = nearestKey(word, known);
-  return near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+  if (near !== undefined) return `did you mean ${near}?`;
+  return known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`;
 }

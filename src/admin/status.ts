@@ -1,4 +1,5 @@
 import type { ApiAnswer } from './client.js';
+import { age } from './age.js';
 import { formatTable } from './table.js';
 
 type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
@@ -6,6 +7,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** So many agents that are not where they should be are named; the rest is counted. */
 const NAMED = 20;
+const INDENT = '  ';
 
 /** What one screen needs to know. */
 export interface StatusFacts {
@@ -32,8 +34,14 @@ export async function readStatus(call: ApiCall): Promise<StatusFacts> {
   };
 }
 
-/** Pure: the screen. @param wallTime milliseconds since 1970 */
-export function statusScreen({ servers, agents, up, astray, astrayCount }: StatusFacts, wallTime: number): string {
+/**
+ * Pure: the screen.
+ * @param wallTime milliseconds since 1970
+ * @param width of the terminal, where there is one
+ */
+export function statusScreen(facts: StatusFacts, wallTime: number, width?: number): string {
+  const { servers, agents, up, astray, astrayCount } = facts;
+  const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),
     text(server.state),
@@ -53,43 +61,17 @@ export function statusScreen({ servers, agents, up, astray, astrayCount }: Statu
   ]);
   return [
     'Management servers',
-    ...indent(formatTable([['NAME', 'STATE', 'ADDRESS', 'AGENTS', 'JOBS', 'VERSION', 'UP FOR'], ...serverRows])),
+    ...table([['NAME', 'STATE', 'ADDRESS', 'AGENTS', 'JOBS', 'VERSION', 'UP FOR'], ...serverRows]),
     '',
     `Agents: ${agents} in all, ${up} up, ${agents - up} not, ${astrayCount} not where they should be`,
-    ...(astrayCount === 0
-      ? []
-      : indent(formatTable([['HOST', 'STATE', 'IS ON', 'PREFERS', 'FOR', 'WHY'], ...agentRows]))),
+    ...(astrayCount === 0 ? [] : table([['HOST', 'STATE', 'IS ON', 'PREFERS', 'FOR', 'WHY'], ...agentRows])),
     ...(astrayCount > astray.length ? [`  … and ${astrayCount - astray.length} more: listAgentLinks astray=true`] : []),
     '',
   ].join('\n');
 }
 
-function indent(lines: readonly string[]): string[] {
-  return lines.map(line => `  ${line}`);
-}
-
 function text(value: unknown): string {
   return value === undefined || value === null ? '' : String(value);
-}
-
-/** `3 d 4 h`, `5 min`, `12 s`: two units at most. */
-function age(moment: unknown, wallTime: number): string {
-  if (typeof moment !== 'string') return '';
-  const seconds = Math.max(0, Math.round((wallTime - Date.parse(moment.replace('+0000', 'Z'))) / 1000));
-  const units: [number, string][] = [
-    [86_400, 'd'],
-    [3600, 'h'],
-    [60, 'min'],
-    [1, 's'],
-  ];
-  const parts: string[] = [];
-  let rest = seconds;
-  for (const [size, name] of units) {
-    if (rest >= size && parts.length < 2) parts.push(`${Math.floor(rest / size)} ${name}`);
-    else if (parts.length > 0) break;
-    rest %= size;
-  }
-  return parts.join(' ') || '0 s';
 }
 
 function rowsOf(value: unknown): readonly Row[] {

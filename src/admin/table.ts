@@ -1,28 +1,59 @@
-/** Rows as aligned columns; numbers to the right. The first row is the head. */
-export function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const [head = []] = rows;
-  const widths = head.map((_, column) => Math.max(...rows.map(row => (row[column] ?? '').length)));
-  const isNumeric = head.map((_, column) => rows.slice(1).every(row => /^(\d+(\.\d+)?)?$/.test(row[column] ?? '')));
-  return rows.map(row =>
+import type { ApiCommand } from '../mgmt/http/api-table.js';
+import { age, momentOf } from './age.js';
+
+/** What a column can be cut to, where the terminal is narrow. */
+const NARROWEST = 8;
+const GAP = '  ';
+
+/**
+ * Rows as aligned columns; numbers to the right. The first row is the head.
+ * @param width of the terminal: the widest columns are cut until a row fits; undefined: nothing is cut
+ */
+export function formatTable(rows: readonly (readonly string[])[], width?: number): string[] {
+  const lines = rows.map(row => row.map(printable));
+  const [head = []] = lines;
+  const natural = head.map((_, column) => Math.max(...lines.map(row => row[column]?.length ?? 0)));
+  const widths = fitted(natural, width);
+  const isNumeric = head.map((_, column) => lines.slice(1).every(row => /^(\d+(\.\d+)?)?$/.test(row[column] ?? '')));
+  return lines.map(row =>
     widths
       .map((width, column) => {
-        const cell = row[column] ?? '';
+        const cell = cut(row[column] ?? '', width);
         return isNumeric[column] ? cell.padStart(width) : cell.padEnd(width);
       })
-      .join('  ')
+      .join(GAP)
       .trimEnd(),
   );
 }
 
-/** The columns of objects, for people. */
+/** Objects of the API, with the columns that its table names, for people: of most moments, how long ago they were. */
 export function objectTable(
-  columns: readonly string[],
+  { columns, response }: Pick<ApiCommand, 'columns' | 'response'>,
   objects: readonly Readonly<Record<string, unknown>>[],
+  wallTime: number,
+  width?: number,
 ): string[] {
-  return formatTable([
-    columns.map(name => name.toUpperCase()),
-    ...objects.map(object => columns.map(name => cell(object[name]))),
-  ]);
+  const shown = (name: string, value: unknown) => {
+    if (response.fields[name]?.type !== 'date') return cell(value);
+    return HISTORY.has(name) ? timeText(value) : ageText(value, wallTime);
+  };
+  return formatTable(
+    [columns.map(name => name.toUpperCase()), ...objects.map(object => columns.map(name => shown(name, object[name])))],
+    width,
+  );
+}
+
+/** Moments that one looks for in a log. */
+const HISTORY: ReadonlySet<string> = new Set(['created', 'completed']);
+
+function timeText(date: unknown): string {
+  const moment = momentOf(date);
+  return moment === undefined ? '' : new Date(moment).toISOString().slice(0, 19).replace('T', ' ');
+}
+
+function ageText(date: unknown, wallTime: number): string {
+  const text = age(date, wallTime);
+  return text === '' ? '' : `${text} ago`;
 }
 
 function cell(value: unknown): string {
@@ -33,5 +64,27 @@ function cell(value: unknown): string {
       .map(([key, field]) => `${key}=${cell(field)}`)
       .join(' ');
   }
-  return String(value).replace(/\s+/g, ' ');
+  return String(value);
+}
+
+/** Names come from agents: what would move the terminal's cursor is not passed on. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+function fitted(natural: readonly number[], width: number | undefined): readonly number[] {
+  const widths = [...natural];
+  if (width === undefined) return widths;
+  let excess = widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1)) - width;
+  while (excess > 0) {
+    const widest = Math.max(...widths);
+    if (widest <= NARROWEST) break;
+    widths[widths.lastIndexOf(widest)] = widest - 1;
+    excess--;
+  }
+  return widths;
 }

@@ -18,6 +18,8 @@ export interface Administration {
   startJob(job: JobRequest): Promise<JobRow>;
   /** Tells whoever watches the configuration that there is a new one. */
   configurationChanged(): Promise<void>;
+  /** The same of servers' states. */
+  stateChanged(): Promise<void>;
 }
 
 export interface JobRequest {
@@ -31,6 +33,7 @@ export type AdministrationStore = Pick<
   Store,
   | 'agentCounts'
   | 'agentsOfServer'
+  | 'changeServerState'
   | 'clusters'
   | 'configuration'
   | 'countPendingJobs'
@@ -42,6 +45,8 @@ export type AdministrationStore = Pick<
   | 'pods'
   | 'removeHost'
   | 'servers'
+  | 'setClusterCheckInterval'
   | 'setConfiguration'
+  | 'setPreferred'
   | 'zones'
 >;

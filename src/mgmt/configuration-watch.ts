@@ -20,9 +20,16 @@ export class ConfigurationWatch {
     return this.#current;
   }
 
-  /** @returns whether there is another version now @throws StoreError */
-  async poll(): Promise<boolean> {
-    return this.#take(await this.#store.configuration());
+  /**
+   * @param beforeTaking reads what was written ahead of a new configuration: rows as they should be under it
+   * @returns whether there is another version now
+   * @throws StoreError
+   */
+  async poll(beforeTaking: () => Promise<void>): Promise<boolean> {
+    const stored = await this.#store.configuration();
+    if (stored.version === this.#current.version) return false;
+    await beforeTaking();
+    return this.#take(stored);
   }
 
   #take(stored: StoredConfiguration): boolean {

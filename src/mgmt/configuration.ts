@@ -191,14 +191,18 @@ function parseZones(text: string): readonly string[] {
   return names;
 }
 
+const LEAST_WEIGHT = 0.001;
+const MOST_WEIGHT = 1_000;
+
 function parseWeights(text: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>();
   if (text === '') return weights;
   for (const entry of text.split(',')) {
     const [address = '', weight = ''] = entry.trim().split('=');
     const canonical = canonicalAddress(address);
-    if (!/^\d+(\.\d+)?$/.test(weight) || Number(weight) <= 0) {
-      throw new ValueError(`${JSON.stringify(entry.trim())}: address=weight is allowed, with a weight above 0`);
+    if (!/^\d+(\.\d+)?$/.test(weight) || Number(weight) < LEAST_WEIGHT || Number(weight) > MOST_WEIGHT) {
+      const range = `${LEAST_WEIGHT} to ${MOST_WEIGHT}`;
+      throw new ValueError(`${JSON.stringify(entry.trim())}: address=weight is allowed, with a weight from ${range}`);
     }
     if (weights.has(canonical)) throw new ValueError(`${canonical} is there twice`);
     weights.set(canonical, Number(weight));

@@ -4,7 +4,7 @@ import { FatalError, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { VERSION } from '../lib/version.js';
-import { isAvoided, KEPT_STATES, TRANSITIONS } from './server-state.js';
+import { isAvoided, KEPT_STATES, type ServerStep, TRANSITIONS } from './server-state.js';
 import type { ServerRow, ServerState, Store } from './store/store.js';
 import type { StoreHealth } from './store-health.js';
 
@@ -28,6 +28,8 @@ export interface MembershipOptions {
   readonly thresholdMs: number;
   /** Our state has changed, by whoever. */
   onState(state: ServerState): void;
+  /** Other addresses are to be avoided than before. */
+  onAvoided(): void;
   /** Another process has our row: this one must end. */
   onForeign(error: FatalError): void;
   /** We found another server silent, and took it down. */
@@ -50,6 +52,7 @@ export class Membership {
   #state: ServerState = 'Up';
   #timer: Timer | undefined;
   #stopped = false;
+  readonly #watchers = new Set<() => void>();
 
   constructor(store: MembershipStore, options: MembershipOptions) {
     this.#store = store;
@@ -115,6 +118,20 @@ export class Membership {
     if (isOurs) await this.#store.failJobsOfServer(msid, restarted());
   }
 
+  /** Calls back after each change of our state. */
+  onChange(watcher: () => void): { cancel(): void } {
+    this.#watchers.add(watcher);
+    return { cancel: () => void this.#watchers.delete(watcher) };
+  }
+
+  /** One step of our own state. @returns whether it was done @throws StoreError */
+  async step(step: ServerStep): Promise<boolean> {
+    const { from, to } = TRANSITIONS[step];
+    const done = await this.#store.changeServerState(this.#options.msid, { from, to, runId: this.#runId });
+    await this.#beat();
+    return done;
+  }
+
   /** Reads at once what the next heartbeat would: somebody has just changed a state. */
   async refresh(): Promise<void> {
     await this.#beat();
@@ -139,9 +156,11 @@ export class Membership {
         );
         return;
       }
+      const avoided = this.avoided.join();
       this.#servers = await health.watch(() => this.#store.servers());
       this.#enter(beat.state === 'Down' ? await this.#rise() : beat.state);
       await this.#bury();
+      if (this.avoided.join() !== avoided) this.#options.onAvoided();
     } catch (error) {
       log.debug('No heartbeat', { reason: reasonOf(error) });
     }
@@ -152,6 +171,7 @@ export class Membership {
     this.#options.log.info('Server state changed', { from: this.#state, to: state });
     this.#state = state;
     this.#options.onState(state);
+    for (const watcher of this.#watchers) watcher();
   }
 
   /** Another server took us for dead: we stood still, or could not reach the store. @returns our state now */

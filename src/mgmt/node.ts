@@ -22,6 +22,7 @@ import { Membership } from './membership.js';
 import { loadPemCredentials } from './pem-credentials.js';
 import { type KeyFile, openKeyFile, sealUnder } from './secrets.js';
 import { ManagementServer } from './server.js';
+import { drainServer, type ServerJobsWorld, serverJobs } from './server-jobs.js';
 import { takesAgents } from './server-state.js';
 import type { MgmtSettings } from './settings.js';
 import { keyOfDbUrl, openStore } from './store/open-store.js';
@@ -37,6 +38,8 @@ export interface NodeOptions {
   readonly log: Log;
   /** The process must end: another one has this server's place. */
   onFatal(error: FatalError): void;
+  /** An operator wants this server to end, in good order. */
+  onShutdown(): void;
 }
 
 /** One management server with all its parts: agents' port, HTTP API, its row among the others', its jobs. */
@@ -96,6 +99,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     thresholdMs: configuration.values['cluster.heartbeat.threshold'],
     onState: state =>
       events.add({ type: 'SERVER.STATE', level: 'INFO', description: `Management server ${address} is ${state}` }),
+    onAvoided: () => server.listsChanged(),
     onForeign: error => options.onFatal(error),
     onServerDown: ({ serviceIp, ageMs }) =>
       events.add({
@@ -121,7 +125,18 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     },
     secureContext: () => credentials.context,
   });
-  const jobs = new JobRunner(store, { ...env, work: hostJobs({ clock, attaches: server.attaches, store }) });
+  const jobsWorld: ServerJobsWorld = {
+    clock,
+    log,
+    events,
+    server,
+    membership,
+    address,
+    configuration: () => server.configuration,
+    onShutdown: () => options.onShutdown(),
+  };
+  const work = { ...hostJobs({ clock, attaches: server.attaches, store }), ...serverJobs(jobsWorld) };
+  const jobs = new JobRunner(store, { ...env, work });
   const facts = new LinkFactsWriter(store, env, () => server.linkFacts);
 
   let isStopping = false;
@@ -139,6 +154,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
       return row;
     },
     configurationChanged: () => server.poll(),
+    stateChanged: () => membership.refresh(),
   };
   const { keys, isNew } = await openApiKeys(store, keyFile);
   const http = httpServer({
@@ -165,6 +181,10 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
   }
   jobs.start();
   facts.start();
+  if (membership.state === 'PreparingForMaintenance') {
+    // It was killed in the midst of it.
+    await administration.startJob({ cmd: 'drain', params: { purpose: 'maintenance' }, targetMsid: msid, hostId: null });
+  }
   events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
   log.info('Listening for agents', { address: listener.address, port: listener.port, msid, node: address });
 
@@ -172,6 +192,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     async stop(signal) {
       log.info('Stopping', { signal, agents: server.attaches.size });
       isStopping = true;
+      if (signal === 'SIGTERM') await moveAgentsAway(jobsWorld);
       jobs.stop();
       facts.stop();
       credentials.stop();
@@ -188,6 +209,24 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     reloadCredentials: () => void credentials.reload(),
     abandon: () => lock.releaseSync(),
   };
+}
+
+/** A server that ends hands its agents over first, if there is anybody to take them. */
+async function moveAgentsAway(world: ServerJobsWorld): Promise<void> {
+  const { server, membership, address, log, configuration } = world;
+  const { values } = configuration();
+  const timeoutMs = values['management.server.shutdown.drain.timeout'] * 1_000;
+  const isAnotherUp = membership.servers.some(
+    ({ serviceIp, state }) => state === 'Up' && serviceIp !== address && values.host.includes(serviceIp),
+  );
+  if (timeoutMs === 0 || server.attaches.size === 0 || !isAnotherUp) return;
+  try {
+    await membership.step('prepareForShutdown');
+    const { moved, left } = await drainServer(world, timeoutMs, undefined, () => {});
+    log.info('Moved agents away', { moved, left: left.length });
+  } catch (error) {
+    log.warn('Agents could not be moved away', { reason: reasonOf(error) });
+  }
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   type Transport,
 } from '../protocol/index.js';
 import type { AgentStore } from './agent-store.js';
+import type { AlgorithmName } from './algorithms.js';
 import type { Attache } from './attache.js';
 import { Attaches } from './attaches.js';
 import type { Configuration } from './configuration.js';
@@ -271,11 +272,12 @@ export class ManagementServer {
   /** Reads at once what the next poll would. */
   async poll(): Promise<void> {
     try {
-      if (await this.#health.watch(() => this.#configuration.poll())) {
+      const readOn = () => this.#health.watch(() => this.#readOn());
+      if (await this.#health.watch(() => this.#configuration.poll(readOn))) {
         await this.#readClusters();
         this.#propagation.changed();
       }
-      await this.#health.watch(() => this.#readOn());
+      await readOn();
       for (const hostId of this.#contested.due(this.#clock.now())) {
         this.attaches.get(hostId)?.link.close('another management server has the host');
       }
@@ -293,8 +295,18 @@ export class ManagementServer {
     );
   }
 
-  #wanted({ id, zoneId, clusterId }: HostIdentity): Wanted {
-    const { configuration } = this;
+  /**
+   * What an agent is to be told about its servers.
+   * @param algorithm in the place of the configured one, for a drain
+   */
+  wanted({ host }: Attache, algorithm?: AlgorithmName): Wanted {
+    return this.#wanted(host, algorithm);
+  }
+
+  #wanted({ id, zoneId, clusterId }: HostIdentity, algorithm?: AlgorithmName): Wanted {
+    const configuration = algorithm
+      ? { ...this.configuration, values: { ...this.configuration.values, 'indirect.agent.lb.algorithm': algorithm } }
+      : this.configuration;
     const { values } = configuration;
     const isSticky = values['indirect.agent.lb.algorithm'] === 'rendezvous';
     return wantedOf(

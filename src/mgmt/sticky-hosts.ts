@@ -6,8 +6,8 @@ import { HOSTS_A_BATCH, type Store } from './store/store.js';
 import type { StoreHealth } from './store-health.js';
 
 /**
- * The sticky first server of every host, in memory, and how many each server leads. A host that has none, or whose server
- * is gone, gets one when it is asked for, by the counters alone; the row follows behind.
+ * The sticky first server of every host, in memory, and how many each server leads. A host that
+ * has none gets one when it is asked for, by the counters alone; the row follows behind.
  */
 export class StickyHosts {
   readonly #store: Pick<Store, 'setPreferred'>;
@@ -40,8 +40,8 @@ export class StickyHosts {
 
   preferredOf(hostId: number, servers: readonly string[], weights: Weights): string | undefined {
     const standing = this.#preferred.get(hostId);
-    if (standing !== undefined && servers.includes(standing)) return standing;
-    this.#set(hostId, undefined);
+    // Whose server is gone gets its next one, and keeps its row: all are computed anew where the list was changed.
+    if (standing !== undefined) return servers.includes(standing) ? standing : undefined;
     const [first] = placeNew(hostId, servers, weights, this.#counts);
     if (first === undefined) return undefined;
     this.#set(hostId, first);

@@ -109,6 +109,7 @@ const CONFIGURATION = {
   options: string('the values that are allowed, of a Select'),
   isdynamic: boolean('whether a change takes effect without a restart'),
   scope: string('of a value that is not global'),
+  agentsmoving: integer('of an update: how many agents have another first server by it'),
 } as const;
 
 const EVENT = {
@@ -152,8 +153,26 @@ const LINK = {
   failovers: integer('links that it has lost since its process started; Muster agents only'),
   lastloss: string('why the last link was lost'),
   disconnected: date('when its server lost it'),
+  lag: string('why it has not taken the list that it should have by now'),
+  configurationversion: integer('the generation of the configuration that its list was made from'),
   factsage: integer('seconds since the facts of this link were written to the store'),
 } as const;
+
+const SERVER_STATE = {
+  managementserverid: string('the id of the management server'),
+  state: string('its state'),
+  maintenanceinitiated: boolean('whether it is in maintenance, or on the way there'),
+  shutdowntriggered: boolean('whether it is shutting down, or on the way there'),
+  readyforshutdown: boolean('whether it has no agents any more'),
+  pendingjobscount: integer('how many jobs it has to carry out'),
+  agentscount: integer('how many hosts it still has'),
+  agents: list('the ids of these hosts'),
+  jobid: string(
+    'the job that moves its agents away: queryAsyncJobResult tells how far it is, and what is left and why',
+  ),
+} as const;
+const SERVER_ID = { managementserverid: required(uuid('the management server')) } as const;
+const STATE_COLUMNS = ['state', 'agentscount', 'pendingjobscount', 'jobid'] as const;
 
 export const API = {
   listManagementServers: {
@@ -226,9 +245,11 @@ export const API = {
     params: {
       name: required(string('the name')),
       value: required(string('the value')),
+      clusterid: uuid('for this cluster alone; only indirect.agent.lb.check.interval, and empty for the global value'),
+      forced: boolean('also a host list without any server that is Up (false)'),
     },
     response: { kind: 'object', object: 'configuration', fields: CONFIGURATION },
-    columns: ['name', 'value', 'defaultvalue', 'description'],
+    columns: ['name', 'value', 'defaultvalue', 'agentsmoving'],
   },
   listEvents: {
     description: 'Lists events, newest first',
@@ -271,11 +292,67 @@ export const API = {
       managementserverid: uuid('only the hosts of this management server'),
       state: string('only hosts in this state'),
       astray: boolean('only hosts that are not on their preferred server (false)'),
+      laggards: boolean('only hosts that have not taken the list that they should have by now (false)'),
       ...KEYWORD,
       ...PAGING,
     },
     response: { kind: 'list', object: 'agentlink', fields: LINK },
     columns: ['hostname', 'state', 'connectedhost', 'preferredhost', 'ispreferred', 'since', 'roundtripms', 'lastloss'],
+  },
+  prepareForMaintenance: {
+    description: 'Takes a server out of service: it takes no new agents, and its agents move to others',
+    params: {
+      ...SERVER_ID,
+      algorithm: string('how the lists are ordered by which its agents move away (the configured one)'),
+      forced: boolean('when the time is out, close the links of agents that stayed (false)'),
+    },
+    response: { kind: 'object', object: 'prepareformaintenance', fields: SERVER_STATE },
+    columns: STATE_COLUMNS,
+  },
+  cancelMaintenance: {
+    description: 'Takes a server back into service',
+    params: { ...SERVER_ID, rebalance: boolean('its agents return, at a pace (true)') },
+    response: { kind: 'object', object: 'cancelmaintenance', fields: SERVER_STATE },
+    columns: STATE_COLUMNS,
+  },
+  prepareForShutdown: {
+    description: 'Moves the agents of a server to others, so that it can be shut down',
+    params: SERVER_ID,
+    response: { kind: 'object', object: 'prepareforshutdown', fields: SERVER_STATE },
+    columns: STATE_COLUMNS,
+  },
+  cancelShutdown: {
+    description: 'Takes a server that was prepared for its shutdown back into service',
+    params: SERVER_ID,
+    response: { kind: 'object', object: 'cancelshutdown', fields: SERVER_STATE },
+    columns: STATE_COLUMNS,
+  },
+  readyForShutdown: {
+    description: 'Tells whether a server has no agents any more',
+    params: SERVER_ID,
+    response: { kind: 'object', object: 'readyforshutdown', fields: SERVER_STATE },
+    columns: ['readyforshutdown', ...STATE_COLUMNS],
+  },
+  triggerShutdown: {
+    description: 'Ends the process of a server, in good order',
+    params: SERVER_ID,
+    response: { kind: 'object', object: 'triggershutdown', fields: SERVER_STATE },
+    columns: STATE_COLUMNS,
+  },
+  rebalanceAgents: {
+    description:
+      'Has agents that are not on their preferred server go there now, at a pace; with rendezvous, after all were placed anew',
+    params: { managementserverid: uuid('only agents that prefer this server') },
+    response: {
+      kind: 'plain',
+      object: 'success',
+      fields: {
+        success: boolean('true'),
+        placed: integer('with rendezvous: how many hosts have another first server now'),
+        jobids: list('a job for each server that is Up'),
+      },
+    },
+    columns: ['success', 'placed', 'jobids'],
   },
   previewHostList: {
     description: 'Tells what a proposed host list or algorithm would do: who would get which list, and who would move',

@@ -11,7 +11,7 @@ export type ApiObject = Readonly<Record<string, unknown>>;
 
 /** `{"<command in lower case>response": …}` */
 export function envelope(command: string, response: ApiResponse, result: Result): string {
-  return JSON.stringify({ [responseName(command)]: body(response, result) });
+  return JSON.stringify({ [responseName(command)]: body(response, result) }, withoutNulls);
 }
 
 export function errorEnvelope(
@@ -36,16 +36,17 @@ function body({ object }: ApiResponse, result: Result): unknown {
       // CloudStack: with nothing found there is nothing, not even a count of 0; behind the last page only the count.
       if (result.count === 0) return {};
       if (result.items.length === 0) return { count: result.count };
-      return { count: result.count, [object]: result.items.map(withoutNulls) };
+      return { count: result.count, [object]: result.items };
     case 'object':
-      return { [object]: withoutNulls(result.fields) };
+      return { [object]: result.fields };
     case 'plain':
-      return withoutNulls(result.fields);
+      return result.fields;
     case 'job':
-      return withoutNulls({ jobid: result.jobid, id: result.id });
+      return { jobid: result.jobid, id: result.id };
   }
 }
 
-function withoutNulls(fields: ApiObject): ApiObject {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+/** CloudStack leaves them out, however deep; JSON does so with `undefined`. */
+function withoutNulls(_name: string, value: unknown): unknown {
+  return value === null ? undefined : value;
 }

@@ -63,7 +63,7 @@ export interface HostStore {
   findHosts(query: HostQuery): Promise<Page<HostRow>>;
   /**
    * What has changed behind a cursor, removals too, oldest first; at most `CHANGES_A_PAGE` rows. Changes of the last
-   * seconds come more than once, since one that was begun earlier may be committed later: take the row as it is.
+   * ten seconds come more than once, since one that was begun earlier may be committed later: take the row as it is.
    * @param after where the last call ended; undefined: no rows, only where the store stands now
    */
   hostsChanged(after?: HostsCursor): Promise<HostChanges>;

@@ -21,6 +21,7 @@ export class MysqlDriver implements Driver {
   readonly #idle: MysqlSession[] = [];
   readonly #waiting: (() => void)[] = [];
   #inUse = 0;
+  #isDestroyed = false;
 
   constructor(url: MysqlUrl, clock: Clock, limits: MysqlLimits) {
     this.#url = url;
@@ -45,7 +46,8 @@ export class MysqlDriver implements Driver {
   }
 
   async releaseConnection({ session }: MysqlConnection): Promise<void> {
-    if (session.host === this.#hosts.current) this.#idle.push(session);
+    // A call that was given up may still have been waiting when the store was closed.
+    if (session.host === this.#hosts.current && !this.#isDestroyed) this.#idle.push(session);
     else void session.end();
     this.#leave();
   }
@@ -74,6 +76,7 @@ export class MysqlDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
+    this.#isDestroyed = true;
     await Promise.all(this.#idle.splice(0).map(session => session.end()));
   }
 

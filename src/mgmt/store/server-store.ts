@@ -19,6 +19,7 @@ export interface ServerStore {
   changeServerState(msid: number, change: ServerStateChange): Promise<boolean>;
   /**
    * The server ends in good order: nobody need wait for its heartbeat.
+   * @param at by the server's clock
    * @param state what it is from now on; `Maintenance` outlives a restart
    * @returns false when another run has the row by now, and nothing changed
    */
@@ -97,8 +98,9 @@ export interface ServerRow extends ServerFacts {
   readonly lastUpdate: number;
   /** How long ago that was when this was read. */
   readonly ageMs: number;
-  /** By the store's clock; null: not yet. */
+  /** By the store's clock. */
   readonly started: number | null;
+  /** The last orderly stop, by the server's clock; null: there was none. */
   readonly stopped: number | null;
   readonly created: number;
 }

@@ -130,8 +130,11 @@ export function hostSearchCalls(
   };
 }
 
-/** A write is marked with the time of its statement, and is seen when its transaction ends: at most a call's limit later. */
-const OVERLAP_MS = 5_000;
+/**
+ * A write is marked with the time of its statement, and is seen when its transaction ends: mostly at once, at most a
+ * call's limit later, and on Galera after the time that the nodes need to give up one that died in between.
+ */
+const OVERLAP_MS = 10_000;
 
 const PLACEMENTS_A_READ = 10_000;
 

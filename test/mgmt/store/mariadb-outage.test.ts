@@ -126,6 +126,23 @@ function values(mariadb: MariaDb): void {
     t.strictSame(done, [1, 2]);
   });
 
+  t.test('mariadb: a step that was cut off in its midst is carried out again', async t => {
+    const url = await mariadb.createDatabase();
+    const name = url.slice(url.lastIndexOf('/') + 1);
+    await (await opened(t, url)).zoneId('default');
+    for (const sql of [
+      `delete from ${name}.schema_migration where number = 2`,
+      `drop table ${name}.event`,
+      `drop index i_host__status on ${name}.host`,
+    ]) {
+      await mariadb.query(sql);
+    }
+    const store = await opened(t, url);
+    t.strictSame(await store.events({ page: 1, pagesize: 1 }), { count: 0, rows: [] });
+    const indexes = await mariadb.query(`show index from ${name}.host where key_name = 'i_host__status'`);
+    t.equal((indexes as unknown[]).length, 3);
+  });
+
   function test(name: string, check: (t: Test, store: Store, url: string) => Promise<void>): void {
     t.test(name, async t => {
       const url = await mariadb.createDatabase();

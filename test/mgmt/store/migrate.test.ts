@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import Database from 'libsql';
 import t, { type Test } from 'tap';
+import { systemClock } from '../../../src/lib/clock.js';
 import { silentLog } from '../../../src/lib/logger.js';
 import { migrate } from '../../../src/mgmt/store/migrate.js';
 import { MIGRATIONS, type Migration } from '../../../src/mgmt/store/migrations.js';
+import { sqlStore } from '../../../src/mgmt/store/sql-store.js';
 import { openSqlite } from '../../../src/mgmt/store/sqlite.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
+import { factsOf } from '../../helpers/host-facts.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 
 /** Several servers' connections to one file, each as fresh as after a start. */
@@ -163,4 +166,35 @@ t.test('migrate: a schema newer than this server is refused, with the version th
     message: "the store's schema is number 2, and this server knows up to 1: it needs Muster 0.9.0 or newer",
   });
   t.strictSame(query('SELECT count(*) AS n FROM schema_migration'), [{ n: 2 }], 'nothing changed');
+});
+
+t.test('migrations: what the schema before held is there afterwards, with the new columns', async t => {
+  const { server, query } = cluster(t);
+  const one = await server();
+  await one.migrate(MIGRATIONS.slice(0, 1));
+  query("INSERT INTO data_center (id, uuid, name) VALUES (1, 'z', 'default')");
+  query("INSERT INTO sequence (name, value) VALUES ('host', 1)");
+  query(
+    `INSERT INTO host (id, uuid, guid, name, type, status, data_center_id, epoch, created, mgmt_server_id)
+       VALUES (1, 'u', 'guid', 'name', 'Routing', 'Up', 1, 3, 1000, 7)`,
+  );
+  await one.migrate();
+  const store = sqlStore(one.database, { clock: systemClock, random: seededRandom(1) });
+  t.match(await store.hosts(), [
+    { id: 1, guid: 'guid', status: 'Up', msid: 7, epoch: 3, resourceState: 'Enabled', podId: null, preferred: null },
+  ]);
+  t.match(await store.registerHost(factsOf('guid', 1)), { isNew: false, host: { id: 1, podId: 1, clusterId: 1 } });
+  t.equal(await store.hostReady(1, { msid: 8, at: 2_000, msHostList: null }), 4);
+  t.match(await store.host(1), { msid: 8, lastMsid: 7 });
+});
+
+t.test('migrations: one that was cut off in its midst is carried out again', async t => {
+  const { server, query } = cluster(t);
+  await (await server()).migrate();
+  query('DELETE FROM schema_migration WHERE number = 2');
+  query('DROP TABLE event');
+  query('DROP INDEX i_host__status');
+  await (await server()).migrate();
+  t.strictSame(query('SELECT count(*) AS n FROM event'), [{ n: 0 }]);
+  t.strictSame(query("SELECT count(*) AS n FROM sqlite_master WHERE name = 'i_host__status'"), [{ n: 1 }]);
 });

@@ -1,12 +1,24 @@
+import { setImmediate } from 'node:timers/promises';
 import { reasonOf } from '../../../lib/errors.js';
 import { nearestKey } from '../../../lib/nearest-key.js';
 import type { Administration } from '../../administration.js';
-import { canonicalValue, isParameterName, PARAMETERS, type ParameterName } from '../../configuration.js';
+import {
+  canonicalValue,
+  isParameterName,
+  PARAMETERS,
+  type ParameterName,
+  readConfiguration,
+} from '../../configuration.js';
+import { giveSameLists, previewInSteps } from '../../list-preview.js';
+import { needsPlacing, placeHosts } from '../../place-hosts.js';
+import { inSlices } from '../../slices.js';
+import type { ClusterRow } from '../../store/store.js';
 import { ValueError } from '../../values.js';
 import { ApiError, invalidParameter } from '../api-error.js';
 import type { ApiObject } from '../envelope.js';
 import type { Handler } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
+import { listedAgent, settingsOf } from './preview.js';
 
 const CATEGORY = 'Advanced';
 const NAMES = Object.keys(PARAMETERS) as readonly ParameterName[];
@@ -15,35 +27,103 @@ export function listConfigurations({ store }: Administration): Handler<'listConf
   return async params => {
     const page = paging('listConfigurations', params);
     const { values } = await store.configuration();
+    const cluster = await clusterOf(store, params.clusterid);
     const matching = NAMES.filter(
       name =>
         hasKeyword(name, params.name) &&
         hasKeyword(name, params.keyword) &&
         (params.category === undefined || params.category.toLowerCase() === CATEGORY.toLowerCase()),
     );
-    const items = pageOf(matching, page).map(name => configurationObject(name, values.get(name)));
+    const items = pageOf(matching, page).map(name => {
+      const own = name === CLUSTER_PARAMETER ? cluster?.checkIntervalSeconds : undefined;
+      if (own === undefined || own === null) return configurationObject(name, values.get(name));
+      return { ...configurationObject(name, String(own)), scope: 'Cluster' };
+    });
     return { kind: 'list', count: matching.length, items };
   };
 }
 
 export function updateConfiguration(administration: Administration): Handler<'updateConfiguration'> {
   const { store, events } = administration;
-  return async ({ name, value }) => {
+  return async ({ name, value, clusterid, forced = false }) => {
     if (!isParameterName(name)) {
       const near = nearestKey(name, NAMES);
       const hint = near ? `; did you mean ${near}?` : '';
       throw new ApiError(431, `Config parameter with name ${name} doesn't exist${hint}`, 4350);
     }
-    const canonical = checkedValue(name, value);
-    await store.setConfiguration(name, canonical);
-    events.add({
-      type: 'CONFIGURATION.UPDATE',
-      level: 'INFO',
-      description: `${name} was set to ${canonical === '' ? 'nothing' : canonical}`,
-    });
+    const changed = clusterid === undefined ? await setGlobally(administration, name, value, forced) : undefined;
+    const fields = changed ?? (await setForCluster(store, name, value, clusterid ?? ''));
+    const text = fields.value === '' ? 'nothing' : String(fields.value);
+    events.add({ type: 'CONFIGURATION.UPDATE', level: 'INFO', description: `${name} was set to ${text}` });
     await administration.configurationChanged();
-    return { kind: 'object', fields: configurationObject(name, canonical) };
+    return { kind: 'object', fields };
   };
+}
+
+/** Judged by its type and range, then by what it would do; only then written. */
+async function setGlobally(
+  administration: Administration,
+  name: ParameterName,
+  value: string,
+  forced: boolean,
+): Promise<ApiObject> {
+  const { store } = administration;
+  const canonical = checkedValue(name, value);
+  const stored = await store.configuration();
+  const proposedValues = new Map([...stored.values, [name, canonical]]);
+  const now = settingsOf(readConfiguration(stored).configuration.values, stored.version);
+  const proposed = settingsOf(
+    readConfiguration({ ...stored, values: proposedValues }).configuration.values,
+    stored.version + 1,
+  );
+  if (name === 'host' && !forced) await checkReachable(store, proposed.servers);
+  let agentsmoving = 0;
+  if (!giveSameLists(now, proposed)) {
+    const rows = await store.hosts();
+    const agents = rows.map(row => listedAgent(row, now));
+    agentsmoving = (await inSlices(previewInSteps(agents, now, proposed), setImmediate)).moving;
+    if (needsPlacing(now, proposed)) await placeHosts(store, rows, proposed);
+  }
+  await store.setConfiguration(name, canonical);
+  return { ...configurationObject(name, canonical), agentsmoving };
+}
+
+/** A list of which no server is Up would strand every agent that takes it. @throws ApiError 431 */
+async function checkReachable(store: Administration['store'], hosts: readonly string[]): Promise<void> {
+  const up = (await store.servers()).filter(({ state }) => state === 'Up').map(({ serviceIp }) => serviceIp);
+  if (hosts.some(host => up.includes(host))) return;
+  const why = `none of these servers is Up (${up.join(', ')} are); forced=true sets it all the same`;
+  throw invalidParameter('updateConfiguration', 'value', hosts.join(','), why);
+}
+
+async function clusterOf(store: Administration['store'], uuid: string | undefined): Promise<ClusterRow | undefined> {
+  return uuid === undefined ? undefined : (await store.clusters()).find(cluster => cluster.uuid === uuid);
+}
+
+const CLUSTER_PARAMETER: ParameterName = 'indirect.agent.lb.check.interval';
+
+/** @throws ApiError 431 */
+async function setForCluster(
+  store: Administration['store'],
+  name: ParameterName,
+  value: string,
+  clusterid: string,
+): Promise<ApiObject> {
+  const command = 'updateConfiguration';
+  if (name !== CLUSTER_PARAMETER) {
+    throw invalidParameter(
+      command,
+      'clusterid',
+      clusterid,
+      `only ${CLUSTER_PARAMETER} can be set for a cluster, not ${name}`,
+    );
+  }
+  const cluster = await clusterOf(store, clusterid);
+  if (cluster === undefined)
+    throw invalidParameter(command, 'clusterid', clusterid, 'there is no cluster with this id');
+  const seconds = value === '' ? null : Number(checkedValue(name, value));
+  await store.setClusterCheckInterval(cluster.id, seconds);
+  return { ...configurationObject(name, value === '' ? undefined : String(seconds)), scope: 'Cluster' };
 }
 
 /** @throws ApiError 431 */

@@ -6,6 +6,15 @@ import type { Handlers } from './handler.js';
 import { deleteHost, listHosts, reconnectHost } from './hosts.js';
 import { queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
+import {
+  cancelMaintenance,
+  cancelShutdown,
+  prepareForMaintenance,
+  prepareForShutdown,
+  readyForShutdown,
+  rebalanceAgents,
+  triggerShutdown,
+} from './maintenance.js';
 import { previewHostList } from './preview.js';
 import { listManagementServers } from './servers.js';
 
@@ -21,6 +30,13 @@ export function handlersFor(administration: Administration): Handlers {
     listEvents: listEvents(administration),
     listApis,
     queryAsyncJobResult: queryAsyncJobResult(administration),
+    prepareForMaintenance: prepareForMaintenance(administration),
+    cancelMaintenance: cancelMaintenance(administration),
+    prepareForShutdown: prepareForShutdown(administration),
+    cancelShutdown: cancelShutdown(administration),
+    readyForShutdown: readyForShutdown(administration),
+    triggerShutdown: triggerShutdown(administration),
+    rebalanceAgents: rebalanceAgents(administration),
     listAgentLinks: listAgentLinks(administration),
     previewHostList: previewHostList(administration),
   };

@@ -22,14 +22,18 @@ export function listAgentLinks(administration: Administration): Handler<'listAge
       msid: idOf(command, 'managementserverid', places.servers, params.managementserverid, server => server.msid),
     });
     const objectOf = (row: HostRow) => linkObject(row, places, factOf(row));
-    if (!params.astray) {
+    if (!params.astray && !params.laggards) {
       const { count, rows } = await store.findHosts({ ...filter, ...page });
       return { kind: 'list', count, items: rows.map(objectOf) };
     }
-    // Who is astray is not in the rows alone: all that match are looked at.
+    // Who is astray, or lags behind, is not in the rows alone: all that match are looked at.
     const { rows } = await store.findHosts({ ...filter, ...paging(command, { pagesize: -1 }) });
-    const astray = rows.map(objectOf).filter(link => link.ispreferred !== true);
-    return { kind: 'list', count: astray.length, items: pageOf(astray, page) };
+    const found = rows
+      .map(objectOf)
+      .filter(
+        link => (params.astray ? link.ispreferred !== true : true) && (params.laggards ? link.lag !== undefined : true),
+      );
+    return { kind: 'list', count: found.length, items: pageOf(found, page) };
   };
 }
 
@@ -56,6 +60,8 @@ function linkObject(row: HostRow, { servers }: Places, aged: AgedFact | undefine
     failovers: fact?.failovers,
     lastloss: isUp ? fact?.lastLoss : row.disconnectReason,
     disconnected: dated(row.disconnected),
+    lag: isUp ? fact?.lag : undefined,
+    configurationversion: row.configurationVersion,
     factsage: aged?.ageSeconds,
   };
 }

@@ -59,7 +59,8 @@ export function settingsOf(values: ParameterValues, version: number): ListSettin
   };
 }
 
-function listedAgent({ id, zoneId, preferred, msHostList }: HostRow, { algorithm }: ListSettings): ListedAgent {
+/** A host, as far as lists go. */
+export function listedAgent({ id, zoneId, preferred, msHostList }: HostRow, { algorithm }: ListSettings): ListedAgent {
   const reported = parseReportedList(msHostList ?? undefined).servers[0];
   return { hostId: id, zoneId, preferred: algorithm === 'rendezvous' ? (preferred ?? reported) : reported };
 }

@@ -1,0 +1,174 @@
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { systemClock } from '../../src/lib/clock.js';
+import { silentLog } from '../../src/lib/logger.js';
+import { systemRandom } from '../../src/lib/random.js';
+import type { Administration, JobRequest } from '../../src/mgmt/administration.js';
+import { readConfiguration } from '../../src/mgmt/configuration.js';
+import type { ClusterEvent } from '../../src/mgmt/events.js';
+import { Api } from '../../src/mgmt/http/api.js';
+import { API, type ApiCommand, type FieldType, isCommandName } from '../../src/mgmt/http/api-table.js';
+import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
+import { sign } from '../../src/mgmt/http/signature.js';
+import type { LinkFact } from '../../src/mgmt/link-facts.js';
+import { openStore } from '../../src/mgmt/store/open-store.js';
+import type { HostRow, JobRow, ServerFacts, ServerRow, Store } from '../../src/mgmt/store/store.js';
+import { FakeClock } from './fake-clock.js';
+import { factsOf } from './host-facts.js';
+import { RecordingLog } from './recording-log.js';
+
+export const KEYS = { apiKey: 'KEY', secretKey: 'SECRET' };
+export const MSID_1 = 1001;
+export const MSID_2 = 2002;
+
+export interface Reply {
+  readonly status: number;
+  /** The one name in the envelope. */
+  readonly name: string;
+  // Whatever the command answers: tests look into it.
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads it as JSON
+  readonly body: any;
+}
+
+/** An empty store in a folder of the test's own. */
+export async function freshStore(t: Test): Promise<Store> {
+  const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
+  const store = await openStore(url, { clock: systemClock, random: systemRandom, log: silentLog });
+  t.teardown(() => store.close());
+  return store;
+}
+
+export function serverFacts(msid: number, serviceIp: string): ServerFacts {
+  return {
+    msid,
+    name: `ms-${msid}`,
+    version: '0.1.0',
+    serviceIp,
+    osDistribution: 'Linux',
+    kernelVersion: '6.1.0',
+    lastBootTime: Date.UTC(2026, 0, 1),
+  };
+}
+
+export async function claimServer(store: Store, msid: number, serviceIp: string): Promise<ServerRow> {
+  const claim = { runId: `run-${msid}`, dataDirToken: `token-${msid}`, staleMs: 4_500 };
+  const claimed = await store.claimServer(serverFacts(msid, serviceIp), claim);
+  if (!claimed.claimed) throw new Error(`${msid} is held`);
+  return claimed.server;
+}
+
+/** The HTTP API of server 1 over a real store, without its sockets; and what a test says the server's insides do. */
+export async function apiBench(t: Test) {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const store = await freshStore(t);
+  await store.initialiseConfiguration(new Map([['host', '192.0.2.1,192.0.2.2']]));
+  const one = await claimServer(store, MSID_1, '192.0.2.1');
+  const two = await claimServer(store, MSID_2, '192.0.2.2');
+  const events: ClusterEvent[] = [];
+  const bench = {
+    clock,
+    log,
+    store,
+    one,
+    two,
+    events,
+    /** Links of this server. */
+    links: [] as LinkFact[],
+    /** How often the server was told of a new configuration. */
+    told: 0,
+    /** What happens to a job that was made. */
+    onJob: undefined as ((job: JobRow) => Promise<unknown>) | undefined,
+    /** While it is set, every call to the store fails with it. */
+    outage: undefined as Error | undefined,
+    call,
+    handle: (params: ReadonlyMap<string, string>, address = '198.51.100.1') => api.handle(params, address).then(read),
+    addHosts,
+  };
+  let configuration = readConfiguration(await store.configuration()).configuration;
+  const administration: Administration = {
+    clock,
+    msid: MSID_1,
+    store: failing(store, () => bench.outage),
+    events: { add: event => void events.push(event) },
+    configuration: () => configuration,
+    ownLinks: () => bench.links,
+    async startJob({ params, ...job }: JobRequest) {
+      const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: '192.0.2.1' });
+      await bench.onJob?.(row);
+      return row;
+    },
+    async configurationChanged() {
+      bench.told++;
+      configuration = readConfiguration(await store.configuration()).configuration;
+    },
+  };
+  const api = new Api({ clock, log, keys: KEYS, handlers: handlersFor(administration) });
+
+  /** A signed request. */
+  function call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
+    return bench.handle(signed({ command, ...params }));
+  }
+
+  /** Hosts of zone `default` that are Up on a server: host-1, host-2 and so on. */
+  async function addHosts(count: number, msid: number | null = MSID_1): Promise<readonly HostRow[]> {
+    const zoneId = await store.zoneId('default');
+    const from = (await store.hosts()).length + 1;
+    const facts = Array.from({ length: count }, (_, i) =>
+      factsOf(`guid-${from + i}`, zoneId, { name: `host-${from + i}`, privateIpAddress: `198.51.100.${from + i}` }),
+    );
+    const hosts = (await store.registerHosts(facts)).map(({ host }) => host);
+    const ready = { msHostList: '192.0.2.1,192.0.2.2@static', at: clock.wallTime() };
+    if (msid !== null) await store.hostsReady(hosts.map(({ id }) => ({ id, msid, ...ready })));
+    return Promise.all(hosts.map(async ({ id }) => (await store.host(id)) as HostRow));
+  }
+
+  return bench;
+}
+
+/** Parameters as a client sends them. */
+export function signed(params: Readonly<Record<string, string | number>>, keys = KEYS): Map<string, string> {
+  const all = new Map(
+    Object.entries({ ...params, apiKey: keys.apiKey, response: 'json' }).map(([k, v]) => [k, `${v}`]),
+  );
+  all.set('signature', sign(all, keys.secretKey));
+  return all;
+}
+
+function read({ status, body }: { status: number; body: string }): Reply {
+  const [[name = '', inside], ...others] = Object.entries(JSON.parse(body)) as [[string, unknown]];
+  if (others.length > 0) throw new Error(`more than one name in the envelope: ${body}`);
+  return { status, name, body: inside };
+}
+
+function failing(store: Store, outage: () => Error | undefined): Store {
+  return new Proxy(store, {
+    get(target, name, receiver) {
+      const value = Reflect.get(target, name, receiver);
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]) => {
+        const error = outage();
+        if (error) throw error;
+        return value.apply(target, args);
+      };
+    },
+  });
+}
+
+const IS: Readonly<Record<FieldType, (value: unknown) => boolean>> = {
+  string: value => typeof value === 'string',
+  integer: value => Number.isSafeInteger(value),
+  decimal: value => typeof value === 'number',
+  boolean: value => typeof value === 'boolean',
+  date: value => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0000$/.test(value),
+  list: value => Array.isArray(value),
+  map: value => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
+
+/** Fields of an object that are not in the command's table, or not of the type that it says. */
+export function wrongFields(command: string, object: Readonly<Record<string, unknown>>): string[] {
+  const fields: ApiCommand['response']['fields'] = isCommandName(command) ? API[command].response.fields : {};
+  return Object.entries(object)
+    .filter(([name, value]) => !IS[fields[name]?.type ?? 'string'](value) || fields[name] === undefined)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+}

@@ -1,0 +1,204 @@
+import t from 'tap';
+import { StoreError } from '../../../src/mgmt/store/store-error.js';
+import { apiBench, KEYS, type Reply, signed } from '../../helpers/api-bench.js';
+
+/** What every error looks like, whatever it is about. */
+function shapeOf({ status, name, body }: Reply) {
+  return { status, name, keys: Object.keys(body), isSame: body.errorcode === status, uuidList: body.uuidList };
+}
+const shape = (status: number, name: string) => ({
+  status,
+  name,
+  keys: ['uuidList', 'errorcode', 'cserrorcode', 'errortext'],
+  isSame: true,
+  uuidList: [],
+});
+const UUID = 'a6a3a6c2-0d3c-4b3b-9a3c-1f0d5a0b7c11';
+
+t.test('api: without a key, with a wrong one, or a wrong signature: 401 in the shape of CloudStack', async t => {
+  const { handle } = await apiBench(t);
+  const good = signed({ command: 'listHosts' });
+  const without = (name: string) => new Map([...good].filter(([key]) => key !== name));
+  const cases = {
+    'no key': without('apiKey'),
+    'no signature': without('signature'),
+    'a wrong key': signed({ command: 'listHosts' }, { ...KEYS, apiKey: 'other' }),
+    'a wrong secret': signed({ command: 'listHosts' }, { ...KEYS, secretKey: 'other' }),
+    'a parameter too many': new Map([...good, ['name', 'x']]),
+    'a signature that is no Base64': new Map([...good, ['signature', '\u{1f600}']]),
+  };
+  for (const [what, params] of Object.entries(cases)) {
+    const reply = await handle(params, what);
+    t.same(shapeOf(reply), shape(401, 'listhostsresponse'), what);
+    t.match(reply.body.errortext, /^unable to verify user credentials and\/or request signature: /, what);
+    t.equal(reply.body.cserrorcode, 9999);
+  }
+  t.same(shapeOf(await handle(new Map())), shape(401, 'errorresponse'), 'nothing at all');
+});
+
+t.test('api: what an unknown key and a wrong secret are told is the same text', async t => {
+  const { handle } = await apiBench(t);
+  const texts = [];
+  for (const keys of [
+    { ...KEYS, apiKey: 'x' },
+    { ...KEYS, secretKey: 'x' },
+  ]) {
+    texts.push((await handle(signed({ command: 'listHosts' }, keys))).body.errortext);
+  }
+  t.equal(texts[0], texts[1]);
+});
+
+t.test('api: with signatureVersion 3 a request is good until it expires, by the server’s clock', async t => {
+  const { call, clock } = await apiBench(t);
+  const expires = '2026-01-01T00:10:00+0000';
+  t.equal((await call('listHosts', { signatureVersion: '3', expires })).status, 200);
+  await clock.advance(600_000 - 1);
+  t.equal((await call('listHosts', { signatureVersion: '3', expires })).status, 200);
+  await clock.advance(1);
+  const late = await call('listHosts', { signatureVersion: '3', expires });
+  t.match(late, { status: 401, body: { errortext: /the request expired at 2026-01-01T00:10:00\+0000/ } });
+  t.match(await call('listHosts', { signatureVersion: '3' }), { status: 401, body: { errortext: /needs expires/ } });
+  t.equal((await call('listHosts', { signatureVersion: '2', expires })).status, 200);
+});
+
+t.test('api: an unknown command is 432, and the nearest one is named; case counts, as in CloudStack', async t => {
+  const { call } = await apiBench(t);
+  for (const [command, text] of [
+    ['listHost', 'Unknown API command: listHost; did you mean listHosts?'],
+    ['listhosts', 'Unknown API command: listhosts; did you mean listHosts?'],
+    ['deployVirtualMachine', 'Unknown API command: deployVirtualMachine'],
+    ['constructor', 'Unknown API command: constructor'],
+    ['__proto__', 'Unknown API command: __proto__'],
+  ] as const) {
+    const reply = await call(command);
+    t.same(shapeOf(reply), shape(432, 'errorresponse'), command);
+    t.equal(reply.body.errortext, text);
+  }
+  t.match(await call(''), { status: 431, body: { errortext: /missing parameter command/ } });
+});
+
+t.test('api: a required parameter that is missing is 431, and the text is CloudStack’s', async t => {
+  const { call } = await apiBench(t);
+  const cases = { reconnectHost: 'id', deleteHost: 'id', updateConfiguration: 'name', queryAsyncJobResult: 'jobid' };
+  for (const [command, name] of Object.entries(cases)) {
+    for (const params of [{}, { [name]: ' ' }]) {
+      const reply = await call(command, params);
+      t.same(shapeOf(reply), shape(431, `${command.toLowerCase()}response`));
+      t.equal(
+        reply.body.errortext,
+        `Unable to execute API command ${command.toLowerCase()} due to missing parameter ${name}`,
+      );
+      t.equal(reply.body.cserrorcode, 9999);
+    }
+  }
+});
+
+t.test('api: a value that is not allowed, or an id of nothing, is 431 and says what is wrong', async t => {
+  const { call, log } = await apiBench(t);
+  const cases: [string, Record<string, string>, RegExp][] = [
+    ['listHosts', { id: '17' }, /Invalid parameter id value=17 due to it is no id/],
+    ['listHosts', { state: 'Upp' }, /parameter state value=Upp due to the states are Connecting, Up,/],
+    ['listHosts', { page: '0' }, /pages are counted from 1/],
+    ['listHosts', { page: '1.5' }, /no whole number/],
+    ['listHosts', { pagesize: '0' }, /at least 1 is allowed, or -1/],
+    ['listHosts', { pagesize: '-2' }, /at least 1 is allowed/],
+    ['listHosts', { page: '9007199254740991' }, /not so many pages/],
+    ['listHosts', { page: '99999999999999999999' }, /no whole number/],
+    ['listHosts', { zoneid: UUID }, /parameter zoneid .* there is none with this id/],
+    ['listHosts', { podid: UUID }, /none with this id/],
+    ['listHosts', { clusterid: UUID }, /none with this id/],
+    ['listHosts', { managementserverid: UUID }, /none with this id/],
+    ['listHosts', { name: 'a\0b' }, /NUL character/],
+    ['listHosts', { name: 'x'.repeat(4097) }, /at most 4096 characters/],
+    ['listAgentLinks', { astray: 'yes' }, /neither true nor false/],
+    ['listAgentLinks', { state: 'Gone' }, /the states are/],
+    ['listApis', { name: 'listHost' }, /there is no such command/],
+    ['listEvents', { level: 'FATAL' }, /the levels are INFO, WARN, ERROR/],
+    ['listEvents', { startdate: 'yesterday' }, /a date such as 2026-11-22/],
+    ['reconnectHost', { id: UUID }, /there is no host with this id/],
+    ['deleteHost', { id: UUID }, /there is no host with this id/],
+    ['queryAsyncJobResult', { jobid: UUID }, /there is no job with this id/],
+    ['previewHostList', { host: 'a b' }, /blank/],
+    ['previewHostList', { algorithm: 'best' }, /allowed are/],
+    ['updateConfiguration', { name: 'ping.interval', value: '0' }, /ping\.interval: a whole number from 1 to 86400/],
+    ['updateConfiguration', { name: 'host', value: '10.0.0.1,,10.0.0.2' }, /entry 2 of 3 is empty/],
+    ['updateConfiguration', { name: 'zones', value: 'a\0b' }, /NUL/],
+  ];
+  for (const [command, params, text] of cases) {
+    const reply = await call(command, params);
+    t.same(shapeOf(reply), shape(431, `${command.toLowerCase()}response`), `${command} ${text}`);
+    t.match(reply.body.errortext, text);
+    t.match(reply.body.errortext, /^Unable to execute API command \S+ due to invalid value\. Invalid parameter /);
+    t.equal(reply.body.cserrorcode, 4350);
+  }
+  t.match(await call('updateConfiguration', { name: 'ping.intervall', value: '1' }), {
+    status: 431,
+    body: { errortext: "Config parameter with name ping.intervall doesn't exist; did you mean ping.interval?" },
+  });
+  t.equal(log.count('error'), 0, 'mistakes of clients are no errors of ours');
+});
+
+t.test('api: a store that is away is 530 with its code, an error of ours 530 without a word of it', async t => {
+  const bench = await apiBench(t);
+  bench.outage = new StoreError('STORE_BUSY', 'servers', { cause: new Error('SQLITE_BUSY at /secret/path') });
+  const away = await bench.call('listHosts');
+  t.same(shapeOf(away), shape(530, 'listhostsresponse'));
+  t.match(away.body, { errortext: 'the store cannot be reached now: STORE_BUSY', cserrorcode: 4250 });
+  t.equal(bench.log.count('warn An API command failed, since the store is away'), 1);
+
+  for (const error of [new TypeError('x is undefined'), new StoreError('STORE_FAILED', 'servers')]) {
+    bench.outage = error;
+    const bug = await bench.call('listHosts');
+    t.same(shapeOf(bug), shape(530, 'listhostsresponse'));
+    t.equal(bug.body.errortext, 'internal error: see the log of this management server');
+    t.notMatch(JSON.stringify(bug), /undefined|\.ts:|\.js:/, 'no stack trace');
+  }
+  t.match(bench.log.fieldsOf('error An API command failed'), { command: 'listHosts', stack: String });
+  bench.outage = undefined;
+  t.equal((await bench.call('listHosts')).status, 200);
+});
+
+t.test('api: names of parameters count in any case, and what is not known is passed over', async t => {
+  const { call, handle, addHosts } = await apiBench(t);
+  await addHosts(3);
+  t.equal((await call('listHosts', { PageSize: '2', whatever: '1' })).body.host.length, 2);
+  const shouted = new Map([...signed({ command: 'listHosts' })].map(([name, value]) => [name.toUpperCase(), value]));
+  t.equal((await handle(shouted)).status, 200, 'what is signed is lower case');
+  const own = signed({ COMMAND: 'listHosts', PAGE: '2', pagesize: '2' });
+  t.match(await handle(own), { status: 200, body: { count: 3, host: [{ name: 'host-3' }] } });
+});
+
+t.test('api: who fails too often is slowed down, then refused; others are not', async t => {
+  const { handle, clock } = await apiBench(t);
+  const wrong = () => handle(signed({ command: 'listHosts' }, { ...KEYS, secretKey: 'x' }), '203.0.113.9');
+  const right = (address: string) => handle(signed({ command: 'listHosts' }), address);
+  for (let i = 0; i < 6; i++) t.equal((await wrong()).status, 401);
+  let done = false;
+  const held = wrong().then(reply => {
+    done = true;
+    return reply;
+  });
+  await clock.advance(249);
+  t.notOk(done, 'the answer is held back');
+  t.equal((await right('203.0.113.10')).status, 200, 'another address does not wait');
+  await clock.advance(1);
+  t.equal((await held).status, 401);
+  // Many at once: none of them waits for the other.
+  const many = Promise.all(Array.from({ length: 120 }, wrong));
+  await clock.advance(5_000);
+  await many;
+  const refusedOne = await right('203.0.113.9');
+  t.same(shapeOf(refusedOne), shape(429, 'listhostsresponse'), 'even with the right key');
+  t.match(refusedOne.body.errortext, /too many requests/);
+  await clock.advance(5 * 60_000);
+  t.equal((await right('203.0.113.9')).status, 200, 'it is forgiven in the end');
+});
+
+t.test('api: one request that is right wipes out the failures before it', async t => {
+  const { handle, clock } = await apiBench(t);
+  const wrong = () => handle(signed({ command: 'listHosts' }, { ...KEYS, secretKey: 'x' }), 'a');
+  for (let i = 0; i < 5; i++) await wrong();
+  t.equal((await handle(signed({ command: 'listHosts' }), 'a')).status, 200);
+  t.equal((await wrong()).status, 401);
+  t.equal(clock.pending, 0, 'nothing was held back');
+});

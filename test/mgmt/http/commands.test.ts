@@ -1,0 +1,552 @@
+import t from 'tap';
+import { API, type ApiCommand } from '../../../src/mgmt/http/api-table.js';
+import { type LinkFact, packLinkFacts } from '../../../src/mgmt/link-facts.js';
+import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
+import { settle } from '../../helpers/fake-clock.js';
+import { factsOf } from '../../helpers/host-facts.js';
+
+type Bench = Awaited<ReturnType<typeof apiBench>>;
+
+const START = Date.UTC(2026, 0, 1);
+const names = (items: readonly { name: string }[]) => items.map(({ name }) => name);
+
+function factOf(hostId: number, more: Partial<LinkFact> = {}): LinkFact {
+  const nothing = { roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
+  return { hostId, since: START, lastPing: START, ...nothing, ...more };
+}
+
+// ---- management servers
+
+t.test('listManagementServers: each with what CloudStack says of it', async t => {
+  const { call, store, one, two, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1);
+  await addHosts(1, MSID_2);
+  await store.releaseHosts(MSID_2, { at: START, reason: 'x' });
+  await store.createJob({ cmd: 'x', params: '{}', targetMsid: MSID_2, hostId: null, createdBy: null });
+  const { status, name, body } = await call('listManagementServers');
+  t.match({ status, name, count: body.count }, { status: 200, name: 'listmanagementserversresponse', count: 2 });
+  const [first, second] = body.managementserver;
+  t.match(first, {
+    id: one.uuid,
+    name: 'ms-1001',
+    state: 'Up',
+    version: '0.1.0',
+    osdistribution: 'Linux',
+    kernelversion: '6.1.0',
+    lastboottime: '2026-01-01T00:00:00+0000',
+    serviceip: '192.0.2.1',
+    ipaddress: '192.0.2.1',
+    agents: [host?.uuid],
+    lastagents: [],
+    agentscount: 1,
+    pendingjobscount: 0,
+  });
+  t.notOk('peers' in first, 'only if asked for');
+  t.notOk('lastserverstop' in first, 'nulls are left out');
+  t.match(second, { id: two.uuid, agents: [], agentscount: 0, pendingjobscount: 1 });
+  t.equal(second.lastagents.length, 1);
+  t.same(wrongFields('listManagementServers', first), []);
+});
+
+t.test('listManagementServers: by id, by name, by keyword, page by page, and with peers', async t => {
+  const { call, two } = await apiBench(t);
+  const found = async (params: Record<string, string>) => {
+    const { body } = await call('listManagementServers', params);
+    return body.managementserver && names(body.managementserver);
+  };
+  t.same(await found({ id: two.uuid.toUpperCase() }), ['ms-2002']);
+  t.same(await found({ name: 'ms-1001' }), ['ms-1001']);
+  t.same(await found({ keyword: 'MS-2' }), ['ms-2002']);
+  t.same(await found({ page: '2', pagesize: '1' }), ['ms-2002']);
+  t.same((await call('listManagementServers', { name: 'ms' })).body, {}, 'nothing found is {}');
+  const { body } = await call('listManagementServers', { name: 'ms-1001', peers: 'true' });
+  t.match(body.managementserver[0].peers, [{ id: two.uuid, name: 'ms-2002', state: 'Up', ipaddress: '192.0.2.2' }]);
+  t.same(wrongFields('listManagementServers', body.managementserver[0]), []);
+});
+
+t.test('listManagementServers: one that stopped is Down, and says since when', async t => {
+  const { call, store } = await apiBench(t);
+  await store.stopServer(MSID_2, `run-${MSID_2}`, START + 1_000);
+  const { body } = await call('listManagementServers', { name: 'ms-2002' });
+  t.match(body.managementserver[0], { state: 'Down', lastserverstop: '2026-01-01T00:00:01+0000' });
+});
+
+// ---- hosts
+
+t.test('listHosts: each with what CloudStack says of it', async t => {
+  const { call, one, addHosts } = await apiBench(t);
+  const [row] = await addHosts(1);
+  const { name, body } = await call('listHosts');
+  t.equal(name, 'listhostsresponse');
+  t.equal(body.count, 1);
+  const [host] = body.host;
+  t.match(host, {
+    id: row?.uuid,
+    name: 'host-1',
+    state: 'Up',
+    type: 'Routing',
+    ipaddress: '198.51.100.1',
+    zonename: 'default',
+    podname: 'pod',
+    clustername: 'cluster',
+    version: '4.23.0.0',
+    hypervisor: 'KVM',
+    arch: 'x86_64',
+    resourcestate: 'Enabled',
+    managementserverid: one.uuid,
+    managementservername: 'ms-1001',
+    cpunumber: 16,
+    cpuspeed: 2400,
+    memorytotal: 2 ** 40,
+    lastpinged: '2026-01-01T00:00:00+0000',
+  });
+  t.notOk('disconnected' in host, 'nulls are left out');
+  t.same(wrongFields('listHosts', host), []);
+});
+
+t.test('listHosts: an empty list is {}, and behind the last page there is only the count', async t => {
+  const { call, addHosts } = await apiBench(t);
+  t.same((await call('listHosts')).body, {});
+  await addHosts(3);
+  t.same((await call('listHosts', { page: 3, pagesize: 2 })).body, { count: 3 });
+});
+
+t.test('listHosts: pages, -1 for all, and the count is that of all', async t => {
+  const { call, addHosts } = await apiBench(t);
+  await addHosts(500);
+  await addHosts(20);
+  const counts = async (params: Record<string, number>) => {
+    const { count, host } = (await call('listHosts', params)).body;
+    return [count, host.length, host[0].name];
+  };
+  t.same(await counts({}), [520, 500, 'host-1'], '500 unless told otherwise');
+  t.same(await counts({ page: 2 }), [520, 20, 'host-501']);
+  t.same(await counts({ pagesize: -1 }), [520, 520, 'host-1']);
+  t.same(await counts({ page: 3, pagesize: 100 }), [520, 100, 'host-201']);
+  t.same(await counts({ page: 1, pagesize: 100_000 }), [520, 520, 'host-1'], 'more than there are');
+});
+
+t.test('listHosts: every filter finds what it should, and only that', async t => {
+  const { call, store, one, two, addHosts } = await apiBench(t);
+  const [first] = await addHosts(1);
+  await addHosts(1, MSID_2);
+  await addHosts(1, null);
+  const moon = await store.zoneId('moon');
+  const facts = factsOf('guid-4', moon, { name: 'Moon%1', pod: 'p4', cluster: 'c4', type: 'SecondaryStorage' });
+  await store.registerHost({ ...facts, hypervisorType: 'Xen', arch: 'aarch64', privateIpAddress: '203.0.113.4' });
+  const [zone] = (await store.zones()).filter(({ name }) => name === 'moon');
+  const [pod] = (await store.pods()).filter(({ name }) => name === 'p4');
+  const [cluster] = (await store.clusters()).filter(({ name }) => name === 'c4');
+  const found = async (params: Record<string, string>) => {
+    const { body } = await call('listHosts', params);
+    return names(body.host ?? []);
+  };
+  const cases: [Record<string, string | undefined>, string[]][] = [
+    [{ id: first?.uuid }, ['host-1']],
+    [{ name: 'host-2' }, ['host-2']],
+    [{ name: 'host' }, []],
+    [{ keyword: 'HOST-' }, ['host-1', 'host-2', 'host-3']],
+    [{ keyword: '203.0.113' }, ['Moon%1']],
+    [{ keyword: '%' }, ['Moon%1']],
+    [{ keyword: '_' }, []],
+    [{ state: 'up' }, ['host-1', 'host-2']],
+    [{ state: 'Connecting' }, ['host-3', 'Moon%1']],
+    [{ state: 'Alert' }, []],
+    [{ state: 'Removed' }, []],
+    [{ managementserverid: one.uuid }, ['host-1']],
+    [{ managementserverid: two.uuid, state: 'Up' }, ['host-2']],
+    [{ managementserverid: two.uuid, name: 'host-1' }, []],
+    [{ zoneid: zone?.uuid }, ['Moon%1']],
+    [{ podid: pod?.uuid }, ['Moon%1']],
+    [{ clusterid: cluster?.uuid }, ['Moon%1']],
+    [{ type: 'SecondaryStorage' }, ['Moon%1']],
+    [{ hypervisor: 'Xen' }, ['Moon%1']],
+    [{ arch: 'aarch64' }, ['Moon%1']],
+    [{ resourcestate: 'Enabled', keyword: 'moon' }, ['Moon%1']],
+    [{ resourcestate: 'Maintenance' }, []],
+  ];
+  const wrong = [];
+  for (const [params, expected] of cases) {
+    const actual = await found(params as Record<string, string>);
+    if (String(actual) !== String(expected)) wrong.push({ params, expected, actual });
+  }
+  t.same(wrong, []);
+});
+
+t.test('listHosts: the last ping is that of the link, not of the day that it became Ready', async t => {
+  const bench = await apiBench(t);
+  const [own] = await bench.addHosts(1);
+  const [others] = await bench.addHosts(1, MSID_2);
+  bench.links = [factOf(own?.id ?? 0, { lastPing: START + 60_000 })];
+  await bench.store.putLinkFacts(MSID_2, START, packLinkFacts([factOf(others?.id ?? 0, { lastPing: START + 30_000 })]));
+  const { body } = await bench.call('listHosts');
+  t.same(
+    body.host.map(({ lastpinged }: { lastpinged: string }) => lastpinged),
+    ['2026-01-01T00:01:00+0000', '2026-01-01T00:00:30+0000'],
+  );
+});
+
+// ---- reconnectHost, deleteHost, queryAsyncJobResult
+
+const RUNNING = { jobstatus: 0, jobprocstatus: 0, jobresultcode: 0 };
+
+t.test('reconnectHost: it answers with a job, whose outcome is the host', async t => {
+  const { call, store, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1, MSID_2);
+  const { status, name, body } = await call('reconnectHost', { id: host?.uuid ?? '' });
+  t.match({ status, name }, { status: 200, name: 'reconnecthostresponse' });
+  t.same(Object.keys(body), ['jobid', 'id']);
+  t.equal(body.id, host?.uuid);
+  const { jobid } = body;
+  const ask = async () => (await call('queryAsyncJobResult', { jobid })).body;
+  t.match(await ask(), { jobid, cmd: 'reconnectHost', ...RUNNING });
+  t.match(await store.pendingJobs(MSID_2), [{ uuid: jobid, hostId: host?.id }], 'for the server that has the host');
+  await store.startJob(jobid, MSID_2);
+  await store.jobProgress(jobid, MSID_2, 'half way');
+  t.match(await ask(), { ...RUNNING, progress: 'half way' });
+  const result = JSON.stringify({ hostid: host?.uuid });
+  await store.finishJob(jobid, MSID_2, { status: 'succeeded', resultCode: 0, result });
+  const done = await ask();
+  t.match(done, { jobstatus: 1, jobresultcode: 0, jobresulttype: 'object', jobresult: { host: { name: 'host-1' } } });
+  t.same(wrongFields('queryAsyncJobResult', done), []);
+  t.same(wrongFields('reconnectHost', done.jobresult.host), []);
+});
+
+t.test('queryAsyncJobResult: of a job that failed, the error; of a host that is gone by now, nothing', async t => {
+  const { call, store, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1);
+  const job = { cmd: 'reconnectHost', params: '{}', targetMsid: MSID_1, hostId: host?.id ?? 0, createdBy: null };
+  const failed = await store.createJob(job);
+  await store.startJob(failed.uuid, MSID_1);
+  const result = JSON.stringify({ errorcode: 530, errortext: 'no luck' });
+  await store.finishJob(failed.uuid, MSID_1, { status: 'failed', resultCode: 530, result });
+  const answer = (await call('queryAsyncJobResult', { jobid: failed.uuid })).body;
+  t.match(answer, { jobstatus: 2, jobresultcode: 530, jobresult: { errorcode: 530, errortext: 'no luck' } });
+  t.same(wrongFields('queryAsyncJobResult', answer), []);
+
+  const good = await store.createJob(job);
+  await store.startJob(good.uuid, MSID_1);
+  const about = JSON.stringify({ hostid: host?.uuid });
+  await store.finishJob(good.uuid, MSID_1, { status: 'succeeded', resultCode: 0, result: about });
+  await store.removeHost(host?.id ?? 0, START);
+  const gone = (await call('queryAsyncJobResult', { jobid: good.uuid })).body;
+  t.equal(gone.jobstatus, 1);
+  t.notOk('jobresult' in gone);
+});
+
+t.test('reconnectHost: a host that nobody has is refused with 530', async t => {
+  const { call, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1, null);
+  const reply = await call('reconnectHost', { id: host?.uuid ?? '' });
+  t.match(reply, { status: 530, body: { errortext: 'host host-1 is not Up: there is no link to end' } });
+});
+
+/** The job of a deleteHost ends so. */
+function outcome(store: Bench['store'], status: 'succeeded' | 'failed', result: unknown) {
+  return async ({ uuid, targetMsid }: { uuid: string; targetMsid: number | null }) => {
+    await store.startJob(uuid, targetMsid ?? 0);
+    await store.finishJob(uuid, targetMsid ?? 0, { status, resultCode: 0, result: JSON.stringify(result) });
+  };
+}
+
+t.test('deleteHost: the agent is told by the server that has it, then the host is removed', async t => {
+  const bench = await apiBench(t);
+  const { call, store, events, addHosts } = bench;
+  const [host] = await addHosts(1, MSID_2);
+  bench.onJob = outcome(store, 'succeeded', { hostid: host?.uuid });
+  const { name, body } = await call('deleteHost', { id: host?.uuid ?? '' });
+  t.equal(name, 'deletehostresponse');
+  t.same(body, { success: true, displaytext: 'host host-1 is removed' });
+  t.same((await call('listHosts')).body, {});
+  t.match(events, [{ type: 'HOST.DELETE', description: 'Host host-1 was removed', hostUuid: host?.uuid }]);
+  t.equal((await call('deleteHost', { id: host?.uuid ?? '' })).status, 431, 'it is gone');
+});
+
+t.test('deleteHost: an agent that cannot be told keeps its host, unless it is forced', async t => {
+  const bench = await apiBench(t);
+  const { call, store, addHosts } = bench;
+  const [host] = await addHosts(1, MSID_2);
+  bench.onJob = outcome(store, 'failed', { errorcode: 530, errortext: 'the agent refused to shut down' });
+  const refusal = await call('deleteHost', { id: host?.uuid ?? '' });
+  t.match(refusal, { status: 530, body: { errortext: /^the agent of host-1 could not be told: the agent refused/ } });
+  t.notMatch(refusal.body.errortext, /[{}]/, 'in words');
+  t.equal((await call('listHosts')).body.count, 1);
+  const forced = await call('deleteHost', { id: host?.uuid ?? '', forced: 'true' });
+  t.match(forced.body, { success: true, displaytext: /though its agent could not be told: the agent refused/ });
+  t.same((await call('listHosts')).body, {});
+});
+
+t.test('regression: a server that never carries it out does not keep forced=true from removing the host', async t => {
+  const { call, clock, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1, MSID_2);
+  const waiting = call('deleteHost', { id: host?.uuid ?? '' });
+  await advance(clock, 61_000);
+  t.match(await waiting, { status: 530, body: { errortext: /has not ended yet; forced=true/ } });
+  const forced = call('deleteHost', { id: host?.uuid ?? '', forced: 'TRUE' });
+  await advance(clock, 61_000);
+  t.match(await forced, { status: 200, body: { success: true } });
+  t.same((await call('listHosts')).body, {});
+});
+
+t.test('deleteHost: one that nobody has needs nobody to be told, and its id is never used again', async t => {
+  const { call, store, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1, null);
+  t.match((await call('deleteHost', { id: host?.uuid ?? '' })).body, { success: true });
+  const zoneId = await store.zoneId('default');
+  const again = await store.registerHost(factsOf(host?.guid ?? '', zoneId));
+  t.ok(again.isNew);
+  t.ok(again.host.id > (host?.id ?? 0));
+});
+
+/** Time passes in steps, and the store has its turns in between. */
+async function advance(clock: Bench['clock'], ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 250) {
+    await clock.advance(250);
+    await settle();
+  }
+}
+
+// ---- configuration
+
+t.test('listConfigurations: each value with its default, its type and what it is for', async t => {
+  const { call, store } = await apiBench(t);
+  await store.setConfiguration('ping.interval', '30');
+  const { name, body } = await call('listConfigurations');
+  t.equal(name, 'listconfigurationsresponse');
+  t.equal(body.count, body.configuration.length);
+  t.ok(body.count >= 14);
+  const wrong = body.configuration.flatMap((one: Record<string, unknown>) => wrongFields('listConfigurations', one));
+  t.same(wrong, []);
+  const byName = new Map(body.configuration.map((one: { name: string }) => [one.name, one]));
+  t.match(byName.get('ping.interval'), {
+    value: '30',
+    defaultvalue: '60',
+    type: 'Number',
+    description: /How often agents ping.*\(seconds\)/,
+    displaytext: 'Ping interval',
+    component: 'management-server',
+    category: 'Advanced',
+    group: 'Agent',
+    isdynamic: true,
+  });
+  t.match(byName.get('ping.timeout'), { value: '2.5', type: 'Decimal' });
+  t.match(byName.get('indirect.agent.lb.algorithm'), { type: 'Select', options: /^static,roundrobin,shuffle/ });
+  t.match(byName.get('cluster.heartbeat.interval'), { isdynamic: false });
+  t.match(byName.get('host'), { value: '192.0.2.1,192.0.2.2' });
+});
+
+t.test('listConfigurations: parts of names, keyword, category, pages', async t => {
+  const { call } = await apiBench(t);
+  const found = async (params: Record<string, string>) =>
+    names((await call('listConfigurations', params)).body.configuration ?? []);
+  t.same(await found({ name: 'ping' }), ['ping.interval', 'ping.timeout']);
+  t.same(await found({ keyword: 'PING.T' }), ['ping.timeout']);
+  t.same(await found({ name: 'ping', keyword: 'timeout' }), ['ping.timeout']);
+  t.same(await found({ name: 'ping', category: 'advanced' }), ['ping.interval', 'ping.timeout']);
+  t.same(await found({ name: 'ping', page: '2', pagesize: '1' }), ['ping.timeout']);
+  t.same((await call('listConfigurations', { category: 'Hidden' })).body, {});
+});
+
+t.test('updateConfiguration: the value is stored in its one spelling, and the server is told', async t => {
+  const bench = await apiBench(t);
+  const { call, store, events } = bench;
+  const { name, body } = await call('updateConfiguration', { name: 'host', value: ' MS1.Example.org , 10.0.0.2 ' });
+  t.equal(name, 'updateconfigurationresponse');
+  t.match(body.configuration, { name: 'host', value: 'ms1.example.org,10.0.0.2' });
+  t.same(wrongFields('updateConfiguration', body.configuration), []);
+  t.equal((await store.configuration()).values.get('host'), 'ms1.example.org,10.0.0.2');
+  t.equal(bench.told, 1);
+  t.match(events, [{ type: 'CONFIGURATION.UPDATE', description: 'host was set to ms1.example.org,10.0.0.2' }]);
+  t.equal((await call('updateConfiguration', { name: 'ping.interval', value: '0' })).status, 431);
+  t.equal(bench.told, 1, 'nothing has changed');
+});
+
+t.test('updateConfiguration: an empty value empties a list', async t => {
+  const { call } = await apiBench(t);
+  const name = 'indirect.agent.lb.weights';
+  await call('updateConfiguration', { name, value: '192.0.2.1=2' });
+  t.match((await call('updateConfiguration', { name, value: '' })).body.configuration, { value: '' });
+  t.equal((await call('updateConfiguration', { name: 'host', value: '' })).status, 431, 'not one that is needed');
+});
+
+// ---- events
+
+t.test('listEvents: newest first, by level, type, keyword and moment', async t => {
+  const { call, store, one } = await apiBench(t);
+  const event = (type: string, level: 'INFO' | 'WARN' | 'ERROR', description: string, created: number) => {
+    const about = { resourceType: 'Host', resourceId: 'a6a3a6c2-0d3c-4b3b-9a3c-1f0d5a0b7c11' };
+    return { type, level, description, created, ...about, msid: MSID_1 };
+  };
+  t.same((await call('listEvents')).body, {});
+  await store.addEvents([
+    event('AGENT.READY', 'INFO', 'Agent of host a is Ready', START),
+    event('SERVER.DOWN', 'ERROR', 'Management server b is down', START + 86_400_000),
+  ]);
+  const { name, body } = await call('listEvents');
+  t.equal(name, 'listeventsresponse');
+  t.match(body.event, [
+    { type: 'SERVER.DOWN', level: 'ERROR', created: '2026-01-02T00:00:00+0000', managementserverid: one.uuid },
+    { type: 'AGENT.READY', resourcetype: 'Host' },
+  ]);
+  t.same(wrongFields('listEvents', body.event[0]), []);
+  const types = async (params: Record<string, string>) =>
+    ((await call('listEvents', params)).body.event ?? []).map(({ type }: { type: string }) => type);
+  t.same(await types({ level: 'error' }), ['SERVER.DOWN']);
+  t.same(await types({ type: 'AGENT.READY' }), ['AGENT.READY']);
+  t.same(await types({ keyword: 'is ready' }), ['AGENT.READY']);
+  t.same(await types({ startdate: '2026-01-02' }), ['SERVER.DOWN']);
+  t.same(await types({ startdate: '2026-01-02T00:00:01+0000' }), []);
+  t.same(await types({ page: '2', pagesize: '1' }), ['AGENT.READY']);
+});
+
+// ---- listApis
+
+t.test('listApis: all of the table, and nothing that is not carried out', async t => {
+  const { call } = await apiBench(t);
+  const { name, body } = await call('listApis');
+  t.equal(name, 'listapisresponse');
+  t.same(names(body.api), Object.keys(API));
+  t.same(wrongFields('listApis', body.api[0]), []);
+  const one = (await call('listApis', { name: 'reconnectHost' })).body;
+  t.equal(one.count, 1);
+  t.match(one.api[0], {
+    name: 'reconnectHost',
+    isasync: true,
+    params: [{ name: 'id', type: 'uuid', required: true }],
+  });
+});
+
+t.test('the table: parameters and fields are in lower case and described, columns are fields', async t => {
+  const wrong: string[] = [];
+  for (const [name, command] of Object.entries<ApiCommand>(API)) {
+    const { fields } = command.response;
+    for (const key of [...Object.keys(command.params), ...Object.keys(fields)]) {
+      if (!/^[a-z]+$/.test(key)) wrong.push(`${name}: ${key}`);
+    }
+    for (const { description } of [command, ...Object.values(command.params), ...Object.values(fields)]) {
+      if (description === '') wrong.push(`${name}: no description`);
+    }
+    for (const column of command.columns) if (!(column in fields)) wrong.push(`${name}: column ${column}`);
+  }
+  t.same(wrong, []);
+});
+
+// ---- links
+
+t.test('listAgentLinks: who is where and why, our own as they are now, the others as they wrote it', async t => {
+  const bench = await apiBench(t);
+  const { call, store, one } = bench;
+  const [own] = await bench.addHosts(1);
+  const [others] = await bench.addHosts(1, MSID_2);
+  bench.links = [
+    factOf(own?.id ?? 0, { since: START + 1_000, lastPing: START + 61_000, roundTripMs: 1.5, failovers: 2 }),
+  ];
+  const fact = factOf(others?.id ?? 0, {
+    since: START + 2_000,
+    lastPing: START + 3_000,
+    lastLoss: 'closed by the peer',
+  });
+  await store.putLinkFacts(MSID_2, START, packLinkFacts([fact]));
+  const { name, body } = await call('listAgentLinks');
+  t.equal(name, 'listagentlinksresponse');
+  const [first, second] = body.agentlink;
+  t.match(first, {
+    hostid: own?.uuid,
+    hostname: 'host-1',
+    state: 'Up',
+    connectedhost: '192.0.2.1',
+    managementserverid: one.uuid,
+    preferredhost: '192.0.2.1',
+    ispreferred: true,
+    hostlist: ['192.0.2.1', '192.0.2.2'],
+    algorithm: 'static',
+    since: '2026-01-01T00:00:01+0000',
+    lastpinged: '2026-01-01T00:01:01+0000',
+    roundtripms: 1.5,
+    failovers: 2,
+    factsage: 0,
+  });
+  t.notOk('lastloss' in first);
+  t.match(second, {
+    connectedhost: '192.0.2.2',
+    ispreferred: false,
+    since: '2026-01-01T00:00:02+0000',
+    lastloss: 'closed by the peer',
+  });
+  for (const link of body.agentlink) t.same(wrongFields('listAgentLinks', link), []);
+});
+
+t.test('listAgentLinks: the astray ones are those elsewhere and those nowhere', async t => {
+  const { call, store, two, addHosts } = await apiBench(t);
+  await addHosts(2);
+  await addHosts(2, MSID_2);
+  const [lost] = await addHosts(1);
+  await store.hostDisconnected(lost?.id ?? 0, { msid: MSID_1, epoch: 1, at: START + 5_000, reason: 'ping timeout' });
+  const found = async (params: Record<string, string | number>) => {
+    const { count, agentlink } = (await call('listAgentLinks', params)).body;
+    return [count, (agentlink ?? []).map(({ hostname }: { hostname: string }) => hostname)];
+  };
+  t.same(await found({ astray: 'true' }), [3, ['host-3', 'host-4', 'host-5']]);
+  t.same(await found({ astray: 'true', page: 2, pagesize: 2 }), [3, ['host-5']]);
+  t.same(await found({ astray: 'true', managementserverid: two.uuid }), [2, ['host-3', 'host-4']]);
+  t.same(await found({ state: 'Disconnected' }), [1, ['host-5']]);
+  t.same(await found({ keyword: 'HOST-1' }), [1, ['host-1']]);
+  t.same(await found({ hostid: lost?.uuid ?? '' }), [1, ['host-5']]);
+  t.same(await found({ pagesize: 2 }), [5, ['host-1', 'host-2']]);
+  const { agentlink } = (await call('listAgentLinks', { hostid: lost?.uuid ?? '' })).body;
+  t.match(agentlink[0], {
+    state: 'Disconnected',
+    ispreferred: false,
+    lastloss: 'ping timeout',
+    disconnected: '2026-01-01T00:00:05+0000',
+  });
+  t.notOk('connectedhost' in agentlink[0] || 'since' in agentlink[0]);
+});
+
+t.test('regression: what a dead server knew of a link is not told of the link that the host has now', async t => {
+  const { call, clock, store, addHosts } = await apiBench(t);
+  await clock.advance(60_000);
+  const [host] = await addHosts(1, MSID_2);
+  const id = host?.id ?? 0;
+  const old = factOf(id, { since: START, lastPing: START + 1_000, roundTripMs: 9 });
+  // Of a server that had it before, and of the one that has it, which has not written since.
+  await store.putLinkFacts(3003, START, packLinkFacts([old]));
+  await store.putLinkFacts(MSID_2, START, packLinkFacts([old]));
+  const [link] = (await call('listAgentLinks')).body.agentlink;
+  t.match(link, { since: '2026-01-01T00:01:00+0000', lastpinged: '2026-01-01T00:01:00+0000' });
+  t.notOk('roundtripms' in link || 'factsage' in link);
+});
+
+// ---- preview
+
+t.test('previewHostList: who would get which list, who would move, and the share of each server', async t => {
+  const { call, store, addHosts } = await apiBench(t);
+  await addHosts(4);
+  const before = (await store.configuration()).version;
+  const { name, body } = await call('previewHostList', { host: '192.0.2.2,192.0.2.1', pagesize: 1 });
+  t.equal(name, 'previewhostlistresponse');
+  const { preview } = body;
+  t.match(preview, {
+    host: '192.0.2.2,192.0.2.1',
+    algorithm: 'static',
+    agentscount: 4,
+    moves: 4,
+    shares: [
+      { address: '192.0.2.2', agents: 4, percent: 100 },
+      { address: '192.0.2.1', agents: 0, percent: 0 },
+    ],
+    count: 4,
+    agents: [{ hostname: 'host-1', preferredhost: '192.0.2.2', hostlist: ['192.0.2.2', '192.0.2.1'], moves: true }],
+  });
+  t.equal(preview.agents.length, 1);
+  t.same(wrongFields('previewHostList', preview), []);
+  t.match((await call('previewHostList', { algorithm: 'roundrobin' })).body.preview, { moves: 2 });
+  t.match((await call('previewHostList')).body.preview, { moves: 0, host: '192.0.2.1,192.0.2.2' });
+  t.equal((await store.configuration()).version, before, 'nothing is changed by it');
+});
+
+t.test('previewHostList: without agents there is nothing to move', async t => {
+  const { call } = await apiBench(t);
+  const { preview } = (await call('previewHostList', { host: '10.0.0.1', algorithm: 'rendezvous' })).body;
+  t.match(preview, { agentscount: 0, moves: 0, shares: [{ address: '10.0.0.1', agents: 0, percent: 0 }], agents: [] });
+});
