@@ -10,6 +10,7 @@ import type { StoreHealth } from './store-health.js';
 
 /** Its own row is claimed anew only when the former process has been silent for so many heartbeats. */
 const STALE_HEARTBEATS = 3;
+const GRACE_HEARTBEATS = 10;
 const ABANDONED = 'its management server is down';
 
 export interface MembershipOptions {
@@ -52,6 +53,9 @@ export class Membership {
   #state: ServerState = 'Up';
   #timer: Timer | undefined;
   #stopped = false;
+  /** By the clock: our last heartbeat, and until when nobody is taken for dead. */
+  #beatAt = 0;
+  #graceUntil = 0;
   readonly #watchers = new Set<() => void>();
 
   constructor(store: MembershipStore, options: MembershipOptions) {
@@ -149,6 +153,7 @@ export class Membership {
     try {
       const beat = await health.watch(() => this.#store.heartbeat(msid, this.#runId));
       if (this.#stopped) return;
+      this.#noteGap();
       if (beat.kind === 'foreign') {
         const holder = beat.holder ? `${beat.holder.name} (${beat.holder.serviceIp})` : 'nobody: it is gone';
         this.#options.onForeign(
@@ -164,6 +169,16 @@ export class Membership {
     } catch (error) {
       log.debug('No heartbeat', { reason: reasonOf(error) });
     }
+  }
+
+  /** When the store was away, nobody's heartbeat got there; the others are given time to be heard again. */
+  #noteGap(): void {
+    const { clock, intervalMs } = this.#options;
+    const now = clock.now();
+    if (this.#beatAt > 0 && now - this.#beatAt > STALE_HEARTBEATS * intervalMs) {
+      this.#graceUntil = now + GRACE_HEARTBEATS * intervalMs;
+    }
+    this.#beatAt = now;
   }
 
   #enter(state: ServerState): void {
@@ -186,7 +201,8 @@ export class Membership {
 
   /** Takes down whoever is silent, and lets go of its hosts, so that nobody takes them for connected. */
   async #bury(): Promise<void> {
-    const { msid, thresholdMs, log } = this.#options;
+    const { msid, thresholdMs, log, clock } = this.#options;
+    if (clock.now() < this.#graceUntil) return;
     for (const server of this.#servers) {
       // One in maintenance that has no run has been stopped in good order, for an upgrade perhaps: it stays what it is.
       const isSilent = server.state !== 'Down' && server.ageMs >= thresholdMs && server.runId !== null;
