@@ -53,10 +53,15 @@ export async function call(
     status = response.status;
     text = await response.text();
   } catch (error) {
-    throw new Unreachable(`no answer from ${endpoint}: ${rootReason(error)}`, { cause: error });
+    throw new Unreachable(
+      `no answer from ${endpoint}: ${rootReason(error)}; another server takes the same key: --endpoint http://ADDRESS:PORT/client/api`,
+      { cause: error },
+    );
   }
-  const answer = parse(text)?.[responseName(command)] ?? parse(text)?.errorresponse;
-  if (answer === undefined) throw new Unreachable(`${endpoint} answered ${status}, and it is not CloudStack's API`);
+  const envelope = parse(text);
+  const answer = envelope?.[responseName(command)] ?? envelope?.errorresponse;
+  if (typeof answer !== 'object' || answer === null)
+    throw new Unreachable(`${endpoint} answered ${status}, and it is not CloudStack's API`);
   if (typeof answer.errorcode === 'number') throw new ApiFailure(answer.errorcode, String(answer.errortext));
   return answer;
 }

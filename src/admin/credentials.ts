@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { propertiesReader } from 'properties-reader';
-import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
+import { codeOf, reasonOf } from '../lib/errors.js';
+import { UsageError } from './usage-error.js';
 
 /** Where the API is, and what to sign requests with. */
 export interface Credentials {
@@ -17,43 +17,59 @@ export interface Credentials {
 const IN_DATA_DIR = join('data', 'cloudstack.ini');
 const SECTION = 'cloudstack';
 
+export interface CredentialSources {
+  /** A file that was named. */
+  readonly config: string | undefined;
+  /** Beats that of the file. */
+  readonly endpoint: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The user's folder. */
+  readonly home: string;
+}
+
 /**
  * The first of: the file named, the environment, `~/.cloudstack.ini`, and that of a server started in this folder.
- * @throws ConfigError
+ * @throws UsageError
  */
-export async function findCredentials(
-  file: string | undefined,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<Credentials> {
-  if (file !== undefined) return fromFile(file, await readFile(file, 'utf8').catch(error => unreadable(file, error)));
+export async function findCredentials(sources: CredentialSources): Promise<Credentials> {
+  const { endpoint, ...found } = await findAny(sources);
+  const credentials = { ...found, endpoint: sources.endpoint ?? endpoint };
+  if (!URL.canParse(credentials.endpoint) || !/^https?:/.test(credentials.endpoint)) {
+    const where = sources.endpoint === undefined ? found.source : '--endpoint';
+    throw new UsageError(
+      `${where}: ${credentials.endpoint} is no endpoint: http://ADDRESS:PORT/client/api is expected`,
+    );
+  }
+  return credentials;
+}
+
+async function findAny({ config, environment, home }: CredentialSources): Promise<Credentials> {
+  if (config !== undefined) return fromFile(config, await readFile(config, 'utf8').catch(e => unreadable(config, e)));
   const { CLOUDSTACK_ENDPOINT: endpoint, CLOUDSTACK_KEY: key, CLOUDSTACK_SECRET: secret } = environment;
   if (endpoint && key && secret) return { endpoint, key, secret, source: 'CLOUDSTACK_ENDPOINT' };
-  const candidates = [join(homedir(), '.cloudstack.ini'), IN_DATA_DIR];
+  const candidates = [join(home, '.cloudstack.ini'), IN_DATA_DIR];
   for (const path of candidates) {
     const text = await readFile(path, 'utf8').catch(error =>
       codeOf(error) === 'ENOENT' ? undefined : unreadable(path, error),
     );
     if (text !== undefined) return fromFile(path, text);
   }
-  throw new ConfigError(
-    '--config',
-    '',
+  throw new UsageError(
     `no credentials: name a cloudstack.ini with --config, set CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or have one of ${candidates.join(', ')}; the first server writes one to its data.dir`,
   );
 }
 
-/** @throws ConfigError */
+/** @throws UsageError */
 function fromFile(path: string, text: string): Credentials {
   const ini = propertiesReader({}).read(text);
   const value = (name: string) => {
     const found = ini.getRaw(`${SECTION}.${name}`);
-    if (!found)
-      throw new ConfigError('--config', path, `[${SECTION}] needs endpoint, key and secret; ${name} is missing`);
+    if (!found) throw new UsageError(`${path}: [${SECTION}] needs endpoint, key and secret; ${name} is missing`);
     return found;
   };
   return { endpoint: value('endpoint'), key: value('key'), secret: value('secret'), source: path };
 }
 
 function unreadable(path: string, cause: unknown): never {
-  throw new ConfigError('--config', path, `the file cannot be read: ${reasonOf(cause)}`, { cause });
+  throw new UsageError(`${path} cannot be read: ${reasonOf(cause)}`, { cause });
 }

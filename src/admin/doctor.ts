@@ -268,25 +268,33 @@ async function lookAtHost(
         found: `${wire.remote.address}: ${seen.objection}`,
         remedy: 'is this the right server? If its CA was replaced, replace cloud.ca.crt by the new one',
       });
-    } else if (isClosed) {
-      note({
-        level: 'warn',
-        what,
-        found: `${wire.remote.address}: closes at once`,
-        remedy: 'it is in maintenance, or has too much to do; the agent goes on to the next host',
-      });
-    } else
+    } else if (isClosed) noteClosed(what, wire.remote.address, note);
+    else {
       note({
         level: 'ok',
         what,
         found: `${wire.remote.address}: takes agents, ${tookMs} ms, certificate ${seen?.peer}`,
       });
+    }
   } catch (error) {
-    note({
-      level: 'error',
-      what,
-      found: `${wire.remote.address}: ${reasonOf(error)}`,
-      remedy: 'is this the agents’ port of a management server?',
-    });
+    // CloudStack's way to say that it takes nobody now, and Muster's: the connection ends before the handshake.
+    if (codeOf(error) === 'HANDSHAKE_CLOSED') noteClosed(what, wire.remote.address, note);
+    else {
+      note({
+        level: 'error',
+        what,
+        found: `${wire.remote.address}: ${reasonOf(error)}`,
+        remedy: "is this the agents' port of a management server?",
+      });
+    }
   }
+}
+
+function noteClosed(what: string, address: string, note: Note): void {
+  note({
+    level: 'warn',
+    what,
+    found: `${address}: closes at once`,
+    remedy: 'it is in maintenance, or has too much to do; the agent goes on to the next host',
+  });
 }

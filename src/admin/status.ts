@@ -1,5 +1,5 @@
-import type { ApiAnswer } from './client.js';
 import { age } from './age.js';
+import type { ApiAnswer } from './client.js';
 import { formatTable } from './table.js';
 
 type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
@@ -8,6 +8,8 @@ type Row = Readonly<Record<string, unknown>>;
 /** So many agents that are not where they should be are named; the rest is counted. */
 const NAMED = 20;
 const INDENT = '  ';
+/** Some heartbeats, at their usual pace. */
+const SILENT_SECONDS = 6;
 
 /** What one screen needs to know. */
 export interface StatusFacts {
@@ -44,7 +46,7 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
   const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),
-    text(server.state),
+    stateOf(server),
     text(server.ipaddress),
     text(server.agentscount),
     text(server.pendingjobscount),
@@ -55,9 +57,9 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
     text(link.hostname),
     text(link.state),
     text(link.connectedhost) || '-',
-    text(link.preferredhost),
+    text(link.preferredhost) || '-',
     age(link.state === 'Up' ? link.since : link.disconnected, wallTime),
-    text(link.lastloss),
+    whyAstray(link, servers),
   ]);
   return [
     'Management servers',
@@ -68,6 +70,27 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
     ...(astrayCount > astray.length ? [`  … and ${astrayCount - astray.length} more: listAgentLinks astray=true`] : []),
     '',
   ].join('\n');
+}
+
+/** The others take a silent server down only after `cluster.heartbeat.threshold`: an operator wants to know before. */
+function stateOf({ state, heartbeatage }: Row): string {
+  const isSilent = state !== 'Down' && typeof heartbeatage === 'number' && heartbeatage >= SILENT_SECONDS;
+  return isSilent ? `${text(state)}, silent ${heartbeatage} s` : text(state);
+}
+
+/** The server that it should be on may be the reason; the other one is how it lost its last link. */
+function whyAstray({ state, preferredhost, lastloss }: Row, servers: readonly Row[]): string {
+  const preferred = text(preferredhost);
+  const reasons: string[] = [];
+  if (preferred === '') reasons.push('no list yet');
+  else if (state === 'Up') {
+    // Several servers may have had the address, one after the other: the last one counts.
+    const server = servers.findLast(({ ipaddress }) => ipaddress === preferred);
+    if (server === undefined) reasons.push(`no server has the address ${preferred}`);
+    else if (stateOf(server) !== 'Up') reasons.push(`${preferred} is ${stateOf(server)}`);
+  }
+  if (text(lastloss) !== '') reasons.push(text(lastloss));
+  return reasons.join('; ');
 }
 
 function text(value: unknown): string {

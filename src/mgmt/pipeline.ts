@@ -282,6 +282,14 @@ class Conversation {
     this.#log.info('Agent disconnected', { reason: why, wasReady: state.kind === 'ready' });
     const { host } = state.attache;
     const departure = this.#house.attaches.depart(state.attache, why);
-    if (departure.kind === 'lost') this.#house.ownership.lost(host.id, departure.reason, host.connectingEpoch);
+    if (departure.kind === 'nothing') return;
+    this.#house.ownership.lost(host.id, departure.reason, host.connectingEpoch);
+    if (state.kind !== 'ready') return;
+    this.#house.events.add({
+      type: 'AGENT.LOST',
+      level: reason.kind === 'error' ? 'WARN' : 'INFO',
+      description: `Agent of host ${host.name} has left this server: ${departure.reason}`,
+      hostUuid: host.uuid,
+    });
   }
 }

@@ -87,6 +87,7 @@ const SERVER = {
   lastserverstart: date('when its process started'),
   lastserverstop: date('when it stopped in good order'),
   lastboottime: date('when its machine started'),
+  heartbeatage: integer('seconds since it last showed that it lives; none once it has stopped in good order'),
   serviceip: string('its address, as it stands in host'),
   ipaddress: string('the same'),
   agents: list('the hosts that it has'),
@@ -120,7 +121,8 @@ const EVENT = {
   created: date('when'),
   resourceid: string('what it is about'),
   resourcetype: string('Host or ManagementServer'),
-  managementserverid: string('who says so'),
+  managementserverid: string('the management server that says so'),
+  managementservername: string('its name'),
 } as const;
 
 const JOB = {
@@ -261,7 +263,7 @@ export const API = {
       ...PAGING,
     },
     response: { kind: 'list', object: 'event', fields: EVENT },
-    columns: ['created', 'level', 'type', 'description'],
+    columns: ['created', 'level', 'managementservername', 'type', 'description'],
   },
   listApis: {
     description: 'Lists the commands of this API, with their parameters and responses',

@@ -11,7 +11,7 @@ const START = Date.UTC(2026, 0, 1);
 const names = (items: readonly { name: string }[]) => items.map(({ name }) => name);
 
 function factOf(hostId: number, more: Partial<LinkFact> = {}): LinkFact {
-  const nothing = { roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
+  const nothing = { roundTripMs: undefined, failovers: undefined, lastLoss: undefined, lag: undefined };
   return { hostId, since: START, lastPing: START, ...nothing, ...more };
 }
 
@@ -40,6 +40,7 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
     lastagents: [],
     agentscount: 1,
     pendingjobscount: 0,
+    heartbeatage: Number,
   });
   t.notOk('peers' in first, 'only if asked for');
   t.notOk('lastserverstop' in first, 'nulls are left out');
@@ -385,8 +386,8 @@ t.test('listEvents: newest first, by level, type, keyword and moment', async t =
   const { name, body } = await call('listEvents');
   t.equal(name, 'listeventsresponse');
   t.match(body.event, [
-    { type: 'SERVER.DOWN', level: 'ERROR', created: '2026-01-02T00:00:00+0000', managementserverid: one.uuid },
-    { type: 'AGENT.READY', resourcetype: 'Host' },
+    { type: 'SERVER.DOWN', level: 'ERROR', created: '2026-01-02T00:00:00+0000', managementservername: 'ms-1001' },
+    { type: 'AGENT.READY', managementserverid: one.uuid, resourcetype: 'Host' },
   ]);
   t.same(wrongFields('listEvents', body.event[0]), []);
   const types = async (params: Record<string, string>) =>

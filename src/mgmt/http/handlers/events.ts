@@ -31,6 +31,7 @@ export function listEvents({ store }: Administration): Handler<'listEvents'> {
       resourceid: event.resourceId,
       resourcetype: event.resourceType,
       managementserverid: servers.get(event.msid)?.uuid,
+      managementservername: servers.get(event.msid)?.name,
     }));
     return { kind: 'list', count, items };
   };

@@ -38,6 +38,7 @@ function serverObject(server: ServerRow): ApiObject {
     lastserverstart: dated(server.started),
     lastserverstop: dated(server.stopped),
     lastboottime: dated(server.lastBootTime),
+    heartbeatage: server.runId === null ? undefined : Math.round(server.ageMs / 1000),
     serviceip: server.serviceIp,
     ipaddress: server.serviceIp,
   };
