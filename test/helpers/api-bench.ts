@@ -102,6 +102,7 @@ export async function apiBench(t: Test) {
       bench.told++;
       configuration = readConfiguration(await store.configuration()).configuration;
     },
+    async stateChanged() {},
   };
   const api = new Api({ clock, log, keys: KEYS, handlers: handlersFor(administration) });
 

@@ -346,20 +346,29 @@ t.test('listConfigurations: parts of names, keyword, category, pages', async t =
   t.same(await found({ name: 'ping', category: 'advanced' }), ['ping.interval', 'ping.timeout']);
   t.same(await found({ name: 'ping', page: '2', pagesize: '1' }), ['ping.timeout']);
   t.same((await call('listConfigurations', { category: 'Hidden' })).body, {});
+  t.equal((await call('listConfigurations', { clusterid: 'a6a3a6c2-0d3c-4b3b-9a3c-1f0d5a0b7c11' })).status, 431);
 });
 
 t.test('updateConfiguration: the value is stored in its one spelling, and the server is told', async t => {
   const bench = await apiBench(t);
   const { call, store, events } = bench;
-  const { name, body } = await call('updateConfiguration', { name: 'host', value: ' MS1.Example.org , 10.0.0.2 ' });
+  const { name, body } = await call('updateConfiguration', { name: 'host', value: ' MS1.Example.org , 192.0.2.1 ' });
   t.equal(name, 'updateconfigurationresponse');
-  t.match(body.configuration, { name: 'host', value: 'ms1.example.org,10.0.0.2' });
+  t.match(body.configuration, { name: 'host', value: 'ms1.example.org,192.0.2.1' });
   t.same(wrongFields('updateConfiguration', body.configuration), []);
-  t.equal((await store.configuration()).values.get('host'), 'ms1.example.org,10.0.0.2');
+  t.equal((await store.configuration()).values.get('host'), 'ms1.example.org,192.0.2.1');
   t.equal(bench.told, 1);
-  t.match(events, [{ type: 'CONFIGURATION.UPDATE', description: 'host was set to ms1.example.org,10.0.0.2' }]);
+  t.match(events, [{ type: 'CONFIGURATION.UPDATE', description: 'host was set to ms1.example.org,192.0.2.1' }]);
   t.equal((await call('updateConfiguration', { name: 'ping.interval', value: '0' })).status, 431);
   t.equal(bench.told, 1, 'nothing has changed');
+});
+
+t.test('updateConfiguration: a list of which no server is Up is refused, unless it is forced', async t => {
+  const { call } = await apiBench(t);
+  const change = { name: 'host', value: '10.0.0.1' };
+  const refusal = await call('updateConfiguration', change);
+  t.match(refusal, { status: 431, body: { errortext: /none of these servers is Up .*forced=true/ } });
+  t.match((await call('updateConfiguration', { ...change, forced: 'true' })).body.configuration, { value: '10.0.0.1' });
 });
 
 t.test('updateConfiguration: an empty value empties a list', async t => {

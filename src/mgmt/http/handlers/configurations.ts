@@ -28,6 +28,9 @@ export function listConfigurations({ store }: Administration): Handler<'listConf
     const page = paging('listConfigurations', params);
     const { values } = await store.configuration();
     const cluster = await clusterOf(store, params.clusterid);
+    if (params.clusterid !== undefined && cluster === undefined) {
+      throw invalidParameter('listConfigurations', 'clusterid', params.clusterid, 'there is no cluster with this id');
+    }
     const matching = NAMES.filter(
       name =>
         hasKeyword(name, params.name) &&
