@@ -1,0 +1,203 @@
+import { type Clock, delay } from '../lib/clock.js';
+import { EXIT_CODES, reasonOf } from '../lib/errors.js';
+import { VERSION } from '../lib/version.js';
+import { API, type ApiCommand, type CommandName, isCommandName } from '../mgmt/http/api-table.js';
+import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
+import { type ApiAnswer, ApiFailure, Unreachable } from './client.js';
+import { type Credentials, findCredentials } from './credentials.js';
+import { doctor } from './doctor.js';
+import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
+import { readStatus, statusScreen } from './status.js';
+import { objectTable } from './table.js';
+import { UsageError } from './usage-error.js';
+
+/** All that the command line sees of the world around it. */
+export interface AdminWorld {
+  readonly clock: Clock;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The user's folder. */
+  readonly home: string;
+  /** Of the terminal; undefined: the output goes elsewhere, and nothing is cut. */
+  readonly width: () => number | undefined;
+  out(text: string): void;
+  err(text: string): void;
+  /** @throws ApiFailure, Unreachable */
+  call(credentials: Credentials, command: string, params: ReadonlyMap<string, string>): Promise<ApiAnswer>;
+  /** From now on Ctrl-C says this, and ends the process with this code. */
+  onInterrupt(text: string, exitCode: number): void;
+}
+
+const REDRAW_MS = 2_000;
+const JOB_POLL_MS = 500;
+/** What scripts can tell apart: the server said no, or somebody is not where it should be. */
+const FAILED = 1;
+const INTERRUPTED = 130;
+const CLEAR_SCREEN = '\x1b[H\x1b[2J';
+const LOCAL_NAMES = Object.keys(LOCAL_COMMANDS) as readonly (keyof typeof LOCAL_COMMANDS)[];
+const ALL_NAMES = [...Object.keys(API), ...LOCAL_NAMES];
+
+type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
+
+/** The command line for operators. @returns the exit code */
+export async function runAdmin(argv: readonly string[], world: AdminWorld): Promise<number> {
+  try {
+    return await run(parseAdminArguments(argv), world);
+  } catch (error) {
+    world.err(`${error instanceof ApiFailure ? `${error.message} (${error.code})` : reasonOf(error)}\n`);
+    if (error instanceof UsageError) return EXIT_CODES.configuration;
+    return error instanceof Unreachable ? EXIT_CODES.fatal : FAILED;
+  }
+}
+
+async function run(asked: AdminArguments, world: AdminWorld): Promise<number> {
+  const say = (text: string) => {
+    world.out(text);
+    return EXIT_CODES.ok;
+  };
+  if (asked.version) return say(`muster ${VERSION}\n`);
+  if (asked.command === undefined) {
+    say(generalHelp(world.width()));
+    return asked.help ? EXIT_CODES.ok : EXIT_CODES.configuration;
+  }
+  // `help listHosts` and `listHosts --help` are one.
+  const isHelp = asked.help || asked.command === 'help';
+  const command = asked.command === 'help' ? asked.words[0] : asked.command;
+  if (command === undefined) return say(generalHelp(world.width()));
+  if (command === 'status' || command === 'doctor') {
+    if (isHelp) return say(localHelp(command));
+    return command === 'status' ? showStatus(asked, world) : runDoctor(asked, world);
+  }
+  if (!isCommandName(command)) throw new UsageError(`${command} is no command: ${suggestion(command, ALL_NAMES)}`);
+  return isHelp ? say(commandHelp(command, API[command])) : carryOut(command, asked, world);
+}
+
+// ---- commands of the API
+
+async function carryOut(command: CommandName, asked: AdminArguments, world: AdminWorld): Promise<number> {
+  const definition: ApiCommand = API[command];
+  checkParams(command, definition, asked);
+  const api = await apiCall(asked, world);
+  let answer = await api(command, Object.fromEntries(asked.params));
+  if (definition.isAsync && typeof answer.jobid === 'string') {
+    if (asked.async) {
+      world.out(`${asked.output === 'json' ? JSON.stringify(answer, null, 2) : answer.jobid}\n`);
+      return EXIT_CODES.ok;
+    }
+    const outcome = await outcomeOf(api, answer.jobid, world);
+    if (outcome.jobstatus !== 1) {
+      const { errortext } = (outcome.jobresult ?? {}) as { errortext?: unknown };
+      world.err(`${command} failed: ${errortext ?? 'without a reason'}\n`);
+      return FAILED;
+    }
+    answer = (outcome.jobresult ?? {}) as ApiAnswer;
+  }
+  world.out(asked.output === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : shown(definition, answer, asked, world));
+  return EXIT_CODES.ok;
+}
+
+/** Before anything is sent: a misspelt parameter would be passed over by the server. @throws UsageError */
+function checkParams(command: string, { params }: ApiCommand, asked: AdminArguments): void {
+  const known = Object.keys(params);
+  const [word] = asked.words;
+  if (word !== undefined) {
+    const hint = known.length === 0 ? 'it has no parameters' : `parameters are given as key=value: ${known.join(', ')}`;
+    throw new UsageError(`${command}: ${word} is no parameter; ${hint}`);
+  }
+  for (const name of asked.params.keys()) {
+    if (!known.includes(name)) {
+      throw new UsageError(`${command}: ${name} is no parameter: ${suggestion(name, known)}`);
+    }
+  }
+  for (const [name, { required, description }] of Object.entries(params)) {
+    if (required && !asked.params.has(name)) throw new UsageError(`${command}: ${name}= is required: ${description}`);
+  }
+}
+
+function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments, { clock, width }: AdminWorld): string {
+  const { kind, object } = definition.response;
+  const inside = kind === 'plain' ? answer : answer[object];
+  const objects = (Array.isArray(inside) ? inside : inside === undefined ? [] : [inside]) as Record<string, unknown>[];
+  const count = typeof answer.count === 'number' ? answer.count : objects.length;
+  if (objects.length === 0) return count === 0 ? 'nothing found\n' : `nothing on this page; there are ${count}\n`;
+  const lines = objectTable(definition, objects, clock.wallTime(), width());
+  if (count > objects.length) {
+    const page = Number(asked.params.get('page') ?? 1);
+    lines.push(`${objects.length} of ${count}; page=${page + 1} has the next ones, pagesize=-1 all`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+async function outcomeOf(api: ApiCall, jobid: string, world: AdminWorld): Promise<ApiAnswer> {
+  const later = `the job goes on; queryAsyncJobResult jobid=${jobid} tells what came of it`;
+  world.onInterrupt(`\n${later}\n`, INTERRUPTED);
+  let said = '';
+  for (;;) {
+    let job: ApiAnswer;
+    try {
+      job = await api('queryAsyncJobResult', { jobid });
+    } catch (error) {
+      if (error instanceof Unreachable) throw new Unreachable(`${error.message}\n${later}`, { cause: error });
+      throw error;
+    }
+    if (job.jobstatus !== 0) return job;
+    const progress = typeof job.progress === 'string' ? job.progress : 'under way';
+    if (progress !== said) world.err(`${progress} …\n`);
+    said = progress;
+    await delay(world.clock, JOB_POLL_MS);
+  }
+}
+
+// ---- status and doctor
+
+async function showStatus(asked: AdminArguments, world: AdminWorld): Promise<number> {
+  const [word = [...asked.params.keys()][0]] = asked.words;
+  if (word !== undefined) throw new UsageError(`status: ${word} is no parameter; --watch is all that it takes`);
+  const { clock, out } = world;
+  const api = await apiCall(asked, world);
+  const screen = async () => {
+    const facts = await readStatus(api);
+    const text =
+      asked.output === 'json'
+        ? `${JSON.stringify(facts, null, 2)}\n`
+        : statusScreen(facts, clock.wallTime(), world.width());
+    return { text, isWell: facts.astrayCount === 0 };
+  };
+  if (!asked.watch) {
+    const { text, isWell } = await screen();
+    out(text);
+    return isWell ? EXIT_CODES.ok : FAILED;
+  }
+  world.onInterrupt('\n', EXIT_CODES.ok);
+  const clear = world.width() === undefined ? '' : CLEAR_SCREEN;
+  for (;;) {
+    // Whoever watches a server's end wants to see it come back.
+    const text = await screen().then(
+      ({ text }) => text,
+      error => {
+        if (error instanceof Unreachable) return `${error.message}\n`;
+        throw error;
+      },
+    );
+    out(clear + text);
+    await delay(clock, REDRAW_MS);
+  }
+}
+
+async function runDoctor({ words, params, output }: AdminArguments, world: AdminWorld): Promise<number> {
+  const [folder = 'conf', more = [...params.keys()][0]] = words;
+  if (more !== undefined)
+    throw new UsageError(`doctor: ${more} is too much: one folder is needed, that of agent.properties`);
+  return doctor(folder.replace(/(^|\/)agent\.properties$/, '$1') || '.', {
+    clock: world.clock,
+    say: world.out,
+    output,
+  });
+}
+
+// ---- small parts
+
+async function apiCall({ config, endpoint }: AdminArguments, world: AdminWorld): Promise<ApiCall> {
+  const { environment, home } = world;
+  const credentials = await findCredentials({ config, endpoint, environment, home });
+  return (command, params = {}) => world.call(credentials, command, new Map(Object.entries(params)));
+}
