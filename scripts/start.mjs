@@ -230,7 +230,9 @@ for (const server of SERVERS) {
     process.exit(1);
   }
 }
-for (const server of SERVERS) await listening(launch(server.name, 'mgmt.js', server.file), server);
+for (const server of SERVERS) {
+  if (!stopping) await listening(launch(server.name, 'mgmt.js', server.file), server);
+}
 for (const agent of AGENTS) if (!stopping) watchAgent(agent);
 if (!isTerminal) console.log(HELP().join('\n'));
 else setInterval(() => stopping || draw(), 1000);

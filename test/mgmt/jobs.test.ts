@@ -241,7 +241,7 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   const attache = { host, link: { close() {} } };
   const work = hostJobs({ clock, attaches: { get: () => attache as never }, store });
   const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u' }, async () => {});
-  const outcome = t.rejects(running ?? Promise.resolve(), { message: /did not come back within 60 s/ });
+  const outcome = t.rejects(async () => void (await running), { message: /did not come back within 60 s/ });
   for (let passed = 0; passed <= 61_000; passed += 500) {
     await clock.advance(500);
     await settle();
@@ -269,8 +269,10 @@ t.test('deleteHost: the agent is told to shut down with removeHost, and a refusa
   t.match(asked, [{ type: /ShutdownCommand$/, fields: { reason: 'deleteHost', removeHost: true } }]);
   t.same(closed, ['the host was removed']);
   state.result = false;
-  await t.rejects(work.deleteHost?.(job, async () => {}) ?? Promise.resolve(), { message: /refused to shut down/ });
+  await t.rejects(async () => void (await work.deleteHost?.(job, async () => {})), { message: /refused to shut down/ });
   t.equal(closed.length, 1, 'the link stays');
   const gone = hostJobs({ clock: new FakeClock(), attaches: { get: () => undefined }, store });
-  await t.rejects(gone.deleteHost?.(job, async () => {}) ?? Promise.resolve(), { message: /no link to this server/ });
+  await t.rejects(async () => void (await gone.deleteHost?.(job, async () => {})), {
+    message: /no link to this server/,
+  });
 });

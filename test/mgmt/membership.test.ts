@@ -63,6 +63,7 @@ function member(t: Test, store: Store, msid: number, more: Partial<MembershipOpt
     intervalMs: INTERVAL_MS,
     thresholdMs: THRESHOLD_MS,
     onState: state => void told.states.push(state),
+    onAvoided: () => {},
     onForeign: error => void told.foreign.push(error),
     onServerDown: ({ msid }) => void told.down.push(msid),
     ...more,

@@ -27,12 +27,12 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** CloudStack's shape, and the HTTP status is the code in it. */
 async function failureOf(response: Response) {
-  const { errorresponse: inside } = await response.json();
+  const { errorresponse: inside } = (await response.json()) as { errorresponse: Record<string, unknown> };
   return {
     status: response.status,
     type: response.headers.get('content-type'),
     code: inside.errorcode,
-    text: inside.errortext,
+    text: String(inside.errortext),
     keys: Object.keys(inside).join(),
   };
 }
