@@ -103,6 +103,7 @@ export class Link {
       if (this.#pending.size >= LIMITS.pendingRequests) {
         throw new LinkError('TOO_MANY_REQUESTS', `${this.#pending.size} requests wait for their answers already`);
       }
+      this.#ensureOpen();
       const sequence = this.#nextSequence();
       const timer = this.#clock.after(timeoutMs, () => {
         this.#pending.delete(sequence);
@@ -110,13 +111,7 @@ export class Link {
       });
       // Before it is sent: in memory the answer may come at once.
       this.#pending.set(sequence, { timer, resolve, reject });
-      try {
-        this.#send(messages, { ...header, sequence });
-      } catch (error) {
-        timer.cancel();
-        this.#pending.delete(sequence);
-        reject(error);
-      }
+      this.#send(messages, { ...header, sequence }, this.#ownFlags);
     });
   }
 
@@ -125,6 +120,7 @@ export class Link {
    * own, since a server's refused Ready has none of them (0x07). @throws LinkError
    */
   post(messages: readonly Message[], header: RequestHeader): void {
+    this.#ensureOpen();
     this.#send(messages, { ...header, sequence: -1n }, 0);
   }
 
@@ -158,13 +154,13 @@ export class Link {
     this.#transport.destroy();
   }
 
-  #send(
-    messages: readonly Message[],
-    header: RequestHeader & { readonly sequence: bigint },
-    ownFlags = this.#ownFlags,
-  ): void {
+  /** @throws LinkError LINK_CLOSED, QUEUE_FULL */
+  #ensureOpen(): void {
     if (this.#closed) throw new LinkError('LINK_CLOSED', `the link is closed (${describeClose(this.#closed)})`);
     if (this.#isQueueFull()) throw new LinkError('QUEUE_FULL', 'the peer does not read');
+  }
+
+  #send(messages: readonly Message[], header: RequestHeader & { readonly sequence: bigint }, ownFlags: number): void {
     const flags = header.flags | FLAG.request | ownFlags;
     this.#transport.send(encodePacket({ version: 0, ...header, flags, messages }));
   }
