@@ -11,10 +11,10 @@ import {
   hasSay,
   initialState,
   migrationTargets,
-  next,
   nextDue,
   readyLink,
 } from './agent-state.js';
+import { next } from './agent-step.js';
 import type { Dialer } from './dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
 import { formatHostList } from './host-list.js';

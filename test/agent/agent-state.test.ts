@@ -1,5 +1,6 @@
 import t from 'tap';
-import { initialState, next, nextDue, readyLink } from '../../src/agent/agent-state.js';
+import { initialState, nextDue, readyLink } from '../../src/agent/agent-state.js';
+import { next } from '../../src/agent/agent-step.js';
 import { AgentPlay, hostList, listed, PLAY_RULES, upFor } from '../helpers/agent-play.js';
 
 const LAST = 'persist last.setup.completed.host';

@@ -5,9 +5,9 @@ import {
   type Effect,
   type HostUpdate,
   initialState,
-  next,
   nextDue,
 } from '../../src/agent/agent-state.js';
+import { next } from '../../src/agent/agent-step.js';
 import type { HostList } from '../../src/agent/host-list.js';
 import { splitHostList } from '../../src/agent/host-list.js';
 

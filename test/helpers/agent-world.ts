@@ -4,10 +4,10 @@ import {
   type Effect,
   type HostUpdate,
   initialState,
-  next,
   nextDue,
   readyLink,
 } from '../../src/agent/agent-state.js';
+import { next } from '../../src/agent/agent-step.js';
 import type { HostList } from '../../src/agent/host-list.js';
 import type { Random } from '../../src/lib/random.js';
 
