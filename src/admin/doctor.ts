@@ -225,6 +225,10 @@ async function lookAtHost(
   }
   const give = AbortSignal.timeout(LIMITS.connectMs);
   const wire = await tcpDialer.connect(addresses, port, give).catch((error: unknown) => error as Error);
+  if (wire instanceof Error && isClosing(wire)) {
+    noteClosed(what, addresses.join(', '), note);
+    return;
+  }
   if (wire instanceof Error) {
     note({
       level: 'error',
@@ -277,8 +281,7 @@ async function lookAtHost(
       });
     }
   } catch (error) {
-    // CloudStack's way to say that it takes nobody now, and Muster's: the connection ends before the handshake.
-    if (codeOf(error) === 'HANDSHAKE_CLOSED') noteClosed(what, wire.remote.address, note);
+    if (isClosing(error)) noteClosed(what, wire.remote.address, note);
     else {
       note({
         level: 'error',
@@ -288,6 +291,12 @@ async function lookAtHost(
       });
     }
   }
+}
+
+/** CloudStack's way to say that it takes nobody now, and Muster's: the connection ends before the handshake. */
+function isClosing(error: unknown): boolean {
+  const codes = [codeOf(error), codeOf((error as Error).cause)];
+  return codes.some(code => code === 'HANDSHAKE_CLOSED' || code === 'ECONNRESET');
 }
 
 function noteClosed(what: string, address: string, note: Note): void {

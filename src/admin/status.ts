@@ -46,7 +46,7 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
   const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),
-    stateOf(server),
+    isSilent(server) ? `${text(server.state)}, silent ${server.heartbeatage} s` : text(server.state),
     text(server.ipaddress),
     text(server.agentscount),
     text(server.pendingjobscount),
@@ -73,9 +73,8 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
 }
 
 /** The others take a silent server down only after `cluster.heartbeat.threshold`: an operator wants to know before. */
-function stateOf({ state, heartbeatage }: Row): string {
-  const isSilent = state !== 'Down' && typeof heartbeatage === 'number' && heartbeatage >= SILENT_SECONDS;
-  return isSilent ? `${text(state)}, silent ${heartbeatage} s` : text(state);
+function isSilent({ state, heartbeatage }: Row): boolean {
+  return state !== 'Down' && typeof heartbeatage === 'number' && heartbeatage >= SILENT_SECONDS;
 }
 
 /** The server that it should be on may be the reason; the other one is how it lost its last link. */
@@ -87,10 +86,12 @@ function whyAstray({ state, preferredhost, lastloss }: Row, servers: readonly Ro
     // Several servers may have had the address, one after the other: the last one counts.
     const server = servers.findLast(({ ipaddress }) => ipaddress === preferred);
     if (server === undefined) reasons.push(`no server has the address ${preferred}`);
-    else if (stateOf(server) !== 'Up') reasons.push(`${preferred} is ${stateOf(server)}`);
+    else if (isSilent(server)) reasons.push(`${preferred} is silent`);
+    else if (server.state !== 'Up') reasons.push(`${preferred} is ${text(server.state)}`);
   }
   if (text(lastloss) !== '') reasons.push(text(lastloss));
-  return reasons.join('; ');
+  // It got its list where it is, and goes at its next check, if it checks at all.
+  return reasons.join('; ') || 'not moved yet';
 }
 
 function text(value: unknown): string {

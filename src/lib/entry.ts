@@ -1,3 +1,4 @@
+import { systemClock } from './clock.js';
 import { type CommandLine, type CommandUsage, parseCommandLine, usageLine } from './command-line.js';
 import { ConfigError, EXIT_CODES, FatalError, reasonOf } from './errors.js';
 import { VERSION } from './version.js';
@@ -56,10 +57,18 @@ export async function runEntry(entry: Entry): Promise<void> {
       return;
     }
     running = await entry.start(commandLine, die);
+    stayAlive();
   } catch (error) {
     die(error);
   }
 }
+
+/** Until a signal: a process that has nothing to do, such as an idle agent, must not end by itself, or it is started again. */
+function stayAlive(): void {
+  systemClock.after(DAY_MS, stayAlive);
+}
+
+const DAY_MS = 86_400_000;
 
 /** One line for what an operator can mend; a stack for what only we can. */
 function describe(error: unknown): string {

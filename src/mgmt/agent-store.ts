@@ -10,7 +10,7 @@ export interface AgentStore
     | 'clusters'
     | 'hostsReady'
     | 'hostsDisconnected'
-    | 'hostMsHostList'
+    | 'hostsMsHostList'
     | 'releaseHosts'
     | 'setPreferred'
   > {

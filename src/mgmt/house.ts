@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
+import type { Attache } from './attache.js';
 import type { Attaches } from './attaches.js';
 import type { Configuration } from './configuration.js';
 import type { EventSink } from './events.js';
@@ -25,6 +26,8 @@ export interface House {
   readonly avoidMsList: readonly string[];
   /** What an agent is to be told about its servers, as of now. */
   wanted(host: HostIdentity): Wanted;
+  /** The agent has answered Ready 2, and is seated. */
+  onReady(attache: Attache): void;
   readonly attaches: Attaches;
   readonly zones: Zones;
   readonly rings: Rings;

@@ -8,8 +8,6 @@ export const MGMT_LIMITS = {
   registrationMs: 20_000,
   /** Between two attempts of that kind. */
   registrationRetryMs: 1_000,
-  /** Acknowledged lists that may be on their way into the store at once. */
-  acknowledgementWrites: 8,
   /** How often the store is asked for another configuration and for new hosts. */
   pollMs: 2_000,
   /** `wait` of Ready 1, in seconds. */

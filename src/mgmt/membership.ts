@@ -51,6 +51,9 @@ export class Membership {
   /** Whom this server took down, and whose hosts are not all let go yet: the store failed in the midst of it. */
   readonly #fallen = new Set<number>();
   #state: ServerState = 'Up';
+  #beating: Promise<boolean> = Promise.resolve(true);
+  /** What `onAvoided` was last called for. */
+  #toldAvoided = '';
   #timer: Timer | undefined;
   #stopped = false;
   /** By the clock: our last heartbeat, and until when nobody is taken for dead. */
@@ -107,6 +110,7 @@ export class Membership {
     this.#state = claimed.server.state;
     await this.#store.failJobsOfServer(msid, restarted(), true);
     this.#servers = await this.#store.servers();
+    this.#toldAvoided = this.avoided.join();
     if (this.#state !== 'Up') log.warn('This server takes no agents', { state: this.#state });
     this.#beatLater();
   }
@@ -136,9 +140,9 @@ export class Membership {
     return done;
   }
 
-  /** Reads at once what the next heartbeat would: somebody has just changed a state. */
-  async refresh(): Promise<void> {
-    await this.#beat();
+  /** Reads at once what the next heartbeat would: somebody has just changed a state. @returns whether the store answered */
+  refresh(): Promise<boolean> {
+    return this.#beat();
   }
 
   #beatLater(): void {
@@ -148,26 +152,33 @@ export class Membership {
     });
   }
 
-  async #beat(): Promise<void> {
+  /** One after another: what an earlier one has read must not come in behind a later one's. */
+  #beat(): Promise<boolean> {
+    this.#beating = this.#beating.then(() => this.#beatOnce());
+    return this.#beating;
+  }
+
+  async #beatOnce(): Promise<boolean> {
     const { health, msid, log } = this.#options;
     try {
       const beat = await health.watch(() => this.#store.heartbeat(msid, this.#runId));
-      if (this.#stopped) return;
+      if (this.#stopped) return true;
       this.#noteGap();
       if (beat.kind === 'foreign') {
         const holder = beat.holder ? `${beat.holder.name} (${beat.holder.serviceIp})` : 'nobody: it is gone';
         this.#options.onForeign(
           new FatalError('SERVER_ROW_TAKEN', `the row of cluster.node.id ${msid} now belongs to ${holder}`),
         );
-        return;
+        return true;
       }
-      const avoided = this.avoided.join();
       this.#servers = await health.watch(() => this.#store.servers());
       this.#enter(beat.state === 'Down' ? await this.#rise() : beat.state);
+      this.#tellAvoided();
       await this.#bury();
-      if (this.avoided.join() !== avoided) this.#options.onAvoided();
+      return true;
     } catch (error) {
       log.debug('No heartbeat', { reason: reasonOf(error) });
+      return false;
     }
   }
 
@@ -179,6 +190,13 @@ export class Membership {
       this.#graceUntil = now + GRACE_HEARTBEATS * intervalMs;
     }
     this.#beatAt = now;
+  }
+
+  #tellAvoided(): void {
+    const avoided = this.avoided.join();
+    if (avoided === this.#toldAvoided) return;
+    this.#toldAvoided = avoided;
+    this.#options.onAvoided();
   }
 
   #enter(state: ServerState): void {

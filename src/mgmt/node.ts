@@ -22,7 +22,7 @@ import { Membership } from './membership.js';
 import { loadPemCredentials } from './pem-credentials.js';
 import { type KeyFile, openKeyFile, sealUnder } from './secrets.js';
 import { ManagementServer } from './server.js';
-import { drainServer, type ServerJobsWorld, serverJobs } from './server-jobs.js';
+import { moveAgentsAway, type ServerJobsWorld, serverJobs } from './server-jobs.js';
 import { takesAgents } from './server-state.js';
 import type { MgmtSettings } from './settings.js';
 import { keyOfDbUrl, openStore } from './store/open-store.js';
@@ -121,10 +121,12 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
       get avoided() {
         return membership.avoided;
       },
-      isUp: other => membership.servers.some(({ msid: one, state }) => one === other && state === 'Up'),
+      isUp: other => membership.servers.some(({ msid: one, state }) => one === other && state !== 'Down'),
     },
     secureContext: () => credentials.context,
   });
+  const stopping = new AbortController();
+  undo.push(() => stopping.abort());
   const jobsWorld: ServerJobsWorld = {
     clock,
     log,
@@ -132,6 +134,8 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     server,
     membership,
     address,
+    drains: {},
+    stopping: stopping.signal,
     configuration: () => server.configuration,
     onShutdown: () => options.onShutdown(),
   };
@@ -154,7 +158,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
       return row;
     },
     configurationChanged: () => server.poll(),
-    stateChanged: () => membership.refresh(),
+    stateChanged: async () => void (await membership.refresh()),
   };
   const { keys, isNew } = await openApiKeys(store, keyFile);
   const http = httpServer({
@@ -193,6 +197,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
       log.info('Stopping', { signal, agents: server.attaches.size });
       isStopping = true;
       if (signal === 'SIGTERM') await moveAgentsAway(jobsWorld);
+      stopping.abort();
       jobs.stop();
       facts.stop();
       credentials.stop();
@@ -209,24 +214,6 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     reloadCredentials: () => void credentials.reload(),
     abandon: () => lock.releaseSync(),
   };
-}
-
-/** A server that ends hands its agents over first, if there is anybody to take them. */
-async function moveAgentsAway(world: ServerJobsWorld): Promise<void> {
-  const { server, membership, address, log, configuration } = world;
-  const { values } = configuration();
-  const timeoutMs = values['management.server.shutdown.drain.timeout'] * 1_000;
-  const isAnotherUp = membership.servers.some(
-    ({ serviceIp, state }) => state === 'Up' && serviceIp !== address && values.host.includes(serviceIp),
-  );
-  if (timeoutMs === 0 || server.attaches.size === 0 || !isAnotherUp) return;
-  try {
-    await membership.step('prepareForShutdown');
-    const { moved, left } = await drainServer(world, timeoutMs, undefined, () => {});
-    log.info('Moved agents away', { moved, left: left.length });
-  } catch (error) {
-    log.warn('Agents could not be moved away', { reason: reasonOf(error) });
-  }
 }
 
 /**

@@ -9,6 +9,8 @@ import { isAway, type StoreHealth } from './store-health.js';
 type Wanted =
   | {
       readonly kind: 'up';
+      /** Which Ready it is about: once that is in the store, only a newer list is left to be written. */
+      readonly ready: object;
       readonly msHostList: string | null;
       readonly configurationVersion: number;
       readonly at: number;
@@ -26,8 +28,13 @@ interface Entry {
   wanted: Wanted;
   /** Under which this server has the host; undefined before the store has said so. */
   epoch: number | undefined;
+  /** The Ready that the epoch was raised for. */
+  taken: object | undefined;
   isWritten: boolean;
 }
+
+type Up = Wanted & { readonly kind: 'up' };
+type Down = Wanted & { readonly kind: 'down' };
 
 /** An entry with the wish that is being written: a newer one may come meanwhile. */
 interface Writing<W extends Wanted> {
@@ -35,7 +42,7 @@ interface Writing<W extends Wanted> {
   readonly wanted: W;
 }
 
-type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsDisconnected' | 'releaseHosts'>;
+type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'>;
 
 /**
  * Which hosts this server has, written behind the agents' backs: a link never waits for the store, nor ends with it.
@@ -53,6 +60,7 @@ export class Ownership {
   /** Those whose latest wish is not written yet, in the order of the wishes. */
   readonly #dirty = new Set<Entry>();
   #isWriting = false;
+  #underWay: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(
@@ -65,7 +73,7 @@ export class Ownership {
     this.#clock = env.clock;
     this.#log = env.log;
     this.#msid = env.msid;
-    health.onBack(() => void this.#write());
+    health.onBack(() => this.#write());
   }
 
   /** Hosts whose latest state is not in the store yet. */
@@ -76,7 +84,7 @@ export class Ownership {
   /** The epoch under which this server has the host; undefined while a write of it is pending. */
   epochOf(hostId: number): number | undefined {
     const entry = this.#entries.get(hostId);
-    return entry?.isWritten ? entry.epoch : undefined;
+    return entry && isTaken(entry) ? entry.epoch : undefined;
   }
 
   /**
@@ -89,13 +97,19 @@ export class Ownership {
     list: { msHostList: string | null; configurationVersion: number },
     onRemoved: () => void,
   ): void {
-    this.#want(hostId, { kind: 'up', ...list, at: this.#clock.wallTime(), onRemoved });
+    this.#want(hostId, { kind: 'up', ready: {}, ...list, at: this.#clock.wallTime(), onRemoved });
+  }
+
+  /** The agent acknowledged another list: written under the epoch of its Ready, or with that one. */
+  listed(hostId: number, list: { msHostList: string | null; configurationVersion: number }): void {
+    const entry = this.#entries.get(hostId);
+    if (entry?.wanted.kind === 'up') this.#want(hostId, { ...entry.wanted, ...list });
   }
 
   /** The row says that nobody has the host, and its link lives: it is written anew. */
   again(hostId: number): void {
     const entry = this.#entries.get(hostId);
-    if (entry?.wanted.kind === 'up' && entry.isWritten) this.#want(hostId, entry.wanted);
+    if (entry?.wanted.kind === 'up' && isTaken(entry)) this.#want(hostId, { ...entry.wanted, ready: {} });
   }
 
   /**
@@ -113,6 +127,8 @@ export class Ownership {
   async releaseAll(reason: string): Promise<number> {
     this.#entries.clear();
     this.#dirty.clear();
+    // What is on its way must not come in behind, and have the host Up on a server that is no more.
+    await this.#underWay;
     return this.#health.watch(() => this.#store.releaseHosts(this.#msid, { at: this.#clock.wallTime(), reason }));
   }
 
@@ -123,16 +139,19 @@ export class Ownership {
 
   #want(hostId: number, wanted: Wanted): void {
     if (this.#stopped) return;
-    const entry = this.#entries.get(hostId) ?? { hostId, wanted, epoch: undefined, isWritten: false };
+    const entry = this.#entries.get(hostId) ?? { hostId, wanted, epoch: undefined, taken: undefined, isWritten: false };
     this.#entries.set(hostId, entry);
     entry.wanted = wanted;
     entry.isWritten = false;
     this.#dirty.add(entry);
-    void this.#write();
+    this.#write();
   }
 
-  async #write(): Promise<void> {
-    if (this.#isWriting) return;
+  #write(): void {
+    if (!this.#isWriting) this.#underWay = this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
     this.#isWriting = true;
     try {
       while (this.#dirty.size > 0 && !this.#health.away && !this.#stopped) {
@@ -148,12 +167,12 @@ export class Ownership {
     // As they are now: by the time it is written, another wish may have come.
     const writing = batch.map(entry => ({ entry, wanted: entry.wanted }));
     try {
-      await this.#writeReady(
-        writing.filter((one): one is Writing<Wanted & { kind: 'up' }> => one.wanted.kind === 'up'),
-      );
-      await this.#writeLost(
-        writing.filter((one): one is Writing<Wanted & { kind: 'down' }> => one.wanted.kind === 'down'),
-      );
+      const up = writing.filter((one): one is Writing<Up> => one.wanted.kind === 'up');
+      const isListOnly = ({ entry, wanted }: Writing<Up>) => entry.taken === wanted.ready;
+      const lists = up.filter(isListOnly);
+      await this.#writeReady(up.filter(one => !isListOnly(one)));
+      await this.#writeLists(lists);
+      await this.#writeLost(writing.filter((one): one is Writing<Down> => one.wanted.kind === 'down'));
     } catch (error) {
       // What is away comes back; then it is taken up again.
       if (isAway(error) || this.#stopped) return;
@@ -168,7 +187,7 @@ export class Ownership {
     }
   }
 
-  async #writeReady(writing: readonly Writing<Wanted & { kind: 'up' }>[]): Promise<void> {
+  async #writeReady(writing: readonly Writing<Up>[]): Promise<void> {
     if (writing.length === 0) return;
     const rows = writing.map(({ entry: { hostId }, wanted: { msHostList, configurationVersion, at } }) => {
       return { id: hostId, msid: this.#msid, msHostList, configurationVersion, at };
@@ -176,12 +195,22 @@ export class Ownership {
     const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
     for (const [index, one] of writing.entries()) {
       one.entry.epoch = epochs[index];
+      one.entry.taken = one.wanted.ready;
       this.#written(one);
       if (one.entry.epoch === undefined) one.wanted.onRemoved();
     }
   }
 
-  async #writeLost(writing: readonly Writing<Wanted & { kind: 'down' }>[]): Promise<void> {
+  async #writeLists(writing: readonly Writing<Up>[]): Promise<void> {
+    const rows = writing.flatMap(({ entry: { hostId, epoch }, wanted: { msHostList, configurationVersion } }) =>
+      epoch === undefined || msHostList === null ? [] : [{ id: hostId, epoch, msHostList, configurationVersion }],
+    );
+    // Of one that another server has by now nothing is written: it knows better.
+    if (rows.length > 0) await this.#health.watch(() => this.#store.hostsMsHostList(rows));
+    for (const one of writing) this.#written(one);
+  }
+
+  async #writeLost(writing: readonly Writing<Down>[]): Promise<void> {
     const rows = writing.flatMap(({ entry, wanted: { reason, at, connectingEpoch } }) => {
       const [msid, epoch] = entry.epoch === undefined ? [null, connectingEpoch] : [this.#msid, entry.epoch];
       // Another server has it, or will be told so: a Ready that was never written needs no disconnect.
@@ -197,4 +226,9 @@ export class Ownership {
     this.#dirty.delete(entry);
     if (wanted.kind === 'down' && this.#entries.get(entry.hostId) === entry) this.#entries.delete(entry.hostId);
   }
+}
+
+/** The Ready that it is about stands in the store. */
+function isTaken({ wanted, taken }: Entry): boolean {
+  return wanted.kind === 'up' && wanted.ready === taken;
 }

@@ -39,7 +39,7 @@ const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
 
 export interface ConversationListener {
   /** Once, when the peer has sent a Startup or the link has ended: it no longer counts as new. */
-  onStarted?(): void;
+  onStarted?(link: Link): void;
   /** Once, the last event. */
   onEnd?(link: Link): void;
 }
@@ -203,6 +203,7 @@ class Conversation {
     });
     this.#log.info('Agent is Ready', { list: held.servers, algorithm: held.algorithm });
     former?.link.close('the agent is Ready on a newer link');
+    this.#house.onReady(attache);
   }
 
   #receive(request: Packet): void {
@@ -266,7 +267,7 @@ class Conversation {
   #tellStarted(): void {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
-    this.#listener.onStarted?.();
+    this.#listener.onStarted?.(this.link);
   }
 
   #close(reason: CloseReason): void {

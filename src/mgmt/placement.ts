@@ -50,7 +50,7 @@ export function isSameWanted(held: Wanted, wanted: Wanted): boolean {
   return (
     isSameList(held, wanted) &&
     held.checkIntervalSeconds === wanted.checkIntervalSeconds &&
-    held.avoid.length === wanted.avoid.length &&
-    held.avoid.every(address => wanted.avoid.includes(address))
+    held.avoid.every(address => wanted.avoid.includes(address)) &&
+    wanted.avoid.every(address => held.avoid.includes(address))
   );
 }

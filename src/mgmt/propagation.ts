@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, delay } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
@@ -19,6 +20,8 @@ export interface PropagationWorld {
 
 /** Agents that are told at once: more would only stand in line on the wire. */
 const CONCURRENCY = 256;
+/** One that has not answered by then does not keep the others from their turn. */
+const TURN_MS = 2_000;
 /** Agents that are compared before others get a turn. */
 const COMPARED_PER_TURN = 500;
 const WAIT_SECONDS = 60;
@@ -31,11 +34,14 @@ export class Propagation {
   readonly #gate = new Gate(CONCURRENCY);
   /** Hosts that are being told, so that nobody is told twice at once. */
   readonly #telling = new Set<number>();
+  readonly #stop = new AbortController();
   #isComparing = false;
   #isStale = false;
 
   constructor(world: PropagationWorld) {
     this.#world = world;
+    // Each agent that waits to be told again listens to it.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Something has changed that lists depend on. */
@@ -44,14 +50,24 @@ export class Propagation {
     if (!this.#isComparing) void this.#compareAll();
   }
 
+  /** The agent is Ready: something may have changed between its Ready's way out and the answer. */
+  check(attache: Attache): void {
+    this.#tellIfChanged(attache);
+  }
+
   /** Tells one agent to check its preferred host now; it moves there if it can. @throws LinkError, Error: it said no */
   async trigger(attache: Attache): Promise<void> {
     await this.#send(attache, this.#world.wanted(attache), true);
   }
 
+  /** Nobody is told any more. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
   async #compareAll(): Promise<void> {
     this.#isComparing = true;
-    while (this.#isStale) {
+    while (this.#isStale && !this.#stop.signal.aborted) {
       this.#isStale = false;
       let compared = 0;
       let told = 0;
@@ -65,39 +81,54 @@ export class Propagation {
   }
 
   #tellIfChanged(attache: Attache): boolean {
-    if (this.#telling.has(attache.host.id) || !this.#isBehind(attache)) return false;
-    this.#telling.add(attache.host.id);
-    void this.#gate
-      .run(() => this.#tell(attache))
-      .finally(() => {
-        this.#telling.delete(attache.host.id);
-        // It may have changed once more meanwhile.
-        if (attache.lag === undefined) this.#tellIfChanged(attache);
-      });
+    const { host, held, link } = attache;
+    if (this.#telling.has(host.id) || held === undefined || link.closed || this.#stop.signal.aborted) return false;
+    if (isSameWanted(held, this.#world.wanted(attache))) {
+      // What it had not taken is no longer asked of it.
+      attache.lag = undefined;
+      return false;
+    }
+    this.#telling.add(host.id);
+    void this.#tell(attache).then(last => {
+      this.#telling.delete(host.id);
+      // It may have changed once more meanwhile; what the agent would not take it is not told again.
+      const isNews = attache.lag === undefined || (last && !isSameWanted(last, this.#world.wanted(attache)));
+      if (isNews) this.#tellIfChanged(attache);
+    });
     return true;
   }
 
-  #isBehind(attache: Attache): boolean {
-    const { held, link } = attache;
-    return held !== undefined && link.closed === undefined && !isSameWanted(held, this.#world.wanted(attache));
-  }
-
-  async #tell(attache: Attache): Promise<void> {
+  /** @returns what it was told last */
+  async #tell(attache: Attache): Promise<Wanted | undefined> {
     const { clock, log } = this.#world;
+    let last: Wanted | undefined;
     for (const retryMs of [...RETRIES_MS, undefined]) {
-      // An agent that was lost meanwhile gets it at Ready.
-      if (!this.#isBehind(attache)) return;
+      const turn = await this.#gate.run(() => this.#begin(attache));
+      // It has it, or was lost meanwhile: then it gets it at Ready.
+      if (turn === undefined) break;
+      last = turn.wanted;
       try {
-        await this.#send(attache, this.#world.wanted(attache), false);
-        attache.lag = undefined;
-        return;
+        await turn.sent;
+        break;
       } catch (error) {
+        if (attache.link.closed) return last;
         attache.lag = reasonOf(error);
-        if (attache.link.closed) return;
         log.warn('An agent has not taken its new list', { hostId: attache.host.id, reason: attache.lag, retryMs });
       }
-      if (retryMs !== undefined) await delay(clock, retryMs);
+      if (retryMs === undefined) return last;
+      await delay(clock, retryMs, this.#stop.signal);
     }
+    attache.lag = undefined;
+    return last;
+  }
+
+  /** Keeps its place in the gate until the agent has answered, or its turn is over. */
+  async #begin(attache: Attache): Promise<{ readonly wanted: Wanted; readonly sent: Promise<void> } | undefined> {
+    const wanted = this.#world.wanted(attache);
+    if (this.#stop.signal.aborted || attache.link.closed || isHeld(attache, wanted)) return undefined;
+    const sent = this.#send(attache, wanted, false);
+    await within(this.#world.clock, TURN_MS, sent);
+    return { wanted, sent };
   }
 
   async #send(attache: Attache, wanted: Wanted, triggerHostLb: boolean): Promise<void> {
@@ -118,6 +149,20 @@ export class Propagation {
     attache.held = wanted;
     this.#world.onAcknowledged(attache, wanted);
   }
+}
+
+function isHeld({ held }: Attache, wanted: Wanted): boolean {
+  return held !== undefined && isSameWanted(held, wanted);
+}
+
+/** Until the work has ended, however it does, or the time is over. */
+async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const ended = work.then(
+    () => over.abort(),
+    () => over.abort(),
+  );
+  await Promise.race([ended, delay(clock, ms, over.signal)]);
 }
 
 /** What the store keeps of a list. */

@@ -3,13 +3,14 @@ import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import { ALGORITHM_NAMES, type AlgorithmName } from './algorithms.js';
 import type { Configuration } from './configuration.js';
-import { type DrainReport, type DrainWorld, drain } from './drain.js';
+import { askToMigrate, type LeftAgent, type MoveReport, type MoveWorld, moveAgents } from './drain.js';
 import type { EventSink } from './events.js';
 import type { JobWork } from './jobs.js';
 import type { Membership } from './membership.js';
-import { Pace } from './pace.js';
 import type { ManagementServer } from './server.js';
-import type { ServerStep } from './server-state.js';
+import { type ServerStep, TRANSITIONS } from './server-state.js';
+import type { ServerRow } from './store/store.js';
+import { isAway } from './store-health.js';
 
 export interface ServerJobsWorld {
   readonly clock: Clock;
@@ -19,6 +20,10 @@ export interface ServerJobsWorld {
   readonly membership: Membership;
   /** As it stands in `host`. */
   readonly address: string;
+  /** The drain that goes on now: there is one at a time, and a newer one takes its place. */
+  readonly drains: { current?: AbortController };
+  /** This server stops: what has been begun ends at once. */
+  readonly stopping: AbortSignal;
   configuration(): Configuration;
   /** Ends the process in good order. */
   onShutdown(): void;
@@ -29,77 +34,150 @@ const DRAINED = { maintenance: 'maintenanceDrained', shutdown: 'shutdownDrained'
   string,
   ServerStep
 >;
-export type DrainPurpose = keyof typeof DRAINED;
+type DrainPurpose = keyof typeof DRAINED;
+
+/** How many of those that are left a result names. */
+const LEFT_LISTED = 1_000;
+const STORE_AGAIN_MS = 2_000;
+/** A server that was just put back to Up knows it with its next heartbeat. */
+const NOTICE_MS = 10_000;
+const LOOK_MS = 500;
+/** An agent that does not go to where it belongs has its reasons. */
+const REBALANCE_TRIES = 3;
+const REBALANCE_MS = 3_600_000;
 
 /** Jobs about this server itself, which operators ask for through whichever server they reach. */
 export function serverJobs(world: ServerJobsWorld): Readonly<Record<string, JobWork>> {
   return {
     /** Moves all agents away; then the server is in maintenance, or ready to be shut down. */
     async drain({ params }, progress) {
+      const { membership, configuration } = world;
       const purpose = params.purpose === 'shutdown' ? 'shutdown' : 'maintenance';
-      const minutes = world.configuration().values['management.server.maintenance.timeout'];
-      const report = await drainServer(world, minutes * 60_000, algorithmOf(params.algorithm), progress);
-      return finishDrain(world, purpose, report, params.forced === true);
+      const draining = TRANSITIONS[DRAINED[purpose]].from;
+      await refreshed(world);
+      // It was cancelled before it began.
+      if (!draining.includes(membership.state)) return { cancelled: true, moved: 0, leftcount: 0, left: [] };
+      const minutes = configuration().values['management.server.maintenance.timeout'];
+      const cancel = new AbortController();
+      // By whoever puts the server into another state, perhaps through another server.
+      const watch = membership.onChange(() => {
+        if (!draining.includes(membership.state)) cancel.abort();
+      });
+      try {
+        const algorithm = algorithmOf(params.algorithm);
+        const report = await drainServer(world, {
+          timeoutMs: minutes * 60_000,
+          algorithm,
+          cancel,
+          onProgress: progress,
+        });
+        return await finishDrain(world, purpose, report, { forced: params.forced === true, cancel: cancel.signal });
+      } finally {
+        watch.cancel();
+      }
     },
 
     /** Has agents that belong elsewhere go there: all, or those of one server that is back. */
     async rebalance({ params }, progress) {
-      await world.membership.refresh();
       const target = typeof params.address === 'string' ? params.address : undefined;
-      return rebalance(world, target, progress);
+      const { moved, left } = await rebalance(world, target, progress);
+      world.log.info('Rebalanced', { moved, left: left.length });
+      return { moved, ...listed(left) };
     },
 
     async shutdown() {
+      await refreshed(world);
+      // The process that was to end has ended, and this is the next one.
+      if (world.membership.state !== 'ShuttingDown') return { cancelled: true };
       world.onShutdown();
       return { shuttingdown: true };
     },
   };
 }
 
-/** @param onProgress as a job shows it */
-export async function drainServer(
-  world: ServerJobsWorld,
-  timeoutMs: number,
-  algorithm: AlgorithmName | undefined,
-  onProgress: (text: string) => unknown,
-): Promise<DrainReport> {
-  const { clock, log, server, membership, address, configuration } = world;
-  await membership.refresh();
-  const abort = new AbortController();
-  // Cancelled by whoever puts the server back to Up, perhaps through another server.
-  const watch = membership.onChange(() => {
-    if (membership.state === 'Up' || membership.state === 'Down') abort.abort();
-  });
+interface DrainOptions {
+  readonly timeoutMs: number;
+  readonly algorithm?: AlgorithmName | undefined;
+  /** Ends it. */
+  readonly cancel: AbortController;
+  /** Whether there is no use in going on. @default never */
+  isHopeless?(): boolean;
+  /** As a job shows it. */
+  onProgress(text: string): unknown;
+}
+
+/** Moves this server's agents to others, as far as they go. */
+async function drainServer(world: ServerJobsWorld, options: DrainOptions): Promise<MoveReport> {
+  const { log, server, address, drains, stopping } = world;
+  const { timeoutMs, algorithm, cancel, isHopeless } = options;
+  drains.current?.abort();
+  drains.current = cancel;
+  const stop = () => cancel.abort();
+  stopping.addEventListener('abort', stop, { once: true });
   log.info('Draining', { agents: server.attaches.size, timeoutMs, algorithm });
-  const drainWorld: DrainWorld = {
-    clock,
-    log,
-    attaches: server.attaches,
-    wanted: attache => {
-      const wanted = server.wanted(attache, algorithm);
-      return wanted.avoid.includes(address) ? wanted : { ...wanted, avoid: [...wanted.avoid, address] };
-    },
-    isUp: other => membership.servers.some(({ serviceIp, state }) => serviceIp === other && state === 'Up'),
-    rate: () => configuration().values['agent.migrate.rate'],
-    onProgress: text => void onProgress(text),
+  const wanted = (attache: Parameters<MoveWorld['ask']>[0]) => {
+    const list = server.wanted(attache, algorithm);
+    return list.avoid.includes(address) ? list : { ...list, avoid: [...list.avoid, address] };
   };
+  const isUp = (other: string) => takesAgents(world, other);
   try {
-    return await drain(drainWorld, timeoutMs, abort.signal);
+    return await moveAgents(
+      {
+        ...moving(world, options.onProgress),
+        staying: () => {
+          if (isHopeless?.()) cancel.abort();
+          return [...server.attaches];
+        },
+        arriving: () => server.arriving,
+        target(attache) {
+          const { servers, avoid } = wanted(attache);
+          return servers.find(other => !avoid.includes(other) && isUp(other));
+        },
+        isUp,
+        ask: attache => askToMigrate(attache, wanted(attache)),
+        rate: () => world.configuration().values['agent.migrate.rate'],
+      },
+      { timeoutMs, signal: cancel.signal },
+    );
   } finally {
-    watch.cancel();
+    stopping.removeEventListener('abort', stop);
+    if (drains.current === cancel) delete drains.current;
+  }
+}
+
+/** A server that ends hands its agents over first, if there is anybody to take them. */
+export async function moveAgentsAway(world: ServerJobsWorld): Promise<void> {
+  const { server, membership, address, log, configuration } = world;
+  const timeoutMs = configuration().values['management.server.shutdown.drain.timeout'] * 1_000;
+  // When the whole cluster stops, the others go at the same time.
+  const isHopeless = () =>
+    !membership.servers.some(
+      ({ serviceIp, state }) =>
+        state === 'Up' && serviceIp !== address && configuration().values.host.includes(serviceIp),
+    );
+  if (timeoutMs === 0 || server.attaches.size === 0 || isHopeless()) return;
+  try {
+    await membership.step('prepareForShutdown');
+    const cancel = new AbortController();
+    const { moved, left } = await drainServer(world, { timeoutMs, cancel, isHopeless, onProgress: () => {} });
+    log.info('Moved agents away', { moved, left: left.length });
+  } catch (error) {
+    log.warn('Agents could not be moved away', { reason: reasonOf(error) });
   }
 }
 
 async function finishDrain(
-  { log, events, server, membership, address }: ServerJobsWorld,
+  world: ServerJobsWorld,
   purpose: DrainPurpose,
-  { moved, left }: DrainReport,
-  forced: boolean,
+  { moved, left }: MoveReport,
+  { forced, cancel }: { readonly forced: boolean; readonly cancel: AbortSignal },
 ): Promise<Readonly<Record<string, unknown>>> {
-  await membership.refresh();
-  if (membership.state === 'Up') return { cancelled: true, moved, left };
-  if (forced) for (const attache of server.attaches) attache.link.close(`the server goes into ${purpose}`);
-  await membership.step(DRAINED[purpose]);
+  const { log, events, server, membership, address } = world;
+  const result = { moved, ...listed(left) };
+  if (cancel.aborted || !(await insist(world, () => membership.step(DRAINED[purpose])))) {
+    return { cancelled: true, ...result };
+  }
+  if (forced) for (const attache of [...server.attaches]) attache.link.close(`the server goes into ${purpose}`);
   const described = left.slice(0, 20).map(({ name, why }) => `${name} (${why})`);
   log.info('Drained', { moved, left: left.length, agents: described });
   events.add({
@@ -107,41 +185,97 @@ async function finishDrain(
     level: left.length === 0 ? 'INFO' : 'WARN',
     description: `Management server ${address} is drained: ${moved} agents have moved, ${left.length} are left${described.length > 0 ? `: ${described.join(', ')}` : ''}`,
   });
-  return { moved, left, forced };
+  return { ...result, forced };
 }
 
 async function rebalance(
-  { clock, log, server, membership, address, configuration }: ServerJobsWorld,
+  world: ServerJobsWorld,
   target: string | undefined,
-  progress: (text: string) => Promise<void>,
-): Promise<Readonly<Record<string, unknown>>> {
-  const up = new Set(membership.servers.filter(({ state }) => state === 'Up').map(({ serviceIp }) => serviceIp));
-  // The others send to the same targets at the same time.
-  const rate = configuration().values['agent.migrate.rate'] / Math.max(1, up.size - 1);
-  const pace = new Pace();
-  const going = [...server.attaches].flatMap(attache => {
+  onProgress: (text: string) => unknown,
+): Promise<MoveReport> {
+  const { server, membership, address, configuration, stopping } = world;
+  await refreshed(world);
+  // Whoever asked for it may have placed the agents anew.
+  await server.poll();
+  if (target !== undefined) await noticed(world, target);
+  const cancel = new AbortController();
+  const stop = () => cancel.abort();
+  stopping.addEventListener('abort', stop, { once: true });
+  const isUp = (other: string) => takesAgents(world, other);
+  const targetOf = (attache: Parameters<MoveWorld['ask']>[0]) => {
     const [preferred] = server.wanted(attache).servers;
-    const goes = preferred !== undefined && preferred !== address && up.has(preferred);
-    return goes && (target === undefined || preferred === target) ? [{ attache, preferred }] : [];
-  });
-  const failed: { hostid: string; name: string; why: string }[] = [];
-  let told = 0;
-  await Promise.all(
-    going.map(async ({ attache, preferred }) => {
-      await delay(clock, pace.take(preferred, rate, clock.now()));
-      if (attache.link.closed) return;
-      try {
-        await server.propagation.trigger(attache);
-        if (++told % 100 === 0) await progress(`${told} of ${going.length} agents are told`);
-      } catch (error) {
-        if (!attache.link.closed) {
-          failed.push({ hostid: attache.host.uuid, name: attache.host.name, why: reasonOf(error) });
-        }
-      }
-    }),
-  );
-  log.info('Rebalanced', { told, failed: failed.length });
-  return { told, failed };
+    const isElsewhere = preferred !== undefined && preferred !== address && isUp(preferred);
+    return isElsewhere && (target === undefined || preferred === target) ? preferred : undefined;
+  };
+  const going = [...server.attaches].filter(attache => targetOf(attache) !== undefined);
+  try {
+    return await moveAgents(
+      {
+        ...moving(world, onProgress),
+        staying: () => going.filter(({ link }) => link.closed === undefined),
+        target: targetOf,
+        isUp,
+        async ask(attache) {
+          await server.propagation.trigger(attache);
+          return undefined;
+        },
+        // The others send to the same targets at the same time.
+        rate() {
+          const up = membership.servers.filter(({ state }) => state === 'Up').length;
+          return configuration().values['agent.migrate.rate'] / Math.max(1, up - 1);
+        },
+      },
+      { timeoutMs: REBALANCE_MS, tries: REBALANCE_TRIES, signal: cancel.signal },
+    );
+  } finally {
+    stopping.removeEventListener('abort', stop);
+  }
+}
+
+function moving({ clock, log }: ServerJobsWorld, onProgress: (text: string) => unknown) {
+  return { clock, log, onProgress: (text: string) => void onProgress(text) };
+}
+
+/** Waits until the server knows that it is Up; until then it closes every connection. */
+async function noticed(world: ServerJobsWorld, address: string): Promise<void> {
+  const { clock, membership, stopping } = world;
+  const deadline = clock.now() + NOTICE_MS;
+  while (!takesAgents(world, address) && clock.now() < deadline && !stopping.aborted) {
+    await delay(clock, LOOK_MS, stopping);
+    await membership.refresh();
+  }
+}
+
+function takesAgents({ membership }: ServerJobsWorld, address: string): boolean {
+  return membership.servers.some(server => server.serviceIp === address && isUpAndKnowsIt(server));
+}
+
+/** It has read its row since it was put to Up. */
+function isUpAndKnowsIt({ state, stateSince, lastUpdate }: ServerRow): boolean {
+  return state === 'Up' && lastUpdate > stateSince;
+}
+
+/** Reads the servers' states, however long the store is away. */
+async function refreshed(world: ServerJobsWorld): Promise<void> {
+  while (!(await world.membership.refresh()) && !world.stopping.aborted) {
+    await delay(world.clock, STORE_AGAIN_MS, world.stopping);
+  }
+}
+
+/** Tries again while the store is away. @throws StoreError */
+async function insist<T>({ clock, stopping }: ServerJobsWorld, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isAway(error) || stopping.aborted) throw error;
+      await delay(clock, STORE_AGAIN_MS, stopping);
+    }
+  }
+}
+
+function listed(left: readonly LeftAgent[]): { leftcount: number; left: readonly LeftAgent[] } {
+  return { leftcount: left.length, left: left.slice(0, LEFT_LISTED) };
 }
 
 function algorithmOf(value: unknown): AlgorithmName | undefined {

@@ -21,8 +21,8 @@ import type { Configuration } from './configuration.js';
 import { ConfigurationWatch } from './configuration-watch.js';
 import { ContestedHosts } from './contested-hosts.js';
 import type { EventSink } from './events.js';
-import { Gate } from './gate.js';
 import { GuidWatch } from './guid-watch.js';
+import { isSameList } from './host-list.js';
 import { HostWatch, type HostWatchListener } from './host-watch.js';
 import type { House } from './house.js';
 import { type HostIdentity, KnownHosts } from './known-hosts.js';
@@ -60,7 +60,7 @@ export interface Peers {
   readonly takesAgents: boolean;
   /** Addresses that agents are told not to dial, spelled as in `host`. */
   readonly avoided: readonly string[];
-  /** Whether the server with this msid is Up. */
+  /** Whether the server with this msid lives: it may have hosts, also while it drains. */
   isUp(msid: number): boolean;
 }
 
@@ -92,10 +92,11 @@ export class ManagementServer {
   /** Connections that have not got as far as a Startup. */
   readonly #handshaking = new Set<Duplex>();
   readonly #links = new Set<Link>();
+  /** Links whose peer has sent a Startup. */
+  readonly #started = new Set<Link>();
   #newConnections = 0;
   #turnedAway = 0;
-  /** Lists that agents have acknowledged, on their way into the store. */
-  readonly #acknowledgements = new Gate(MGMT_LIMITS.acknowledgementWrites);
+  #polling: Promise<void> = Promise.resolve();
   readonly #timers = new Set<Timer>();
   #isStopping = false;
 
@@ -120,8 +121,8 @@ export class ManagementServer {
       clock,
       log,
       attaches: this.attaches,
-      wanted: attache => this.#wanted(attache.host),
-      onAcknowledged: (attache, wanted) => void this.#acknowledged(attache, wanted),
+      wanted: attache => this.wanted(attache),
+      onAcknowledged: (attache, wanted) => this.#acknowledged(attache, wanted),
     });
     const watch = this.#configuration;
     this.#house = {
@@ -136,6 +137,7 @@ export class ManagementServer {
         return peers.avoided;
       },
       wanted: host => this.#wanted(host),
+      onReady: attache => this.#propagation.check(attache),
       attaches: this.attaches,
       zones: this.#zones,
       rings: new Rings(store),
@@ -153,6 +155,11 @@ export class ManagementServer {
   /** What is known of the Ready links. */
   get linkFacts(): readonly LinkFact[] {
     return [...this.attaches].map(attache => attache.fact);
+  }
+
+  /** Links that have registered, or try to, and are not Ready yet. */
+  get arriving(): number {
+    return Math.max(0, this.#started.size - this.attaches.size);
   }
 
   /** For operators who rebalance: has one agent check its preferred host now. */
@@ -233,8 +240,14 @@ export class ManagementServer {
   /** A secured connection, from wherever it comes. */
   serveTransport(transport: Transport, onStarted?: () => void): void {
     const link = converse(transport, this.#house, {
-      ...(onStarted && { onStarted }),
-      onEnd: ended => this.#links.delete(ended),
+      onStarted: started => {
+        onStarted?.();
+        if (!started.closed) this.#started.add(started);
+      },
+      onEnd: ended => {
+        this.#links.delete(ended);
+        this.#started.delete(ended);
+      },
     });
     if (!link.closed) this.#links.add(link);
   }
@@ -246,6 +259,7 @@ export class ManagementServer {
     this.#isStopping = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    this.#propagation.stop();
     for (const socket of this.#handshaking) socket.destroy();
     // One write for all hosts instead of one for each.
     this.#ownership.stop();
@@ -269,8 +283,13 @@ export class ManagementServer {
     this.#after(MGMT_LIMITS.pollMs, () => void this.poll().finally(() => this.#pollLater()));
   }
 
-  /** Reads at once what the next poll would. */
-  async poll(): Promise<void> {
+  /** Reads at once what the next poll would. One after another: an earlier one's reading must not come in behind a later one's. */
+  poll(): Promise<void> {
+    this.#polling = this.#polling.then(() => this.#pollOnce());
+    return this.#polling;
+  }
+
+  async #pollOnce(): Promise<void> {
     try {
       const readOn = () => this.#health.watch(() => this.#readOn());
       if (await this.#health.watch(() => this.#configuration.poll(readOn))) {
@@ -299,8 +318,10 @@ export class ManagementServer {
    * What an agent is to be told about its servers.
    * @param algorithm in the place of the configured one, for a drain
    */
-  wanted({ host }: Attache, algorithm?: AlgorithmName): Wanted {
-    return this.#wanted(host, algorithm);
+  wanted({ host, held }: Attache, algorithm?: AlgorithmName): Wanted {
+    const wanted = this.#wanted(host, algorithm);
+    // An equal shuffle in another order is the agent's own: whatever it is told, that stays.
+    return held && isSameList(held, wanted) ? { ...wanted, servers: held.servers } : wanted;
   }
 
   #wanted({ id, zoneId, clusterId }: HostIdentity, algorithm?: AlgorithmName): Wanted {
@@ -308,7 +329,8 @@ export class ManagementServer {
       ? { ...this.configuration, values: { ...this.configuration.values, 'indirect.agent.lb.algorithm': algorithm } }
       : this.configuration;
     const { values } = configuration;
-    const isSticky = values['indirect.agent.lb.algorithm'] === 'rendezvous';
+    // Only where it is configured: a drain by it must leave nothing in the rows.
+    const isSticky = this.configuration.values['indirect.agent.lb.algorithm'] === 'rendezvous';
     return wantedOf(
       { id },
       {
@@ -323,18 +345,14 @@ export class ManagementServer {
     );
   }
 
-  /** The store learns what the agent has; the next Ready would say it as well. */
-  async #acknowledged({ host }: Attache, wanted: Wanted): Promise<void> {
-    const epoch = this.#ownership.epochOf(host.id);
-    const list = storedList(wanted);
-    if (epoch === undefined || list === null) return;
-    try {
-      await this.#acknowledgements.run(() =>
-        this.#health.watch(() => this.#store.hostMsHostList(host.id, epoch, list, wanted.configurationVersion)),
-      );
-    } catch (error) {
-      this.#log.debug('An acknowledged list could not be written', { hostId: host.id, reason: reasonOf(error) });
-    }
+  /** The store learns what the agent has. */
+  #acknowledged(attache: Attache, wanted: Wanted): void {
+    const { host } = attache;
+    // A newer link of the agent's has said something newer.
+    if (this.attaches.get(host.id) !== attache) return;
+    const msHostList = storedList(wanted);
+    if (msHostList === null) return;
+    this.#ownership.listed(host.id, { msHostList, configurationVersion: wanted.configurationVersion });
   }
 
   /** Zones, hosts and rings: all that an agent needs to become Ready while the store is away. */

@@ -27,8 +27,9 @@ export class StickyHosts {
 
   /** As the row has it, unless a choice of ours is still on its way there. @returns whether it is another than before */
   learn(hostId: number, preferred: string | null): boolean {
-    if (this.#unwritten.has(hostId) || (preferred ?? undefined) === this.#preferred.get(hostId)) return false;
-    this.#set(hostId, preferred ?? undefined);
+    // A row that has none was read before ours was written: nobody takes one away.
+    if (preferred === null || this.#unwritten.has(hostId) || preferred === this.#preferred.get(hostId)) return false;
+    this.#set(hostId, preferred);
     return true;
   }
 

@@ -5,6 +5,7 @@ import type {
   Configuration,
   HostDisconnectedEntry,
   HostFacts,
+  HostListEntry,
   HostReadyEntry,
   HostsCursor,
   HostsReleased,
@@ -26,6 +27,8 @@ export class MemoryData {
   lastHostId = 0;
   readonly values = new Map<string, string>();
   readonly zones = new Map<string, number>();
+  /** A host is in the one whose name it says; a change of one raises `version`. */
+  readonly clusters: ClusterRow[] = [];
   readonly hosts = new Map<number, MemoryRow>();
   /** Every change of a host, oldest first. */
   readonly changes: (MemoryRow & { readonly removed: number | null })[] = [];
@@ -101,7 +104,7 @@ export class MemoryStore implements AgentStore {
           status: 'Connecting',
           msid: null,
           epoch: 0,
-          clusterId: null,
+          clusterId: this.data.clusters.find(({ name }) => name === facts.cluster)?.id ?? null,
           preferred: null,
           msHostList: null,
           disconnected: null,
@@ -133,12 +136,14 @@ export class MemoryStore implements AgentStore {
     });
   }
 
-  async hostMsHostList(id: number, epoch: number, msHostList: string): Promise<boolean> {
-    this.#enter('hostMsHostList');
-    const host = this.data.hosts.get(id);
-    if (host?.epoch !== epoch) return false;
-    this.#change(host, { msHostList });
-    return true;
+  async hostsMsHostList(batch: readonly HostListEntry[]): Promise<readonly boolean[]> {
+    this.#enter('hostsMsHostList');
+    return batch.map(({ id, epoch, msHostList }) => {
+      const host = this.data.hosts.get(id);
+      if (host?.epoch !== epoch) return false;
+      this.#change(host, { msHostList });
+      return true;
+    });
   }
 
   async setPreferred(batch: readonly PreferredEntry[]): Promise<void> {
@@ -151,7 +156,7 @@ export class MemoryStore implements AgentStore {
 
   async clusters(): Promise<readonly ClusterRow[]> {
     this.#enter('clusters');
-    return [];
+    return this.data.clusters;
   }
 
   async releaseHosts(msid: number, { at, reason }: HostsReleased): Promise<number> {

@@ -38,6 +38,7 @@ export interface TestServerOptions {
   readonly clock?: FakeClock;
   readonly msid?: number;
   readonly context?: SecureContext;
+  /** A test may change them as it goes. */
   readonly peers?: Partial<Peers>;
 }
 
@@ -60,7 +61,15 @@ export async function testServer(options: TestServerOptions = {}) {
     health: new StoreHealth(log),
     configuration,
     events: { add: event => void events.push(event) },
-    peers: { takesAgents: true, avoided: [], isUp: () => true, ...options.peers },
+    peers: {
+      get takesAgents() {
+        return options.peers?.takesAgents ?? true;
+      },
+      get avoided() {
+        return options.peers?.avoided ?? [];
+      },
+      isUp: other => options.peers?.isUp?.(other) ?? true,
+    },
     secureContext: () => {
       if (options.context) return options.context;
       throw new Error('this test has no TLS');

@@ -55,7 +55,7 @@ t.test(
         case 8:
           return store => store.setPreferred([{ id, preferred: `10.0.0.${epoch}` }]);
         case 9:
-          return store => store.hostMsHostList(id, epoch, 'A,B@static');
+          return store => store.hostsMsHostList([{ id, epoch, msHostList: 'A,B@static' }]);
         case 7:
           return store => store.setConfiguration('zones', String(at % 3));
         default:

@@ -32,6 +32,12 @@ export interface HostStore {
    */
   hostMsHostList(id: number, epoch: number, msHostList: string, configurationVersion?: number): Promise<boolean>;
   /**
+   * The same for many in one transaction.
+   * @param batch at most `HOSTS_A_BATCH`
+   * @returns what was written, in the order of the batch
+   */
+  hostsMsHostList(batch: readonly HostListEntry[]): Promise<readonly boolean[]>;
+  /**
    * The owner lost the host. It is written only while owner and epoch are still these: an agent that left is often
    * Ready at another server before the old one notices.
    * @returns whether it was written
@@ -154,6 +160,14 @@ export interface HostReady {
 
 export interface HostReadyEntry extends HostReady {
   readonly id: number;
+}
+
+export interface HostListEntry {
+  readonly id: number;
+  readonly epoch: number;
+  readonly msHostList: string;
+  /** When left out, the row keeps what it has. */
+  readonly configurationVersion?: number;
 }
 
 export interface HostDisconnected {

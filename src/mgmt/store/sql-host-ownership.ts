@@ -1,5 +1,11 @@
 import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from 'kysely';
-import { HOSTS_A_BATCH, type HostDisconnectedEntry, type HostReadyEntry, type HostStore } from './host-store.js';
+import {
+  HOSTS_A_BATCH,
+  type HostDisconnectedEntry,
+  type HostListEntry,
+  type HostReadyEntry,
+  type HostStore,
+} from './host-store.js';
 import type { Schema } from './schema.js';
 import { bounded, inPieces } from './sql-batches.js';
 import type { Calls } from './sql-calls.js';
@@ -10,7 +16,16 @@ import type { Calls } from './sql-calls.js';
  */
 export function ownershipCalls(
   calls: Calls,
-): Pick<HostStore, 'hostReady' | 'hostsReady' | 'hostDisconnected' | 'hostsDisconnected' | 'releaseHosts'> {
+): Pick<
+  HostStore,
+  | 'hostReady'
+  | 'hostsReady'
+  | 'hostMsHostList'
+  | 'hostsMsHostList'
+  | 'hostDisconnected'
+  | 'hostsDisconnected'
+  | 'releaseHosts'
+> {
   const { database } = calls;
 
   /** @param entries each host once */
@@ -61,23 +76,60 @@ export function ownershipCalls(
       return epochs;
     });
 
+  /** Nobody changes them until the end of the transaction. */
+  const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
+    const query = db
+      .selectFrom('host')
+      .select(['id', 'mgmt_server_id', 'epoch'])
+      .where('id', 'in', ids)
+      .where('removed', 'is', null)
+      .orderBy('id');
+    const rows = await database.locked(query).execute();
+    return new Map(rows.map(row => [row.id, row]));
+  };
+
+  /** @param entries each host once */
+  const listHosts = async (db: Kysely<Schema>, entries: readonly HostListEntry[]) => {
+    const standing = await ownersOf(
+      db,
+      entries.map(({ id }) => id),
+    );
+    const isStill = ({ id, epoch }: HostListEntry) => standing.get(id)?.epoch === epoch;
+    const listed = entries.filter(isStill);
+    if (listed.length > 0) {
+      await db
+        .updateTable('host')
+        .set(eb => ({
+          ms_host_list: byId(listed, entry => entry.msHostList),
+          configuration_version: byId(
+            listed,
+            entry => entry.configurationVersion ?? eb.ref('configuration_version' as const),
+          ),
+          changed: database.now(),
+        }))
+        .where(
+          'id',
+          'in',
+          listed.map(({ id }) => id),
+        )
+        .execute();
+    }
+    return entries.map(isStill);
+  };
+
+  const hostsMsHostList = (operation: string, batch: readonly HostListEntry[]) =>
+    calls.write(operation, async db => {
+      const written: boolean[] = [];
+      for (const entries of inPieces(batch, ({ id }) => id)) written.push(...(await listHosts(db, entries)));
+      return written;
+    });
+
   /** @param entries each host once */
   const loseHosts = async (db: Kysely<Schema>, entries: readonly HostDisconnectedEntry[]) => {
-    const rows = await database
-      .locked(
-        db
-          .selectFrom('host')
-          .select(['id', 'mgmt_server_id', 'epoch'])
-          .where(
-            'id',
-            'in',
-            entries.map(({ id }) => id),
-          )
-          .where('removed', 'is', null)
-          .orderBy('id'),
-      )
-      .execute();
-    const standing = new Map(rows.map(row => [row.id, row]));
+    const standing = await ownersOf(
+      db,
+      entries.map(({ id }) => id),
+    );
     const isStill = ({ id, msid, epoch }: HostDisconnectedEntry) => {
       const row = standing.get(id);
       return row !== undefined && row.epoch === epoch && row.mgmt_server_id === msid;
@@ -112,6 +164,11 @@ export function ownershipCalls(
   return {
     hostReady: async (id, ready) => (await hostsReady('hostReady', [{ id, ...ready }]))[0],
     hostsReady: async batch => hostsReady('hostsReady', bounded(batch)),
+    hostMsHostList: async (id, epoch, msHostList, configurationVersion) => {
+      const entry = { id, epoch, msHostList, ...(configurationVersion !== undefined && { configurationVersion }) };
+      return (await hostsMsHostList('hostMsHostList', [entry]))[0] === true;
+    },
+    hostsMsHostList: async batch => hostsMsHostList('hostsMsHostList', bounded(batch)),
     hostDisconnected: async (id, disconnected) =>
       (await hostsDisconnected('hostDisconnected', [{ id, ...disconnected }]))[0] === true,
     hostsDisconnected: async batch => hostsDisconnected('hostsDisconnected', bounded(batch)),

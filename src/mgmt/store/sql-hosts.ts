@@ -9,7 +9,7 @@ import { type HostColumns, hostOf, selectHosts } from './sql-host-rows.js';
  * that all writers raise would be a total order without overlap, but also one row that every connect of the whole
  * cluster waits for, and that Galera's nodes would refuse each other.
  */
-export function hostCalls(calls: Calls): Pick<HostStore, 'ring' | 'hostMsHostList' | 'removeHost' | 'hosts' | 'host'> {
+export function hostCalls(calls: Calls): Pick<HostStore, 'ring' | 'removeHost' | 'hosts' | 'host'> {
   const { database } = calls;
 
   return {
@@ -24,22 +24,6 @@ export function hostCalls(calls: Calls): Pick<HostStore, 'ring' | 'hostMsHostLis
           .orderBy('id')
           .execute();
         return rows.map(row => row.id);
-      }),
-
-    hostMsHostList: (id, epoch, msHostList, configurationVersion) =>
-      calls.write('hostMsHostList', async db => {
-        const written = await db
-          .updateTable('host')
-          .set({
-            ms_host_list: msHostList,
-            ...(configurationVersion !== undefined && { configuration_version: configurationVersion }),
-            changed: database.now(),
-          })
-          .where('id', '=', id)
-          .where('epoch', '=', epoch)
-          .where('removed', 'is', null)
-          .executeTakeFirst();
-        return written.numUpdatedRows > 0n;
       }),
 
     removeHost: (id, at) =>

@@ -127,6 +127,25 @@ t.test('listHosts: pages, -1 for all, and the count is that of all', async t => 
   t.same(await counts({ page: 1, pagesize: 100_000 }), [520, 520, 'host-1'], 'more than there are');
 });
 
+t.test('regression: more hosts than a statement can name are listed all the same', async t => {
+  const { call, addHosts, store } = await apiBench(t);
+  for (let i = 0; i < 9; i++) await addHosts(500);
+  const sizes: number[] = [];
+  const { findHosts } = store;
+  store.findHosts = async query => {
+    const page = await findHosts(query);
+    sizes.push(page.rows.length);
+    return page;
+  };
+  const all = (await call('listHosts', { pagesize: -1 })).body;
+  t.same([all.count, all.host.length], [4_500, 4_500]);
+  t.same(sizes, [2_000, 2_000, 500]);
+  const second = (await call('listHosts', { page: 2, pagesize: 3_000 })).body;
+  t.same([second.count, second.host.length, second.host[0].name], [4_500, 1_500, 'host-3001']);
+  t.equal((await call('listHosts', { page: 1, pagesize: 3_000 })).body.host.length, 3_000);
+  t.match((await call('listAgentLinks', { astray: 'true', pagesize: 1 })).body, {});
+});
+
 t.test('listHosts: every filter finds what it should, and only that', async t => {
   const { call, store, one, two, addHosts } = await apiBench(t);
   const [first] = await addHosts(1);

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import t from 'tap';
 import { authenticate, parseMoment } from '../../../src/mgmt/http/authentication.js';
 import { isSignedWith, sign } from '../../../src/mgmt/http/signature.js';
@@ -47,6 +48,41 @@ t.test('signature: our own client signs so that it is verified, whatever the cha
   const params = paramsOf({ command: 'x', b: "~!*'()[]%+ ü中😀", A: '=&', a: '' });
   params.set('signature', sign(params, 'SECRET'));
   t.ok(isSignedWith(params, 'SECRET'));
+});
+
+t.test('signature: every way to encode what is debated is verified, and none else', async t => {
+  const hmac = (text: string) => createHmac('sha1', 'SECRET').update(text).digest('base64');
+  const ways: string[] = [];
+  for (const tilde of ['~', '%7e']) {
+    for (const star of ['*', '%2a']) {
+      for (const [open, close] of [
+        ['[', ']'],
+        ['%5b', '%5d'],
+      ]) {
+        ways.push(`${tilde}${star}${open}${close}%257e`);
+      }
+    }
+  }
+  const verifies = (value: string) => {
+    const params = paramsOf({ command: 'x', v: '~*[]%7E', apiKey: 'K' });
+    return isSignedWith(new Map([...params, ['signature', hmac(`apikey=k&command=x&v=${value}`)]]), 'SECRET');
+  };
+  t.same(ways.map(verifies), Array(8).fill(true));
+  t.notOk(verifies('~*[]~'), 'a percent sign is no debated character');
+});
+
+t.test('regression: a long request that nobody has signed is refused in little time', async t => {
+  const params = new Map([
+    ['a', '~*[]'.repeat(16_000)],
+    ['signature', 'aaaa'],
+  ]);
+  const start = process.cpuUsage();
+  t.notOk(isSignedWith(params, 'SECRET'));
+  const { user, system } = process.cpuUsage(start);
+  t.ok(user + system < 100_000, `${user + system} µs; it were 250,000`);
+  const own = new Map([['a', '~*[] '.repeat(16_000)]]);
+  own.set('signature', sign(own, 'SECRET'));
+  t.ok(isSignedWith(own, 'SECRET'), 'a long one that is signed as CloudStack does is verified');
 });
 
 t.test('authentication: right key, right signature, not expired', async t => {

@@ -212,6 +212,27 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.equal((await store.host(host.id))?.msHostList, '192.0.2.1,192.0.2.2@static');
   });
 
+  test('hosts: acknowledged lists are written in one go, each under its epoch', async (t, store) => {
+    const zone = await store.zoneId('default');
+    const hosts = await store.registerHosts(['one', 'two', 'three'].map(guid => factsOf(guid, zone)));
+    const [one = 0, two = 0, three = 0] = hosts.map(({ host }) => host.id);
+    await store.hostsReady([one, two, three].map(id => ({ id, ...ready(MSID_A), configurationVersion: 3 })));
+    await store.hostReady(two, ready(MSID_B));
+    t.same(
+      await store.hostsMsHostList([
+        { id: one, epoch: 1, msHostList: 'b@static', configurationVersion: 7 },
+        { id: two, epoch: 1, msHostList: 'stale@static', configurationVersion: 7 },
+        { id: three, epoch: 1, msHostList: 'c@static' },
+        { id: 99, epoch: 1, msHostList: 'nobody@static' },
+      ]),
+      [true, false, true, false],
+    );
+    t.match(await store.host(one), { msHostList: 'b@static', configurationVersion: 7, msid: MSID_A, epoch: 1 });
+    t.match(await store.host(two), { msHostList: ready(MSID_B).msHostList, msid: MSID_B, epoch: 2 });
+    t.match(await store.host(three), { msHostList: 'c@static', configurationVersion: 3, epoch: 1 });
+    t.same(await store.hostsMsHostList([]), []);
+  });
+
   test('hosts: a disconnect frees the host, and the next Ready clears it', async (t, store) => {
     const { host } = await store.registerHost(factsOf('one', await store.zoneId('default')));
     await store.hostReady(host.id, ready(MSID_A));

@@ -10,7 +10,7 @@ import {
   readConfiguration,
 } from '../../configuration.js';
 import { giveSameLists, previewInSteps } from '../../list-preview.js';
-import { needsPlacing, placeHosts } from '../../place-hosts.js';
+import { needsPlacing, writePlaces } from '../../place-hosts.js';
 import { inSlices } from '../../slices.js';
 import type { ClusterRow } from '../../store/store.js';
 import { ValueError } from '../../values.js';
@@ -84,8 +84,10 @@ async function setGlobally(
   if (!giveSameLists(now, proposed)) {
     const rows = await store.hosts();
     const agents = rows.map(row => listedAgent(row, now));
-    agentsmoving = (await inSlices(previewInSteps(agents, now, proposed), setImmediate)).moving;
-    if (needsPlacing(now, proposed)) await placeHosts(store, rows, proposed);
+    const { moving, after } = await inSlices(previewInSteps(agents, now, proposed), setImmediate);
+    agentsmoving = moving;
+    // As previewed: from another algorithm agents are taken over where they are, whatever an older row says.
+    if (needsPlacing(now, proposed)) await writePlaces(store, rows, after);
   }
   await store.setConfiguration(name, canonical);
   return { ...configurationObject(name, canonical), agentsmoving };

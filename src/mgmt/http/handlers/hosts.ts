@@ -1,6 +1,6 @@
 import type { Administration, AdministrationStore } from '../../administration.js';
 import type { LinkFact } from '../../link-facts.js';
-import type { HostQuery, HostRow, HostStatus } from '../../store/store.js';
+import type { HostQuery, HostRow, HostStatus, Page } from '../../store/store.js';
 import { invalidParameter, refused } from '../api-error.js';
 import { type ApiObject, dateText } from '../envelope.js';
 import { readFacts } from './facts.js';
@@ -35,7 +35,7 @@ export function listHosts(administration: Administration): Handler<'listHosts'> 
         msid: idOf(command, 'managementserverid', places.servers, params.managementserverid, server => server.msid),
       }),
     };
-    const [{ count, rows }, factOf] = await Promise.all([store.findHosts(query), readFacts(administration)]);
+    const [{ count, rows }, factOf] = await Promise.all([findHosts(store, query), readFacts(administration)]);
     return { kind: 'list', count, items: rows.map(row => hostObject(row, places, factOf(row)?.fact)) };
   };
 }
@@ -82,6 +82,27 @@ async function tellAgent({ store, startJob, clock }: Administration, host: HostR
   const outcome = await finished(store, clock, job);
   if (outcome === undefined) return `job ${job.uuid} has not ended yet`;
   return outcome.status === 'succeeded' ? undefined : errorTextOf(outcome);
+}
+
+/** A statement names each row that it reads, and a store has a limit for that; many rows at once also hold up all else. */
+const ROWS_A_READ = 2_000;
+
+/** As the store's own, for pages of any size. */
+export async function findHosts(
+  store: Pick<AdministrationStore, 'findHosts'>,
+  query: HostQuery,
+): Promise<Page<HostRow>> {
+  if (query.pagesize <= ROWS_A_READ) return store.findHosts(query);
+  const from = (query.page - 1) * query.pagesize;
+  // By id: a host that is removed meanwhile moves the others up, and one may come twice or not at all, as with any pages.
+  const found = new Map<number, HostRow>();
+  for (let page = 1; ; page++) {
+    const { count, rows } = await store.findHosts({ ...query, page, pagesize: ROWS_A_READ });
+    for (const row of rows) found.set(row.id, row);
+    if (rows.length < ROWS_A_READ || found.size >= from + query.pagesize) {
+      return { count, rows: [...found.values()].slice(from, from + query.pagesize) };
+    }
+  }
 }
 
 /** @throws ApiError 431 */

@@ -4,7 +4,7 @@ import type { HostQuery, HostRow } from '../../store/store.js';
 import type { ApiObject } from '../envelope.js';
 import { type AgedFact, readFacts } from './facts.js';
 import type { Handler } from './handler.js';
-import { dated, present, statesOf } from './hosts.js';
+import { dated, findHosts, present, statesOf } from './hosts.js';
 import { pageOf, paging } from './paging.js';
 import { idOf, type Places, readPlaces } from './places.js';
 
@@ -23,11 +23,11 @@ export function listAgentLinks(administration: Administration): Handler<'listAge
     });
     const objectOf = (row: HostRow) => linkObject(row, places, factOf(row));
     if (!params.astray && !params.laggards) {
-      const { count, rows } = await store.findHosts({ ...filter, ...page });
+      const { count, rows } = await findHosts(store, { ...filter, ...page });
       return { kind: 'list', count, items: rows.map(objectOf) };
     }
     // Who is astray, or lags behind, is not in the rows alone: all that match are looked at.
-    const { rows } = await store.findHosts({ ...filter, ...paging(command, { pagesize: -1 }) });
+    const { rows } = await findHosts(store, { ...filter, ...paging(command, { pagesize: -1 }) });
     const found = rows
       .map(objectOf)
       .filter(

@@ -1,8 +1,8 @@
-import type { Administration } from '../../administration.js';
+import type { Administration, JobRequest } from '../../administration.js';
 import { ALGORITHM_NAMES } from '../../algorithms.js';
 import { placeHosts } from '../../place-hosts.js';
 import { type ServerStep, TRANSITIONS } from '../../server-state.js';
-import type { ServerRow } from '../../store/store.js';
+import type { JobRow, ServerRow } from '../../store/store.js';
 import { invalidParameter, refused } from '../api-error.js';
 import type { ApiObject } from '../envelope.js';
 import type { Handler } from './handler.js';
@@ -15,9 +15,8 @@ export function prepareForMaintenance(administration: Administration): Handler<'
     }
     const server = await serverById(administration, 'prepareForMaintenance', managementserverid);
     await checkDrain(administration, server, forced);
-    await take(administration, server, 'prepareForMaintenance');
     const params = { purpose: 'maintenance', forced, ...(algorithm !== undefined && { algorithm }) };
-    const job = await administration.startJob({ cmd: 'drain', params, targetMsid: server.msid, hostId: null });
+    const job = await startDrain(administration, server, 'prepareForMaintenance', params);
     return { kind: 'object', fields: { ...(await stateObject(administration, server)), jobid: job.uuid } };
   };
 }
@@ -35,9 +34,7 @@ export function prepareForShutdown(administration: Administration): Handler<'pre
   return async ({ managementserverid }) => {
     const server = await serverById(administration, 'prepareForShutdown', managementserverid);
     await checkDrain(administration, server, false);
-    await take(administration, server, 'prepareForShutdown');
-    const params = { purpose: 'shutdown' };
-    const job = await administration.startJob({ cmd: 'drain', params, targetMsid: server.msid, hostId: null });
+    const job = await startDrain(administration, server, 'prepareForShutdown', { purpose: 'shutdown' });
     return { kind: 'object', fields: { ...(await stateObject(administration, server)), jobid: job.uuid } };
   };
 }
@@ -61,6 +58,8 @@ export function readyForShutdown(administration: Administration): Handler<'ready
 export function triggerShutdown(administration: Administration): Handler<'triggerShutdown'> {
   return async ({ managementserverid }) => {
     const server = await serverById(administration, 'triggerShutdown', managementserverid);
+    // Its next start would be its end.
+    if (!isRunning(server)) throw refused(`management server ${server.serviceIp} is not running`);
     await take(administration, server, 'triggerShutdown');
     await administration.startJob({ cmd: 'shutdown', params: {}, targetMsid: server.msid, hostId: null });
     return { kind: 'object', fields: await stateObject(administration, server) };
@@ -107,8 +106,8 @@ async function serverById({ store }: Administration, command: string, uuid: stri
 async function checkDrain({ store, configuration }: Administration, server: ServerRow, forced: boolean): Promise<void> {
   const servers = await store.servers();
   if (server.state !== 'Up') throw refused(`management server ${server.serviceIp} is ${server.state}, not Up`);
-  const preparing = servers.find(({ state }) => /^Preparing/.test(state));
-  if (preparing !== undefined) throw refused(`management server ${preparing.serviceIp} is ${preparing.state} already`);
+  const rival = preparing(servers, server);
+  if (rival !== undefined) throw refused(`management server ${rival.serviceIp} is ${rival.state} already`);
   const others = servers.filter(({ msid, state }) => msid !== server.msid && state === 'Up');
   if (others.length === 0) throw refused('no other management server is Up');
   const { host } = configuration().values;
@@ -121,12 +120,49 @@ async function checkDrain({ store, configuration }: Administration, server: Serv
   }
 }
 
+/** @throws ApiError 530 */
+async function startDrain(
+  administration: Administration,
+  server: ServerRow,
+  step: 'prepareForMaintenance' | 'prepareForShutdown',
+  params: JobRequest['params'],
+): Promise<JobRow> {
+  const { store, startJob, stateChanged } = administration;
+  await take(administration, server, step);
+  try {
+    // Of two that are asked for at the same moment at least one sees the other.
+    const rival = preparing(await store.servers(), server);
+    if (rival !== undefined) throw refused(`management server ${rival.serviceIp} is ${rival.state} at the same time`);
+    return await startJob({ cmd: 'drain', params, targetMsid: server.msid, hostId: null });
+  } catch (error) {
+    // Nobody would move its agents, and it would take none.
+    const { from, to } = TRANSITIONS[step];
+    await store.changeServerState(server.msid, { from: [to], to: from[0] ?? 'Up' }).catch(() => {});
+    await stateChanged();
+    throw error;
+  }
+}
+
 /** One step of the server's state. @throws ApiError 530 when it is in none of the states that the step starts from */
 async function take({ store, stateChanged }: Administration, server: ServerRow, step: ServerStep): Promise<void> {
   const { from, to } = TRANSITIONS[step];
-  const done = await store.changeServerState(server.msid, { from, to, by: 'operator' });
+  // One that does not run comes Up when it is started; until then it is not to be taken for Up.
+  const done = await store.changeServerState(server.msid, {
+    from,
+    to: to === 'Up' && !isRunning(server) ? 'Down' : to,
+    by: 'operator',
+  });
   if (!done) throw refused(`management server ${server.serviceIp} is ${server.state}; ${from.join(' or ')} is needed`);
   await stateChanged();
+}
+
+/** It was not stopped in good order; whether it lives shows by its heartbeat. */
+function isRunning({ runId }: ServerRow): boolean {
+  return runId !== null;
+}
+
+function preparing(servers: readonly ServerRow[], { msid }: ServerRow): ServerRow | undefined {
+  return servers.find(one => one.msid !== msid && /^Preparing/.test(one.state));
 }
 
 async function stateObject({ store }: Administration, { msid, uuid }: ServerRow): Promise<ApiObject> {

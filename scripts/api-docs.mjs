@@ -1,0 +1,71 @@
+// Writes the commands in docs/api.md anew from the API's table: npm run docs. With --check it changes nothing, and exits
+// with 1 when they are stale.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const FILE = fileURLToPath(new URL('../docs/api.md', import.meta.url));
+const MARK = '<!-- commands: made by scripts/api-docs.mjs, npm run docs -->\n';
+
+/** The file as it should be, from the file as it is: what stands before the mark is written by hand. */
+export function withCommands(text, api) {
+  const at = text.indexOf(MARK);
+  if (at < 0) throw new Error(`docs/api.md has no line ${MARK}`);
+  return `${text.slice(0, at)}${MARK}\n${commandsText(api)}`;
+}
+
+function commandsText(api) {
+  const names = Object.keys(api);
+  const lines = ['## Commands', '', '| command | |', '|---|---|'];
+  for (const name of names) lines.push(`| [${name}](#${name.toLowerCase()}) | ${cell(api[name].description)} |`);
+  for (const name of names) lines.push('', ...commandText(name, api[name]));
+  return `${lines.join('\n')}\n`;
+}
+
+function commandText(name, { description, isAsync, params, response, columns }) {
+  const { kind, object, fields } = response;
+  const inside = { list: `count, ${object} (a list)`, object, plain: 'the fields themselves' }[kind];
+  const job = isAsync ? ['It answers with a job: `jobid`, to be asked for by queryAsyncJobResult.', ''] : [];
+  const given = Object.entries(params);
+  return [
+    `### ${name}`,
+    '',
+    `${description}.`,
+    '',
+    ...job,
+    ...(given.length === 0
+      ? ['No parameters.']
+      : [
+          '| parameter | type | |',
+          '|---|---|---|',
+          ...given.map(
+            ([param, { type, description, required }]) =>
+              `| \`${param}\` | ${type}${required ? ', required' : ''} | ${cell(description)} |`,
+          ),
+        ]),
+    '',
+    `Answer: \`${name.toLowerCase()}response\` with ${inside}.`,
+    '',
+    '| field | type | |',
+    '|---|---|---|',
+    ...Object.entries(fields).map(
+      ([field, { type, description }]) =>
+        `| \`${field}\`${columns.includes(field) ? '' : ' ¹'} | ${type} | ${cell(description)} |`,
+    ),
+  ];
+}
+
+function cell(text) {
+  return text.replaceAll('|', '\\|');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { API } = await import('../dist/mgmt/http/api-table.js');
+  const text = readFileSync(FILE, 'utf8');
+  const wanted = withCommands(text, API);
+  if (process.argv.includes('--check')) {
+    if (wanted !== text) {
+      console.error('docs/api.md is stale: npm run docs writes it anew');
+      process.exitCode = 1;
+    }
+  } else if (wanted !== text) writeFileSync(FILE, wanted);
+}

@@ -1,0 +1,75 @@
+import { createServer } from 'node:http';
+import t, { type Test } from 'tap';
+import { call } from '../../src/admin/client.js';
+import { isSignedWith } from '../../src/mgmt/http/signature.js';
+
+const NOW = Date.UTC(2026, 0, 1);
+
+async function serve(t: Test, answer: (params: ReadonlyMap<string, string>) => [number, string]) {
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', chunk => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      const [status, text] = answer(new Map(new URLSearchParams(body)));
+      response.writeHead(status).end(text);
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as { port: number };
+  return { endpoint: `http://127.0.0.1:${port}/client/api`, key: 'K', secret: 'S', source: 'test' };
+}
+
+t.test('client: a request is signed, and expires ten minutes later', async t => {
+  let seen: ReadonlyMap<string, string> = new Map();
+  const credentials = await serve(t, params => {
+    seen = params;
+    return [200, '{"listhostsresponse":{"count":1}}'];
+  });
+  const answer = await call(credentials, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), NOW);
+  t.same(answer, { count: 1 });
+  t.ok(isSignedWith(seen, 'S'));
+  t.match(Object.fromEntries(seen), {
+    command: 'listHosts',
+    keyword: 'ü ~*[&=+',
+    apiKey: 'K',
+    response: 'json',
+    signatureVersion: '3',
+    expires: '2026-01-01T00:10:00+0000',
+  });
+});
+
+t.test('client: an error is a failure with its code, under whatever name', async t => {
+  for (const name of ['listhostsresponse', 'errorresponse']) {
+    const credentials = await serve(t, () => [432, `{"${name}":{"errorcode":432,"errortext":"unknown"}}`]);
+    await t.rejects(call(credentials, 'listHosts', new Map(), NOW), {
+      name: 'ApiFailure',
+      code: 432,
+      message: 'unknown',
+    });
+  }
+});
+
+t.test('client: what is not CloudStack’s API is no answer', async t => {
+  for (const text of ['<html>', '[]', 'null', '{}', '{"listhostsresponse":"x"}', '{"listhostsresponse":null}']) {
+    const credentials = await serve(t, () => [502, text]);
+    await t.rejects(
+      call(credentials, 'listHosts', new Map(), NOW),
+      { name: 'Unreachable', message: /answered 502, and it is not CloudStack's API/ },
+      text,
+    );
+  }
+});
+
+t.test('client: a server that is away is told with the reason, and what else to try', async t => {
+  const credentials = { endpoint: 'http://127.0.0.1:1/client/api', key: 'K', secret: 'S', source: 'test' };
+  await t.rejects(call(credentials, 'listHosts', new Map(), NOW), {
+    name: 'Unreachable',
+    message: /^no answer from http:\/\/127\.0\.0\.1:1\/client\/api: .*; another server takes the same key: --endpoint/,
+  });
+});
