@@ -127,6 +127,7 @@ async function install(folder: string): Promise<void> {
   await promisify(execFile)(binary('mariadb-install-db') ?? '', [
     '--no-defaults',
     `--datadir=${join(folder, 'data')}`,
+    `--tmpdir=${folder}`,
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
     ...asRoot(),
@@ -148,6 +149,8 @@ function run(folder: string, port: number): ChildProcess {
     [
       '--no-defaults',
       `--datadir=${join(folder, 'data')}`,
+      // A server that starts clears the temporary tables of whoever has the same folder for them.
+      `--tmpdir=${folder}`,
       `--socket=${join(folder, 'socket')}`,
       `--pid-file=${join(folder, 'pid')}`,
       `--log-error=${join(folder, 'error.log')}`,
