@@ -6,7 +6,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = process.argv[2] ?? join(root, 'cluster');
+const [argument] = process.argv.slice(2);
+if (argument?.startsWith('-')) {
+  console.log(
+    'Usage: npm start [-- FOLDER]\nRuns three management servers and three agents on this machine; FOLDER (cluster) keeps what they write.',
+  );
+  process.exit(argument === '--help' || argument === '-h' ? 0 : 66);
+}
+const folder = argument ?? join(root, 'cluster');
 const PORT = 8250;
 const CHECK_SECONDS = 10;
 const SERVERS = [1, 2, 3].map(n => ({
@@ -157,6 +164,7 @@ const HELP = () => [
   `  stop a server:         kill -9 ${serverPid(SERVERS[0]) ?? '…'}   (server-1)`,
   `  start it again:        node dist/mgmt.js ${shown(SERVERS[0].file)}`,
   `  who is where, and why: node dist/admin.js --config ${shown(join(SERVERS[0].home, 'data/cloudstack.ini'))} status`,
+  `  … also while server-1 is down: the same with --endpoint http://${SERVERS[2].address}:8080/client/api before status`,
   '  Ctrl-C here ends everything.',
 ];
 
@@ -234,5 +242,6 @@ for (const server of SERVERS) {
   if (!stopping) await listening(launch(server.name, 'mgmt.js', server.file), server);
 }
 for (const agent of AGENTS) if (!stopping) watchAgent(agent);
+if (stopping) await new Promise(() => {});
 if (!isTerminal) console.log(HELP().join('\n'));
 else setInterval(() => stopping || draw(), 1000);

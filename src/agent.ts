@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Agent } from './agent/agent.js';
@@ -39,6 +40,7 @@ async function start({ file = entry.defaultFile, settings: overrides }: CommandL
       reason: reasonOf(readError),
     });
   }
+  if (!existsSync(file)) log.warn('There is no properties file yet: it will be made', { file });
   const lock = await lockBeside(file, log);
   try {
     const properties = new AgentProperties(file, document, systemClock, log);

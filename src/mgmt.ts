@@ -33,7 +33,7 @@ async function start(
   const { settings, initial, warnings } = readSettings(inFile ?? new Map(), commandLine);
   const log = openLog(settings.log);
   try {
-    if (inFile === undefined) log.info('There is no settings file; defaults and the command line hold', { file });
+    if (inFile === undefined) log.warn('There is no settings file; defaults and the command line hold', { file });
     for (const warning of warnings) log.warn(`${file}: ${warning}`);
     const onFatal = (error: FatalError) => {
       log.error(error.message, { code: error.code });

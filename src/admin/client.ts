@@ -62,7 +62,7 @@ export async function call(
   const answer = envelope?.[responseName(command)] ?? envelope?.errorresponse;
   if (typeof answer !== 'object' || answer === null)
     throw new Unreachable(`${endpoint} answered ${status}, and it is not CloudStack's API`);
-  if (typeof answer.errorcode === 'number') throw new ApiFailure(answer.errorcode, String(answer.errortext));
+  if (typeof answer.errorcode === 'number') throw new ApiFailure(answer.errorcode, plain(String(answer.errortext)));
   return answer;
 }
 
@@ -78,4 +78,13 @@ function parse(text: string): Record<string, ApiAnswer> | undefined {
 function rootReason(error: unknown): string {
   const { cause } = error as { cause?: unknown };
   return cause === undefined ? reasonOf(error) : reasonOf(cause);
+}
+
+/** CloudStack's sentence about a bad value, without what one has typed oneself. */
+function plain(errorText: string): string {
+  const parts =
+    /^Unable to execute API command \S+ due to invalid value\. Invalid parameter (\S+) value=(.*) due to (.*)$/s.exec(
+      errorText,
+    );
+  return parts === null ? errorText : `${parts[1]}=${parts[2]}: ${parts[3]}`;
 }

@@ -7,6 +7,7 @@ import { type ApiAnswer, ApiFailure, Unreachable } from './client.js';
 import { type Credentials, findCredentials } from './credentials.js';
 import { doctor } from './doctor.js';
 import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
+import { withIds } from './names.js';
 import { readStatus, statusScreen } from './status.js';
 import { objectTable } from './table.js';
 import { UsageError } from './usage-error.js';
@@ -77,19 +78,24 @@ async function carryOut(command: CommandName, asked: AdminArguments, world: Admi
   const definition: ApiCommand = API[command];
   checkParams(command, definition, asked);
   const api = await apiCall(asked, world);
-  let answer = await api(command, Object.fromEntries(asked.params));
-  if (definition.isAsync && typeof answer.jobid === 'string') {
-    if (asked.async) {
-      world.out(`${asked.output === 'json' ? JSON.stringify(answer, null, 2) : answer.jobid}\n`);
-      return EXIT_CODES.ok;
+  const params = await withIds(command, definition, asked.params, api);
+  let answer = await api(command, Object.fromEntries(params));
+  const jobs = command === 'queryAsyncJobResult' ? [] : jobsOf(definition, answer);
+  if (asked.async && definition.isAsync && asked.output === 'table') {
+    world.out(`${jobs.join('\n')}\n`);
+    return EXIT_CODES.ok;
+  }
+  if (!asked.async) {
+    for (const jobid of jobs) {
+      const outcome = await outcomeOf(api, jobid, world);
+      const result = (outcome.jobresult ?? {}) as ApiAnswer;
+      if (outcome.jobstatus !== 1) {
+        world.err(`${command} failed: ${result.errortext ?? 'without a reason'}\n`);
+        return FAILED;
+      }
+      if (definition.isAsync) answer = result;
+      else world.err(reportOf(result));
     }
-    const outcome = await outcomeOf(api, answer.jobid, world);
-    if (outcome.jobstatus !== 1) {
-      const { errortext } = (outcome.jobresult ?? {}) as { errortext?: unknown };
-      world.err(`${command} failed: ${errortext ?? 'without a reason'}\n`);
-      return FAILED;
-    }
-    answer = (outcome.jobresult ?? {}) as ApiAnswer;
   }
   world.out(asked.output === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : shown(definition, answer, asked, world));
   return EXIT_CODES.ok;
@@ -125,6 +131,29 @@ function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments,
     lines.push(`${objects.length} of ${count}; page=${page + 1} has the next ones, pagesize=-1 all`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The jobs that a command has made; it is done when they are. */
+function jobsOf({ response }: ApiCommand, answer: ApiAnswer): readonly string[] {
+  const inside = (answer[response.object] ?? answer) as { jobid?: unknown; jobids?: unknown };
+  const ids = Array.isArray(inside.jobids) ? inside.jobids : [answer.jobid ?? inside.jobid];
+  return ids.filter((id): id is string => typeof id === 'string');
+}
+
+/** What came of moving agents, in a line; and a line for each that is left. */
+function reportOf({ moved, told, cancelled, left, failed }: ApiAnswer): string {
+  const stayed = (Array.isArray(left) ? left : Array.isArray(failed) ? failed : []) as {
+    name?: string;
+    why?: string;
+  }[];
+  const done =
+    typeof moved === 'number'
+      ? `${moved} agents have moved`
+      : typeof told === 'number'
+        ? `${told} agents were told`
+        : 'done';
+  const lines = [`${cancelled === true ? 'cancelled; ' : ''}${done}, ${stayed.length} are left`];
+  return [...lines, ...stayed.map(({ name, why }) => `  ${name}: ${why}`), ''].join('\n');
 }
 
 async function outcomeOf(api: ApiCall, jobid: string, world: AdminWorld): Promise<ApiAnswer> {

@@ -58,11 +58,9 @@ function ageText(date: unknown, wallTime: number): string {
 
 function cell(value: unknown): string {
   if (value === undefined || value === null) return '';
-  if (Array.isArray(value)) return value.map(cell).join(',');
+  if (Array.isArray(value)) return value.map(cell).join(value.some(one => typeof one === 'object') ? ', ' : ',');
   if (typeof value === 'object') {
-    return Object.entries(value)
-      .map(([key, field]) => `${key}=${cell(field)}`)
-      .join(' ');
+    return Object.values(value).map(cell).join(' ');
   }
   return String(value);
 }

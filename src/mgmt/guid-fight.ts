@@ -57,6 +57,6 @@ export function isStale(state: GuidState, now: number, { withinMs }: GuidRules):
   return now >= state.closedUntil && state.changes.every(at => now - at >= withinMs);
 }
 
-function isSame(one: Claimant, other: Claimant): boolean {
+export function isSame(one: Claimant, other: Claimant): boolean {
   return one.address === other.address && one.instanceId === other.instanceId;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
 import type { EventSink } from './events.js';
-import { type Claimant, claimGuid, type GuidRules, type GuidState, isStale } from './guid-fight.js';
+import { type Claimant, claimGuid, type GuidRules, type GuidState, isSame, isStale } from './guid-fight.js';
 import { MGMT_LIMITS } from './limits.js';
 
 const RULES: GuidRules = { changes: MGMT_LIMITS.guidChanges, withinMs: MGMT_LIMITS.guidFightMs };
@@ -38,6 +38,12 @@ export class GuidWatch {
       });
     }
     return `guid ${guid} is in use by the agent at ${describe(verdict.holder)}`;
+  }
+
+  /** The agent has said goodbye: whoever comes next is no rival. */
+  release(guid: string, claimant: Claimant): void {
+    const state = this.#states.get(guid);
+    if (state && isSame(state.holder, claimant)) this.#states.delete(guid);
   }
 
   /** Forgets what no longer matters. @param isConnected whether an agent with this guid is Ready here */

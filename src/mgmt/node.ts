@@ -170,13 +170,14 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
   });
   undo.push(() => http.close());
 
+  // The sockets first: a server that cannot have them leaves no trace among the others. It serves when it has started.
+  const listener = await listen(server, { address: settings.bindAddress, port: settings.port }, clock);
+  undo.push(() => listener.close());
+  const apiPort = await openApi(http, settings, log);
   await membership.join();
   undo.push(() => membership.leave());
   await server.start();
   undo.push(() => server.stop('now'));
-  const listener = await listen(server, { address: settings.bindAddress, port: settings.port }, clock);
-  undo.push(() => listener.close());
-  const apiPort = await openApi(http, settings, log);
   if (isNew) {
     const host = /^(0\.0\.0\.0|::)$/.test(settings.apiAddress) ? address : settings.apiAddress;
     const endpoint = `http://${formatHostPort(host, apiPort ?? settings.apiPort)}/client/api`;

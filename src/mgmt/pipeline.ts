@@ -227,8 +227,10 @@ class Conversation {
       avoidMsList: this.#house.avoidMsList,
       pinged: roundTripMs => attache.pinged(roundTripMs),
     });
-    if (reply.kind === 'close') this.link.close(reply.reason);
-    else attache.answer(request, reply.answers);
+    if (reply.kind === 'close') {
+      this.#house.guids.release(attache.guid, attache.claimant);
+      this.link.close(reply.reason);
+    } else attache.answer(request, reply.answers);
   }
 
   #start(request: Packet, startupDue: Timer): void {

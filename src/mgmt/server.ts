@@ -98,6 +98,7 @@ export class ManagementServer {
   #turnedAway = 0;
   #polling: Promise<void> = Promise.resolve();
   readonly #timers = new Set<Timer>();
+  #hasStarted = false;
   #isStopping = false;
 
   constructor(options: ManagementServerOptions) {
@@ -198,11 +199,12 @@ export class ManagementServer {
     if (left > 0) this.#log.warn('This server did not stop in good order the last time', { hosts: left });
     this.#pollLater();
     this.#lookLater();
+    this.#hasStarted = true;
   }
 
   /** A connection that was just accepted; secured, it is served until its end. */
   async serve(socket: Duplex, remote: RemoteEnd): Promise<void> {
-    if (this.#isStopping || !this.#options.peers.takesAgents || this.#isFull()) {
+    if (!this.#hasStarted || this.#isStopping || !this.#options.peers.takesAgents || this.#isFull()) {
       // CloudStack does the same when it has enough to do: agents take it for a host that is down, and go on.
       this.#turnedAway++;
       socket.on('error', () => {});

@@ -93,8 +93,8 @@ t.test('admin: what is wrong with the arguments is said before anything is sent,
 
 t.test('admin: names of parameters in any case', async t => {
   const one = terminal(() => ({ success: true }));
-  t.equal(await one.run('deleteHost', 'ID=u-1', 'Forced=true'), 0);
-  t.same(one.calls, ['deleteHost id=u-1 forced=true']);
+  t.equal(await one.run('deleteHost', 'ID=00000000-0000-4000-8000-000000000001', 'Forced=true'), 0);
+  t.same(one.calls, ['deleteHost id=00000000-0000-4000-8000-000000000001 forced=true']);
 });
 
 t.test('admin: help for all, for one, for what is not of the API; the version', async t => {
@@ -146,7 +146,7 @@ t.test('admin: a job is waited for, its progress said once each, and the outcome
   const waiting = { jobstatus: 0, progress: 'waiting for the agent' };
   const done = { jobstatus: 1, jobresult: { host } };
   const one = terminal(job([{ jobstatus: 0 }, waiting, waiting, done]));
-  const running = one.run('reconnectHost', 'id=u-1');
+  const running = one.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001');
   for (let i = 0; i < 3; i++) await one.clock.advance(500);
   t.equal(await running, 0);
   t.equal(one.err, 'under way …\nwaiting for the agent …\n');
@@ -160,22 +160,22 @@ t.test('admin: a job is waited for, its progress said once each, and the outcome
 
 t.test('admin: a job that fails is 1 with its reason; one whose server goes away can be asked for later', async t => {
   const failed = terminal(job([{ jobstatus: 2, jobresult: { errorcode: 530, errortext: 'it did not come back' } }]));
-  t.equal(await failed.run('reconnectHost', 'id=u-1'), 1);
+  t.equal(await failed.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001'), 1);
   t.equal(failed.err, 'reconnectHost failed: it did not come back\n');
   const start = job([]);
   const away = terminal((command, params) =>
     command === 'queryAsyncJobResult' ? new Unreachable('no answer') : start(command, params),
   );
-  t.equal(await away.run('reconnectHost', 'id=u-1'), 67);
+  t.equal(await away.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001'), 67);
   t.equal(away.err, 'no answer\nthe job goes on; queryAsyncJobResult jobid=j-1 tells what came of it\n');
 });
 
 t.test('admin: --async does not wait, and prints what to ask for', async t => {
   const one = terminal(job([]));
-  t.equal(await one.run('reconnectHost', 'id=u-1', '--async'), 0);
-  t.same([one.out, one.calls], ['j-1\n', ['reconnectHost id=u-1']]);
+  t.equal(await one.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001', '--async'), 0);
+  t.same([one.out, one.calls], ['j-1\n', ['reconnectHost id=00000000-0000-4000-8000-000000000001']]);
   const json = terminal(job([]));
-  await json.run('reconnectHost', 'id=u-1', '--async', '-o', 'json');
+  await json.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001', '--async', '-o', 'json');
   t.same(JSON.parse(json.out), { jobid: 'j-1', id: 'u-1' });
 });
 

@@ -336,8 +336,8 @@ export const API = {
     columns: ['readyforshutdown', ...STATE_COLUMNS],
   },
   triggerShutdown: {
-    description: 'Ends the process of a server, in good order',
-    params: SERVER_ID,
+    description: 'Ends the process of a server, in good order: its agents are moved first, as on SIGTERM',
+    params: { ...SERVER_ID, forced: boolean('also when no other server would take its agents (false)') },
     response: { kind: 'object', object: 'triggershutdown', fields: SERVER_STATE },
     columns: STATE_COLUMNS,
   },

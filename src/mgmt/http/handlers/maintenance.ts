@@ -56,10 +56,11 @@ export function readyForShutdown(administration: Administration): Handler<'ready
 }
 
 export function triggerShutdown(administration: Administration): Handler<'triggerShutdown'> {
-  return async ({ managementserverid }) => {
+  return async ({ managementserverid, forced = false }) => {
     const server = await serverById(administration, 'triggerShutdown', managementserverid);
     // Its next start would be its end.
     if (!isRunning(server)) throw refused(`management server ${server.serviceIp} is not running`);
+    if (!forced) await checkTakers(administration, server, await administration.store.servers());
     await take(administration, server, 'triggerShutdown');
     await administration.startJob({ cmd: 'shutdown', params: {}, targetMsid: server.msid, hostId: null });
     return { kind: 'object', fields: await stateObject(administration, server) };
@@ -110,8 +111,18 @@ async function checkDrain({ store, configuration }: Administration, server: Serv
   if (rival !== undefined) throw refused(`management server ${rival.serviceIp} is ${rival.state} already`);
   const others = servers.filter(({ msid, state }) => msid !== server.msid && state === 'Up');
   if (others.length === 0) throw refused('no other management server is Up');
+  if (!forced) await checkTakers({ store, configuration }, server, servers);
+}
+
+/** Whether another server would take its agents. @throws ApiError 530 */
+async function checkTakers(
+  { store, configuration }: Pick<Administration, 'store' | 'configuration'>,
+  server: ServerRow,
+  servers: readonly ServerRow[],
+): Promise<void> {
   const { host } = configuration().values;
-  if (forced || others.some(({ serviceIp }) => host.includes(serviceIp))) return;
+  const others = servers.filter(({ msid, state }) => msid !== server.msid && state === 'Up');
+  if (others.some(({ serviceIp }) => host.includes(serviceIp))) return;
   const { agents } = await store.agentsOfServer(server.msid);
   if (agents.length > 0) {
     throw refused(

@@ -1,0 +1,55 @@
+import type { ApiCommand } from '../mgmt/http/api-table.js';
+import type { ApiAnswer } from './client.js';
+import { UsageError } from './usage-error.js';
+
+type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
+type Row = Readonly<Record<string, unknown>>;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * People know hosts by their names, and servers by their addresses; the API takes ids. Whatever else than an id stands
+ * where one is expected is looked up.
+ * @throws UsageError: there is none, or several
+ */
+export async function withIds(
+  command: string,
+  { params: known }: ApiCommand,
+  given: ReadonlyMap<string, string>,
+  api: ApiCall,
+): Promise<ReadonlyMap<string, string>> {
+  const params = new Map(given);
+  for (const [name, value] of given) {
+    if (known[name]?.type !== 'uuid' || UUID.test(value)) continue;
+    const found = await lookUp(command, name, value, api);
+    if (found === undefined) continue;
+    const [first, ...others] = found;
+    if (first === undefined) throw new UsageError(`${command}: ${name}=${value}: there is none with this name or id`);
+    if (others.length > 0) {
+      const ids = found.map(({ id }) => String(id)).join(', ');
+      throw new UsageError(`${command}: ${name}=${value}: several have this name; give one of the ids ${ids}`);
+    }
+    params.set(name, String(first.id));
+  }
+  return params;
+}
+
+/** @returns undefined where names are not looked up */
+async function lookUp(
+  command: string,
+  param: string,
+  value: string,
+  api: ApiCall,
+): Promise<readonly Row[] | undefined> {
+  const isServer = param === 'managementserverid' || (param === 'id' && command === 'listManagementServers');
+  if (isServer) {
+    const servers = rowsOf((await api('listManagementServers')).managementserver);
+    return servers.filter(({ name, ipaddress }) => ipaddress === value || name === value);
+  }
+  const isHost = param === 'hostid' || (param === 'id' && /Hosts?$/.test(command));
+  return isHost ? rowsOf((await api('listHosts', { name: value })).host) : undefined;
+}
+
+function rowsOf(value: unknown): readonly Row[] {
+  return Array.isArray(value) ? (value as Row[]) : [];
+}

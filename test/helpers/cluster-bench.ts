@@ -1,0 +1,390 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
+import type { Test } from 'tap';
+import { Agent } from '../../src/agent/agent.js';
+import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
+import { readyLink } from '../../src/agent/agent-state.js';
+import type { Dialer, Wire } from '../../src/agent/dialer.js';
+import { builtInResource } from '../../src/agent/resource.js';
+import { readSettings } from '../../src/agent/settings.js';
+import { Trust } from '../../src/agent/trust.js';
+import { silentLog } from '../../src/lib/logger.js';
+import type { Administration } from '../../src/mgmt/administration.js';
+import { readConfiguration } from '../../src/mgmt/configuration.js';
+import type { ClusterEvent } from '../../src/mgmt/events.js';
+import { Api } from '../../src/mgmt/http/api.js';
+import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
+import { JobRunner } from '../../src/mgmt/jobs.js';
+import { Membership } from '../../src/mgmt/membership.js';
+import { ManagementServer } from '../../src/mgmt/server.js';
+import { moveAgentsAway, type ServerJobsWorld, serverJobs } from '../../src/mgmt/server-jobs.js';
+import { takesAgents } from '../../src/mgmt/server-state.js';
+import { openStore } from '../../src/mgmt/store/open-store.js';
+import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
+import { StoreError } from '../../src/mgmt/store/store-error.js';
+import { StoreHealth } from '../../src/mgmt/store-health.js';
+import { secureContext } from '../../src/protocol/index.js';
+import { turns } from './agent-bench.js';
+import { KEYS, type Reply, signed } from './api-bench.js';
+import { plainCertificate } from './certificates.js';
+import { FakeClock } from './fake-clock.js';
+import { RecordingLog } from './recording-log.js';
+import { seededRandom } from './seeded-random.js';
+import { until } from './until.js';
+
+const credentials = await plainCertificate();
+const context = secureContext(credentials);
+let serial = 0;
+
+/** Management servers with all that makes them a cluster, and agents, in one process: one store, one clock, no sockets. */
+export class Cluster {
+  readonly clock: FakeClock;
+  readonly store: Store;
+  readonly nodes = new Map<string, ClusterNode>();
+  readonly agents: ClusterAgent[] = [];
+
+  constructor(clock: FakeClock, store: Store) {
+    this.clock = clock;
+    this.store = store;
+  }
+
+  node(address: string): ClusterNode {
+    const node = this.nodes.get(address);
+    if (node === undefined) throw new Error(`there is no server ${address}`);
+    return node;
+  }
+
+  /** Starts a server, or starts it again from the same folder. */
+  async start(address: string): Promise<ClusterNode> {
+    const node = new ClusterNode(this, address);
+    this.nodes.set(address, node);
+    await this.passes(node.start());
+    return node;
+  }
+
+  /** Time goes on until the work is done. */
+  async passes<T>(work: Promise<T>, withinMs = 60_000): Promise<T> {
+    let isOver = false;
+    const ended = work.finally(() => {
+      isOver = true;
+    });
+    ended.catch(() => {});
+    const end = this.clock.now() + withinMs;
+    await turns(4);
+    while (!isOver && this.clock.now() < end) await this.goesOn(50);
+    await until(() => isOver);
+    return ended;
+  }
+
+  /** Time goes on until `holds`. @param watch looks at each step on the way */
+  async comes(holds: () => boolean, withinMs = 120_000, watch = () => {}): Promise<void> {
+    const end = this.clock.now() + withinMs;
+    while (!holds() && this.clock.now() < end) await this.goesOn(50, watch);
+    if (!holds()) throw new Error(`after ${withinMs} ms it has not come to this: ${holds}\n${this.picture()}`);
+  }
+
+  async goesOn(ms: number, watch = () => {}): Promise<void> {
+    for (let gone = 0; gone < ms; gone += 50) {
+      await turns(20);
+      watch();
+      await this.clock.advance(Math.min(50, ms - gone));
+      watch();
+    }
+  }
+
+  async addAgents(count: number, host: string): Promise<readonly ClusterAgent[]> {
+    const added: ClusterAgent[] = [];
+    for (let i = 0; i < count; i++) {
+      const agent = await ClusterAgent.make(this, this.agents.length, host);
+      this.agents.push(agent);
+      added.push(agent);
+      agent.agent.start();
+    }
+    await this.comes(() => added.every(({ host }) => host !== undefined));
+    return added;
+  }
+
+  /** On how many agents each server sits. */
+  counts(): Record<string, number> {
+    return Object.fromEntries([...this.nodes].map(([address, { server }]) => [address, server.attaches.size]));
+  }
+
+  async row(address: string): Promise<ServerRow> {
+    const row = (await this.store.servers()).find(({ serviceIp }) => serviceIp === address);
+    if (row === undefined) throw new Error(`no row for ${address}`);
+    return row;
+  }
+
+  async job(uuid: string): Promise<JobRow | undefined> {
+    return this.store.job(uuid);
+  }
+
+  picture(): string {
+    const agents = this.agents.map(({ agent, host }) => `${agent.state.phase.kind} ${host}`);
+    return `${JSON.stringify(this.counts())} ${agents.join(', ')}`;
+  }
+
+  async end(): Promise<void> {
+    for (const { agent } of this.agents) await agent.stop();
+    for (const node of this.nodes.values()) if (node.isRunning) await this.passes(node.stop('SIGINT'));
+    for (const { folder } of this.agents) rmSync(folder, { recursive: true });
+  }
+}
+
+/** What `node.ts` puts together, but for sockets and files. */
+export class ClusterNode {
+  readonly address: string;
+  readonly msid: number;
+  readonly log = new RecordingLog();
+  readonly events: ClusterEvent[] = [];
+  readonly membership: Membership;
+  readonly server: ManagementServer;
+  readonly jobs: JobRunner;
+  /** The process has asked to be ended. */
+  wasToldToStop = false;
+  isRunning = false;
+  /** While it is set, the store is away for this server. */
+  outage = false;
+  readonly #cluster: Cluster;
+  readonly #api: Api;
+  readonly #world: ServerJobsWorld;
+  readonly #stopping = new AbortController();
+  readonly #administration: Administration;
+
+  constructor(cluster: Cluster, address: string) {
+    this.#cluster = cluster;
+    this.address = address;
+    this.msid = 1000 + Number(address.slice(address.lastIndexOf('.') + 1));
+    const { clock } = cluster;
+    const store = this.#failing(cluster.store);
+    const { log, msid } = this;
+    const random = seededRandom(++serial);
+    const health = new StoreHealth(log);
+    const events = { add: (event: ClusterEvent) => void this.events.push(event) };
+    const env = { clock, log, health, msid };
+    this.membership = new Membership(store, {
+      ...env,
+      random,
+      address,
+      name: `ms-${msid}`,
+      dataDirToken: `token-${msid}`,
+      intervalMs: 1_500,
+      thresholdMs: 150_000,
+      onState: () => {},
+      onAvoided: () => this.server.listsChanged(),
+      onForeign: () => {},
+      onServerDown: () => {},
+    });
+    const { membership } = this;
+    const configuration = readConfiguration({ version: 0, values: new Map() }).configuration;
+    this.server = new ManagementServer({
+      ...env,
+      random,
+      store,
+      configuration,
+      events,
+      peers: {
+        get takesAgents() {
+          return takesAgents(membership.state);
+        },
+        get avoided() {
+          return membership.avoided;
+        },
+        isUp: other => membership.servers.some(({ msid: one, state }) => one === other && state !== 'Down'),
+      },
+      secureContext: () => context,
+    });
+    this.#world = {
+      clock,
+      log,
+      events,
+      server: this.server,
+      membership,
+      address,
+      drains: {},
+      stopping: this.#stopping.signal,
+      configuration: () => this.server.configuration,
+      onShutdown: () => {
+        this.wasToldToStop = true;
+      },
+    };
+    this.jobs = new JobRunner(store, { ...env, work: serverJobs(this.#world) });
+    this.#administration = {
+      clock,
+      msid,
+      store,
+      events,
+      configuration: () => this.server.configuration,
+      ownLinks: () => this.server.linkFacts,
+      startJob: async ({ cmd, params, targetMsid, hostId }) => {
+        const row = await store.createJob({
+          cmd,
+          params: JSON.stringify(params),
+          targetMsid,
+          hostId,
+          createdBy: address,
+        });
+        if (targetMsid === null || targetMsid === msid) void this.jobs.look();
+        return row;
+      },
+      configurationChanged: () => this.server.poll(),
+      stateChanged: async () => void (await membership.refresh()),
+    };
+    this.#api = new Api({ clock, log, keys: KEYS, handlers: handlersFor(this.#administration) });
+  }
+
+  get state(): string {
+    return this.membership.state;
+  }
+
+  async start(): Promise<void> {
+    await this.membership.join();
+    await this.server.poll();
+    await this.server.start();
+    this.jobs.start();
+    if (this.membership.state === 'PreparingForMaintenance') {
+      const params = { purpose: 'maintenance' };
+      await this.#administration.startJob({ cmd: 'drain', params, targetMsid: this.msid, hostId: null });
+    }
+    this.isRunning = true;
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
+    if (signal === 'SIGTERM') await moveAgentsAway(this.#world);
+    this.isRunning = false;
+    this.#stopping.abort();
+    this.jobs.stop();
+    await this.server.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
+    await this.membership.leave().catch(() => {});
+  }
+
+  /** As kill -9 does: links end, and the store hears nothing. */
+  async kill(): Promise<void> {
+    this.outage = true;
+    await this.stop('SIGINT');
+  }
+
+  /** A signed request to this server. */
+  async call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
+    const handled = this.#api.handle(signed({ command, ...params }), '198.51.100.1');
+    const { status, body } = await this.#cluster.passes(handled);
+    const [[name, inside] = ['', undefined]] = Object.entries(JSON.parse(body));
+    return { status, name, body: inside };
+  }
+
+  #failing(store: Store): Store {
+    return new Proxy(store, {
+      get: (target, name, receiver) => {
+        const value = Reflect.get(target, name, receiver);
+        if (typeof value !== 'function') return value;
+        return async (...args: unknown[]) => {
+          if (this.outage) throw new StoreError('STORE_UNAVAILABLE', String(name));
+          return value.apply(target, args);
+        };
+      },
+    });
+  }
+}
+
+/** A real agent, with its file. */
+export class ClusterAgent {
+  readonly agent: Agent;
+  readonly log: RecordingLog;
+  readonly folder: string;
+  readonly guid: string;
+
+  private constructor(agent: Agent, log: RecordingLog, folder: string, guid: string) {
+    this.agent = agent;
+    this.log = log;
+    this.folder = folder;
+    this.guid = guid;
+  }
+
+  static async make(cluster: Cluster, index: number, host: string): Promise<ClusterAgent> {
+    const { clock } = cluster;
+    const log = new RecordingLog();
+    const guid = `agent-${index}`;
+    const folder = mkdtempSync(join(tmpdir(), 'muster-cluster-'));
+    const path = join(folder, 'agent.properties');
+    writeFileSync(path, `guid=${guid}\nhost=${host}\n`);
+    writeFileSync(join(folder, 'cloud.ca.crt'), credentials.cert);
+    const { document } = await readProperties(path);
+    const settings = readSettings(key => document.get(key));
+    const trust = new Trust(join(folder, 'cloud.ca.crt'), clock, log);
+    await trust.load();
+    const agent = new Agent({
+      settings,
+      properties: new AgentProperties(path, document, clock, log),
+      guid,
+      resource: builtInResource('R'),
+      trust,
+      dialer: new ClusterDialer(cluster, `198.51.100.${index + 1}`),
+      clock,
+      random: seededRandom(++serial),
+      log,
+    });
+    return new ClusterAgent(agent, log, folder, guid);
+  }
+
+  /** Where its Ready link leads, in its own eyes. */
+  get host(): string | undefined {
+    return readyLink(this.agent.state)?.host;
+  }
+}
+
+/** To the server with this address, if it runs. */
+class ClusterDialer implements Dialer {
+  readonly #cluster: Cluster;
+  readonly #from: string;
+  #port = 40_000;
+
+  constructor(cluster: Cluster, from: string) {
+    this.#cluster = cluster;
+    this.#from = from;
+  }
+
+  async addresses(host: string): Promise<readonly string[]> {
+    return [host];
+  }
+
+  async connect([address = '']: readonly string[], port: number): Promise<Wire> {
+    const node = this.#cluster.nodes.get(address);
+    if (!node?.isRunning) {
+      throw Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' });
+    }
+    const [agentSide, serverSide] = duplexPair();
+    for (const [end, other] of [
+      [agentSide, serverSide],
+      [serverSide, agentSide],
+    ] as const) {
+      end.on('error', () => {});
+      end.on('close', () => other.destroy());
+    }
+    const local = { address: this.#from, port: this.#port++ };
+    void node.server.serve(serverSide, local);
+    return { socket: agentSide, local, remote: { address, port } };
+  }
+}
+
+/** Servers that are Up, and know each other to be. */
+export async function startCluster(
+  t: Test,
+  addresses: readonly string[],
+  configuration: Readonly<Record<string, string>> = {},
+): Promise<Cluster> {
+  const clock = new FakeClock();
+  const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
+  const store = await openStore(url, { clock, random: seededRandom(++serial), log: silentLog });
+  await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
+  const cluster = new Cluster(clock, store);
+  t.teardown(async () => {
+    await cluster.end();
+    await store.close();
+  });
+  for (const address of addresses) await cluster.start(address);
+  // Two heartbeats: each knows of all.
+  await cluster.goesOn(3_100);
+  return cluster;
+}
