@@ -4,7 +4,7 @@ import { FatalError, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { VERSION } from '../lib/version.js';
-import { isAvoided, KEPT_STATES, type ServerStep, TRANSITIONS } from './server-state.js';
+import { isAvoided, KEPT_STATES, type ServerStep, stepOnSilence, TRANSITIONS } from './server-state.js';
 import type { ServerRow, ServerState, Store } from './store/store.js';
 import type { StoreHealth } from './store-health.js';
 
@@ -222,10 +222,9 @@ export class Membership {
     const { msid, thresholdMs, log, clock } = this.#options;
     if (clock.now() < this.#graceUntil) return;
     for (const server of this.#servers) {
-      // One in maintenance that has no run has been stopped in good order, for an upgrade perhaps: it stays what it is.
-      const isSilent = server.state !== 'Down' && server.ageMs >= thresholdMs && server.runId !== null;
-      if (server.msid !== msid && isSilent) {
-        const done = await this.#store.changeServerState(server.msid, { ...TRANSITIONS.silent, silentMs: thresholdMs });
+      const step = stepOnSilence(server.state);
+      if (server.msid !== msid && server.ageMs >= thresholdMs && step !== undefined) {
+        const done = await this.#store.changeServerState(server.msid, { ...TRANSITIONS[step], silentMs: thresholdMs });
         if (done) {
           log.error('A management server is down', {
             server: server.name,

@@ -9,9 +9,10 @@ import type { ServerState } from './store/store.js';
  *      ▲◀──────cancelShutdown────────┴────────────────────────────────────────────┘
  *     Up, Maintenance, PreparingForShutDown, ReadyToShutDown ─triggerShutdown─▶ ShuttingDown
  *
- *     any ─stopped, or silent for cluster.heartbeat.threshold─▶ Down ─started─▶ Up
+ *     any other ─stopped, or silent for cluster.heartbeat.threshold─▶ Down ─started─▶ Up
+ *     PreparingForMaintenance ─silent─▶ Maintenance
  *
- * Maintenance outlives a restart: that is when one upgrades. Each step is a compare-and-set in the store, so of two
+ * Maintenance outlives restarts and silence: somebody is at work on the machine, and ends it by cancelMaintenance. Each step is a compare-and-set in the store, so of two
  * operators who ask at once one is told no.
  */
 export type ServerStep =
@@ -22,7 +23,8 @@ export type ServerStep =
   | 'triggerShutdown'
   | 'maintenanceDrained'
   | 'shutdownDrained'
-  | 'silent';
+  | 'silent'
+  | 'silentInPreparation';
 
 interface Transition {
   readonly from: readonly ServerState[];
@@ -38,13 +40,20 @@ export const TRANSITIONS: Readonly<Record<ServerStep, Transition>> = {
   cancelShutdown: { from: ['PreparingForShutDown', 'ReadyToShutDown'], to: 'Up' },
   triggerShutdown: { from: ['Up', 'Maintenance', 'PreparingForShutDown', 'ReadyToShutDown'], to: 'ShuttingDown' },
   silent: {
-    from: ['Up', 'PreparingForMaintenance', 'Maintenance', 'PreparingForShutDown', 'ReadyToShutDown', 'ShuttingDown'],
+    from: ['Up', 'PreparingForShutDown', 'ReadyToShutDown', 'ShuttingDown'],
     to: 'Down',
   },
+  silentInPreparation: { from: ['PreparingForMaintenance'], to: 'Maintenance' },
 };
 
 /** A restart in one of these comes up in it again. */
 export const KEPT_STATES: readonly ServerState[] = ['PreparingForMaintenance', 'Maintenance'];
+
+/** What becomes of a server that is silent; undefined: it stays what it is. */
+export function stepOnSilence(state: ServerState): ServerStep | undefined {
+  if (state === 'PreparingForMaintenance') return 'silentInPreparation';
+  return state === 'Down' || state === 'Maintenance' ? undefined : 'silent';
+}
 
 /** Whether a server in this state takes agents. A blocked one closes their connections at once, as CloudStack does. */
 export function takesAgents(state: ServerState): boolean {

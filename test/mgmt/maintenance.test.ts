@@ -203,7 +203,7 @@ t.test('maintenance: a drain of a server whose process is dead ends when it is f
   const { status, body } = await cluster.node(B).call('prepareForMaintenance', { managementserverid });
   t.equal(status, 200);
   await cluster.goesOn(160_000);
-  t.equal(await stateOf(cluster, A), 'Down');
+  t.equal(await stateOf(cluster, A), 'Maintenance');
   t.match(await cluster.job(body.prepareformaintenance.jobid), { status: 'failed', resultCode: 530 });
   t.match(await cluster.store.host(1), { status: 'Disconnected', msid: null });
 });

@@ -1,5 +1,12 @@
 import t from 'tap';
-import { isAvoided, KEPT_STATES, type ServerStep, TRANSITIONS, takesAgents } from '../../src/mgmt/server-state.js';
+import {
+  isAvoided,
+  KEPT_STATES,
+  type ServerStep,
+  stepOnSilence,
+  TRANSITIONS,
+  takesAgents,
+} from '../../src/mgmt/server-state.js';
 import { SERVER_STATES, type ServerState } from '../../src/mgmt/store/store.js';
 import { claimServer, freshStore, MSID_1 } from '../helpers/api-bench.js';
 
@@ -19,12 +26,11 @@ const DRAWN: Readonly<Record<ServerStep, Readonly<Partial<Record<ServerState, Se
   },
   silent: {
     Up: 'Down',
-    PreparingForMaintenance: 'Down',
-    Maintenance: 'Down',
     PreparingForShutDown: 'Down',
     ReadyToShutDown: 'Down',
     ShuttingDown: 'Down',
   },
+  silentInPreparation: { PreparingForMaintenance: 'Maintenance' },
 };
 
 const STEPS = Object.keys(TRANSITIONS) as readonly ServerStep[];
@@ -101,3 +107,22 @@ t.test('server-state: a start keeps Maintenance and the way there, and comes Up 
   }
   t.same(wrong, []);
 });
+
+t.test(
+  'server-state: silence takes down whoever is at work, and leaves those in maintenance where they are',
+  async t => {
+    const after = SERVER_STATES.map(state => {
+      const step = stepOnSilence(state);
+      return step === undefined ? state : TRANSITIONS[step].from.includes(state) && TRANSITIONS[step].to;
+    });
+    t.same(Object.fromEntries(SERVER_STATES.map((state, index) => [state, after[index]])), {
+      Up: 'Down',
+      Down: 'Down',
+      PreparingForMaintenance: 'Maintenance',
+      Maintenance: 'Maintenance',
+      PreparingForShutDown: 'Down',
+      ReadyToShutDown: 'Down',
+      ShuttingDown: 'Down',
+    });
+  },
+);
