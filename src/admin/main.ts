@@ -148,11 +148,11 @@ function reportOf({ moved, told, cancelled, left, failed }: ApiAnswer): string {
   }[];
   const done =
     typeof moved === 'number'
-      ? `${moved} agents have moved`
+      ? `agents moved: ${moved}`
       : typeof told === 'number'
-        ? `${told} agents were told`
+        ? `agents told: ${told}`
         : 'done';
-  const lines = [`${cancelled === true ? 'cancelled; ' : ''}${done}, ${stayed.length} are left`];
+  const lines = [`${cancelled === true ? 'cancelled; ' : ''}${done}, left: ${stayed.length}`];
   return [...lines, ...stayed.map(({ name, why }) => `  ${name}: ${why}`), ''].join('\n');
 }
 
