@@ -1,10 +1,11 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.js';
-import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
+import { ConfigError, reasonOf } from '../lib/errors.js';
 import { type FileLock, FileLockedError, lockFile } from '../lib/file-lock.js';
 import type { Random } from '../lib/random.js';
+import { readIfThere } from '../lib/read-if-there.js';
 
 /** The folder of one server, locked while it runs. */
 export interface DataDir {
@@ -69,15 +70,6 @@ async function token(dataDir: string, random: Random): Promise<string> {
   const made = random.uuid();
   await writeFileAtomic(path, `${made}\n`, { mode: 0o600 });
   return made;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** The machine's first address that others can reach, IPv4 before IPv6; the loopback address where there is none. */

@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf, FatalError, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
+import { readIfThere } from '../lib/read-if-there.js';
 
 /** The key that all servers of a cluster have, and under which what the store must not tell is kept in it. */
 export interface KeyFile {
@@ -34,15 +35,6 @@ export async function openKeyFile(path: string, { log }: { readonly log: Log }):
 
 function unusable(path: string, reason: string, cause?: unknown): FatalError {
   return new FatalError('KEY_FILE_UNUSABLE', `key.file=${path}: ${reason}`, { cause });
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** @returns the text of the file that is there afterwards, ours or another server's */

@@ -3,8 +3,8 @@ import type { EventLevel } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { parseMoment } from '../authentication.js';
 import { dateText } from '../envelope.js';
+import { present } from './fields.js';
 import type { Handler } from './handler.js';
-import { present } from './hosts.js';
 import { paging } from './paging.js';
 import { readPlaces } from './places.js';
 

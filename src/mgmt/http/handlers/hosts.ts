@@ -1,13 +1,13 @@
 import type { Administration, AdministrationStore } from '../../administration.js';
-import type { LinkFact } from '../../link-facts.js';
 import type { HostQuery, HostRow, HostStatus, Page } from '../../store/store.js';
 import { invalidParameter, refused } from '../api-error.js';
-import { type ApiObject, dateText } from '../envelope.js';
 import { readFacts } from './facts.js';
+import { present } from './fields.js';
 import type { Handler } from './handler.js';
+import { hostObject } from './host-object.js';
 import { errorTextOf, finished } from './jobs.js';
 import { paging } from './paging.js';
-import { idOf, type Places, readPlaces } from './places.js';
+import { idOf, readPlaces } from './places.js';
 
 const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
 /** CloudStack has more: a client may ask for them, and there are none. */
@@ -125,46 +125,4 @@ export function statesOf(command: string, text: string): readonly HostStatus[] {
     throw invalidParameter(command, 'state', text, `the states are ${STATES.join(', ')}`);
   }
   return states;
-}
-
-export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Places, fact?: LinkFact): ApiObject {
-  const zone = zones.get(row.zoneId);
-  const pod = pods.get(row.podId);
-  const cluster = clusters.get(row.clusterId);
-  const server = servers.get(row.msid);
-  return {
-    id: row.uuid,
-    name: row.name,
-    state: row.status,
-    type: row.type,
-    ipaddress: row.privateIpAddress,
-    zoneid: zone?.uuid,
-    zonename: zone?.name,
-    podid: pod?.uuid,
-    podname: pod?.name,
-    clusterid: cluster?.uuid,
-    clustername: cluster?.name,
-    version: row.version,
-    hypervisor: row.hypervisorType,
-    arch: row.arch,
-    resourcestate: row.resourceState,
-    managementserverid: server?.uuid,
-    managementservername: server?.name,
-    cpusockets: row.sockets,
-    cpunumber: row.cpus,
-    cpuspeed: row.speed,
-    memorytotal: row.ram,
-    created: dateText(row.created),
-    disconnected: dated(row.disconnected),
-    lastpinged: dated(fact?.lastPing ?? row.lastPing),
-  };
-}
-
-export function dated(moment: number | null | undefined): string | undefined {
-  return moment === null || moment === undefined ? undefined : dateText(moment);
-}
-
-/** Leaves out what is undefined: the store takes a key that is there for one that is asked for. */
-export function present<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): Partial<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -3,8 +3,9 @@ import type { Administration, AdministrationStore } from '../../administration.j
 import type { JobRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { type ApiObject, dateText } from '../envelope.js';
+import { dated } from './fields.js';
 import type { Handler } from './handler.js';
-import { dated, hostObject } from './hosts.js';
+import { hostObject } from './host-object.js';
 import { readPlaces } from './places.js';
 
 const CODES = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;

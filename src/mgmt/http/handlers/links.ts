@@ -3,8 +3,9 @@ import { parseReportedList } from '../../host-list.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
 import type { ApiObject } from '../envelope.js';
 import { type AgedFact, readFacts } from './facts.js';
+import { dated, present } from './fields.js';
 import type { Handler } from './handler.js';
-import { dated, findHosts, present, statesOf } from './hosts.js';
+import { findHosts, statesOf } from './hosts.js';
 import { pageOf, paging } from './paging.js';
 import { idOf, type Places, readPlaces } from './places.js';
 

@@ -1,8 +1,8 @@
 import type { Administration } from '../../administration.js';
 import type { ServerRow } from '../../store/store.js';
 import type { ApiObject } from '../envelope.js';
+import { dated } from './fields.js';
 import type { Handler } from './handler.js';
-import { dated } from './hosts.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 
 export function listManagementServers({ store }: Administration): Handler<'listManagementServers'> {

@@ -1,0 +1,38 @@
+import type { LinkFact } from '../../link-facts.js';
+import type { HostRow } from '../../store/store.js';
+import { type ApiObject, dateText } from '../envelope.js';
+import { dated } from './fields.js';
+import type { Places } from './places.js';
+
+export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Places, fact?: LinkFact): ApiObject {
+  const zone = zones.get(row.zoneId);
+  const pod = pods.get(row.podId);
+  const cluster = clusters.get(row.clusterId);
+  const server = servers.get(row.msid);
+  return {
+    id: row.uuid,
+    name: row.name,
+    state: row.status,
+    type: row.type,
+    ipaddress: row.privateIpAddress,
+    zoneid: zone?.uuid,
+    zonename: zone?.name,
+    podid: pod?.uuid,
+    podname: pod?.name,
+    clusterid: cluster?.uuid,
+    clustername: cluster?.name,
+    version: row.version,
+    hypervisor: row.hypervisorType,
+    arch: row.arch,
+    resourcestate: row.resourceState,
+    managementserverid: server?.uuid,
+    managementservername: server?.name,
+    cpusockets: row.sockets,
+    cpunumber: row.cpus,
+    cpuspeed: row.speed,
+    memorytotal: row.ram,
+    created: dateText(row.created),
+    disconnected: dated(row.disconnected),
+    lastpinged: dated(fact?.lastPing ?? row.lastPing),
+  };
+}
