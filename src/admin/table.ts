@@ -79,9 +79,13 @@ function fitted(natural: readonly number[], width: number | undefined): readonly
   if (width === undefined) return widths;
   let excess = widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1)) - width;
   while (excess > 0) {
-    const widest = Math.max(...widths);
+    // The first column names the row: it is cut only when all others are as narrow as can be.
+    const others = widths.slice(1);
+    const cuttable = others.some(one => one > NARROWEST) ? others : widths;
+    const widest = Math.max(...cuttable);
     if (widest <= NARROWEST) break;
-    widths[widths.lastIndexOf(widest)] = widest - 1;
+    const column = cuttable === others ? others.lastIndexOf(widest) + 1 : widths.lastIndexOf(widest);
+    widths[column] = widest - 1;
     excess--;
   }
   return widths;
