@@ -147,11 +147,7 @@ function reportOf({ moved, told, cancelled, left, failed }: ApiAnswer): string {
     why?: string;
   }[];
   const done =
-    typeof moved === 'number'
-      ? `agents moved: ${moved}`
-      : typeof told === 'number'
-        ? `agents told: ${told}`
-        : 'done';
+    typeof moved === 'number' ? `agents moved: ${moved}` : typeof told === 'number' ? `agents told: ${told}` : 'done';
   const lines = [`${cancelled === true ? 'cancelled; ' : ''}${done}, left: ${stayed.length}`];
   return [...lines, ...stayed.map(({ name, why }) => `  ${name}: ${why}`), ''].join('\n');
 }
