@@ -22,6 +22,14 @@ export class Unreachable extends Error {
 
 export type ApiAnswer = Readonly<Record<string, unknown>>;
 
+/** A call with the credentials bound to it. */
+export type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
+
+/** The objects of a list's answer, which has none when nothing was found. */
+export function rowsOf(value: unknown): readonly ApiAnswer[] {
+  return Array.isArray(value) ? (value as ApiAnswer[]) : [];
+}
+
 const VALID_FOR_MS = 10 * 60_000;
 const TIMEOUT_MS = 90_000;
 

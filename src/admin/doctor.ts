@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import { readProperties } from '../agent/agent-properties.js';
 import { tcpDialer } from '../agent/dialer.js';
 import { type AgentSettings, readSettings } from '../agent/settings.js';
-import { certificatesIn, chainOf, objectionTo } from '../agent/trust.js';
+import { certificatesIn, objectionTo, presentedBy } from '../agent/trust.js';
 import type { Clock } from '../lib/clock.js';
 import { delay } from '../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
@@ -240,15 +240,11 @@ async function lookAtHost(
   }
   let seen: { peer: string; objection: string | undefined } | undefined;
   const judge = (peer: TLSSocket) => {
-    const chain = chainOf(peer.getPeerCertificate(true));
-    const objection = peer.authorizationError ? String(peer.authorizationError) : undefined;
-    const [own] = chain;
+    const presented = presentedBy(peer);
+    const [own] = presented.chain;
     seen = {
       peer: `${own?.subject.replaceAll('\n', ', ')}, by ${own?.issuer.replaceAll('\n', ', ')}`,
-      objection:
-        bundle.length === 0
-          ? undefined
-          : objectionTo({ chain, verified: peer.authorized, objection }, bundle, clock.wallTime()),
+      objection: bundle.length === 0 ? undefined : objectionTo(presented, bundle, clock.wallTime()),
     };
   };
   const context = secureContext({ ca: bundle.map(certificate => certificate.toString()).join('') });

@@ -3,7 +3,7 @@ import { EXIT_CODES, reasonOf } from '../lib/errors.js';
 import { VERSION } from '../lib/version.js';
 import { API, type ApiCommand, type CommandName, isCommandName } from '../mgmt/http/api-table.js';
 import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
-import { type ApiAnswer, ApiFailure, Unreachable } from './client.js';
+import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.js';
 import { type Credentials, findCredentials } from './credentials.js';
 import { doctor } from './doctor.js';
 import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
@@ -36,8 +36,6 @@ const INTERRUPTED = 130;
 const CLEAR_SCREEN = '\x1b[H\x1b[2J';
 const LOCAL_NAMES = Object.keys(LOCAL_COMMANDS) as readonly (keyof typeof LOCAL_COMMANDS)[];
 const ALL_NAMES = [...Object.keys(API), ...LOCAL_NAMES];
-
-type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
 
 /** The command line for operators. @returns the exit code */
 export async function runAdmin(argv: readonly string[], world: AdminWorld): Promise<number> {
@@ -141,15 +139,11 @@ function jobsOf({ response }: ApiCommand, answer: ApiAnswer): readonly string[] 
 }
 
 /** What came of moving agents, in a line; and a line for each that is left. */
-function reportOf({ moved, told, cancelled, left, failed }: ApiAnswer): string {
-  const stayed = (Array.isArray(left) ? left : Array.isArray(failed) ? failed : []) as {
-    name?: string;
-    why?: string;
-  }[];
-  const done =
-    typeof moved === 'number' ? `agents moved: ${moved}` : typeof told === 'number' ? `agents told: ${told}` : 'done';
-  const lines = [`${cancelled === true ? 'cancelled; ' : ''}${done}, left: ${stayed.length}`];
-  return [...lines, ...stayed.map(({ name, why }) => `  ${name}: ${why}`), ''].join('\n');
+function reportOf({ moved, cancelled, leftcount, left }: ApiAnswer): string {
+  const named = (left ?? []) as { name: string; why: string }[];
+  const done = typeof moved === 'number' ? `agents moved: ${moved}` : 'done';
+  const lines = [`${cancelled === true ? 'cancelled; ' : ''}${done}, left: ${leftcount ?? named.length}`];
+  return [...lines, ...named.map(({ name, why }) => `  ${name}: ${why}`), ''].join('\n');
 }
 
 async function outcomeOf(api: ApiCall, jobid: string, world: AdminWorld): Promise<ApiAnswer> {

@@ -1,9 +1,6 @@
 import type { ApiCommand } from '../mgmt/http/api-table.js';
-import type { ApiAnswer } from './client.js';
+import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { UsageError } from './usage-error.js';
-
-type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
-type Row = Readonly<Record<string, unknown>>;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -40,7 +37,7 @@ async function lookUp(
   param: string,
   value: string,
   api: ApiCall,
-): Promise<readonly Row[] | undefined> {
+): Promise<readonly ApiAnswer[] | undefined> {
   const isServer = param === 'managementserverid' || (param === 'id' && command === 'listManagementServers');
   if (isServer) {
     const servers = rowsOf((await api('listManagementServers')).managementserver);
@@ -48,8 +45,4 @@ async function lookUp(
   }
   const isHost = param === 'hostid' || (param === 'id' && /Hosts?$/.test(command));
   return isHost ? rowsOf((await api('listHosts', { name: value })).host) : undefined;
-}
-
-function rowsOf(value: unknown): readonly Row[] {
-  return Array.isArray(value) ? (value as Row[]) : [];
 }

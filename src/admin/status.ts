@@ -1,9 +1,6 @@
 import { age } from './age.js';
-import type { ApiAnswer } from './client.js';
+import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { formatTable } from './table.js';
-
-type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
-type Row = Readonly<Record<string, unknown>>;
 
 /** So many agents that are not where they should be are named; the rest is counted. */
 const NAMED = 20;
@@ -13,10 +10,10 @@ const SILENT_SECONDS = 6;
 
 /** What one screen needs to know. */
 export interface StatusFacts {
-  readonly servers: readonly Row[];
+  readonly servers: readonly ApiAnswer[];
   readonly agents: number;
   readonly up: number;
-  readonly astray: readonly Row[];
+  readonly astray: readonly ApiAnswer[];
   readonly astrayCount: number;
 }
 
@@ -73,12 +70,12 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
 }
 
 /** The others take a silent server down only after `cluster.heartbeat.threshold`: an operator wants to know before. */
-function isSilent({ state, heartbeatage }: Row): boolean {
+function isSilent({ state, heartbeatage }: ApiAnswer): boolean {
   return state !== 'Down' && typeof heartbeatage === 'number' && heartbeatage >= SILENT_SECONDS;
 }
 
 /** The server that it should be on may be the reason; the other one is how it lost its last link. */
-function whyAstray({ state, preferredhost, lastloss }: Row, servers: readonly Row[]): string {
+function whyAstray({ state, preferredhost, lastloss }: ApiAnswer, servers: readonly ApiAnswer[]): string {
   const preferred = text(preferredhost);
   const reasons: string[] = [];
   if (preferred === '') reasons.push('no list yet');
@@ -96,10 +93,6 @@ function whyAstray({ state, preferredhost, lastloss }: Row, servers: readonly Ro
 
 function text(value: unknown): string {
   return value === undefined || value === null ? '' : String(value);
-}
-
-function rowsOf(value: unknown): readonly Row[] {
-  return Array.isArray(value) ? (value as Row[]) : [];
 }
 
 function countOf({ count }: ApiAnswer): number {

@@ -95,13 +95,12 @@ export class Trust {
 
   /** Looks at the server before the first byte goes out. @throws TrustError */
   judge(peer: TLSSocket): void {
-    const chain = chainOf(peer.getPeerCertificate(true));
+    const presented = presentedBy(peer);
     if (this.#bundle.length === 0) {
-      this.#pin(certificateToPin(chain, this.#clock.wallTime()));
+      this.#pin(certificateToPin(presented.chain, this.#clock.wallTime()));
       return;
     }
-    const objection = peer.authorizationError ? String(peer.authorizationError) : undefined;
-    const why = objectionTo({ chain, verified: peer.authorized, objection }, this.#bundle, this.#clock.wallTime());
+    const why = objectionTo(presented, this.#bundle, this.#clock.wallTime());
     if (why !== undefined) throw new TrustError(`${why}; the known CA is in ${this.#file}`);
   }
 
@@ -140,8 +139,17 @@ export function certificatesIn(pem: string, file: string): X509Certificate[] {
   });
 }
 
+/** What the other end has shown in the handshake. */
+export function presentedBy(peer: TLSSocket): Presented {
+  return {
+    chain: chainOf(peer.getPeerCertificate(true)),
+    verified: peer.authorized,
+    objection: peer.authorizationError ? String(peer.authorizationError) : undefined,
+  };
+}
+
 /** Node links each certificate to its issuer; a self-signed one to itself. */
-export function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
+function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let at: DetailedPeerCertificate | undefined = peer;
   while (at?.raw !== undefined) {

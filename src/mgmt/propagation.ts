@@ -12,7 +12,7 @@ import { isSameWanted, type Wanted } from './placement.js';
 export interface PropagationWorld {
   readonly clock: Clock;
   readonly log: Log;
-  readonly attaches: Iterable<Attache> & { get(hostId: number): Attache | undefined };
+  readonly attaches: Iterable<Attache>;
   wanted(attache: Attache): Wanted;
   /** The agent has acknowledged it. */
   onAcknowledged(attache: Attache, wanted: Wanted): void;
