@@ -160,6 +160,9 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
     configurationChanged: () => server.poll(),
     stateChanged: async () => void (await membership.refresh()),
   };
+  // The sockets first: a server that cannot have them leaves no trace among the others. It serves when it has started.
+  const listener = await listen(server, { address: settings.bindAddress, port: settings.port }, clock);
+  undo.push(() => listener.close());
   const { keys, isNew } = await openApiKeys(store, keyFile);
   const http = httpServer({
     api: new Api({ clock, log, keys, handlers: handlersFor(administration) }),
@@ -170,20 +173,22 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
   });
   undo.push(() => http.close());
 
-  // The sockets first: a server that cannot have them leaves no trace among the others. It serves when it has started.
-  const listener = await listen(server, { address: settings.bindAddress, port: settings.port }, clock);
-  undo.push(() => listener.close());
-  const apiPort = await openApi(http, settings, log);
+  let apiPort: number | undefined;
+  try {
+    apiPort = await openApi(http, settings, log);
+  } finally {
+    // Also when that has failed: the pair is in the store, and no later start would write it down.
+    if (isNew) {
+      const host = /^(0\.0\.0\.0|::)$/.test(settings.apiAddress) ? address : settings.apiAddress;
+      const endpoint = `http://${formatHostPort(host, apiPort ?? settings.apiPort)}/client/api`;
+      const path = await writeIni(settings.dataDir, endpoint, keys);
+      log.info('Wrote the key pair of the HTTP API', { file: path });
+    }
+  }
   await membership.join();
   undo.push(() => membership.leave());
   await server.start();
   undo.push(() => server.stop('now'));
-  if (isNew) {
-    const host = /^(0\.0\.0\.0|::)$/.test(settings.apiAddress) ? address : settings.apiAddress;
-    const endpoint = `http://${formatHostPort(host, apiPort ?? settings.apiPort)}/client/api`;
-    const path = await writeIni(settings.dataDir, endpoint, keys);
-    log.info('Wrote the key pair of the HTTP API', { file: path });
-  }
   jobs.start();
   facts.start();
   if (membership.state === 'PreparingForMaintenance') {

@@ -78,6 +78,17 @@ t.test('entry: a port in use, and an address that is not here, are said plainly,
   t.equal(elsewhere.stderr, 'cannot listen on 203.0.113.1:0: this machine has no such address\n');
 });
 
+t.test('regression: entry: a first start that fails on a port does not lose the key pair of the API', async t => {
+  const folder = t.testdir();
+  const taken = start(t, folder, `api.port=${await takenPort(t)}`);
+  t.equal(await taken.exit, 67);
+  const next = start(t, folder, 'api.port=0');
+  await next.port();
+  const ini = await readFile(join(folder, 'data', 'cloudstack.ini'), 'utf8');
+  t.match(ini, /^\[cloudstack\]\nendpoint = http:\/\/127\.0\.0\.1:\d+\/client\/api\nkey = .+\nsecret = .+\n$/);
+  t.equal(await next.stop('SIGTERM'), 0);
+});
+
 t.test('entry: an agent becomes Ready over real TLS, sees leaf and root, and its ids survive a restart', async t => {
   const folder = t.testdir();
   const first = start(t, folder, 'indirect.agent.lb.algorithm=roundrobin');
