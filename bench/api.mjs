@@ -8,12 +8,12 @@ import { readStatus } from '../dist/admin/status.js';
 import { systemClock } from '../dist/lib/clock.js';
 import { silentLog } from '../dist/lib/logger.js';
 import { systemRandom } from '../dist/lib/random.js';
-import { readConfiguration } from '../dist/mgmt/configuration.js';
+import { readConfiguration } from '../dist/mgmt/config/parameters.js';
+import { packLinkFacts } from '../dist/mgmt/hosts/link-facts.js';
 import { Api } from '../dist/mgmt/http/api.js';
 import { handlersFor } from '../dist/mgmt/http/handlers/index.js';
 import { httpServer, listenHttp } from '../dist/mgmt/http/http-server.js';
-import { packLinkFacts } from '../dist/mgmt/link-facts.js';
-import { openStore } from '../dist/mgmt/store/open-store.js';
+import { openStore } from '../dist/mgmt/open-store.js';
 
 const ROUNDS = 21;
 const BATCH = 500;

@@ -2,9 +2,9 @@
 // With --check it only says whether the file is what it would write, and exits with 1 when it is not.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { algorithms } from '../dist/mgmt/algorithms.js';
-import { listFor } from '../dist/mgmt/rendezvous.js';
-import { computeAll, placeNew } from '../dist/mgmt/sticky-placement.js';
+import { algorithms } from '../dist/mgmt/lists/algorithms.js';
+import { assignAll, assignNew } from '../dist/mgmt/lists/assign.js';
+import { listFor } from '../dist/mgmt/lists/rendezvous.js';
 
 const FILE = fileURLToPath(new URL('../docs/algorithms.md', import.meta.url));
 const BEGIN = '<!-- tables: made by scripts/algorithms-table.mjs -->';
@@ -36,14 +36,14 @@ function sticky() {
     lists(ids, servers) {
       const counts = new Map();
       return ids.map(hostId => {
-        const list = placeNew(hostId, servers, WEIGHTS, counts);
+        const list = assignNew(hostId, servers, WEIGHTS, counts);
         counts.set(list[0], (counts.get(list[0]) ?? 0) + 1);
         return list;
       });
     },
     changed(ids, lists, servers) {
       const agents = ids.map((hostId, index) => ({ hostId, preferred: lists[index][0] }));
-      const { preferred } = computeAll(agents, servers, WEIGHTS);
+      const { preferred } = assignAll(agents, servers, WEIGHTS);
       return ids.map((hostId, index) => listFor(hostId, preferred[index], servers, WEIGHTS));
     },
     // The row keeps the first host.

@@ -59,7 +59,7 @@ function cell(text) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { API } = await import('../dist/mgmt/http/api-table.js');
+  const { API } = await import('../dist/api/commands.js');
   const text = readFileSync(FILE, 'utf8');
   const wanted = withCommands(text, API);
   if (process.argv.includes('--check')) {

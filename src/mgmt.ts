@@ -7,9 +7,9 @@ import { ConfigError, codeOf, FatalError, reasonOf } from './lib/errors.js';
 import { openLog } from './lib/logger.js';
 import { parseProperties } from './lib/properties.js';
 import { systemRandom } from './lib/random.js';
-import { PARAMETERS } from './mgmt/configuration.js';
+import { PARAMETERS } from './mgmt/config/parameters.js';
+import { readSettings, SETTING_HELP } from './mgmt/config/settings.js';
 import { startNode } from './mgmt/node.js';
-import { readSettings, SETTING_HELP } from './mgmt/settings.js';
 import { StoreError } from './mgmt/store/store-error.js';
 
 const entry: Entry = {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../dist/lib/clock.js';
 import { silentLog } from '../../dist/lib/logger.js';
 import { systemRandom } from '../../dist/lib/random.js';
-import { openStore } from '../../dist/mgmt/store/open-store.js';
+import { openStore } from '../../dist/mgmt/open-store.js';
 import { DATABASES } from './cluster.mjs';
 
 const PAUSE_MS = 20;

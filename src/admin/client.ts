@@ -1,6 +1,6 @@
+import { responseName } from '../api/envelope.js';
+import { sign } from '../api/signature.js';
 import { reasonOf } from '../lib/errors.js';
-import { responseName } from '../mgmt/http/envelope.js';
-import { sign } from '../mgmt/http/signature.js';
 import type { Credentials } from './credentials.js';
 
 /** The server answered, and says no. */

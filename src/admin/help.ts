@@ -1,4 +1,4 @@
-import { API, type ApiCommand } from '../mgmt/http/api-table.js';
+import { API, type ApiCommand } from '../api/commands.js';
 import { formatTable } from './table.js';
 
 /** Commands that are not one call of the API. */

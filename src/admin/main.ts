@@ -1,11 +1,11 @@
+import { doctor } from '../agent/doctor/doctor.js';
+import { API, type ApiCommand, type CommandName, isCommandName } from '../api/commands.js';
 import { type Clock, delay } from '../lib/clock.js';
 import { EXIT_CODES, reasonOf } from '../lib/errors.js';
 import { VERSION } from '../lib/version.js';
-import { API, type ApiCommand, type CommandName, isCommandName } from '../mgmt/http/api-table.js';
 import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
 import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.js';
 import { type Credentials, findCredentials } from './credentials.js';
-import { doctor } from './doctor.js';
 import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
 import { withIds } from './names.js';
 import { readStatus, statusScreen } from './status.js';

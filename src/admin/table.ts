@@ -1,4 +1,4 @@
-import type { ApiCommand } from '../mgmt/http/api-table.js';
+import type { ApiCommand } from '../api/commands.js';
 import { age, momentOf } from './age.js';
 
 /** What a column can be cut to, where the terminal is narrow. */

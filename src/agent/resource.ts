@@ -6,13 +6,13 @@ import type { Log } from '../lib/logger.js';
 import type { Message } from '../protocol/index.js';
 
 /** Fields of StartupRoutingCommand that the resource knows about: the machine. */
-export type MachineFacts = Readonly<Record<string, unknown>>;
+export type MachineDescription = Readonly<Record<string, unknown>>;
 
 /** What an agent manages: it describes the machine and answers the commands that are not about the connection. */
 export interface Resource {
   /** The simple name: suffix of the guid, and of the keys `<name>.id`, `.uuid`, `.name`. */
   readonly name: string;
-  startup(): MachineFacts | Promise<MachineFacts>;
+  startup(): MachineDescription | Promise<MachineDescription>;
   /** The answer's message; undefined when it does not know the command. What it throws is answered result=false. */
   answer(
     command: Message,
@@ -63,7 +63,7 @@ export function builtInResource(name: string): Resource {
 /** Node's names for what CloudStack calls by Java's. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', s390x: 's390x' };
 
-function describeMachine(): MachineFacts {
+function describeMachine(): MachineDescription {
   const processors = cpus();
   const address = Object.values(networkInterfaces())
     .flat()

@@ -30,7 +30,7 @@ import type { Trust } from './trust.js';
 export type StartupFields = Parameters<typeof StartupRoutingCommand.encode>[0];
 
 /** What all sessions of an agent share. */
-export interface SessionWorld {
+export interface SessionParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly dialer: Dialer;
@@ -79,7 +79,7 @@ const STALL_MS = 1_000;
 export class Session {
   readonly id: number;
   readonly #order: SessionOrder;
-  readonly #world: SessionWorld;
+  readonly #world: SessionParts;
   readonly #abort = new AbortController();
   #phase: 'dialling' | 'registering' | 'ready' | 'ended' = 'dialling';
   #link: Link | undefined;
@@ -91,7 +91,7 @@ export class Session {
   #commandsInProgress = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(order: SessionOrder, world: SessionWorld) {
+  constructor(order: SessionOrder, world: SessionParts) {
     this.id = order.id;
     this.#order = order;
     this.#world = world;

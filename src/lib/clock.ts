@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /**
  * Time comes in through the door: everything that waits or measures takes a `Clock`.
  * This is the only file that touches timers and the machine's clocks.
@@ -9,6 +11,8 @@ export interface Clock {
   wallTime(): number;
   /** Calls `callback` once, `delayMs` from now. */
   after(delayMs: number, callback: () => void): Timer;
+  /** Resolves after one turn of the event loop, in which sockets and timers that are due are served. */
+  turn(): Promise<void>;
 }
 
 export interface Timer {
@@ -37,6 +41,7 @@ export const systemClock: Clock = {
     let timeout = arm();
     return { cancel: () => clearTimeout(timeout) };
   },
+  turn: () => setImmediate(),
 };
 
 /** Resolves after `delayMs`, or at once when `signal` aborts. */

@@ -4,30 +4,30 @@ import type { Clock } from '../lib/clock.js';
 import { ConfigError, type FatalError, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
-import type { Administration } from './administration.js';
-import { openCa } from './ca.js';
-import { type Configuration, type ParameterName, readConfiguration } from './configuration.js';
-import { type CertificateSource, ServerCredentials } from './credentials.js';
-import { EventLog } from './events.js';
-import { hostJobs } from './host-jobs.js';
+import { ManagementServer } from './agents/agent-server.js';
+import { listen } from './agents/listener.js';
+import { firstAddress, openDataDir } from './cluster/data-dir.js';
+import { EventLog } from './cluster/events.js';
+import { Membership } from './cluster/membership.js';
+import { takesAgents } from './cluster/server-state.js';
+import { type Configuration, type ParameterName, readConfiguration } from './config/parameters.js';
+import type { MgmtSettings } from './config/settings.js';
+import { LinkFactsWriter } from './hosts/link-facts-writer.js';
+import type { Administration } from './http/administration.js';
 import { Api } from './http/api.js';
-import { openApiKeys, writeIni } from './http/api-keys.js';
 import { handlersFor } from './http/handlers/index.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
-import { firstAddress, openDataDir } from './identity.js';
-import { JobRunner } from './jobs.js';
-import { LinkFactsWriter } from './link-facts-writer.js';
-import { listen } from './listener.js';
-import { Membership } from './membership.js';
-import { loadPemCredentials } from './pem-credentials.js';
-import { type KeyFile, openKeyFile, sealUnder } from './secrets.js';
-import { ManagementServer } from './server.js';
-import { moveAgentsAway, type ServerJobsWorld, serverJobs } from './server-jobs.js';
-import { takesAgents } from './server-state.js';
-import type { MgmtSettings } from './settings.js';
-import { keyOfDbUrl, openStore } from './store/open-store.js';
+import { hostJobs } from './jobs/host-jobs.js';
+import { JobRunner } from './jobs/job-runner.js';
+import { moveAgentsAway, type ServerJobParts, serverJobs } from './jobs/server-jobs.js';
+import { keyOfDbUrl, openStore } from './open-store.js';
+import { openApiKeys, writeIni } from './security/api-keys.js';
+import { openCa } from './security/ca.js';
+import { loadCertificateFiles } from './security/certificate-files.js';
+import { openSealingKey, type SealingKey, sealUnder } from './security/sealing-key.js';
+import { type CertificateSource, ServerCertificate } from './security/server-certificate.js';
 import type { Store } from './store/store.js';
-import { StoreHealth } from './store-health.js';
+import { StoreHealth } from './store/store-health.js';
 
 export interface NodeOptions {
   readonly settings: MgmtSettings;
@@ -79,7 +79,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
   const keyFile =
     settings.keyFile === undefined
       ? sealUnder(keyOfDbUrl(settings.dbUrl), 'the password in db.url (no key.file is given)')
-      : await openKeyFile(settings.keyFile, { log });
+      : await openSealingKey(settings.keyFile, { log });
   const address = settings.nodeIp ?? canonicalAddress(firstAddress());
   const configuration = await initialConfiguration(store, options.initial, address, log);
   const credentials = await openCredentials(settings, store, keyFile, { address, msid }, options);
@@ -127,7 +127,7 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
   });
   const stopping = new AbortController();
   undo.push(() => stopping.abort());
-  const jobsWorld: ServerJobsWorld = {
+  const jobsWorld: ServerJobParts = {
     clock,
     log,
     events,
@@ -268,18 +268,18 @@ async function initialConfiguration(
 async function openCredentials(
   { tls }: MgmtSettings,
   store: Store,
-  keyFile: KeyFile,
+  keyFile: SealingKey,
   self: { readonly address: string; readonly msid: number },
   { clock, random, log }: NodeOptions,
-): Promise<ServerCredentials> {
+): Promise<ServerCertificate> {
   if (tls !== undefined) {
-    const source: CertificateSource = { kind: 'files', obtain: () => loadPemCredentials(tls, { clock }) };
-    return ServerCredentials.open(source, clock, log);
+    const source: CertificateSource = { kind: 'files', obtain: () => loadCertificateFiles(tls, { clock }) };
+    return ServerCertificate.open(source, clock, log);
   }
   const ca = await openCa(store, keyFile, { clock, random });
   const source: CertificateSource = {
     kind: 'issued',
     obtain: () => ca.issueServerCertificate({ addresses: [self.address], msid: self.msid }),
   };
-  return ServerCredentials.open(source, clock, log);
+  return ServerCertificate.open(source, clock, log);
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import t, { type Test } from 'tap';
 import { call } from '../../src/admin/client.js';
-import { isSignedWith } from '../../src/mgmt/http/signature.js';
+import { isSignedWith } from '../../src/api/signature.js';
 
 const NOW = Date.UTC(2026, 0, 1);
 

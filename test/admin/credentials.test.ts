@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type CredentialSources, findCredentials } from '../../src/admin/credentials.js';
 import { UsageError } from '../../src/admin/usage-error.js';
-import { writeIni } from '../../src/mgmt/http/api-keys.js';
+import { writeIni } from '../../src/mgmt/security/api-keys.js';
 
 const URL_OF = (name: string) => `http://${name}:8080/client/api`;
 const iniOf = (name: string) =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { API } from '../../src/mgmt/http/api-table.js';
-import { sign } from '../../src/mgmt/http/signature.js';
+import { API } from '../../src/api/commands.js';
+import { sign } from '../../src/api/signature.js';
 
 const text = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
 const SCRIPT: string = new URL('../../scripts/api-docs.mjs', import.meta.url).href;

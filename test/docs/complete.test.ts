@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { AGENT_KEYS } from '../../src/agent/settings.js';
-import { PARAMETER_NAMES } from '../../src/mgmt/configuration.js';
-import { SETTING_HELP } from '../../src/mgmt/settings.js';
+import { PARAMETER_NAMES } from '../../src/mgmt/config/parameters.js';
+import { SETTING_HELP } from '../../src/mgmt/config/settings.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const read = (file: string) => readFileSync(join(root, file), 'utf8');

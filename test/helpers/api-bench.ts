@@ -1,18 +1,18 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { API, type ApiCommand, type FieldType, isCommandName } from '../../src/api/commands.js';
+import { sign } from '../../src/api/signature.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
-import type { Administration, JobRequest } from '../../src/mgmt/administration.js';
-import { readConfiguration } from '../../src/mgmt/configuration.js';
-import type { ClusterEvent } from '../../src/mgmt/events.js';
+import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
+import { readConfiguration } from '../../src/mgmt/config/parameters.js';
+import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
+import type { Administration, JobRequest } from '../../src/mgmt/http/administration.js';
 import { Api } from '../../src/mgmt/http/api.js';
-import { API, type ApiCommand, type FieldType, isCommandName } from '../../src/mgmt/http/api-table.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
-import { sign } from '../../src/mgmt/http/signature.js';
-import type { LinkFact } from '../../src/mgmt/link-facts.js';
-import { openStore } from '../../src/mgmt/store/open-store.js';
-import type { HostRow, JobRow, ServerFacts, ServerRow, Store } from '../../src/mgmt/store/store.js';
+import { openStore } from '../../src/mgmt/open-store.js';
+import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
 import { factsOf } from './host-facts.js';
 import { RecordingLog } from './recording-log.js';
@@ -38,7 +38,7 @@ export async function freshStore(t: Test): Promise<Store> {
   return store;
 }
 
-export function serverFacts(msid: number, serviceIp: string): ServerFacts {
+export function serverFacts(msid: number, serviceIp: string): ServerDescription {
   return {
     msid,
     name: `ms-${msid}`,

@@ -25,6 +25,10 @@ export class FakeClock implements Clock {
     return { cancel: () => void this.#timers.delete(id) };
   }
 
+  turn(): Promise<void> {
+    return new Promise(resolve => setImmediate(resolve));
+  }
+
   /** How many timers are set: a test that stops something expects 0. */
   get pending(): number {
     return this.#timers.size;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentChanges, AgentRow, AgentStore } from '../../src/mgmt/agent-store.js';
+import type { AgentChanges, AgentRow, AgentStore } from '../../src/mgmt/store/agent-store.js';
 import type {
   ClusterRow,
   Configuration,
+  HostDescription,
   HostDisconnectedEntry,
-  HostFacts,
   HostListEntry,
   HostReadyEntry,
   HostsCursor,
@@ -14,7 +14,7 @@ import type {
 import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
 
 /** A host's row, as far as serving agents goes. */
-export interface MemoryRow extends HostFacts, AgentRow {
+export interface MemoryRow extends HostDescription, AgentRow {
   readonly msid: number | null;
   readonly msHostList: string | null;
   readonly disconnected: number | null;
@@ -88,7 +88,7 @@ export class MemoryStore implements AgentStore {
       .map(host => host.id);
   }
 
-  async registerHost(facts: HostFacts): Promise<{ readonly host: MemoryRow }> {
+  async registerHost(facts: HostDescription): Promise<{ readonly host: MemoryRow }> {
     this.#enter('registerHost');
     if (Object.values(facts).some(value => typeof value === 'string' && value.includes('\0'))) {
       throw new StoreError('STORE_VALUE_REFUSED', 'registerHost');

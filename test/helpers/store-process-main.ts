@@ -1,7 +1,7 @@
 import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
-import { openStore } from '../../src/mgmt/store/open-store.js';
+import { openStore } from '../../src/mgmt/open-store.js';
 import { factsOf } from './host-facts.js';
 
 /** The other side of store-process.ts. */

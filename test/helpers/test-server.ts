@@ -1,9 +1,9 @@
 import type { SecureContext } from 'node:tls';
 import type { Log, LogFields } from '../../src/lib/logger.js';
-import { readConfiguration } from '../../src/mgmt/configuration.js';
-import type { ClusterEvent } from '../../src/mgmt/events.js';
-import { ManagementServer, type Peers } from '../../src/mgmt/server.js';
-import { StoreHealth } from '../../src/mgmt/store-health.js';
+import { ManagementServer, type Peers } from '../../src/mgmt/agents/agent-server.js';
+import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
+import { readConfiguration } from '../../src/mgmt/config/parameters.js';
+import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryStore } from './memory-store.js';

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
-import { openStore } from '../../src/mgmt/store/open-store.js';
+import { openStore } from '../../src/mgmt/open-store.js';
 import { connectTls, secureContext } from '../../src/protocol/index.js';
 import { plainCertificate } from '../helpers/certificates.js';
 import { FakeAgent } from '../helpers/fake-agent.js';

@@ -1,16 +1,16 @@
+import { API, type CommandName, isCommandName } from '../../api/commands.js';
+import { envelope, errorEnvelope, type Result, responseName } from '../../api/envelope.js';
+import { param, type RequestParams } from '../../api/signature.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
-import { isAway } from '../store-health.js';
+import type { ApiKeys } from '../security/api-keys.js';
+import { isAway } from '../store/store-health.js';
 import { ApiError } from './api-error.js';
-import type { ApiKeys } from './api-keys.js';
-import { API, type CommandName, isCommandName } from './api-table.js';
 import { authenticate } from './authentication.js';
-import { envelope, errorEnvelope, type Result, responseName } from './envelope.js';
 import { type Failures, failedAgain, heldBackMs, isForgotten } from './failures.js';
 import type { Handlers } from './handlers/handler.js';
-import { param, type RequestParams } from './signature.js';
 import { validated } from './validate.js';
 
 export interface ApiParts {

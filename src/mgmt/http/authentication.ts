@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isSignedWith, param, type RequestParams } from '../../api/signature.js';
+import type { ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
-import type { ApiKeys } from './api-keys.js';
-import { isSignedWith, param, type RequestParams } from './signature.js';
 
 /** CloudStack's words, and what to look at. */
 const REFUSED = 'unable to verify user credentials and/or request signature';

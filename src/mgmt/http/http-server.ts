@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
+import { errorEnvelope } from '../../api/envelope.js';
+import type { RequestParams } from '../../api/signature.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
-import { errorEnvelope } from './envelope.js';
-import type { RequestParams } from './signature.js';
 
 export interface HttpParts {
   readonly api: Pick<Api, 'handle'>;

@@ -1,6 +1,6 @@
+import { API, type CommandName, type Param, type Params } from '../../api/commands.js';
+import type { RequestParams } from '../../api/signature.js';
 import { invalidParameter, missingParameter } from './api-error.js';
-import { API, type CommandName, type Param, type Params } from './api-table.js';
-import type { RequestParams } from './signature.js';
 
 /** The parameters of a command, checked by the table; names in any case. @throws ApiError 431 */
 export function validated<N extends CommandName>(command: N, request: RequestParams): Params<N> {

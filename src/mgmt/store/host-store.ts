@@ -7,13 +7,13 @@ export interface HostStore {
   ring(zoneId: number, after?: number): Promise<readonly number[]>;
 
   /** Finds the host with this guid, or makes it; takes over the facts either way. A host that is Up stays Up. */
-  registerHost(facts: HostFacts): Promise<Registration>;
+  registerHost(facts: HostDescription): Promise<Registration>;
   /**
    * The same for many in one transaction. One that cannot be kept fails them all.
    * @param batch at most `HOSTS_A_BATCH`; a guid may occur twice
    * @returns in the order of the batch
    */
-  registerHosts(batch: readonly HostFacts[]): Promise<readonly Registration[]>;
+  registerHosts(batch: readonly HostDescription[]): Promise<readonly Registration[]>;
   /**
    * The server `msid` takes the host.
    * @returns the new epoch; undefined when the host has been removed meanwhile
@@ -94,7 +94,7 @@ export const HOSTS_A_BATCH = 500;
 export const CHANGES_A_PAGE = 2_000;
 
 /** What an agent says of its host at Startup. `null`: it did not say. */
-export interface HostFacts {
+export interface HostDescription {
   readonly guid: string;
   readonly name: string;
   readonly type: string;
@@ -116,7 +116,7 @@ export interface HostFacts {
 export type HostStatus = 'Connecting' | 'Up' | 'Disconnected' | 'Removed';
 
 /** A host that is not removed. Moments are milliseconds since 1970, UTC. */
-export interface HostRow extends HostFacts {
+export interface HostRow extends HostDescription {
   readonly id: number;
   readonly uuid: string;
   /** Null when the agent named no pod, or no cluster: a cluster is part of a pod. */

@@ -7,7 +7,7 @@ export interface ServerStore {
    * heartbeat is younger than `staleMs`. The same token takes over at once: the folder's lock says that the former
    * process is dead.
    */
-  claimServer(facts: ServerFacts, claim: ServerClaim): Promise<ServerClaimed>;
+  claimServer(facts: ServerDescription, claim: ServerClaim): Promise<ServerClaimed>;
   /** Says that the server lives, and learns what the others made of it. */
   heartbeat(msid: number, runId: string): Promise<Heartbeat>;
   /** All servers that there ever were and that are not removed, by ascending id. */
@@ -43,7 +43,7 @@ export const SERVER_STATES = [
 
 export type ServerState = (typeof SERVER_STATES)[number];
 
-export interface ServerFacts {
+export interface ServerDescription {
   /** 48 bits. */
   readonly msid: number;
   readonly name: string;
@@ -84,7 +84,7 @@ export type Heartbeat =
   /** Another run has the row, or it is gone: this process has no business any more. */
   | { readonly kind: 'foreign'; readonly holder: ServerRow | undefined };
 
-export interface ServerRow extends ServerFacts {
+export interface ServerRow extends ServerDescription {
   readonly id: number;
   readonly uuid: string;
   /** Null once the server has stopped in good order. */

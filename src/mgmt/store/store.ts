@@ -2,7 +2,7 @@ import type { ConfigurationStore } from './configuration-store.js';
 import type { EventStore } from './event-store.js';
 import type { HostStore } from './host-store.js';
 import type { JobStore } from './job-store.js';
-import type { PlaceStore } from './place-store.js';
+import type { LocationStore } from './location-store.js';
 import type { ServerStore } from './server-store.js';
 
 /**
@@ -14,7 +14,7 @@ import type { ServerStore } from './server-store.js';
  */
 export interface Store
   extends ConfigurationStore,
-    PlaceStore,
+    LocationStore,
     HostStore,
     ServerStore,
     JobStore,
@@ -34,5 +34,5 @@ export type * from './configuration-store.js';
 export * from './event-store.js';
 export * from './host-store.js';
 export * from './job-store.js';
-export type * from './place-store.js';
+export type * from './location-store.js';
 export * from './server-store.js';

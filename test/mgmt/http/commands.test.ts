@@ -1,6 +1,6 @@
 import t from 'tap';
-import { API, type ApiCommand } from '../../../src/mgmt/http/api-table.js';
-import { type LinkFact, packLinkFacts } from '../../../src/mgmt/link-facts.js';
+import { API, type ApiCommand } from '../../../src/api/commands.js';
+import { type LinkFact, packLinkFacts } from '../../../src/mgmt/hosts/link-facts.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';

@@ -1,7 +1,7 @@
-import type { NewEvent, NewJob, ServerFacts, Store } from '../../../src/mgmt/store/store.js';
+import type { NewEvent, NewJob, ServerDescription, Store } from '../../../src/mgmt/store/store.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
-const factsOfServer = (msid: number, more: Partial<ServerFacts> = {}): ServerFacts => ({
+const factsOfServer = (msid: number, more: Partial<ServerDescription> = {}): ServerDescription => ({
   msid,
   name: `server ${msid}`,
   version: '0.1.0',

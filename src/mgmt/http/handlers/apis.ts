@@ -1,6 +1,6 @@
+import { API, type ApiCommand, isCommandName } from '../../../api/commands.js';
+import type { ApiObject } from '../../../api/envelope.js';
 import { invalidParameter } from '../api-error.js';
-import { API, type ApiCommand, isCommandName } from '../api-table.js';
-import type { ApiObject } from '../envelope.js';
 import type { Handler } from './handler.js';
 
 export const listApis: Handler<'listApis'> = async ({ name }) => {

@@ -1,21 +1,20 @@
-import { setImmediate } from 'node:timers/promises';
+import type { ApiObject } from '../../../api/envelope.js';
 import { reasonOf } from '../../../lib/errors.js';
+import { runInTurns } from '../../../lib/interruptible.js';
 import { nearestKey } from '../../../lib/nearest-key.js';
-import type { Administration } from '../../administration.js';
 import {
   canonicalValue,
   isParameterName,
   PARAMETERS,
   type ParameterName,
   readConfiguration,
-} from '../../configuration.js';
-import { giveSameLists, previewInSteps } from '../../list-preview.js';
-import { needsPlacing, writePlaces } from '../../place-hosts.js';
-import { inSlices } from '../../slices.js';
+} from '../../config/parameters.js';
+import { ValueError } from '../../config/value-kinds.js';
+import { giveSameLists, previewInSteps } from '../../lists/preview.js';
+import { needsPlacing, writePlaces } from '../../lists/reassign.js';
 import type { ClusterRow } from '../../store/store.js';
-import { ValueError } from '../../values.js';
+import type { Administration } from '../administration.js';
 import { ApiError, invalidParameter } from '../api-error.js';
-import type { ApiObject } from '../envelope.js';
 import type { Handler } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 import { listedAgent, settingsOf } from './preview.js';
@@ -84,7 +83,7 @@ async function setGlobally(
   if (!giveSameLists(now, proposed)) {
     const rows = await store.hosts();
     const agents = rows.map(row => listedAgent(row, now));
-    const { moving, after } = await inSlices(previewInSteps(agents, now, proposed), setImmediate);
+    const { moving, after } = await runInTurns(previewInSteps(agents, now, proposed), administration.clock);
     agentsmoving = moving;
     // As previewed: from another algorithm agents are taken over where they are, whatever an older row says.
     if (needsPlacing(now, proposed)) await writePlaces(store, rows, after);

@@ -1,18 +1,18 @@
-import type { Administration } from '../../administration.js';
+import { dateText } from '../../../api/envelope.js';
 import type { EventLevel } from '../../store/store.js';
+import type { Administration } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
 import { parseMoment } from '../authentication.js';
-import { dateText } from '../envelope.js';
 import { present } from './fields.js';
 import type { Handler } from './handler.js';
+import { readLocations } from './locations.js';
 import { paging } from './paging.js';
-import { readPlaces } from './places.js';
 
 const LEVELS: readonly EventLevel[] = ['INFO', 'WARN', 'ERROR'];
 
 export function listEvents({ store }: Administration): Handler<'listEvents'> {
   return async params => {
-    const { servers } = await readPlaces(store);
+    const { servers } = await readLocations(store);
     const { count, rows } = await store.events({
       ...paging('listEvents', params),
       ...present({

@@ -1,9 +1,9 @@
-import type { Administration } from '../../administration.js';
-import { type LinkFact, unpackLinkFacts } from '../../link-facts.js';
+import { type LinkFact, unpackLinkFacts } from '../../hosts/link-facts.js';
 import type { HostRow } from '../../store/store.js';
+import type { Administration } from '../administration.js';
 
 /** A fact, and how old it is. */
-export interface AgedFact {
+export interface AgedLinkFact {
   readonly fact: LinkFact;
   readonly ageSeconds: number;
 }
@@ -16,8 +16,8 @@ export async function readFacts({
   store,
   msid,
   ownLinks,
-}: Administration): Promise<(host: HostRow) => AgedFact | undefined> {
-  const facts = new Map<number, Map<number, AgedFact>>();
+}: Administration): Promise<(host: HostRow) => AgedLinkFact | undefined> {
+  const facts = new Map<number, Map<number, AgedLinkFact>>();
   const put = (server: number, links: Iterable<LinkFact>, ageSeconds: number) => {
     facts.set(server, new Map([...links].map(fact => [fact.hostId, { fact, ageSeconds }])));
   };

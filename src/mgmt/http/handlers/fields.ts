@@ -1,4 +1,4 @@
-import { dateText } from '../envelope.js';
+import { dateText } from '../../../api/envelope.js';
 
 export function dated(moment: number | null | undefined): string | undefined {
   return moment === null || moment === undefined ? undefined : dateText(moment);

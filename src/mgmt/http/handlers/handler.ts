@@ -1,5 +1,5 @@
-import type { CommandName, Params } from '../api-table.js';
-import type { Result } from '../envelope.js';
+import type { CommandName, Params } from '../../../api/commands.js';
+import type { Result } from '../../../api/envelope.js';
 
 /** Carries out one command. Its parameters are checked. @throws ApiError, StoreError */
 export type Handler<N extends CommandName> = (params: Params<N>) => Promise<Result>;

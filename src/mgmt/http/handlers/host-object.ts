@@ -1,10 +1,10 @@
-import type { LinkFact } from '../../link-facts.js';
+import { type ApiObject, dateText } from '../../../api/envelope.js';
+import type { LinkFact } from '../../hosts/link-facts.js';
 import type { HostRow } from '../../store/store.js';
-import { type ApiObject, dateText } from '../envelope.js';
 import { dated } from './fields.js';
-import type { Places } from './places.js';
+import type { Locations } from './locations.js';
 
-export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Places, fact?: LinkFact): ApiObject {
+export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Locations, fact?: LinkFact): ApiObject {
   const zone = zones.get(row.zoneId);
   const pod = pods.get(row.podId);
   const cluster = clusters.get(row.clusterId);

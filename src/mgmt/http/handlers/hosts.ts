@@ -1,13 +1,13 @@
-import type { Administration, AdministrationStore } from '../../administration.js';
 import type { HostQuery, HostRow, HostStatus, Page } from '../../store/store.js';
+import type { Administration, AdministrationStore } from '../administration.js';
 import { invalidParameter, refused } from '../api-error.js';
 import { readFacts } from './facts.js';
 import { present } from './fields.js';
 import type { Handler } from './handler.js';
 import { hostObject } from './host-object.js';
 import { errorTextOf, finished } from './jobs.js';
+import { idOf, readLocations } from './locations.js';
 import { paging } from './paging.js';
-import { idOf, readPlaces } from './places.js';
 
 const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
 /** CloudStack has more: a client may ask for them, and there are none. */
@@ -17,7 +17,7 @@ export function listHosts(administration: Administration): Handler<'listHosts'> 
   const { store } = administration;
   const command = 'listHosts';
   return async params => {
-    const places = await readPlaces(store);
+    const places = await readLocations(store);
     const query: HostQuery = {
       ...paging(command, params),
       ...present({

@@ -1,4 +1,4 @@
-import type { Administration } from '../../administration.js';
+import type { Administration } from '../administration.js';
 import { listApis } from './apis.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
 import { listEvents } from './events.js';

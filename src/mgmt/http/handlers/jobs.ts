@@ -1,12 +1,12 @@
+import { type ApiObject, dateText } from '../../../api/envelope.js';
 import { type Clock, delay } from '../../../lib/clock.js';
-import type { Administration, AdministrationStore } from '../../administration.js';
 import type { JobRow } from '../../store/store.js';
+import type { Administration, AdministrationStore } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
-import { type ApiObject, dateText } from '../envelope.js';
 import { dated } from './fields.js';
 import type { Handler } from './handler.js';
 import { hostObject } from './host-object.js';
-import { readPlaces } from './places.js';
+import { readLocations } from './locations.js';
 
 const CODES = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;
 
@@ -26,7 +26,7 @@ async function resultOf(store: AdministrationStore, job: JobRow): Promise<ApiObj
   if (job.status !== 'succeeded' || typeof result.hostid !== 'string') return { jobresult: result };
   const { rows } = await store.findHosts({ uuid: result.hostid, page: 1, pagesize: 1 });
   const [host] = rows;
-  return host === undefined ? {} : { jobresult: { host: hostObject(host, await readPlaces(store)) } };
+  return host === undefined ? {} : { jobresult: { host: hostObject(host, await readLocations(store)) } };
 }
 
 function jobObject(job: JobRow): ApiObject {

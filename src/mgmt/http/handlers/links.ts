@@ -1,20 +1,20 @@
-import type { Administration } from '../../administration.js';
-import { parseReportedList } from '../../host-list.js';
+import type { ApiObject } from '../../../api/envelope.js';
+import { parseReportedList } from '../../../protocol/host-list.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
-import type { ApiObject } from '../envelope.js';
-import { type AgedFact, readFacts } from './facts.js';
+import type { Administration } from '../administration.js';
+import { type AgedLinkFact, readFacts } from './facts.js';
 import { dated, present } from './fields.js';
 import type { Handler } from './handler.js';
 import { findHosts, statesOf } from './hosts.js';
+import { idOf, type Locations, readLocations } from './locations.js';
 import { pageOf, paging } from './paging.js';
-import { idOf, type Places, readPlaces } from './places.js';
 
 export function listAgentLinks(administration: Administration): Handler<'listAgentLinks'> {
   const { store } = administration;
   const command = 'listAgentLinks';
   return async params => {
     const page = paging(command, params);
-    const places = await readPlaces(store);
+    const places = await readLocations(store);
     const factOf = await readFacts(administration);
     const filter: Partial<HostQuery> = present({
       uuid: params.hostid,
@@ -38,7 +38,7 @@ export function listAgentLinks(administration: Administration): Handler<'listAge
   };
 }
 
-function linkObject(row: HostRow, { servers }: Places, aged: AgedFact | undefined): ApiObject {
+function linkObject(row: HostRow, { servers }: Locations, aged: AgedLinkFact | undefined): ApiObject {
   const { servers: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
   const server = servers.get(row.msid);
   const isUp = row.status === 'Up';

@@ -1,10 +1,10 @@
-import type { Administration, JobRequest } from '../../administration.js';
-import { ALGORITHM_NAMES } from '../../algorithms.js';
-import { placeHosts } from '../../place-hosts.js';
-import { type ServerStep, TRANSITIONS } from '../../server-state.js';
+import type { ApiObject } from '../../../api/envelope.js';
+import { type ServerStep, TRANSITIONS } from '../../cluster/server-state.js';
+import { ALGORITHM_NAMES } from '../../lists/algorithms.js';
+import { placeHosts } from '../../lists/reassign.js';
 import type { JobRow, ServerRow } from '../../store/store.js';
+import type { Administration, JobRequest } from '../administration.js';
 import { invalidParameter, refused } from '../api-error.js';
-import type { ApiObject } from '../envelope.js';
 import type { Handler } from './handler.js';
 import { settingsOf } from './preview.js';
 
@@ -69,7 +69,7 @@ export function triggerShutdown(administration: Administration): Handler<'trigge
 
 export function rebalanceAgents(administration: Administration): Handler<'rebalanceAgents'> {
   return async ({ managementserverid }) => {
-    const { store, configuration } = administration;
+    const { clock, store, configuration } = administration;
     const target =
       managementserverid === undefined
         ? undefined
@@ -77,7 +77,7 @@ export function rebalanceAgents(administration: Administration): Handler<'rebala
     const { version, values } = configuration();
     const settings = settingsOf(values, version);
     const placed =
-      settings.algorithm === 'rendezvous' ? await placeHosts(store, await store.hosts(), settings) : undefined;
+      settings.algorithm === 'rendezvous' ? await placeHosts(store, await store.hosts(), settings, clock) : undefined;
     const jobs = await startRebalance(administration, target?.serviceIp);
     return { kind: 'plain', fields: { success: true, placed, jobids: jobs } };
   };

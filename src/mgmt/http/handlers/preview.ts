@@ -1,18 +1,17 @@
-import { setImmediate } from 'node:timers/promises';
 import { reasonOf } from '../../../lib/errors.js';
-import type { Administration } from '../../administration.js';
-import { algorithms } from '../../algorithms.js';
-import { PARAMETERS, type ParameterValues } from '../../configuration.js';
-import { parseReportedList } from '../../host-list.js';
-import { type ListedAgent, type ListSettings, previewInSteps, ringsOf } from '../../list-preview.js';
-import { inSlices } from '../../slices.js';
+import { runInTurns } from '../../../lib/interruptible.js';
+import { parseReportedList } from '../../../protocol/host-list.js';
+import { PARAMETERS, type ParameterValues } from '../../config/parameters.js';
+import { ValueError } from '../../config/value-kinds.js';
+import { algorithms } from '../../lists/algorithms.js';
+import { type ListedAgent, type ListSettings, previewInSteps, ringsOf } from '../../lists/preview.js';
 import type { HostRow } from '../../store/store.js';
-import { ValueError } from '../../values.js';
+import type { Administration } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
 import type { Handler } from './handler.js';
 import { pageOf, paging } from './paging.js';
 
-export function previewHostList({ store, configuration }: Administration): Handler<'previewHostList'> {
+export function previewHostList({ clock, store, configuration }: Administration): Handler<'previewHostList'> {
   return async params => {
     const page = paging('previewHostList', params);
     const { version, values } = configuration();
@@ -24,7 +23,7 @@ export function previewHostList({ store, configuration }: Administration): Handl
       seed: String(version + 1),
     };
     const agents = (await store.hosts()).map(row => ({ ...listedAgent(row, now), row }));
-    const { moving, shares, before, after } = await inSlices(previewInSteps(agents, now, proposed), setImmediate);
+    const { moving, shares, before, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
     const rings = ringsOf(agents);
     const listed = agents.map(({ row, hostId, zoneId }, index) => ({
       row,

@@ -1,6 +1,6 @@
-import type { Administration } from '../../administration.js';
+import type { ApiObject } from '../../../api/envelope.js';
 import type { ServerRow } from '../../store/store.js';
-import type { ApiObject } from '../envelope.js';
+import type { Administration } from '../administration.js';
 import { dated } from './fields.js';
 import type { Handler } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';

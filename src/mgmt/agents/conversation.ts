@@ -1,0 +1,298 @@
+import type { Timer } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import { type HostList, isSameList } from '../../protocol/host-list.js';
+import {
+  Answer,
+  type CloseReason,
+  describeClose,
+  FLAG,
+  LIMITS,
+  Link,
+  type Packet,
+  ReadyAnswer,
+  ReadyCommand,
+  StartupAnswer,
+  type Transport,
+} from '../../protocol/index.js';
+import { MGMT_LIMITS } from '../config/limits.js';
+import type { RegisteredHost } from '../hosts/known-hosts.js';
+import type { Wanted } from '../lists/agent-list.js';
+import { storedList } from '../lists/propagation.js';
+import { Attache } from './attache.js';
+import { handleRequest } from './handlers/index.js';
+import type { House } from './house.js';
+import { isStartup, readStartup, type Startup } from './startup.js';
+
+/**
+ *   waiting ─Startup─▶ registering ─ids─▶ readying ─Ready 2 answered─▶ ready
+ *      ▲                   │ refused
+ *      └───────────────────┘
+ */
+type State =
+  | { readonly kind: 'waiting'; readonly startupDue: Timer }
+  | { readonly kind: 'registering' }
+  | { readonly kind: 'readying'; readonly attache: Attache }
+  | { readonly kind: 'ready'; readonly attache: Attache };
+
+const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
+
+export interface ConversationListener {
+  /** Once, when the peer has sent a Startup or the link has ended: it no longer counts as new. */
+  onStarted?(link: Link): void;
+  /** Once, the last event. */
+  onEnd?(link: Link): void;
+}
+
+/** Serves one secured connection, from its first packet to its end. */
+export function converse(transport: Transport, house: House, listener: ConversationListener = {}): Link {
+  return new Conversation(transport, house, listener).link;
+}
+
+class Conversation {
+  readonly link: Link;
+  readonly #house: House;
+  readonly #msid: bigint;
+  readonly #listener: ConversationListener;
+  #hasStarted = false;
+  #log: Log;
+  #state: State;
+
+  constructor(transport: Transport, house: House, listener: ConversationListener) {
+    // AgentAttache.java: each link counts from a random start, so that a late answer meets no other link's request.
+    let sequence = BigInt(house.random.int(32_767)) << 48n;
+    this.link = new Link(transport, {
+      clock: house.clock,
+      ownFlags: FLAG.fromServer,
+      nextSequence: () => ++sequence,
+    });
+    this.#house = house;
+    this.#msid = BigInt(house.msid);
+    this.#listener = listener;
+    this.#log = house.log.child({ address: transport.remote.address });
+    this.#state = this.#waiting();
+    this.link.start({
+      onRequest: request => this.#receive(request),
+      onUnreadable: header => this.#receiveUnreadable(header),
+      onClose: reason => this.#close(reason),
+    });
+  }
+
+  /** What the server says and does about one agent, in its order. */
+  async #converse(request: Packet, startup: Startup | { readonly refusal: string }): Promise<void> {
+    if ('refusal' in startup) {
+      this.#refuse(request, startup.refusal);
+      return;
+    }
+    this.#log = this.#log.child({ guid: startup.guid });
+    const registration = await this.#register(startup);
+    if (this.link.closed) return;
+    if ('refusal' in registration) {
+      this.#refuse(request, registration.refusal);
+      return;
+    }
+    const { attache, reported } = this.#welcome(request, startup, registration);
+    await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds });
+    await this.#learnRing(attache);
+    const wanted = this.#house.wanted(attache.host);
+    const isSame = isSameList(reported, wanted);
+    await this.#sendReady(attache, {
+      ...(!isSame && { msHostList: wanted.servers, lbAlgorithm: wanted.algorithm }),
+      avoidMsHostList: wanted.avoid,
+      lbCheckInterval: wanted.checkIntervalSeconds,
+      arch: startup.arch,
+    });
+    // The answer and the link's end may have come in one go.
+    if (this.link.closed) return;
+    // An equal shuffle in another order is the agent's own; what it has is what counts.
+    this.#serve(attache, isSame ? { ...wanted, servers: reported.servers } : wanted);
+  }
+
+  /** Who the agent is; a row in the store and its ids. */
+  async #register(startup: Startup): Promise<RegisteredHost | { readonly refusal: string }> {
+    const { zones, configuration, guids, registrar } = this.#house;
+    const zone = zones.find(startup.dataCenter, configuration.values.zones);
+    if (zone === undefined) {
+      const sender = startup.privateIpAddress ?? this.link.remote.address;
+      // CloudStack's words; operators search for them.
+      const here = configuration.values.zones.join(', ');
+      return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${here})` };
+    }
+    const refusal = guids.claim(startup.guid, this.#claimant(startup));
+    if (refusal !== undefined) return { refusal };
+    const host = await registrar.register(startup.facts(zone.id));
+    // No refusal: a Java agent would exit for it, and this passes.
+    if (host === undefined) throw new Error('the store is away, and this agent is new');
+    return host;
+  }
+
+  #claimant({ instanceId }: Startup) {
+    return { address: this.link.remote.address, instanceId };
+  }
+
+  #welcome(request: Packet, startup: Startup, host: RegisteredHost): { attache: Attache; reported: HostList } {
+    const { guid } = startup;
+    const { failovers, lastLoss } = startup;
+    const facts = { guid, host, claimant: this.#claimant(startup), msid: this.#msid, failovers, lastLoss };
+    const attache = new Attache(this.link, facts, this.#house.clock);
+    this.#state = { kind: 'readying', attache };
+    this.#house.attaches.arrive(attache);
+    this.#log = this.#log.child({ hostId: host.id });
+    this.#log.info('Agent connected', { name: host.name, transferred: startup.connectionTransferred || undefined });
+    // The real ids: an agent handles this and Ready on two threads, and might write whichever is later.
+    this.#answerStartup(request, { hostId: host.id, hostName: host.name, hostUuid: host.uuid });
+    return { attache, reported: startup.reportedList };
+  }
+
+  /** The link stays, and a later Startup that is right will do. */
+  #refuse(request: Packet, why: string): void {
+    this.#log.warn('Agent refused', { reason: why });
+    this.#state = this.#waiting();
+    this.#answerStartup(request, { hostId: 0, hostName: '', hostUuid: '' });
+    const flags = FLAG.stopOnError | FLAG.inSequence;
+    this.link.post([ReadyCommand.encode({ _details: why })], { flags, ...NOBODY });
+  }
+
+  #answerStartup(request: Packet, ids: { hostId: number; hostName: string; hostUuid: string }): void {
+    const pingInterval = this.#house.configuration.values['ping.interval'];
+    const answer = StartupAnswer.encode({ ...ids, pingInterval, result: true });
+    this.link.answer(request, [answer], { mgmtId: this.#msid, via: -1n });
+  }
+
+  /** So that the ring has the host, where the algorithm looks at it. */
+  async #learnRing({ host }: Attache): Promise<void> {
+    const { rings, health, configuration } = this.#house;
+    if (configuration.values['indirect.agent.lb.algorithm'] !== 'roundrobin' || health.away) return;
+    try {
+      await health.watch(() => rings.including(host.zoneId, host.id));
+    } catch (error) {
+      this.#log.warn('The ring could not be read; the agent joins at its end', { reason: reasonOf(error) });
+    }
+  }
+
+  async #sendReady(attache: Attache, what: Parameters<typeof ReadyCommand.encode>[0]): Promise<void> {
+    const { id, uuid, name, zoneId } = attache.host;
+    const ids = { dcId: zoneId, hostId: id, hostUuid: uuid, hostName: name, enableHumanReadableSizes: true };
+    const answer = await attache.ask([ReadyCommand.encode({ ...ids, ...what })], { inSequence: true });
+    const [message] = answer.messages;
+    if (message === undefined || message.fields.result !== true) {
+      const details = message?.fields.details;
+      throw new Error(`the agent answered Ready with no${typeof details === 'string' ? `: ${details}` : ''}`);
+    }
+    if (!ReadyAnswer.is(message)) this.#log.debug('Ready was answered by another class', { type: message.type });
+  }
+
+  #serve(attache: Attache, held: Wanted): void {
+    const { attaches, ownership, registrar, events } = this.#house;
+    this.#state = { kind: 'ready', attache };
+    this.link.raiseLimits();
+    // The deadline for pings counts from here.
+    attache.becameReady();
+    const former = attaches.seat(attache);
+    attache.held = held;
+    const list = { msHostList: storedList(held), configurationVersion: held.configurationVersion };
+    ownership.ready(attache.host.id, list, () => {
+      registrar.forget(attache.host.id);
+      this.link.close('the host was removed');
+    });
+    events.add({
+      type: 'AGENT.READY',
+      level: 'INFO',
+      description: `Agent of host ${attache.host.name} is Ready on this server`,
+      hostUuid: attache.host.uuid,
+    });
+    this.#log.info('Agent is Ready', { list: held.servers, algorithm: held.algorithm });
+    former?.link.close('the agent is Ready on a newer link');
+    this.#house.onReady(attache);
+  }
+
+  #receive(request: Packet): void {
+    if (!this.#isForUs(request)) {
+      this.#house.countIgnored('not for this server');
+      return;
+    }
+    const state = this.#state;
+    if (state.kind === 'waiting' || state.kind === 'registering') {
+      if (!isStartup(request)) this.#house.countIgnored('before Startup');
+      else if (state.kind === 'waiting') this.#start(request, state.startupDue);
+      else this.#closeDoubleStartup();
+      return;
+    }
+    if (isStartup(request)) {
+      this.#closeDoubleStartup();
+      return;
+    }
+    const { attache } = state;
+    const reply = handleRequest(request, {
+      avoidMsList: this.#house.avoidMsList,
+      pinged: roundTripMs => attache.pinged(roundTripMs),
+    });
+    if (reply.kind === 'close') {
+      this.#house.guids.release(attache.guid, attache.claimant);
+      this.link.close(reply.reason);
+    } else attache.answer(request, reply.answers);
+  }
+
+  #start(request: Packet, startupDue: Timer): void {
+    startupDue.cancel();
+    this.#tellStarted();
+    this.#state = { kind: 'registering' };
+    this.#converse(request, readStartup(request)).catch(error => {
+      // A link that has ended has said why.
+      if (!this.link.closed) this.link.close(reasonOf(error));
+    });
+  }
+
+  #receiveUnreadable(header: Omit<Packet, 'messages'>): void {
+    const state = this.#state;
+    if (!this.#isForUs(header)) this.#house.countIgnored('not for this server');
+    else if (state.kind === 'waiting' || state.kind === 'registering') this.#house.countIgnored('before Startup');
+    else state.attache.answer(header, [Answer.encode({ result: true })]);
+  }
+
+  /** An agent asks whichever server it is on, or this one. A request that comes from a server is none of an agent's. */
+  #isForUs({ mgmtId, flags }: Omit<Packet, 'messages'>): boolean {
+    return (mgmtId === -1n || mgmtId === this.#msid) && (flags & FLAG.fromServer) === 0;
+  }
+
+  #closeDoubleStartup(): void {
+    this.link.close('a second Startup on the same link');
+  }
+
+  #waiting(): State {
+    const startupDue = this.#house.clock.after(LIMITS.startupMs, () => {
+      this.link.close(`no Startup within ${LIMITS.startupMs / 1_000} s`);
+    });
+    return { kind: 'waiting', startupDue };
+  }
+
+  #tellStarted(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
+    this.#listener.onStarted?.(this.link);
+  }
+
+  #close(reason: CloseReason): void {
+    this.#tellStarted();
+    this.#listener.onEnd?.(this.link);
+    const state = this.#state;
+    const why = describeClose(reason);
+    if (state.kind === 'waiting' || state.kind === 'registering') {
+      if (state.kind === 'waiting') state.startupDue.cancel();
+      this.#log.debug('Connection ended before it was an agent', { reason: why });
+      return;
+    }
+    this.#log.info('Agent disconnected', { reason: why, wasReady: state.kind === 'ready' });
+    const { host } = state.attache;
+    const departure = this.#house.attaches.depart(state.attache, why);
+    if (departure.kind === 'nothing') return;
+    this.#house.ownership.lost(host.id, departure.reason, host.connectingEpoch);
+    if (state.kind !== 'ready') return;
+    this.#house.events.add({
+      type: 'AGENT.LOST',
+      level: reason.kind === 'error' ? 'WARN' : 'INFO',
+      description: `Agent of host ${host.name} has left this server: ${departure.reason}`,
+      hostUuid: host.uuid,
+    });
+  }
+}

@@ -1,0 +1,53 @@
+import {
+  AgentControlCommand,
+  Answer,
+  FLAG,
+  type Message,
+  type Packet,
+  PingCommand,
+  PingRoutingCommand,
+  ShutdownCommand,
+} from '../../../protocol/index.js';
+import { handleAgentControl } from './agent-control.js';
+import type { Handler, HandlerContext } from './handler.js';
+import { handlePing } from './ping.js';
+import { handleShutdown } from './shutdown.js';
+
+/** By Java class name. What is not here is answered as CloudStack answers what it does not know: well. */
+const HANDLERS: ReadonlyMap<string, Handler> = new Map([
+  [PingRoutingCommand.type, handlePing],
+  [PingCommand.type, handlePing],
+  [ShutdownCommand.type, handleShutdown],
+  [AgentControlCommand.type, handleAgentControl],
+]);
+
+const handleUnknown: Handler = () => ({ kind: 'answer', answer: Answer.encode({ result: true }) });
+
+/** What a request, a batch of commands, leads to. */
+export type Reply =
+  | { readonly kind: 'answers'; readonly answers: readonly Message[] }
+  | { readonly kind: 'close'; readonly reason: string };
+
+/** One answer for each command, in their order. */
+export function handleRequest({ flags, messages }: Packet, context: HandlerContext): Reply {
+  const stopOnError = (flags & FLAG.stopOnError) !== 0;
+  const answers: Message[] = [];
+  for (const command of messages) {
+    if (stopOnError && answers.some(hasFailed)) {
+      answers.push(Answer.encode({ result: false, details: 'Stopped by previous failure' }));
+      continue;
+    }
+    if (command.fields.contextMap === null) {
+      answers.push(Answer.encode({ result: false, details: 'contextMap must not be null' }));
+      continue;
+    }
+    const outcome = (HANDLERS.get(command.type) ?? handleUnknown)(command, context);
+    if (outcome.kind === 'close') return outcome;
+    answers.push(outcome.answer);
+  }
+  return { kind: 'answers', answers };
+}
+
+function hasFailed({ fields }: Message): boolean {
+  return fields.result !== true;
+}

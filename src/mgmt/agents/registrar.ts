@@ -1,0 +1,51 @@
+import { type Clock, delay } from '../../lib/clock.js';
+import { Semaphore } from '../../lib/semaphore.js';
+import { MGMT_LIMITS } from '../config/limits.js';
+import type { KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
+import type { AgentStore } from '../store/agent-store.js';
+import type { HostDescription } from '../store/store.js';
+import { isAway, type StoreHealth } from '../store/store-health.js';
+
+/** Gives agents their ids: from the store, or from memory while the store is away. */
+export class Registrar {
+  readonly #store: Pick<AgentStore, 'registerHost'>;
+  readonly #health: StoreHealth;
+  readonly #known: KnownHosts;
+  readonly #clock: Clock;
+  readonly #gate = new Semaphore(MGMT_LIMITS.registrations);
+
+  constructor(store: Pick<AgentStore, 'registerHost'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
+    this.#store = store;
+    this.#health = health;
+    this.#known = known;
+    this.#clock = clock;
+  }
+
+  /** The host was removed: its guid will come back under another id. */
+  forget(id: number): void {
+    this.#known.forget(id);
+  }
+
+  /**
+   * @returns undefined when the store stays away, and nobody knows the guid
+   * @throws StoreError STORE_VALUE_REFUSED, STORE_CLOSED
+   */
+  async register(facts: HostDescription): Promise<RegisteredHost | undefined> {
+    const deadline = this.#clock.now() + MGMT_LIMITS.registrationMs;
+    for (;;) {
+      const known = this.#known.get(facts.guid);
+      // Asking a store that is away costs each agent two seconds, and a thousand of them stand in line.
+      if (known && this.#health.away) return { ...known, connectingEpoch: undefined };
+      try {
+        const { host } = await this.#gate.run(() => this.#health.watch(() => this.#store.registerHost(facts)));
+        const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
+        return { ...this.#known.learn(host), connectingEpoch };
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        if (known) return { ...known, connectingEpoch: undefined };
+      }
+      if (this.#clock.now() + MGMT_LIMITS.registrationRetryMs > deadline) return undefined;
+      await delay(this.#clock, MGMT_LIMITS.registrationRetryMs);
+    }
+  }
+}

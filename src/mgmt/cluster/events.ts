@@ -1,0 +1,127 @@
+import type { Clock, Timer } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import { EVENTS_A_BATCH, type EventLevel, type NewEvent, type Store } from '../store/store.js';
+import type { StoreHealth } from '../store/store-health.js';
+
+/** What happened, for people: `listEvents` shows it. */
+export interface ClusterEvent {
+  readonly type: EventType;
+  readonly level: EventLevel;
+  readonly description: string;
+  /** A host's UUID. */
+  readonly hostUuid?: string;
+}
+
+export type EventType =
+  | 'AGENT.READY'
+  | 'AGENT.LOST'
+  | 'AGENT.GUID.FIGHT'
+  | 'HOST.DELETE'
+  | 'CONFIGURATION.UPDATE'
+  | 'SERVER.UP'
+  | 'SERVER.DOWN'
+  | 'SERVER.STATE';
+
+/** Where events go. */
+export interface EventSink {
+  add(event: ClusterEvent): void;
+}
+
+type EventStore = Pick<Store, 'addEvents' | 'deleteEvents'>;
+
+const WRITE_MS = 1_000;
+/** While the store is away the oldest go first. */
+const HELD = 10_000;
+const KEPT = 100_000;
+const KEPT_MS = 30 * 86_400_000;
+const SWEEP_MS = 3_600_000;
+const DESCRIPTION_LENGTH = 1_000;
+
+/** Writes events behind everybody's back, in batches: a storm of agents is no storm of writes. */
+export class EventLog implements EventSink {
+  readonly #store: EventStore;
+  readonly #health: StoreHealth;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #msid: number;
+  #held: NewEvent[] = [];
+  #lost = 0;
+  #timer: Timer | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #closed = false;
+  #sweptAt: number;
+
+  constructor(store: EventStore, health: StoreHealth, env: { clock: Clock; log: Log; msid: number }) {
+    this.#store = store;
+    this.#health = health;
+    this.#clock = env.clock;
+    this.#log = env.log;
+    this.#msid = env.msid;
+    this.#sweptAt = env.clock.now();
+  }
+
+  add({ type, level, description, hostUuid }: ClusterEvent): void {
+    const created = this.#clock.wallTime();
+    const resource = { resourceType: hostUuid ? 'Host' : null, resourceId: hostUuid ?? null };
+    this.#held.push({ type, level, description: keepable(description), created, ...resource, msid: this.#msid });
+    if (this.#held.length > HELD) {
+      this.#held.shift();
+      this.#lost++;
+    }
+    this.#writeLater();
+  }
+
+  /** Writes what is held, and ends. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#writing;
+    await this.#write();
+  }
+
+  #writeLater(): void {
+    if (this.#closed) return;
+    this.#timer ??= this.#clock.after(WRITE_MS, () => {
+      this.#timer = undefined;
+      // One after the other: two at once would write the same events.
+      this.#writing = this.#writing.then(() => this.#write());
+    });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#held.length > 0) {
+      const batch = this.#held.slice(0, EVENTS_A_BATCH);
+      try {
+        await this.#health.watch(() => this.#store.addEvents(batch));
+      } catch (error) {
+        this.#log.debug('Events could not be written', { events: this.#held.length, reason: reasonOf(error) });
+        this.#writeLater();
+        return;
+      }
+      // Some may have gone for want of room meanwhile.
+      const written = new Set(batch);
+      this.#held = this.#held.filter(event => !written.has(event));
+    }
+    if (this.#lost > 0) {
+      this.#log.warn('Events were lost while the store was away', { events: this.#lost });
+      this.#lost = 0;
+    }
+    await this.#sweep();
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#clock.now() - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = this.#clock.now();
+    try {
+      await this.#store.deleteEvents({ before: this.#clock.wallTime() - KEPT_MS, keep: KEPT });
+    } catch (error) {
+      this.#log.debug('Old events could not be deleted', { reason: reasonOf(error) });
+    }
+  }
+}
+
+/** Some of it comes from agents: one event that the store refuses would hold up all behind it. */
+function keepable(description: string): string {
+  return description.replaceAll('\0', '').slice(0, DESCRIPTION_LENGTH);
+}

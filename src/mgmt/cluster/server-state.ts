@@ -1,0 +1,66 @@
+import type { ServerState } from '../store/store.js';
+
+/**
+ * The states of a management server, as its row in `mshost` has them.
+ *
+ *     Up ─prepareForMaintenance─▶ PreparingForMaintenance ─drained, or time is out─▶ Maintenance
+ *      ▲◀──────cancelMaintenance────────┴─────────────────────────────────────────────┘
+ *     Up ─prepareForShutdown─▶ PreparingForShutDown ─drained, or time is out─▶ ReadyToShutDown
+ *      ▲◀──────cancelShutdown────────┴────────────────────────────────────────────┘
+ *     Up, Maintenance, PreparingForShutDown, ReadyToShutDown ─triggerShutdown─▶ ShuttingDown
+ *
+ *     any other ─stopped, or silent for cluster.heartbeat.threshold─▶ Down ─started─▶ Up
+ *     PreparingForMaintenance ─silent─▶ Maintenance
+ *
+ * Maintenance outlives restarts and silence: somebody is at work on the machine, and ends it by cancelMaintenance. Each step is a compare-and-set in the store, so of two
+ * operators who ask at once one is told no.
+ */
+export type ServerStep =
+  | 'prepareForMaintenance'
+  | 'cancelMaintenance'
+  | 'prepareForShutdown'
+  | 'cancelShutdown'
+  | 'triggerShutdown'
+  | 'maintenanceDrained'
+  | 'shutdownDrained'
+  | 'silent'
+  | 'silentInPreparation';
+
+interface Transition {
+  readonly from: readonly ServerState[];
+  readonly to: ServerState;
+}
+
+export const TRANSITIONS: Readonly<Record<ServerStep, Transition>> = {
+  prepareForMaintenance: { from: ['Up'], to: 'PreparingForMaintenance' },
+  maintenanceDrained: { from: ['PreparingForMaintenance'], to: 'Maintenance' },
+  cancelMaintenance: { from: ['PreparingForMaintenance', 'Maintenance'], to: 'Up' },
+  prepareForShutdown: { from: ['Up'], to: 'PreparingForShutDown' },
+  shutdownDrained: { from: ['PreparingForShutDown'], to: 'ReadyToShutDown' },
+  cancelShutdown: { from: ['PreparingForShutDown', 'ReadyToShutDown'], to: 'Up' },
+  triggerShutdown: { from: ['Up', 'Maintenance', 'PreparingForShutDown', 'ReadyToShutDown'], to: 'ShuttingDown' },
+  silent: {
+    from: ['Up', 'PreparingForShutDown', 'ReadyToShutDown', 'ShuttingDown'],
+    to: 'Down',
+  },
+  silentInPreparation: { from: ['PreparingForMaintenance'], to: 'Maintenance' },
+};
+
+/** A restart in one of these comes up in it again. */
+export const KEPT_STATES: readonly ServerState[] = ['PreparingForMaintenance', 'Maintenance'];
+
+/** What becomes of a server that is silent; undefined: it stays what it is. */
+export function stepOnSilence(state: ServerState): ServerStep | undefined {
+  if (state === 'PreparingForMaintenance') return 'silentInPreparation';
+  return state === 'Down' || state === 'Maintenance' ? undefined : 'silent';
+}
+
+/** Whether a server in this state takes agents. A blocked one closes their connections at once, as CloudStack does. */
+export function takesAgents(state: ServerState): boolean {
+  return state === 'Up';
+}
+
+/** Whether agents are to be told not to dial it. One that is merely Down is not avoided: it may be back any moment. */
+export function isAvoided(state: ServerState): boolean {
+  return state !== 'Up' && state !== 'Down';
+}

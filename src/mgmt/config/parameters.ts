@@ -1,0 +1,211 @@
+import { canonicalAddress, parseHostList } from '../../lib/address.js';
+import { ALGORITHM_NAMES } from '../lists/algorithms.js';
+import type { Configuration as StoredConfiguration } from '../store/store.js';
+import { custom, decimal, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
+
+/** One name of the global configuration. */
+export interface Parameter<T> {
+  readonly kind: Kind<T>;
+  readonly default: T;
+  readonly unit?: string;
+  readonly description: string;
+  /** False: read at start only. */
+  readonly dynamic: boolean;
+}
+
+const hosts = custom('IPv4 and IPv6 addresses and DNS names, separated by commas', parseHostList, list =>
+  list.join(','),
+);
+
+const zones = custom('names, separated by commas', parseZones, list => list.join(','));
+
+const weights = custom('address=weight, separated by commas', parseWeights, weights =>
+  [...weights].map(([address, weight]) => `${address}=${weight}`).join(','),
+);
+
+/** Kept in the store, the same for all servers, changed while running. */
+export const PARAMETERS = {
+  host: parameter({
+    kind: hosts,
+    // The first server puts its own address there.
+    default: [],
+    description: 'Management servers that agents connect to, in order of preference',
+    dynamic: true,
+  }),
+  zones: parameter({
+    kind: zones,
+    default: ['default'],
+    description: 'Names of the zones that agents may register with',
+    dynamic: true,
+  }),
+  'indirect.agent.lb.algorithm': parameter({
+    kind: oneOf(ALGORITHM_NAMES),
+    default: 'static',
+    description: 'How the host list is ordered for each agent',
+    dynamic: true,
+  }),
+  'indirect.agent.lb.weights': parameter({
+    kind: weights,
+    default: new Map<string, number>(),
+    description: 'Weights of the management servers, for the rendezvous algorithm',
+    dynamic: true,
+  }),
+  'indirect.agent.lb.check.interval': parameter({
+    kind: integer(0, 86_400),
+    default: 0,
+    unit: 'seconds',
+    description: 'How often an agent checks whether its preferred host is back; 0 turns the check off',
+    dynamic: true,
+  }),
+  'ping.interval': parameter({
+    kind: integer(1, 86_400),
+    default: 60,
+    unit: 'seconds',
+    description: 'How often agents ping, and how often the server looks for agents that are behind',
+    dynamic: true,
+  }),
+  'ping.timeout': parameter({
+    kind: decimal(1, 1_000),
+    default: 2.5,
+    unit: 'ping intervals',
+    description: 'How long an agent may be silent before the server asks for its health',
+    dynamic: true,
+  }),
+  'agent.ssl.handshake.timeout': parameter({
+    kind: integer(1, 300),
+    default: 30,
+    unit: 'seconds',
+    description: 'How long the TLS handshake of an agent may take',
+    dynamic: true,
+  }),
+  'agent.max.concurrent.new.connections': parameter({
+    kind: integer(0, 1_000_000),
+    default: 0,
+    description: 'Connections that may be on their way to a Startup at once; 0 = what the server can do',
+    dynamic: true,
+  }),
+  'agent.migrate.rate': parameter({
+    kind: integer(1, 1_000_000),
+    default: 100,
+    unit: 'agents a second',
+    description: 'How fast agents are moved to one target server',
+    dynamic: true,
+  }),
+  'management.server.shutdown.drain.timeout': parameter({
+    kind: integer(0, 86_400),
+    default: 30,
+    unit: 'seconds',
+    description: 'How long a server that stops waits for its agents to move',
+    dynamic: true,
+  }),
+  'management.server.maintenance.timeout': parameter({
+    kind: integer(1, 10_080),
+    default: 60,
+    unit: 'minutes',
+    description: 'How long a server prepares for maintenance at most',
+    dynamic: true,
+  }),
+  'cluster.heartbeat.interval': parameter({
+    kind: integer(100, 600_000),
+    default: 1_500,
+    unit: 'milliseconds',
+    description: 'How often a server shows in the store that it lives',
+    dynamic: false,
+  }),
+  'cluster.heartbeat.threshold': parameter({
+    kind: integer(1_000, 86_400_000),
+    default: 150_000,
+    unit: 'milliseconds',
+    description: 'After how long without a heartbeat a server counts as down',
+    dynamic: false,
+  }),
+} as const;
+
+export type ParameterName = keyof typeof PARAMETERS;
+export const PARAMETER_NAMES = Object.keys(PARAMETERS) as readonly ParameterName[];
+
+export type ParameterValues = {
+  readonly [N in ParameterName]: (typeof PARAMETERS)[N] extends Parameter<infer T> ? T : never;
+};
+
+/** All parameters at one moment. */
+export interface Configuration {
+  /** Raised by every change. */
+  readonly version: number;
+  readonly values: ParameterValues;
+}
+
+/** A value in the store that cannot be used. */
+export interface InvalidParameter {
+  readonly name: ParameterName;
+  readonly text: string;
+  readonly reason: string;
+}
+
+export function isParameterName(name: string): name is ParameterName {
+  return Object.hasOwn(PARAMETERS, name);
+}
+
+/** `text` in the one spelling under which it is kept. @throws ValueError */
+export function canonicalValue(name: ParameterName, text: string): string {
+  const { kind } = PARAMETERS[name] as Parameter<unknown>;
+  return kind.format(kind.parse(text.trim()));
+}
+
+/**
+ * The store's values, and defaults where it has none. One that cannot be used, since somebody wrote into the database by
+ * hand, leaves the value of `former` as it is. Names that this version does not know are passed over.
+ */
+export function readConfiguration(
+  stored: StoredConfiguration,
+  former?: Configuration,
+): { configuration: Configuration; invalid: readonly InvalidParameter[] } {
+  const invalid: InvalidParameter[] = [];
+  const values: Record<string, unknown> = {};
+  for (const name of PARAMETER_NAMES) {
+    const parameter = PARAMETERS[name] as Parameter<unknown>;
+    const text = stored.values.get(name);
+    try {
+      values[name] = text === undefined ? parameter.default : parameter.kind.parse(text);
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error;
+      values[name] = former?.values[name] ?? parameter.default;
+      invalid.push({ name, text: text ?? '', reason: error.message });
+    }
+  }
+  // Each name was just given a value of its kind.
+  return { configuration: { version: stored.version, values: values as ParameterValues }, invalid };
+}
+
+function parameter<const T>(parameter: Parameter<T>): Parameter<T> {
+  return parameter;
+}
+
+function parseZones(text: string): readonly string[] {
+  const names = text.split(',').map(name => name.trim());
+  for (const [index, name] of names.entries()) {
+    if (name === '') throw new ValueError(`entry ${index + 1} of ${names.length} is empty; names are needed`);
+    if (name.length > 255) throw new ValueError(`entry ${index + 1} is longer than 255 characters`);
+    if (names.indexOf(name) !== index) throw new ValueError(`${JSON.stringify(name)} is there twice`);
+  }
+  return names;
+}
+
+const LEAST_WEIGHT = 0.001;
+const MOST_WEIGHT = 1_000;
+
+function parseWeights(text: string): ReadonlyMap<string, number> {
+  const weights = new Map<string, number>();
+  if (text === '') return weights;
+  for (const entry of text.split(',')) {
+    const [address = '', weight = ''] = entry.trim().split('=');
+    const canonical = canonicalAddress(address);
+    if (!/^\d+(\.\d+)?$/.test(weight) || Number(weight) < LEAST_WEIGHT || Number(weight) > MOST_WEIGHT) {
+      const range = `${LEAST_WEIGHT} to ${MOST_WEIGHT}`;
+      throw new ValueError(`${JSON.stringify(entry.trim())}: address=weight is allowed, with a weight from ${range}`);
+    }
+    if (weights.has(canonical)) throw new ValueError(`${canonical} is there twice`);
+    weights.set(canonical, Number(weight));
+  }
+  return weights;
+}

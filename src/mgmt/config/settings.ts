@@ -1,0 +1,191 @@
+import { canonicalAddress } from '../../lib/address.js';
+import { ConfigError } from '../../lib/errors.js';
+import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../../lib/logger.js';
+import { nearestKey } from '../../lib/nearest-key.js';
+import type { PemFiles } from '../security/certificate-files.js';
+import { canonicalValue, isParameterName, PARAMETER_NAMES, type ParameterName } from './parameters.js';
+import { custom, flag, integer, type Kind, oneOf, text, ValueError } from './value-kinds.js';
+
+/** What one server reads from mgmt.properties and its command line, once, at its start. */
+export interface MgmtSettings {
+  /** Where to listen for agents. Keys: `bind.address`, `port`. @default 0.0.0.0, 8250 */
+  readonly bindAddress: string;
+  readonly port: number;
+  /** This server's address as it stands in `host`. Key: `cluster.node.IP`. @default the first non-loopback address */
+  readonly nodeIp: string | undefined;
+  /** The msid. Key: `cluster.node.id`. @default made once, and kept in `data.dir` */
+  readonly nodeId: number | undefined;
+  /** What this server keeps on disk. Key: `data.dir`. @default data */
+  readonly dataDir: string;
+  /** Key: `db.url`. @default sqlite:data/muster.db */
+  readonly dbUrl: string;
+  /**
+   * Holds the key that secrets in the store are sealed under. Key: `key.file`.
+   * @default beside SQLite's database file; else undefined: the key is derived from the password in `db.url`
+   */
+  readonly keyFile: string | undefined;
+  /** The operator's own certificates. Keys: `tls.cert`, `tls.key`, `tls.ca`. @default issued by the CA in the store */
+  readonly tls: PemFiles | undefined;
+  /** HTTP API and console. Keys: `api.address`, `api.port`. @default 127.0.0.1, 8080 */
+  readonly apiAddress: string;
+  readonly apiPort: number;
+  /** Neither was given: several servers of one machine would have the same, and all but one go without. */
+  readonly isApiDefault: boolean;
+  readonly log: LogOptions;
+}
+
+export interface ReadSettings {
+  readonly settings: MgmtSettings;
+  /** Global configuration to start with, in its kept spelling; the store's values win. */
+  readonly initial: ReadonlyMap<ParameterName, string>;
+  /** For the log, once it is open. */
+  readonly warnings: readonly string[];
+}
+
+const port = integer(0, 65_535);
+const address = custom('an IPv4 or IPv6 address, or a name', canonicalAddress, String);
+
+const KINDS = {
+  'bind.address': address,
+  port,
+  'cluster.node.IP': address,
+  // 48 bits; 0 is nobody.
+  'cluster.node.id': integer(1, 2 ** 48 - 1),
+  'data.dir': text('the path of a folder'),
+  'db.url': text('sqlite: and the path of a file, or mysql://user:password@host:3306/database'),
+  'key.file': text('the path of a file'),
+  'tls.cert': text('the path of a PEM file'),
+  'tls.key': text('the path of a PEM file'),
+  'tls.ca': text('the path of a PEM file'),
+  'ca.plugin.root.auth.strictness': flag,
+  'api.address': address,
+  'api.port': port,
+  'log.level': oneOf(LOG_LEVELS),
+  'log.format': oneOf(LOG_FORMATS),
+  'log.file': text('the path of a file, or stdout'),
+} as const satisfies Record<string, Kind<unknown>>;
+
+/** For `--help`. */
+export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning: string])[] = [
+  ['bind.address', 'where to listen for agents (0.0.0.0)'],
+  ['port', "the agents' port (8250)"],
+  ['cluster.node.IP', "this server's address as it stands in host (the first that is not a loopback address)"],
+  ['cluster.node.id', "the server's id, 48 bits (made once, kept in data.dir)"],
+  ['data.dir', 'what this server keeps on disk; one folder for each server (data)'],
+  ['db.url', 'the store that all servers share; also mysql://user:password@host:3306/database (sqlite:data/muster.db)'],
+  [
+    'key.file',
+    "the key that secrets in the store are sealed under, the same for all servers (beside SQLite's file; for MySQL, derived from the password in db.url)",
+  ],
+  ['tls.cert', "PEM: the server's certificate, and what leads from it to the root (issued by the CA in the store)"],
+  ['tls.key', 'PEM: its private key'],
+  ['tls.ca', 'PEM: whom to trust'],
+  ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false, for now)'],
+  ['api.address', 'where to listen for the HTTP API (127.0.0.1)'],
+  ['api.port', 'its port (8080)'],
+  ['log.level', `${LOG_LEVELS.join(', ')} (info)`],
+  ['log.format', `${LOG_FORMATS.join(', ')} (text)`],
+  ['log.file', 'a path, or stdout (stdout)'],
+];
+
+type Key = keyof typeof KINDS;
+type Value<K extends Key> = ReturnType<(typeof KINDS)[K]['parse']>;
+
+export const MGMT_SETTINGS_DEFAULTS = {
+  bindAddress: '0.0.0.0',
+  port: 8250,
+  dataDir: 'data',
+  dbUrl: 'sqlite:data/muster.db',
+  apiAddress: '127.0.0.1',
+  apiPort: 8080,
+  log: LOG_DEFAULTS,
+} as const;
+
+/**
+ * The command line wins over the file. What the file has too much is warned about, since files live longer than
+ * versions; on the command line it is a mistake.
+ * @throws ConfigError
+ */
+export function readSettings(
+  file: ReadonlyMap<string, string>,
+  commandLine: ReadonlyMap<string, string>,
+): ReadSettings {
+  const given = new Map<Key, string>();
+  const initial = new Map<ParameterName, string>();
+  const warnings: string[] = [];
+  for (const [source, entries] of [['file', file] as const, ['command line', commandLine] as const]) {
+    for (const [key, value] of entries) {
+      if (isKey(key)) given.set(key, value.trim());
+      else if (isParameterName(key)) initial.set(key, canonical(key, value));
+      else if (source === 'file') warnings.push(unknown(key));
+      else throw new ConfigError(key, value, unknown(key));
+    }
+  }
+  return { settings: verify(given), initial, warnings };
+}
+
+function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
+  const value = <K extends Key>(key: K): Value<K> | undefined => parse(key, given.get(key)) as Value<K> | undefined;
+  const defaults = MGMT_SETTINGS_DEFAULTS;
+  if (value('ca.plugin.root.auth.strictness') === true) {
+    throw new ConfigError(
+      'ca.plugin.root.auth.strictness',
+      'true',
+      'this version gives agents no certificates yet, so only false is allowed',
+    );
+  }
+  const dbUrl = value('db.url') ?? defaults.dbUrl;
+  return {
+    bindAddress: value('bind.address') ?? defaults.bindAddress,
+    port: value('port') ?? defaults.port,
+    nodeIp: value('cluster.node.IP'),
+    nodeId: value('cluster.node.id'),
+    dataDir: value('data.dir') ?? defaults.dataDir,
+    dbUrl,
+    keyFile: value('key.file') ?? (dbUrl.startsWith('sqlite:') ? `${dbUrl.slice('sqlite:'.length)}.key` : undefined),
+    tls: pemFiles(value('tls.cert'), value('tls.key'), value('tls.ca')),
+    apiAddress: value('api.address') ?? defaults.apiAddress,
+    apiPort: value('api.port') ?? defaults.apiPort,
+    isApiDefault: !given.has('api.address') && !given.has('api.port'),
+    log: {
+      level: value('log.level') ?? defaults.log.level,
+      format: value('log.format') ?? defaults.log.format,
+      file: value('log.file') ?? defaults.log.file,
+    },
+  };
+}
+
+function parse(key: Key, text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return KINDS[key].parse(text);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ConfigError(key, text, error.message, { cause: error });
+    throw error;
+  }
+}
+
+function canonical(name: ParameterName, text: string): string {
+  try {
+    return canonicalValue(name, text);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ConfigError(name, text, error.message, { cause: error });
+    throw error;
+  }
+}
+
+function pemFiles(certFile?: string, keyFile?: string, caFile?: string): PemFiles | undefined {
+  if (certFile === undefined && keyFile === undefined && caFile === undefined) return undefined;
+  if (certFile !== undefined && keyFile !== undefined && caFile !== undefined) return { certFile, keyFile, caFile };
+  const missing = certFile === undefined ? 'tls.cert' : keyFile === undefined ? 'tls.key' : 'tls.ca';
+  throw new ConfigError(missing, '', 'tls.cert, tls.key and tls.ca are given together, or none of them');
+}
+
+function isKey(key: string): key is Key {
+  return Object.hasOwn(KINDS, key);
+}
+
+function unknown(key: string): string {
+  const near = nearestKey(key, [...Object.keys(KINDS), ...PARAMETER_NAMES]);
+  return `${JSON.stringify(key)} is no setting${near === undefined ? '' : `; is ${near} meant?`}`;
+}

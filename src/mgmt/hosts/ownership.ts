@@ -1,0 +1,234 @@
+import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import type { AgentStore } from '../store/agent-store.js';
+import { HOSTS_A_BATCH } from '../store/store.js';
+import { isAway, type StoreHealth } from '../store/store-health.js';
+
+/** What the store should say of one host, as far as this server has a say. */
+type Wanted =
+  | {
+      readonly kind: 'up';
+      /** Which Ready it is about: once that is in the store, only a newer list is left to be written. */
+      readonly ready: object;
+      readonly msHostList: string | null;
+      readonly configurationVersion: number;
+      readonly at: number;
+      readonly onRemoved: () => void;
+    }
+  | {
+      readonly kind: 'down';
+      readonly reason: string;
+      readonly at: number;
+      readonly connectingEpoch: number | undefined;
+    };
+
+interface Entry {
+  readonly hostId: number;
+  wanted: Wanted;
+  /** Under which this server has the host; undefined before the store has said so. */
+  epoch: number | undefined;
+  /** The Ready that the epoch was raised for. */
+  taken: object | undefined;
+  isWritten: boolean;
+}
+
+type Up = Wanted & { readonly kind: 'up' };
+type Down = Wanted & { readonly kind: 'down' };
+
+/** An entry with the wish that is being written: a newer one may come meanwhile. */
+interface Writing<W extends Wanted> {
+  readonly entry: Entry;
+  readonly wanted: W;
+}
+
+type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'>;
+
+/**
+ * Which hosts this server has, written behind the agents' backs: a link never waits for the store, nor ends with it.
+ * What comes while a write is under way goes into the next one, so a storm makes few of them. Of each host only the latest
+ * wish is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still lives. A disconnect is
+ * written under the epoch of the Ready before it, so it never harms a newer owner.
+ */
+export class Ownership {
+  readonly #store: OwnershipStore;
+  readonly #health: StoreHealth;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #msid: number;
+  readonly #entries = new Map<number, Entry>();
+  /** Those whose latest wish is not written yet, in the order of the wishes. */
+  readonly #dirty = new Set<Entry>();
+  #isWriting = false;
+  #underWay: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(
+    store: OwnershipStore,
+    health: StoreHealth,
+    env: { readonly clock: Clock; readonly log: Log; readonly msid: number },
+  ) {
+    this.#store = store;
+    this.#health = health;
+    this.#clock = env.clock;
+    this.#log = env.log;
+    this.#msid = env.msid;
+    health.onBack(() => this.#write());
+  }
+
+  /** Hosts whose latest state is not in the store yet. */
+  get unwritten(): number {
+    return this.#dirty.size;
+  }
+
+  /** The epoch under which this server has the host; undefined while a write of it is pending. */
+  epochOf(hostId: number): number | undefined {
+    const entry = this.#entries.get(hostId);
+    return entry && isTaken(entry) ? entry.epoch : undefined;
+  }
+
+  /**
+   * The agent answered Ready 2: the host is ours.
+   * @param list what the agent has now, and the generation of the configuration that it was made from
+   * @param onRemoved called when the store says that there is no such host any more
+   */
+  ready(
+    hostId: number,
+    list: { msHostList: string | null; configurationVersion: number },
+    onRemoved: () => void,
+  ): void {
+    this.#want(hostId, { kind: 'up', ready: {}, ...list, at: this.#clock.wallTime(), onRemoved });
+  }
+
+  /** The agent acknowledged another list: written under the epoch of its Ready, or with that one. */
+  listed(hostId: number, list: { msHostList: string | null; configurationVersion: number }): void {
+    const entry = this.#entries.get(hostId);
+    if (entry?.wanted.kind === 'up') this.#want(hostId, { ...entry.wanted, ...list });
+  }
+
+  /** The row says that nobody has the host, and its link lives: it is written anew. */
+  again(hostId: number): void {
+    const entry = this.#entries.get(hostId);
+    if (entry?.wanted.kind === 'up' && isTaken(entry)) this.#want(hostId, { ...entry.wanted, ready: {} });
+  }
+
+  /**
+   * The host has no link here any more.
+   * @param connectingEpoch the epoch in which it was Connecting, for when it never became Ready
+   */
+  lost(hostId: number, reason: string, connectingEpoch?: number): void {
+    this.#want(hostId, { kind: 'down', reason, at: this.#clock.wallTime(), connectingEpoch });
+  }
+
+  /**
+   * No agents any more, in one write: the server stops, or it starts and was killed before.
+   * @throws StoreError
+   */
+  async releaseAll(reason: string): Promise<number> {
+    this.#entries.clear();
+    this.#dirty.clear();
+    // What is on its way must not come in behind, and have the host Up on a server that is no more.
+    await this.#underWay;
+    return this.#health.watch(() => this.#store.releaseHosts(this.#msid, { at: this.#clock.wallTime(), reason }));
+  }
+
+  /** From now on nothing is written but by `releaseAll`. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #want(hostId: number, wanted: Wanted): void {
+    if (this.#stopped) return;
+    const entry = this.#entries.get(hostId) ?? { hostId, wanted, epoch: undefined, taken: undefined, isWritten: false };
+    this.#entries.set(hostId, entry);
+    entry.wanted = wanted;
+    entry.isWritten = false;
+    this.#dirty.add(entry);
+    this.#write();
+  }
+
+  #write(): void {
+    if (!this.#isWriting) this.#underWay = this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    try {
+      while (this.#dirty.size > 0 && !this.#health.away && !this.#stopped) {
+        const batch = [...this.#dirty].slice(0, HOSTS_A_BATCH);
+        await this.#writeBatch(batch);
+      }
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  async #writeBatch(batch: readonly Entry[]): Promise<void> {
+    // As they are now: by the time it is written, another wish may have come.
+    const writing = batch.map(entry => ({ entry, wanted: entry.wanted }));
+    try {
+      const up = writing.filter((one): one is Writing<Up> => one.wanted.kind === 'up');
+      const isListOnly = ({ entry, wanted }: Writing<Up>) => entry.taken === wanted.ready;
+      const lists = up.filter(isListOnly);
+      await this.#writeReady(up.filter(one => !isListOnly(one)));
+      await this.#writeLists(lists);
+      await this.#writeLost(writing.filter((one): one is Writing<Down> => one.wanted.kind === 'down'));
+    } catch (error) {
+      // What is away comes back; then it is taken up again.
+      if (isAway(error) || this.#stopped) return;
+      const [first, ...others] = batch;
+      if (others.length > 0) {
+        // One of them the store refuses: it must not keep the others from it.
+        for (const entry of batch) if (!entry.isWritten) await this.#writeBatch([entry]);
+        return;
+      }
+      this.#log.error('The state of a host could not be written', { hostId: first?.hostId, reason: reasonOf(error) });
+      for (const one of writing) this.#written(one);
+    }
+  }
+
+  async #writeReady(writing: readonly Writing<Up>[]): Promise<void> {
+    if (writing.length === 0) return;
+    const rows = writing.map(({ entry: { hostId }, wanted: { msHostList, configurationVersion, at } }) => {
+      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, at };
+    });
+    const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
+    for (const [index, one] of writing.entries()) {
+      one.entry.epoch = epochs[index];
+      one.entry.taken = one.wanted.ready;
+      this.#written(one);
+      if (one.entry.epoch === undefined) one.wanted.onRemoved();
+    }
+  }
+
+  async #writeLists(writing: readonly Writing<Up>[]): Promise<void> {
+    const rows = writing.flatMap(({ entry: { hostId, epoch }, wanted: { msHostList, configurationVersion } }) =>
+      epoch === undefined || msHostList === null ? [] : [{ id: hostId, epoch, msHostList, configurationVersion }],
+    );
+    // Of one that another server has by now nothing is written: it knows better.
+    if (rows.length > 0) await this.#health.watch(() => this.#store.hostsMsHostList(rows));
+    for (const one of writing) this.#written(one);
+  }
+
+  async #writeLost(writing: readonly Writing<Down>[]): Promise<void> {
+    const rows = writing.flatMap(({ entry, wanted: { reason, at, connectingEpoch } }) => {
+      const [msid, epoch] = entry.epoch === undefined ? [null, connectingEpoch] : [this.#msid, entry.epoch];
+      // Another server has it, or will be told so: a Ready that was never written needs no disconnect.
+      return epoch === undefined ? [] : [{ id: entry.hostId, msid, epoch, at, reason }];
+    });
+    if (rows.length > 0) await this.#health.watch(() => this.#store.hostsDisconnected(rows));
+    for (const one of writing) this.#written(one);
+  }
+
+  #written({ entry, wanted }: Writing<Wanted>): void {
+    if (entry.wanted !== wanted) return;
+    entry.isWritten = true;
+    this.#dirty.delete(entry);
+    if (wanted.kind === 'down' && this.#entries.get(entry.hostId) === entry) this.#entries.delete(entry.hostId);
+  }
+}
+
+/** The Ready that it is about stands in the store. */
+function isTaken({ wanted, taken }: Entry): boolean {
+  return wanted.kind === 'up' && wanted.ready === taken;
+}

@@ -1,0 +1,53 @@
+import type { ServerRow, ZoneRow } from '../../store/store.js';
+import type { AdministrationStore } from '../administration.js';
+import { invalidParameter } from '../api-error.js';
+
+/** Names and ids of what hosts belong to: few rows, read for each command. */
+export interface Locations {
+  readonly zones: Lookup<ZoneRow>;
+  readonly pods: Lookup<ZoneRow>;
+  readonly clusters: Lookup<ZoneRow>;
+  readonly servers: Lookup<ServerRow>;
+}
+
+export interface Lookup<T> {
+  get(id: number | null): T | undefined;
+  byUuid(uuid: string): T | undefined;
+}
+
+export async function readLocations(store: AdministrationStore): Promise<Locations> {
+  const [zones, pods, clusters, servers] = await Promise.all([
+    store.zones(),
+    store.pods(),
+    store.clusters(),
+    store.servers(),
+  ]);
+  return {
+    zones: lookup(zones, zone => zone.id),
+    pods: lookup(pods, pod => pod.id),
+    clusters: lookup(clusters, cluster => cluster.id),
+    servers: lookup(servers, server => server.msid),
+  };
+}
+
+/** @throws ApiError 431: there is no object with this id */
+export function idOf<T>(
+  command: string,
+  parameter: string,
+  lookup: Lookup<T>,
+  uuid: string | undefined,
+  id: (row: T) => number,
+): number | undefined {
+  if (uuid === undefined) return undefined;
+  const row = lookup.byUuid(uuid);
+  if (row === undefined) throw invalidParameter(command, parameter, uuid, 'there is none with this id');
+  return id(row);
+}
+
+function lookup<T extends { readonly uuid: string }>(rows: readonly T[], key: (row: T) => number): Lookup<T> {
+  const byId = new Map(rows.map(row => [key(row), row]));
+  return {
+    get: id => (id === null ? undefined : byId.get(id)),
+    byUuid: uuid => rows.find(row => row.uuid === uuid),
+  };
+}

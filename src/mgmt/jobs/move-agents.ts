@@ -1,0 +1,181 @@
+import { setMaxListeners } from 'node:events';
+import { type Clock, delay } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import { MigrateAgentConnectionAnswer, MigrateAgentConnectionCommand } from '../../protocol/index.js';
+import type { Attache } from '../agents/attache.js';
+import type { Wanted } from '../lists/agent-list.js';
+import { Pace } from './pace.js';
+
+/** Agents that are to go to another server, and how they are told. */
+export interface MoveParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Those that are here still. */
+  staying(): readonly Attache[];
+  /** Links that may become Ready yet: it is not over before they have. @default 0 */
+  arriving?(): number;
+  /** The server that the agent would go to as things are now; undefined: nowhere. */
+  target(attache: Attache): string | undefined;
+  /** Whether the server with this address takes agents, as far as is known. */
+  isUp(address: string): boolean;
+  /** Tells it to go. @returns why it says that it does not; undefined: it goes @throws Error, LinkError: no good answer */
+  ask(attache: Attache): Promise<string | undefined>;
+  /** Agents a second for each target. */
+  rate(): number;
+  onProgress(text: string): void;
+}
+
+export interface MoveOptions {
+  readonly timeoutMs: number;
+  /** How often an agent is asked at most. @default without end, until the time is out */
+  readonly tries?: number;
+  readonly signal: AbortSignal;
+}
+
+export interface MoveReport {
+  /** Those whose links have ended. */
+  readonly moved: number;
+  readonly left: readonly LeftAgent[];
+}
+
+export interface LeftAgent {
+  readonly hostid: string;
+  readonly name: string;
+  readonly why: string;
+}
+
+/** An agent that has said yes has this long to move before it is asked again; one that has said no, to think it over. */
+const ASK_AGAIN_MS = 15_000;
+/** Those that have nowhere to go are looked at again after this. */
+const NOWHERE_AGAIN_MS = 5_000;
+const LOOK_MS = 250;
+const PROGRESS_MS = 2_000;
+/** Lists that are computed before others get a turn. */
+const LISTS_PER_TURN = 500;
+const WAIT_SECONDS = 60;
+
+/** How it stands with one agent. */
+interface Note {
+  why: string;
+  /** Where it would have gone when that was last computed: whose queue it stands in. */
+  target: string | undefined;
+  tries: number;
+  isAsking: boolean;
+  /** Not before this moment. */
+  again: number;
+}
+
+/**
+ * Tells agents to go, at a pace that the targets can take, and tells again whoever stays. What each is told is computed in
+ * the moment in which its turn comes: by then servers and settings may be others.
+ * Ends when none is left, all have been told often enough, the time is out, or `signal` aborts.
+ */
+export async function moveAgents(world: MoveParts, options: MoveOptions): Promise<MoveReport> {
+  const { clock } = world;
+  const { timeoutMs, tries = Number.POSITIVE_INFINITY, signal } = options;
+  const deadline = clock.now() + timeoutMs;
+  const pace = new Pace();
+  const notes = new Map<Attache, Note>();
+  // Nobody is told after the end.
+  const end = new AbortController();
+  setMaxListeners(0, end.signal);
+  let saidAt = clock.now();
+  for (;;) {
+    const staying = world.staying();
+    for (const attache of staying) {
+      if (!notes.has(attache)) {
+        notes.set(attache, { why: 'it was not asked yet', target: undefined, tries: 0, isAsking: false, again: 0 });
+      }
+    }
+    const isOut = signal.aborted || clock.now() >= deadline;
+    const isDone = isThrough(staying, notes, tries, clock.now()) && (staying.length > 0 || !world.arriving?.());
+    if (isOut || isDone) {
+      end.abort();
+      return { moved: notes.size - staying.length, left: staying.map(attache => leftAgent(attache, notes)) };
+    }
+    let computed = 0;
+    for (const attache of staying) {
+      const note = notes.get(attache);
+      if (note === undefined || note.isAsking || note.tries >= tries || clock.now() < note.again) continue;
+      const isInLine = note.target !== undefined && pace.waitMs(note.target, clock.now()) >= LOOK_MS;
+      if (isInLine && note.target !== undefined && world.isUp(note.target)) continue;
+      if (++computed % LISTS_PER_TURN === 0) await clock.turn();
+      note.target = world.target(attache);
+      if (note.target === undefined) {
+        note.why = 'no other server of its list is Up';
+        note.tries++;
+        note.again = clock.now() + NOWHERE_AGAIN_MS;
+        continue;
+      }
+      if (pace.waitMs(note.target, clock.now()) >= LOOK_MS) continue;
+      void askInTurn(world, attache, note, pace.take(note.target, world.rate(), clock.now()), end.signal);
+    }
+    if (clock.now() - saidAt >= PROGRESS_MS) {
+      saidAt = clock.now();
+      world.onProgress(`${notes.size - staying.length} agents have moved, ${staying.length} are left`);
+    }
+    await delay(clock, Math.min(LOOK_MS, Math.max(0, deadline - clock.now())), signal);
+  }
+}
+
+/** None is left, or all that are have been told often enough, and had the time to go. */
+function isThrough(
+  staying: readonly Attache[],
+  notes: ReadonlyMap<Attache, Note>,
+  tries: number,
+  now: number,
+): boolean {
+  return staying.every(attache => {
+    const note = notes.get(attache);
+    return note !== undefined && note.tries >= tries && !note.isAsking && now >= note.again;
+  });
+}
+
+async function askInTurn(
+  world: MoveParts,
+  attache: Attache,
+  note: Note,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, log } = world;
+  note.isAsking = true;
+  await delay(clock, waitMs, signal);
+  if (signal.aborted || attache.link.closed) return;
+  note.tries++;
+  note.why = 'it has not answered yet';
+  try {
+    const no = await world.ask(attache);
+    note.why = no === undefined ? 'it was asked, and stayed' : `it says: ${no}`;
+  } catch (error) {
+    // A link that has ended has done what was asked.
+    if (!attache.link.closed) note.why = reasonOf(error);
+  }
+  note.isAsking = false;
+  note.again = clock.now() + ASK_AGAIN_MS;
+  log.debug('Asked an agent to move', { hostId: attache.host.id, outcome: note.why });
+}
+
+function leftAgent(attache: Attache, notes: ReadonlyMap<Attache, Note>): LeftAgent {
+  const { host } = attache;
+  return { hostid: host.uuid, name: host.name, why: notes.get(attache)?.why ?? 'it came only now' };
+}
+
+/** @returns why the agent says that it does not go @throws LinkError */
+export async function askToMigrate(attache: Attache, wanted: Wanted): Promise<string | undefined> {
+  const command = MigrateAgentConnectionCommand.encode({
+    msList: wanted.servers,
+    avoidMsList: wanted.avoid,
+    lbAlgorithm: wanted.algorithm,
+    lbCheckInterval: wanted.checkIntervalSeconds,
+    wait: WAIT_SECONDS,
+  });
+  const { messages } = await attache.ask([command]);
+  const [answer] = messages;
+  // Whether it goes or not, it has taken the list.
+  if (answer !== undefined && MigrateAgentConnectionAnswer.is(answer)) attache.held = wanted;
+  if (answer?.fields.result === true) return undefined;
+  const details = answer?.fields.details;
+  return typeof details === 'string' ? details : 'no';
+}

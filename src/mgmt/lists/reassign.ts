@@ -1,0 +1,53 @@
+import type { Clock } from '../../lib/clock.js';
+import { runInTurns } from '../../lib/interruptible.js';
+import { parseReportedList } from '../../protocol/host-list.js';
+import { HOSTS_A_BATCH, type HostRow, type Store } from '../store/store.js';
+import { assignAllInSteps } from './assign.js';
+import { giveSameLists, type ListSettings } from './preview.js';
+
+type PlacingStore = Pick<Store, 'setPreferred'>;
+
+/**
+ * Computes the sticky first server of every host anew, and writes what changes: an operator has asked for it.
+ * @returns how many hosts have another first server now
+ * @throws StoreError
+ */
+export async function placeHosts(
+  store: PlacingStore,
+  rows: readonly HostRow[],
+  settings: ListSettings,
+  clock: Pick<Clock, 'turn'>,
+): Promise<number> {
+  const agents = rows.map(({ id, preferred, msHostList }) => ({
+    hostId: id,
+    preferred: preferred ?? parseReportedList(msHostList ?? undefined).servers[0],
+  }));
+  const { changes, preferred } = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
+  await writePlaces(store, rows, preferred);
+  return changes.length;
+}
+
+/**
+ * Writes the first server of each host, before the settings hold that need it: whoever reads them finds the rows as they
+ * should be. Those that stay have it in their row, too: from now on that is what holds.
+ * @param firsts in the order of the rows
+ * @throws StoreError
+ */
+export async function writePlaces(
+  store: PlacingStore,
+  rows: readonly HostRow[],
+  firsts: readonly (string | undefined)[],
+): Promise<void> {
+  const changed = rows.flatMap(({ id, preferred: standing }, index) => {
+    const preferred = firsts[index];
+    return preferred !== undefined && preferred !== standing ? [{ id, preferred }] : [];
+  });
+  for (let at = 0; at < changed.length; at += HOSTS_A_BATCH) {
+    await store.setPreferred(changed.slice(at, at + HOSTS_A_BATCH));
+  }
+}
+
+/** Whether a change of the settings needs it. */
+export function needsPlacing(now: ListSettings, proposed: ListSettings): boolean {
+  return proposed.algorithm === 'rendezvous' && !giveSameLists(now, proposed);
+}

@@ -1,0 +1,121 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../../lib/clock.js';
+import { ConfigError, codeOf, reasonOf } from '../../lib/errors.js';
+
+export interface PemFiles {
+  /** The server's certificate first; what signed it may follow. File key: `tls.cert`. */
+  readonly certFile: string;
+  /** Its private key, not encrypted. File key: `tls.key`. */
+  readonly keyFile: string;
+  /** What agents and servers are trusted by; a bundle. File key: `tls.ca`. */
+  readonly caFile: string;
+}
+
+export interface CertificateFiles {
+  readonly certPem: string;
+  /** What a server presents: all of `certFile`, and of `caFile` what is not among that. */
+  readonly chainPem: string;
+  readonly keyPem: string;
+  readonly caPem: string;
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
+  /** What works, and yet will keep agents away: an expired certificate, or one that `caFile` did not sign. */
+  readonly warnings: readonly string[];
+}
+
+/** Reads certificates that the operator brings. Throws a ConfigError that names the setting. */
+export async function loadCertificateFiles(
+  { certFile, keyFile, caFile }: PemFiles,
+  { clock }: { readonly clock: Clock },
+): Promise<CertificateFiles> {
+  const [chain, key, cas] = await Promise.all([
+    certificatesOf('tls.cert', certFile),
+    privateKeyOf('tls.key', keyFile),
+    certificatesOf('tls.ca', caFile),
+  ]);
+  const leaf = chain[0];
+  if (!leaf.checkPrivateKey(key)) {
+    throw new ConfigError('tls.key', keyFile, `is not the key of the first certificate in tls.cert=${certFile}`);
+  }
+  const presented = [...chain, ...cas.filter(ca => !chain.some(one => one.raw.equals(ca.raw)))];
+  return {
+    certPem: pemOf([leaf]),
+    chainPem: pemOf(presented),
+    keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    caPem: pemOf(cas),
+    notAfter: Date.parse(leaf.validTo),
+    warnings: [
+      ...outOfDate(`tls.cert=${certFile}`, leaf, clock.wallTime()),
+      ...cas.flatMap(ca => outOfDate(`tls.ca=${caFile}`, ca, clock.wallTime())),
+      ...(isTrusted(leaf, presented, cas)
+        ? []
+        : [`tls.cert=${certFile}: signed by no certificate of tls.ca=${caFile}`]),
+    ],
+  };
+}
+
+async function textOf(setting: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const reason = codeOf(error) === 'ENOENT' ? 'there is no such file' : `cannot be read: ${reasonOf(error)}`;
+    throw new ConfigError(setting, path, reason, { cause: error });
+  }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+async function certificatesOf(
+  setting: string,
+  path: string,
+): Promise<readonly [X509Certificate, ...X509Certificate[]]> {
+  const [first, ...others] = (await textOf(setting, path)).match(CERTIFICATE) ?? [];
+  if (first === undefined) throw new ConfigError(setting, path, 'holds no certificate in PEM form');
+  try {
+    return [new X509Certificate(first), ...others.map(block => new X509Certificate(block))];
+  } catch (cause) {
+    throw new ConfigError(setting, path, `holds a certificate that cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+async function privateKeyOf(setting: string, path: string): Promise<KeyObject> {
+  const text = await textOf(setting, path);
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) {
+    throw new ConfigError(setting, path, 'holds no private key in PEM form');
+  }
+  if (/-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(text)) {
+    throw new ConfigError(setting, path, 'is encrypted, and a server that starts by itself has nobody to ask');
+  }
+  try {
+    return createPrivateKey(text);
+  } catch (cause) {
+    throw new ConfigError(setting, path, `holds a key that cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function pemOf(certificates: readonly X509Certificate[]): string {
+  return certificates.map(certificate => `${certificate.toString().trimEnd()}\n`).join('');
+}
+
+function outOfDate(where: string, certificate: X509Certificate, now: number): string[] {
+  if (now > Date.parse(certificate.validTo)) return [`${where}: expired on ${certificate.validTo}`];
+  if (now < Date.parse(certificate.validFrom)) return [`${where}: not valid before ${certificate.validFrom}`];
+  return [];
+}
+
+/** As agents judge: listed itself, or signed, by way of what is presented with it, by one that is listed. */
+function isTrusted(
+  leaf: X509Certificate,
+  presented: readonly X509Certificate[],
+  cas: readonly X509Certificate[],
+): boolean {
+  const seen = new Set<X509Certificate>();
+  for (let at: X509Certificate | undefined = leaf; at !== undefined && !seen.has(at); ) {
+    const one: X509Certificate = at;
+    if (cas.some(ca => ca.raw.equals(one.raw))) return true;
+    seen.add(one);
+    at = presented.find(other => other !== one && one.checkIssued(other) && one.verify(other.publicKey));
+  }
+  return false;
+}

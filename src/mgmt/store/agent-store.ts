@@ -1,0 +1,33 @@
+import type { ChangedHost, HostRow, HostsCursor, Store } from './store.js';
+
+/** What the server needs of the store to serve agents: a narrow part of it, so that much of the rest may change. */
+export interface AgentStore
+  extends Pick<
+    Store,
+    | 'configuration'
+    | 'zoneId'
+    | 'ring'
+    | 'clusters'
+    | 'hostsReady'
+    | 'hostsDisconnected'
+    | 'hostsMsHostList'
+    | 'releaseHosts'
+    | 'setPreferred'
+  > {
+  hostsChanged(after?: HostsCursor): Promise<AgentChanges>;
+  registerHost(...facts: Parameters<Store['registerHost']>): Promise<{ readonly host: AgentRow }>;
+  hosts(after?: number): Promise<readonly AgentRow[]>;
+}
+
+/** Who an agent is, and where the store has its host. */
+export type AgentRow = Pick<
+  HostRow,
+  'id' | 'uuid' | 'guid' | 'name' | 'zoneId' | 'clusterId' | 'preferred' | 'status' | 'epoch'
+>;
+
+/** What has become of hosts, whoever did it. */
+export interface AgentChanges {
+  readonly hosts: readonly Pick<ChangedHost, 'id' | 'zoneId' | 'msid' | 'epoch' | 'preferred' | 'removed'>[];
+  readonly cursor: HostsCursor;
+  readonly more: boolean;
+}

@@ -1,0 +1,122 @@
+import mysql, { type Connection, type QueryError } from 'mysql2';
+import type { Clock } from '../../../lib/clock.js';
+import { MysqlTimeout } from './errors.js';
+import type { MysqlHost, MysqlUrl } from './url.js';
+
+export interface MysqlLimits {
+  /** To connect, log in and set up the session. */
+  readonly connectMs: number;
+  /** For each statement. */
+  readonly statementMs: number;
+}
+
+/** A connection with one node, set up for us. After an error on the way to the node it is broken, and not used again. */
+export class MysqlSession {
+  readonly host: MysqlHost;
+  readonly #raw: Connection;
+  readonly #clock: Clock;
+  #limitMs: number;
+  #broken = false;
+
+  private constructor(raw: Connection, host: MysqlHost, clock: Clock, limitMs: number) {
+    this.host = host;
+    this.#raw = raw;
+    this.#clock = clock;
+    this.#limitMs = limitMs;
+    // What belongs to no statement: the node closed an idle connection.
+    raw.on('error', () => this.destroy());
+    raw.once('end', () => this.destroy());
+  }
+
+  /** @throws what mysql2 throws, or MysqlTimeout */
+  static async open(url: MysqlUrl, host: MysqlHost, clock: Clock, limits: MysqlLimits): Promise<MysqlSession> {
+    const raw = mysql.createConnection({
+      host: host.host,
+      port: host.port,
+      user: url.user,
+      password: url.password,
+      database: url.database,
+      charset: 'utf8mb4',
+      // Beyond 2^53 a text would come, not a number that is nearly right.
+      supportBigNumbers: true,
+      connectTimeout: limits.connectMs,
+      enableKeepAlive: true,
+      keepAliveInitialDelay: 5_000,
+    });
+    const session = new MysqlSession(raw, host, clock, limits.connectMs);
+    try {
+      await session.#bounded(done => raw.connect(error => done(error)), 'no greeting');
+      await session.#setUp(limits.statementMs);
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    session.#limitMs = limits.statementMs;
+    return session;
+  }
+
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /** @returns rows, or what a statement without rows did @throws as `open` */
+  run(sql: string, parameters: readonly unknown[] = []): Promise<unknown> {
+    return this.#bounded(done => {
+      this.#raw.query(sql, [...parameters], (error, result) => done(error, result));
+    }, 'no answer');
+  }
+
+  /** At once, without a farewell: the node rolls back what was not committed. Idempotent. */
+  destroy(): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#raw.destroy();
+  }
+
+  async end(): Promise<void> {
+    if (this.#broken) return;
+    try {
+      await this.#bounded(done => this.#raw.end(error => done(error ?? null)), 'no farewell');
+    } catch {
+      // It is over either way.
+    }
+    this.destroy();
+  }
+
+  async #setUp(statementMs: number): Promise<void> {
+    const [facts] = (await this.run('select version() as version')) as { version: string }[];
+    const seconds = Math.ceil(statementMs / 1_000);
+    // What does not fit is refused, not cut; backslashes escape, as the driver writes them.
+    await this.run(
+      "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', " +
+        `time_zone = '+00:00', innodb_lock_wait_timeout = 1, lock_wait_timeout = ${seconds}`,
+    );
+    // No locks on the gaps between rows: hosts that are new at the same moment do not wait for each other.
+    await this.run('set session transaction isolation level read committed');
+    if (/mariadb/i.test(facts?.version ?? '')) {
+      // On Galera, what was committed on another node is seen here; elsewhere the second setting does nothing.
+      await this.run(`set session max_statement_time = ${seconds}, wsrep_sync_wait = 1`);
+    } else {
+      await this.run(`set session max_execution_time = ${statementMs}`);
+    }
+  }
+
+  /** What ends with an error on the way, or not in time, takes the connection with it. */
+  #bounded<T>(start: (done: (error: QueryError | null, result?: T) => void) => void, why: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(this.#limitMs, () => {
+        this.destroy();
+        reject(new MysqlTimeout(`${why} for ${this.#limitMs} ms`));
+      });
+      start((error, result) => {
+        timer.cancel();
+        if (error === null) {
+          resolve(result as T);
+          return;
+        }
+        if (error.sqlState === undefined || error.fatal) this.destroy();
+        reject(error);
+      });
+    });
+  }
+}

@@ -1,0 +1,80 @@
+import type { ExpressionBuilder, Selectable } from 'kysely';
+import { EVENTS_A_BATCH, type EventQuery, type EventRow, type EventStore } from '../event-store.js';
+import { type Calls, current, raise } from './calls.js';
+import type { EventTable, Schema } from './schema.js';
+import { containing } from './text.js';
+
+const ROWS_A_STATEMENT = 100;
+const DELETED_A_CALL = 1_000;
+
+export function eventCalls(calls: Calls): EventStore {
+  const { random } = calls;
+  return {
+    addEvents: async batch => {
+      if (batch.length > EVENTS_A_BATCH) throw new RangeError(`${batch.length} events; the limit is ${EVENTS_A_BATCH}`);
+      if (batch.length === 0) return;
+      await calls.write('addEvents', async db => {
+        const first = (await raise(db, 'event', batch.length)) - batch.length + 1;
+        const rows = batch.map(({ resourceType, resourceId, ...event }, i) => ({
+          ...event,
+          id: first + i,
+          uuid: random.uuid(),
+          resource_type: resourceType,
+          resource_id: resourceId,
+        }));
+        for (let i = 0; i < rows.length; i += ROWS_A_STATEMENT) {
+          await db
+            .insertInto('event')
+            .values(rows.slice(i, i + ROWS_A_STATEMENT))
+            .execute();
+        }
+      });
+    },
+
+    events: query =>
+      calls.read('events', async db => {
+        const matches = db.selectFrom('event').where(eb => eb.and(conditions(eb, query)));
+        const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+        const rows = await matches
+          .selectAll()
+          .orderBy('id', 'desc')
+          .limit(query.pagesize)
+          .offset((query.page - 1) * query.pagesize)
+          .execute();
+        return { count: Number(count), rows: rows.map(eventOf) };
+      }),
+
+    deleteEvents: ({ before, keep }) =>
+      calls.write('deleteEvents', async db => {
+        const lastKept = keep === undefined ? 0 : (await current(db, 'event')) - keep;
+        const old = await db
+          .selectFrom('event')
+          .select('id')
+          .where(eb => eb.or([eb('id', '<=', lastKept), eb('created', '<', before ?? 0)]))
+          .orderBy('id')
+          .limit(DELETED_A_CALL)
+          .execute();
+        if (old.length === 0) return 0;
+        const ids = old.map(({ id }) => id);
+        const deleted = await db.deleteFrom('event').where('id', 'in', ids).executeTakeFirst();
+        return Number(deleted.numDeletedRows);
+      }),
+  };
+}
+
+function conditions(eb: ExpressionBuilder<Schema, 'event'>, query: EventQuery) {
+  const { uuid, level, type, keyword, since, resourceType, resourceId } = query;
+  return [
+    ...(uuid === undefined ? [] : [eb('uuid', '=', uuid)]),
+    ...(level === undefined ? [] : [eb('level', '=', level)]),
+    ...(type === undefined ? [] : [eb('type', '=', type)]),
+    ...(keyword === undefined ? [] : [containing(eb, ['description', 'type'], keyword)]),
+    ...(since === undefined ? [] : [eb('created', '>=', since)]),
+    ...(resourceType === undefined ? [] : [eb('resource_type', '=', resourceType)]),
+    ...(resourceId === undefined ? [] : [eb('resource_id', '=', resourceId)]),
+  ];
+}
+
+function eventOf({ resource_type, resource_id, ...event }: Selectable<EventTable>): EventRow {
+  return { ...event, resourceType: resource_type, resourceId: resource_id };
+}

@@ -1,0 +1,231 @@
+import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from 'kysely';
+import {
+  HOSTS_A_BATCH,
+  type HostDisconnectedEntry,
+  type HostListEntry,
+  type HostReadyEntry,
+  type HostStore,
+} from '../host-store.js';
+import { bounded, inPieces } from './batches.js';
+import type { Calls } from './calls.js';
+import type { Schema } from './schema.js';
+
+/**
+ * Which server has which host. Batches are single statements over many rows, with a CASE for what differs, so that a
+ * storm costs few round trips and few commits.
+ */
+export function ownershipCalls(
+  calls: Calls,
+): Pick<
+  HostStore,
+  | 'hostReady'
+  | 'hostsReady'
+  | 'hostMsHostList'
+  | 'hostsMsHostList'
+  | 'hostDisconnected'
+  | 'hostsDisconnected'
+  | 'releaseHosts'
+> {
+  const { database } = calls;
+
+  /** @param entries each host once */
+  const takeHosts = async (db: Kysely<Schema>, entries: readonly HostReadyEntry[]) => {
+    const ids = entries.map(({ id }) => id);
+    const kept = 'configuration_version' as const;
+    await db
+      .updateTable('host')
+      .set(eb => ({
+        // MySQL assigns from left to right: what is read comes before it is overwritten.
+        last_mgmt_server_id: eb
+          .case()
+          .when(
+            'mgmt_server_id',
+            '=',
+            byId(entries, entry => entry.msid),
+          )
+          .then(eb.ref('last_mgmt_server_id'))
+          .else(eb.fn.coalesce('mgmt_server_id', 'last_mgmt_server_id'))
+          .end(),
+        mgmt_server_id: byId(entries, entry => entry.msid),
+        status: 'Up' as const,
+        epoch: eb('epoch', '+', 1),
+        ms_host_list: byId(entries, entry => entry.msHostList),
+        configuration_version: byId(entries, entry => entry.configurationVersion ?? eb.ref(kept)),
+        last_ping: byId(entries, entry => entry.at),
+        disconnected: null,
+        disconnect_reason: null,
+        changed: database.now(),
+      }))
+      .where('id', 'in', ids)
+      .where('removed', 'is', null)
+      .execute();
+    const rows = await db
+      .selectFrom('host')
+      .select(['id', 'epoch'])
+      .where('id', 'in', ids)
+      .where('removed', 'is', null)
+      .execute();
+    const epochs = new Map(rows.map(({ id, epoch }) => [id, epoch]));
+    return ids.map(id => epochs.get(id));
+  };
+
+  const hostsReady = (operation: string, batch: readonly HostReadyEntry[]) =>
+    calls.write(operation, async db => {
+      const epochs: (number | undefined)[] = [];
+      for (const entries of inPieces(batch, ({ id }) => id)) epochs.push(...(await takeHosts(db, entries)));
+      return epochs;
+    });
+
+  /** Nobody changes them until the end of the transaction. */
+  const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
+    const query = db
+      .selectFrom('host')
+      .select(['id', 'mgmt_server_id', 'epoch'])
+      .where('id', 'in', ids)
+      .where('removed', 'is', null)
+      .orderBy('id');
+    const rows = await database.locked(query).execute();
+    return new Map(rows.map(row => [row.id, row]));
+  };
+
+  /** @param entries each host once */
+  const listHosts = async (db: Kysely<Schema>, entries: readonly HostListEntry[]) => {
+    const standing = await ownersOf(
+      db,
+      entries.map(({ id }) => id),
+    );
+    const isStill = ({ id, epoch }: HostListEntry) => standing.get(id)?.epoch === epoch;
+    const listed = entries.filter(isStill);
+    if (listed.length > 0) {
+      await db
+        .updateTable('host')
+        .set(eb => ({
+          ms_host_list: byId(listed, entry => entry.msHostList),
+          configuration_version: byId(
+            listed,
+            entry => entry.configurationVersion ?? eb.ref('configuration_version' as const),
+          ),
+          changed: database.now(),
+        }))
+        .where(
+          'id',
+          'in',
+          listed.map(({ id }) => id),
+        )
+        .execute();
+    }
+    return entries.map(isStill);
+  };
+
+  const hostsMsHostList = (operation: string, batch: readonly HostListEntry[]) =>
+    calls.write(operation, async db => {
+      const written: boolean[] = [];
+      for (const entries of inPieces(batch, ({ id }) => id)) written.push(...(await listHosts(db, entries)));
+      return written;
+    });
+
+  /** @param entries each host once */
+  const loseHosts = async (db: Kysely<Schema>, entries: readonly HostDisconnectedEntry[]) => {
+    const standing = await ownersOf(
+      db,
+      entries.map(({ id }) => id),
+    );
+    const isStill = ({ id, msid, epoch }: HostDisconnectedEntry) => {
+      const row = standing.get(id);
+      return row !== undefined && row.epoch === epoch && row.mgmt_server_id === msid;
+    };
+    const lost = entries.filter(isStill);
+    if (lost.length > 0) {
+      await db
+        .updateTable('host')
+        .set(eb => ({
+          ...released(eb),
+          disconnected: byId(lost, entry => entry.at),
+          disconnect_reason: byId(lost, entry => entry.reason),
+          changed: database.now(),
+        }))
+        .where(
+          'id',
+          'in',
+          lost.map(({ id }) => id),
+        )
+        .execute();
+    }
+    return entries.map(isStill);
+  };
+
+  const hostsDisconnected = (operation: string, batch: readonly HostDisconnectedEntry[]) =>
+    calls.write(operation, async db => {
+      const written: boolean[] = [];
+      for (const entries of inPieces(batch, ({ id }) => id)) written.push(...(await loseHosts(db, entries)));
+      return written;
+    });
+
+  return {
+    hostReady: async (id, ready) => (await hostsReady('hostReady', [{ id, ...ready }]))[0],
+    hostsReady: async batch => hostsReady('hostsReady', bounded(batch)),
+    hostMsHostList: async (id, epoch, msHostList, configurationVersion) => {
+      const entry = { id, epoch, msHostList, ...(configurationVersion !== undefined && { configurationVersion }) };
+      return (await hostsMsHostList('hostMsHostList', [entry]))[0] === true;
+    },
+    hostsMsHostList: async batch => hostsMsHostList('hostsMsHostList', bounded(batch)),
+    hostDisconnected: async (id, disconnected) =>
+      (await hostsDisconnected('hostDisconnected', [{ id, ...disconnected }]))[0] === true,
+    hostsDisconnected: async batch => hostsDisconnected('hostsDisconnected', bounded(batch)),
+
+    releaseHosts: (msid, { at, reason }) =>
+      calls.several('releaseHosts', async ({ write }) => {
+        for (let count = 0; ; ) {
+          const found = await write(async db => {
+            const rows = await db
+              .selectFrom('host')
+              .select('id')
+              .where('mgmt_server_id', '=', msid)
+              .where('removed', 'is', null)
+              .orderBy('id')
+              .limit(HOSTS_A_BATCH)
+              .execute();
+            if (rows.length === 0) return { rows: 0, written: 0 };
+            const written = await db
+              .updateTable('host')
+              .set(eb => ({
+                ...released(eb),
+                disconnected: at,
+                disconnect_reason: reason,
+                changed: database.now(),
+              }))
+              .where(
+                'id',
+                'in',
+                rows.map(({ id }) => id),
+              )
+              .where('mgmt_server_id', '=', msid)
+              .executeTakeFirst();
+            return { rows: rows.length, written: Number(written.numUpdatedRows) };
+          });
+          count += found.written;
+          if (found.rows < HOSTS_A_BATCH) return count;
+        }
+      }),
+  };
+}
+
+/** In this order: MySQL assigns from left to right. */
+function released(eb: ExpressionBuilder<Schema, 'host'>) {
+  return {
+    last_mgmt_server_id: eb.fn.coalesce('mgmt_server_id', 'last_mgmt_server_id'),
+    mgmt_server_id: null,
+    status: 'Disconnected' as const,
+  };
+}
+
+/** For each host its own value; one value for all is written as such. */
+function byId<T extends { readonly id: number }, V>(
+  entries: readonly T[],
+  valueFor: (entry: T) => V,
+): RawBuilder<Exclude<V, object>> {
+  const values = entries.map(valueFor);
+  if (values.every(value => value === values[0])) return sql`${values[0]}`;
+  const cases = entries.map(({ id }, i) => sql`when ${id} then ${values[i]}`);
+  return sql`case id ${sql.join(cases, sql` `)} end`;
+}

@@ -1,0 +1,70 @@
+import type { Kysely, Selectable } from 'kysely';
+import type { ChangedHost, HostDescription, HostRow } from '../host-store.js';
+import type { LocationIds } from './locations.js';
+import type { HostTable, Schema } from './schema.js';
+
+/** Between the table's words and the domain's. */
+export type HostColumns = Selectable<HostTable>;
+
+/** Only of hosts that are not removed. */
+export const selectHosts = (db: Kysely<Schema>) => db.selectFrom('host').selectAll().where('removed', 'is', null);
+
+export function columnsOf(facts: HostDescription, { podId, clusterId }: LocationIds) {
+  return {
+    guid: facts.guid,
+    name: facts.name,
+    type: facts.type,
+    data_center_id: facts.zoneId,
+    pod: facts.pod,
+    cluster: facts.cluster,
+    pod_id: podId,
+    cluster_id: clusterId,
+    private_ip_address: facts.privateIpAddress,
+    version: facts.version,
+    hypervisor_type: facts.hypervisorType,
+    arch: facts.arch,
+    sockets: facts.sockets ?? null,
+    cpus: facts.cpus,
+    speed: facts.speed,
+    ram: facts.ram,
+  };
+}
+
+export function hostOf(row: HostColumns): HostRow {
+  return {
+    id: row.id,
+    uuid: row.uuid,
+    guid: row.guid ?? row.removed_guid ?? '',
+    name: row.name,
+    type: row.type,
+    zoneId: row.data_center_id,
+    pod: row.pod,
+    cluster: row.cluster,
+    podId: row.pod_id,
+    clusterId: row.cluster_id,
+    privateIpAddress: row.private_ip_address,
+    version: row.version,
+    hypervisorType: row.hypervisor_type,
+    arch: row.arch,
+    sockets: row.sockets,
+    cpus: row.cpus,
+    speed: row.speed,
+    ram: row.ram,
+    status: row.status,
+    resourceState: row.resource_state,
+    msid: row.mgmt_server_id,
+    lastMsid: row.last_mgmt_server_id,
+    epoch: row.epoch,
+    msHostList: row.ms_host_list,
+    configurationVersion: row.configuration_version,
+    preferred: row.preferred,
+    lastPing: row.last_ping,
+    disconnected: row.disconnected,
+    disconnectReason: row.disconnect_reason,
+    created: row.created,
+  };
+}
+
+export function changedHostOf(row: HostColumns): ChangedHost {
+  return { ...hostOf(row), removed: row.removed };
+}

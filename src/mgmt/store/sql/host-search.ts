@@ -1,0 +1,178 @@
+import type { ExpressionBuilder, Kysely } from 'kysely';
+import {
+  CHANGES_A_PAGE,
+  type HostQuery,
+  type HostStore,
+  type HostsCursor,
+  type PreferredEntry,
+} from '../host-store.js';
+import { bounded } from './batches.js';
+import type { Calls } from './calls.js';
+import { changedHostOf, hostOf } from './host-rows.js';
+import type { Schema } from './schema.js';
+import { containing } from './text.js';
+
+/** Questions over many hosts, and where they are to be. */
+export function hostSearchCalls(
+  calls: Calls,
+): Pick<
+  HostStore,
+  'findHosts' | 'hostsChanged' | 'agentsOfServer' | 'agentCounts' | 'setPreferred' | 'preferredCounts' | 'placements'
+> {
+  const { database } = calls;
+  return {
+    findHosts: query =>
+      calls.read('findHosts', async db => {
+        const matches = db
+          .selectFrom('host')
+          .where('removed', 'is', null)
+          .where(eb => eb.and(conditions(eb, query)));
+        const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+        // The ids first, from an index alone: the rows before the page are passed over, not read.
+        const ids = await matches
+          .select('id')
+          .orderBy('id')
+          .limit(query.pagesize)
+          .offset((query.page - 1) * query.pagesize)
+          .execute();
+        const rows = await rowsOf(
+          db,
+          ids.map(({ id }) => id),
+        );
+        return { count: Number(count), rows: rows.map(hostOf) };
+      }),
+
+    hostsChanged: after =>
+      calls.read('hostsChanged', async db => {
+        const now = await database.storeTime(db);
+        if (after === undefined) return { hosts: [], cursor: { at: now }, more: false };
+        const { last } = after;
+        const rows = await db
+          .selectFrom('host')
+          .selectAll()
+          .where(eb =>
+            last === undefined
+              ? eb('changed', '>=', Math.min(after.at, now) - OVERLAP_MS)
+              : eb.or([
+                  eb('changed', '>', last.changed),
+                  eb.and([eb('changed', '=', last.changed), eb('id', '>', last.id)]),
+                ]),
+          )
+          .orderBy('changed')
+          .orderBy('id')
+          .limit(CHANGES_A_PAGE)
+          .execute();
+        const end = rows.at(-1);
+        const more = rows.length === CHANGES_A_PAGE;
+        // A reading of several pages ends where it stood when it began: all that came later is read again.
+        const at = last === undefined ? now : after.at;
+        const cursor: HostsCursor = more && end ? { at, last: { changed: end.changed, id: end.id } } : { at };
+        return { hosts: rows.map(changedHostOf), cursor, more };
+      }),
+
+    agentsOfServer: msid =>
+      calls.read('agentsOfServer', async db => {
+        const uuids = db.selectFrom('host').select('uuid').where('removed', 'is', null).orderBy('id');
+        const agents = await uuids.where('mgmt_server_id', '=', msid).execute();
+        const last = await uuids.where('last_mgmt_server_id', '=', msid).where('mgmt_server_id', 'is', null).execute();
+        return { agents: agents.map(row => row.uuid), lastAgents: last.map(row => row.uuid) };
+      }),
+
+    agentCounts: () =>
+      calls.read('agentCounts', async db => {
+        const rows = await db
+          .selectFrom('host')
+          .select(['mgmt_server_id as msid', eb => eb.fn.countAll<number>().as('count')])
+          .where('mgmt_server_id', 'is not', null)
+          .where('removed', 'is', null)
+          .groupBy('mgmt_server_id')
+          .execute();
+        return new Map(rows.map(({ msid, count }) => [msid ?? 0, Number(count)]));
+      }),
+
+    setPreferred: async batch => {
+      await calls.write('setPreferred', async db => {
+        for (const [preferred, ids] of byPreferred(bounded(batch))) {
+          await db
+            .updateTable('host')
+            .set({ preferred, changed: database.now() })
+            .where('id', 'in', ids)
+            .where('removed', 'is', null)
+            .execute();
+        }
+      });
+    },
+
+    preferredCounts: () =>
+      calls.read('preferredCounts', async db => {
+        const rows = await db
+          .selectFrom('host')
+          .select(['preferred', eb => eb.fn.countAll<number>().as('count')])
+          .where('preferred', 'is not', null)
+          .where('removed', 'is', null)
+          .groupBy('preferred')
+          .execute();
+        return new Map(rows.map(({ preferred, count }) => [preferred ?? '', Number(count)]));
+      }),
+
+    placements: () =>
+      calls.several('placements', async ({ read }) => {
+        const all: { id: number; zoneId: number; preferred: string | null }[] = [];
+        for (let last = 0; ; last = all.at(-1)?.id ?? last) {
+          const rows = await read(db =>
+            db
+              .selectFrom('host')
+              .select(['id', 'data_center_id as zoneId', 'preferred'])
+              .where('removed', 'is', null)
+              .where('id', '>', last)
+              .orderBy('id')
+              .limit(PLACEMENTS_A_READ)
+              .execute(),
+          );
+          all.push(...rows);
+          if (rows.length < PLACEMENTS_A_READ) return all;
+        }
+      }),
+  };
+}
+
+/**
+ * A write is marked with the time of its statement, and is seen when its transaction ends: mostly at once, at most a
+ * call's limit later, and on Galera after the time that the nodes need to give up one that died in between.
+ */
+const OVERLAP_MS = 10_000;
+
+const PLACEMENTS_A_READ = 10_000;
+
+function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
+  const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, type, hypervisor, arch } = query;
+  const { resourceState, configurationBefore } = query;
+  return [
+    ...(uuid === undefined ? [] : [eb('uuid', '=', uuid)]),
+    ...(name === undefined ? [] : [eb('name', '=', name)]),
+    ...(keyword === undefined ? [] : [containing(eb, ['name', 'private_ip_address'], keyword)]),
+    ...(status === undefined ? [] : [status.length === 0 ? eb.lit(1 > 2) : eb('status', 'in', status)]),
+    ...(msid === undefined ? [] : [eb('mgmt_server_id', msid === null ? 'is' : '=', msid)]),
+    ...(zoneId === undefined ? [] : [eb('data_center_id', '=', zoneId)]),
+    ...(podId === undefined ? [] : [eb('pod_id', '=', podId)]),
+    ...(clusterId === undefined ? [] : [eb('cluster_id', '=', clusterId)]),
+    ...(type === undefined ? [] : [eb('type', '=', type)]),
+    ...(hypervisor === undefined ? [] : [eb('hypervisor_type', '=', hypervisor)]),
+    ...(arch === undefined ? [] : [eb('arch', '=', arch)]),
+    ...(resourceState === undefined ? [] : [eb('resource_state', '=', resourceState)]),
+    ...(configurationBefore === undefined
+      ? []
+      : [eb.or([eb('configuration_version', 'is', null), eb('configuration_version', '<', configurationBefore)])]),
+  ];
+}
+
+async function rowsOf(db: Kysely<Schema>, ids: readonly number[]) {
+  if (ids.length === 0) return [];
+  return db.selectFrom('host').selectAll().where('id', 'in', ids).orderBy('id').execute();
+}
+
+function byPreferred(batch: readonly PreferredEntry[]): Map<string | null, number[]> {
+  const ids = new Map<string | null, number[]>();
+  for (const { id, preferred } of batch) ids.set(preferred, [...(ids.get(preferred) ?? []), id]);
+  return ids;
+}

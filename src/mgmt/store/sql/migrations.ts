@@ -1,0 +1,225 @@
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
+import type { SchemaLookup } from './database.js';
+import type { Schema } from './schema.js';
+
+/**
+ * One step of the schema. Steps only expand it within a minor version, and may be carried out again after a crash in
+ * their midst: MariaDB commits each CREATE on its own, so every statement says IF NOT EXISTS, or looks before.
+ */
+export interface Migration {
+  /** 1, 2, 3 … without gaps. */
+  readonly number: number;
+  readonly name: string;
+  /** The first version of Muster that knows this migration; older ones are told to become it. */
+  readonly since: string;
+  up(db: Kysely<Schema>, facts: SchemaLookup): Promise<void>;
+}
+
+/** Applied ones are never edited. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    number: 1,
+    name: 'hosts, zones, configuration, secrets',
+    since: '0.1.0',
+    async up({ schema }) {
+      await schema
+        .createTable('configuration')
+        .ifNotExists()
+        .addColumn('name', 'varchar(255)', column => column.primaryKey())
+        .addColumn('value', 'text', column => column.notNull())
+        .addColumn('updated', 'bigint', column => column.notNull())
+        .execute();
+      // Not AUTO_INCREMENT: Galera interleaves it, and SQLite may give a removed row's id again.
+      await schema
+        .createTable('sequence')
+        .ifNotExists()
+        .addColumn('name', 'varchar(64)', column => column.primaryKey())
+        .addColumn('value', 'bigint', column => column.notNull())
+        .execute();
+      await schema
+        .createTable('data_center')
+        .ifNotExists()
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('name', 'varchar(255)', column => column.notNull().unique())
+        .execute();
+      // The foreign key stands on its own: MySQL parses one that is written in the column, and ignores it.
+      await schema
+        .createTable('host')
+        .ifNotExists()
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('guid', 'varchar(255)', column => column.unique())
+        .addColumn('name', 'varchar(255)', column => column.notNull())
+        .addColumn('type', 'varchar(32)', column => column.notNull())
+        .addColumn('status', 'varchar(32)', column => column.notNull())
+        .addColumn('data_center_id', 'bigint', column => column.notNull())
+        .addColumn('pod', 'varchar(255)')
+        .addColumn('cluster', 'varchar(255)')
+        .addColumn('private_ip_address', 'varchar(40)')
+        .addColumn('version', 'varchar(255)')
+        .addColumn('hypervisor_type', 'varchar(32)')
+        .addColumn('arch', 'varchar(32)')
+        .addColumn('cpus', 'bigint')
+        .addColumn('speed', 'bigint')
+        .addColumn('ram', 'bigint')
+        .addColumn('mgmt_server_id', 'bigint')
+        .addColumn('epoch', 'bigint', column => column.notNull())
+        .addColumn('ms_host_list', 'text')
+        .addColumn('last_ping', 'bigint')
+        .addColumn('disconnected', 'bigint')
+        .addColumn('disconnect_reason', 'text')
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('removed', 'bigint')
+        .addForeignKeyConstraint('fk_host__data_center_id', ['data_center_id'], 'data_center', ['id'])
+        .execute();
+      await schema
+        .createTable('secret')
+        .ifNotExists()
+        .addColumn('name', 'varchar(255)', column => column.primaryKey())
+        .addColumn('value', 'blob', column => column.notNull())
+        .execute();
+    },
+  },
+  {
+    number: 2,
+    name: 'servers, jobs, events, clusters, changed hosts',
+    since: '0.1.0',
+    async up(db, facts) {
+      const create = (table: string) => db.schema.createTable(table).ifNotExists();
+      await placed(create('host_pod_ref'))
+        .addColumn('data_center_id', 'bigint', column => column.notNull())
+        .addUniqueConstraint('uc_host_pod_ref__name', ['data_center_id', 'name'])
+        .execute();
+      await placed(create('cluster'))
+        .addColumn('data_center_id', 'bigint', column => column.notNull())
+        .addColumn('pod_id', 'bigint', column => column.notNull())
+        .addColumn('lb_check_interval', 'bigint')
+        .addUniqueConstraint('uc_cluster__name', ['pod_id', 'name'])
+        .execute();
+
+      const addColumns = async (...names: (readonly [name: string, type: 'bigint' | 'varchar(255)'])[]) => {
+        for (const [name, type] of names) {
+          if (!(await facts.hasColumn(db, 'host', name))) {
+            await db.schema.alterTable('host').addColumn(name, type).execute();
+          }
+        }
+      };
+      await addColumns(
+        ['pod_id', 'bigint'],
+        ['cluster_id', 'bigint'],
+        ['sockets', 'bigint'],
+        ['last_mgmt_server_id', 'bigint'],
+        ['configuration_version', 'bigint'],
+        ['preferred', 'varchar(255)'],
+        ['removed_guid', 'varchar(255)'],
+      );
+      if (!(await facts.hasColumn(db, 'host', 'resource_state'))) {
+        await db.schema
+          .alterTable('host')
+          .addColumn('resource_state', 'varchar(32)', column => column.notNull().defaultTo('Enabled'))
+          .execute();
+      }
+      if (!(await facts.hasColumn(db, 'host', 'changed'))) {
+        await db.schema
+          .alterTable('host')
+          .addColumn('changed', 'bigint', column => column.notNull().defaultTo(0))
+          .execute();
+      }
+
+      await create('mshost')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('msid', 'bigint', column => column.notNull().unique())
+        .addColumn('runid', 'varchar(64)')
+        .addColumn('data_dir_token', 'varchar(64)', column => column.notNull())
+        .addColumn('name', 'varchar(255)', column => column.notNull())
+        .addColumn('version', 'varchar(255)', column => column.notNull())
+        .addColumn('service_ip', 'varchar(255)', column => column.notNull())
+        .addColumn('os_distribution', 'varchar(255)')
+        .addColumn('kernel_version', 'varchar(255)')
+        .addColumn('last_boot_time', 'bigint')
+        .addColumn('state', 'varchar(32)', column => column.notNull())
+        .addColumn('state_by', 'varchar(255)')
+        .addColumn('state_since', 'bigint', column => column.notNull())
+        .addColumn('last_update', 'bigint', column => column.notNull())
+        .addColumn('started', 'bigint')
+        .addColumn('stopped', 'bigint')
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('removed', 'bigint')
+        .execute();
+      await create('mshost_link')
+        .addColumn('msid', 'bigint', column => column.primaryKey())
+        .addColumn('at', 'bigint', column => column.notNull())
+        .addColumn('updated', 'bigint', column => column.notNull())
+        // MySQL's blob ends at 64 KiB; for SQLite the word BLOB in it is what counts.
+        .addColumn('facts', sql`longblob`, column => column.notNull())
+        .execute();
+      await create('async_job')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('cmd', 'varchar(255)', column => column.notNull())
+        .addColumn('params', sql`mediumtext`, column => column.notNull())
+        .addColumn('target_msid', 'bigint')
+        .addColumn('host_id', 'bigint')
+        .addColumn('created_by', 'varchar(255)')
+        .addColumn('status', 'varchar(32)', column => column.notNull())
+        .addColumn('runner_msid', 'bigint')
+        .addColumn('progress', 'text')
+        .addColumn('result_code', 'bigint')
+        .addColumn('result', sql`mediumtext`)
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('started', 'bigint')
+        .addColumn('completed', 'bigint')
+        .execute();
+      await create('event')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('type', 'varchar(255)', column => column.notNull())
+        .addColumn('level', 'varchar(32)', column => column.notNull())
+        .addColumn('description', 'text', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('resource_type', 'varchar(255)')
+        .addColumn('resource_id', 'varchar(255)')
+        .addColumn('msid', 'bigint')
+        .execute();
+
+      for (const [table, name, columns] of INDEXES) {
+        if (!(await facts.hasIndex(db, table, name))) {
+          await db.schema
+            .createIndex(name)
+            .on(table)
+            .columns([...columns])
+            .execute();
+        }
+      }
+    },
+  },
+];
+
+/** Zones, pods and clusters begin alike. */
+function placed(table: CreateTableBuilder<string, never>) {
+  return table
+    .addColumn('id', 'bigint', column => column.primaryKey())
+    .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+    .addColumn('name', 'varchar(255)', column => column.notNull());
+}
+
+/**
+ * Of migration 2. A Ready writes two or three entries of them, in `changed`, the owner and the status; the others stand
+ * still. Each ends in what its readers sort by.
+ */
+const INDEXES = [
+  ['host', 'i_host__removed', ['removed', 'id']],
+  ['host', 'i_host__data_center_id', ['data_center_id', 'removed', 'id']],
+  ['host', 'i_host__cluster_id', ['cluster_id', 'removed', 'id']],
+  ['host', 'i_host__status', ['status', 'removed', 'id']],
+  ['host', 'i_host__mgmt_server_id', ['mgmt_server_id', 'removed', 'id']],
+  ['host', 'i_host__last_mgmt_server_id', ['last_mgmt_server_id', 'id']],
+  ['host', 'i_host__name', ['name', 'removed', 'id']],
+  ['host', 'i_host__preferred', ['removed', 'preferred']],
+  ['host', 'i_host__changed', ['changed', 'id']],
+  ['async_job', 'i_async_job__status', ['status', 'target_msid', 'id']],
+  ['event', 'i_event__created', ['created']],
+  ['event', 'i_event__resource', ['resource_id', 'id']],
+] as const;

@@ -1,0 +1,171 @@
+import type { EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
+
+/**
+ * The tables as the newest migration leaves them; names are CloudStack's where it has the table. Moments are integer
+ * milliseconds UTC, and flags 0 or 1, since both databases have those.
+ */
+export interface Schema {
+  configuration: ConfigurationTable;
+  sequence: SequenceTable;
+  data_center: DataCenterTable;
+  host_pod_ref: PodTable;
+  cluster: ClusterTable;
+  host: HostTable;
+  mshost: ServerTable;
+  mshost_link: LinkFactsTable;
+  async_job: JobTable;
+  event: EventTable;
+  secret: SecretTable;
+  schema_migration: SchemaMigrationTable;
+  migration_lock: MigrationLockTable;
+}
+
+export interface ConfigurationTable {
+  name: string;
+  value: string;
+  updated: number;
+}
+
+/** Counters that only ever rise: the last id given to a row of that table, and the configuration's generation. */
+export interface SequenceTable {
+  name: 'host' | 'data_center' | 'host_pod_ref' | 'cluster' | 'mshost' | 'async_job' | 'event' | 'configuration';
+  value: number;
+}
+
+export interface DataCenterTable {
+  id: number;
+  uuid: string;
+  name: string;
+}
+
+export interface PodTable extends DataCenterTable {
+  data_center_id: number;
+}
+
+export interface ClusterTable extends PodTable {
+  pod_id: number;
+  /** Seconds; null: the global one. */
+  lb_check_interval: number | null;
+}
+
+export interface HostTable {
+  id: number;
+  uuid: string;
+  /** Unique, and null once the host is removed: that is how CloudStack lets a guid come back. */
+  guid: string | null;
+  name: string;
+  type: string;
+  status: HostStatus;
+  data_center_id: number;
+  pod: string | null;
+  cluster: string | null;
+  pod_id: number | null;
+  cluster_id: number | null;
+  private_ip_address: string | null;
+  version: string | null;
+  hypervisor_type: string | null;
+  arch: string | null;
+  sockets: number | null;
+  cpus: number | null;
+  speed: number | null;
+  ram: number | null;
+  resource_state: string;
+  mgmt_server_id: number | null;
+  last_mgmt_server_id: number | null;
+  epoch: number;
+  ms_host_list: string | null;
+  configuration_version: number | null;
+  preferred: string | null;
+  last_ping: number | null;
+  disconnected: number | null;
+  disconnect_reason: string | null;
+  created: number;
+  removed: number | null;
+  /** The guid that it had. */
+  removed_guid: string | null;
+  /** When the row was last written, by the store's clock. */
+  changed: number;
+}
+
+export interface ServerTable {
+  id: number;
+  uuid: string;
+  msid: number;
+  /** Null when the server stopped in good order. */
+  runid: string | null;
+  data_dir_token: string;
+  name: string;
+  version: string;
+  service_ip: string;
+  os_distribution: string | null;
+  kernel_version: string | null;
+  last_boot_time: number | null;
+  state: ServerState;
+  state_by: string | null;
+  state_since: number;
+  last_update: number;
+  started: number | null;
+  stopped: number | null;
+  created: number;
+  removed: number | null;
+}
+
+export interface LinkFactsTable {
+  msid: number;
+  /** By the server's clock. */
+  at: number;
+  /** By the store's. */
+  updated: number;
+  facts: Uint8Array;
+}
+
+export interface JobTable {
+  id: number;
+  uuid: string;
+  cmd: string;
+  params: string;
+  target_msid: number | null;
+  host_id: number | null;
+  created_by: string | null;
+  status: JobStatus;
+  runner_msid: number | null;
+  progress: string | null;
+  result_code: number | null;
+  result: string | null;
+  created: number;
+  started: number | null;
+  completed: number | null;
+}
+
+export interface EventTable {
+  id: number;
+  uuid: string;
+  type: string;
+  level: EventLevel;
+  description: string;
+  created: number;
+  resource_type: string | null;
+  resource_id: string | null;
+  msid: number | null;
+}
+
+export interface SecretTable {
+  name: string;
+  value: Uint8Array;
+}
+
+/** What has been applied. Older servers read this table to learn that they are too old, so it never changes. */
+export interface SchemaMigrationTable {
+  number: number;
+  name: string;
+  /** The first version of Muster that knows this migration. */
+  since: string;
+  applied: number;
+}
+
+/** One row, with id 1; never changes either. */
+export interface MigrationLockTable {
+  id: number;
+  owner: string | null;
+  expires: number;
+}

@@ -1,0 +1,151 @@
+import { type Kysely, type Selectable, sql } from 'kysely';
+import type { ServerRow, ServerStore } from '../server-store.js';
+import { type Calls, raise } from './calls.js';
+import type { Schema, ServerTable } from './schema.js';
+
+/** The servers' rows. Every moment in them is the store's, so that no server's clock can make another look dead. */
+export function serverCalls(calls: Calls): ServerStore {
+  const { database, random } = calls;
+  const rowOf = async (db: Kysely<Schema>, msid: number) => {
+    const query = db.selectFrom('mshost').selectAll().where('msid', '=', msid);
+    const row = await database.locked(query).executeTakeFirst();
+    return { row, now: await database.storeTime(db) };
+  };
+
+  return {
+    claimServer: (facts, { runId, dataDirToken, staleMs, keepStates = [] }) =>
+      calls.write('claimServer', async db => {
+        const { row: former, now } = await rowOf(db, facts.msid);
+        const isHeld =
+          former !== undefined &&
+          former.removed === null &&
+          former.runid !== null &&
+          former.data_dir_token !== dataDirToken &&
+          now - former.last_update < staleMs;
+        if (isHeld) return { claimed: false as const, holder: serverOf(former, now) };
+        const state = former !== undefined && keepStates.includes(former.state) ? former.state : 'Up';
+        const isSame = former !== undefined && former.state === state;
+        const row: Selectable<ServerTable> = {
+          id: former?.id ?? (await raise(db, 'mshost')),
+          uuid: former?.uuid ?? random.uuid(),
+          msid: facts.msid,
+          runid: runId,
+          data_dir_token: dataDirToken,
+          name: facts.name,
+          version: facts.version,
+          service_ip: facts.serviceIp,
+          os_distribution: facts.osDistribution,
+          kernel_version: facts.kernelVersion,
+          last_boot_time: facts.lastBootTime,
+          state,
+          state_by: isSame ? former.state_by : null,
+          state_since: isSame ? former.state_since : now,
+          last_update: now,
+          started: now,
+          stopped: former?.stopped ?? null,
+          created: former?.created ?? now,
+          removed: null,
+        };
+        if (former === undefined) await db.insertInto('mshost').values(row).execute();
+        else await db.updateTable('mshost').set(row).where('id', '=', row.id).execute();
+        return { claimed: true as const, server: serverOf(row, now), formerState: former?.state };
+      }),
+
+    heartbeat: (msid, runId) =>
+      calls.write('heartbeat', async db => {
+        const beaten = await db
+          .updateTable('mshost')
+          .set({ last_update: database.now() })
+          .where('msid', '=', msid)
+          .where('runid', '=', runId)
+          .where('removed', 'is', null)
+          .executeTakeFirst();
+        const { row, now } = await rowOf(db, msid);
+        if (row === undefined || beaten.numUpdatedRows === 0n) {
+          return { kind: 'foreign' as const, holder: row && serverOf(row, now) };
+        }
+        return { kind: 'alive' as const, state: row.state, storeTime: row.last_update };
+      }),
+
+    servers: () =>
+      calls.read('servers', async db => {
+        const rows = await db.selectFrom('mshost').selectAll().where('removed', 'is', null).orderBy('id').execute();
+        const now = await database.storeTime(db);
+        return rows.map(row => serverOf(row, now));
+      }),
+
+    changeServerState: (msid, { from, to, by, silentMs, runId }) =>
+      calls.write('changeServerState', async db => {
+        if (from.length === 0) return false;
+        const changed = await db
+          .updateTable('mshost')
+          .set({ state: to, state_by: by ?? null, state_since: database.now() })
+          .where('msid', '=', msid)
+          .where('state', 'in', from)
+          .where('removed', 'is', null)
+          .$if(silentMs !== undefined, query =>
+            query.where('last_update', '<=', sql<number>`${database.now()} - ${silentMs}`),
+          )
+          .$if(runId !== undefined, query => query.where('runid', '=', runId ?? ''))
+          .executeTakeFirst();
+        return changed.numUpdatedRows > 0n;
+      }),
+
+    stopServer: (msid, runId, at, state = 'Down') =>
+      calls.write('stopServer', async db => {
+        const stopped = await db
+          .updateTable('mshost')
+          .set({ runid: null, stopped: at, state, state_by: null, state_since: database.now() })
+          .where('msid', '=', msid)
+          .where('runid', '=', runId)
+          .executeTakeFirst();
+        return stopped.numUpdatedRows > 0n;
+      }),
+
+    putLinkFacts: (msid, at, facts) =>
+      calls.write('putLinkFacts', async db => {
+        const values = { at, facts, updated: database.now() };
+        const updated = await db.updateTable('mshost_link').set(values).where('msid', '=', msid).executeTakeFirst();
+        if (updated.numUpdatedRows > 0n) return;
+        await db
+          .insertInto('mshost_link')
+          .values({ msid, ...values })
+          .execute();
+      }),
+
+    linkFacts: () =>
+      calls.read('linkFacts', async db => {
+        const rows = await db.selectFrom('mshost_link').selectAll().orderBy('msid').execute();
+        const now = await database.storeTime(db);
+        return rows.map(({ msid, at, updated, facts }) => ({ msid, at, facts, ageMs: ageOf(updated, now) }));
+      }),
+  };
+}
+
+function serverOf(row: Selectable<ServerTable>, now: number): ServerRow {
+  return {
+    id: row.id,
+    uuid: row.uuid,
+    msid: row.msid,
+    name: row.name,
+    version: row.version,
+    serviceIp: row.service_ip,
+    osDistribution: row.os_distribution,
+    kernelVersion: row.kernel_version,
+    lastBootTime: row.last_boot_time,
+    runId: row.runid,
+    state: row.state,
+    stateBy: row.state_by,
+    stateSince: row.state_since,
+    lastUpdate: row.last_update,
+    ageMs: ageOf(row.last_update, now),
+    started: row.started,
+    stopped: row.stopped,
+    created: row.created,
+  };
+}
+
+/** The nodes of a cluster may differ by some milliseconds; nothing is younger than new. */
+function ageOf(moment: number, now: number): number {
+  return Math.max(0, now - moment);
+}

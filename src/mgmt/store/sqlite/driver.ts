@@ -1,0 +1,111 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type TransactionSettings,
+} from 'kysely';
+import type Database from 'libsql';
+import type { Clock } from '../../../lib/clock.js';
+import { Semaphore } from '../../../lib/semaphore.js';
+import { refuseUnkeepable } from '../sql/unkeepable-value.js';
+
+/**
+ * Kysely's own SQLite dialect begins every transaction DEFERRED, which can fail half way through when another process
+ * writes, and wakes all waiters for each turn. Otherwise this is the same: one connection, used in turns.
+ */
+export function sqliteDialect(database: Database.Database, clock: Clock): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new SqliteDriver(database, clock),
+    createIntrospector: db => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}
+
+/** Calls of libsql block, and between two of them only promises run: after so long, sockets get their turn. */
+const LONGEST_HOLD_MS = 5;
+
+class SqliteDriver implements Driver {
+  readonly #database: Database.Database;
+  readonly #connection: SqliteConnection;
+  readonly #clock: Clock;
+  readonly #turns = new Semaphore();
+  #leave: () => void = () => {};
+  #heldSince = 0;
+
+  constructor(database: Database.Database, clock: Clock) {
+    this.#database = database;
+    this.#connection = new SqliteConnection(database);
+    this.#clock = clock;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    this.#leave = await this.#turns.acquire();
+    if (this.#clock.now() - this.#heldSince > LONGEST_HOLD_MS) {
+      await this.#clock.turn();
+      this.#heldSince = this.#clock.now();
+    }
+    return this.#connection;
+  }
+
+  async releaseConnection(): Promise<void> {
+    this.#leave();
+  }
+
+  /** A transaction that will write takes the write lock at once: it either gets it or has done nothing yet. */
+  async beginTransaction(_connection: DatabaseConnection, { accessMode }: TransactionSettings): Promise<void> {
+    this.#database.exec(accessMode === 'read only' ? 'BEGIN' : 'BEGIN IMMEDIATE');
+  }
+
+  async commitTransaction(): Promise<void> {
+    this.#database.exec('COMMIT');
+  }
+
+  async rollbackTransaction(): Promise<void> {
+    // SQLite has rolled back by itself after a full disk or an I/O error.
+    if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+  }
+
+  /** Whoever opened the database closes it. */
+  async destroy(): Promise<void> {}
+}
+
+class SqliteConnection implements DatabaseConnection {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    parameters.forEach(refuseUnkeepable);
+    const statement = this.#database.prepare(sql);
+    if (statement.reader) {
+      const rows = statement.all(parameters) as Record<string, unknown>[];
+      for (const row of rows) withBytes(row);
+      // Kysely's types know what the columns hold; the driver cannot.
+      return { rows: rows as R[] };
+    }
+    return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) };
+  }
+
+  // biome-ignore lint/correctness/useYield: an interface's duty that nobody here uses
+  async *streamQuery(): AsyncIterableIterator<never> {
+    throw new Error('streaming is not supported');
+  }
+}
+
+/** libsql returns blobs as ArrayBuffer. */
+function withBytes(row: Record<string, unknown>): void {
+  for (const name in row) {
+    const value = row[name];
+    if (value instanceof ArrayBuffer) row[name] = new Uint8Array(value);
+  }
+}

@@ -1,0 +1,65 @@
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import { StoreError, type StoreErrorCode } from './store-error.js';
+
+/**
+ * Whether the store answers. While it is away nobody waits for it in vain: agents that are known register from memory,
+ * and what has to be written waits for the poll, which goes on asking, to find it back.
+ */
+export class StoreHealth {
+  readonly #log: Log;
+  readonly #onBack: (() => void)[] = [];
+  #away = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  get away(): boolean {
+    return this.#away;
+  }
+
+  /** Called each time the store answers again after it was away. */
+  onBack(listener: () => void): void {
+    this.#onBack.push(listener);
+  }
+
+  /** Carries out a call, and learns from how it ends. @throws StoreError */
+  async watch<T>(call: () => Promise<T>): Promise<T> {
+    let result: T;
+    try {
+      result = await call();
+    } catch (error) {
+      if (isAway(error)) this.#lost(error);
+      throw error;
+    }
+    this.#found();
+    return result;
+  }
+
+  #lost(error: unknown): void {
+    if (this.#away) return;
+    this.#away = true;
+    this.#log.error('The store is away; connected agents stay, and known ones may come', { reason: reasonOf(error) });
+  }
+
+  #found(): void {
+    if (!this.#away) return;
+    this.#away = false;
+    this.#log.info('The store is back');
+    for (const listener of this.#onBack) listener();
+  }
+}
+
+/** The store as a whole does not do its work, rather than refuse this one call. */
+export function isAway(error: unknown): boolean {
+  return error instanceof StoreError && AWAY.has(error.code);
+}
+
+const AWAY: ReadonlySet<StoreErrorCode> = new Set([
+  'STORE_BUSY',
+  'STORE_UNAVAILABLE',
+  'STORE_READ_ONLY',
+  'STORE_FULL',
+  'STORE_CORRUPT',
+]);

@@ -1,0 +1,195 @@
+import t from 'tap';
+import { contentOf } from '../../helpers/fake-agent.js';
+import { FakeClock, settle } from '../../helpers/fake-clock.js';
+import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
+import { testServer } from '../../helpers/test-server.js';
+
+t.test('doubles: the old link closes when the new one has answered Ready 2, and not before', async t => {
+  const { agent, row, server, store } = await testServer();
+  const old = agent();
+  await old.join();
+  const fresh = agent();
+  fresh.startup();
+  await fresh.receive();
+  fresh.hostId = 1n;
+  fresh.answerReady(await fresh.receive());
+  const ready2 = await fresh.receive();
+  await settle();
+  t.notOk(old.closed);
+  old.ping();
+  t.equal(contentOf(await old.receive())[0], 'PingAnswer', 'it is served until then');
+  fresh.answerReady(ready2);
+  await settle();
+  t.ok(old.closed);
+  t.notOk(fresh.closed);
+  t.equal(server.attaches.size, 1);
+  t.match(row(1), { status: 'Up', epoch: 2 });
+  t.notOk(store.calls.includes('hostsDisconnected'), 'nobody ever wrote Disconnected');
+});
+
+t.test('doubles: an agent that closes its old link itself, ahead of us, is never written off', async t => {
+  const { agent, row, server, store } = await testServer();
+  const old = agent();
+  await old.join();
+  const fresh = agent();
+  fresh.startup();
+  await fresh.receive();
+  fresh.answerReady(await fresh.receive());
+  const ready2 = await fresh.receive();
+  old.close();
+  await settle();
+  t.match(row(1), { status: 'Up', epoch: 1 });
+  fresh.answerReady(ready2);
+  await settle();
+  t.match(row(1), { status: 'Up', epoch: 2 });
+  t.equal(server.attaches.size, 1);
+  t.notOk(store.calls.includes('hostsDisconnected'));
+});
+
+t.test('doubles: a new link that does not get as far leaves the old one as it is', async t => {
+  const { agent, row, server } = await testServer();
+  const old = agent();
+  await old.join();
+  const fresh = agent();
+  fresh.startup();
+  await fresh.receive();
+  fresh.answerReady(await fresh.receive(), { result: false });
+  await settle();
+  t.ok(fresh.closed);
+  t.notOk(old.closed);
+  t.equal(server.attaches.size, 1);
+  t.match(row(1), { status: 'Up', epoch: 1 });
+});
+
+t.test(
+  'doubles: when first the old link goes and then the new one fails, the host is lost for what came first',
+  async t => {
+    const { agent, row, server } = await testServer();
+    const old = agent();
+    await old.join();
+    const fresh = agent();
+    fresh.startup();
+    await fresh.receive();
+    const ready1 = await fresh.receive();
+    old.ends.agent.cut(new Error('ETIMEDOUT'));
+    await settle();
+    t.equal(row(1)?.status, 'Up');
+    fresh.answerReady(ready1, { result: false });
+    await settle();
+    t.equal(server.attaches.size, 0);
+    t.match(row(1), { status: 'Disconnected', epoch: 1, disconnectReason: 'ETIMEDOUT' });
+  },
+);
+
+t.test('doubles: two new links at once end as one', async t => {
+  const { agent, server, row } = await testServer();
+  const agents = [agent(), agent(), agent()];
+  for (const one of agents) one.startup();
+  for (const one of agents) await one.receive();
+  for (const one of agents) one.answerReady(await one.receive());
+  for (const one of agents) one.answerReady(await one.receive());
+  await settle();
+  t.strictSame(
+    agents.map(one => one.closed),
+    [true, true, false],
+  );
+  t.equal(server.attaches.size, 1);
+  t.equal(row(1)?.status, 'Up');
+});
+
+t.test(
+  'doubles: a link that ends right behind its last ReadyAnswer is not seated, while another is arriving',
+  async t => {
+    const { agent, server, row } = await testServer();
+    const [one, two] = [agent(), agent()];
+    for (const each of [one, two]) {
+      each.startup();
+      await each.receive();
+      each.answerReady(await each.receive());
+    }
+    one.answerReady(await one.receive());
+    one.close();
+    await settle();
+    t.equal(server.attaches.size, 0);
+    two.answerReady(await two.receive());
+    await settle();
+    t.equal(server.attaches.size, 1);
+    t.match(row(1), { status: 'Up', epoch: 1 });
+  },
+);
+
+t.test('doubles: the late disconnect of a server that the agent has left harms nobody', async t => {
+  const data = new MemoryData();
+  const clock = new FakeClock();
+  const a = await testServer({ store: new MemoryStore(data), clock, msid: 1001 });
+  const b = await testServer({ store: new MemoryStore(data), clock, msid: 1002 });
+  const old = a.agent();
+  await old.join();
+  const { startupAnswer } = await b.agent().join({ connectionTransferred: true });
+  t.match(contentOf(startupAnswer)[1], { hostId: 1 }, 'the same host');
+  t.notOk(old.closed, 'the old server does not mind');
+  old.ping();
+  t.match(contentOf(await old.receive()), ['PingAnswer', { sendStartup: false }]);
+  t.match(data.hosts.get(1), { status: 'Up', msid: 1002, epoch: 2 });
+  old.close();
+  await settle();
+  t.match(data.hosts.get(1), { status: 'Up', msid: 1002, epoch: 2 });
+});
+
+t.test(
+  'guid fight: two agents with one guid are told apart, the newcomer stays out for a minute, and one line says so',
+  async t => {
+    const { agent, clock, lines } = await testServer();
+    const one = { guid: 'g', instanceId: 'p1' };
+    const two = { guid: 'g', instanceId: 'p2' };
+    for (const who of [one, two, one, two]) {
+      await agent('192.0.2.50').join(who);
+      await clock.advance(2_000);
+    }
+    const refused = async (who: typeof one) => {
+      const newcomer = agent('192.0.2.50');
+      newcomer.startup(who);
+      await newcomer.receive();
+      const [type, fields] = contentOf(await newcomer.receive());
+      return type === 'ReadyCommand' && fields._details;
+    };
+    t.match(await refused(one), /guid g is in use by the agent at 192\.0\.2\.50 \(process p2\)/);
+    t.match(await refused(one), /in use/);
+    await agent('192.0.2.50').join(two);
+    const errors = lines.filter(({ level }) => level === 'error');
+    t.match(errors, [
+      {
+        fields: {
+          guid: 'g',
+          agent: '192.0.2.50 (process p2)',
+          newcomer: '192.0.2.50 (process p1)',
+          refusedForSeconds: 60,
+        },
+      },
+    ]);
+    t.equal(errors.length, 1);
+    await clock.advance(60_000);
+    await agent('192.0.2.50').join(one);
+    t.equal(lines.filter(({ level }) => level === 'error').length, 1);
+  },
+);
+
+t.test(
+  'guid fight: agents without an instanceId are told apart by their address; one that moves is left alone',
+  async t => {
+    const { agent, clock } = await testServer();
+    for (let i = 0; i < 10; i++) {
+      await agent('192.0.2.50').join({ guid: 'calm' });
+      await clock.advance(1_000);
+    }
+    for (const address of ['192.0.2.50', '192.0.2.51', '192.0.2.50', '192.0.2.51'])
+      await agent(address).join({ guid: 'g' });
+    const newcomer = agent('192.0.2.50');
+    newcomer.startup({ guid: 'g' });
+    await newcomer.receive();
+    t.match(contentOf(await newcomer.receive()), [
+      'ReadyCommand',
+      { _details: /in use by the agent at 192\.0\.2\.51$/ },
+    ]);
+  },
+);

@@ -1,0 +1,156 @@
+import t from 'tap';
+import { type ClusterEvent, EventLog } from '../../../src/mgmt/cluster/events.js';
+import { EVENTS_A_BATCH, type NewEvent, type Store } from '../../../src/mgmt/store/store.js';
+import { StoreError } from '../../../src/mgmt/store/store-error.js';
+import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
+import { freshStore, MSID_1 } from '../../helpers/api-bench.js';
+import { FakeClock, settle } from '../../helpers/fake-clock.js';
+import { RecordingLog } from '../../helpers/recording-log.js';
+
+const EVENT: ClusterEvent = { type: 'AGENT.READY', level: 'INFO', description: 'x' };
+
+/** A store that keeps the batches it was given, at the pace that a test likes. */
+function eventLog() {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const batches: NewEvent[][] = [];
+  const swept: unknown[] = [];
+  const state = { away: false, hold: undefined as Promise<void> | undefined, batches, swept };
+  const store: Pick<Store, 'addEvents' | 'deleteEvents'> = {
+    async addEvents(batch) {
+      batches.push([...batch]);
+      await state.hold;
+      if (state.away) throw new StoreError('STORE_UNAVAILABLE', 'addEvents');
+    },
+    async deleteEvents(bounds) {
+      swept.push(bounds);
+      return 0;
+    },
+  };
+  const events = new EventLog(store, new StoreHealth(log), { clock, log, msid: MSID_1 });
+  return { events, clock, log, state };
+}
+
+t.test('events: they are written a second later, together and in their order', async t => {
+  const { events, clock, state } = eventLog();
+  events.add({ ...EVENT, description: 'one', hostUuid: 'u-1' });
+  await clock.advance(500);
+  events.add({ type: 'SERVER.UP', level: 'WARN', description: 'two' });
+  await clock.advance(499);
+  t.equal(state.batches.length, 0);
+  await clock.advance(1);
+  const created = clock.wallTime() - 1_000;
+  const one = { type: 'AGENT.READY', level: 'INFO', description: 'one', created, msid: MSID_1 };
+  const two = { type: 'SERVER.UP', level: 'WARN', description: 'two', created: created + 500, msid: MSID_1 };
+  t.same(state.batches, [
+    [
+      { ...one, resourceType: 'Host', resourceId: 'u-1' },
+      { ...two, resourceType: null, resourceId: null },
+    ],
+  ]);
+  t.equal(clock.pending, 0, 'no timer while there is nothing to write');
+});
+
+t.test('events: a storm of agents is a few writes, each of a bounded batch', async t => {
+  const { events, clock, state } = eventLog();
+  for (let i = 0; i < 2 * EVENTS_A_BATCH + 1; i++) events.add({ ...EVENT, description: `${i}` });
+  await clock.advance(1_000);
+  t.same(
+    state.batches.map(batch => batch.length),
+    [EVENTS_A_BATCH, EVENTS_A_BATCH, 1],
+  );
+});
+
+t.test('events: while the store is away they are held, and the oldest go first when there are too many', async t => {
+  const { events, clock, log, state } = eventLog();
+  state.away = true;
+  for (let i = 0; i < 10_002; i++) events.add({ ...EVENT, description: `${i}` });
+  await clock.advance(3_000);
+  t.equal(log.count('warn'), 0);
+  state.away = false;
+  state.batches.length = 0;
+  await clock.advance(1_000);
+  const written = state.batches.flat().map(({ description }) => description);
+  t.equal(written.length, 10_000);
+  t.same([written[0], written.at(-1)], ['2', '10001']);
+  t.same(log.fieldsOf('warn Events were lost while the store was away'), { events: 2 });
+});
+
+t.test('regression: while a slow write is under way, the same events are not written once more', async t => {
+  const { events, clock, state } = eventLog();
+  let release = () => {};
+  state.hold = new Promise(resolve => {
+    release = resolve;
+  });
+  events.add({ ...EVENT, description: 'one' });
+  await clock.advance(1_000);
+  events.add({ ...EVENT, description: 'two' });
+  await clock.advance(5_000);
+  t.equal(state.batches.length, 1, 'the first write is still under way');
+  state.hold = undefined;
+  release();
+  await settle();
+  await clock.advance(1_000);
+  t.same(
+    state.batches.flat().map(({ description }) => description),
+    ['one', 'two'],
+  );
+});
+
+t.test('events: close writes all, and nothing comes after it', async t => {
+  const { events, clock, state } = eventLog();
+  events.add({ ...EVENT, description: 'one' });
+  await events.close();
+  t.equal(state.batches.length, 1);
+  events.add({ ...EVENT, description: 'late' });
+  await clock.advance(10_000);
+  t.equal(state.batches.length, 1);
+  t.equal(clock.pending, 0);
+});
+
+t.test('events: close in the midst of a write waits for it, and writes the rest', async t => {
+  const { events, clock, state } = eventLog();
+  let release = () => {};
+  state.hold = new Promise(resolve => {
+    release = resolve;
+  });
+  events.add({ ...EVENT, description: 'one' });
+  await clock.advance(1_000);
+  events.add({ ...EVENT, description: 'two' });
+  const closed = events.close();
+  release();
+  await closed;
+  t.same(
+    state.batches.flat().map(({ description }) => description),
+    ['one', 'two'],
+  );
+});
+
+t.test('events: close does not wait for a store that is away', async t => {
+  const { events, clock, state } = eventLog();
+  state.away = true;
+  events.add(EVENT);
+  await events.close();
+  t.equal(clock.pending, 0);
+});
+
+t.test('events: old ones are swept once an hour', async t => {
+  const { events, clock, state } = eventLog();
+  for (let minute = 0; minute < 61; minute++) {
+    events.add(EVENT);
+    await clock.advance(60_000);
+  }
+  t.same(state.swept, [{ before: clock.wallTime() - 30 * 86_400_000 - 59_000, keep: 100_000 }]);
+});
+
+t.test('regression: what an agent says cannot keep the store from taking events', async t => {
+  const store = await freshStore(t);
+  const { clock, log } = eventLog();
+  const events = new EventLog(store, new StoreHealth(log), { clock, log, msid: MSID_1 });
+  events.add({ ...EVENT, description: `lost: ${'a\0b'.repeat(1_000)}` });
+  events.add({ ...EVENT, description: 'behind it' });
+  await events.close();
+  const { rows } = await store.events({ page: 1, pagesize: 10 });
+  t.match(rows, [{ description: 'behind it' }, { description: /^lost: abab/ }]);
+  t.ok((rows[1]?.description.length ?? 0) <= 1_000);
+});

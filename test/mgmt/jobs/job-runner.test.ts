@@ -1,0 +1,278 @@
+import t, { type Test } from 'tap';
+import { hostJobs } from '../../../src/mgmt/jobs/host-jobs.js';
+import { JobRunner, type JobWork } from '../../../src/mgmt/jobs/job-runner.js';
+import type { JobRow, NewJob, Store } from '../../../src/mgmt/store/store.js';
+import { StoreError } from '../../../src/mgmt/store/store-error.js';
+import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
+import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
+import { FakeClock, settle } from '../../helpers/fake-clock.js';
+import { factsOf } from '../../helpers/host-facts.js';
+import { RecordingLog } from '../../helpers/recording-log.js';
+
+const JOB: NewJob = { cmd: 'add', params: '{"a":1,"b":2}', targetMsid: null, hostId: 7, createdBy: null };
+const add: JobWork = async ({ params, hostId }) => ({ sum: Number(params.a) + Number(params.b), hostId });
+
+function runner(t: Test, store: Store, msid: number, work: Readonly<Record<string, JobWork>> = { add }) {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const jobs = new JobRunner(store, { clock, log, health: new StoreHealth(log), msid, work });
+  t.teardown(() => jobs.stop());
+  return { jobs, clock, log };
+}
+
+/** SQLite's answers need no time, but turns of the event loop. */
+async function rest(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await settle();
+}
+
+async function jobOf(store: Store, { uuid }: JobRow): Promise<JobRow> {
+  const job = await store.job(uuid);
+  if (job === undefined) throw new Error('the job is gone');
+  return job;
+}
+
+t.test('jobs: of two servers that look at once, one carries a job out', async t => {
+  const store = await freshStore(t);
+  const done: number[] = [];
+  const by = (msid: number) => runner(t, store, msid, { add: async () => ({ by: done.push(msid) }) });
+  const [one, two] = [by(MSID_1), by(MSID_2)];
+  const jobs = await Promise.all(Array.from({ length: 10 }, () => store.createJob(JOB)));
+  await Promise.all([one.jobs.look(), two.jobs.look(), one.jobs.look()]);
+  await rest();
+  t.equal(done.length, 10);
+  t.same([...new Set(await Promise.all(jobs.map(async job => (await jobOf(store, job)).status)))], ['succeeded']);
+});
+
+t.test('jobs: one for another server is left to it', async t => {
+  const store = await freshStore(t);
+  const { jobs } = runner(t, store, MSID_1);
+  const job = await store.createJob({ ...JOB, targetMsid: MSID_2 });
+  await jobs.look();
+  await rest();
+  t.match(await jobOf(store, job), { status: 'pending', runnerMsid: null });
+});
+
+t.test('jobs: parameters come in, the result is kept, and it is looked for every two seconds', async t => {
+  const store = await freshStore(t);
+  const { jobs, clock } = runner(t, store, MSID_1);
+  jobs.start();
+  const job = await store.createJob(JOB);
+  await clock.advance(1_999);
+  t.equal((await jobOf(store, job)).status, 'pending');
+  await clock.advance(1);
+  await rest();
+  const finished = await jobOf(store, job);
+  t.match(finished, { status: 'succeeded', resultCode: 0, result: '{"sum":3,"hostId":7}', runnerMsid: MSID_1 });
+  t.ok(finished.completed);
+});
+
+t.test('jobs: a failure is the job’s outcome, in the words of what was thrown', async t => {
+  const store = await freshStore(t);
+  const { jobs, log } = runner(t, store, MSID_1, {
+    add: async () => {
+      throw new Error('it cannot be added');
+    },
+  });
+  const job = await store.createJob(JOB);
+  await jobs.look();
+  await rest();
+  t.match(await jobOf(store, job), { status: 'failed', resultCode: 530 });
+  t.same(JSON.parse((await jobOf(store, job)).result ?? ''), { errorcode: 530, errortext: 'it cannot be added' });
+  t.match(log.fieldsOf('warn Job failed'), { cmd: 'add', reason: 'it cannot be added' });
+});
+
+t.test('jobs: one that this version does not know fails, and says why', async t => {
+  const store = await freshStore(t);
+  const { jobs } = runner(t, store, MSID_1);
+  const job = await store.createJob({ ...JOB, cmd: 'subtract' });
+  await jobs.look();
+  await rest();
+  t.match((await jobOf(store, job)).result, /does not know the job subtract: is it of another version/);
+});
+
+t.test('jobs: parameters that are no JSON fail the job, and nothing else', async t => {
+  const store = await freshStore(t);
+  const { jobs } = runner(t, store, MSID_1);
+  const [bad, good] = [await store.createJob({ ...JOB, params: '{' }), await store.createJob(JOB)];
+  await jobs.look();
+  await rest();
+  t.equal((await jobOf(store, bad)).status, 'failed');
+  t.equal((await jobOf(store, good)).status, 'succeeded');
+});
+
+t.test('jobs: progress is there to be read while the work goes on', async t => {
+  const store = await freshStore(t);
+  let release = () => {};
+  const gate = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  const { jobs } = runner(t, store, MSID_1, {
+    add: async (_job, progress) => {
+      await progress('half way');
+      await gate;
+      return {};
+    },
+  });
+  const job = await store.createJob(JOB);
+  await jobs.look();
+  await rest();
+  t.match(await jobOf(store, job), { status: 'running', progress: 'half way' });
+  release();
+  await rest();
+  t.match(await jobOf(store, job), { status: 'succeeded' });
+});
+
+/** The store, but for one method that fails while `away` is set. */
+function faulty(store: Store, method: keyof Store) {
+  const state = { away: false, calls: 0 };
+  const proxy = new Proxy(store, {
+    get(target, name, receiver) {
+      const value = Reflect.get(target, name, receiver);
+      if (name !== method) return typeof value === 'function' ? value.bind(target) : value;
+      return async (...args: unknown[]) => {
+        state.calls++;
+        if (state.away) throw new StoreError('STORE_UNAVAILABLE', method);
+        return (value as (...args: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+  return { state, proxy };
+}
+
+t.test('jobs: an outcome waits for a store that is away, and is complained about once', async t => {
+  const store = await freshStore(t);
+  const { state, proxy } = faulty(store, 'finishJob');
+  const { jobs, clock, log } = runner(t, proxy, MSID_1);
+  const job = await store.createJob(JOB);
+  state.away = true;
+  await jobs.look();
+  await rest();
+  for (let i = 0; i < 5; i++) {
+    await clock.advance(2_000);
+    await rest();
+  }
+  t.equal(state.calls, 6);
+  t.equal((await jobOf(store, job)).status, 'running');
+  t.equal(log.count('warn The outcome of a job could not be written'), 1);
+  state.away = false;
+  await clock.advance(2_000);
+  await rest();
+  t.match(await jobOf(store, job), { status: 'succeeded', result: '{"sum":3,"hostId":7}' });
+});
+
+t.test('regression: progress that cannot be written does not fail the job', async t => {
+  const store = await freshStore(t);
+  const { state, proxy } = faulty(store, 'jobProgress');
+  const { jobs } = runner(t, proxy, MSID_1, {
+    add: async (_job, progress) => {
+      await progress('half way');
+      return {};
+    },
+  });
+  const job = await store.createJob(JOB);
+  state.away = true;
+  await jobs.look();
+  await rest();
+  t.equal((await jobOf(store, job)).status, 'succeeded');
+});
+
+t.test('jobs: a store that is away is looked at again; one that stops looks no more', async t => {
+  const store = await freshStore(t);
+  const { state, proxy } = faulty(store, 'pendingJobs');
+  const { jobs, clock } = runner(t, proxy, MSID_1);
+  const job = await store.createJob(JOB);
+  state.away = true;
+  jobs.start();
+  await clock.advance(2_000);
+  state.away = false;
+  await clock.advance(2_000);
+  await rest();
+  t.equal((await jobOf(store, job)).status, 'succeeded');
+  jobs.stop();
+  t.equal(clock.pending, 0);
+  const late = await store.createJob(JOB);
+  await jobs.look();
+  await rest();
+  t.equal((await jobOf(store, late)).status, 'pending');
+});
+
+t.test('jobs: finished ones go after a week, looked for once an hour', async t => {
+  const store = await freshStore(t);
+  const { state, proxy } = faulty(store, 'deleteJobsBefore');
+  const { jobs, clock } = runner(t, proxy, MSID_1);
+  jobs.start();
+  await clock.advance(3_599_000);
+  await rest();
+  t.equal(state.calls, 0);
+  await clock.advance(4_000);
+  await rest();
+  t.equal(state.calls, 1);
+});
+
+// ---- what is done about one host
+
+t.test('reconnectHost: the link is closed, and the job ends when the host is Ready in a later epoch', async t => {
+  const store = await freshStore(t);
+  const clock = new FakeClock();
+  const zoneId = await store.zoneId('default');
+  const { host } = await store.registerHost(factsOf('g', zoneId));
+  const ready = { msid: MSID_1, msHostList: null, at: 0 };
+  const epoch = await store.hostReady(host.id, ready);
+  const closed: string[] = [];
+  const attache = { host, link: { close: (why: string) => void closed.push(why) } };
+  const work = hostJobs({ clock, attaches: { get: () => attache as never }, store });
+  const said: string[] = [];
+  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
+  const running = work.reconnectHost?.(job, async text => void said.push(text));
+  await rest();
+  t.same([closed, said], [['an operator asked for a reconnect'], ['waiting for the agent to come back']]);
+  await clock.advance(1_000);
+  await rest();
+  await store.hostDisconnected(host.id, { msid: MSID_1, epoch: epoch ?? 0, at: 1, reason: 'x' });
+  await store.hostReady(host.id, { ...ready, msid: MSID_2 });
+  await clock.advance(500);
+  t.same(await running, { hostid: host.uuid }, 'wherever it is');
+});
+
+t.test('reconnectHost: an agent that does not come back fails the job after a minute', async t => {
+  const store = await freshStore(t);
+  const clock = new FakeClock();
+  const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
+  const attache = { host, link: { close() {} } };
+  const work = hostJobs({ clock, attaches: { get: () => attache as never }, store });
+  const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u' }, async () => {});
+  const outcome = t.rejects(async () => void (await running), { message: /did not come back within 60 s/ });
+  for (let passed = 0; passed <= 61_000; passed += 500) {
+    await clock.advance(500);
+    await settle();
+  }
+  await outcome;
+});
+
+t.test('deleteHost: the agent is told to shut down with removeHost, and a refusal is the job’s failure', async t => {
+  const store = await freshStore(t);
+  const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
+  const asked: unknown[] = [];
+  const closed: string[] = [];
+  const state = { result: true };
+  const attache = {
+    host,
+    link: { close: (why: string) => void closed.push(why) },
+    ask: async ([command]: unknown[]) => {
+      asked.push(command);
+      return { messages: [{ fields: { result: state.result } }] };
+    },
+  };
+  const work = hostJobs({ clock: new FakeClock(), attaches: { get: () => attache as never }, store });
+  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
+  t.same(await work.deleteHost?.(job, async () => {}), { hostid: host.uuid });
+  t.match(asked, [{ type: /ShutdownCommand$/, fields: { reason: 'deleteHost', removeHost: true } }]);
+  t.same(closed, ['the host was removed']);
+  state.result = false;
+  await t.rejects(async () => void (await work.deleteHost?.(job, async () => {})), { message: /refused to shut down/ });
+  t.equal(closed.length, 1, 'the link stays');
+  const gone = hostJobs({ clock: new FakeClock(), attaches: { get: () => undefined }, store });
+  await t.rejects(async () => void (await gone.deleteHost?.(job, async () => {})), {
+    message: /no link to this server/,
+  });
+});

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import t from 'tap';
+import { systemClock } from '../../../src/lib/clock.js';
+import { silentLog } from '../../../src/lib/logger.js';
+import { systemRandom } from '../../../src/lib/random.js';
+import { openStore } from '../../../src/mgmt/open-store.js';
+import type { AgentRow, AgentStore } from '../../../src/mgmt/store/agent-store.js';
+import { factsOf } from '../../helpers/host-facts.js';
+import { MemoryStore } from '../../helpers/memory-store.js';
+import { seededRandom } from '../../helpers/seeded-random.js';
+
+const SEED = Number(process.env.MUSTER_SEED ?? 20261122);
+const RUNS = Number(process.env.MUSTER_RUNS ?? 400);
+
+t.test(
+  `memory store: the one that tests lean on answers as the real one does (seed ${SEED}, ${RUNS} runs)`,
+  async t => {
+    const env = { clock: systemClock, random: systemRandom, log: silentLog };
+    const real = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
+    const memory = new MemoryStore();
+    const random = seededRandom(SEED);
+    const zones = [1, 2];
+    for (const store of [real, memory]) {
+      await store.zoneId('one');
+      await store.zoneId('two');
+      await store.initialiseConfiguration(new Map([['host', 'a']]));
+    }
+
+    /** One call, drawn from all that the server makes. */
+    const draw = (): ((store: AgentStore & Pick<MemoryStore, 'setConfiguration'>) => Promise<unknown>) => {
+      const id = 1 + random.int(8);
+      const guid = `g${random.int(8)}`;
+      const zone = zones[random.int(2)] ?? 1;
+      const msid = 1 + random.int(2);
+      const epoch = random.int(4);
+      const at = random.int(1_000);
+      switch (random.int(11)) {
+        case 0:
+          return store => store.registerHost(factsOf(guid, zone)).then(({ host }) => comparable(host));
+        case 1:
+          return store => store.hostsReady([{ id, msid, at, msHostList: null }]);
+        case 2: {
+          const lost = { id, msid: random.int(3) ? msid : null, epoch, at, reason: 'gone' };
+          return store => store.hostsDisconnected([lost]);
+        }
+        case 3:
+          return at > 900 ? store => store.releaseHosts(msid, { at, reason: 'stop' }) : store => store.ring(zone);
+        case 4:
+          return store => store.ring(zone, id);
+        case 5:
+          return store => store.hosts(id).then(hosts => hosts.map(comparable));
+        case 6:
+          return store => store.configuration();
+        case 8:
+          return store => store.setPreferred([{ id, preferred: `10.0.0.${epoch}` }]);
+        case 9:
+          return store => store.hostsMsHostList([{ id, epoch, msHostList: 'A,B@static' }]);
+        case 7:
+          return store => store.setConfiguration('zones', String(at % 3));
+        default:
+          return store => store.zoneId(zone === 1 ? 'one' : 'two');
+      }
+    };
+
+    const differing = [];
+    for (let run = 0; run < RUNS; run++) {
+      const call = draw();
+      const [theirs, ours] = [await call(real), await call(memory)];
+      if (!isDeepStrictEqual(theirs, ours)) differing.push({ run, call: String(call), theirs, ours });
+    }
+    t.strictSame(differing, []);
+    await real.close();
+  },
+);
+
+/** Without the uuid, which is chance. */
+function comparable({ id, guid, name, zoneId, preferred, status, epoch }: AgentRow) {
+  return { id, guid, name, zoneId, preferred, status, epoch };
+}

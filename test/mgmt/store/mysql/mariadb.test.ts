@@ -1,0 +1,19 @@
+import t from 'tap';
+import { systemClock } from '../../../../src/lib/clock.js';
+import { silentLog } from '../../../../src/lib/logger.js';
+import { systemRandom } from '../../../../src/lib/random.js';
+import { openStore } from '../../../../src/mgmt/open-store.js';
+import { startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
+import { storeContract } from '../contract.js';
+
+const env = { clock: systemClock, random: systemRandom, log: silentLog };
+const absent = whyNoMariaDb(t);
+
+if (absent !== undefined) t.test('mariadb: the store contract', { skip: absent }, async () => {});
+else {
+  const mariadb = await startMariaDb(t);
+  storeContract('mariadb', async () => {
+    const url = await mariadb.createDatabase();
+    return () => openStore(url, env);
+  });
+}

@@ -1,0 +1,34 @@
+import t from 'tap';
+import { formatHostList, isSameList, parseReportedList } from '../../src/protocol/host-list.js';
+
+t.test('host list: what agents report is read as it is', async t => {
+  t.strictSame(parseReportedList('a,b,c@static'), { servers: ['a', 'b', 'c'], algorithm: 'static' });
+  t.strictSame(parseReportedList('a,b'), { servers: ['a', 'b'], algorithm: undefined });
+  t.strictSame(parseReportedList(' a , ,b @ shuffle '), { servers: ['a', 'b'], algorithm: 'shuffle' });
+  for (const empty of [undefined, '', '@', ',', '@static'])
+    t.strictSame(parseReportedList(empty).servers, [], `${empty}`);
+  t.equal(formatHostList(parseReportedList('a,b,c@static')), 'a,b,c@static');
+  t.equal(formatHostList({ servers: ['a'], algorithm: undefined }), 'a');
+});
+
+const cases: readonly [reported: string, wanted: string, isSame: boolean, why: string][] = [
+  ['a,b,c@static', 'a,b,c@static', true, 'equal'],
+  ['a,c,b@static', 'a,b,c@static', false, 'static: another order'],
+  ['a,c,b@roundrobin', 'a,b,c@roundrobin', false, 'roundrobin: another order'],
+  ['b,c,a@roundrobin', 'b,c,a@roundrobin', true, 'roundrobin: equal'],
+  ['c,a,b@shuffle', 'a,b,c@shuffle', true, 'shuffle: the same set'],
+  ['c,a@shuffle', 'a,b,c@shuffle', false, 'shuffle: one missing'],
+  ['c,a,b,d@shuffle', 'a,b,c@shuffle', false, 'shuffle: one too many'],
+  ['a,a,b@shuffle', 'a,b,c@shuffle', false, 'shuffle: as many, but one twice'],
+  ['a,b,c@shuffle', 'a,b,c@static', false, 'another algorithm'],
+  ['a,b,c', 'a,b,c@static', false, 'no algorithm yet'],
+  ['a,b,c@STATIC', 'a,b,c@static', false, 'algorithm names are compared as they are'],
+  ['', '@static', false, 'an empty list never matches'],
+  ['@shuffle', '@shuffle', false, 'an empty set neither'],
+];
+
+t.test('host list: compare as PROTOCOL says', async t => {
+  for (const [reported, wanted, isSame, why] of cases) {
+    t.equal(isSameList(parseReportedList(reported), parseReportedList(wanted)), isSame, why);
+  }
+});
