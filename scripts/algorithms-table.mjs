@@ -23,7 +23,7 @@ const makers = Object.fromEntries(NAMES.map(name => [name, name === 'rendezvous'
 
 function computed(name) {
   const lists = (ids, servers, version = 1) =>
-    ids.map(hostId => algorithms[name]({ servers, ring: ids, hostId, seed: String(version) }));
+    ids.map(hostId => algorithms[name]({ servers, zoneHostIds: ids, hostId, seed: String(version) }));
   return {
     lists,
     changed: (ids, _lists, servers) => lists(ids, servers, 2),
