@@ -1,12 +1,5 @@
-import {
-  type AgentEvent,
-  type AgentState,
-  type Effect,
-  type HostUpdate,
-  initialState,
-  nextDue,
-  readyLink,
-} from '../../src/agent/agent-state.js';
+import type { AgentEvent, Effect, HostUpdate } from '../../src/agent/agent-events.js';
+import { type AgentState, initialState, nextDue, readyLink } from '../../src/agent/agent-state.js';
 import { next } from '../../src/agent/agent-step.js';
 import type { HostList } from '../../src/agent/host-list.js';
 import type { Random } from '../../src/lib/random.js';
