@@ -1,4 +1,4 @@
-import type { HostList } from './host-list.js';
+import type { HostList } from '../protocol/index.js';
 
 /**
  * Where an agent stands with its servers.

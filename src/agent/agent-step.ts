@@ -1,4 +1,5 @@
 import { type BackoffOptions, fullJitter } from '../lib/backoff.js';
+import { formatHostList, type HostList } from '../protocol/index.js';
 import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import {
   type AgentState,
@@ -11,7 +12,6 @@ import {
   readyLink,
 } from './agent-state.js';
 import { planCycle } from './host-cycler.js';
-import { formatHostList, type HostList } from './host-list.js';
 
 export interface AgentRules {
   /** File: `failover.spread.ms`. */

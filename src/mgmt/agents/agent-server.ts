@@ -323,7 +323,7 @@ export class ManagementServer {
   wanted({ host, held }: Attache, algorithm?: AlgorithmName): Wanted {
     const wanted = this.#wanted(host, algorithm);
     // An equal shuffle in another order is the agent's own: whatever it is told, that stays.
-    return held && isSameList(held, wanted) ? { ...wanted, servers: held.servers } : wanted;
+    return held && isSameList(held, wanted) ? { ...wanted, hosts: held.hosts } : wanted;
   }
 
   #wanted({ id, zoneId, clusterId }: HostIdentity, algorithm?: AlgorithmName): Wanted {

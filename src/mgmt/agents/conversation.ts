@@ -97,7 +97,7 @@ class Conversation {
     const wanted = this.#house.wanted(attache.host);
     const isSame = isSameList(reported, wanted);
     await this.#sendReady(attache, {
-      ...(!isSame && { msHostList: wanted.servers, lbAlgorithm: wanted.algorithm }),
+      ...(!isSame && { msHostList: wanted.hosts, lbAlgorithm: wanted.algorithm }),
       avoidMsHostList: wanted.avoid,
       lbCheckInterval: wanted.checkIntervalSeconds,
       arch: startup.arch,
@@ -105,7 +105,7 @@ class Conversation {
     // The answer and the link's end may have come in one go.
     if (this.link.closed) return;
     // An equal shuffle in another order is the agent's own; what it has is what counts.
-    this.#serve(attache, isSame ? { ...wanted, servers: reported.servers } : wanted);
+    this.#serve(attache, isSame ? { ...wanted, hosts: reported.hosts } : wanted);
   }
 
   /** Who the agent is; a row in the store and its ids. */
@@ -201,7 +201,7 @@ class Conversation {
       description: `Agent of host ${attache.host.name} is Ready on this server`,
       hostUuid: attache.host.uuid,
     });
-    this.#log.info('Agent is Ready', { list: held.servers, algorithm: held.algorithm });
+    this.#log.info('Agent is Ready', { list: held.hosts, algorithm: held.algorithm });
     former?.link.close('the agent is Ready on a newer link');
     this.#house.onReady(attache);
   }

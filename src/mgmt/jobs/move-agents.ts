@@ -165,7 +165,7 @@ function leftAgent(attache: Attache, notes: ReadonlyMap<Attache, Note>): LeftAge
 /** @returns why the agent says that it does not go @throws LinkError */
 export async function askToMigrate(attache: Attache, wanted: Wanted): Promise<string | undefined> {
   const command = MigrateAgentConnectionCommand.encode({
-    msList: wanted.servers,
+    msList: wanted.hosts,
     avoidMsList: wanted.avoid,
     lbAlgorithm: wanted.algorithm,
     lbCheckInterval: wanted.checkIntervalSeconds,

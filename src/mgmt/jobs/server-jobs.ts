@@ -130,8 +130,8 @@ async function drainServer(world: ServerJobParts, options: DrainOptions): Promis
         },
         arriving: () => server.arriving,
         target(attache) {
-          const { servers, avoid } = wanted(attache);
-          return servers.find(other => !avoid.includes(other) && isUp(other));
+          const { hosts, avoid } = wanted(attache);
+          return hosts.find(other => !avoid.includes(other) && isUp(other));
         },
         isUp,
         ask: attache => askToMigrate(attache, wanted(attache)),
@@ -203,7 +203,7 @@ async function rebalance(
   stopping.addEventListener('abort', stop, { once: true });
   const isUp = (other: string) => takesAgents(world, other);
   const targetOf = (attache: Parameters<MoveParts['ask']>[0]) => {
-    const [preferred] = server.wanted(attache).servers;
+    const [preferred] = server.wanted(attache).hosts;
     const isElsewhere = preferred !== undefined && preferred !== address && isUp(preferred);
     return isElsewhere && (target === undefined || preferred === target) ? preferred : undefined;
   };

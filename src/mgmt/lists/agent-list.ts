@@ -1,3 +1,4 @@
+import { isSameSet } from '../../lib/same-set.js';
 import { type HostList, isSameList } from '../../protocol/host-list.js';
 import type { Configuration } from '../config/parameters.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
@@ -28,7 +29,7 @@ export interface PlacementWorld {
 export function wantedOf(host: Pick<HostIdentity, 'id'>, world: PlacementWorld): Wanted {
   const { version, values } = world.configuration;
   const algorithm = values['indirect.agent.lb.algorithm'];
-  const servers = algorithms[algorithm]({
+  const hosts = algorithms[algorithm]({
     servers: values.host,
     ring: world.ring,
     hostId: host.id,
@@ -37,7 +38,7 @@ export function wantedOf(host: Pick<HostIdentity, 'id'>, world: PlacementWorld):
     weights: values['indirect.agent.lb.weights'],
   });
   return {
-    servers,
+    hosts,
     algorithm,
     checkIntervalSeconds: world.clusterIntervalSeconds ?? values['indirect.agent.lb.check.interval'],
     avoid: world.avoid,
@@ -50,7 +51,6 @@ export function isSameWanted(held: Wanted, wanted: Wanted): boolean {
   return (
     isSameList(held, wanted) &&
     held.checkIntervalSeconds === wanted.checkIntervalSeconds &&
-    held.avoid.every(address => wanted.avoid.includes(address)) &&
-    wanted.avoid.every(address => held.avoid.includes(address))
+    isSameSet(held.avoid, wanted.avoid)
   );
 }

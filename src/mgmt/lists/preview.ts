@@ -1,4 +1,5 @@
 import { type Interruptible, runAtOnce, workCounter } from '../../lib/interruptible.js';
+import { isSameSet } from '../../lib/same-set.js';
 import { type AlgorithmName, algorithms } from './algorithms.js';
 import { assignAllInSteps } from './assign.js';
 import type { Weights } from './rendezvous.js';
@@ -123,9 +124,4 @@ export function ringsOf(agents: readonly ListedAgent[]): ReadonlyMap<number, rea
   }
   for (const ring of rings.values()) ring.sort((one, other) => one - other);
   return rings;
-}
-
-function isSameSet(one: readonly string[], other: readonly string[]): boolean {
-  const members = new Set(one);
-  return members.size === new Set(other).size && other.every(server => members.has(server));
 }

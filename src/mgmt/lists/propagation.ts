@@ -132,7 +132,7 @@ export class Propagation {
 
   async #send(attache: Attache, wanted: Wanted, triggerHostLb: boolean): Promise<void> {
     const command = SetupMSListCommand.encode({
-      msList: wanted.servers,
+      msList: wanted.hosts,
       avoidMsList: wanted.avoid,
       lbAlgorithm: wanted.algorithm,
       lbCheckInterval: wanted.checkIntervalSeconds,
@@ -166,5 +166,5 @@ async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise
 
 /** What the store keeps of a list. */
 export function storedList(list: HostList): string | null {
-  return list.servers.length === 0 ? null : formatHostList(list);
+  return list.hosts.length === 0 ? null : formatHostList(list);
 }

@@ -56,8 +56,8 @@ async function bench(options: BenchOptions = {}) {
     },
     start() {
       const target = (attache: Attache) => {
-        const { servers, avoid } = server.server.wanted(attache);
-        return servers.find(address => !avoid.includes(address) && b.up.has(address));
+        const { hosts, avoid } = server.server.wanted(attache);
+        return hosts.find(address => !avoid.includes(address) && b.up.has(address));
       };
       return moveAgents(
         {

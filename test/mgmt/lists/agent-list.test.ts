@@ -19,7 +19,7 @@ t.test(
       'indirect.agent.lb.check.interval': '120',
     });
     t.strictSame(wantedOf({ id: 8 }, { ...NOTHING, configuration, ring: [7, 8, 9], avoid: ['192.0.2.3'] }), {
-      servers: ['192.0.2.2', '192.0.2.3', '192.0.2.1'],
+      hosts: ['192.0.2.2', '192.0.2.3', '192.0.2.1'],
       algorithm: 'roundrobin',
       checkIntervalSeconds: 120,
       avoid: ['192.0.2.3'],
@@ -38,7 +38,7 @@ t.test('placement: the cluster’s interval beats the global one, and 0 turns th
 t.test('placement: rendezvous leads with the sticky server as long as it is one', async t => {
   const configuration = configurationOf({ host: HOST, 'indirect.agent.lb.algorithm': 'rendezvous' });
   const firsts = (preferred: string | undefined) =>
-    Array.from({ length: 50 }, (_, id) => wantedOf({ id }, { ...NOTHING, configuration, preferred }).servers[0]);
+    Array.from({ length: 50 }, (_, id) => wantedOf({ id }, { ...NOTHING, configuration, preferred }).hosts[0]);
   t.same(new Set(firsts('192.0.2.3')), new Set(['192.0.2.3']));
   t.same(firsts('192.0.2.9'), firsts(undefined));
 });
@@ -51,12 +51,12 @@ t.test('placement: the same world gives the same list, whatever the algorithm', 
       ring: [4, 5],
     };
     t.strictSame(wantedOf({ id: 5 }, world), wantedOf({ id: 5 }, world), name);
-    t.same([...wantedOf({ id: 5 }, world).servers].sort(), HOST.split(','), `${name} leaves nobody out`);
+    t.same([...wantedOf({ id: 5 }, world).hosts].sort(), HOST.split(','), `${name} leaves nobody out`);
   }
 });
 
 const held: Wanted = {
-  servers: ['a', 'b', 'c'],
+  hosts: ['a', 'b', 'c'],
   algorithm: 'static',
   checkIntervalSeconds: 60,
   avoid: ['c'],
@@ -67,9 +67,9 @@ t.test('placement: an agent is told again exactly when list, algorithm, interval
   const others: readonly (readonly [Partial<Wanted>, boolean, string])[] = [
     [{}, true, 'nothing'],
     [{ configurationVersion: 2 }, true, 'the generation alone'],
-    [{ servers: ['b', 'a', 'c'] }, false, 'the order'],
-    [{ servers: ['a', 'b'] }, false, 'a server less'],
-    [{ servers: ['a', 'b', 'c', 'd'] }, false, 'a server more'],
+    [{ hosts: ['b', 'a', 'c'] }, false, 'the order'],
+    [{ hosts: ['a', 'b'] }, false, 'a server less'],
+    [{ hosts: ['a', 'b', 'c', 'd'] }, false, 'a server more'],
     [{ algorithm: 'roundrobin' }, false, 'the algorithm'],
     [{ checkIntervalSeconds: 0 }, false, 'the interval'],
     [{ avoid: [] }, false, 'nobody to avoid'],
@@ -84,8 +84,8 @@ t.test('placement: an agent is told again exactly when list, algorithm, interval
 
 t.test('placement: an equal shuffle in another order is the same', async t => {
   const shuffled = { ...held, algorithm: 'shuffle' };
-  t.equal(isSameWanted(shuffled, { ...shuffled, servers: ['c', 'a', 'b'] }), true);
-  t.equal(isSameWanted(shuffled, { ...shuffled, servers: ['c', 'a', 'd'] }), false);
+  t.equal(isSameWanted(shuffled, { ...shuffled, hosts: ['c', 'a', 'b'] }), true);
+  t.equal(isSameWanted(shuffled, { ...shuffled, hosts: ['c', 'a', 'd'] }), false);
 });
 
 t.test('regression: an avoid list with an address twice is not taken for one of two addresses', async t => {

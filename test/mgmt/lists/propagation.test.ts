@@ -352,7 +352,7 @@ t.test('regression: a list that is acknowledged before the Ready is written goes
   const [attache] = [...bench.server.attaches];
   if (attache?.held === undefined) throw new Error('nobody is there');
   // As if it had another one: told at once, and acknowledged, while its Ready waits for the store.
-  attache.held = { ...attache.held, servers: [C] };
+  attache.held = { ...attache.held, hosts: [C] };
   bench.server.listsChanged();
   await settle();
   t.equal(again.told.length, 1);
