@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { untilAborted } from '../lib/abort.js';
 import { type Clock, delay, type Timer } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
@@ -184,18 +185,16 @@ export class Session {
     const { clock, dialer, port } = this.#parts;
     const { host, unlike } = this.#order;
     const timeout = new AbortController();
-    const giveUp = () => timeout.abort(this.#abort.signal.reason);
-    this.#abort.signal.addEventListener('abort', giveUp, { once: true });
+    const signal = AbortSignal.any([this.#abort.signal, timeout.signal]);
     const timer = clock.after(LIMITS.connectMs, () =>
       timeout.abort(new Error(`no connection within ${LIMITS.connectMs} ms`)),
     );
     try {
-      const addresses = await Promise.race([dialer.addresses(host), rejectOn(timeout.signal)]);
+      const addresses = await untilAborted(dialer.addresses(host), signal);
       if (addresses.some(address => isSameAddress(address, unlike))) throw new SameServerError();
-      return await dialer.connect(addresses, port, timeout.signal);
+      return await dialer.connect(addresses, port, signal);
     } finally {
       timer.cancel();
-      this.#abort.signal.removeEventListener('abort', giveUp);
     }
   }
 
@@ -359,13 +358,6 @@ export class Session {
     this.quiesce();
     this.#abort.abort(new Error('the link has ended'));
   }
-}
-
-function rejectOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 /** An IPv4 address is also its IPv6-mapped form. */

@@ -14,7 +14,6 @@ export {
   type LinkHandlers,
   type LinkOptions,
   type RequestHeader,
-  typesOf,
 } from './link.js';
 export { MemoryBudget } from './memory-budget.js';
 export * from './messages/index.js';

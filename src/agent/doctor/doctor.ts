@@ -5,11 +5,12 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../lib/clock.js';
 import { delay } from '../../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../../lib/errors.js';
+import { pemOf } from '../../lib/pem.js';
 import { connectTls, LIMITS, secureContext } from '../../protocol/index.js';
 import { readProperties } from '../agent-properties.js';
 import { tcpDialer } from '../dialer.js';
 import { type AgentSettings, readSettings } from '../settings.js';
-import { certificatesIn, objectionTo, presentedBy } from '../trust.js';
+import { bundleIn, objectionTo, presentedBy } from '../trust.js';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -139,7 +140,7 @@ function describeSettings(path: string, { guid, zone, list, lastCompleted }: Age
 async function lookAtCa(path: string, wallTime: number, note: Note): Promise<readonly X509Certificate[]> {
   let bundle: readonly X509Certificate[];
   try {
-    bundle = certificatesIn(await readFile(path, 'utf8'), path);
+    bundle = bundleIn(await readFile(path, 'utf8'), path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') {
       note({
@@ -166,7 +167,7 @@ async function lookAtOwnCertificate(folder: string, wallTime: number, note: Note
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return;
   try {
-    for (const certificate of certificatesIn(text, path)) noteDates(path, certificate, wallTime, note);
+    for (const certificate of bundleIn(text, path)) noteDates(path, certificate, wallTime, note);
   } catch (error) {
     note({
       level: 'error',
@@ -247,7 +248,7 @@ async function lookAtHost(
       objection: bundle.length === 0 ? undefined : objectionTo(presented, bundle, clock.wallTime()),
     };
   };
-  const context = secureContext({ ca: bundle.map(certificate => certificate.toString()).join('') });
+  const context = secureContext({ ca: pemOf(bundle) });
   try {
     const transport = await connectTls(wire.socket, {
       clock,
