@@ -1,5 +1,4 @@
 import type { SecureContext } from 'node:tls';
-import type { Log, LogFields } from '../../src/lib/logger.js';
 import { composeAgents } from '../../src/mgmt/agents/compose-agents.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
@@ -8,29 +7,10 @@ import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryStore } from './memory-store.js';
 import { memoryTransports } from './memory-transport.js';
+import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';
 
 export const MSID = 1001;
-
-export interface LogLine {
-  readonly level: 'error' | 'warn' | 'info' | 'debug';
-  readonly message: string;
-  readonly fields: LogFields;
-}
-
-/** A log that a test can read. */
-export function recordingLog(lines: LogLine[], bound: LogFields = {}): Log {
-  const at = (level: LogLine['level']) => (message: string, fields?: LogFields) => {
-    lines.push({ level, message, fields: { ...bound, ...fields } });
-  };
-  return {
-    error: at('error'),
-    warn: at('warn'),
-    info: at('info'),
-    debug: at('debug'),
-    child: fields => recordingLog(lines, { ...bound, ...fields }),
-  };
-}
 
 export interface TestServerOptions {
   readonly configuration?: Readonly<Record<string, string>>;
@@ -47,9 +27,8 @@ export interface TestServerOptions {
 /** What serves agents, on a clock, a store and connections of the test's own. */
 export async function testServer(options: TestServerOptions = {}) {
   const { clock = new FakeClock(), store = new MemoryStore(), msid = MSID } = options;
-  const lines: LogLine[] = [];
   const events: ClusterEvent[] = [];
-  const log = recordingLog(lines);
+  const log = new RecordingLog();
   await store.initialiseConfiguration(
     new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...options.configuration })),
   );
@@ -76,7 +55,7 @@ export async function testServer(options: TestServerOptions = {}) {
     ...agents,
     clock,
     store,
-    lines,
+    lines: log.entries,
     events,
     agent: (address = '192.0.2.50') => {
       const ends = memoryTransports({ address, port: 40_000 });

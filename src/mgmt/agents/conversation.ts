@@ -123,7 +123,7 @@ class Conversation {
     await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds });
     const list = await this.#place(attache, startup.reportedList);
     await this.#sendReady(attache, {
-      ...(!list.isHeld && { msHostList: list.servers, lbAlgorithm: list.algorithm }),
+      ...(!list.isHeld && { msHostList: list.hosts, lbAlgorithm: list.algorithm }),
       avoidMsHostList: list.avoid,
       lbCheckInterval: list.checkIntervalSeconds,
       arch: startup.arch,
@@ -189,7 +189,7 @@ class Conversation {
     await lists.admit(host);
     const list = lists.listFor(host);
     const isHeld = isSameList(reported, list);
-    return { ...list, servers: isHeld ? reported.servers : list.servers, isHeld };
+    return { ...list, hosts: isHeld ? reported.hosts : list.hosts, isHeld };
   }
 
   async #sendReady(attache: Attache, fields: Parameters<typeof ReadyCommand.encode>[0]): Promise<void> {
@@ -223,7 +223,7 @@ class Conversation {
       description: `Agent of host ${attache.host.name} is Ready on this server`,
       hostUuid: attache.host.uuid,
     });
-    this.#log.info('Agent is Ready', { list: held.servers, algorithm: held.algorithm });
+    this.#log.info('Agent is Ready', { list: held.hosts, algorithm: held.algorithm });
     former?.link.close('the agent is Ready on a newer link');
     this.#parts.onReady(attache);
   }

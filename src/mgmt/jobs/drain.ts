@@ -103,8 +103,8 @@ async function moveAllAway(parts: ServerJobParts, options: MoveAllOptions): Prom
         },
         arriving: () => server.arriving,
         target(attache) {
-          const { servers, avoid } = listFor(attache);
-          return servers.find(other => !avoid.includes(other) && isUp(other));
+          const { hosts, avoid } = listFor(attache);
+          return hosts.find(other => !avoid.includes(other) && isUp(other));
         },
         isUp,
         ask: attache => askToMigrate(attache, listFor(attache)),

@@ -165,7 +165,7 @@ function leftAgent(attache: Attache, notes: ReadonlyMap<Attache, Note>): LeftAge
 /** @returns why the agent says that it does not go @throws LinkError */
 export async function askToMigrate(attache: Attache, list: AgentList): Promise<string | undefined> {
   const command = MigrateAgentConnectionCommand.encode({
-    msList: list.servers,
+    msList: list.hosts,
     avoidMsList: list.avoid,
     lbAlgorithm: list.algorithm,
     lbCheckInterval: list.checkIntervalSeconds,

@@ -27,7 +27,7 @@ export async function rebalance(
   if (target !== undefined) await noticed(parts, target);
   const isUp = (other: string) => takesAgents(parts, other);
   const targetOf = ({ host, held }: Attache) => {
-    const [preferred] = lists.listFor(host, { held }).servers;
+    const [preferred] = lists.listFor(host, { held }).hosts;
     const isElsewhere = preferred !== undefined && preferred !== address && isUp(preferred);
     return isElsewhere && (target === undefined || preferred === target) ? preferred : undefined;
   };

@@ -37,7 +37,7 @@ export function agentListOf(
   // Assignments count only while rendezvous is configured: a drain by it goes by the scores alone.
   const isAssigned = values['indirect.agent.lb.algorithm'] === 'rendezvous';
   return {
-    servers: algorithms[algorithm]({
+    hosts: algorithms[algorithm]({
       servers: values.host,
       zoneHostIds: zoneHostIds(zoneId),
       hostId: id,

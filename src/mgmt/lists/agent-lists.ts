@@ -70,7 +70,7 @@ export class AgentLists {
     { held, algorithm }: { readonly held?: AgentList | undefined; readonly algorithm?: AlgorithmName | undefined } = {},
   ): AgentList {
     const list = agentListOf(host, this.#snapshot, algorithm);
-    return held && isSameList(held, list) ? { ...list, servers: held.servers } : list;
+    return held && isSameList(held, list) ? { ...list, hosts: held.hosts } : list;
   }
 
   /**

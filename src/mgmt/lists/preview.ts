@@ -1,4 +1,5 @@
 import { type Interruptible, runAtOnce, workCounter } from '../../lib/interruptible.js';
+import { isSameSet } from '../../lib/same-set.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { algorithms } from './algorithms.js';
 import { assignAllInSteps } from './assign.js';
@@ -125,9 +126,4 @@ export function zoneHostIdsOf(agents: readonly ListedAgent[]): ReadonlyMap<numbe
   }
   for (const ids of zones.values()) ids.sort((one, other) => one - other);
   return zones;
-}
-
-function isSameSet(one: readonly string[], other: readonly string[]): boolean {
-  const members = new Set(one);
-  return members.size === new Set(other).size && other.every(server => members.has(server));
 }

@@ -150,7 +150,7 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
 
   async #send(agent: A, list: AgentList, triggerHostLb: boolean): Promise<void> {
     const command = SetupMSListCommand.encode({
-      msList: list.servers,
+      msList: list.hosts,
       avoidMsList: list.avoid,
       lbAlgorithm: list.algorithm,
       lbCheckInterval: list.checkIntervalSeconds,
@@ -184,5 +184,5 @@ async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise
 
 /** What the store keeps of a list. */
 export function storedList(list: HostList): string | null {
-  return list.servers.length === 0 ? null : formatHostList(list);
+  return list.hosts.length === 0 ? null : formatHostList(list);
 }

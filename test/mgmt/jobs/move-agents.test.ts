@@ -57,8 +57,8 @@ async function bench(options: BenchOptions = {}) {
     },
     start() {
       const target = (attache: Attache) => {
-        const { servers, avoid } = listFor(attache);
-        return servers.find(address => !avoid.includes(address) && b.up.has(address));
+        const { hosts, avoid } = listFor(attache);
+        return hosts.find(address => !avoid.includes(address) && b.up.has(address));
       };
       return moveAgents(
         {

@@ -26,7 +26,7 @@ t.test(
     t.strictSame(
       agentListOf(host(8), { ...NOTHING, configuration, zoneHostIds: () => [7, 8, 9], avoided: ['192.0.2.3'] }),
       {
-        servers: ['192.0.2.2', '192.0.2.3', '192.0.2.1'],
+        hosts: ['192.0.2.2', '192.0.2.3', '192.0.2.1'],
         algorithm: 'roundrobin',
         checkIntervalSeconds: 120,
         avoid: ['192.0.2.3'],
@@ -50,7 +50,7 @@ t.test('agent-list: rendezvous leads with the assigned server as long as it is o
   const firsts = (preferred: string | undefined) =>
     Array.from(
       { length: 50 },
-      (_, id) => agentListOf(host(id), { ...NOTHING, configuration, assignedServer: () => preferred }).servers[0],
+      (_, id) => agentListOf(host(id), { ...NOTHING, configuration, assignedServer: () => preferred }).hosts[0],
     );
   t.same(new Set(firsts('192.0.2.3')), new Set(['192.0.2.3']));
   t.same(firsts('192.0.2.9'), firsts(undefined));
@@ -64,12 +64,12 @@ t.test('agent-list: the same snapshot gives the same list, whatever the algorith
       zoneHostIds: () => [4, 5],
     };
     t.strictSame(agentListOf(host(5), snapshot), agentListOf(host(5), snapshot), name);
-    t.same([...agentListOf(host(5), snapshot).servers].sort(), HOST.split(','), `${name} leaves nobody out`);
+    t.same([...agentListOf(host(5), snapshot).hosts].sort(), HOST.split(','), `${name} leaves nobody out`);
   }
 });
 
 const held: AgentList = {
-  servers: ['a', 'b', 'c'],
+  hosts: ['a', 'b', 'c'],
   algorithm: 'static',
   checkIntervalSeconds: 60,
   avoid: ['c'],
@@ -82,9 +82,9 @@ t.test(
     const others: readonly (readonly [Partial<AgentList>, boolean, string])[] = [
       [{}, true, 'nothing'],
       [{ configurationVersion: 2 }, true, 'the generation alone'],
-      [{ servers: ['b', 'a', 'c'] }, false, 'the order'],
-      [{ servers: ['a', 'b'] }, false, 'a server less'],
-      [{ servers: ['a', 'b', 'c', 'd'] }, false, 'a server more'],
+      [{ hosts: ['b', 'a', 'c'] }, false, 'the order'],
+      [{ hosts: ['a', 'b'] }, false, 'a server less'],
+      [{ hosts: ['a', 'b', 'c', 'd'] }, false, 'a server more'],
       [{ algorithm: 'roundrobin' }, false, 'the algorithm'],
       [{ checkIntervalSeconds: 0 }, false, 'the interval'],
       [{ avoid: [] }, false, 'nobody to avoid'],
@@ -100,8 +100,8 @@ t.test(
 
 t.test('agent-list: an equal shuffle in another order is the same', async t => {
   const shuffled = { ...held, algorithm: 'shuffle' };
-  t.equal(isSameAgentList(shuffled, { ...shuffled, servers: ['c', 'a', 'b'] }), true);
-  t.equal(isSameAgentList(shuffled, { ...shuffled, servers: ['c', 'a', 'd'] }), false);
+  t.equal(isSameAgentList(shuffled, { ...shuffled, hosts: ['c', 'a', 'b'] }), true);
+  t.equal(isSameAgentList(shuffled, { ...shuffled, hosts: ['c', 'a', 'd'] }), false);
 });
 
 t.test('regression: an avoid list with an address twice is not taken for one of two addresses', async t => {

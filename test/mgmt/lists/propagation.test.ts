@@ -346,7 +346,7 @@ t.test('regression: a list that is acknowledged before the Ready is written goes
   const [attache] = [...bench.registry];
   if (attache?.held === undefined) throw new Error('nobody is there');
   // As if it had another one: told at once, and acknowledged, while its Ready waits for the store.
-  attache.held = { ...attache.held, servers: [C] };
+  attache.held = { ...attache.held, hosts: [C] };
   bench.propagation.compare();
   await settle();
   t.equal(again.told.length, 1);

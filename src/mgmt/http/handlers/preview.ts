@@ -60,7 +60,7 @@ export function settingsOf(values: ParameterValues, version: number): ListSettin
 
 /** A host, as far as lists go. */
 export function listedAgent({ id, zoneId, preferred, msHostList }: HostRow, { algorithm }: ListSettings): ListedAgent {
-  const reported = parseReportedList(msHostList ?? undefined).servers[0];
+  const reported = parseReportedList(msHostList ?? undefined).hosts[0];
   return { hostId: id, zoneId, preferred: algorithm === 'rendezvous' ? (preferred ?? reported) : reported };
 }
 
