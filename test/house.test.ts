@@ -10,6 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lib: ['lib'],
   protocol: ['lib', 'protocol'],
   agent: ['lib', 'protocol', 'agent'],
+  fleet: ['lib', 'protocol', 'agent', 'fleet'],
   mgmt: ['lib', 'protocol', 'mgmt'],
   admin: ['lib', 'protocol', 'agent', 'mgmt', 'admin'],
 };

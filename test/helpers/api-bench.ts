@@ -38,7 +38,7 @@ export async function freshStore(t: Test): Promise<Store> {
   return store;
 }
 
-export function serverFacts(msid: number, serviceIp: string): ServerDescription {
+function serverFacts(msid: number, serviceIp: string): ServerDescription {
   return {
     msid,
     name: `ms-${msid}`,

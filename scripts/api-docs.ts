@@ -1,27 +1,32 @@
-// Writes the commands in docs/api.md anew from the API's table: npm run docs. With --check it changes nothing, and exits
-// with 1 when they are stale.
+// Writes the commands in docs/api.md from the table of the API: npm run docs. With --check it changes nothing, and exits
+// with 1 when the file is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { API, type ApiCommand } from '#dist/api/commands.js';
 
-const FILE = fileURLToPath(new URL('../docs/api.md', import.meta.url));
-const MARK = '<!-- commands: made by scripts/api-docs.mjs, npm run docs -->\n';
+type ApiTable = Readonly<Record<string, ApiCommand>>;
 
-/** The file as it should be, from the file as it is: what stands before the mark is written by hand. */
-export function withCommands(text, api) {
+const FILE = 'docs/api.md';
+const MARK = '<!-- commands: made by scripts/api-docs.ts, npm run docs -->\n';
+
+/** @returns `text`, the content of docs/api.md, with the commands of `api` after the mark. Before the mark it is hand-written. */
+export function withCommands(text: string, api: ApiTable): string {
   const at = text.indexOf(MARK);
-  if (at < 0) throw new Error(`docs/api.md has no line ${MARK}`);
+  if (at < 0) throw new Error(`${FILE} has no line ${MARK}`);
   return `${text.slice(0, at)}${MARK}\n${commandsText(api)}`;
 }
 
-function commandsText(api) {
-  const names = Object.keys(api);
+function commandsText(api: ApiTable): string {
+  const commands = Object.entries(api);
   const lines = ['## Commands', '', '| command | |', '|---|---|'];
-  for (const name of names) lines.push(`| [${name}](#${name.toLowerCase()}) | ${cell(api[name].description)} |`);
-  for (const name of names) lines.push('', ...commandText(name, api[name]));
+  for (const [name, { description }] of commands) {
+    lines.push(`| [${name}](#${name.toLowerCase()}) | ${cell(description)} |`);
+  }
+  for (const [name, command] of commands) lines.push('', ...commandText(name, command));
   return `${lines.join('\n')}\n`;
 }
 
-function commandText(name, { description, isAsync, params, response, columns }) {
+function commandText(name: string, { description, isAsync, params, response, columns }: ApiCommand): string[] {
   const { kind, object, fields } = response;
   const inside = { list: `count, ${object} (a list)`, object, plain: 'the fields themselves' }[kind];
   const job = isAsync ? ['It answers with a job: `jobid`, to be asked for by queryAsyncJobResult.', ''] : [];
@@ -54,18 +59,16 @@ function commandText(name, { description, isAsync, params, response, columns }) 
   ];
 }
 
-function cell(text) {
+function cell(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { API } = await import('../dist/api/commands.js');
   const text = readFileSync(FILE, 'utf8');
   const wanted = withCommands(text, API);
-  if (process.argv.includes('--check')) {
-    if (wanted !== text) {
-      console.error('docs/api.md is stale: npm run docs writes it anew');
-      process.exitCode = 1;
-    }
-  } else if (wanted !== text) writeFileSync(FILE, wanted);
+  if (!process.argv.includes('--check')) writeFileSync(FILE, wanted);
+  else if (wanted !== text) {
+    console.error(`${FILE} is out of date: npm run docs writes it`);
+    process.exitCode = 1;
+  }
 }
