@@ -8,9 +8,11 @@ import { systemRandom } from '../../src/lib/random.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
-import type { Administration, JobRequest } from '../../src/mgmt/http/administration.js';
+import type { Administration } from '../../src/mgmt/http/administration.js';
 import { Api } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
+import type { JobRequest } from '../../src/mgmt/jobs/job-request.js';
+import { operations } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
@@ -124,7 +126,7 @@ export async function apiBench(t: Test) {
     return Promise.all(hosts.map(async ({ id }) => (await store.host(id)) as HostRow));
   }
 
-  return bench;
+  return Object.assign(bench, { operations: operations(administration) });
 }
 
 /** Parameters as a client sends them. */

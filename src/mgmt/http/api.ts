@@ -5,9 +5,10 @@ import { type Clock, delay } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
+import { OperationError } from '../../lib/operation-error.js';
 import type { ApiKeys } from '../security/api-keys.js';
 import { isAway } from '../store/store-health.js';
-import { ApiError } from './api-error.js';
+import { ApiError, fromOperationError } from './api-error.js';
 import { authenticate } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs, isForgotten } from './failures.js';
 import type { Handlers } from './handlers/handler.js';
@@ -89,6 +90,7 @@ export class Api {
 
   #asApiError(command: string, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
+    if (error instanceof OperationError) return fromOperationError(command, error);
     const reason = reasonOf(error);
     if (isAway(error)) {
       this.#parts.log.warn('An API command failed, since the store is away', { command, code: codeOf(error), reason });

@@ -1,16 +1,15 @@
 import { dateText } from '../../../api/envelope.js';
 import type { EventLevel } from '../../store/store.js';
-import type { Administration } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
 import { parseMoment } from '../authentication.js';
 import { present } from './fields.js';
-import type { Handler } from './handler.js';
+import type { Handler, HandlerParts } from './handler.js';
 import { readLocations } from './locations.js';
 import { paging } from './paging.js';
 
 const LEVELS: readonly EventLevel[] = ['INFO', 'WARN', 'ERROR'];
 
-export function listEvents({ store }: Administration): Handler<'listEvents'> {
+export function listEvents({ store }: HandlerParts): Handler<'listEvents'> {
   return async params => {
     const { servers } = await readLocations(store);
     const { count, rows } = await store.events({

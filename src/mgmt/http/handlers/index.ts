@@ -1,3 +1,4 @@
+import { operations } from '../../jobs/operations.js';
 import type { Administration } from '../administration.js';
 import { listApis } from './apis.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
@@ -18,26 +19,28 @@ import {
 import { previewHostList } from './preview.js';
 import { listManagementServers } from './servers.js';
 
-/** The commands of the API table, carried out with what the server lets the HTTP side do. */
+/** The handler of each command. */
 export function handlersFor(administration: Administration): Handlers {
+  const { msid, store } = administration;
+  const parts = { msid, store, operations: operations(administration), ownLinks: () => administration.ownLinks() };
   return {
-    listManagementServers: listManagementServers(administration),
-    listHosts: listHosts(administration),
-    reconnectHost: reconnectHost(administration),
-    deleteHost: deleteHost(administration),
-    listConfigurations: listConfigurations(administration),
-    updateConfiguration: updateConfiguration(administration),
-    listEvents: listEvents(administration),
+    listManagementServers: listManagementServers(parts),
+    listHosts: listHosts(parts),
+    reconnectHost: reconnectHost(parts),
+    deleteHost: deleteHost(parts),
+    listConfigurations: listConfigurations(parts),
+    updateConfiguration: updateConfiguration(parts),
+    listEvents: listEvents(parts),
     listApis,
-    queryAsyncJobResult: queryAsyncJobResult(administration),
-    prepareForMaintenance: prepareForMaintenance(administration),
-    cancelMaintenance: cancelMaintenance(administration),
-    prepareForShutdown: prepareForShutdown(administration),
-    cancelShutdown: cancelShutdown(administration),
-    readyForShutdown: readyForShutdown(administration),
-    triggerShutdown: triggerShutdown(administration),
-    rebalanceAgents: rebalanceAgents(administration),
-    listAgentLinks: listAgentLinks(administration),
-    previewHostList: previewHostList(administration),
+    queryAsyncJobResult: queryAsyncJobResult(parts),
+    prepareForMaintenance: prepareForMaintenance(parts),
+    cancelMaintenance: cancelMaintenance(parts),
+    prepareForShutdown: prepareForShutdown(parts),
+    cancelShutdown: cancelShutdown(parts),
+    readyForShutdown: readyForShutdown(parts),
+    triggerShutdown: triggerShutdown(parts),
+    rebalanceAgents: rebalanceAgents(parts),
+    listAgentLinks: listAgentLinks(parts),
+    previewHostList: previewHostList(parts),
   };
 }

@@ -1,16 +1,14 @@
 import { type ApiObject, dateText } from '../../../api/envelope.js';
-import { type Clock, delay } from '../../../lib/clock.js';
 import type { JobRow } from '../../store/store.js';
-import type { Administration, AdministrationStore } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
 import { dated } from './fields.js';
-import type { Handler } from './handler.js';
+import type { Handler, HandlerParts } from './handler.js';
 import { hostObject } from './host-object.js';
 import { readLocations } from './locations.js';
 
 const CODES = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;
 
-export function queryAsyncJobResult({ store }: Administration): Handler<'queryAsyncJobResult'> {
+export function queryAsyncJobResult({ store }: HandlerParts): Handler<'queryAsyncJobResult'> {
   return async ({ jobid }) => {
     const job = await store.job(jobid);
     if (job === undefined)
@@ -20,7 +18,7 @@ export function queryAsyncJobResult({ store }: Administration): Handler<'queryAs
 }
 
 /** What the command would have answered, had it been carried out at once; of a failed one, the error. */
-async function resultOf(store: AdministrationStore, job: JobRow): Promise<ApiObject> {
+async function resultOf(store: HandlerParts['store'], job: JobRow): Promise<ApiObject> {
   if (job.result === null) return {};
   const result = JSON.parse(job.result) as ApiObject;
   if (job.status !== 'succeeded' || typeof result.hostid !== 'string') return { jobresult: result };
@@ -42,29 +40,4 @@ function jobObject(job: JobRow): ApiObject {
     created: dateText(job.created),
     completed: dated(job.completed),
   };
-}
-
-const POLL_MS = 250;
-const LONGEST_MS = 60_000;
-
-/** Waits until the job has an outcome. @returns undefined when it takes too long */
-export async function finished(
-  store: Pick<AdministrationStore, 'job'>,
-  clock: Clock,
-  started: JobRow,
-): Promise<JobRow | undefined> {
-  const deadline = clock.now() + LONGEST_MS;
-  for (;;) {
-    const job = (await store.job(started.uuid)) ?? started;
-    if (job.status === 'succeeded' || job.status === 'failed') return job;
-    if (clock.now() >= deadline) return undefined;
-    await delay(clock, POLL_MS);
-  }
-}
-
-/** What a failed job says. */
-export function errorTextOf({ result }: JobRow): string {
-  // Written by one of our own servers.
-  const { errortext } = (result === null ? {} : JSON.parse(result)) as { errortext?: unknown };
-  return typeof errortext === 'string' ? errortext : 'it failed without a reason';
 }

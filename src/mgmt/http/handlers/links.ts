@@ -1,33 +1,33 @@
 import type { ApiObject } from '../../../api/envelope.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
+import { findHosts } from '../../hosts/find-hosts.js';
+import { type AgedLinkFact, presentLinks } from '../../hosts/present-links.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
-import type { Administration } from '../administration.js';
-import { type AgedLinkFact, readFacts } from './facts.js';
 import { dated, present } from './fields.js';
-import type { Handler } from './handler.js';
-import { findHosts, statesOf } from './hosts.js';
+import type { Handler, HandlerParts } from './handler.js';
+import { statesOf } from './hosts.js';
 import { idOf, type Locations, readLocations } from './locations.js';
 import { pageOf, paging } from './paging.js';
 
-export function listAgentLinks(administration: Administration): Handler<'listAgentLinks'> {
-  const { store } = administration;
+export function listAgentLinks(parts: HandlerParts): Handler<'listAgentLinks'> {
+  const { store } = parts;
   const command = 'listAgentLinks';
   return async params => {
     const page = paging(command, params);
     const places = await readLocations(store);
-    const factOf = await readFacts(administration);
+    const linkOf = await presentLinks(parts);
     const filter: Partial<HostQuery> = present({
       uuid: params.hostid,
       keyword: params.keyword,
       status: params.state === undefined ? undefined : statesOf(command, params.state),
       msid: idOf(command, 'managementserverid', places.servers, params.managementserverid, server => server.msid),
     });
-    const objectOf = (row: HostRow) => linkObject(row, places, factOf(row));
+    const objectOf = (row: HostRow) => linkObject(row, places, linkOf(row));
     if (!params.astray && !params.laggards) {
       const { count, rows } = await findHosts(store, { ...filter, ...page });
       return { kind: 'list', count, items: rows.map(objectOf) };
     }
-    // Who is astray, or lags behind, is not in the rows alone: all that match are looked at.
+    // Both filters need facts that are not in the rows: all hosts that match the others are read.
     const { rows } = await findHosts(store, { ...filter, ...paging(command, { pagesize: -1 }) });
     const found = rows
       .map(objectOf)

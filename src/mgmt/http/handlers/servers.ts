@@ -1,11 +1,10 @@
 import type { ApiObject } from '../../../api/envelope.js';
 import type { ServerRow } from '../../store/store.js';
-import type { Administration } from '../administration.js';
 import { dated } from './fields.js';
-import type { Handler } from './handler.js';
+import type { Handler, HandlerParts } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 
-export function listManagementServers({ store }: Administration): Handler<'listManagementServers'> {
+export function listManagementServers({ store }: HandlerParts): Handler<'listManagementServers'> {
   return async params => {
     const page = paging('listManagementServers', params);
     const [servers, jobs] = await Promise.all([store.servers(), store.countPendingJobs()]);
@@ -44,7 +43,7 @@ function serverObject(server: ServerRow): ApiObject {
   };
 }
 
-async function agentsOf(store: Administration['store'], msid: number): Promise<ApiObject> {
+async function agentsOf(store: HandlerParts['store'], msid: number): Promise<ApiObject> {
   const { agents, lastAgents } = await store.agentsOfServer(msid);
   return { agents, lastagents: lastAgents, agentscount: agents.length };
 }
