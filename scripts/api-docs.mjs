@@ -1,5 +1,5 @@
-// Writes the commands in docs/api.md anew from the API's table: npm run docs. With --check it changes nothing, and exits
-// with 1 when they are stale.
+// Writes the commands in docs/api.md from the API's table: npm run docs. With --check it changes nothing, and exits with 1
+// when they are not up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -47,11 +47,17 @@ function commandText(name, { description, isAsync, params, response, columns }) 
     '',
     '| field | type | |',
     '|---|---|---|',
-    ...Object.entries(fields).map(
-      ([field, { type, description }]) =>
-        `| \`${field}\`${columns.includes(field) ? '' : ' ¹'} | ${type} | ${cell(description)} |`,
-    ),
+    ...fieldRows(fields, name => (columns.includes(name) ? '' : ' ¹')),
   ];
+}
+
+/** A row for each field; the fields of objects in a list stand below the list, as `peers[].name`. */
+function fieldRows(fields, mark, path = '') {
+  return Object.entries(fields).flatMap(([name, { type, of, optional, description }]) => {
+    const what = type === 'list' ? `list of ${of === 'string' ? 'strings' : 'objects'}` : type;
+    const row = `| \`${path}${name}\`${mark(name)} | ${what}${optional ? ', optional' : ''} | ${cell(description)} |`;
+    return typeof of === 'object' ? [row, ...fieldRows(of, () => '', `${path}${name}[].`)] : [row];
+  });
 }
 
 function cell(text) {
@@ -59,12 +65,12 @@ function cell(text) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { API } = await import('../dist/api/commands.js');
+  const { API } = await import('../dist/api/commands/index.js');
   const text = readFileSync(FILE, 'utf8');
   const wanted = withCommands(text, API);
   if (process.argv.includes('--check')) {
     if (wanted !== text) {
-      console.error('docs/api.md is stale: npm run docs writes it anew');
+      console.error('docs/api.md is not what the table says: npm run docs writes it');
       process.exitCode = 1;
     }
   } else if (wanted !== text) writeFileSync(FILE, wanted);

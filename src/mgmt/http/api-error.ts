@@ -1,3 +1,4 @@
+import { invalidParameterText } from '../../api/error-text.js';
 import type { OperationError } from '../../lib/operation-error.js';
 
 /** A request that fails, in CloudStack's terms. The text goes to the client. */
@@ -31,11 +32,7 @@ export function missingParameter(command: string, name: string): ApiError {
 }
 
 export function invalidParameter(command: string, name: string, value: string, why: string): ApiError {
-  return new ApiError(
-    431,
-    `Unable to execute API command ${command.toLowerCase()} due to invalid value. Invalid parameter ${name} value=${value} due to ${why}`,
-    4350,
-  );
+  return new ApiError(431, invalidParameterText(command, { name, value, why }), 4350);
 }
 
 /** Arguments of the operations whose names in the API are others. */

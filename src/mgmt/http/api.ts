@@ -1,5 +1,5 @@
-import { API, type CommandName, isCommandName } from '../../api/commands.js';
-import { envelope, errorEnvelope, type Result, responseName } from '../../api/envelope.js';
+import { API, type CommandName, isCommandName } from '../../api/commands/index.js';
+import { ERROR_RESPONSE, envelope, errorEnvelope, responseName } from '../../api/envelope.js';
 import { param, type RequestParams } from '../../api/signature.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
@@ -11,7 +11,7 @@ import { isAway } from '../store/store-health.js';
 import { ApiError, fromOperationError } from './api-error.js';
 import { authenticate } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs, isForgotten } from './failures.js';
-import type { Handlers } from './handlers/handler.js';
+import type { Handlers } from './handlers/index.js';
 import { validated } from './validate.js';
 
 export interface ApiParts {
@@ -43,7 +43,7 @@ export class Api {
   /** @param address whom to slow down when it fails too often */
   async handle(params: RequestParams, address: string): Promise<ApiReply> {
     const command = param(params, 'command') ?? '';
-    const name = isCommandName(command) ? responseName(command) : 'errorresponse';
+    const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;
     try {
       return { status: 200, body: await this.#answer(command, params, address) };
     } catch (error) {
@@ -63,11 +63,11 @@ export class Api {
     this.#failures.delete(address);
     if (command === '') throw new ApiError(431, 'Unable to execute API command due to missing parameter command');
     if (!isCommandName(command)) throw unknownCommand(command);
-    return envelope(command, API[command].response, await this.#carryOut(command, params));
+    return this.#carryOut(command, params);
   }
 
-  #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<Result> {
-    return this.#parts.handlers[command](validated(command, params));
+  async #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<string> {
+    return envelope(command, await this.#parts.handlers(command, validated(command, params)));
   }
 
   async #holdBack(address: string): Promise<void> {

@@ -1,55 +1,60 @@
-import type { ApiObject } from '../../../api/envelope.js';
+import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { defaultValue, PARAMETER_NAMES, PARAMETERS, type ParameterName } from '../../config/parameters.js';
 import { CLUSTER_PARAMETER } from '../../lists/change-configuration.js';
 import { invalidParameter } from '../api-error.js';
-import type { Handler, HandlerParts } from './handler.js';
+import type { HandlerParts } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 
 const CATEGORY = 'Advanced';
+/** CloudStack's word for a value of a cluster. */
+const CLUSTER_SCOPE = 'Cluster';
 
-export function listConfigurations({ store }: HandlerParts): Handler<'listConfigurations'> {
-  return async params => {
-    const page = paging('listConfigurations', params);
-    const { values } = await store.configuration();
-    const cluster =
-      params.clusterid === undefined
-        ? undefined
-        : (await store.clusters()).find(({ uuid }) => uuid === params.clusterid);
-    if (params.clusterid !== undefined && cluster === undefined) {
-      throw invalidParameter('listConfigurations', 'clusterid', params.clusterid, 'there is no cluster with this id');
-    }
-    const matching = PARAMETER_NAMES.filter(
-      name =>
-        hasKeyword(name, params.name) &&
-        hasKeyword(name, params.keyword) &&
-        (params.category === undefined || params.category.toLowerCase() === CATEGORY.toLowerCase()),
-    );
-    const items = pageOf(matching, page).map(name => {
-      const own = name === CLUSTER_PARAMETER ? cluster?.checkIntervalSeconds : undefined;
-      if (own === undefined || own === null) return configurationObject(name, values.get(name));
-      return { ...configurationObject(name, String(own)), scope: 'Cluster' };
-    });
-    return { kind: 'list', count: matching.length, items };
-  };
+export async function listConfigurations(
+  { store }: HandlerParts,
+  params: Params<'listConfigurations'>,
+): Promise<Response<'listConfigurations'>> {
+  const page = paging('listConfigurations', params);
+  const { values } = await store.configuration();
+  const own = params.clusterid === undefined ? null : await ownCheckInterval(store, params.clusterid);
+  const matching = PARAMETER_NAMES.filter(
+    name =>
+      hasKeyword(name, params.name) &&
+      hasKeyword(name, params.keyword) &&
+      (params.category === undefined || params.category.toLowerCase() === CATEGORY.toLowerCase()),
+  );
+  const items = pageOf(matching, page).map(name =>
+    name === CLUSTER_PARAMETER && own !== null
+      ? configurationObject(name, String(own), CLUSTER_SCOPE)
+      : configurationObject(name, values.get(name) ?? defaultValue(name)),
+  );
+  return { count: matching.length, items };
 }
 
-export function updateConfiguration({ operations }: HandlerParts): Handler<'updateConfiguration'> {
-  return async ({ clusterid, ...change }) => {
-    const changed = await operations.changeConfiguration({ ...change, clusterId: clusterid });
-    const fields = configurationObject(changed.name, changed.value);
-    return changed.scope === 'cluster'
-      ? { kind: 'object', fields: { ...fields, scope: 'Cluster' } }
-      : { kind: 'object', fields: { ...fields, agentsmoving: changed.agentsMoving } };
-  };
+export async function updateConfiguration(
+  { operations }: HandlerParts,
+  { name, value, clusterid: clusterId, forced }: Params<'updateConfiguration'>,
+): Promise<Response<'updateConfiguration'>> {
+  const changed = await operations.changeConfiguration({ name, value, clusterId, forced });
+  const scope = changed.scope === 'cluster' ? CLUSTER_SCOPE : undefined;
+  return { ...configurationObject(changed.name, changed.value, scope), agentsmoving: changed.agentsMoving };
 }
 
-function configurationObject(name: ParameterName, value: string | undefined): ApiObject {
+/** @returns seconds; null: the cluster has no interval of its own @throws ApiError 431 */
+async function ownCheckInterval(store: HandlerParts['store'], clusterid: string): Promise<number | null> {
+  const cluster = (await store.clusters()).find(({ uuid }) => uuid === clusterid);
+  if (cluster === undefined) {
+    throw invalidParameter('listConfigurations', 'clusterid', clusterid, 'there is no cluster with this id');
+  }
+  return cluster.checkIntervalSeconds;
+}
+
+function configurationObject(name: ParameterName, value: string, scope?: string): ResponseObject<'listConfigurations'> {
   const { kind, description, dynamic, unit } = PARAMETERS[name];
   return {
     category: CATEGORY,
     group: /agent|ping|host|zones/.test(name) ? 'Agent' : 'Management Server',
     name,
-    value: value ?? defaultValue(name),
+    value,
     defaultvalue: defaultValue(name),
     description: unit ? `${description} (${unit})` : description,
     component: 'management-server',
@@ -57,6 +62,7 @@ function configurationObject(name: ParameterName, value: string | undefined): Ap
     type: kind.options ? 'Select' : kind.type,
     options: kind.options?.join(','),
     isdynamic: dynamic,
+    scope,
   };
 }
 

@@ -1,5 +1,5 @@
-import type { CommandName, Params } from '../../../api/commands.js';
-import type { Result } from '../../../api/envelope.js';
+import type { CommandName } from '../../../api/commands/index.js';
+import type { Params, Response } from '../../../api/types.js';
 import type { LinkFact } from '../../hosts/link-facts.js';
 import type { Operations } from '../../jobs/operations.js';
 import type { Store } from '../../store/store.js';
@@ -27,7 +27,11 @@ type StoreQueries =
   | 'servers'
   | 'zones';
 
-/** Translates one command. Its parameters are checked. @throws ApiError, OperationError, StoreError */
-export type Handler<N extends CommandName> = (params: Params<N>) => Promise<Result>;
-
-export type Handlers = { readonly [N in CommandName]: Handler<N> };
+/**
+ * Translates one command: parameters, which are checked, into a call, and what that returns into the response.
+ *
+ * Handlers, and functions that make objects of a response, name their return type: only then does the compiler refuse
+ * a field that is not in the table.
+ * @throws ApiError, OperationError, StoreError
+ */
+export type Handler<N extends CommandName> = (parts: HandlerParts, params: Params<N>) => Promise<Response<N>>;

@@ -1,9 +1,10 @@
+import type { Params, Response } from '../../../api/types.js';
 import { findHosts } from '../../hosts/find-hosts.js';
 import { presentLinks } from '../../hosts/present-links.js';
 import type { HostQuery, HostStatus } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { present } from './fields.js';
-import type { Handler, HandlerParts } from './handler.js';
+import type { HandlerParts } from './handler.js';
 import { hostObject } from './host-object.js';
 import { idOf, readLocations } from './locations.js';
 import { paging } from './paging.js';
@@ -12,46 +13,47 @@ const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Remo
 /** CloudStack has more: a client may ask for them, and there are none. */
 const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
-export function listHosts(parts: HandlerParts): Handler<'listHosts'> {
+export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
   const { store } = parts;
   const command = 'listHosts';
-  return async params => {
-    const places = await readLocations(store);
-    const query: HostQuery = {
-      ...paging(command, params),
-      ...present({
-        uuid: params.id,
-        name: params.name,
-        keyword: params.keyword,
-        status: params.state === undefined ? undefined : statesOf(command, params.state),
-        type: params.type,
-        hypervisor: params.hypervisor,
-        arch: params.arch,
-        resourceState: params.resourcestate,
-        zoneId: idOf(command, 'zoneid', places.zones, params.zoneid, zone => zone.id),
-        podId: idOf(command, 'podid', places.pods, params.podid, pod => pod.id),
-        clusterId: idOf(command, 'clusterid', places.clusters, params.clusterid, cluster => cluster.id),
-        msid: idOf(command, 'managementserverid', places.servers, params.managementserverid, server => server.msid),
-      }),
-    };
-    const [{ count, rows }, linkOf] = await Promise.all([findHosts(store, query), presentLinks(parts)]);
-    return { kind: 'list', count, items: rows.map(row => hostObject(row, places, linkOf(row)?.fact)) };
+  const locations = await readLocations(store);
+  const { zones, pods, clusters, servers } = locations;
+  const query: HostQuery = {
+    ...paging(command, params),
+    ...present({
+      uuid: params.id,
+      name: params.name,
+      keyword: params.keyword,
+      status: params.state === undefined ? undefined : statesOf(command, params.state),
+      type: params.type,
+      hypervisor: params.hypervisor,
+      arch: params.arch,
+      resourceState: params.resourcestate,
+      zoneId: idOf(command, 'zoneid', zones, params.zoneid, zone => zone.id),
+      podId: idOf(command, 'podid', pods, params.podid, pod => pod.id),
+      clusterId: idOf(command, 'clusterid', clusters, params.clusterid, cluster => cluster.id),
+      msid: idOf(command, 'managementserverid', servers, params.managementserverid, server => server.msid),
+    }),
   };
+  const [{ count, rows }, linkOf] = await Promise.all([findHosts(store, query), presentLinks(parts)]);
+  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.fact)) };
 }
 
-export function reconnectHost({ operations }: HandlerParts): Handler<'reconnectHost'> {
-  return async ({ id }) => {
-    const job = await operations.reconnectHost({ hostId: id });
-    return { kind: 'job', jobid: job.uuid, id };
-  };
+export async function reconnectHost(
+  { operations }: HandlerParts,
+  { id }: Params<'reconnectHost'>,
+): Promise<Response<'reconnectHost'>> {
+  const job = await operations.reconnectHost({ hostId: id });
+  return { jobid: job.uuid, id };
 }
 
-export function deleteHost({ operations }: HandlerParts): Handler<'deleteHost'> {
-  return async ({ id, forced }) => {
-    const { host, notTold } = await operations.removeHost({ hostId: id, forced });
-    const how = notTold === undefined ? '' : `, though its agent could not be told: ${notTold}`;
-    return { kind: 'plain', fields: { success: true, displaytext: `host ${host.name} is removed${how}` } };
-  };
+export async function deleteHost(
+  { operations }: HandlerParts,
+  { id, forced }: Params<'deleteHost'>,
+): Promise<Response<'deleteHost'>> {
+  const { host, notTold } = await operations.removeHost({ hostId: id, forced });
+  const how = notTold === undefined ? '' : `, though its agent could not be told: ${notTold}`;
+  return { success: true, displaytext: `host ${host.name} is removed${how}` };
 }
 
 /** @throws ApiError 431 */

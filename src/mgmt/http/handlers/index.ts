@@ -1,9 +1,11 @@
+import type { CommandName } from '../../../api/commands/index.js';
+import type { Params, Response } from '../../../api/types.js';
 import { operations } from '../../jobs/operations.js';
 import type { Administration } from '../administration.js';
 import { listApis } from './apis.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
 import { listEvents } from './events.js';
-import type { Handlers } from './handler.js';
+import type { Handler, HandlerParts } from './handler.js';
 import { deleteHost, listHosts, reconnectHost } from './hosts.js';
 import { queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
@@ -19,28 +21,38 @@ import {
 import { previewHostList } from './preview.js';
 import { listManagementServers } from './servers.js';
 
-/** The handler of each command. */
+/** The handler of each command of the API's table. */
+const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
+  listManagementServers,
+  listHosts,
+  reconnectHost,
+  deleteHost,
+  listConfigurations,
+  updateConfiguration,
+  listEvents,
+  listApis,
+  queryAsyncJobResult,
+  listAgentLinks,
+  prepareForMaintenance,
+  cancelMaintenance,
+  prepareForShutdown,
+  cancelShutdown,
+  readyForShutdown,
+  triggerShutdown,
+  rebalanceAgents,
+  previewHostList,
+};
+
+/** Carries out any command. Its parameters are checked. @throws ApiError, OperationError, StoreError */
+export type Handlers = <N extends CommandName>(command: N, params: Params<N>) => Promise<Response<N>>;
+
 export function handlersFor(administration: Administration): Handlers {
   const { msid, store } = administration;
-  const parts = { msid, store, operations: operations(administration), ownLinks: () => administration.ownLinks() };
-  return {
-    listManagementServers: listManagementServers(parts),
-    listHosts: listHosts(parts),
-    reconnectHost: reconnectHost(parts),
-    deleteHost: deleteHost(parts),
-    listConfigurations: listConfigurations(parts),
-    updateConfiguration: updateConfiguration(parts),
-    listEvents: listEvents(parts),
-    listApis,
-    queryAsyncJobResult: queryAsyncJobResult(parts),
-    prepareForMaintenance: prepareForMaintenance(parts),
-    cancelMaintenance: cancelMaintenance(parts),
-    prepareForShutdown: prepareForShutdown(parts),
-    cancelShutdown: cancelShutdown(parts),
-    readyForShutdown: readyForShutdown(parts),
-    triggerShutdown: triggerShutdown(parts),
-    rebalanceAgents: rebalanceAgents(parts),
-    listAgentLinks: listAgentLinks(parts),
-    previewHostList: previewHostList(parts),
+  const parts: HandlerParts = {
+    msid,
+    store,
+    operations: operations(administration),
+    ownLinks: () => administration.ownLinks(),
   };
+  return (command, params) => HANDLERS[command](parts, params);
 }

@@ -1,57 +1,63 @@
-import type { ApiObject } from '../../../api/envelope.js';
-import type { JobRow } from '../../store/store.js';
-import type { Handler, HandlerParts } from './handler.js';
+import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import type { ServerStatus } from '../../jobs/server-status.js';
+import type { HandlerParts } from './handler.js';
 
-export function prepareForMaintenance({ operations }: HandlerParts): Handler<'prepareForMaintenance'> {
-  return async ({ managementserverid: serverId, algorithm, forced }) => {
-    const job = await operations.prepareForMaintenance({ serverId, algorithm, forced });
-    return { kind: 'object', fields: await stateObject(operations, serverId, job) };
-  };
+export async function prepareForMaintenance(
+  { operations }: HandlerParts,
+  { managementserverid: serverId, algorithm, forced }: Params<'prepareForMaintenance'>,
+): Promise<Response<'prepareForMaintenance'>> {
+  const job = await operations.prepareForMaintenance({ serverId, algorithm, forced });
+  return { ...stateObject(await operations.serverStatus({ serverId })), jobid: job.uuid };
 }
 
-export function cancelMaintenance({ operations }: HandlerParts): Handler<'cancelMaintenance'> {
-  return async ({ managementserverid: serverId, rebalance }) => {
-    await operations.cancelMaintenance({ serverId, rebalance });
-    return { kind: 'object', fields: await stateObject(operations, serverId) };
-  };
+export async function cancelMaintenance(
+  { operations }: HandlerParts,
+  { managementserverid: serverId, rebalance }: Params<'cancelMaintenance'>,
+): Promise<Response<'cancelMaintenance'>> {
+  await operations.cancelMaintenance({ serverId, rebalance });
+  return stateObject(await operations.serverStatus({ serverId }));
 }
 
-export function prepareForShutdown({ operations }: HandlerParts): Handler<'prepareForShutdown'> {
-  return async ({ managementserverid: serverId }) => {
-    const job = await operations.prepareForShutdown({ serverId });
-    return { kind: 'object', fields: await stateObject(operations, serverId, job) };
-  };
+export async function prepareForShutdown(
+  { operations }: HandlerParts,
+  { managementserverid: serverId }: Params<'prepareForShutdown'>,
+): Promise<Response<'prepareForShutdown'>> {
+  const job = await operations.prepareForShutdown({ serverId });
+  return { ...stateObject(await operations.serverStatus({ serverId })), jobid: job.uuid };
 }
 
-export function cancelShutdown({ operations }: HandlerParts): Handler<'cancelShutdown'> {
-  return async ({ managementserverid: serverId }) => {
-    await operations.cancelShutdown({ serverId });
-    return { kind: 'object', fields: await stateObject(operations, serverId) };
-  };
+export async function cancelShutdown(
+  { operations }: HandlerParts,
+  { managementserverid: serverId }: Params<'cancelShutdown'>,
+): Promise<Response<'cancelShutdown'>> {
+  await operations.cancelShutdown({ serverId });
+  return stateObject(await operations.serverStatus({ serverId }));
 }
 
-export function readyForShutdown({ operations }: HandlerParts): Handler<'readyForShutdown'> {
-  return async ({ managementserverid: serverId }) => {
-    return { kind: 'object', fields: await stateObject(operations, serverId) };
-  };
+export async function readyForShutdown(
+  { operations }: HandlerParts,
+  { managementserverid: serverId }: Params<'readyForShutdown'>,
+): Promise<Response<'readyForShutdown'>> {
+  return stateObject(await operations.serverStatus({ serverId }));
 }
 
-export function triggerShutdown({ operations }: HandlerParts): Handler<'triggerShutdown'> {
-  return async ({ managementserverid: serverId, forced }) => {
-    await operations.triggerShutdown({ serverId, forced });
-    return { kind: 'object', fields: await stateObject(operations, serverId) };
-  };
+export async function triggerShutdown(
+  { operations }: HandlerParts,
+  { managementserverid: serverId, forced }: Params<'triggerShutdown'>,
+): Promise<Response<'triggerShutdown'>> {
+  await operations.triggerShutdown({ serverId, forced });
+  return stateObject(await operations.serverStatus({ serverId }));
 }
 
-export function rebalanceAgents({ operations }: HandlerParts): Handler<'rebalanceAgents'> {
-  return async ({ managementserverid: serverId }) => {
-    const { placed, jobs } = await operations.rebalanceAgents({ serverId });
-    return { kind: 'plain', fields: { success: true, placed, jobids: jobs.map(({ uuid }) => uuid) } };
-  };
+export async function rebalanceAgents(
+  { operations }: HandlerParts,
+  { managementserverid: serverId }: Params<'rebalanceAgents'>,
+): Promise<Response<'rebalanceAgents'>> {
+  const { placed, jobs } = await operations.rebalanceAgents({ serverId });
+  return { success: true, placed, jobids: jobs.map(({ uuid }) => uuid) };
 }
 
-async function stateObject(operations: HandlerParts['operations'], serverId: string, job?: JobRow): Promise<ApiObject> {
-  const status = await operations.serverStatus({ serverId });
+function stateObject(status: ServerStatus): ResponseObject<'readyForShutdown'> {
   return {
     managementserverid: status.server.uuid,
     state: status.state,
@@ -61,6 +67,5 @@ async function stateObject(operations: HandlerParts['operations'], serverId: str
     pendingjobscount: status.pendingJobs,
     agentscount: status.agents.length,
     agents: status.agents,
-    jobid: job?.uuid,
   };
 }

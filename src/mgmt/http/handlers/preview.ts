@@ -1,28 +1,32 @@
-import type { Handler, HandlerParts } from './handler.js';
+import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import type { PreviewedHost } from '../../lists/preview-change.js';
+import type { HandlerParts } from './handler.js';
 import { pageOf, paging } from './paging.js';
 
-export function previewHostList({ operations }: HandlerParts): Handler<'previewHostList'> {
-  return async params => {
-    const page = paging('previewHostList', params);
-    const { proposed, moving, shares, hosts } = await operations.previewChange(params);
-    return {
-      kind: 'object',
-      fields: {
-        host: proposed.servers.join(','),
-        algorithm: proposed.algorithm,
-        agentscount: hosts.length,
-        moves: moving,
-        shares: [...shares].map(([address, led]) => ({ address, agents: led, percent: percent(led, hosts.length) })),
-        count: hosts.length,
-        agents: pageOf(hosts, page).map(({ row, moves, list }) => {
-          const hostlist = list();
-          return { hostid: row.uuid, hostname: row.name, preferredhost: hostlist[0], hostlist, moves };
-        }),
-      },
-    };
+export async function previewHostList(
+  { operations }: HandlerParts,
+  { host, algorithm, ...params }: Params<'previewHostList'>,
+): Promise<Response<'previewHostList'>> {
+  const page = paging('previewHostList', params);
+  const { proposed, moving, shares, hosts } = await operations.previewChange({ host, algorithm });
+  return {
+    host: proposed.servers.join(','),
+    algorithm: proposed.algorithm,
+    agentscount: hosts.length,
+    moves: moving,
+    shares: [...shares].map(share => shareObject(share, hosts.length)),
+    count: hosts.length,
+    agents: pageOf(hosts, page).map(agentObject),
   };
 }
 
-function percent(part: number, whole: number): number {
-  return whole === 0 ? 0 : Math.round((part / whole) * 1000) / 10;
+type Preview = ResponseObject<'previewHostList'>;
+
+function shareObject([address, agents]: [string, number], all: number): Preview['shares'][number] {
+  return { address, agents, percent: all === 0 ? 0 : Math.round((agents / all) * 1000) / 10 };
+}
+
+function agentObject({ row, moves, list }: PreviewedHost): Preview['agents'][number] {
+  const hostlist = list();
+  return { hostid: row.uuid, hostname: row.name, preferredhost: hostlist[0], hostlist, moves };
 }
