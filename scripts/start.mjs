@@ -61,7 +61,7 @@ for (const agent of AGENTS) {
   // A machine has one host name, and these are three "hypervisors" of one machine.
   const resource = join(agent.home, 'resource.mjs');
   writeOnce(resource, [
-    `import { builtInResource } from '${pathToFileURL(join(root, 'dist/agent/resource.js'))}';`,
+    `import { builtInResource } from '${pathToFileURL(join(root, 'dist/agent/index.js'))}';`,
     "const machine = builtInResource('LibvirtComputingResource');",
     `export default { ...machine, startup: () => ({ ...machine.startup(), name: '${agent.name}' }) };`,
   ]);

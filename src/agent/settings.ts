@@ -44,7 +44,7 @@ export const AGENT_KEYS = {
   'log.format': 'text, json (text)',
   'log.file': 'a path, or stdout (stdout)',
 } as const;
-type AgentKey = keyof typeof AGENT_KEYS;
+export type AgentKey = keyof typeof AGENT_KEYS;
 
 export function isAgentKey(key: string): key is AgentKey {
   return Object.hasOwn(AGENT_KEYS, key);

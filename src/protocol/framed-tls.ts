@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
-import type { Clock, Timer } from '../lib/clock.js';
+import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 import { LinkError, ProtocolError } from './errors.js';
 import { type Frame, RECORD_TYPE } from './frame.js';
 import { FramingStream } from './framing-stream.js';
@@ -13,7 +13,8 @@ import type { RemoteEnd, Transport, TransportListener } from './transport.js';
 const NOTHING = Buffer.alloc(0);
 
 export interface FramedTlsOptions {
-  readonly clock: Clock;
+  /** @default systemClock */
+  readonly clock?: Clock;
   readonly context: SecureContext;
   /** From the first byte to the end of the handshake. File: `ssl.handshake.timeout` (seconds). */
   readonly handshakeTimeoutMs: number;
@@ -71,6 +72,7 @@ function handshake(
   start: (below: Duplex) => TLSSocket,
   judge?: (peer: TLSSocket) => void,
 ): Promise<Transport> {
+  const { clock = systemClock } = options;
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
       timer.cancel();
@@ -85,7 +87,7 @@ function handshake(
 
     const framing = new FramingStream(socket, fail);
     const tls = start(framing);
-    const timer = options.clock.after(options.handshakeTimeoutMs, () =>
+    const timer = clock.after(options.handshakeTimeoutMs, () =>
       fail(
         new ProtocolError('HANDSHAKE_TIMEOUT', 'the TLS handshake took too long', { ms: options.handshakeTimeoutMs }),
       ),
@@ -107,7 +109,7 @@ function handshake(
         fail(error as Error);
         return;
       }
-      resolve(new FramedTls(socket, framing, tls, options));
+      resolve(new FramedTls(socket, framing, tls, clock, options));
     });
   });
 }
@@ -130,9 +132,9 @@ class FramedTls implements Transport {
   /** How much longer a record of application data is than its plaintext. */
   readonly #overhead: number;
 
-  constructor(socket: Duplex, framing: FramingStream, tls: TLSSocket, options: FramedTlsOptions) {
+  constructor(socket: Duplex, framing: FramingStream, tls: TLSSocket, clock: Clock, options: FramedTlsOptions) {
     this.remote = options.remote;
-    this.#clock = options.clock;
+    this.#clock = clock;
     this.#budget = options.budget;
     this.#socket = socket;
     this.#framing = framing;

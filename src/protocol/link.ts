@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../lib/clock.js';
+import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 import { decodeBody, type Message } from './body.js';
 import { LinkError, ProtocolError } from './errors.js';
 import { decodeHeader, FLAG, type PacketHeader } from './header.js';
@@ -33,7 +33,8 @@ export interface RequestHeader {
 }
 
 export interface LinkOptions {
-  readonly clock: Clock;
+  /** @default systemClock */
+  readonly clock?: Clock;
   /** The sequence of our next request. A server counts per link; an agent goes on counting over links. */
   readonly nextSequence: () => bigint;
   /** Flags of every packet that we send: `FLAG.fromServer` on a server. @default 0 */
@@ -62,7 +63,7 @@ export class Link {
   constructor(transport: Transport, options: LinkOptions) {
     this.remote = transport.remote;
     this.#transport = transport;
-    this.#clock = options.clock;
+    this.#clock = options.clock ?? systemClock;
     this.#nextSequence = options.nextSequence;
     this.#ownFlags = options.ownFlags ?? 0;
   }

@@ -12,7 +12,7 @@ export interface Field<T> {
   readonly missing?: T;
 }
 
-type Schema = Readonly<Record<string, Field<unknown>>>;
+export type Schema = Readonly<Record<string, Field<unknown>>>;
 type Value<F> = F extends Field<infer T> ? T : never;
 type PrimitiveKeys<S> = { [K in keyof S]: S[K] extends { readonly missing: unknown } ? K : never }[keyof S];
 
