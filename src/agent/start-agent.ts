@@ -14,6 +14,7 @@ import { loadResource, type Resource } from './resource.js';
 import { AGENT_KEYS, isAgentKey, readSettings } from './settings.js';
 import { Trust, TrustError } from './trust.js';
 
+/** How an agent is started. All of it has defaults. */
 export interface StartAgentOptions {
   /**
    * Path of agent.properties, relative to the working folder. The file need not exist: the agent creates it. The
@@ -35,10 +36,10 @@ export interface StartAgentOptions {
   readonly random?: Random;
 }
 
-/** An agent that runs, with what it holds of this machine. */
+/** An agent that runs in this process, with its file and lock. */
 export interface RunningAgent {
   readonly agent: Agent;
-  /** Tells the server, ends all links, writes what is pending, and releases the lock. */
+  /** An orderly stop: tells the server, ends all links, writes what is pending, and releases the lock. */
   stop(): Promise<void>;
   /** Opens the log file again, and reads the known CA again. */
   reload(): void;
@@ -46,6 +47,7 @@ export interface RunningAgent {
   abandon(): void;
 }
 
+/** The properties file when none is named. */
 export const DEFAULT_AGENT_FILE = 'conf/agent.properties';
 
 /**
@@ -119,7 +121,7 @@ function refuseUnknown(key: string, value: string): void {
   throw new ConfigError(key, value, near ? `no such setting; did you mean ${near}?` : 'no such setting; see --help');
 }
 
-/** Two agents on one file would fight for one guid. @throws ConfigError when another agent has it */
+/** Locks the file: two agents with one guid would displace each other. @throws ConfigError when another agent has it */
 async function lockBeside(file: string, log: Log): Promise<FileLock | undefined> {
   try {
     await mkdir(dirname(file), { recursive: true });
@@ -130,7 +132,7 @@ async function lockBeside(file: string, log: Log): Promise<FileLock | undefined>
         cause: error,
       });
     }
-    // A hypervisor without an agent is worse than one whose folder cannot be written.
+    // An agent without a lock is better than none.
     log.warn('Cannot lock the properties file: going on without', {
       file,
       code: codeOf(error),
