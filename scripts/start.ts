@@ -82,7 +82,7 @@ function makeAgent(number: number): Agent {
   // The three agents run on one machine, with one host name: each reports a name of its own.
   const resource = join(home, 'resource.mjs');
   writeOnce(resource, [
-    `import { builtInResource } from '${pathToFileURL(join(root, 'dist/agent/resource.js'))}';`,
+    `import { builtInResource } from '${pathToFileURL(join(root, 'dist/agent/index.js'))}';`,
     "const machine = builtInResource('LibvirtComputingResource');",
     `export default { ...machine, startup: () => ({ ...machine.startup(), name: '${name}' }) };`,
   ]);

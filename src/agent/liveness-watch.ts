@@ -27,7 +27,9 @@ export interface LivenessWatchParts {
 /** A timer that fires this late shows that the process was stopped: packets that came meanwhile are read first. */
 const STALL_MS = 1_000;
 
-/** Performs what `liveness.ts` decides for one link: sends pings, sets timers, and reports what becomes of the server. */
+/**
+ * Performs what `liveness.ts` decides for one link: sends pings, sets timers, and reports what becomes of the server.
+ */
 export class LivenessWatch {
   readonly #parts: LivenessWatchParts;
   #state: ReturnType<typeof startLiveness>;

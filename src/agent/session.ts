@@ -28,9 +28,10 @@ import { LivenessWatch } from './liveness-watch.js';
 import type { Resource } from './resource.js';
 import type { Trust } from './trust.js';
 
+/** The fields of the Startup that a session sends, except `connectionTransferred`. */
 export type StartupFields = Parameters<typeof StartupRoutingCommand.encode>[0];
 
-/** What all sessions of an agent share. */
+/** What a session is made of. All sessions of an agent share most of it. */
 export interface SessionParts {
   readonly clock: Clock;
   readonly log: Log;
@@ -39,39 +40,45 @@ export interface SessionParts {
   readonly resource: Resource;
   readonly port: number;
   readonly handshakeTimeoutMs: number;
+  /** The interval comes from the server. */
   readonly liveness: Omit<LivenessRules, 'intervalMs'>;
-  /** Goes on counting over links, until the process ends. */
+  /** Counts over all links of the agent. */
   nextSequence(): bigint;
+  /** Undefined while no server has given one. */
   hostId(): number | undefined;
   startupFields(): Promise<StartupFields>;
+  /** Whether a migration with this update has a host to go to. */
   canMigrate(update: HostUpdate): boolean;
   onIdentity(identity: HostIdentity): void;
   onEvent(event: AgentEvent): void;
 }
 
+/** What one session is to do. */
 export interface SessionOrder {
+  /** The number of the dial, in events. */
   readonly id: number;
   readonly host: string;
+  /** The field `connectionTransferred` of Startup. */
   readonly transferred: boolean;
-  /** The remote address that the dial must not reach: that of the link it is to replace. */
+  /** The remote address that must not be reached: that of the link which the session is to replace. */
   readonly unlike: string | undefined;
 }
 
-/** The server wants nothing to do with this agent. */
+/** The server has refused this agent. */
 class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
-/** Two names of one server. */
+/** The host is another name of the server that must not be reached. */
 class SameServerError extends Error {
   override readonly name = 'SameServerError';
 }
 
-/** Before a link that a newer one replaces is closed, its commands have this long to be answered. */
+/** How long a link that a newer one replaces waits for the answers to its commands. */
 const RETIRE_MS = 30_000;
 
 /**
- * One dial and the link that comes of it: connect, TLS, Startup, Ready, then commands and pings until it ends.
+ * One dial and the link that comes of it: connect, TLS, Startup, Ready, then commands and pings until the link ends.
  *
  *     dialling ─▶ registering ─Ready─▶ ready ─▶ ended
  */
@@ -106,13 +113,13 @@ export class Session {
     return this.#commandsInProgress > 0;
   }
 
-  /** Ends it at once, without an event. */
+  /** Ends the session at once, without an event. */
   drop(why: string): void {
     this.#end();
     this.#link?.destroy(why);
   }
 
-  /** Ends it by FIN once its commands are answered, without an event. */
+  /** Ends the session with a FIN, once its commands are answered or 30 s have passed. Causes no event. */
   async retire(): Promise<void> {
     this.quiesce();
     if (this.busy) {
@@ -127,12 +134,12 @@ export class Session {
     this.#link?.close('a newer link has replaced it');
   }
 
-  /** No more pings. */
+  /** Sends no more pings. */
   quiesce(): void {
     this.#liveness?.stop();
   }
 
-  /** Tells the server that this agent goes, and ends the link. */
+  /** Tells a Ready server by ShutdownCommand that the agent stops, and ends the link. Causes no event. */
   shutDown(): void {
     const link = this.#link;
     const isReady = this.#phase === 'ready';
@@ -180,7 +187,7 @@ export class Session {
     await this.#register(link, connection);
   }
 
-  /** Name lookup and TCP, within `LIMITS.connectMs` together. */
+  /** Looks up the host and connects, within `LIMITS.connectMs` for both. */
   async #connect(): Promise<Wire> {
     const { clock, dialer, port } = this.#parts;
     const { host, unlike } = this.#order;
@@ -228,7 +235,7 @@ export class Session {
     const answer = StartupAnswer.decode(message);
     if (!answer.result) throw new RefusedError(answer.details ?? 'Startup was refused without a reason');
     const { hostId, hostUuid, hostName } = answer;
-    // A Java server says 0 here, and the real id in Ready.
+    // CloudStack's server sends 0 here, and the real id in Ready.
     if (hostId > 0) this.#parts.onIdentity({ hostId, hostUuid, hostName });
     return answer.pingInterval * 1000;
   }
@@ -261,7 +268,7 @@ export class Session {
     try {
       link.answer(request, answers);
     } catch (error) {
-      // What a resource made cannot be written as JSON.
+      // The resource has returned a value that JSON cannot represent.
       link.answer(
         request,
         answers.map(() => failed(reasonOf(error))),
@@ -360,7 +367,7 @@ export class Session {
   }
 }
 
-/** An IPv4 address is also its IPv6-mapped form. */
+/** Compares addresses. An IPv4 address equals its IPv6-mapped form. */
 function isSameAddress(address: string, other: string | undefined): boolean {
   if (other === undefined || !ipaddr.isValid(address) || !ipaddr.isValid(other)) return address === other;
   return ipaddr.process(address).toNormalizedString() === ipaddr.process(other).toNormalizedString();

@@ -8,27 +8,28 @@ import type { Log } from '../lib/logger.js';
 import { certificatesIn, pemOf } from '../lib/pem.js';
 import { secureContext } from '../protocol/index.js';
 
-/** The server is not one that this agent trusts. */
+/** The agent does not trust this server, or cannot use the file of the known CA. */
 export class TrustError extends Error {
   override readonly name = 'TrustError';
   readonly code = 'SERVER_NOT_TRUSTED';
 }
 
-/** What the server presented, as far as trust is concerned. */
+/** The certificates that a server has presented, and what OpenSSL says about them. */
 export interface Presented {
-  /** The server's own certificate, then what it sent behind it. */
+  /** The server's own certificate, then the others in the order of the chain. */
   readonly chain: readonly X509Certificate[];
-  /** OpenSSL has verified the chain against our bundle. */
+  /** OpenSSL has verified the chain against the bundle. */
   readonly verified: boolean;
-  /** What OpenSSL had against it. */
+  /** Why OpenSSL has not. */
   readonly objection: string | undefined;
 }
 
 /**
- * Pure: whether a server is good. It is when its certificate is byte for byte in the bundle and in date, or when its
- * chain verifies against the bundle; names are not checked: identity is the CA. Real servers present the CA certificate
- * itself, whose key usage OpenSSL does not accept for a server, so the bytes come first.
- * @returns why not, or undefined
+ * Decides whether a server is trusted: its certificate is byte for byte in the bundle and in date, or its chain
+ * verifies against the bundle. Names in the certificate do not count. CloudStack's servers present the CA certificate
+ * itself, whose key usage OpenSSL does not accept for a server; so the bytes are compared first.
+ * @param wallTime milliseconds since 1970
+ * @returns why the server is not trusted; undefined when it is
  */
 export function objectionTo(
   presented: Presented,
@@ -45,8 +46,8 @@ export function objectionTo(
 }
 
 /**
- * Pure: the certificate to pin when nothing is known yet: the last of a chain whose every link verifies.
- * @throws TrustError when the chain does not hold together
+ * The certificate to pin when no CA is known: the last one of the chain.
+ * @throws TrustError when a certificate is not in date, or not signed by the next one
  */
 export function certificateToPin(chain: readonly X509Certificate[], wallTime: number): X509Certificate {
   for (const [index, certificate] of chain.entries()) {
@@ -63,7 +64,13 @@ export function certificateToPin(chain: readonly X509Certificate[], wallTime: nu
   return last;
 }
 
-/** Whom this agent trusts: `cloud.ca.crt` beside its properties, or the first CA that it sees. */
+/**
+ * The CA that an agent trusts: that of `cloud.ca.crt` beside its properties. Without the file it pins the CA of the
+ * first server, and writes it there.
+ * @example
+ * const trust = new Trust('conf/cloud.ca.crt', systemClock, silentLog);
+ * await trust.load();
+ */
 export class Trust {
   readonly #file: string;
   readonly #clock: Clock;
@@ -77,12 +84,15 @@ export class Trust {
     this.#log = log;
   }
 
-  /** For the handshake: our bundle as the CA. */
+  /** The TLS settings for a handshake, with the bundle as the CA. */
   get context(): SecureContext {
     return this.#context;
   }
 
-  /** Reads the bundle; where there is no file, the next server's CA is pinned. @throws TrustError: the file cannot be used */
+  /**
+   * Reads the file. Without one, the CA of the next server is pinned.
+   * @throws TrustError when the file cannot be read or has no valid certificate; the former bundle is kept then
+   */
   async load(): Promise<void> {
     let text: string;
     try {
@@ -94,7 +104,7 @@ export class Trust {
     this.#use(bundleIn(text, this.#file));
   }
 
-  /** Looks at the server before the first byte goes out. @throws TrustError */
+  /** Decides about a server, after the handshake and before the first packet. @throws TrustError */
   judge(peer: TLSSocket): void {
     const presented = presentedBy(peer);
     if (this.#bundle.length === 0) {
@@ -138,7 +148,7 @@ export function bundleIn(pem: string, file: string): X509Certificate[] {
   return bundle;
 }
 
-/** What the other end has shown in the handshake. */
+/** The certificates that a peer has presented in the handshake. */
 export function presentedBy(peer: TLSSocket): Presented {
   return {
     chain: chainOf(peer.getPeerCertificate(true)),
@@ -147,7 +157,7 @@ export function presentedBy(peer: TLSSocket): Presented {
   };
 }
 
-/** Node links each certificate to its issuer; a self-signed one to itself. */
+/** Node gives each certificate its issuer's; a self-signed one has itself. */
 function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let at: DetailedPeerCertificate | undefined = peer;

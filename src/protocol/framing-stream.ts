@@ -10,7 +10,7 @@ export class FramingStream extends Duplex {
   readonly #socket: Duplex;
   readonly #decoder = new FrameDecoder();
   readonly #encoder = new FrameEncoder();
-  /** Set when the handshake is over: the cipher's record overhead, and who hears of frames. */
+  /** Set when the handshake has ended: the cipher's record overhead, and the listener for frames. */
   #secured: { readonly overhead: number; readonly onFrame: (frame: Frame) => void } | undefined;
   onFailure: (error: Error) => void;
 
@@ -18,7 +18,7 @@ export class FramingStream extends Duplex {
     super();
     this.#socket = socket;
     this.onFailure = onFailure;
-    // The peer's FIN must not end our side before what is queued has gone out.
+    // After the peer's FIN, queued packets still go out.
     socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.push(null));
@@ -26,11 +26,16 @@ export class FramingStream extends Duplex {
     this.on('error', error => this.onFailure(error));
   }
 
-  /** The handshake is over, and the cipher known. `onFrame` hears of each frame ahead of its bytes. */
+  /**
+   * Tells that the handshake has ended.
+   * @param overhead bytes by which a record is longer than its plaintext, for the cipher that was agreed on
+   * @param onFrame is called for each inbound frame, before TLS gets its bytes
+   */
   secured(overhead: number, onFrame: (frame: Frame) => void): void {
     this.#secured = { overhead, onFrame };
   }
 
+  /** Announces a packet, before it is written to the TLSSocket. */
   announce(packetBytes: number): void {
     this.#encoder.announce(packetBytes);
   }
@@ -45,11 +50,11 @@ export class FramingStream extends Duplex {
     } else if (unit.kind === 'invalid') {
       this.onFailure(unit.error);
     } else if (this.#secured === undefined) {
-      // Finished was handed on before this frame, and has told us so by now if TLS accepted it.
+      // TLS got the Finished record before this frame. If it had accepted it, `secured` would have been called.
       this.onFailure(new ProtocolError('FRAME_EARLY', 'a frame before the end of the TLS handshake'));
     } else {
       this.#secured.onFrame(unit);
-      // Whoever heard of the frame may have ended the stream.
+      // The listener may have destroyed the stream.
       if (unit.payload.length > 0 && !this.destroyed) this.#hand(unit.payload);
     }
   }
@@ -68,7 +73,7 @@ export class FramingStream extends Duplex {
     else this.#socket.write(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), callback);
   }
 
-  /** Peers of this protocol end by FIN alone, which `FramedTls` sends when it is time. */
+  /** Does not end the socket: `FramedTls` sends the FIN, once its queue is empty. */
   override _final(callback: () => void): void {
     callback();
   }

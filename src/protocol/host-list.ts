@@ -8,13 +8,22 @@ export interface HostList {
   readonly algorithm: string | undefined;
 }
 
-/** `A,B,C@algorithm`, or `A,B,C`: as `host` in agent.properties and `msHostList` in Startup have it. */
+/**
+ * Writes a list as `A,B,C@algorithm`, or as `A,B,C` without an algorithm: the form of `host` in agent.properties and of
+ * `msHostList` in Startup.
+ * @example
+ * formatHostList({ hosts: ['192.0.2.1', '192.0.2.2'], algorithm: 'static' }); // '192.0.2.1,192.0.2.2@static'
+ */
 export function formatHostList({ hosts, algorithm }: HostList): string {
   const list = hosts.join(',');
   return algorithm === undefined ? list : `${list}@${algorithm}`;
 }
 
-/** The two parts of such a text, split at its last `@`. It does not check the hosts. */
+/**
+ * Splits the form of `formatHostList` at its last `@`. The hosts are not checked.
+ * @example
+ * splitHostList('192.0.2.1,192.0.2.2@static'); // { hosts: '192.0.2.1,192.0.2.2', algorithm: 'static' }
+ */
 export function splitHostList(text: string): { hosts: string; algorithm: string | undefined } {
   const at = text.lastIndexOf('@');
   if (at < 0) return { hosts: text, algorithm: undefined };
@@ -22,7 +31,11 @@ export function splitHostList(text: string): { hosts: string; algorithm: string 
   return { hosts: text.slice(0, at), algorithm: algorithm === '' ? undefined : algorithm };
 }
 
-/** The list that an agent reports in Startup. It is compared and never dialled, so no text is refused. */
+/**
+ * Reads the list that an agent reports in Startup. It is compared and never dialled, so no text is refused.
+ * @example
+ * parseReportedList('192.0.2.1, 192.0.2.2'); // { hosts: ['192.0.2.1', '192.0.2.2'], algorithm: undefined }
+ */
 export function parseReportedList(text: string | undefined): HostList {
   const { hosts, algorithm } = splitHostList(text ?? '');
   const entries = hosts.split(',').map(host => host.trim());
@@ -32,6 +45,8 @@ export function parseReportedList(text: string | undefined): HostList {
 /**
  * Whether an agent that reports the one list has the other already. The order counts, except with `shuffle`.
  * An empty list never matches, not even another empty one, as in CloudStack.
+ * @example
+ * isSameList(parseReportedList('b,a@shuffle'), { hosts: ['a', 'b'], algorithm: 'shuffle' }); // true
  */
 export function isSameList(reported: HostList, wanted: HostList): boolean {
   if (reported.hosts.length === 0 || reported.algorithm !== wanted.algorithm) return false;

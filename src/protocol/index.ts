@@ -1,7 +1,8 @@
-/** The CloudStack agent protocol: bytes to messages, both directions. */
+/** The CloudStack agent protocol: bytes to messages and back, and links over which both sides ask and answer. */
+export { type Clock, systemClock, type Timer } from '../lib/clock.js';
 export { decodeBody, encodeBody, type Message } from './body.js';
-export { LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
-export { FrameDecoder, FrameEncoder, type Unit } from './frame.js';
+export { type ErrorContext, LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
+export { type Frame, FrameDecoder, FrameEncoder, type RecordInfo, type Unit } from './frame.js';
 export { acceptTls, connectTls, type FramedTlsClientOptions, type FramedTlsOptions } from './framed-tls.js';
 export { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
 export { formatHostList, type HostList, isSameList, parseReportedList, splitHostList } from './host-list.js';
@@ -19,5 +20,5 @@ export { MemoryBudget } from './memory-budget.js';
 export * from './messages/index.js';
 export { decodePacket, encodePacket, isRequest, type Packet } from './packet.js';
 export { PacketAssembler } from './packet-assembler.js';
-export { type Credentials, secureContext } from './tls-profile.js';
+export { type Credentials, recordOverhead, secureContext } from './tls-profile.js';
 export type { RemoteEnd, Transport, TransportListener } from './transport.js';

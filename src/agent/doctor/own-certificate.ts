@@ -5,7 +5,9 @@ import { bundleIn } from '../trust.js';
 import { datesOf } from './certificate-dates.js';
 import type { Check } from './check.js';
 
-/** Whether cloud.crt, the agent's own certificate, is in date and has its private key. Without the file, no findings. */
+/**
+ * Whether cloud.crt, the agent's own certificate, is in date and has its private key. Without the file, no findings.
+ */
 export const ownCertificate: Check = {
   name: 'own certificate',
   async *run({ folder, clock }) {

@@ -3,15 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../../lib/errors.js';
 import { certificatesIn, PemError, pemOf } from '../../lib/pem.js';
-
-export interface PemFiles {
-  /** The server's certificate first; what signed it may follow. File key: `tls.cert`. */
-  readonly certFile: string;
-  /** Its private key, not encrypted. File key: `tls.key`. */
-  readonly keyFile: string;
-  /** What agents and servers are trusted by; a bundle. File key: `tls.ca`. */
-  readonly caFile: string;
-}
+import type { PemFiles } from '../config/settings.js';
 
 export interface CertificateFiles {
   readonly certPem: string;
