@@ -2,7 +2,8 @@
 // nothing, and exits with 1 when the file is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ALGORITHM_NAMES, type AlgorithmName, algorithms } from '#dist/mgmt/lists/algorithms.js';
+import { ALGORITHM_NAMES, type AlgorithmName } from '#dist/mgmt/config/parameters.js';
+import { algorithms } from '#dist/mgmt/lists/algorithms.js';
 import { assignAll, assignNew } from '#dist/mgmt/lists/assign.js';
 import { listFor, type Weights } from '#dist/mgmt/lists/rendezvous.js';
 
@@ -30,7 +31,7 @@ interface ListMaker {
 /** For an algorithm that computes a list from the configuration and the host ids alone. */
 function computed(name: AlgorithmName): ListMaker {
   const lists = (ids: readonly number[], servers: readonly string[], version = 1) =>
-    ids.map(hostId => algorithms[name]({ servers, ring: ids, hostId, seed: String(version) }));
+    ids.map(hostId => algorithms[name]({ servers, zoneHostIds: ids, hostId, seed: String(version) }));
   return {
     lists: (ids, servers) => lists(ids, servers),
     changed: (ids, _lists, servers) => lists(ids, servers, 2),

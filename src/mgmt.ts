@@ -56,7 +56,7 @@ async function start(
       },
       reload() {
         log.reopen();
-        node.reloadCredentials();
+        node.reloadCertificate();
       },
       abandon: () => node.abandon(),
     };

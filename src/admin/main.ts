@@ -1,4 +1,3 @@
-import { doctor } from '../agent/doctor/doctor.js';
 import { API, type ApiCommand, type CommandName, isCommandName } from '../api/commands.js';
 import { type Clock, delay } from '../lib/clock.js';
 import { EXIT_CODES, reasonOf } from '../lib/errors.js';
@@ -6,6 +5,7 @@ import { VERSION } from '../lib/version.js';
 import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
 import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.js';
 import { type Credentials, findCredentials } from './credentials.js';
+import { showDoctor } from './doctor.js';
 import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
 import { withIds } from './names.js';
 import { readStatus, statusScreen } from './status.js';
@@ -206,9 +206,9 @@ async function runDoctor({ words, params, output }: AdminArguments, world: Admin
   const [folder = 'conf', more = [...params.keys()][0]] = words;
   if (more !== undefined)
     throw new UsageError(`doctor: ${more} is too much: one folder is needed, that of agent.properties`);
-  return doctor(folder.replace(/(^|\/)agent\.properties$/, '$1') || '.', {
+  return showDoctor(folder.replace(/(^|\/)agent\.properties$/, '$1') || '.', {
     clock: world.clock,
-    say: world.out,
+    out: world.out,
     output,
   });
 }

@@ -1,8 +1,7 @@
 import type { ApiCommand } from '../api/commands.js';
+import { isUuid } from '../lib/uuid.js';
 import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { UsageError } from './usage-error.js';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * People know hosts by their names, and servers by their addresses; the API takes ids. Whatever else than an id stands
@@ -17,7 +16,7 @@ export async function withIds(
 ): Promise<ReadonlyMap<string, string>> {
   const params = new Map(given);
   for (const [name, value] of given) {
-    if (known[name]?.type !== 'uuid' || UUID.test(value)) continue;
+    if (known[name]?.type !== 'uuid' || isUuid(value)) continue;
     const found = await lookUp(command, name, value, api);
     if (found === undefined) continue;
     const [first, ...others] = found;

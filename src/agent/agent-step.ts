@@ -1,11 +1,9 @@
-import { fullJitter } from '../lib/backoff.js';
+import { type BackoffOptions, fullJitter } from '../lib/backoff.js';
+import { formatHostList, type HostList } from '../protocol/index.js';
+import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import {
-  type AgentEvent,
   type AgentState,
   type Dial,
-  type Effect,
-  type Env,
-  type HostUpdate,
   isCurrent,
   type LinkRef,
   type MoveReason,
@@ -14,7 +12,26 @@ import {
   readyLink,
 } from './agent-state.js';
 import { planCycle } from './host-cycler.js';
-import { formatHostList, type HostList } from './host-list.js';
+
+export interface AgentRules {
+  /** File: `failover.spread.ms`. */
+  readonly failoverSpreadMs: number;
+  /** File: `backoff.seconds`; at most 60 s. */
+  readonly backoff: BackoffOptions;
+  /** File: `host.lb.check.interval`; beats the server's. */
+  readonly checkIntervalMs: number | undefined;
+}
+
+/** What a step is given beside the state and the event: the rules, the time, chance, and whether the agent is busy. */
+export interface Env {
+  readonly rules: AgentRules;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** The resource is still working on commands of the connected server. */
+  readonly busy: boolean;
+}
 
 /** A link that lived shorter than this counts as one more failure of its host, or two sick servers would be dialled in turn for ever. */
 const SETTLED_AFTER_MS = 5_000;
@@ -117,8 +134,8 @@ function onDialFailed(state: AgentState, event: AgentEvent & { kind: 'dial-faile
   const level = event.refused ? 'error' : 'warn';
   if (phase.kind === 'joining' && phase.dial.id === id) {
     const failed = log(level, `Cannot connect to host: ${phase.dial.host}`, { host: phase.dial.host, reason: why });
-    if (state.remaining.length > 0) return append(join(state), failed);
-    return append(cycleFailed(state, phase.dial.host, env), failed);
+    if (state.remaining.length > 0) return prependEffects(join(state), failed);
+    return prependEffects(cycleFailed(state, phase.dial.host, env), failed);
   }
   if (phase.kind === 'moving' && phase.dial.id === id) {
     const failed = log(level, `Cannot move to host: ${phase.dial.host}`, {
@@ -126,7 +143,7 @@ function onDialFailed(state: AgentState, event: AgentEvent & { kind: 'dial-faile
       move: phase.move.reason,
       reason: why,
     });
-    return append(moveOn(state, phase, env), failed);
+    return prependEffects(moveOn(state, phase, env), failed);
   }
   return [state];
 }
@@ -157,7 +174,7 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, e
   const { phase } = state;
   if (phase.kind === 'joining' && phase.dial.id === event.id) {
     const link = { ...phase.dial, since: env.now };
-    return append(
+    return prependEffects(
       connected(upOn(state, link, env), event.update, env),
       log('info', `Connected to the host: ${link.host}`, { host: link.host }),
     );
@@ -171,7 +188,7 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, e
       // A move that succeeds starts a new cycle: the hosts behind this one are all worth a try again.
       remaining: plan(state, link.host),
     };
-    return append(
+    return prependEffects(
       connected(moved, event.update, env),
       log('info', `Connected to the host: ${link.host}`, {
         host: link.host,
@@ -182,7 +199,7 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, e
   }
   if (phase.kind === 'settling' && phase.link.id === event.id) {
     const [settled, ...effects] = settle(state, phase, env);
-    return append(onUpdate(settled, event.update, env, false), ...effects);
+    return prependEffects(onUpdate(settled, event.update, env, false), ...effects);
   }
   return isCurrent(state, event.id) ? onUpdate(state, event.update, env, false) : [state];
 }
@@ -240,7 +257,7 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, env
 function failOver(state: AgentState, link: LinkRef, why: string, env: Env): Step {
   const without = afterLoss(state, link, env);
   const [host] = without.remaining;
-  if (host === undefined) return append(cycleFailed(without, link.host, env), lostLog(link, why));
+  if (host === undefined) return prependEffects(cycleFailed(without, link.host, env), lostLog(link, why));
   const waitMs = env.random() * env.rules.failoverSpreadMs;
   return [
     { ...without, phase: { kind: 'waiting', until: env.now + waitMs } },
@@ -276,7 +293,7 @@ function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkNow: boo
   if (seconds !== undefined) after = { ...after, check: { ...after.check, intervalMs: seconds * 1000 } };
   if (hasList || seconds !== undefined) after = scheduleCheck(after, env);
   if (checkNow) after = { ...after, check: { ...after.check, nextAt: env.now, done: false } };
-  return append(noteCompleted(after), ...effects);
+  return prependEffects(noteCompleted(after), ...effects);
 }
 
 /** Takes a new list: the hosts that it adds are worth a try in the cycle under way. */
@@ -315,13 +332,13 @@ function onMigrate(state: AgentState, update: HostUpdate, env: Env): Step {
   const { phase } = updated;
   if (phase.kind === 'settling') {
     const [settled, ...more] = settle(updated, phase, env);
-    return append(migrate(settled), ...effects, ...more);
+    return prependEffects(migrate(settled), ...effects, ...more);
   }
   if (phase.kind === 'moving') {
     const [stayed, ...more] = stay(updated, phase, 'the server asks for another move', env);
-    return append(migrate(stayed), ...effects, ...more);
+    return prependEffects(migrate(stayed), ...effects, ...more);
   }
-  return append(migrate(updated), ...effects);
+  return prependEffects(migrate(updated), ...effects);
 }
 
 function migrate(state: AgentState): Step {
@@ -344,13 +361,13 @@ function onSuspect(state: AgentState, { id, silentMs }: { id: number; silentMs: 
     silentMs: Math.round(silentMs),
   });
   if (others.length === 0) return [state, silent];
-  return append(startMove(state, phase, 'suspect', others), silent);
+  return prependEffects(startMove(state, phase, 'suspect', others), silent);
 }
 
 function onHeard(state: AgentState, id: number, env: Env): Step {
   const { phase } = state;
   if (phase.kind !== 'moving' || phase.link.id !== id || phase.move.reason !== 'suspect') return [state];
-  return append(
+  return prependEffects(
     stay(state, phase, 'the server speaks again', env),
     log('info', `Management server speaks again: ${phase.link.host}`, { host: phase.link.host }),
   );
@@ -418,7 +435,7 @@ function onSameServer(state: AgentState, id: number, env: Env): Step {
 }
 
 function leave(state: AgentState, phase: Up): Step {
-  return append(
+  return prependEffects(
     startMove(
       state,
       phase,
@@ -476,7 +493,7 @@ function log(
   return { kind: 'log', level, message, ...(fields && { fields }) };
 }
 
-/** The same step with more effects, ahead of its own. */
-function append([state, ...effects]: Step, ...first: readonly Effect[]): Step {
+/** The same step, with the effects `first` performed before its own. */
+function prependEffects([state, ...effects]: Step, ...first: readonly Effect[]): Step {
   return [state, ...first, ...effects];
 }

@@ -2,22 +2,13 @@ import type { Clock, Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { VERSION } from '../lib/version.js';
+import { formatHostList } from '../protocol/index.js';
+import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import type { AgentProperties } from './agent-properties.js';
-import {
-  type AgentEvent,
-  type AgentState,
-  type Effect,
-  type HostUpdate,
-  hasSay,
-  initialState,
-  migrationTargets,
-  nextDue,
-  readyLink,
-} from './agent-state.js';
+import { type AgentState, hasSay, initialState, migrationTargets, nextDue, readyLink } from './agent-state.js';
 import { next } from './agent-step.js';
 import type { Dialer } from './dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
-import { formatHostList } from './host-list.js';
 import type { Resource } from './resource.js';
 import { Session, type StartupFields } from './session.js';
 import type { AgentSettings } from './settings.js';

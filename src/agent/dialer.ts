@@ -1,6 +1,8 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { connect, isIP, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { untilAborted } from '../lib/abort.js';
 import type { RemoteEnd } from '../protocol/index.js';
 
 /** A TCP connection, or what stands for one. */
@@ -32,45 +34,31 @@ export const tcpDialer: Dialer = {
     return found.map(({ address }) => address);
   },
 
-  connect(addresses, port, signal) {
-    return new Promise((resolve, reject) => {
-      const list = addresses.map(address => ({ address, family: isIP(address) }));
-      const [first] = list;
-      const socket: Socket = connect({
-        port,
-        // With several addresses Node asks for all of them and goes through them by itself.
-        host: list.length === 1 && first ? first.address : 'several-addresses.invalid',
-        lookup: (_host, _options, callback) => callback(null, list),
-        autoSelectFamily: true,
-        autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEPALIVE_IDLE_MS,
-      });
-      const giveUp = () => {
-        socket.destroy();
-        reject(signal.reason);
-      };
-      if (signal.aborted) {
-        giveUp();
-        return;
-      }
-      signal.addEventListener('abort', giveUp, { once: true });
-      const settle = () => signal.removeEventListener('abort', giveUp);
-      const failed = (error: Error) => {
-        settle();
-        reject(error);
-      };
-      socket.once('error', failed);
-      socket.once('connect', () => {
-        settle();
-        socket.off('error', failed);
-        resolve({
-          socket,
-          local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
-          remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
-        });
-      });
+  async connect(addresses, port, signal) {
+    signal.throwIfAborted();
+    const list = addresses.map(address => ({ address, family: isIP(address) }));
+    const [first] = list;
+    const socket = connect({
+      port,
+      // With several addresses Node asks for all of them and goes through them by itself.
+      host: list.length === 1 && first ? first.address : 'several-addresses.invalid',
+      lookup: (_host, _options, callback) => callback(null, list),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_IDLE_MS,
     });
+    try {
+      await untilAborted(once(socket, 'connect'), signal);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    return {
+      socket,
+      local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+      remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
+    };
   },
 };

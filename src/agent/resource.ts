@@ -1,7 +1,8 @@
-import { arch, cpus, hostname, networkInterfaces, release, totalmem, type } from 'node:os';
+import { arch, cpus, hostname, release, totalmem, type } from 'node:os';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError, reasonOf } from '../lib/errors.js';
+import { firstIPv4 } from '../lib/interfaces.js';
 import type { Log } from '../lib/logger.js';
 import type { Message } from '../protocol/index.js';
 
@@ -65,12 +66,10 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 
 
 function describeMachine(): MachineDescription {
   const processors = cpus();
-  const address = Object.values(networkInterfaces())
-    .flat()
-    .find(candidate => candidate?.family === 'IPv4' && !candidate.internal);
-  const ip = address?.address ?? '127.0.0.1';
-  const netmask = address?.netmask ?? '255.0.0.0';
-  const mac = address?.mac ?? '00:00:00:00:00:00';
+  const found = firstIPv4();
+  const ip = found?.address ?? '127.0.0.1';
+  const netmask = found?.netmask ?? '255.0.0.0';
+  const mac = found?.mac ?? '00:00:00:00:00:00';
   const architecture = ARCHITECTURES[arch()] ?? arch();
   return {
     cpuSockets: 1,

@@ -1,8 +1,8 @@
 import { AddressError, parseHostList } from '../lib/address.js';
 import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
-import type { AgentRules } from './agent-state.js';
-import { type HostList, splitHostList } from './host-list.js';
+import { type HostList, splitHostList } from '../protocol/index.js';
+import type { AgentRules } from './agent-step.js';
 
 /** What agent.properties and the command line say, checked. Keys and defaults: docs/configuration.md. */
 export interface AgentSettings {

@@ -5,7 +5,8 @@ import { writeFileAtomic } from '../lib/atomic-file.js';
 import type { Clock } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
-import { type Credentials, secureContext } from '../protocol/index.js';
+import { certificatesIn, pemOf } from '../lib/pem.js';
+import { secureContext } from '../protocol/index.js';
 
 /** The server is not one that this agent trusts. */
 export class TrustError extends Error {
@@ -90,7 +91,7 @@ export class Trust {
       if (codeOf(cause) === 'ENOENT') return;
       throw new TrustError(`cannot read ${this.#file}: ${reasonOf(cause)}`, { cause });
     }
-    this.#use(certificatesIn(text, this.#file));
+    this.#use(bundleIn(text, this.#file));
   }
 
   /** Looks at the server before the first byte goes out. @throws TrustError */
@@ -121,22 +122,20 @@ export class Trust {
 
   #use(bundle: readonly X509Certificate[]): void {
     this.#bundle = bundle;
-    const credentials: Credentials = { ca: bundle.map(certificate => certificate.toString()).join('') };
-    this.#context = secureContext(credentials);
+    this.#context = secureContext({ ca: pemOf(bundle) });
   }
 }
 
-/** @throws TrustError: there is none in it, or one cannot be read */
-export function certificatesIn(pem: string, file: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new TrustError(`${file} has no certificate in it: PEM is expected`);
-  return blocks.map((block, index) => {
-    try {
-      return new X509Certificate(block);
-    } catch (cause) {
-      throw new TrustError(`${file}: certificate ${index + 1} cannot be read: ${reasonOf(cause)}`, { cause });
-    }
-  });
+/** The certificates of a bundle. @throws TrustError when there is none in it, or one cannot be read */
+export function bundleIn(pem: string, file: string): X509Certificate[] {
+  let bundle: X509Certificate[];
+  try {
+    bundle = certificatesIn(pem);
+  } catch (cause) {
+    throw new TrustError(`${file}: ${reasonOf(cause)}`, { cause });
+  }
+  if (bundle.length === 0) throw new TrustError(`${file} has no certificate in it: PEM is expected`);
+  return bundle;
 }
 
 /** What the other end has shown in the handshake. */
@@ -163,6 +162,6 @@ function isInDate(certificate: X509Certificate, wallTime: number): boolean {
   return Date.parse(certificate.validFrom) <= wallTime && wallTime <= Date.parse(certificate.validTo);
 }
 
-function subjectOf(certificate: X509Certificate): string {
+export function subjectOf(certificate: X509Certificate): string {
   return certificate.subject.replaceAll('\n', ', ');
 }

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, realpath, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readlink, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { codeOf, reasonOf } from './errors.js';
+import { systemRandom } from './random.js';
 
 export interface WriteFileOptions {
   /** Permission bits of a file that is not there yet, whatever the umask; an existing file keeps its own. @default 0o600 */
@@ -38,6 +38,34 @@ export async function writeFileAtomic(
 }
 
 /**
+ * Creates a file with mode 0600 as one step, unless there is one. Of several processes that do so at the same time one
+ * succeeds. The file survives a power failure, whoever made it.
+ * @returns whether this call has made the file
+ * @throws the system's error
+ */
+export async function createFileAtomic(path: string, data: string | Uint8Array): Promise<boolean> {
+  const folder = await open(dirname(path), 'r');
+  const temporary = temporaryOf(path);
+  let isOurs = true;
+  try {
+    try {
+      await writeSynced(temporary, data);
+      // link(2) makes the complete file appear, and fails when there is one.
+      await link(temporary, path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      isOurs = false;
+    } finally {
+      await rm(temporary, { force: true }).catch(() => {});
+    }
+    await syncFolder(folder);
+    return isOurs;
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
  * A file could not be written. It is as it was, unless what failed is the last step, the sync of its folder: then the
  * new content stands, but perhaps not through a power failure. `FILE_WRITE_FAILED` has the system's error as its cause.
  */
@@ -65,17 +93,9 @@ async function replace(target: string, data: string | Uint8Array, ownership: Own
   // Opened first, so that a folder which cannot be opened fails while the original is untouched.
   const folder = await open(dirname(target), 'r');
   try {
-    const temporary = `${target}.${randomUUID()}.tmp`;
-    // Nobody else may read it before it has its owner and mode.
-    const file = await open(temporary, 'wx', 0o600);
+    const temporary = temporaryOf(target);
     try {
-      try {
-        await file.writeFile(data);
-        await setOwnership(file, ownership);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeSynced(temporary, data, file => setOwnership(file, ownership));
       await rename(temporary, target);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {});
@@ -85,6 +105,30 @@ async function replace(target: string, data: string | Uint8Array, ownership: Own
   } finally {
     await folder.close();
   }
+}
+
+/**
+ * Writes a new file that only its owner may read, and syncs it.
+ * @param finish is called after the write and before the sync, to set the owner and the mode
+ * @throws the system's error, such as EEXIST
+ */
+export async function writeSynced(
+  path: string,
+  data: string | Uint8Array,
+  finish?: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(data);
+    await finish?.(file);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function temporaryOf(path: string): string {
+  return `${path}.${systemRandom.uuid()}.tmp`;
 }
 
 async function setOwnership(file: FileHandle, { mode, uid, gid }: Ownership): Promise<void> {

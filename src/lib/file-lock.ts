@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync, unlinkSync } from 'node:fs';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { writeSynced } from './atomic-file.js';
 import { codeOf } from './errors.js';
+import { systemRandom } from './random.js';
 
 /** A lock that this process holds. */
 export interface FileLock {
@@ -23,7 +24,7 @@ export interface FileLock {
  * @throws FileLockedError, or the system's error when the lock file cannot be made (ENOENT, EROFS …)
  */
 export async function lockFile(path: string): Promise<FileLock> {
-  const own: Holder = { ...whoAmI(), nonce: randomUUID() };
+  const own: Holder = { ...whoAmI(), nonce: systemRandom.uuid() };
   const temporary = `${path}.${own.nonce}.tmp`;
   try {
     await writeSynced(temporary, `${JSON.stringify(own)}\n`);
@@ -122,16 +123,6 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
-  }
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

@@ -26,8 +26,8 @@ export interface RecordInfo {
   readonly length: number;
 }
 
-export const FRAME_HEADER_BYTES = 4;
-export const RECORD_HEADER_BYTES = 5;
+const FRAME_HEADER_BYTES = 4;
+const RECORD_HEADER_BYTES = 5;
 export const RECORD_TYPE = { changeCipherSpec: 0x14, alert: 0x15, handshake: 0x16, applicationData: 0x17 } as const;
 
 const FOLLOWING = 0x10000;

@@ -4,6 +4,7 @@ export { LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } 
 export { FrameDecoder, FrameEncoder, type Unit } from './frame.js';
 export { acceptTls, connectTls, type FramedTlsClientOptions, type FramedTlsOptions } from './framed-tls.js';
 export { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
+export { formatHostList, type HostList, isSameList, parseReportedList, splitHostList } from './host-list.js';
 export { decodeJson, encodeJson } from './json.js';
 export { LIMITS } from './limits.js';
 export {
@@ -13,7 +14,6 @@ export {
   type LinkHandlers,
   type LinkOptions,
   type RequestHeader,
-  typesOf,
 } from './link.js';
 export { MemoryBudget } from './memory-budget.js';
 export * from './messages/index.js';

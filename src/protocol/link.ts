@@ -57,7 +57,6 @@ export class Link {
   #handlers: LinkHandlers | undefined;
   #bodyLimit: number = LIMITS.packetBytesBeforeReady;
   #closed: CloseReason | undefined;
-  #lastHeardAt: number;
   #ignored = 0;
 
   constructor(transport: Transport, options: LinkOptions) {
@@ -66,7 +65,6 @@ export class Link {
     this.#clock = options.clock;
     this.#nextSequence = options.nextSequence;
     this.#ownFlags = options.ownFlags ?? 0;
-    this.#lastHeardAt = options.clock.now();
   }
 
   /** Starts to read. */
@@ -81,11 +79,6 @@ export class Link {
   /** Set once the link has ended, or is told to. */
   get closed(): CloseReason | undefined {
     return this.#closed;
-  }
-
-  /** By the clock, when the last packet came. */
-  get lastHeardAt(): number {
-    return this.#lastHeardAt;
   }
 
   /** How many packets were passed over: unknown version, too short, an answer that nobody waits for. */
@@ -176,7 +169,6 @@ export class Link {
   #receive(bytes: Buffer): void {
     // What was on its way when we closed.
     if (this.#closed) return;
-    this.#lastHeardAt = this.#clock.now();
     let header: PacketHeader;
     let body: Buffer;
     try {

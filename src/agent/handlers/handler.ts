@@ -1,5 +1,5 @@
 import type { Message } from '../../protocol/index.js';
-import type { HostUpdate } from '../agent-state.js';
+import type { HostUpdate } from '../agent-events.js';
 import type { Resource } from '../resource.js';
 
 /** What a command means for the agent, beside its answer. It takes effect once the answer is out. */

@@ -6,7 +6,7 @@ import {
   SetupMSListAnswer,
   SetupMSListCommand,
 } from '../../protocol/index.js';
-import type { HostUpdate } from '../agent-state.js';
+import type { HostUpdate } from '../agent-events.js';
 import type { Handler } from './handler.js';
 
 interface WireUpdate {

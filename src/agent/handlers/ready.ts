@@ -1,5 +1,5 @@
 import { ProtocolError, ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
-import type { HostUpdate } from '../agent-state.js';
+import type { HostUpdate } from '../agent-events.js';
 import type { Handler } from './handler.js';
 import { hostUpdate } from './host-list.js';
 

@@ -30,7 +30,7 @@ export interface MembershipOptions {
   /** Our state has changed, by whoever. */
   onState(state: ServerState): void;
   /** Other addresses are to be avoided than before. */
-  onAvoided(): void;
+  onAvoided(avoided: readonly string[]): void;
   /** Another process has our row: this one must end. */
   onForeign(error: FatalError): void;
   /** We found another server silent, and took it down. */
@@ -110,7 +110,7 @@ export class Membership {
     this.#state = claimed.server.state;
     await this.#store.failJobsOfServer(msid, restarted(), true);
     this.#servers = await this.#store.servers();
-    this.#toldAvoided = this.avoided.join();
+    this.#tellAvoided();
     if (this.#state !== 'Up') log.warn('This server takes no agents', { state: this.#state });
     this.#beatLater();
   }
@@ -196,7 +196,7 @@ export class Membership {
     const avoided = this.avoided.join();
     if (avoided === this.#toldAvoided) return;
     this.#toldAvoided = avoided;
-    this.#options.onAvoided();
+    this.#options.onAvoided(this.avoided);
   }
 
   #enter(state: ServerState): void {

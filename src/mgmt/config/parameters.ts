@@ -1,7 +1,10 @@
 import { canonicalAddress, parseHostList } from '../../lib/address.js';
-import { ALGORITHM_NAMES } from '../lists/algorithms.js';
 import type { Configuration as StoredConfiguration } from '../store/store.js';
 import { custom, decimal, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
+
+/** The algorithms that order host lists, by the names that travel as `lbAlgorithm`. */
+export const ALGORITHM_NAMES = ['static', 'roundrobin', 'shuffle', 'rendezvous'] as const;
+export type AlgorithmName = (typeof ALGORITHM_NAMES)[number];
 
 /** One name of the global configuration. */
 export interface Parameter<T> {

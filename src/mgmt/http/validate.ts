@@ -1,5 +1,6 @@
 import { API, type CommandName, type Param, type Params } from '../../api/commands.js';
 import type { RequestParams } from '../../api/signature.js';
+import { isUuid } from '../../lib/uuid.js';
 import { invalidParameter, missingParameter } from './api-error.js';
 
 /** The parameters of a command, checked by the table; names in any case. @throws ApiError 431 */
@@ -20,7 +21,6 @@ export function validated<N extends CommandName>(command: N, request: RequestPar
   return params as Params<N>;
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const LONGEST = 4096;
 
 function parsed(command: string, name: string, { type }: Param, text: string): string | number | boolean {
@@ -31,7 +31,7 @@ function parsed(command: string, name: string, { type }: Param, text: string): s
     case 'string':
       return text;
     case 'uuid':
-      if (!UUID.test(text)) throw wrong('it is no id: a UUID is expected');
+      if (!isUuid(text)) throw wrong('it is no id: a UUID is expected');
       return text.toLowerCase();
     case 'integer': {
       const number = Number(text);

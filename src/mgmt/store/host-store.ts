@@ -4,7 +4,7 @@ export interface HostStore {
    * The ids of a zone's hosts that are not removed, whatever their state, ascending.
    * @param after only ids beyond this one
    */
-  ring(zoneId: number, after?: number): Promise<readonly number[]>;
+  zoneHostIds(zoneId: number, after?: number): Promise<readonly number[]>;
 
   /** Finds the host with this guid, or makes it; takes over the facts either way. A host that is Up stays Up. */
   registerHost(facts: HostDescription): Promise<Registration>;

@@ -87,7 +87,7 @@ t.test('server-jobs: an agent whose server does not take it is named, after thre
   const cluster = await startCluster(t, [A, B]);
   await cluster.addAgents(1, `${B},${A}`);
   // It accepts nobody, though nothing in the store says so.
-  cluster.node(A).server.serve = async socket => void socket.destroy();
+  cluster.node(A).port.serve = socket => void socket.destroy();
   const { body } = await cluster.node(B).call('rebalanceAgents');
   await cluster.goesOn(60_000);
   const job = [];

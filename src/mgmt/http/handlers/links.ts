@@ -39,7 +39,7 @@ export function listAgentLinks(administration: Administration): Handler<'listAge
 }
 
 function linkObject(row: HostRow, { servers }: Locations, aged: AgedLinkFact | undefined): ApiObject {
-  const { servers: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
+  const { hosts: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
   const server = servers.get(row.msid);
   const isUp = row.status === 'Up';
   const fact = aged?.fact;

@@ -1,6 +1,6 @@
 import type { ApiObject } from '../../../api/envelope.js';
 import { type ServerStep, TRANSITIONS } from '../../cluster/server-state.js';
-import { ALGORITHM_NAMES } from '../../lists/algorithms.js';
+import { ALGORITHM_NAMES } from '../../config/parameters.js';
 import { placeHosts } from '../../lists/reassign.js';
 import type { JobRow, ServerRow } from '../../store/store.js';
 import type { Administration, JobRequest } from '../administration.js';

@@ -4,7 +4,7 @@ import { parseReportedList } from '../../../protocol/host-list.js';
 import { PARAMETERS, type ParameterValues } from '../../config/parameters.js';
 import { ValueError } from '../../config/value-kinds.js';
 import { algorithms } from '../../lists/algorithms.js';
-import { type ListedAgent, type ListSettings, previewInSteps, ringsOf } from '../../lists/preview.js';
+import { type ListedAgent, type ListSettings, previewInSteps, zoneHostIdsOf } from '../../lists/preview.js';
 import type { HostRow } from '../../store/store.js';
 import type { Administration } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
@@ -24,11 +24,11 @@ export function previewHostList({ clock, store, configuration }: Administration)
     };
     const agents = (await store.hosts()).map(row => ({ ...listedAgent(row, now), row }));
     const { moving, shares, before, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
-    const rings = ringsOf(agents);
+    const zones = zoneHostIdsOf(agents);
     const listed = agents.map(({ row, hostId, zoneId }, index) => ({
       row,
       moves: before[index] !== after[index],
-      list: () => listOf(hostId, after[index], rings.get(zoneId) ?? [], proposed),
+      list: () => listOf(hostId, after[index], zones.get(zoneId) ?? [], proposed),
     }));
     return {
       kind: 'object',
@@ -60,17 +60,17 @@ export function settingsOf(values: ParameterValues, version: number): ListSettin
 
 /** A host, as far as lists go. */
 export function listedAgent({ id, zoneId, preferred, msHostList }: HostRow, { algorithm }: ListSettings): ListedAgent {
-  const reported = parseReportedList(msHostList ?? undefined).servers[0];
+  const reported = parseReportedList(msHostList ?? undefined).hosts[0];
   return { hostId: id, zoneId, preferred: algorithm === 'rendezvous' ? (preferred ?? reported) : reported };
 }
 
 function listOf(
   hostId: number,
   first: string | undefined,
-  ring: readonly number[],
+  zoneHostIds: readonly number[],
   { algorithm, servers, weights, seed }: ListSettings,
 ): readonly string[] {
-  return algorithms[algorithm]({ servers, ring, hostId, seed, preferred: first, weights });
+  return algorithms[algorithm]({ servers, zoneHostIds, hostId, seed, preferred: first, weights });
 }
 
 /** @throws ApiError 431 */

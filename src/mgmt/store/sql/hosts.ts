@@ -9,12 +9,12 @@ import type { Schema } from './schema.js';
  * that all writers raise would be a total order without overlap, but also one row that every connect of the whole
  * cluster waits for, and that Galera's nodes would refuse each other.
  */
-export function hostCalls(calls: Calls): Pick<HostStore, 'ring' | 'removeHost' | 'hosts' | 'host'> {
+export function hostCalls(calls: Calls): Pick<HostStore, 'zoneHostIds' | 'removeHost' | 'hosts' | 'host'> {
   const { database } = calls;
 
   return {
-    ring: (zoneId, after = 0) =>
-      calls.read('ring', async db => {
+    zoneHostIds: (zoneId, after = 0) =>
+      calls.read('zoneHostIds', async db => {
         const rows = await db
           .selectFrom('host')
           .select('id')
