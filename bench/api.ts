@@ -13,6 +13,7 @@ import { type LinkFact, packLinkFacts } from '#dist/mgmt/hosts/link-facts.js';
 import { Api } from '#dist/mgmt/http/api.js';
 import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
+import { operations } from '#dist/mgmt/jobs/operations.js';
 import { openStore } from '#dist/mgmt/open-store.js';
 import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
 
@@ -90,18 +91,18 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   await store.initialiseConfiguration(new Map([['host', ADDRESSES.join(',')]]));
   const links = await fill(store, count);
   const { configuration } = readConfiguration(await store.configuration());
-  const handlers = handlersFor({
+  const domain = operations({
     clock: systemClock,
-    msid: OWN_MSID,
     store,
     events: { add() {} },
     configuration: () => configuration,
-    ownLinks: () => links.get(OWN_MSID) ?? [],
     // None of the commands below changes anything.
     startJob: () => Promise.reject(new Error('a job was started')),
     configurationChanged: async () => {},
     stateChanged: async () => {},
   });
+  const ownLinks = () => links.get(OWN_MSID) ?? [];
+  const handlers = handlersFor({ msid: OWN_MSID, store, operations: domain, ownLinks });
   const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });
   const server = httpServer({ api, notReady: () => undefined });
   const port = await listenHttp(server, '127.0.0.1', 0);

@@ -2,7 +2,8 @@
 // with 1 when the file is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { API, type ApiCommand } from '#dist/api/commands.js';
+import { API } from '#dist/api/commands/index.js';
+import type { ApiCommand, Fields } from '#dist/api/table.js';
 
 type ApiTable = Readonly<Record<string, ApiCommand>>;
 
@@ -52,11 +53,19 @@ function commandText(name: string, { description, isAsync, params, response, col
     '',
     '| field | type | |',
     '|---|---|---|',
-    ...Object.entries(fields).map(
-      ([field, { type, description }]) =>
-        `| \`${field}\`${columns.includes(field) ? '' : ' ¹'} | ${type} | ${cell(description)} |`,
-    ),
+    ...fieldRows(fields, name => (columns.includes(name) ? '' : ' ¹')),
   ];
+}
+
+/** A row for each field; the fields of objects in a list stand below the list, as `peers[].name`. */
+function fieldRows(fields: Fields, mark: (name: string) => string, path = ''): string[] {
+  return Object.entries(fields).flatMap(([name, field]) => {
+    const type = field.type === 'list' ? `list of ${field.of === 'string' ? 'strings' : 'objects'}` : field.type;
+    const optional = field.optional ? ', optional' : '';
+    const row = `| \`${path}${name}\`${mark(name)} | ${type}${optional} | ${cell(field.description)} |`;
+    if (field.type !== 'list' || field.of === 'string') return [row];
+    return [row, ...fieldRows(field.of, () => '', `${path}${name}[].`)];
+  });
 }
 
 function cell(text: string): string {

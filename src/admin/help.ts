@@ -1,4 +1,5 @@
-import { API, type ApiCommand } from '../api/commands.js';
+import { API } from '../api/commands/index.js';
+import type { ApiCommand } from '../api/table.js';
 import { formatTable } from './table.js';
 
 /** Commands that are not one call of the API. */

@@ -1,4 +1,5 @@
-import { API, type ApiCommand, type CommandName, isCommandName } from '../api/commands.js';
+import { API, type CommandName, isCommandName } from '../api/commands/index.js';
+import type { ApiCommand } from '../api/table.js';
 import { type Clock, delay } from '../lib/clock.js';
 import { EXIT_CODES, reasonOf } from '../lib/errors.js';
 import { VERSION } from '../lib/version.js';

@@ -1,4 +1,4 @@
-import type { ApiCommand } from '../api/commands.js';
+import type { ApiCommand } from '../api/table.js';
 import { isUuid } from '../lib/uuid.js';
 import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { UsageError } from './usage-error.js';

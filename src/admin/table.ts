@@ -1,4 +1,4 @@
-import type { ApiCommand } from '../api/commands.js';
+import type { ApiCommand } from '../api/table.js';
 import { age, momentOf } from './age.js';
 
 /** What a column can be cut to, where the terminal is narrow. */

@@ -10,12 +10,13 @@ import { Membership } from './cluster/membership.js';
 import { takesAgents } from './cluster/server-state.js';
 import type { Configuration } from './config/parameters.js';
 import { LinkFactsWriter } from './hosts/link-facts-writer.js';
-import type { Administration } from './http/administration.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
+import type { StartJob } from './jobs/job-request.js';
 import { JobRunner } from './jobs/job-runner.js';
+import { type Operations, operations } from './jobs/operations.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
@@ -52,6 +53,8 @@ export interface ManagementNode {
   readonly agents: Agents;
   readonly membership: Membership;
   readonly jobs: JobRunner;
+  /** What operators can ask of the cluster: the HTTP API and embedders call them. */
+  readonly operations: Operations;
   readonly api: Api;
   /** Why agents and operators should go elsewhere now; undefined when it serves. */
   notReady(): string | undefined;
@@ -111,23 +114,22 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const work = { ...hostJobs({ clock, registry: agents.registry, store }), ...serverJobs(jobParts) };
   const jobs = new JobRunner(store, { ...shared, work });
   const facts = new LinkFactsWriter(store, shared, () => agents.linkFacts());
-  const administration: Administration = {
+  const startJob: StartJob = async ({ params, ...job }) => {
+    const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: address });
+    if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
+    return row;
+  };
+  const calls = operations({
     clock,
-    msid,
     store,
     events,
+    startJob,
     configuration: () => agents.lists.configuration,
-    ownLinks: () => agents.linkFacts(),
-    async startJob({ cmd, params, targetMsid, hostId }) {
-      const job = { cmd, params: JSON.stringify(params), targetMsid, hostId, createdBy: address };
-      const row = await store.createJob(job);
-      if (targetMsid === null || targetMsid === msid) void jobs.look();
-      return row;
-    },
     configurationChanged: () => agents.poller.poll(),
     stateChanged: async () => void (await membership.refresh()),
-  };
-  const api = new Api({ clock, log, keys: parts.apiKeys, handlers: handlersFor(administration) });
+  });
+  const handlers = handlersFor({ msid, store, operations: calls, ownLinks: () => agents.linkFacts() });
+  const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
   let isServing = false;
   let isStopping = false;
 
@@ -141,7 +143,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     if (membership.state === 'PreparingForMaintenance') {
       // It was killed in the midst of it.
       const params = { purpose: 'maintenance' };
-      await administration.startJob({ cmd: 'drain', params, targetMsid: msid, hostId: null });
+      await startJob({ cmd: 'drain', params, targetMsid: msid, hostId: null });
     }
     isServing = true;
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
@@ -167,6 +169,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     agents,
     membership,
     jobs,
+    operations: calls,
     api,
     notReady() {
       if (isStopping) return 'stopping';

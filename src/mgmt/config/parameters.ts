@@ -155,6 +155,12 @@ export function canonicalValue(name: ParameterName, text: string): string {
   return kind.format(kind.parse(text.trim()));
 }
 
+/** The default of a name, in the spelling under which values are kept. */
+export function defaultValue(name: ParameterName): string {
+  const { kind, default: value } = PARAMETERS[name] as Parameter<unknown>;
+  return kind.format(value);
+}
+
 /**
  * The store's values, and defaults where it has none. One that cannot be used, since somebody wrote into the database by
  * hand, leaves the value of `former` as it is. Names that this version does not know are passed over.

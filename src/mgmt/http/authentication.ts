@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { parseMoment } from '../../api/moment.js';
 import { isSignedWith, param, type RequestParams } from '../../api/signature.js';
 import type { ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
@@ -24,15 +25,6 @@ export function authenticate(params: RequestParams, keys: ApiKeys, wallTime: num
   const moment = parseMoment(expires);
   if (moment === undefined) throw refusal('expires is no date: 2026-11-22T09:00:00+0000 is expected');
   if (moment <= wallTime) throw refusal(`the request expired at ${expires}: is the client's clock right?`);
-}
-
-/** `2026-11-22T09:00:00+0000`, also `+00:00`, `Z`, and fractions. @returns milliseconds since 1970 */
-export function parseMoment(text: string): number | undefined {
-  const parts = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)(Z|[+-]\d{2}:?\d{2})$/.exec(text);
-  if (parts === null) return undefined;
-  const [, moment = '', zone = ''] = parts;
-  const milliseconds = Date.parse(moment + zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2'));
-  return Number.isNaN(milliseconds) ? undefined : milliseconds;
 }
 
 function refusal(why: string): ApiError {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
-import { errorEnvelope } from '../../api/envelope.js';
+import { ERROR_RESPONSE, errorEnvelope } from '../../api/envelope.js';
 import type { RequestParams } from '../../api/signature.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
@@ -106,7 +106,7 @@ function textOf(status: number, error: Error): string {
 }
 
 function failure(status: number, text: string): string {
-  return errorEnvelope('errorresponse', { code: status, csCode: 9999, message: text });
+  return errorEnvelope(ERROR_RESPONSE, { code: status, csCode: 9999, message: text });
 }
 
 function firstOfEach(...texts: readonly string[]): RequestParams {

@@ -1,5 +1,7 @@
-import { API, type CommandName, type Param, type Params } from '../../api/commands.js';
+import { API, type CommandName } from '../../api/commands/index.js';
 import type { RequestParams } from '../../api/signature.js';
+import type { Param } from '../../api/table.js';
+import type { Params } from '../../api/types.js';
 import { isUuid } from '../../lib/uuid.js';
 import { invalidParameter, missingParameter } from './api-error.js';
 
