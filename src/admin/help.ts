@@ -23,7 +23,7 @@ export function localHelp(name: keyof typeof LOCAL_COMMANDS): string {
   return [`${name}: ${LOCAL_COMMANDS[name]}`, '', ...LOCAL_HELP[name], ''].join('\n');
 }
 
-export const EXIT_CODES_HELP =
+const EXIT_CODES_HELP =
   'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server.';
 
 /** @param width of the terminal, in characters; undefined: nothing is cut */
