@@ -4,9 +4,10 @@ import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { UsageError } from './usage-error.js';
 
 /**
- * People know hosts by their names, and servers by their addresses; the API takes ids. Whatever else than an id stands
- * where one is expected is looked up.
- * @throws UsageError: there is none, or several
+ * Replaces names by ids: the API takes ids, and people know hosts by their names and servers by their addresses. A value
+ * that is no id, where the command takes the id of a host or a server, is looked up.
+ * @returns the parameters with ids
+ * @throws UsageError: there is none with this name, or there are several; ApiFailure, Unreachable
  */
 export async function withIds(
   command: string,
@@ -30,7 +31,7 @@ export async function withIds(
   return params;
 }
 
-/** @returns undefined where names are not looked up */
+/** @returns the objects with this name; undefined: the parameter is of neither a host nor a server */
 async function lookUp(
   command: string,
   param: string,

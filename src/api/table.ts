@@ -45,7 +45,6 @@ export interface ListField extends AnyField {
   /** What the list consists of: texts, or objects with these fields. */
   readonly of: 'string' | Fields;
 }
-export type FieldType = Field['type'];
 
 /** Commands by name: what a file of `commands/` holds. */
 export type ApiCommands = Readonly<Record<string, ApiCommand>>;

@@ -1,7 +1,7 @@
 import { invalidParameterText } from '../../api/error-text.js';
 import type { OperationError } from '../../lib/operation-error.js';
 
-/** A request that fails, in CloudStack's terms. The text goes to the client. */
+/** A request that fails, in CloudStack's terms. The message goes to the client. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** HTTP status and `errorcode`. */
@@ -17,14 +17,15 @@ export class ApiError extends Error {
 }
 
 export type ApiErrorCode =
-  /** Bad or missing signature or key, or expired. */
+  /** Key or signature are missing or wrong, or the request has expired. */
   | 401
+  /** Too many requests with 401. */
   | 429
-  /** A parameter is missing or invalid. */
+  /** A parameter is missing or invalid, or there is nothing with this id. */
   | 431
   /** Unknown command. */
   | 432
-  /** Refused, or an error of ours. */
+  /** Refused, the store cannot be reached, or an internal error. */
   | 530;
 
 export function missingParameter(command: string, name: string): ApiError {

@@ -28,10 +28,10 @@ export interface ApiReply {
   readonly body: string;
 }
 
-/** Addresses whose failures are remembered at once; beyond that the oldest is forgotten. */
+/** How many addresses' failures are kept; beyond that the oldest are forgotten. */
 const FAILURES_MAX = 10_000;
 
-/** `/client/api` without its sockets: parameters in, a reply out. Never rejects. */
+/** `/client/api` without its sockets: from the parameters of a request to the reply. */
 export class Api {
   readonly #parts: ApiParts;
   readonly #failures = new Map<string, Failures>();
@@ -40,7 +40,7 @@ export class Api {
     this.#parts = parts;
   }
 
-  /** @param address whom to slow down when it fails too often */
+  /** Never rejects. @param address of the client: it is slowed down when its requests fail too often */
   async handle(params: RequestParams, address: string): Promise<ApiReply> {
     const command = param(params, 'command') ?? '';
     const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;

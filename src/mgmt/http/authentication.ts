@@ -4,11 +4,11 @@ import { isSignedWith, param, type RequestParams } from '../../api/signature.js'
 import type { ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
 
-/** CloudStack's words, and what to look at. */
+/** CloudStack's text. What is wrong follows it. */
 const REFUSED = 'unable to verify user credentials and/or request signature';
 
 /**
- * Whether the request comes from somebody who has the key pair.
+ * Checks that the request was signed with the key pair, and has not expired.
  * @param wallTime milliseconds since 1970
  * @throws ApiError 401
  */
@@ -16,7 +16,7 @@ export function authenticate(params: RequestParams, keys: ApiKeys, wallTime: num
   const apiKey = param(params, 'apiKey');
   if (apiKey === undefined) throw refusal('apiKey is missing');
   if (param(params, 'signature') === undefined) throw refusal('signature is missing');
-  // One text for both, so that nobody can try keys without a secret.
+  // One text for a wrong key and a wrong signature: nobody can find out keys without the secret.
   const isKnown = isSameText(apiKey, keys.apiKey);
   if (!isSignedWith(params, keys.secretKey) || !isKnown) throw refusal('the key or the signature is wrong');
   if (param(params, 'signatureVersion') !== '3') return;

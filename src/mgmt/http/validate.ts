@@ -5,14 +5,14 @@ import type { Params } from '../../api/types.js';
 import { isUuid } from '../../lib/uuid.js';
 import { invalidParameter, missingParameter } from './api-error.js';
 
-/** The parameters of a command, checked by the table; names in any case. @throws ApiError 431 */
+/** The parameters of a command, checked by the API's table; names in any case, others ignored. @throws ApiError 431 */
 export function validated<N extends CommandName>(command: N, request: RequestParams): Params<N> {
   const given = new Map<string, string>();
   for (const [name, value] of request) if (!given.has(name.toLowerCase())) given.set(name.toLowerCase(), value);
   const params: Record<string, unknown> = {};
   for (const [name, param] of Object.entries<Param>(API[command].params)) {
     const text = given.get(name)?.trim();
-    // A value may be empty: that is how a list is emptied.
+    // The new value of a configuration may be empty: that empties a list.
     if (text === undefined || (text === '' && name !== 'value')) {
       if (param.required) throw missingParameter(command, name);
       continue;

@@ -10,7 +10,7 @@ import { idOf, readLocations } from './locations.js';
 import { paging } from './paging.js';
 
 const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
-/** CloudStack has more: a client may ask for them, and there are none. */
+/** CloudStack's other states: a client may ask for hosts in them, and there are none. */
 const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
 export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {

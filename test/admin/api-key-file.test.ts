@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type CredentialSources, findCredentials } from '../../src/admin/credentials.js';
+import { findApiKeyPair, type KeyPairSources } from '../../src/admin/api-key-file.js';
 import { UsageError } from '../../src/admin/usage-error.js';
 import { writeIni } from '../../src/mgmt/security/api-keys.js';
 
@@ -16,12 +16,12 @@ function place(t: Test, files: Readonly<Record<string, string>> = {}) {
   const former = process.cwd();
   process.chdir(join(folder, 'work'));
   t.teardown(() => process.chdir(former));
-  const find = (more: Partial<CredentialSources> = {}) =>
-    findCredentials({ config: undefined, endpoint: undefined, environment: {}, home: join(folder, 'home'), ...more });
+  const find = (more: Partial<KeyPairSources> = {}) =>
+    findApiKeyPair({ config: undefined, endpoint: undefined, environment: {}, home: join(folder, 'home'), ...more });
   return { folder, find };
 }
 
-t.test('credentials: the file named, the environment, the home folder, then the data folder', async t => {
+t.test('api-key-file: the file named, the environment, the home folder, then the data folder', async t => {
   const { folder, find } = place(t, { 'named.ini': iniOf('named') });
   await t.rejects(find(), {
     message: /^no credentials: name a cloudstack\.ini with --config, set CLOUDSTACK_ENDPOINT/,
@@ -38,13 +38,13 @@ t.test('credentials: the file named, the environment, the home folder, then the 
   t.match(await find({ environment: partly }), { endpoint: URL_OF('home') }, 'all three, or none');
 });
 
-t.test('credentials: --endpoint beats the endpoint of any of them', async t => {
+t.test('api-key-file: --endpoint beats the endpoint of any of them', async t => {
   const { find } = place(t);
   const endpoint = URL_OF('other');
   t.match(await find({ environment: ENVIRONMENT, endpoint }), { endpoint, key: 'k', secret: 's' });
 });
 
-t.test('credentials: what the server writes is read, blanks, comments and quotes of operators too', async t => {
+t.test('api-key-file: what the server writes is read, blanks, comments and quotes of operators too', async t => {
   const { folder, find } = place(t);
   const keys = { apiKey: 'a-_b', secretKey: 's'.repeat(86) };
   const written = await writeIni(join(folder, 'work'), URL_OF('server'), keys);
@@ -54,7 +54,7 @@ t.test('credentials: what the server writes is read, blanks, comments and quotes
   t.match(await find({ config: mine }), { endpoint: URL_OF('x'), key: 'k', secret: 's' });
 });
 
-t.test('credentials: what is wrong with a file is said with its name', async t => {
+t.test('api-key-file: what is wrong with a file is said with its name', async t => {
   const { folder, find } = place(t);
   const config = join(folder, 'my.ini');
   const cases: [string, RegExp][] = [
@@ -78,7 +78,7 @@ t.test('credentials: what is wrong with a file is said with its name', async t =
 });
 
 t.test(
-  'credentials: a file that is there and cannot be read is not passed over',
+  'api-key-file: a file that is there and cannot be read is not passed over',
   { skip: process.getuid?.() === 0 && 'root reads all' },
   async t => {
     const { folder, find } = place(t);

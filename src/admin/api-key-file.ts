@@ -4,46 +4,46 @@ import { propertiesReader } from 'properties-reader';
 import { codeOf, reasonOf } from '../lib/errors.js';
 import { UsageError } from './usage-error.js';
 
-/** Where the API is, and what to sign requests with. */
-export interface Credentials {
+/** The key pair that requests are signed with, and where the API is. */
+export interface ApiKeyPair {
+  /** `http://ADDRESS:PORT/client/api` */
   readonly endpoint: string;
   readonly key: string;
   readonly secret: string;
-  /** Where they were found, for messages. */
+  /** Where it was found, for messages. */
   readonly source: string;
 }
 
-/** A server's `cloudstack.ini` lies in its `data.dir`. */
+/** In the working folder: `data` is the default of `data.dir`, where a server writes its `cloudstack.ini`. */
 const IN_DATA_DIR = join('data', 'cloudstack.ini');
 const SECTION = 'cloudstack';
 
-export interface CredentialSources {
-  /** A file that was named. */
+export interface KeyPairSources {
+  /** The file that was named by `--config`. */
   readonly config: string | undefined;
-  /** Beats that of the file. */
+  /** Takes the place of the endpoint that is found. */
   readonly endpoint: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The user's folder. */
+  /** The user's home folder. */
   readonly home: string;
 }
 
 /**
- * The first of: the file named, the environment, `~/.cloudstack.ini`, and that of a server started in this folder.
- * @throws UsageError
+ * The first of: the file named by `--config`, the environment, `~/.cloudstack.ini`, and the file of a server that was
+ * started in this folder.
+ * @throws UsageError: there is none, or it cannot be used
  */
-export async function findCredentials(sources: CredentialSources): Promise<Credentials> {
-  const { endpoint, ...found } = await findAny(sources);
-  const credentials = { ...found, endpoint: sources.endpoint ?? endpoint };
-  if (!URL.canParse(credentials.endpoint) || !/^https?:/.test(credentials.endpoint)) {
+export async function findApiKeyPair(sources: KeyPairSources): Promise<ApiKeyPair> {
+  const found = await findAny(sources);
+  const endpoint = sources.endpoint ?? found.endpoint;
+  if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint)) {
     const where = sources.endpoint === undefined ? found.source : '--endpoint';
-    throw new UsageError(
-      `${where}: ${credentials.endpoint} is no endpoint: http://ADDRESS:PORT/client/api is expected`,
-    );
+    throw new UsageError(`${where}: ${endpoint} is no endpoint: http://ADDRESS:PORT/client/api is expected`);
   }
-  return credentials;
+  return { ...found, endpoint };
 }
 
-async function findAny({ config, environment, home }: CredentialSources): Promise<Credentials> {
+async function findAny({ config, environment, home }: KeyPairSources): Promise<ApiKeyPair> {
   if (config !== undefined) return fromFile(config, await readFile(config, 'utf8').catch(e => unreadable(config, e)));
   const { CLOUDSTACK_ENDPOINT: endpoint, CLOUDSTACK_KEY: key, CLOUDSTACK_SECRET: secret } = environment;
   if (endpoint && key && secret) return { endpoint, key, secret, source: 'CLOUDSTACK_ENDPOINT' };
@@ -60,7 +60,7 @@ async function findAny({ config, environment, home }: CredentialSources): Promis
 }
 
 /** @throws UsageError */
-function fromFile(path: string, text: string): Credentials {
+function fromFile(path: string, text: string): ApiKeyPair {
   const ini = propertiesReader({}).read(text);
   const value = (name: string) => {
     const found = ini.getRaw(`${SECTION}.${name}`);
