@@ -86,7 +86,7 @@ class Writer {
       const guid = `${name}, host ${i}`;
       try {
         const { host } = await store.registerHost({ ...facts, guid, name: guid });
-        await store.hostReady(host.id, { msid: 1, at: Date.now(), msHostList: null });
+        await store.hostsReady([{ id: host.id, msid: 1, at: Date.now(), msHostList: null }]);
         this.hosts.set(guid, host.id);
         i++;
       } catch (error) {

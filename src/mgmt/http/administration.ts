@@ -31,7 +31,6 @@ export interface JobRequest {
 
 export type AdministrationStore = Pick<
   Store,
-  | 'agentCounts'
   | 'agentsOfServer'
   | 'changeServerState'
   | 'clusters'

@@ -63,15 +63,12 @@ export function eventCalls(calls: Calls): EventStore {
 }
 
 function conditions(eb: ExpressionBuilder<Schema, 'event'>, query: EventQuery) {
-  const { uuid, level, type, keyword, since, resourceType, resourceId } = query;
+  const { level, type, keyword, since } = query;
   return [
-    ...(uuid === undefined ? [] : [eb('uuid', '=', uuid)]),
     ...(level === undefined ? [] : [eb('level', '=', level)]),
     ...(type === undefined ? [] : [eb('type', '=', type)]),
     ...(keyword === undefined ? [] : [containing(eb, ['description', 'type'], keyword)]),
     ...(since === undefined ? [] : [eb('created', '>=', since)]),
-    ...(resourceType === undefined ? [] : [eb('resource_type', '=', resourceType)]),
-    ...(resourceId === undefined ? [] : [eb('resource_id', '=', resourceId)]),
   ];
 }
 

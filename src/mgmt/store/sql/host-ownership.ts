@@ -16,16 +16,7 @@ import type { Schema } from './schema.js';
  */
 export function ownershipCalls(
   calls: Calls,
-): Pick<
-  HostStore,
-  | 'hostReady'
-  | 'hostsReady'
-  | 'hostMsHostList'
-  | 'hostsMsHostList'
-  | 'hostDisconnected'
-  | 'hostsDisconnected'
-  | 'releaseHosts'
-> {
+): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'> {
   const { database } = calls;
 
   /** @param entries each host once */
@@ -69,13 +60,6 @@ export function ownershipCalls(
     return ids.map(id => epochs.get(id));
   };
 
-  const hostsReady = (operation: string, batch: readonly HostReadyEntry[]) =>
-    calls.write(operation, async db => {
-      const epochs: (number | undefined)[] = [];
-      for (const entries of inPieces(batch, ({ id }) => id)) epochs.push(...(await takeHosts(db, entries)));
-      return epochs;
-    });
-
   /** Nobody changes them until the end of the transaction. */
   const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
     const query = db
@@ -117,13 +101,6 @@ export function ownershipCalls(
     return entries.map(isStill);
   };
 
-  const hostsMsHostList = (operation: string, batch: readonly HostListEntry[]) =>
-    calls.write(operation, async db => {
-      const written: boolean[] = [];
-      for (const entries of inPieces(batch, ({ id }) => id)) written.push(...(await listHosts(db, entries)));
-      return written;
-    });
-
   /** @param entries each host once */
   const loseHosts = async (db: Kysely<Schema>, entries: readonly HostDisconnectedEntry[]) => {
     const standing = await ownersOf(
@@ -154,24 +131,24 @@ export function ownershipCalls(
     return entries.map(isStill);
   };
 
-  const hostsDisconnected = (operation: string, batch: readonly HostDisconnectedEntry[]) =>
-    calls.write(operation, async db => {
-      const written: boolean[] = [];
-      for (const entries of inPieces(batch, ({ id }) => id)) written.push(...(await loseHosts(db, entries)));
-      return written;
+  /** The batch in one transaction, a piece for each statement. @returns what became of each entry, in their order */
+  const inOneTransaction = async <T extends { readonly id: number }, R>(
+    operation: string,
+    batch: readonly T[],
+    write: (db: Kysely<Schema>, entries: readonly T[]) => Promise<readonly R[]>,
+  ): Promise<readonly R[]> => {
+    const pieces = [...inPieces(bounded(batch), ({ id }) => id)];
+    return calls.write(operation, async db => {
+      const results: R[] = [];
+      for (const entries of pieces) results.push(...(await write(db, entries)));
+      return results;
     });
+  };
 
   return {
-    hostReady: async (id, ready) => (await hostsReady('hostReady', [{ id, ...ready }]))[0],
-    hostsReady: async batch => hostsReady('hostsReady', bounded(batch)),
-    hostMsHostList: async (id, epoch, msHostList, configurationVersion) => {
-      const entry = { id, epoch, msHostList, ...(configurationVersion !== undefined && { configurationVersion }) };
-      return (await hostsMsHostList('hostMsHostList', [entry]))[0] === true;
-    },
-    hostsMsHostList: async batch => hostsMsHostList('hostsMsHostList', bounded(batch)),
-    hostDisconnected: async (id, disconnected) =>
-      (await hostsDisconnected('hostDisconnected', [{ id, ...disconnected }]))[0] === true,
-    hostsDisconnected: async batch => hostsDisconnected('hostsDisconnected', bounded(batch)),
+    hostsReady: batch => inOneTransaction('hostsReady', batch, takeHosts),
+    hostsMsHostList: batch => inOneTransaction('hostsMsHostList', batch, listHosts),
+    hostsDisconnected: batch => inOneTransaction('hostsDisconnected', batch, loseHosts),
 
     releaseHosts: (msid, { at, reason }) =>
       calls.several('releaseHosts', async ({ write }) => {

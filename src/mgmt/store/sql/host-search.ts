@@ -15,10 +15,7 @@ import { containing } from './text.js';
 /** Questions over many hosts, and where they are to be. */
 export function hostSearchCalls(
   calls: Calls,
-): Pick<
-  HostStore,
-  'findHosts' | 'hostsChanged' | 'agentsOfServer' | 'agentCounts' | 'setPreferred' | 'preferredCounts' | 'placements'
-> {
+): Pick<HostStore, 'findHosts' | 'hostsChanged' | 'agentsOfServer' | 'setPreferred'> {
   const { database } = calls;
   return {
     findHosts: query =>
@@ -78,18 +75,6 @@ export function hostSearchCalls(
         return { agents: agents.map(row => row.uuid), lastAgents: last.map(row => row.uuid) };
       }),
 
-    agentCounts: () =>
-      calls.read('agentCounts', async db => {
-        const rows = await db
-          .selectFrom('host')
-          .select(['mgmt_server_id as msid', eb => eb.fn.countAll<number>().as('count')])
-          .where('mgmt_server_id', 'is not', null)
-          .where('removed', 'is', null)
-          .groupBy('mgmt_server_id')
-          .execute();
-        return new Map(rows.map(({ msid, count }) => [msid ?? 0, Number(count)]));
-      }),
-
     setPreferred: async batch => {
       await calls.write('setPreferred', async db => {
         for (const [preferred, ids] of byPreferred(bounded(batch))) {
@@ -102,37 +87,6 @@ export function hostSearchCalls(
         }
       });
     },
-
-    preferredCounts: () =>
-      calls.read('preferredCounts', async db => {
-        const rows = await db
-          .selectFrom('host')
-          .select(['preferred', eb => eb.fn.countAll<number>().as('count')])
-          .where('preferred', 'is not', null)
-          .where('removed', 'is', null)
-          .groupBy('preferred')
-          .execute();
-        return new Map(rows.map(({ preferred, count }) => [preferred ?? '', Number(count)]));
-      }),
-
-    placements: () =>
-      calls.several('placements', async ({ read }) => {
-        const all: { id: number; zoneId: number; preferred: string | null }[] = [];
-        for (let last = 0; ; last = all.at(-1)?.id ?? last) {
-          const rows = await read(db =>
-            db
-              .selectFrom('host')
-              .select(['id', 'data_center_id as zoneId', 'preferred'])
-              .where('removed', 'is', null)
-              .where('id', '>', last)
-              .orderBy('id')
-              .limit(PLACEMENTS_A_READ)
-              .execute(),
-          );
-          all.push(...rows);
-          if (rows.length < PLACEMENTS_A_READ) return all;
-        }
-      }),
   };
 }
 
@@ -142,11 +96,8 @@ export function hostSearchCalls(
  */
 const OVERLAP_MS = 10_000;
 
-const PLACEMENTS_A_READ = 10_000;
-
 function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
-  const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, type, hypervisor, arch } = query;
-  const { resourceState, configurationBefore } = query;
+  const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, type, hypervisor, arch, resourceState } = query;
   return [
     ...(uuid === undefined ? [] : [eb('uuid', '=', uuid)]),
     ...(name === undefined ? [] : [eb('name', '=', name)]),
@@ -160,9 +111,6 @@ function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
     ...(hypervisor === undefined ? [] : [eb('hypervisor_type', '=', hypervisor)]),
     ...(arch === undefined ? [] : [eb('arch', '=', arch)]),
     ...(resourceState === undefined ? [] : [eb('resource_state', '=', resourceState)]),
-    ...(configurationBefore === undefined
-      ? []
-      : [eb.or([eb('configuration_version', 'is', null), eb('configuration_version', '<', configurationBefore)])]),
   ];
 }
 
