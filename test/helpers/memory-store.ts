@@ -81,8 +81,8 @@ export class MemoryStore implements AgentStore {
     return id;
   }
 
-  async ring(zoneId: number, after = 0): Promise<readonly number[]> {
-    this.#enter('ring');
+  async zoneHostIds(zoneId: number, after = 0): Promise<readonly number[]> {
+    this.#enter('zoneHostIds');
     return this.#rows()
       .filter(host => host.zoneId === zoneId && host.id > after)
       .map(host => host.id);

@@ -6,10 +6,10 @@ import type { AgentStore } from '../store/agent-store.js';
  * when an id lies beyond it; nothing on a connect goes through all agents.
  */
 export class Rings {
-  readonly #store: Pick<AgentStore, 'ring'>;
+  readonly #store: Pick<AgentStore, 'zoneHostIds'>;
   readonly #zones = new Map<number, Ring>();
 
-  constructor(store: Pick<AgentStore, 'ring'>) {
+  constructor(store: Pick<AgentStore, 'zoneHostIds'>) {
     this.#store = store;
   }
 
@@ -52,14 +52,14 @@ export class Rings {
 
   async #readTail(zoneId: number, ring: Ring): Promise<void> {
     // In place: a ring of many thousands is not copied for every agent that is new.
-    for (const id of await this.#store.ring(zoneId, ring.ids.at(-1) ?? 0)) ring.ids.push(id);
+    for (const id of await this.#store.zoneHostIds(zoneId, ring.ids.at(-1) ?? 0)) ring.ids.push(id);
   }
 
   async #readUpTo(zoneId: number, ring: Ring, hostId: number): Promise<void> {
     if (has(ring.ids, hostId)) return;
     if (hostId > (ring.ids.at(-1) ?? 0)) await this.#readTail(zoneId, ring);
     // The host came from another zone, or its row was committed behind a later one.
-    else ring.ids = [...(await this.#store.ring(zoneId))];
+    else ring.ids = [...(await this.#store.zoneHostIds(zoneId))];
   }
 
   #ring(zoneId: number): Ring {

@@ -6,7 +6,7 @@ export interface AgentStore
     Store,
     | 'configuration'
     | 'zoneId'
-    | 'ring'
+    | 'zoneHostIds'
     | 'clusters'
     | 'hostsReady'
     | 'hostsDisconnected'

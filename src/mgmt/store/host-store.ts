@@ -4,7 +4,7 @@ export interface HostStore {
    * The ids of a zone's hosts that are not removed, whatever their state, ascending.
    * @param after only ids beyond this one
    */
-  ring(zoneId: number, after?: number): Promise<readonly number[]>;
+  zoneHostIds(zoneId: number, after?: number): Promise<readonly number[]>;
 
   /** Finds the host with this guid, or makes it; takes over the facts either way. A host that is Up stays Up. */
   registerHost(facts: HostDescription): Promise<Registration>;
@@ -124,7 +124,7 @@ export interface HostRow extends HostDescription {
 
 export interface Registration {
   readonly host: HostRow;
-  /** This guid was not there before: the ring has grown. */
+  /** There was no host with this guid before. */
   readonly isNew: boolean;
 }
 

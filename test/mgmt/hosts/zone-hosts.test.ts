@@ -7,7 +7,7 @@ async function storeWith(count: number): Promise<{ store: MemoryStore; zone: num
   const store = new MemoryStore();
   const zone = await store.zoneId('default');
   for (let i = 1; i <= count; i++) await store.registerHost(factsOf(`g${i}`, zone));
-  return { store, zone, read: () => store.calls.filter(call => call === 'ring').length };
+  return { store, zone, read: () => store.calls.filter(call => call === 'zoneHostIds').length };
 }
 
 t.test('ring: it is read once, and anew only when an id lies beyond its end', async t => {

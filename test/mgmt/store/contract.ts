@@ -21,7 +21,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.strictSame(await store.configuration(), { version: 0, values: new Map() });
     t.strictSame(await store.hosts(), []);
     t.equal(await store.host(1), undefined);
-    t.strictSame(await store.ring(1), []);
+    t.strictSame(await store.zoneHostIds(1), []);
     t.equal(await store.secret('ca'), undefined);
   });
 
@@ -287,7 +287,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.equal(await store.removeHost(3, 5_000), true);
     t.equal(await store.removeHost(3, 6_000), false);
     t.equal(await store.host(3), undefined);
-    t.strictSame(await store.ring(zone), [1, 2]);
+    t.strictSame(await store.zoneHostIds(zone), [1, 2]);
     t.strictSame(
       (await store.hosts()).map(host => host.id),
       [1, 2],
@@ -297,15 +297,15 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.match(await store.registerHost(factsOf('three', zone)), { host: { id: 4 }, isNew: true });
   });
 
-  test('ring: the hosts of one zone, ascending, whatever their state', async (t, store) => {
+  test('zoneHostIds: the hosts of one zone, ascending, whatever their state', async (t, store) => {
     const zone = await store.zoneId('default');
     const edge = await store.zoneId('edge');
     for (let i = 1; i <= 12; i++) await store.registerHost(factsOf(`guid${i}`, i % 3 === 0 ? edge : zone));
     await hostReady(store, 4, ready(MSID_A));
-    t.strictSame(await store.ring(zone), [1, 2, 4, 5, 7, 8, 10, 11]);
-    t.strictSame(await store.ring(edge), [3, 6, 9, 12]);
-    t.strictSame(await store.ring(zone, 7), [8, 10, 11], 'read on from an id');
-    t.strictSame(await store.ring(zone, 11), []);
+    t.strictSame(await store.zoneHostIds(zone), [1, 2, 4, 5, 7, 8, 10, 11]);
+    t.strictSame(await store.zoneHostIds(edge), [3, 6, 9, 12]);
+    t.strictSame(await store.zoneHostIds(zone, 7), [8, 10, 11], 'read on from an id');
+    t.strictSame(await store.zoneHostIds(zone, 11), []);
     t.strictSame(
       (await store.hosts(9)).map(host => host.id),
       [10, 11, 12],
@@ -346,7 +346,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.equal(new Set(shared.map(({ host }) => host.id)).size, 1, 'the shared guid has one id');
     t.equal(shared.filter(({ isNew }) => isNew).length, 1, 'and was new once');
     t.strictSame(
-      await store.ring(zone),
+      await store.zoneHostIds(zone),
       Array.from({ length: 31 }, (_, i) => i + 1),
     );
   });

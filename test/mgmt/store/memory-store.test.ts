@@ -45,9 +45,11 @@ t.test(
           return store => store.hostsDisconnected([lost]);
         }
         case 3:
-          return at > 900 ? store => store.releaseHosts(msid, { at, reason: 'stop' }) : store => store.ring(zone);
+          return at > 900
+            ? store => store.releaseHosts(msid, { at, reason: 'stop' })
+            : store => store.zoneHostIds(zone);
         case 4:
-          return store => store.ring(zone, id);
+          return store => store.zoneHostIds(zone, id);
         case 5:
           return store => store.hosts(id).then(hosts => hosts.map(comparable));
         case 6:

@@ -86,7 +86,7 @@ t.test('upgrade: a row that knows only the first schema’s columns can be writt
   database.close();
   t.match(await store.host(77), { guid: 'guid', epoch: 0, resourceState: 'Enabled', preferred: null, clusterId: null });
   t.same(await store.hostsReady([{ id: 77, msid: 5, msHostList: null, at: 0 }]), [1]);
-  t.same(await store.ring(zone), [1, 77]);
+  t.same(await store.zoneHostIds(zone), [1, 77]);
   await store.close();
 });
 

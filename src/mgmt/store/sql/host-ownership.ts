@@ -5,19 +5,20 @@ import {
   type HostListEntry,
   type HostReadyEntry,
   type HostStore,
+  type PreferredEntry,
 } from '../host-store.js';
 import { bounded, inPieces } from './batches.js';
-import type { Calls } from './calls.js';
 import type { Schema } from './schema.js';
+import type { Transactions } from './transactions.js';
 
 /**
- * Which server has which host. Batches are single statements over many rows, with a CASE for what differs, so that a
- * storm costs few round trips and few commits.
+ * Which server has which host, and which one is its preferred server. A batch is a few statements over many rows, with a
+ * CASE for values that differ, so that many agents that connect at once cost few round trips and few commits.
  */
-export function ownershipCalls(
-  calls: Calls,
-): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'> {
-  const { database } = calls;
+export function hostOwnership(
+  transactions: Transactions,
+): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts' | 'setPreferred'> {
+  const { database } = transactions;
 
   /** @param entries each host once */
   const takeHosts = async (db: Kysely<Schema>, entries: readonly HostReadyEntry[]) => {
@@ -138,7 +139,7 @@ export function ownershipCalls(
     write: (db: Kysely<Schema>, entries: readonly T[]) => Promise<readonly R[]>,
   ): Promise<readonly R[]> => {
     const pieces = [...inPieces(bounded(batch), ({ id }) => id)];
-    return calls.write(operation, async db => {
+    return transactions.write(operation, async db => {
       const results: R[] = [];
       for (const entries of pieces) results.push(...(await write(db, entries)));
       return results;
@@ -151,7 +152,7 @@ export function ownershipCalls(
     hostsDisconnected: batch => inOneTransaction('hostsDisconnected', batch, loseHosts),
 
     releaseHosts: (msid, { at, reason }) =>
-      calls.several('releaseHosts', async ({ write }) => {
+      transactions.several('releaseHosts', async ({ write }) => {
         for (let count = 0; ; ) {
           const found = await write(async db => {
             const rows = await db
@@ -184,6 +185,19 @@ export function ownershipCalls(
           if (found.rows < HOSTS_A_BATCH) return count;
         }
       }),
+
+    setPreferred: async batch => {
+      await transactions.write('setPreferred', async db => {
+        for (const [preferred, ids] of byPreferred(bounded(batch))) {
+          await db
+            .updateTable('host')
+            .set({ preferred, changed: database.now() })
+            .where('id', 'in', ids)
+            .where('removed', 'is', null)
+            .execute();
+        }
+      });
+    },
   };
 }
 
@@ -205,4 +219,10 @@ function byId<T extends { readonly id: number }, V>(
   if (values.every(value => value === values[0])) return sql`${values[0]}`;
   const cases = entries.map(({ id }, i) => sql`when ${id} then ${values[i]}`);
   return sql`case id ${sql.join(cases, sql` `)} end`;
+}
+
+function byPreferred(batch: readonly PreferredEntry[]): Map<string | null, number[]> {
+  const ids = new Map<string | null, number[]>();
+  for (const { id, preferred } of batch) ids.set(preferred, [...(ids.get(preferred) ?? []), id]);
+  return ids;
 }

@@ -1,25 +1,18 @@
 import type { ExpressionBuilder, Kysely } from 'kysely';
-import {
-  CHANGES_A_PAGE,
-  type HostQuery,
-  type HostStore,
-  type HostsCursor,
-  type PreferredEntry,
-} from '../host-store.js';
-import { bounded } from './batches.js';
-import type { Calls } from './calls.js';
+import { CHANGES_A_PAGE, type HostQuery, type HostStore, type HostsCursor } from '../host-store.js';
+import { containing } from './contains.js';
 import { changedHostOf, hostOf } from './host-rows.js';
 import type { Schema } from './schema.js';
-import { containing } from './text.js';
+import type { Transactions } from './transactions.js';
 
-/** Questions over many hosts, and where they are to be. */
-export function hostSearchCalls(
-  calls: Calls,
-): Pick<HostStore, 'findHosts' | 'hostsChanged' | 'agentsOfServer' | 'setPreferred'> {
-  const { database } = calls;
+/** Hosts by what they are, by their server, and by when they changed. */
+export function hostSearch(
+  transactions: Transactions,
+): Pick<HostStore, 'findHosts' | 'hostsChanged' | 'agentsOfServer'> {
+  const { database } = transactions;
   return {
     findHosts: query =>
-      calls.read('findHosts', async db => {
+      transactions.read('findHosts', async db => {
         const matches = db
           .selectFrom('host')
           .where('removed', 'is', null)
@@ -40,7 +33,7 @@ export function hostSearchCalls(
       }),
 
     hostsChanged: after =>
-      calls.read('hostsChanged', async db => {
+      transactions.read('hostsChanged', async db => {
         const now = await database.storeTime(db);
         if (after === undefined) return { hosts: [], cursor: { at: now }, more: false };
         const { last } = after;
@@ -68,25 +61,12 @@ export function hostSearchCalls(
       }),
 
     agentsOfServer: msid =>
-      calls.read('agentsOfServer', async db => {
+      transactions.read('agentsOfServer', async db => {
         const uuids = db.selectFrom('host').select('uuid').where('removed', 'is', null).orderBy('id');
         const agents = await uuids.where('mgmt_server_id', '=', msid).execute();
         const last = await uuids.where('last_mgmt_server_id', '=', msid).where('mgmt_server_id', 'is', null).execute();
         return { agents: agents.map(row => row.uuid), lastAgents: last.map(row => row.uuid) };
       }),
-
-    setPreferred: async batch => {
-      await calls.write('setPreferred', async db => {
-        for (const [preferred, ids] of byPreferred(bounded(batch))) {
-          await db
-            .updateTable('host')
-            .set({ preferred, changed: database.now() })
-            .where('id', 'in', ids)
-            .where('removed', 'is', null)
-            .execute();
-        }
-      });
-    },
   };
 }
 
@@ -117,10 +97,4 @@ function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
 async function rowsOf(db: Kysely<Schema>, ids: readonly number[]) {
   if (ids.length === 0) return [];
   return db.selectFrom('host').selectAll().where('id', 'in', ids).orderBy('id').execute();
-}
-
-function byPreferred(batch: readonly PreferredEntry[]): Map<string | null, number[]> {
-  const ids = new Map<string | null, number[]>();
-  for (const { id, preferred } of batch) ids.set(preferred, [...(ids.get(preferred) ?? []), id]);
-  return ids;
 }
