@@ -35,15 +35,12 @@ export interface EventRow extends NewEvent {
 
 /** What is left out is not asked for. */
 export interface EventQuery extends PageQuery {
-  readonly uuid?: string;
   readonly level?: EventLevel;
   readonly type?: string;
   /** A part of the description or of the type, in any case. */
   readonly keyword?: string;
   /** Created at this moment or later. */
   readonly since?: number;
-  readonly resourceType?: string;
-  readonly resourceId?: string;
 }
 
 export interface EventBounds {

@@ -15,38 +15,22 @@ export interface HostStore {
    */
   registerHosts(batch: readonly HostDescription[]): Promise<readonly Registration[]>;
   /**
-   * The server `msid` takes the host.
-   * @returns the new epoch; undefined when the host has been removed meanwhile
-   */
-  hostReady(id: number, ready: HostReady): Promise<number | undefined>;
-  /**
-   * The same for many in one transaction, in their order.
+   * Each host is taken by the server that its entry names; in one transaction, in the order of the batch.
    * @param batch at most `HOSTS_A_BATCH`; a host may occur twice
-   * @returns the epochs, in the order of the batch
+   * @returns the new epochs, in the order of the batch; undefined for a host that was removed meanwhile
    */
   hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly (number | undefined)[]>;
   /**
-   * The agent acknowledged a new list.
-   * @param configurationVersion the generation that the list was made from
-   * @returns false when the host has moved on to another epoch, and nothing changed
-   */
-  hostMsHostList(id: number, epoch: number, msHostList: string, configurationVersion?: number): Promise<boolean>;
-  /**
-   * The same for many in one transaction.
+   * Agents acknowledged new lists; in one transaction.
    * @param batch at most `HOSTS_A_BATCH`
-   * @returns what was written, in the order of the batch
+   * @returns whether each was written, in the order of the batch; false: the host has another epoch by now
    */
   hostsMsHostList(batch: readonly HostListEntry[]): Promise<readonly boolean[]>;
   /**
-   * The owner lost the host. It is written only while owner and epoch are still these: an agent that left is often
-   * Ready at another server before the old one notices.
-   * @returns whether it was written
-   */
-  hostDisconnected(id: number, disconnected: HostDisconnected): Promise<boolean>;
-  /**
-   * The same for many in one transaction.
+   * The owners lost the hosts; in one transaction. An entry is written only while owner and epoch are still these: an
+   * agent that left is often Ready at another server before the old one notices.
    * @param batch at most `HOSTS_A_BATCH`
-   * @returns what was written, in the order of the batch
+   * @returns whether each was written, in the order of the batch
    */
   hostsDisconnected(batch: readonly HostDisconnectedEntry[]): Promise<readonly boolean[]>;
   /**
@@ -75,18 +59,12 @@ export interface HostStore {
   hostsChanged(after?: HostsCursor): Promise<HostChanges>;
   /** UUIDs of the hosts that the server has, and of those that it had last and no server has now; ascending by id. */
   agentsOfServer(msid: number): Promise<AgentsOfServer>;
-  /** How many hosts each server has. Servers without any are not in it. */
-  agentCounts(): Promise<ReadonlyMap<number, number>>;
 
   /**
    * The sticky first server of hosts, in one transaction; hosts that were removed meanwhile are passed over.
    * @param batch at most `HOSTS_A_BATCH`, each host once
    */
   setPreferred(batch: readonly PreferredEntry[]): Promise<void>;
-  /** How many hosts that are not removed have each address as their preferred one. */
-  preferredCounts(): Promise<ReadonlyMap<string, number>>;
-  /** Of all hosts that are not removed, ascending: what a new computation of all preferred servers needs. */
-  placements(): Promise<readonly Placement[]>;
 }
 
 /** More at once would hold up SQLite's event loop, and Galera's certification, for too long. */
@@ -146,20 +124,18 @@ export interface HostRow extends HostDescription {
 
 export interface Registration {
   readonly host: HostRow;
-  /** This guid was not there before: the ring has grown. */
+  /** There was no host with this guid before. */
   readonly isNew: boolean;
 }
 
-export interface HostReady {
+export interface HostReadyEntry {
+  readonly id: number;
+  /** The server that takes it. */
   readonly msid: number;
   readonly msHostList: string | null;
   /** The generation that this list was made from; when left out, the row keeps what it has. */
   readonly configurationVersion?: number;
   readonly at: number;
-}
-
-export interface HostReadyEntry extends HostReady {
-  readonly id: number;
 }
 
 export interface HostListEntry {
@@ -170,16 +146,13 @@ export interface HostListEntry {
   readonly configurationVersion?: number;
 }
 
-export interface HostDisconnected {
+export interface HostDisconnectedEntry {
+  readonly id: number;
   /** Who had the host; null: nobody had it, it was still Connecting. */
   readonly msid: number | null;
   readonly epoch: number;
   readonly at: number;
   readonly reason: string;
-}
-
-export interface HostDisconnectedEntry extends HostDisconnected {
-  readonly id: number;
 }
 
 export interface HostsReleased {
@@ -203,8 +176,6 @@ export interface HostQuery extends PageQuery {
   readonly hypervisor?: string;
   readonly arch?: string;
   readonly resourceState?: string;
-  /** Hosts that have acknowledged no list of this generation or a later one. */
-  readonly configurationBefore?: number;
 }
 
 export interface PageQuery {
@@ -249,8 +220,4 @@ export interface AgentsOfServer {
 export interface PreferredEntry {
   readonly id: number;
   readonly preferred: string | null;
-}
-
-export interface Placement extends PreferredEntry {
-  readonly zoneId: number;
 }

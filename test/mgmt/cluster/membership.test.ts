@@ -7,6 +7,7 @@ import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { FakeClock, settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { hostReady } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 
@@ -133,7 +134,7 @@ t.test('membership: a server that is silent for too long is taken down, with its
   await one.membership.join();
   await two.membership.join();
   const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
-  await store.hostReady(host.id, { msid: MSID_2, msHostList: null, at: 0 });
+  await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
   const job = { cmd: 'x', params: '{}', targetMsid: MSID_2, hostId: null, createdBy: null };
   const [pending, running] = [await store.createJob(job), await store.createJob(job)];
   await store.startJob(running.uuid, MSID_2);
@@ -174,7 +175,7 @@ t.test('regression: hosts that could not be let go of are let go of at the next 
   await one.membership.join();
   await member(t, store, MSID_2).membership.join();
   const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
-  await store.hostReady(host.id, { msid: MSID_2, msHostList: null, at: 0 });
+  await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
   time.ages.set(MSID_2, THRESHOLD_MS);
   time.failing = 'releaseHosts';
   await one.beat();
@@ -196,7 +197,7 @@ t.test('membership: one that came back meanwhile keeps its hosts', async t => {
   await one.beat();
   await member(t, store, MSID_2).membership.join();
   const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
-  await store.hostReady(host.id, { msid: MSID_2, msHostList: null, at: 0 });
+  await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
   time.ages.clear();
   time.failing = undefined;
   await one.beat();

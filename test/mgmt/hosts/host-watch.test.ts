@@ -4,6 +4,7 @@ import { HostWatch } from '../../../src/mgmt/hosts/host-watch.js';
 import type { Store } from '../../../src/mgmt/store/store.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { hostReady } from '../../helpers/one-host.js';
 import { testServer } from '../../helpers/test-server.js';
 
 function watch(store: Pick<Store, 'hostsChanged'>) {
@@ -22,7 +23,7 @@ t.test('host-watch: the first poll tells nothing, later ones what has changed si
   const { watch: watcher, seen } = watch(store);
   await watcher.poll();
   t.same(seen, []);
-  await store.hostReady(host.id, { msid: MSID_1, msHostList: null, at: 0 });
+  await hostReady(store, host.id, { msid: MSID_1, msHostList: null, at: 0 });
   await watcher.poll();
   t.equal(seen.at(-1), `1 on ${MSID_1}`);
   await store.removeHost(host.id, 0);

@@ -5,6 +5,7 @@ import { type LinkFact, packLinkFacts } from '../../../src/mgmt/hosts/link-facts
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { hostDisconnected } from '../../helpers/one-host.js';
 
 type Bench = Awaited<ReturnType<typeof apiBench>>;
 
@@ -528,7 +529,7 @@ t.test('listAgentLinks: the astray ones are those elsewhere and those nowhere', 
   await addHosts(2);
   await addHosts(2, MSID_2);
   const [lost] = await addHosts(1);
-  await store.hostDisconnected(lost?.id ?? 0, { msid: MSID_1, epoch: 1, at: START + 5_000, reason: 'ping timeout' });
+  await hostDisconnected(store, lost?.id ?? 0, { msid: MSID_1, epoch: 1, at: START + 5_000, reason: 'ping timeout' });
   const found = async (params: Record<string, string | number>) => {
     const { count, agentlink } = (await call('listAgentLinks', params)).body;
     return [count, (agentlink ?? []).map(({ hostname }: { hostname: string }) => hostname)];

@@ -7,6 +7,7 @@ import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { FakeClock, settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { hostDisconnected, hostReady } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
 const JOB: NewJob = { cmd: 'add', params: '{"a":1,"b":2}', targetMsid: null, hostId: 7, createdBy: null };
@@ -217,7 +218,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const zoneId = await store.zoneId('default');
   const { host } = await store.registerHost(factsOf('g', zoneId));
   const ready = { msid: MSID_1, msHostList: null, at: 0 };
-  const epoch = await store.hostReady(host.id, ready);
+  const epoch = await hostReady(store, host.id, ready);
   const closed: string[] = [];
   const attache = { host, link: { close: (why: string) => void closed.push(why) } };
   const work = hostJobs({ clock, registry: { get: () => attache as never }, store });
@@ -228,8 +229,8 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   t.same([closed, said], [['an operator asked for a reconnect'], ['waiting for the agent to come back']]);
   await clock.advance(1_000);
   await rest();
-  await store.hostDisconnected(host.id, { msid: MSID_1, epoch: epoch ?? 0, at: 1, reason: 'x' });
-  await store.hostReady(host.id, { ...ready, msid: MSID_2 });
+  await hostDisconnected(store, host.id, { msid: MSID_1, epoch: epoch ?? 0, at: 1, reason: 'x' });
+  await hostReady(store, host.id, { ...ready, msid: MSID_2 });
   await clock.advance(500);
   t.same(await running, { hostid: host.uuid }, 'wherever it is');
 });

@@ -2,6 +2,7 @@ import t from 'tap';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { type Cluster, startCluster } from '../../helpers/cluster-bench.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { hostReady } from '../../helpers/one-host.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 
@@ -15,7 +16,7 @@ async function giveHosts(cluster: Cluster, address: string, count: number): Prom
   const zone = await store.zoneId('default');
   for (let i = 0; i < count; i++) {
     const { host } = await store.registerHost(factsOf(`${address}-${i}`, zone));
-    await store.hostReady(host.id, { msid: cluster.node(address).msid, msHostList: null, at: 0 });
+    await hostReady(store, host.id, { msid: cluster.node(address).msid, msHostList: null, at: 0 });
   }
 }
 

@@ -1,10 +1,15 @@
-import type { HostReady } from '../../../src/mgmt/store/store.js';
+import type { HostReadyEntry } from '../../../src/mgmt/store/store.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { hostDisconnected, hostMsHostList, hostReady } from '../../helpers/one-host.js';
 import { clusterContract } from './contract-cluster.js';
 import { hostsContract } from './contract-hosts.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
-const ready = (msid: number, at = 1_000): HostReady => ({ msid, at, msHostList: '192.0.2.1,192.0.2.2@static' });
+const ready = (msid: number, at = 1_000): Omit<HostReadyEntry, 'id'> => ({
+  msid,
+  at,
+  msHostList: '192.0.2.1,192.0.2.2@static',
+});
 
 /** What every store has to do, whatever database is behind it. */
 export function storeContract(kind: string, fresh: FreshStore): void {
@@ -182,7 +187,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   test('hosts: a server takes one with Ready, under a new epoch', async (t, store) => {
     const zone = await store.zoneId('default');
     const { host } = await store.registerHost(factsOf('one', zone));
-    t.equal(await store.hostReady(host.id, ready(MSID_A)), 1);
+    t.equal(await hostReady(store, host.id, ready(MSID_A)), 1);
     t.strictSame(await store.host(host.id), {
       ...host,
       status: 'Up',
@@ -196,19 +201,19 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       'Up',
       'a Startup elsewhere takes nothing yet',
     );
-    t.equal(await store.hostReady(host.id, { msid: MSID_B, at: 2_000, msHostList: null }), 2);
+    t.equal(await hostReady(store, host.id, { msid: MSID_B, at: 2_000, msHostList: null }), 2);
     t.match(await store.host(host.id), { msid: MSID_B, epoch: 2, msHostList: null, lastPing: 2_000 });
-    t.equal(await store.hostReady(99, ready(MSID_A)), undefined);
+    t.equal(await hostReady(store, 99, ready(MSID_A)), undefined);
   });
 
   test('hosts: an acknowledged list is written under its epoch only', async (t, store) => {
     const { host } = await store.registerHost(factsOf('one', await store.zoneId('default')));
-    await store.hostReady(host.id, ready(MSID_A));
-    t.equal(await store.hostMsHostList(host.id, 1, 'b,a@roundrobin'), true);
+    await hostReady(store, host.id, ready(MSID_A));
+    t.equal(await hostMsHostList(store, host.id, { epoch: 1, msHostList: 'b,a@roundrobin' }), true);
     t.equal((await store.host(host.id))?.msHostList, 'b,a@roundrobin');
-    t.equal(await store.hostMsHostList(host.id, 1, 'b,a@roundrobin'), true, 'the same again');
-    await store.hostReady(host.id, ready(MSID_B));
-    t.equal(await store.hostMsHostList(host.id, 1, 'stale'), false);
+    t.equal(await hostMsHostList(store, host.id, { epoch: 1, msHostList: 'b,a@roundrobin' }), true, 'the same again');
+    await hostReady(store, host.id, ready(MSID_B));
+    t.equal(await hostMsHostList(store, host.id, { epoch: 1, msHostList: 'stale' }), false);
     t.equal((await store.host(host.id))?.msHostList, '192.0.2.1,192.0.2.2@static');
   });
 
@@ -217,7 +222,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     const hosts = await store.registerHosts(['one', 'two', 'three'].map(guid => factsOf(guid, zone)));
     const [one = 0, two = 0, three = 0] = hosts.map(({ host }) => host.id);
     await store.hostsReady([one, two, three].map(id => ({ id, ...ready(MSID_A), configurationVersion: 3 })));
-    await store.hostReady(two, ready(MSID_B));
+    await hostReady(store, two, ready(MSID_B));
     t.same(
       await store.hostsMsHostList([
         { id: one, epoch: 1, msHostList: 'b@static', configurationVersion: 7 },
@@ -235,9 +240,9 @@ export function storeContract(kind: string, fresh: FreshStore): void {
 
   test('hosts: a disconnect frees the host, and the next Ready clears it', async (t, store) => {
     const { host } = await store.registerHost(factsOf('one', await store.zoneId('default')));
-    await store.hostReady(host.id, ready(MSID_A));
+    await hostReady(store, host.id, ready(MSID_A));
     const lost = { msid: MSID_A, epoch: 1, at: 5_000, reason: 'link closed' };
-    t.equal(await store.hostDisconnected(host.id, lost), true);
+    t.equal(await hostDisconnected(store, host.id, lost), true);
     t.match(await store.host(host.id), {
       status: 'Disconnected',
       msid: null,
@@ -245,40 +250,40 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       disconnected: 5_000,
       disconnectReason: 'link closed',
     });
-    t.equal(await store.hostDisconnected(host.id, { ...lost, at: 6_000 }), false, 'once');
+    t.equal(await hostDisconnected(store, host.id, { ...lost, at: 6_000 }), false, 'once');
     t.equal((await store.registerHost(factsOf('one', host.zoneId))).host.status, 'Connecting');
-    t.equal(await store.hostReady(host.id, ready(MSID_A)), 2);
+    t.equal(await hostReady(store, host.id, ready(MSID_A)), 2);
     t.match(await store.host(host.id), { status: 'Up', disconnected: null, disconnectReason: null });
   });
 
   test('hosts: one that never became Ready is written off, unless a server has it by then', async (t, store) => {
     const { host } = await store.registerHost(factsOf('one', await store.zoneId('default')));
     const gone = { msid: null, epoch: 0, at: 5_000, reason: 'no answer' };
-    t.equal(await store.hostDisconnected(host.id, gone), true);
+    t.equal(await hostDisconnected(store, host.id, gone), true);
     t.match(await store.host(host.id), { status: 'Disconnected', msid: null, epoch: 0, disconnectReason: 'no answer' });
-    await store.hostReady(host.id, ready(MSID_A));
-    t.equal(await store.hostDisconnected(host.id, gone), false);
-    t.equal(await store.hostDisconnected(host.id, { ...gone, epoch: 1 }), false);
+    await hostReady(store, host.id, ready(MSID_A));
+    t.equal(await hostDisconnected(store, host.id, gone), false);
+    t.equal(await hostDisconnected(store, host.id, { ...gone, epoch: 1 }), false);
     t.equal((await store.host(host.id))?.status, 'Up');
   });
 
   test("hosts: an old server's late disconnect after a newer Ready changes nothing", async (t, store, open) => {
     const old = await open();
     const { host } = await old.registerHost(factsOf('one', await old.zoneId('default')));
-    const epoch = (await old.hostReady(host.id, ready(MSID_A))) ?? 0;
-    await store.hostReady(host.id, ready(MSID_B, 2_000));
+    const epoch = (await hostReady(old, host.id, ready(MSID_A))) ?? 0;
+    await hostReady(store, host.id, ready(MSID_B, 2_000));
     const before = await store.host(host.id);
     const lost = { msid: MSID_A, epoch, at: 9_000, reason: 'ping timeout' };
-    t.equal(await old.hostDisconnected(host.id, lost), false);
-    t.equal(await old.hostDisconnected(host.id, { ...lost, epoch: epoch + 1 }), false, 'not the owner');
-    t.equal(await store.hostDisconnected(host.id, { ...lost, msid: MSID_B }), false, 'the owner, in an older epoch');
+    t.equal(await hostDisconnected(old, host.id, lost), false);
+    t.equal(await hostDisconnected(old, host.id, { ...lost, epoch: epoch + 1 }), false, 'not the owner');
+    t.equal(await hostDisconnected(store, host.id, { ...lost, msid: MSID_B }), false, 'the owner, in an older epoch');
     t.strictSame(await store.host(host.id), before);
   });
 
   test('hosts: a removed one is gone, its id is never used again, and its guid comes back as a new host', async (t, store) => {
     const zone = await store.zoneId('default');
     for (const guid of ['one', 'two', 'three']) await store.registerHost(factsOf(guid, zone));
-    await store.hostReady(3, ready(MSID_A));
+    await hostReady(store, 3, ready(MSID_A));
     t.equal(await store.removeHost(3, 5_000), true);
     t.equal(await store.removeHost(3, 6_000), false);
     t.equal(await store.host(3), undefined);
@@ -287,16 +292,16 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       (await store.hosts()).map(host => host.id),
       [1, 2],
     );
-    t.equal(await store.hostReady(3, ready(MSID_A)), undefined);
-    t.equal(await store.hostDisconnected(3, { msid: MSID_A, epoch: 1, at: 7_000, reason: 'late' }), false);
+    t.equal(await hostReady(store, 3, ready(MSID_A)), undefined);
+    t.equal(await hostDisconnected(store, 3, { msid: MSID_A, epoch: 1, at: 7_000, reason: 'late' }), false);
     t.match(await store.registerHost(factsOf('three', zone)), { host: { id: 4 }, isNew: true });
   });
 
-  test('ring: the hosts of one zone, ascending, whatever their state', async (t, store) => {
+  test('zoneHostIds: the hosts of one zone, ascending, whatever their state', async (t, store) => {
     const zone = await store.zoneId('default');
     const edge = await store.zoneId('edge');
     for (let i = 1; i <= 12; i++) await store.registerHost(factsOf(`guid${i}`, i % 3 === 0 ? edge : zone));
-    await store.hostReady(4, ready(MSID_A));
+    await hostReady(store, 4, ready(MSID_A));
     t.strictSame(await store.zoneHostIds(zone), [1, 2, 4, 5, 7, 8, 10, 11]);
     t.strictSame(await store.zoneHostIds(edge), [3, 6, 9, 12]);
     t.strictSame(await store.zoneHostIds(zone, 7), [8, 10, 11], 'read on from an id');
@@ -310,9 +315,9 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   test('hosts: a server that stops lets go of its own, and of no other', async (t, store) => {
     const zone = await store.zoneId('default');
     for (const guid of ['one', 'two', 'three', 'four']) await store.registerHost(factsOf(guid, zone));
-    for (const id of [1, 2, 4]) await store.hostReady(id, ready(MSID_A));
-    await store.hostReady(3, ready(MSID_B));
-    await store.hostReady(2, ready(MSID_B));
+    for (const id of [1, 2, 4]) await hostReady(store, id, ready(MSID_A));
+    await hostReady(store, 3, ready(MSID_B));
+    await hostReady(store, 2, ready(MSID_B));
     await store.removeHost(4, 1_000);
     const others = [await store.host(2), await store.host(3)];
     t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'stopped' }), 1);
@@ -360,7 +365,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     await store.setConfiguration('host', '192.0.2.1');
     const zone = await store.zoneId('default');
     await store.registerHost(factsOf('one', zone));
-    await store.hostReady(1, ready(MSID_A));
+    await hostReady(store, 1, ready(MSID_A));
     await store.registerHost(factsOf('two', zone));
     await store.removeHost(2, 1_000);
     await store.createSecret('ca', new Uint8Array(300).fill(7));

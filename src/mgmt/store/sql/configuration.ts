@@ -1,19 +1,20 @@
 import type { Kysely } from 'kysely';
 import type { ConfigurationStore } from '../configuration-store.js';
-import { type Calls, current, raise } from './calls.js';
 import type { Schema } from './schema.js';
+import { raiseSequence, sequenceValue } from './sequence.js';
+import type { Transactions } from './transactions.js';
 
-export function configurationCalls(calls: Calls): ConfigurationStore {
-  const { clock } = calls;
+export function configurationStore(transactions: Transactions): ConfigurationStore {
+  const { clock } = transactions;
   return {
     configuration: () =>
-      calls.read('configuration', async db => ({
-        version: await current(db, 'configuration'),
+      transactions.read('configuration', async db => ({
+        version: await sequenceValue(db, 'configuration'),
         values: await valuesOf(db),
       })),
 
     initialiseConfiguration: values =>
-      calls.write('initialiseConfiguration', async db => {
+      transactions.write('initialiseConfiguration', async db => {
         const standing = await valuesOf(db);
         const missing = new Map([...values].filter(([name]) => !standing.has(name)));
         await put(db, standing, missing, clock.wallTime());
@@ -22,15 +23,15 @@ export function configurationCalls(calls: Calls): ConfigurationStore {
       }),
 
     setConfiguration: (name, value) =>
-      calls.write('setConfiguration', async db =>
+      transactions.write('setConfiguration', async db =>
         put(db, await valuesOf(db), new Map([[name, value]]), clock.wallTime()),
       ),
 
     updateConfiguration: (changes, expectedVersion) =>
-      calls.write('updateConfiguration', async db => {
+      transactions.write('updateConfiguration', async db => {
         // Whoever changes the configuration holds its counter first, so that no other change comes in between.
         const counter = db.selectFrom('sequence').select('value').where('name', '=', 'configuration');
-        const version = (await calls.database.locked(counter).executeTakeFirst())?.value ?? 0;
+        const version = (await transactions.database.locked(counter).executeTakeFirst())?.value ?? 0;
         if (expectedVersion !== undefined && expectedVersion !== version) return { done: false, version };
         return { done: true, version: await put(db, await valuesOf(db), changes, clock.wallTime()) };
       }),
@@ -50,8 +51,8 @@ async function put(
   updated: number,
 ): Promise<number> {
   const differing = [...values].filter(([name, value]) => standing.get(name) !== value);
-  if (differing.length === 0) return current(db, 'configuration');
-  const version = await raise(db, 'configuration');
+  if (differing.length === 0) return sequenceValue(db, 'configuration');
+  const version = await raiseSequence(db, 'configuration');
   for (const [name, value] of differing) {
     if (standing.has(name)) {
       await db.updateTable('configuration').set({ value, updated }).where('name', '=', name).execute();

@@ -1,20 +1,21 @@
 import type { ExpressionBuilder, Selectable } from 'kysely';
 import { EVENTS_A_BATCH, type EventQuery, type EventRow, type EventStore } from '../event-store.js';
-import { type Calls, current, raise } from './calls.js';
+import { containing } from './contains.js';
 import type { EventTable, Schema } from './schema.js';
-import { containing } from './text.js';
+import { raiseSequence, sequenceValue } from './sequence.js';
+import type { Transactions } from './transactions.js';
 
 const ROWS_A_STATEMENT = 100;
 const DELETED_A_CALL = 1_000;
 
-export function eventCalls(calls: Calls): EventStore {
-  const { random } = calls;
+export function eventStore(transactions: Transactions): EventStore {
+  const { random } = transactions;
   return {
     addEvents: async batch => {
       if (batch.length > EVENTS_A_BATCH) throw new RangeError(`${batch.length} events; the limit is ${EVENTS_A_BATCH}`);
       if (batch.length === 0) return;
-      await calls.write('addEvents', async db => {
-        const first = (await raise(db, 'event', batch.length)) - batch.length + 1;
+      await transactions.write('addEvents', async db => {
+        const first = (await raiseSequence(db, 'event', batch.length)) - batch.length + 1;
         const rows = batch.map(({ resourceType, resourceId, ...event }, i) => ({
           ...event,
           id: first + i,
@@ -32,7 +33,7 @@ export function eventCalls(calls: Calls): EventStore {
     },
 
     events: query =>
-      calls.read('events', async db => {
+      transactions.read('events', async db => {
         const matches = db.selectFrom('event').where(eb => eb.and(conditions(eb, query)));
         const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
         const rows = await matches
@@ -45,8 +46,8 @@ export function eventCalls(calls: Calls): EventStore {
       }),
 
     deleteEvents: ({ before, keep }) =>
-      calls.write('deleteEvents', async db => {
-        const lastKept = keep === undefined ? 0 : (await current(db, 'event')) - keep;
+      transactions.write('deleteEvents', async db => {
+        const lastKept = keep === undefined ? 0 : (await sequenceValue(db, 'event')) - keep;
         const old = await db
           .selectFrom('event')
           .select('id')
@@ -63,15 +64,12 @@ export function eventCalls(calls: Calls): EventStore {
 }
 
 function conditions(eb: ExpressionBuilder<Schema, 'event'>, query: EventQuery) {
-  const { uuid, level, type, keyword, since, resourceType, resourceId } = query;
+  const { level, type, keyword, since } = query;
   return [
-    ...(uuid === undefined ? [] : [eb('uuid', '=', uuid)]),
     ...(level === undefined ? [] : [eb('level', '=', level)]),
     ...(type === undefined ? [] : [eb('type', '=', type)]),
     ...(keyword === undefined ? [] : [containing(eb, ['description', 'type'], keyword)]),
     ...(since === undefined ? [] : [eb('created', '>=', since)]),
-    ...(resourceType === undefined ? [] : [eb('resource_type', '=', resourceType)]),
-    ...(resourceId === undefined ? [] : [eb('resource_id', '=', resourceId)]),
   ];
 }
 

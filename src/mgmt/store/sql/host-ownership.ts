@@ -5,28 +5,20 @@ import {
   type HostListEntry,
   type HostReadyEntry,
   type HostStore,
+  type PreferredEntry,
 } from '../host-store.js';
 import { bounded, inPieces } from './batches.js';
-import type { Calls } from './calls.js';
 import type { Schema } from './schema.js';
+import type { Transactions } from './transactions.js';
 
 /**
- * Which server has which host. Batches are single statements over many rows, with a CASE for what differs, so that a
- * storm costs few round trips and few commits.
+ * Which server has which host, and which one is its preferred server. A batch is a few statements over many rows, with a
+ * CASE for values that differ, so that many agents that connect at once cost few round trips and few commits.
  */
-export function ownershipCalls(
-  calls: Calls,
-): Pick<
-  HostStore,
-  | 'hostReady'
-  | 'hostsReady'
-  | 'hostMsHostList'
-  | 'hostsMsHostList'
-  | 'hostDisconnected'
-  | 'hostsDisconnected'
-  | 'releaseHosts'
-> {
-  const { database } = calls;
+export function hostOwnership(
+  transactions: Transactions,
+): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts' | 'setPreferred'> {
+  const { database } = transactions;
 
   /** @param entries each host once */
   const takeHosts = async (db: Kysely<Schema>, entries: readonly HostReadyEntry[]) => {
@@ -69,13 +61,6 @@ export function ownershipCalls(
     return ids.map(id => epochs.get(id));
   };
 
-  const hostsReady = (operation: string, batch: readonly HostReadyEntry[]) =>
-    calls.write(operation, async db => {
-      const epochs: (number | undefined)[] = [];
-      for (const entries of inPieces(batch, ({ id }) => id)) epochs.push(...(await takeHosts(db, entries)));
-      return epochs;
-    });
-
   /** Nobody changes them until the end of the transaction. */
   const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
     const query = db
@@ -117,13 +102,6 @@ export function ownershipCalls(
     return entries.map(isStill);
   };
 
-  const hostsMsHostList = (operation: string, batch: readonly HostListEntry[]) =>
-    calls.write(operation, async db => {
-      const written: boolean[] = [];
-      for (const entries of inPieces(batch, ({ id }) => id)) written.push(...(await listHosts(db, entries)));
-      return written;
-    });
-
   /** @param entries each host once */
   const loseHosts = async (db: Kysely<Schema>, entries: readonly HostDisconnectedEntry[]) => {
     const standing = await ownersOf(
@@ -154,27 +132,27 @@ export function ownershipCalls(
     return entries.map(isStill);
   };
 
-  const hostsDisconnected = (operation: string, batch: readonly HostDisconnectedEntry[]) =>
-    calls.write(operation, async db => {
-      const written: boolean[] = [];
-      for (const entries of inPieces(batch, ({ id }) => id)) written.push(...(await loseHosts(db, entries)));
-      return written;
+  /** The batch in one transaction, a piece for each statement. @returns what became of each entry, in their order */
+  const inOneTransaction = async <T extends { readonly id: number }, R>(
+    operation: string,
+    batch: readonly T[],
+    write: (db: Kysely<Schema>, entries: readonly T[]) => Promise<readonly R[]>,
+  ): Promise<readonly R[]> => {
+    const pieces = [...inPieces(bounded(batch), ({ id }) => id)];
+    return transactions.write(operation, async db => {
+      const results: R[] = [];
+      for (const entries of pieces) results.push(...(await write(db, entries)));
+      return results;
     });
+  };
 
   return {
-    hostReady: async (id, ready) => (await hostsReady('hostReady', [{ id, ...ready }]))[0],
-    hostsReady: async batch => hostsReady('hostsReady', bounded(batch)),
-    hostMsHostList: async (id, epoch, msHostList, configurationVersion) => {
-      const entry = { id, epoch, msHostList, ...(configurationVersion !== undefined && { configurationVersion }) };
-      return (await hostsMsHostList('hostMsHostList', [entry]))[0] === true;
-    },
-    hostsMsHostList: async batch => hostsMsHostList('hostsMsHostList', bounded(batch)),
-    hostDisconnected: async (id, disconnected) =>
-      (await hostsDisconnected('hostDisconnected', [{ id, ...disconnected }]))[0] === true,
-    hostsDisconnected: async batch => hostsDisconnected('hostsDisconnected', bounded(batch)),
+    hostsReady: batch => inOneTransaction('hostsReady', batch, takeHosts),
+    hostsMsHostList: batch => inOneTransaction('hostsMsHostList', batch, listHosts),
+    hostsDisconnected: batch => inOneTransaction('hostsDisconnected', batch, loseHosts),
 
     releaseHosts: (msid, { at, reason }) =>
-      calls.several('releaseHosts', async ({ write }) => {
+      transactions.several('releaseHosts', async ({ write }) => {
         for (let count = 0; ; ) {
           const found = await write(async db => {
             const rows = await db
@@ -207,6 +185,19 @@ export function ownershipCalls(
           if (found.rows < HOSTS_A_BATCH) return count;
         }
       }),
+
+    setPreferred: async batch => {
+      await transactions.write('setPreferred', async db => {
+        for (const [preferred, ids] of byPreferred(bounded(batch))) {
+          await db
+            .updateTable('host')
+            .set({ preferred, changed: database.now() })
+            .where('id', 'in', ids)
+            .where('removed', 'is', null)
+            .execute();
+        }
+      });
+    },
   };
 }
 
@@ -228,4 +219,10 @@ function byId<T extends { readonly id: number }, V>(
   if (values.every(value => value === values[0])) return sql`${values[0]}`;
   const cases = entries.map(({ id }, i) => sql`when ${id} then ${values[i]}`);
   return sql`case id ${sql.join(cases, sql` `)} end`;
+}
+
+function byPreferred(batch: readonly PreferredEntry[]): Map<string | null, number[]> {
+  const ids = new Map<string | null, number[]>();
+  for (const { id, preferred } of batch) ids.set(preferred, [...(ids.get(preferred) ?? []), id]);
+  return ids;
 }

@@ -1,20 +1,23 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription, HostStore, Registration } from '../host-store.js';
 import { bounded, inPieces } from './batches.js';
-import { type Calls, raise } from './calls.js';
 import { columnsOf, type HostColumns, hostOf, selectHosts } from './host-rows.js';
 import { LocationIdCache } from './locations.js';
 import type { Schema } from './schema.js';
+import { raiseSequence } from './sequence.js';
+import type { Transactions } from './transactions.js';
 
-/** Who the hosts are. After a restart thousands register that are known and have not changed: those cost one write. */
-export function registrationCalls(calls: Calls): Pick<HostStore, 'registerHost' | 'registerHosts'> {
-  const { clock, random, database } = calls;
-  const places = new LocationIdCache();
+/** Hosts come and go. After a restart thousands of them register that are known and unchanged: each costs one small write. */
+export function hostRegistration(
+  transactions: Transactions,
+): Pick<HostStore, 'registerHost' | 'registerHosts' | 'removeHost'> {
+  const { clock, random, database } = transactions;
+  const locations = new LocationIdCache();
   const uuid = () => random.uuid();
 
-  const insert = async (db: Kysely<Schema>, entries: readonly Placed[]): Promise<HostColumns[]> => {
+  const insert = async (db: Kysely<Schema>, entries: readonly LocatedHost[]): Promise<HostColumns[]> => {
     if (entries.length === 0) return [];
-    const first = (await raise(db, 'host', entries.length)) - entries.length + 1;
+    const first = (await raiseSequence(db, 'host', entries.length)) - entries.length + 1;
     const created = clock.wallTime();
     const rows = entries.map(({ columns }, i) => ({ ...NEW_HOST, ...columns, id: first + i, uuid: uuid(), created }));
     await db
@@ -24,7 +27,7 @@ export function registrationCalls(calls: Calls): Pick<HostStore, 'registerHost' 
     return rows;
   };
 
-  const update = async (db: Kysely<Schema>, known: readonly HostColumns[], entries: readonly Placed[]) => {
+  const update = async (db: Kysely<Schema>, known: readonly HostColumns[], entries: readonly LocatedHost[]) => {
     const byGuid = new Map(entries.map(entry => [entry.facts.guid, entry.columns]));
     const onlyConnecting: number[] = [];
     const updated: HostColumns[] = [];
@@ -46,8 +49,9 @@ export function registrationCalls(calls: Calls): Pick<HostStore, 'registerHost' 
 
   /** @param batch each guid once */
   const registerPiece = async (db: Kysely<Schema>, batch: readonly HostDescription[]): Promise<Registration[]> => {
-    const entries: Placed[] = [];
-    for (const facts of batch) entries.push({ facts, columns: columnsOf(facts, await places.idsOf(db, facts, uuid)) });
+    const entries: LocatedHost[] = [];
+    for (const facts of batch)
+      entries.push({ facts, columns: columnsOf(facts, await locations.idsOf(db, facts, uuid)) });
     const guids = batch.map(({ guid }) => guid);
     // Locked: another server may make one of them Up before we write Connecting.
     const known = await database.locked(selectHosts(db).where('guid', 'in', guids).orderBy('id')).execute();
@@ -62,12 +66,12 @@ export function registrationCalls(calls: Calls): Pick<HostStore, 'registerHost' 
   };
 
   const register = async (operation: string, batch: readonly HostDescription[]) => {
-    const registrations = await calls.write(operation, async db => {
+    const registrations = await transactions.write(operation, async db => {
       const all: Registration[] = [];
       for (const piece of inPieces(batch, ({ guid }) => guid)) all.push(...(await registerPiece(db, piece)));
       return all;
     });
-    for (const { host } of registrations) places.learn(host, host);
+    for (const { host } of registrations) locations.learn(host, host);
     return registrations;
   };
 
@@ -78,10 +82,30 @@ export function registrationCalls(calls: Calls): Pick<HostStore, 'registerHost' 
       return registration;
     },
     registerHosts: async batch => register('registerHosts', bounded(batch)),
+
+    removeHost: (id, at) =>
+      transactions.write('removeHost', async db => {
+        const removed = await db
+          .updateTable('host')
+          .set(eb => ({
+            // MySQL assigns from left to right: what is read comes before it is overwritten.
+            last_mgmt_server_id: eb.fn.coalesce('mgmt_server_id', 'last_mgmt_server_id'),
+            removed_guid: eb.ref('guid'),
+            guid: null,
+            mgmt_server_id: null,
+            status: 'Removed' as const,
+            removed: at,
+            changed: database.now(),
+          }))
+          .where('id', '=', id)
+          .where('removed', 'is', null)
+          .executeTakeFirst();
+        return removed.numUpdatedRows > 0n;
+      }),
   };
 }
 
-interface Placed {
+interface LocatedHost {
   readonly facts: HostDescription;
   readonly columns: ReturnType<typeof columnsOf>;
 }

@@ -1,28 +1,18 @@
 import type { ExpressionBuilder, Kysely } from 'kysely';
-import {
-  CHANGES_A_PAGE,
-  type HostQuery,
-  type HostStore,
-  type HostsCursor,
-  type PreferredEntry,
-} from '../host-store.js';
-import { bounded } from './batches.js';
-import type { Calls } from './calls.js';
+import { CHANGES_A_PAGE, type HostQuery, type HostStore, type HostsCursor } from '../host-store.js';
+import { containing } from './contains.js';
 import { changedHostOf, hostOf } from './host-rows.js';
 import type { Schema } from './schema.js';
-import { containing } from './text.js';
+import type { Transactions } from './transactions.js';
 
-/** Questions over many hosts, and where they are to be. */
-export function hostSearchCalls(
-  calls: Calls,
-): Pick<
-  HostStore,
-  'findHosts' | 'hostsChanged' | 'agentsOfServer' | 'agentCounts' | 'setPreferred' | 'preferredCounts' | 'placements'
-> {
-  const { database } = calls;
+/** Hosts by what they are, by their server, and by when they changed. */
+export function hostSearch(
+  transactions: Transactions,
+): Pick<HostStore, 'findHosts' | 'hostsChanged' | 'agentsOfServer'> {
+  const { database } = transactions;
   return {
     findHosts: query =>
-      calls.read('findHosts', async db => {
+      transactions.read('findHosts', async db => {
         const matches = db
           .selectFrom('host')
           .where('removed', 'is', null)
@@ -43,7 +33,7 @@ export function hostSearchCalls(
       }),
 
     hostsChanged: after =>
-      calls.read('hostsChanged', async db => {
+      transactions.read('hostsChanged', async db => {
         const now = await database.storeTime(db);
         if (after === undefined) return { hosts: [], cursor: { at: now }, more: false };
         const { last } = after;
@@ -71,67 +61,11 @@ export function hostSearchCalls(
       }),
 
     agentsOfServer: msid =>
-      calls.read('agentsOfServer', async db => {
+      transactions.read('agentsOfServer', async db => {
         const uuids = db.selectFrom('host').select('uuid').where('removed', 'is', null).orderBy('id');
         const agents = await uuids.where('mgmt_server_id', '=', msid).execute();
         const last = await uuids.where('last_mgmt_server_id', '=', msid).where('mgmt_server_id', 'is', null).execute();
         return { agents: agents.map(row => row.uuid), lastAgents: last.map(row => row.uuid) };
-      }),
-
-    agentCounts: () =>
-      calls.read('agentCounts', async db => {
-        const rows = await db
-          .selectFrom('host')
-          .select(['mgmt_server_id as msid', eb => eb.fn.countAll<number>().as('count')])
-          .where('mgmt_server_id', 'is not', null)
-          .where('removed', 'is', null)
-          .groupBy('mgmt_server_id')
-          .execute();
-        return new Map(rows.map(({ msid, count }) => [msid ?? 0, Number(count)]));
-      }),
-
-    setPreferred: async batch => {
-      await calls.write('setPreferred', async db => {
-        for (const [preferred, ids] of byPreferred(bounded(batch))) {
-          await db
-            .updateTable('host')
-            .set({ preferred, changed: database.now() })
-            .where('id', 'in', ids)
-            .where('removed', 'is', null)
-            .execute();
-        }
-      });
-    },
-
-    preferredCounts: () =>
-      calls.read('preferredCounts', async db => {
-        const rows = await db
-          .selectFrom('host')
-          .select(['preferred', eb => eb.fn.countAll<number>().as('count')])
-          .where('preferred', 'is not', null)
-          .where('removed', 'is', null)
-          .groupBy('preferred')
-          .execute();
-        return new Map(rows.map(({ preferred, count }) => [preferred ?? '', Number(count)]));
-      }),
-
-    placements: () =>
-      calls.several('placements', async ({ read }) => {
-        const all: { id: number; zoneId: number; preferred: string | null }[] = [];
-        for (let last = 0; ; last = all.at(-1)?.id ?? last) {
-          const rows = await read(db =>
-            db
-              .selectFrom('host')
-              .select(['id', 'data_center_id as zoneId', 'preferred'])
-              .where('removed', 'is', null)
-              .where('id', '>', last)
-              .orderBy('id')
-              .limit(PLACEMENTS_A_READ)
-              .execute(),
-          );
-          all.push(...rows);
-          if (rows.length < PLACEMENTS_A_READ) return all;
-        }
       }),
   };
 }
@@ -142,11 +76,8 @@ export function hostSearchCalls(
  */
 const OVERLAP_MS = 10_000;
 
-const PLACEMENTS_A_READ = 10_000;
-
 function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
-  const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, type, hypervisor, arch } = query;
-  const { resourceState, configurationBefore } = query;
+  const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, type, hypervisor, arch, resourceState } = query;
   return [
     ...(uuid === undefined ? [] : [eb('uuid', '=', uuid)]),
     ...(name === undefined ? [] : [eb('name', '=', name)]),
@@ -160,19 +91,10 @@ function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
     ...(hypervisor === undefined ? [] : [eb('hypervisor_type', '=', hypervisor)]),
     ...(arch === undefined ? [] : [eb('arch', '=', arch)]),
     ...(resourceState === undefined ? [] : [eb('resource_state', '=', resourceState)]),
-    ...(configurationBefore === undefined
-      ? []
-      : [eb.or([eb('configuration_version', 'is', null), eb('configuration_version', '<', configurationBefore)])]),
   ];
 }
 
 async function rowsOf(db: Kysely<Schema>, ids: readonly number[]) {
   if (ids.length === 0) return [];
   return db.selectFrom('host').selectAll().where('id', 'in', ids).orderBy('id').execute();
-}
-
-function byPreferred(batch: readonly PreferredEntry[]): Map<string | null, number[]> {
-  const ids = new Map<string | null, number[]>();
-  for (const { id, preferred } of batch) ids.set(preferred, [...(ids.get(preferred) ?? []), id]);
-  return ids;
 }

@@ -1,20 +1,21 @@
 import type { Selectable } from 'kysely';
 import { JOBS_A_LOOK, type JobRow, type JobStore } from '../job-store.js';
-import { type Calls, raise } from './calls.js';
 import type { JobTable } from './schema.js';
+import { raiseSequence } from './sequence.js';
+import type { Transactions } from './transactions.js';
 
 const UNFINISHED = ['pending', 'running'] as const;
 const FINISHED = ['succeeded', 'failed'] as const;
 const DELETED_A_CALL = 1_000;
 
 /** Jobs: each is started by exactly one server, and finished by that one. */
-export function jobCalls(calls: Calls): JobStore {
-  const { database, random } = calls;
+export function jobStore(transactions: Transactions): JobStore {
+  const { database, random } = transactions;
   return {
     createJob: job =>
-      calls.write('createJob', async db => {
+      transactions.write('createJob', async db => {
         const row: Selectable<JobTable> = {
-          id: await raise(db, 'async_job'),
+          id: await raiseSequence(db, 'async_job'),
           uuid: random.uuid(),
           cmd: job.cmd,
           params: job.params,
@@ -35,7 +36,7 @@ export function jobCalls(calls: Calls): JobStore {
       }),
 
     pendingJobs: msid =>
-      calls.read('pendingJobs', async db => {
+      transactions.read('pendingJobs', async db => {
         const rows = await db
           .selectFrom('async_job')
           .selectAll()
@@ -48,7 +49,7 @@ export function jobCalls(calls: Calls): JobStore {
       }),
 
     startJob: (uuid, msid) =>
-      calls.write('startJob', async db => {
+      transactions.write('startJob', async db => {
         const started = await db
           .updateTable('async_job')
           .set({ status: 'running', runner_msid: msid, started: database.now() })
@@ -60,7 +61,7 @@ export function jobCalls(calls: Calls): JobStore {
       }),
 
     jobProgress: (uuid, msid, progress) =>
-      calls.write('jobProgress', async db => {
+      transactions.write('jobProgress', async db => {
         const written = await db
           .updateTable('async_job')
           .set({ progress })
@@ -72,7 +73,7 @@ export function jobCalls(calls: Calls): JobStore {
       }),
 
     finishJob: (uuid, msid, { status, resultCode, result }) =>
-      calls.write('finishJob', async db => {
+      transactions.write('finishJob', async db => {
         const finished = await db
           .updateTable('async_job')
           .set({ status, result_code: resultCode, result, completed: database.now() })
@@ -84,7 +85,7 @@ export function jobCalls(calls: Calls): JobStore {
       }),
 
     failJobsOfServer: (msid, { resultCode, result }, keepPending = false) =>
-      calls.write('failJobsOfServer', async db => {
+      transactions.write('failJobsOfServer', async db => {
         const failed = await db
           .updateTable('async_job')
           .set({ status: 'failed', result_code: resultCode, result, completed: database.now() })
@@ -98,13 +99,13 @@ export function jobCalls(calls: Calls): JobStore {
       }),
 
     job: uuid =>
-      calls.read('job', async db => {
+      transactions.read('job', async db => {
         const row = await db.selectFrom('async_job').selectAll().where('uuid', '=', uuid).executeTakeFirst();
         return row && jobOf(row);
       }),
 
     countPendingJobs: () =>
-      calls.read('countPendingJobs', async db => {
+      transactions.read('countPendingJobs', async db => {
         const rows = await db
           .selectFrom('async_job')
           .select(eb => [eb.fn.coalesce('runner_msid', 'target_msid').as('msid'), eb.fn.countAll<number>().as('count')])
@@ -117,7 +118,7 @@ export function jobCalls(calls: Calls): JobStore {
       }),
 
     deleteJobsBefore: at =>
-      calls.write('deleteJobsBefore', async db => {
+      transactions.write('deleteJobsBefore', async db => {
         const old = await db
           .selectFrom('async_job')
           .select('id')

@@ -1,31 +1,24 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription } from '../host-store.js';
 import type { LocationStore } from '../location-store.js';
-import { type Calls, current, raise } from './calls.js';
 import type { Schema } from './schema.js';
+import { raiseSequence, sequenceValue } from './sequence.js';
+import type { Transactions } from './transactions.js';
 
-export function locationCalls(calls: Calls): LocationStore {
-  const findZone = (db: Kysely<Schema>, name: string) =>
-    db.selectFrom('data_center').select('id').where('name', '=', name).executeTakeFirst();
+export function locationStore(transactions: Transactions): LocationStore {
+  const { random } = transactions;
   return {
     zoneId: name =>
-      calls.several('zoneId', async ({ read, write }) => {
-        // All but the first ask ever need no write.
-        const known = await read(db => findZone(db, name));
-        if (known !== undefined) return known.id;
-        return write(async db => {
-          const found = await findZone(db, name);
-          if (found !== undefined) return found.id;
-          const id = await raise(db, 'data_center');
-          await db.insertInto('data_center').values({ id, uuid: calls.random.uuid(), name }).execute();
-          return id;
-        });
+      transactions.several('zoneId', async ({ read, write }) => {
+        // Only the first call ever has to write.
+        const known = await read(db => zones(db, name).executeTakeFirst());
+        return known?.id ?? write(db => zoneIdOf(db, name, random.uuid()));
       }),
 
-    zones: () => calls.read('zones', db => db.selectFrom('data_center').selectAll().orderBy('id').execute()),
+    zones: () => transactions.read('zones', db => db.selectFrom('data_center').selectAll().orderBy('id').execute()),
 
     pods: () =>
-      calls.read('pods', db =>
+      transactions.read('pods', db =>
         db
           .selectFrom('host_pod_ref')
           .select(['id', 'uuid', 'name', 'data_center_id as zoneId'])
@@ -34,7 +27,7 @@ export function locationCalls(calls: Calls): LocationStore {
       ),
 
     clusters: () =>
-      calls.read('clusters', db =>
+      transactions.read('clusters', db =>
         db
           .selectFrom('cluster')
           .select(['id', 'uuid', 'name', 'data_center_id as zoneId', 'pod_id as podId'])
@@ -44,15 +37,15 @@ export function locationCalls(calls: Calls): LocationStore {
       ),
 
     setClusterCheckInterval: (clusterId, seconds) =>
-      calls.write('setClusterCheckInterval', async db => {
+      transactions.write('setClusterCheckInterval', async db => {
         const cluster = await db
           .selectFrom('cluster')
           .select('lb_check_interval')
           .where('id', '=', clusterId)
           .executeTakeFirst();
         if (cluster === undefined) return undefined;
-        if (cluster.lb_check_interval === seconds) return current(db, 'configuration');
-        const version = await raise(db, 'configuration');
+        if (cluster.lb_check_interval === seconds) return sequenceValue(db, 'configuration');
+        const version = await raiseSequence(db, 'configuration');
         await db.updateTable('cluster').set({ lb_check_interval: seconds }).where('id', '=', clusterId).execute();
         return version;
       }),
@@ -73,8 +66,8 @@ export class LocationIdCache {
     const known = this.#known.get(keyOf(zoneId, pod, cluster));
     if (known !== undefined) return known;
     if (pod === null) return { podId: null, clusterId: null };
-    const podId = await podIdOf(db, zoneId, pod, uuid);
-    return { podId, clusterId: cluster === null ? null : await clusterIdOf(db, { zoneId, podId, cluster }, uuid) };
+    const podId = await podIdOf(db, zoneId, pod, uuid());
+    return { podId, clusterId: cluster === null ? null : await clusterIdOf(db, { zoneId, podId, cluster }, uuid()) };
   }
 
   learn({ zoneId, pod, cluster }: HostDescription, ids: LocationIds): void {
@@ -87,33 +80,39 @@ const MOST_KNOWN = 10_000;
 
 const keyOf = (...parts: readonly unknown[]) => JSON.stringify(parts);
 
-async function podIdOf(db: Kysely<Schema>, zoneId: number, name: string, uuid: () => string): Promise<number> {
-  const found = await db
-    .selectFrom('host_pod_ref')
-    .select('id')
-    .where('data_center_id', '=', zoneId)
-    .where('name', '=', name)
-    .executeTakeFirst();
-  if (found !== undefined) return found.id;
-  const id = await raise(db, 'host_pod_ref');
-  await db.insertInto('host_pod_ref').values({ id, uuid: uuid(), name, data_center_id: zoneId }).execute();
-  return id;
+const zones = (db: Kysely<Schema>, name: string) => db.selectFrom('data_center').select('id').where('name', '=', name);
+
+function zoneIdOf(db: Kysely<Schema>, name: string, uuid: string): Promise<number> {
+  const insert = (id: number) => db.insertInto('data_center').values({ id, uuid, name });
+  return findOrInsert(db, zones(db, name), 'data_center', insert);
 }
 
-async function clusterIdOf(
+function podIdOf(db: Kysely<Schema>, zoneId: number, name: string, uuid: string): Promise<number> {
+  const find = db.selectFrom('host_pod_ref').select('id').where('data_center_id', '=', zoneId).where('name', '=', name);
+  const insert = (id: number) => db.insertInto('host_pod_ref').values({ id, uuid, name, data_center_id: zoneId });
+  return findOrInsert(db, find, 'host_pod_ref', insert);
+}
+
+function clusterIdOf(
   db: Kysely<Schema>,
   { zoneId, podId, cluster: name }: { zoneId: number; podId: number; cluster: string },
-  uuid: () => string,
+  uuid: string,
 ): Promise<number> {
-  const found = await db
-    .selectFrom('cluster')
-    .select('id')
-    .where('pod_id', '=', podId)
-    .where('name', '=', name)
-    .executeTakeFirst();
+  const find = db.selectFrom('cluster').select('id').where('pod_id', '=', podId).where('name', '=', name);
+  const row = { uuid, name, data_center_id: zoneId, pod_id: podId, lb_check_interval: null };
+  return findOrInsert(db, find, 'cluster', id => db.insertInto('cluster').values({ ...row, id }));
+}
+
+/** @returns the id of the row that `find` finds, or of a new one */
+async function findOrInsert(
+  db: Kysely<Schema>,
+  find: { executeTakeFirst(): Promise<{ readonly id: number } | undefined> },
+  table: 'data_center' | 'host_pod_ref' | 'cluster',
+  insert: (id: number) => { execute(): Promise<unknown> },
+): Promise<number> {
+  const found = await find.executeTakeFirst();
   if (found !== undefined) return found.id;
-  const id = await raise(db, 'cluster');
-  const row = { id, uuid: uuid(), name, data_center_id: zoneId, pod_id: podId, lb_check_interval: null };
-  await db.insertInto('cluster').values(row).execute();
+  const id = await raiseSequence(db, table);
+  await insert(id).execute();
   return id;
 }

@@ -1,14 +1,14 @@
 import type { Kysely } from 'kysely';
 import type { SecretStore } from '../store.js';
-import type { Calls } from './calls.js';
 import type { Schema } from './schema.js';
+import type { Transactions } from './transactions.js';
 
-export function secretCalls(calls: Calls): SecretStore {
+export function secretStore(transactions: Transactions): SecretStore {
   return {
-    secret: name => calls.read('secret', db => secretOf(db, name)),
+    secret: name => transactions.read('secret', db => secretOf(db, name)),
 
     createSecret: (name, ciphertext) =>
-      calls.write('createSecret', async db => {
+      transactions.write('createSecret', async db => {
         const standing = await secretOf(db, name);
         if (standing !== undefined) return standing;
         await db.insertInto('secret').values({ name, value: ciphertext }).execute();

@@ -1,11 +1,12 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { ServerRow, ServerStore } from '../server-store.js';
-import { type Calls, raise } from './calls.js';
 import type { Schema, ServerTable } from './schema.js';
+import { raiseSequence } from './sequence.js';
+import type { Transactions } from './transactions.js';
 
 /** The servers' rows. Every moment in them is the store's, so that no server's clock can make another look dead. */
-export function serverCalls(calls: Calls): ServerStore {
-  const { database, random } = calls;
+export function serverStore(transactions: Transactions): ServerStore {
+  const { database, random } = transactions;
   const rowOf = async (db: Kysely<Schema>, msid: number) => {
     const query = db.selectFrom('mshost').selectAll().where('msid', '=', msid);
     const row = await database.locked(query).executeTakeFirst();
@@ -14,7 +15,7 @@ export function serverCalls(calls: Calls): ServerStore {
 
   return {
     claimServer: (facts, { runId, dataDirToken, staleMs, keepStates = [] }) =>
-      calls.write('claimServer', async db => {
+      transactions.write('claimServer', async db => {
         const { row: former, now } = await rowOf(db, facts.msid);
         const isHeld =
           former !== undefined &&
@@ -26,7 +27,7 @@ export function serverCalls(calls: Calls): ServerStore {
         const state = former !== undefined && keepStates.includes(former.state) ? former.state : 'Up';
         const isSame = former !== undefined && former.state === state;
         const row: Selectable<ServerTable> = {
-          id: former?.id ?? (await raise(db, 'mshost')),
+          id: former?.id ?? (await raiseSequence(db, 'mshost')),
           uuid: former?.uuid ?? random.uuid(),
           msid: facts.msid,
           runid: runId,
@@ -52,7 +53,7 @@ export function serverCalls(calls: Calls): ServerStore {
       }),
 
     heartbeat: (msid, runId) =>
-      calls.write('heartbeat', async db => {
+      transactions.write('heartbeat', async db => {
         const beaten = await db
           .updateTable('mshost')
           .set({ last_update: database.now() })
@@ -68,14 +69,14 @@ export function serverCalls(calls: Calls): ServerStore {
       }),
 
     servers: () =>
-      calls.read('servers', async db => {
+      transactions.read('servers', async db => {
         const rows = await db.selectFrom('mshost').selectAll().where('removed', 'is', null).orderBy('id').execute();
         const now = await database.storeTime(db);
         return rows.map(row => serverOf(row, now));
       }),
 
     changeServerState: (msid, { from, to, by, silentMs, runId }) =>
-      calls.write('changeServerState', async db => {
+      transactions.write('changeServerState', async db => {
         if (from.length === 0) return false;
         const changed = await db
           .updateTable('mshost')
@@ -92,7 +93,7 @@ export function serverCalls(calls: Calls): ServerStore {
       }),
 
     stopServer: (msid, runId, at, state = 'Down') =>
-      calls.write('stopServer', async db => {
+      transactions.write('stopServer', async db => {
         const stopped = await db
           .updateTable('mshost')
           .set({ runid: null, stopped: at, state, state_by: null, state_since: database.now() })
@@ -103,7 +104,7 @@ export function serverCalls(calls: Calls): ServerStore {
       }),
 
     putLinkFacts: (msid, at, facts) =>
-      calls.write('putLinkFacts', async db => {
+      transactions.write('putLinkFacts', async db => {
         const values = { at, facts, updated: database.now() };
         const updated = await db.updateTable('mshost_link').set(values).where('msid', '=', msid).executeTakeFirst();
         if (updated.numUpdatedRows > 0n) return;
@@ -114,7 +115,7 @@ export function serverCalls(calls: Calls): ServerStore {
       }),
 
     linkFacts: () =>
-      calls.read('linkFacts', async db => {
+      transactions.read('linkFacts', async db => {
         const rows = await db.selectFrom('mshost_link').selectAll().orderBy('msid').execute();
         const now = await database.storeTime(db);
         return rows.map(({ msid, at, updated, facts }) => ({ msid, at, facts, ageMs: ageOf(updated, now) }));

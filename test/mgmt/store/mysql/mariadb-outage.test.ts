@@ -9,6 +9,7 @@ import { migrate } from '../../../../src/mgmt/store/sql/migrate.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
 import { factsOf } from '../../../helpers/host-facts.js';
 import { freePort, type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
+import { hostReady } from '../../../helpers/one-host.js';
 import { until } from '../../../helpers/until.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog };
@@ -71,7 +72,7 @@ function values(mariadb: MariaDb): void {
     for (const name of names) ids.add(await store.zoneId(name));
     t.equal(ids.size, names.length);
     const { host } = await store.registerHost(factsOf('🦉', 1, { ram: Number.MAX_SAFE_INTEGER }));
-    await store.hostReady(host.id, { msid: 2 ** 48 - 1, at: 2 ** 50 + 1, msHostList: '\\' });
+    await hostReady(store, host.id, { msid: 2 ** 48 - 1, at: 2 ** 50 + 1, msHostList: '\\' });
     t.match(await store.host(host.id), { guid: '🦉', ram: Number.MAX_SAFE_INTEGER, msid: 2 ** 48 - 1 });
     t.match(await store.host(host.id), { lastPing: 2 ** 50 + 1, msHostList: '\\' });
   });
@@ -100,7 +101,7 @@ function values(mariadb: MariaDb): void {
     const entries = Array.from({ length: 50 }, (_, i) => ({ id: i + 1, msid: 1, at: 1, msHostList: null }));
     const batches = Array.from({ length: 8 }, (_, i) => (i % 2 ? entries : entries.toReversed()));
     const stores = [store, ...others];
-    const single = entries.map(({ id, ...ready }, i) => stores[i % 3]?.hostReady(id, ready));
+    const single = entries.map(({ id, ...ready }, i) => hostReady(stores[i % 3] ?? store, id, ready));
     await Promise.all([...batches.map((batch, i) => stores[i % 3]?.hostsReady(batch)), ...single]);
     t.strictSame(new Set((await store.hosts()).map(({ epoch }) => epoch)), new Set([9]));
   });

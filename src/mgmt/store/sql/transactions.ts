@@ -1,21 +1,21 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Transaction } from 'kysely';
 import type { Clock, Timer } from '../../../lib/clock.js';
 import type { Random } from '../../../lib/random.js';
 import { StoreError } from '../store-error.js';
 import { attempt, CALL_LIMIT_MS, type SqlDatabase } from './database.js';
-import type { Schema, SequenceTable } from './schema.js';
+import type { Schema } from './schema.js';
 
-/** What one transaction does. It may be carried out more than once, so what it does outside the database must bear that. */
+/** What one transaction does. It may run more than once, so it must have no effects outside the database. */
 export type Work<T> = (db: Transaction<Schema>) => Promise<T>;
 
-/** The transactions of one call. */
-export interface Steps {
+/** For a call that needs several transactions. Each has a time limit of its own. */
+export interface CallTransactions {
   read<T>(work: Work<T>): Promise<T>;
   write<T>(work: Work<T>): Promise<T>;
 }
 
-/** Carries out the store's calls as transactions: each has its turn, its attempts and its deadline. */
-export class Calls {
+/** Runs the store's calls as transactions, each with its turn, its attempts and its time limit. */
+export class Transactions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly random: Random;
@@ -29,21 +29,20 @@ export class Calls {
   }
 
   read<T>(operation: string, work: Work<T>): Promise<T> {
-    return this.several(operation, steps => steps.read(work));
+    return this.several(operation, ({ read }) => read(work));
   }
 
   write<T>(operation: string, work: Work<T>): Promise<T> {
-    return this.several(operation, steps => steps.write(work));
+    return this.several(operation, ({ write }) => write(work));
   }
 
-  /** One call of several transactions, each with a deadline of its own. */
-  async several<T>(operation: string, run: (steps: Steps) => Promise<T>): Promise<T> {
+  async several<T>(operation: string, run: (transactions: CallTransactions) => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) throw new StoreError('STORE_CLOSED', operation);
     const ended = run({
       read: work => this.#transact(operation, this.#deadline(), 'read only', work),
       write: work => this.#inTurn(operation, this.#deadline(), work),
     });
-    // Whoever closes the store waits for what is under way.
+    // `close` waits for it.
     this.#underWay.add(ended);
     try {
       return await ended;
@@ -75,7 +74,7 @@ export class Calls {
       if (this.clock.now() >= deadline) throw new StoreError('STORE_BUSY', operation);
     };
     const tryOnce = async () => {
-      // The caller has given up on what stood in line that long.
+      // It waited for its turn too long: the caller has given up.
       checkDeadline();
       return this.database.kysely
         .transaction()
@@ -83,7 +82,7 @@ export class Calls {
         .execute(async db => {
           checkDeadline();
           const result = await work(db);
-          // Before the commit: what the caller was told has failed must not be written behind its back.
+          // A call that has failed for its caller must not be committed afterwards.
           checkDeadline();
           return result;
         });
@@ -98,7 +97,7 @@ export class Calls {
     return this.#until(deadline, done, late);
   }
 
-  /** Does not wait for an answer that comes too late; the connection that owes it is given up by its own limit. */
+  /** Rejects at the deadline. The connection ends by its own limit. */
   async #until<T>(deadline: number, done: Promise<T>, lateError: () => StoreError): Promise<T> {
     let timer: Timer | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -111,20 +110,4 @@ export class Calls {
       done.catch(() => {});
     }
   }
-}
-
-/** The next values of a counter, raised in the transaction that uses them: none is ever given twice. @returns the last */
-export async function raise(db: Kysely<Schema>, name: SequenceTable['name'], by = 1): Promise<number> {
-  const raised = await db
-    .updateTable('sequence')
-    .set(eb => ({ value: eb('value', '+', by) }))
-    .where('name', '=', name)
-    .executeTakeFirst();
-  if (raised.numUpdatedRows === 0n) await db.insertInto('sequence').values({ name, value: by }).execute();
-  return current(db, name);
-}
-
-export async function current(db: Kysely<Schema>, name: SequenceTable['name']): Promise<number> {
-  const row = await db.selectFrom('sequence').select('value').where('name', '=', name).executeTakeFirst();
-  return row?.value ?? 0;
 }

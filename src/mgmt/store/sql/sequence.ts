@@ -1,0 +1,22 @@
+import type { Kysely } from 'kysely';
+import type { Schema, SequenceTable } from './schema.js';
+
+/**
+ * Takes the next `by` values of a counter, in the transaction that uses them, so that no value is given twice.
+ * @returns the last of them
+ */
+export async function raiseSequence(db: Kysely<Schema>, name: SequenceTable['name'], by = 1): Promise<number> {
+  const raised = await db
+    .updateTable('sequence')
+    .set(eb => ({ value: eb('value', '+', by) }))
+    .where('name', '=', name)
+    .executeTakeFirst();
+  if (raised.numUpdatedRows === 0n) await db.insertInto('sequence').values({ name, value: by }).execute();
+  return sequenceValue(db, name);
+}
+
+/** The last value that was taken; 0 before the first. */
+export async function sequenceValue(db: Kysely<Schema>, name: SequenceTable['name']): Promise<number> {
+  const row = await db.selectFrom('sequence').select('value').where('name', '=', name).executeTakeFirst();
+  return row?.value ?? 0;
+}

@@ -1,0 +1,27 @@
+import type { HostDisconnectedEntry, HostListEntry, HostReadyEntry, HostStore } from '../../src/mgmt/store/store.js';
+
+/** The store's batches, with one entry each. */
+
+export async function hostReady(
+  store: Pick<HostStore, 'hostsReady'>,
+  id: number,
+  ready: Omit<HostReadyEntry, 'id'>,
+): Promise<number | undefined> {
+  return (await store.hostsReady([{ id, ...ready }]))[0];
+}
+
+export async function hostDisconnected(
+  store: Pick<HostStore, 'hostsDisconnected'>,
+  id: number,
+  disconnected: Omit<HostDisconnectedEntry, 'id'>,
+): Promise<boolean | undefined> {
+  return (await store.hostsDisconnected([{ id, ...disconnected }]))[0];
+}
+
+export async function hostMsHostList(
+  store: Pick<HostStore, 'hostsMsHostList'>,
+  id: number,
+  list: Omit<HostListEntry, 'id'>,
+): Promise<boolean | undefined> {
+  return (await store.hostsMsHostList([{ id, ...list }]))[0];
+}
