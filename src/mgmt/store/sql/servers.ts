@@ -46,6 +46,8 @@ export function serverStore(transactions: Transactions): ServerStore {
           stopped: former?.stopped ?? null,
           created: former?.created ?? now,
           removed: null,
+          beat: former?.beat ?? 0,
+          joined: 0,
         };
         if (former === undefined) await db.insertInto('mshost').values(row).execute();
         else await db.updateTable('mshost').set(row).where('id', '=', row.id).execute();
