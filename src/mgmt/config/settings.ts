@@ -99,7 +99,7 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
 type Key = keyof typeof KINDS;
 type Value<K extends Key> = ReturnType<(typeof KINDS)[K]['parse']>;
 
-export const MGMT_SETTINGS_DEFAULTS = {
+const MGMT_SETTINGS_DEFAULTS = {
   bindAddress: '0.0.0.0',
   port: 8250,
   dataDir: 'data',

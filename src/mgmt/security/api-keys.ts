@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../lib/atomic-file.js';
+import { readIfThere } from '../../lib/read-if-there.js';
 import type { Store } from '../store/store.js';
 import type { SealingKey } from './sealing-key.js';
 
@@ -21,19 +22,25 @@ const KEY_BYTES = 64;
 export async function openApiKeys(
   store: Pick<Store, 'secret' | 'createSecret'>,
   keyFile: SealingKey,
-): Promise<{ keys: ApiKeys; isNew: boolean }> {
+): Promise<ApiKeys> {
   const standing = await store.secret(SECRET);
-  if (standing !== undefined) return { keys: read(keyFile.unseal(SECRET, standing)), isNew: false };
+  if (standing !== undefined) return read(keyFile.unseal(SECRET, standing));
   const fresh: ApiKeys = { apiKey: randomKey(), secretKey: randomKey() };
   const sealed = await store.createSecret(SECRET, keyFile.seal(SECRET, Buffer.from(JSON.stringify(fresh))));
-  const keys = read(keyFile.unseal(SECRET, sealed));
-  // Another server may have been faster: then the pair is its own to write down.
-  return { keys, isNew: keys.apiKey === fresh.apiKey };
+  // Another server may have been faster: then the pair is its own.
+  return read(keyFile.unseal(SECRET, sealed));
+}
+
+const INI_FILE = 'cloudstack.ini';
+
+/** Whether `data.dir` has the key pair. */
+export async function hasIni(dataDir: string): Promise<boolean> {
+  return (await readIfThere(join(dataDir, INI_FILE))) !== undefined;
 }
 
 /** For `cs`, for cloudmonkey's users, and for our own command line. @returns the path */
 export async function writeIni(dataDir: string, endpoint: string, keys: ApiKeys): Promise<string> {
-  const path = join(dataDir, 'cloudstack.ini');
+  const path = join(dataDir, INI_FILE);
   const lines = ['[cloudstack]', `endpoint = ${endpoint}`, `key = ${keys.apiKey}`, `secret = ${keys.secretKey}`, ''];
   await writeFileAtomic(path, lines.join('\n'), { mode: 0o600 });
   return path;
