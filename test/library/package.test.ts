@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import ts from 'typescript';
@@ -20,8 +20,11 @@ t.test('library: programs that have the packed package alone', async t => {
   mkdirSync(installed, { recursive: true });
   await run('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1']);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
-  const programs = ['program.ts', 'server.ts'];
-  for (const file of programs) cpSync(new URL(file, import.meta.url), join(folder, file));
+  const programs = [new URL('program.ts', import.meta.url), new URL('server.ts', import.meta.url)].map(source => {
+    const file = basename(source.pathname);
+    cpSync(source, join(folder, file));
+    return file;
+  });
 
   t.same(compile(folder, programs), [], 'they compile');
 

@@ -18,7 +18,7 @@ import { MGMT_LIMITS } from '../config/limits.js';
  */
 export interface AgentsPort {
   /**
-   * Listens, and hands over each connection before its TLS handshake. Called once.
+   * Listens, and hands over each connection before its TLS handshake. After `close` it may be called again.
    * @param serve called with each connection, and with the address and port of its other end
    * @returns where it listens; the real port, where the setting says 0
    * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED
