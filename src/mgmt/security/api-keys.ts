@@ -5,9 +5,11 @@ import { readIfThere } from '../../lib/read-if-there.js';
 import type { Store } from '../store/store.js';
 import type { SealingKey } from './sealing-key.js';
 
-/** What a client signs its requests with; one pair for the whole cluster. */
+/** The key pair with which clients sign requests of the HTTP API. A cluster has one pair. */
 export interface ApiKeys {
+  /** Sent with each request. */
   readonly apiKey: string;
+  /** The key of the signatures. It is never sent. */
   readonly secretKey: string;
 }
 
@@ -16,19 +18,19 @@ const SECRET = 'api.keys';
 const KEY_BYTES = 64;
 
 /**
- * The cluster's key pair; the first server makes it.
- * @throws StoreError; FatalError when `key.file` is not the one that the pair is sealed under
+ * The cluster's key pair. The first server makes it.
+ * @throws StoreError; FatalError KEY_FILE_UNUSABLE when the pair is sealed under another key
  */
 export async function openApiKeys(
   store: Pick<Store, 'secret' | 'createSecret'>,
-  keyFile: SealingKey,
+  sealingKey: SealingKey,
 ): Promise<ApiKeys> {
   const standing = await store.secret(SECRET);
-  if (standing !== undefined) return read(keyFile.unseal(SECRET, standing));
+  if (standing !== undefined) return read(sealingKey.unseal(SECRET, standing));
   const fresh: ApiKeys = { apiKey: randomKey(), secretKey: randomKey() };
-  const sealed = await store.createSecret(SECRET, keyFile.seal(SECRET, Buffer.from(JSON.stringify(fresh))));
+  const sealed = await store.createSecret(SECRET, sealingKey.seal(SECRET, Buffer.from(JSON.stringify(fresh))));
   // Another server may have been faster: then the pair is its own.
-  return read(keyFile.unseal(SECRET, sealed));
+  return read(sealingKey.unseal(SECRET, sealed));
 }
 
 const INI_FILE = 'cloudstack.ini';
@@ -38,7 +40,7 @@ export async function hasIni(dataDir: string): Promise<boolean> {
   return (await readIfThere(join(dataDir, INI_FILE))) !== undefined;
 }
 
-/** For `cs`, for cloudmonkey's users, and for our own command line. @returns the path */
+/** Writes the file that `cs` and the command line read. @param endpoint the URL of the API @returns the path */
 export async function writeIni(dataDir: string, endpoint: string, keys: ApiKeys): Promise<string> {
   const path = join(dataDir, INI_FILE);
   const lines = ['[cloudstack]', `endpoint = ${endpoint}`, `key = ${keys.apiKey}`, `secret = ${keys.secretKey}`, ''];
@@ -51,6 +53,6 @@ function randomKey(): string {
 }
 
 function read(plaintext: Uint8Array): ApiKeys {
-  // Sealed by us: nobody else can have written it.
+  // Only a server with the sealing key can have written it.
   return JSON.parse(Buffer.from(plaintext).toString('utf8')) as ApiKeys;
 }
