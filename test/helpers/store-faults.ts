@@ -7,8 +7,8 @@ export class StoreFaults {
   isAway = false;
   /** Called before each call, which waits for what it returns. It may throw: then the store hears nothing of the call. */
   before: ((call: string) => unknown) | undefined;
-  /** Called after each call, and may throw: then it is carried out, and the caller does not know. */
-  after: ((call: string) => void) | undefined;
+  /** The same after each call. When it throws, the call is carried out, and the caller does not know. */
+  after: ((call: string) => unknown) | undefined;
 
   /** The store as the server sees it. */
   over(store: Store): Store {
@@ -21,7 +21,7 @@ export class StoreFaults {
           if (this.isAway) throw new StoreError('STORE_UNAVAILABLE', call);
           await this.before?.(call);
           const result = await value.apply(target, args);
-          this.after?.(call);
+          await this.after?.(call);
           return result;
         };
       },

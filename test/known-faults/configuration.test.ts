@@ -13,7 +13,7 @@ const [A, B, C, D] = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'] as con
 const listsOf = (cluster: Cluster) =>
   new Map(cluster.agents.map(({ guid, agent }) => [guid, agent.state.list.hosts.join()]));
 
-knownFault(t, 'configuration: one whose clusters could not be read once is still told to agents', async t => {
+t.test('regression: configuration: one whose clusters could not be read once is still told to agents', async t => {
   const bench = await testServer();
   const agent = bench.agent();
   await agent.join({ guid: 'g1' });
@@ -29,7 +29,7 @@ knownFault(t, 'configuration: one whose clusters could not be read once is still
   t.equal(told.filter(([type]) => SetupMSListCommand.type.endsWith(type)).length, 1, 'the agent was told');
 });
 
-knownFault(t, 'configuration: with one failed read on every server it still arrives at all agents', async t => {
+t.test('regression: configuration: with one failed read on every server it still arrives at all agents', async t => {
   const cluster = await startCluster(t, [A, B]);
   await cluster.addAgents(2, `${A},${B}`);
   for (const { faults } of cluster.nodes.values()) faults.before = fails('clusters');

@@ -29,7 +29,7 @@ knownFault(t, 'ownership: an agent that says goodbye with a NUL in its reason is
     rmSync(folder, { recursive: true });
   });
   await store.initialiseConfiguration(new Map([['host', A]]));
-  const server = await testServer({ clock, store });
+  const server = await testServer({ clock, realStore: store });
   const agent = server.agent();
   agent.startup({ guid: 'g1' });
   const startupAnswer = await agent.receive();
