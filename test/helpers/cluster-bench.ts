@@ -121,7 +121,7 @@ export class Cluster {
   }
 
   async end(): Promise<void> {
-    for (const { agent } of this.agents) await agent.stop();
+    for (const agent of this.agents) await agent.stop();
     for (const node of this.nodes.values()) if (node.isRunning) await this.passes(node.stop('SIGINT'));
     for (const { folder } of this.agents) rmSync(folder, { recursive: true });
   }
@@ -255,6 +255,7 @@ export class ClusterAgent {
   readonly log: RecordingLog;
   readonly folder: string;
   readonly guid: string;
+  isStopped = false;
 
   private constructor(agent: Agent, log: RecordingLog, folder: string, guid: string) {
     this.agent = agent;
@@ -287,6 +288,12 @@ export class ClusterAgent {
       log,
     });
     return new ClusterAgent(agent, log, folder, guid);
+  }
+
+  /** Its process ends in good order. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await this.agent.stop();
   }
 
   /** Where its Ready link leads, in its own eyes. */
