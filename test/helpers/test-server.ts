@@ -2,6 +2,7 @@ import type { SecureContext } from 'node:tls';
 import { composeAgents } from '../../src/mgmt/agents/compose-agents.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
+import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
@@ -15,6 +16,8 @@ export const MSID = 1001;
 export interface TestServerOptions {
   readonly configuration?: Readonly<Record<string, string>>;
   readonly store?: MemoryStore;
+  /** What the server has in the place of `store`. */
+  readonly realStore?: AgentStore;
   readonly clock?: FakeClock;
   readonly msid?: number;
   readonly context?: SecureContext;
@@ -27,17 +30,18 @@ export interface TestServerOptions {
 /** What serves agents, on a clock, a store and connections of the test's own. */
 export async function testServer(options: TestServerOptions = {}) {
   const { clock = new FakeClock(), store = new MemoryStore(), msid = MSID } = options;
+  const served = options.realStore ?? store;
   const events: ClusterEvent[] = [];
   const log = new RecordingLog();
   await store.initialiseConfiguration(
     new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...options.configuration })),
   );
-  const { configuration } = readConfiguration(await store.configuration());
+  const { configuration } = readConfiguration(await served.configuration());
   const agents = composeAgents({
     clock,
     random: seededRandom(7),
     log,
-    store,
+    store: served,
     msid,
     health: new StoreHealth(log),
     configuration,
