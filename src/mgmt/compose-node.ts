@@ -12,6 +12,7 @@ import type { Configuration } from './config/parameters.js';
 import { LinkFactsWriter } from './hosts/link-facts-writer.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
+import { answersElsewhere } from './jobs/answers-elsewhere.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
 import type { StartJob } from './jobs/job-request.js';
@@ -98,6 +99,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     secureContext: () => parts.secureContext(),
     takesAgents: () => takesAgents(membership.state),
     isUp: other => membership.servers.some(server => server.msid === other && server.state !== 'Down'),
+    answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
   });
   const stopping = new AbortController();
   const jobParts: ServerJobParts = {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { peerText } from '../../lib/peer-text.js';
 import { EVENTS_A_BATCH, type EventLevel, type NewEvent, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 
@@ -64,7 +65,14 @@ export class EventLog implements EventSink {
   add({ type, level, description, hostUuid }: ClusterEvent): void {
     const created = this.#clock.wallTime();
     const resource = { resourceType: hostUuid ? 'Host' : null, resourceId: hostUuid ?? null };
-    this.#held.push({ type, level, description: keepable(description), created, ...resource, msid: this.#msid });
+    this.#held.push({
+      type,
+      level,
+      description: peerText(description, DESCRIPTION_LENGTH),
+      created,
+      ...resource,
+      msid: this.#msid,
+    });
     if (this.#held.length > HELD) {
       this.#held.shift();
       this.#lost++;
@@ -119,9 +127,4 @@ export class EventLog implements EventSink {
       this.#log.debug('Old events could not be deleted', { reason: reasonOf(error) });
     }
   }
-}
-
-/** Some of it comes from agents: one event that the store refuses would hold up all behind it. */
-function keepable(description: string): string {
-  return description.replaceAll('\0', '').slice(0, DESCRIPTION_LENGTH);
 }
