@@ -52,6 +52,7 @@ export class EventLog implements EventSink {
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
   #sweptAt: number;
+  #isSweeping = false;
 
   constructor(store: EventStore, health: StoreHealth, env: { clock: Clock; log: Log; msid: number }) {
     this.#store = store;
@@ -115,16 +116,21 @@ export class EventLog implements EventSink {
       this.#log.warn('Events were lost while the store was away', { events: this.#lost });
       this.#lost = 0;
     }
-    await this.#sweep();
+    void this.#sweep();
   }
 
   async #sweep(): Promise<void> {
-    if (this.#clock.now() - this.#sweptAt < SWEEP_MS) return;
+    if (this.#isSweeping || this.#clock.now() - this.#sweptAt < SWEEP_MS) return;
+    this.#isSweeping = true;
     this.#sweptAt = this.#clock.now();
+    const bounds = { before: this.#clock.wallTime() - KEPT_MS, keep: KEPT };
     try {
-      await this.#store.deleteEvents({ before: this.#clock.wallTime() - KEPT_MS, keep: KEPT });
+      // A batch a call; others get their turn between two of them.
+      while (!this.#closed && (await this.#store.deleteEvents(bounds)) > 0) await this.#clock.turn();
     } catch (error) {
       this.#log.debug('Old events could not be deleted', { reason: reasonOf(error) });
+    } finally {
+      this.#isSweeping = false;
     }
   }
 }
