@@ -42,7 +42,7 @@ async function fill(store: Store, count: number): Promise<ReadonlyMap<number, re
         kernelVersion: '6',
         lastBootTime: 0,
       },
-      { runId: `${msid}`, dataDirToken: `${msid}`, staleMs: 5_000 },
+      { runId: `${msid}`, dataDirToken: `${msid}` },
     );
   }
   const zoneId = await store.zoneId('default');

@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tcpDialer } from './agent/dialer.js';
-import { loadResource } from './agent/resource.js';
-import { Trust, TrustError } from './agent/trust.js';
+import { loadResource, Trust, TrustError, tcpDialer } from './agent/index.js';
 import { Fleet } from './fleet/fleet.js';
 import { openFolder } from './fleet/folder.js';
 import { FLEET_KEYS, isFleetKey, readSettings } from './fleet/settings.js';

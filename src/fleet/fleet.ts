@@ -1,11 +1,14 @@
 import { join } from 'node:path';
-import { Agent } from '../agent/agent.js';
-import { AgentProperties, readProperties } from '../agent/agent-properties.js';
-import { readyLink } from '../agent/agent-state.js';
-import type { Dialer } from '../agent/dialer.js';
-import type { Resource } from '../agent/resource.js';
-import { readSettings as readAgentSettings } from '../agent/settings.js';
-import type { Trust } from '../agent/trust.js';
+import {
+  Agent,
+  AgentProperties,
+  type Dialer,
+  type Resource,
+  readSettings as readAgentSettings,
+  readProperties,
+  readyLink,
+  type Trust,
+} from '../agent/index.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import { ConfigError, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';

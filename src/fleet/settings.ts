@@ -1,4 +1,4 @@
-import { AGENT_KEYS, readSettings as readAgentSettings } from '../agent/settings.js';
+import { AGENT_KEYS, readSettings as readAgentSettings } from '../agent/index.js';
 import { ConfigError } from '../lib/errors.js';
 import type { LogOptions } from '../lib/logger.js';
 

@@ -4,10 +4,11 @@ import { type FatalError, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import type { AgentsPort } from './agents/agents-port.js';
+import { PortKeeper } from './agents/agents-port.js';
 import { type Agents, composeAgents } from './agents/compose-agents.js';
 import { EventLog } from './cluster/events.js';
 import { Membership } from './cluster/membership.js';
-import { takesAgents } from './cluster/server-state.js';
+import { drainPurpose } from './cluster/server-state.js';
 import type { Configuration } from './config/parameters.js';
 import { LinkFactsWriter } from './hosts/link-facts-writer.js';
 import { PresentLinks } from './hosts/present-links.js';
@@ -19,6 +20,7 @@ import { hostJobs } from './jobs/host-jobs.js';
 import type { StartJob } from './jobs/job-request.js';
 import { JobRunner } from './jobs/job-runner.js';
 import { type Operations, operations } from './jobs/operations.js';
+import { OwnState } from './jobs/own-state.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
@@ -85,12 +87,18 @@ export function composeNode(parts: NodeParts): ManagementNode {
       events.add({ type: 'SERVER.STATE', level: 'INFO', description: `Management server ${address} is ${state}` }),
     onAvoided: avoided => agents.lists.avoid(avoided),
     onForeign: error => parts.onFatal(error),
-    onServerDown: ({ serviceIp, ageMs }) =>
+    onServerDown: ({ serviceIp, silentMs }) =>
       events.add({
         type: 'SERVER.DOWN',
         level: 'ERROR',
-        description: `Management server ${serviceIp} is down: silent for ${Math.round(ageMs / 1000)} s`,
+        description: `Management server ${serviceIp} is down: silent for ${Math.round(silentMs / 1000)} s`,
       }),
+    onSharedAddress({ name, msid: other }) {
+      log.error('Another living server has this address: each needs one of its own', { address, server: name, other });
+      const description = `Two management servers have the address ${address}: ${msid} and ${other}`;
+      events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
+    },
+    isServing: () => keeper.isOpen,
   });
   const agents = composeAgents({
     ...shared,
@@ -98,9 +106,19 @@ export function composeNode(parts: NodeParts): ManagementNode {
     events,
     configuration,
     secureContext: () => parts.secureContext(),
-    takesAgents: () => takesAgents(membership.state),
-    isUp: other => membership.servers.some(server => server.msid === other && server.state !== 'Down'),
+    takesAgents: () => keeper.isOpen,
+    lifeOf: other => membership.lifeOf(other),
     answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
+  });
+  const keeper = new PortKeeper({
+    port: agentsPort,
+    serve: (socket, remote) => void agents.server.serve(socket, remote),
+    onClosed: () => agents.server.closeArriving(),
+    onCannotOpen(reason) {
+      log.error('The agents’ port cannot be opened again', { reason });
+      const description = `Management server ${address} cannot open its agents' port: ${reason}`;
+      events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
+    },
   });
   const stopping = new AbortController();
   const jobParts: ServerJobParts = {
@@ -116,6 +134,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   };
   const work = { ...hostJobs({ clock, registry: agents.registry, store }), ...serverJobs(jobParts) };
   const jobs = new JobRunner(store, { ...shared, work });
+  const ownState = new OwnState(jobParts, jobs);
   const facts = new LinkFactsWriter(store, shared, () => agents.linkFacts());
   const startJob: StartJob = async ({ params, ...job }) => {
     const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: address });
@@ -137,21 +156,31 @@ export function composeNode(parts: NodeParts): ManagementNode {
   let isServing = false;
   let isStopping = false;
 
+  /** The agents' port is open in state Up, and while a drain waits for a server that could take the agents. */
+  function shouldBeOpen(): boolean {
+    if (membership.state === 'Up') return true;
+    const isDraining = drainPurpose(membership.state) !== undefined;
+    return isDraining && !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
+  }
+
+  async function reconcilePort(): Promise<void> {
+    if (isServing && !stopping.signal.aborted) await keeper.reconcile(shouldBeOpen);
+  }
+
   async function start(): Promise<void> {
-    // The port first: a server that cannot have it leaves no trace among the others. It serves when it has started.
-    const at = await agentsPort.open((socket, remote) => void agents.server.serve(socket, remote));
     await membership.join();
     await agents.start();
+    const at = shouldBeOpen() ? await keeper.open() : undefined;
+    isServing = true;
     jobs.start();
     facts.start();
-    if (membership.state === 'PreparingForMaintenance') {
-      // It was killed in the midst of it.
-      const params = { purpose: 'maintenance' };
-      await startJob({ cmd: 'drain', params, targetMsid: msid, hostId: null });
-    }
-    isServing = true;
+    membership.onChange(() => void reconcilePort());
+    membership.addPass(reconcilePort);
+    membership.addPass(() => ownState.reconcile());
+    // The others learn that it serves.
+    await membership.refresh();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
-    log.info('Listening for agents', { address: at.address, port: at.port, msid, node: address });
+    log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
   }
 
   async function stop(how: 'orderly' | 'now'): Promise<void> {
@@ -159,7 +188,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     stopping.abort();
     jobs.stop();
     facts.stop();
-    const closed = agentsPort.close();
+    const closed = keeper.close();
     await agents.stop(how);
     await closed;
     if (isServing) {
@@ -177,7 +206,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     api,
     notReady() {
       if (isStopping) return 'stopping';
-      return takesAgents(membership.state) ? undefined : membership.state;
+      if (!isServing) return 'starting';
+      return membership.state === 'Up' && keeper.isOpen ? undefined : membership.state;
     },
     async start() {
       try {

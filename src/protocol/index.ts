@@ -18,6 +18,23 @@ export {
 } from './link.js';
 export { MemoryBudget } from './memory-budget.js';
 export * from './messages/index.js';
+export {
+  answer,
+  command,
+  type Field,
+  type Fields,
+  flag,
+  type Input,
+  integer,
+  list,
+  type MessageType,
+  optionalFlag,
+  optionalInteger,
+  record,
+  type Schema,
+  text,
+  textList,
+} from './messages/schema.js';
 export { decodePacket, encodePacket, isRequest, type Packet } from './packet.js';
 export { PacketAssembler } from './packet-assembler.js';
 export { type Credentials, recordOverhead, secureContext } from './tls-profile.js';

@@ -54,7 +54,7 @@ function serverFacts(msid: number, serviceIp: string): ServerDescription {
 }
 
 export async function claimServer(store: Store, msid: number, serviceIp: string): Promise<ServerRow> {
-  const claim = { runId: `run-${msid}`, dataDirToken: `token-${msid}`, staleMs: 4_500 };
+  const claim = { runId: `run-${msid}`, dataDirToken: `token-${msid}` };
   const claimed = await store.claimServer(serverFacts(msid, serviceIp), claim);
   if (!claimed.claimed) throw new Error(`${msid} is held`);
   return claimed.server;

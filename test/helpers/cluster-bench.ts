@@ -264,10 +264,10 @@ export class ClusterAgent {
     this.guid = guid;
   }
 
-  static async make(cluster: Cluster, index: number, host: string): Promise<ClusterAgent> {
+  /** @param guid another agent's, for a clone of its machine */
+  static async make(cluster: Cluster, index: number, host: string, guid = `agent-${index}`): Promise<ClusterAgent> {
     const { clock } = cluster;
     const log = new RecordingLog();
-    const guid = `agent-${index}`;
     const folder = mkdtempSync(join(tmpdir(), 'muster-cluster-'));
     const path = join(folder, 'agent.properties');
     writeFileSync(path, `guid=${guid}\nhost=${host}\n`);

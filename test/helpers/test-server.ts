@@ -3,6 +3,7 @@ import { composeAgents } from '../../src/mgmt/agents/compose-agents.js';
 import type { LinkElsewhere } from '../../src/mgmt/agents/guid-guard.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
+import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
@@ -16,6 +17,8 @@ export const MSID = 1001;
 export interface TestServerOptions {
   readonly configuration?: Readonly<Record<string, string>>;
   readonly store?: MemoryStore;
+  /** What the server has in the place of `store`. */
+  readonly realStore?: AgentStore;
   readonly clock?: FakeClock;
   readonly msid?: number;
   readonly context?: SecureContext;
@@ -29,23 +32,24 @@ export interface TestServerOptions {
 /** What serves agents, on a clock, a store and connections of the test's own. */
 export async function testServer(options: TestServerOptions = {}) {
   const { clock = new FakeClock(), store = new MemoryStore(), msid = MSID } = options;
+  const served = options.realStore ?? store;
   const events: ClusterEvent[] = [];
   const log = new RecordingLog();
   await store.initialiseConfiguration(
     new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...options.configuration })),
   );
-  const { configuration } = readConfiguration(await store.configuration());
+  const { configuration } = readConfiguration(await served.configuration());
   const agents = composeAgents({
     clock,
     random: seededRandom(7),
     log,
-    store,
+    store: served,
     msid,
     health: new StoreHealth(log),
     configuration,
     events: { add: event => void events.push(event) },
     takesAgents: () => options.takesAgents?.() ?? true,
-    isUp: other => options.isUp?.(other) ?? true,
+    lifeOf: other => ((options.isUp?.(other) ?? true) ? 'up' : 'dead'),
     answersElsewhere: async host => options.answersElsewhere?.(host) ?? false,
     secureContext: () => {
       if (options.context) return options.context;

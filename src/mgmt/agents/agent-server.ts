@@ -8,7 +8,7 @@ import { type ConversationParts, converse, type IgnoredReason } from './conversa
 export interface AgentServerParts extends Omit<ConversationParts, 'countIgnored'> {
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
-  /** False in maintenance, and on the way there: connections are closed at once. */
+  /** Whether connections are served now; else they are closed at once. */
   takesAgents(): boolean;
 }
 
@@ -22,6 +22,7 @@ export class AgentServer {
   readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
   readonly #budget = new MemoryBudget(LIMITS.allPacketBytesBeforeReady);
   readonly #handshaking = new Set<Duplex>();
+  /** All links; those that are Ready are in the registry. */
   readonly #links = new Set<Link>();
   /** Links whose peer has sent a Startup. */
   readonly #started = new Set<Link>();
@@ -71,7 +72,7 @@ export class AgentServer {
     this.#newConnections++;
     const transport = await this.#secure(socket, remote);
     if (transport === undefined) this.#newConnections--;
-    else if (!this.#isOpen) transport.destroy();
+    else if (!this.#isOpen || !this.#parts.takesAgents()) transport.destroy();
     else {
       this.serveTransport(transport, () => {
         this.#newConnections--;
@@ -92,6 +93,13 @@ export class AgentServer {
       },
     });
     if (!link.closed) this.#links.add(link);
+  }
+
+  /** Closes every connection that is not Ready: its agent goes to another server. */
+  closeArriving(): void {
+    const ready = new Set([...this.#parts.registry].map(({ link }) => link));
+    for (const socket of this.#handshaking) socket.destroy();
+    for (const link of [...this.#links]) if (!ready.has(link)) link.close('this server takes no agents now');
   }
 
   /**

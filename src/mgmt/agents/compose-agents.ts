@@ -9,6 +9,7 @@ import { HostReconciler } from '../hosts/host-reconciler.js';
 import { KnownHosts } from '../hosts/known-hosts.js';
 import type { LinkFact } from '../hosts/link-facts.js';
 import { Ownership } from '../hosts/ownership.js';
+import type { ServerLife } from '../hosts/reconcile.js';
 import { Zones } from '../hosts/zones.js';
 import { AgentLists } from '../lists/agent-lists.js';
 import { Propagation, storedList } from '../lists/propagation.js';
@@ -36,8 +37,8 @@ export interface AgentsParts {
   secureContext(): SecureContext;
   /** False in maintenance, and on the way there: connections are closed at once. */
   takesAgents(): boolean;
-  /** Whether the server with this msid lives: it may have hosts, also while it drains. */
-  isUp(msid: number): boolean;
+  /** How another server looks from here: one that lives may have hosts, also while it drains. */
+  lifeOf(msid: number): ServerLife;
   /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
   answersElsewhere(host: LinkElsewhere): Promise<boolean>;
 }

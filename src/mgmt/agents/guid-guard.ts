@@ -5,6 +5,7 @@ import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { type Claimant, describeClaimant, isAnotherAgent } from '../hosts/claimant.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
+import type { ServerLife } from '../hosts/reconcile.js';
 import type { StoreHealth } from '../store/store-health.js';
 import type { Attache } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
@@ -17,8 +18,8 @@ export interface GuidGuardParts {
   readonly events: EventSink;
   readonly registry: Pick<AttacheRegistry, 'byGuid'>;
   readonly knownHosts: Pick<KnownHosts, 'get'>;
-  /** Whether the server with this msid lives. */
-  isUp(msid: number): boolean;
+  /** How another server looks from here. */
+  lifeOf(msid: number): ServerLife;
   /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
   answersElsewhere(host: LinkElsewhere): Promise<boolean>;
 }
@@ -61,9 +62,10 @@ export class GuidGuard {
   }
 
   #elsewhere(guid: string): (LinkElsewhere & { readonly claimant: Claimant }) | undefined {
-    const { health, knownHosts, isUp, msid: own } = this.#parts;
+    const { health, knownHosts, lifeOf, msid: own } = this.#parts;
     const row = knownHosts.get(guid);
-    if (health.away || row === undefined || row.msid === null || row.msid === own || !isUp(row.msid)) return undefined;
+    if (health.away || row === undefined || row.msid === null || row.msid === own) return undefined;
+    if (lifeOf(row.msid) !== 'up') return undefined;
     const { id: hostId, uuid, msid, linkAddress, instanceId } = row;
     const claimant = { address: linkAddress ?? undefined, instanceId: instanceId ?? undefined };
     return { hostId, uuid, msid, claimant };

@@ -3,7 +3,7 @@ import type { Log } from '../../lib/logger.js';
 import { ContestedHosts } from './contested-hosts.js';
 import type { KnownHost, KnownHosts } from './known-hosts.js';
 import type { Ownership } from './ownership.js';
-import { correctionOf, type OwnHost } from './reconcile.js';
+import { correctionOf, type OwnHost, type ServerLife } from './reconcile.js';
 
 export interface HostReconcilerParts {
   readonly clock: Clock;
@@ -13,8 +13,8 @@ export interface HostReconcilerParts {
   readonly ownership: Pick<Ownership, 'again' | 'abandon' | 'epochOf' | 'isPending' | 'release'>;
   /** The links of this server's agents. */
   readonly links: HostLinks;
-  /** Whether the server with this msid lives: it may have hosts, also while it drains. */
-  isUp(msid: number): boolean;
+  /** How another server looks from here: one that lives may have hosts, also while it drains. */
+  lifeOf(msid: number): ServerLife;
 }
 
 /** The links of this server, by host. */
@@ -93,7 +93,7 @@ export class HostReconciler {
       epoch: ownership.epochOf(hostId),
     };
     const connectingSince = this.#connecting.get(hostId)?.since ?? clock.now();
-    const facts = { msid, isUp: this.#parts.isUp, connectingMs: clock.now() - connectingSince };
+    const facts = { msid, lifeOf: this.#parts.lifeOf, connectingMs: clock.now() - connectingSince };
     const correction = correctionOf(row, own, facts);
     if (correction.kind === 'contested') this.#contested.note(hostId, correction.epoch, clock.now());
     else this.#contested.settle(hostId);

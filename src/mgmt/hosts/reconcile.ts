@@ -10,10 +10,12 @@ export interface OwnHost {
   readonly epoch: number | undefined;
 }
 
+/** How another server looks from here: `silent`, it may live or not. */
+export type ServerLife = 'up' | 'silent' | 'dead';
+
 export interface ReconcileFacts {
   readonly msid: number;
-  /** Whether the server with this msid lives. */
-  isUp(msid: number): boolean;
+  lifeOf(msid: number): ServerLife;
   /** How long the row has been Connecting without any change, by this process's clock. */
   readonly connectingMs: number;
 }
@@ -36,15 +38,17 @@ export const CONNECTING_LIMIT_MS = 180_000;
 const NONE: Correction = { kind: 'none' };
 
 /** Compares a host's row with what this server has of the host. The same answer as often as it is asked. */
-export function correctionOf(row: KnownHost, own: OwnHost, { msid, isUp, connectingMs }: ReconcileFacts): Correction {
+export function correctionOf(row: KnownHost, own: OwnHost, { msid, lifeOf, connectingMs }: ReconcileFacts): Correction {
   // What is pending decides first; the next pass compares again.
   if (own.isPending) return NONE;
   if (own.link === 'ready') {
     // The row was read before this server wrote its own epoch.
     if (own.epoch === undefined || row.epoch < own.epoch) return NONE;
     if (row.msid === msid && row.epoch === own.epoch) return NONE;
-    if (row.msid !== null && row.msid !== msid && isUp(row.msid)) return { kind: 'contested', epoch: row.epoch };
-    return { kind: 'take back' };
+    const owner = row.msid === null || row.msid === msid ? 'dead' : lifeOf(row.msid);
+    if (owner === 'up') return { kind: 'contested', epoch: row.epoch };
+    // Whether the owner still has the agent is not known: a good link is neither closed nor written over it.
+    return owner === 'silent' ? NONE : { kind: 'take back' };
   }
   // How the arriving link ends decides what is written.
   if (own.link === 'arriving') return NONE;

@@ -1,9 +1,15 @@
 import { reasonOf } from '../../lib/errors.js';
 import type { Attache } from '../agents/attache.js';
-import { type ServerStep, TRANSITIONS } from '../cluster/server-state.js';
+import { drainPurpose, type ServerStep } from '../cluster/server-state.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { askToMigrate, type MoveReport, moveAgents } from './move-agents.js';
-import { leftFields, refreshServers, retryWhileAway, type ServerJobParts, takesAgents } from './server-job-parts.js';
+import {
+  leftFields,
+  type RunningDrain,
+  refreshServers,
+  retryWhileAway,
+  type ServerJobParts,
+} from './server-job-parts.js';
 
 /** What a drain leads to when it is through. */
 const DRAINED = { maintenance: 'maintenanceDrained', shutdown: 'shutdownDrained' } as const satisfies Record<
@@ -27,51 +33,57 @@ export async function drain(
   onProgress: (text: string) => unknown,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { membership, agents } = parts;
-  const draining = TRANSITIONS[DRAINED[purpose]].from;
-  await refreshServers(parts);
-  // It was cancelled before it began.
-  if (!draining.includes(membership.state)) return { cancelled: true, ...leftFields([]), moved: 0 };
-  const minutes = agents.lists.configuration.values['management.server.maintenance.timeout'];
-  const cancel = new AbortController();
+  const running = begin(parts, purpose);
   // By whoever puts the server into another state, perhaps through another server.
   const watch = membership.onChange(() => {
-    if (!draining.includes(membership.state)) cancel.abort();
+    if (drainPurpose(membership.state) !== purpose) running.cancel.abort();
   });
   try {
-    const report = await moveAllAway(parts, { timeoutMs: minutes * 60_000, algorithm, cancel, onProgress });
-    return await finish(parts, purpose, report, { forced, cancel: cancel.signal });
+    await refreshServers(parts);
+    // It was cancelled before it began.
+    if (drainPurpose(membership.state) !== purpose) return { cancelled: true, ...leftFields([]), moved: 0 };
+    const minutes = agents.lists.configuration.values['management.server.maintenance.timeout'];
+    const report = await moveAllAway(parts, running, { timeoutMs: minutes * 60_000, algorithm, onProgress });
+    return await finish(parts, purpose, report, { forced, cancel: running.cancel.signal });
   } finally {
     watch.cancel();
+    end(parts, running);
   }
 }
 
-/** A server that ends hands its agents over first, if another server takes them. */
+/** A server that ends hands its agents over first, if another server can take them. */
 export async function drainBeforeStop(parts: ServerJobParts): Promise<void> {
-  const { agents, membership, address, log } = parts;
-  const { values } = agents.lists.configuration;
-  const timeoutMs = values['management.server.shutdown.drain.timeout'] * 1_000;
+  const { agents, membership, log } = parts;
+  const timeoutMs = agents.lists.configuration.values['management.server.shutdown.drain.timeout'] * 1_000;
   // When the whole cluster stops, the others go at the same time.
-  const isHopeless = () =>
-    !membership.servers.some(
-      ({ serviceIp, state }) =>
-        state === 'Up' && serviceIp !== address && agents.lists.configuration.values.host.includes(serviceIp),
-    );
+  const isHopeless = () => !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
   if (timeoutMs === 0 || agents.registry.size === 0 || isHopeless()) return;
+  const running = begin(parts, 'stop');
   try {
     await membership.step('prepareForShutdown');
-    const cancel = new AbortController();
-    const { moved, left } = await moveAllAway(parts, { timeoutMs, cancel, isHopeless, onProgress: () => {} });
+    const { moved, left } = await moveAllAway(parts, running, { timeoutMs, isHopeless, onProgress: () => {} });
     log.info('Moved agents away', { moved, left: left.length });
   } catch (error) {
     log.warn('Agents could not be moved away', { reason: reasonOf(error) });
+  } finally {
+    end(parts, running);
   }
+}
+
+function begin({ drains }: ServerJobParts, purpose: RunningDrain['purpose']): RunningDrain {
+  drains.current?.cancel.abort();
+  const running = { purpose, cancel: new AbortController() };
+  drains.current = running;
+  return running;
+}
+
+function end({ drains }: ServerJobParts, running: RunningDrain): void {
+  if (drains.current === running) delete drains.current;
 }
 
 interface MoveAllOptions {
   readonly timeoutMs: number;
   readonly algorithm?: AlgorithmName | undefined;
-  /** Ends it. */
-  readonly cancel: AbortController;
   /** Whether there is no use in going on. @default never */
   isHopeless?(): boolean;
   /** As a job shows it. */
@@ -79,42 +91,40 @@ interface MoveAllOptions {
 }
 
 /** Moves this server's agents to others, as far as they go. */
-async function moveAllAway(parts: ServerJobParts, options: MoveAllOptions): Promise<MoveReport> {
-  const { clock, log, agents, address, drains, stopping } = parts;
-  const { timeoutMs, algorithm, cancel, isHopeless, onProgress } = options;
+async function moveAllAway(
+  parts: ServerJobParts,
+  { cancel }: RunningDrain,
+  { timeoutMs, algorithm, isHopeless, onProgress }: MoveAllOptions,
+): Promise<MoveReport> {
+  const { clock, log, agents, membership, address, stopping } = parts;
   const { registry, lists, server } = agents;
-  drains.current?.abort();
-  drains.current = cancel;
   log.info('Draining', { agents: registry.size, timeoutMs, algorithm });
   const listFor = ({ host, held }: Attache) => {
     const list = lists.listFor(host, { held, algorithm });
     return list.avoid.includes(address) ? list : { ...list, avoid: [...list.avoid, address] };
   };
-  const isUp = (other: string) => takesAgents(parts, other);
-  try {
-    return await moveAgents(
-      {
-        clock,
-        log,
-        onProgress: text => void onProgress(text),
-        staying() {
-          if (isHopeless?.()) cancel.abort();
-          return [...registry];
-        },
-        arriving: () => server.arriving,
-        target(attache) {
-          const { hosts, avoid } = listFor(attache);
-          return hosts.find(other => !avoid.includes(other) && isUp(other));
-        },
-        isUp,
-        ask: attache => askToMigrate(attache, listFor(attache)),
-        rate: () => lists.configuration.values['agent.migrate.rate'],
+  const isUp = (other: string) => membership.canTakeAgents(other);
+  return moveAgents(
+    {
+      clock,
+      log,
+      onProgress: text => void onProgress(text),
+      staying() {
+        if (isHopeless?.()) cancel.abort();
+        return [...registry];
       },
-      { timeoutMs, signal: AbortSignal.any([cancel.signal, stopping]) },
-    );
-  } finally {
-    if (drains.current === cancel) delete drains.current;
-  }
+      arriving: () => server.arriving,
+      target(attache) {
+        const { hosts, avoid } = listFor(attache);
+        return hosts.find(other => !avoid.includes(other) && isUp(other));
+      },
+      isUp,
+      isPaused: () => !membership.othersCanTakeAgents(lists.configuration.values.host),
+      ask: attache => askToMigrate(attache, listFor(attache)),
+      rate: () => lists.configuration.values['agent.migrate.rate'],
+    },
+    { timeoutMs, signal: AbortSignal.any([cancel.signal, stopping]) },
+  );
 }
 
 async function finish(

@@ -15,6 +15,8 @@ export interface MoveParts {
   staying(): readonly Attache[];
   /** Links that may become Ready yet: it is not over before they have. @default 0 */
   arriving?(): number;
+  /** No server can take agents now: nothing ends, and the time does not go on. @default false */
+  isPaused?(): boolean;
   /** The server that the agent would go to as things are now; undefined: nowhere. */
   target(attache: Attache): string | undefined;
   /** Whether the server with this address takes agents, as far as is known. */
@@ -74,7 +76,7 @@ interface Note {
 export async function moveAgents(parts: MoveParts, options: MoveOptions): Promise<MoveReport> {
   const { clock } = parts;
   const { timeoutMs, tries = Number.POSITIVE_INFINITY, signal } = options;
-  const deadline = clock.now() + timeoutMs;
+  let deadline = clock.now() + timeoutMs;
   const pace = new Pace();
   const notes = new Map<Attache, Note>();
   // Nobody is told after the end.
@@ -88,8 +90,10 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
         notes.set(attache, { why: 'it was not asked yet', target: undefined, tries: 0, isAsking: false, again: 0 });
       }
     }
-    const isOut = signal.aborted || clock.now() >= deadline;
-    const isDone = isThrough(staying, notes, tries, clock.now()) && (staying.length > 0 || !parts.arriving?.());
+    const isPaused = parts.isPaused?.() ?? false;
+    const isOut = signal.aborted || (!isPaused && clock.now() >= deadline);
+    const isDone =
+      !isPaused && isThrough(staying, notes, tries, clock.now()) && (staying.length > 0 || !parts.arriving?.());
     if (isOut || isDone) {
       end.abort();
       return { moved: notes.size - staying.length, left: staying.map(attache => leftAgent(attache, notes)) };
@@ -115,7 +119,9 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
       saidAt = clock.now();
       parts.onProgress(`${notes.size - staying.length} agents have moved, ${staying.length} are left`);
     }
-    await delay(clock, Math.min(LOOK_MS, Math.max(0, deadline - clock.now())), signal);
+    const from = clock.now();
+    await delay(clock, isPaused ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, deadline - from)), signal);
+    if (isPaused) deadline += clock.now() - from;
   }
 }
 

@@ -1,7 +1,8 @@
 import { delay } from '../../lib/clock.js';
 import type { Attache } from '../agents/attache.js';
+import { canTakeAgents } from '../cluster/observed-servers.js';
 import { type MoveReport, moveAgents } from './move-agents.js';
-import { refreshServers, type ServerJobParts, takesAgents } from './server-job-parts.js';
+import { refreshServers, type ServerJobParts } from './server-job-parts.js';
 
 /** A server that was just put back to Up knows it with its next heartbeat. */
 const NOTICE_MS = 10_000;
@@ -25,7 +26,7 @@ export async function rebalance(
   // Whoever asked for it may have assigned the agents anew.
   await poller.poll();
   if (target !== undefined) await noticed(parts, target);
-  const isUp = (other: string) => takesAgents(parts, other);
+  const isUp = (other: string) => membership.canTakeAgents(other);
   const targetOf = ({ host, held }: Attache) => {
     const [preferred] = lists.listFor(host, { held }).hosts;
     const isElsewhere = preferred !== undefined && preferred !== address && isUp(preferred);
@@ -46,7 +47,7 @@ export async function rebalance(
       },
       // The others send to the same targets at the same time.
       rate() {
-        const up = membership.servers.filter(({ state }) => state === 'Up').length;
+        const up = membership.servers.filter(canTakeAgents).length;
         return lists.configuration.values['agent.migrate.rate'] / Math.max(1, up - 1);
       },
     },
@@ -58,7 +59,7 @@ export async function rebalance(
 async function noticed(parts: ServerJobParts, address: string): Promise<void> {
   const { clock, membership, stopping } = parts;
   const deadline = clock.now() + NOTICE_MS;
-  while (!takesAgents(parts, address) && clock.now() < deadline && !stopping.aborted) {
+  while (!membership.canTakeAgents(address) && clock.now() < deadline && !stopping.aborted) {
     await delay(clock, LOOK_MS, stopping);
     await membership.refresh();
   }

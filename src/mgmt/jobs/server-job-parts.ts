@@ -3,7 +3,6 @@ import type { Log } from '../../lib/logger.js';
 import type { Agents } from '../agents/compose-agents.js';
 import type { EventSink } from '../cluster/events.js';
 import type { Membership } from '../cluster/membership.js';
-import type { ServerRow } from '../store/store.js';
 import { isAway } from '../store/store-health.js';
 import type { LeftAgent } from './move-agents.js';
 
@@ -16,26 +15,26 @@ export interface ServerJobParts {
   readonly membership: Membership;
   /** This server's address, as it stands in `host`. */
   readonly address: string;
-  /** The drain that goes on now: there is one at a time, and a newer one ends it. */
-  readonly drains: { current?: AbortController };
+  readonly drains: Drains;
   /** Aborts when this server stops. */
   readonly stopping: AbortSignal;
   /** Ends the process in good order. */
   onShutdown(): void;
 }
 
+/** There is one drain of a server at a time; a newer one ends it. */
+export interface Drains {
+  current?: RunningDrain;
+}
+
+export interface RunningDrain {
+  readonly purpose: 'maintenance' | 'shutdown' | 'stop';
+  readonly cancel: AbortController;
+}
+
 const STORE_RETRY_MS = 2_000;
 /** How many of the agents that are left a result names. */
 const LEFT_LISTED = 1_000;
-
-/** Whether the server with this address takes agents: it is Up, and has read its row since it became so. */
-export function takesAgents({ membership }: Pick<ServerJobParts, 'membership'>, address: string): boolean {
-  return membership.servers.some(server => server.serviceIp === address && knowsThatItIsUp(server));
-}
-
-function knowsThatItIsUp({ state, stateSince, lastUpdate }: ServerRow): boolean {
-  return state === 'Up' && lastUpdate > stateSince;
-}
 
 /** Reads the servers' states, however long the store is away. */
 export async function refreshServers({ clock, membership, stopping }: ServerJobParts): Promise<void> {

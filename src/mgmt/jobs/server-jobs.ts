@@ -26,12 +26,10 @@ export function serverJobs(parts: ServerJobParts): Readonly<Record<string, JobWo
       return { moved, ...leftFields(left) };
     },
 
+    /** The state itself ends the process (own-state.ts); the job tells whether this process is still the one. */
     async shutdown() {
       await refreshServers(parts);
-      // The process that was to end has ended, and this is the next one.
-      if (parts.membership.state !== 'ShuttingDown') return { cancelled: true };
-      parts.onShutdown();
-      return { shuttingdown: true };
+      return parts.membership.state === 'ShuttingDown' ? { shuttingdown: true } : { cancelled: true };
     },
   };
 }

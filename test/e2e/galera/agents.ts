@@ -1,16 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Agent } from '../../../src/agent/agent.js';
-import { AgentProperties } from '../../../src/agent/agent-properties.js';
-import { readyLink } from '../../../src/agent/agent-state.js';
-import { tcpDialer } from '../../../src/agent/dialer.js';
-import { builtInResource } from '../../../src/agent/resource.js';
-import { readSettings } from '../../../src/agent/settings.js';
-import { Trust } from '../../../src/agent/trust.js';
-import { systemClock } from '../../../src/lib/clock.js';
-import { type Log, silentLog } from '../../../src/lib/logger.js';
+import {
+  Agent,
+  AgentProperties,
+  builtInResource,
+  type Log,
+  readSettings,
+  readyLink,
+  silentLog,
+  systemClock,
+  systemRandom,
+  Trust,
+  tcpDialer,
+} from '../../../src/agent/index.js';
 import { parseProperties } from '../../../src/lib/properties.js';
-import { systemRandom } from '../../../src/lib/random.js';
 import { ADDRESSES } from './servers.js';
 
 const machine = builtInResource('LibvirtComputingResource');

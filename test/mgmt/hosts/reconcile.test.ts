@@ -1,9 +1,13 @@
 import t from 'tap';
 import type { KnownHost } from '../../../src/mgmt/hosts/known-hosts.js';
-import { CONNECTING_LIMIT_MS, correctionOf, type OwnHost } from '../../../src/mgmt/hosts/reconcile.js';
+import { CONNECTING_LIMIT_MS, correctionOf, type OwnHost, type ServerLife } from '../../../src/mgmt/hosts/reconcile.js';
 
-const [US, LIVING, DEAD] = [1, 2, 3];
-const FACTS = { msid: US, isUp: (msid: number) => msid !== DEAD, connectingMs: 0 };
+const [US, LIVING, DEAD, SILENT] = [1, 2, 3, 4];
+const FACTS = {
+  msid: US,
+  lifeOf: (msid: number) => (msid === DEAD ? 'dead' : msid === SILENT ? 'silent' : 'up') as ServerLife,
+  connectingMs: 0,
+};
 
 function row(fields: Partial<KnownHost>): KnownHost {
   const identity = { id: 7, uuid: 'u', guid: 'g', name: 'n', zoneId: 1, clusterId: null, preferred: null };
@@ -40,6 +44,7 @@ t.test('reconcile: a Ready link whose row has no living owner is taken back', as
   t.equal(kind({ msid: null, status: 'Connecting' }, ready), 'take back');
   t.equal(kind({ msid: DEAD, epoch: 6 }, ready), 'take back');
   t.equal(kind({ epoch: 6 }, ready), 'take back', 'a write of ours that failed was committed');
+  t.equal(kind({ msid: SILENT, epoch: 6 }, ready), 'none', 'nobody knows yet');
   t.same(correctionOf(row({ msid: LIVING, epoch: 6 }), own(ready), FACTS), { kind: 'contested', epoch: 6 });
 });
 
