@@ -11,8 +11,10 @@ import { Membership } from './cluster/membership.js';
 import { drainPurpose } from './cluster/server-state.js';
 import type { Configuration } from './config/parameters.js';
 import { LinkFactsWriter } from './hosts/link-facts-writer.js';
+import { PresentLinks } from './hosts/present-links.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
+import { answersElsewhere } from './jobs/answers-elsewhere.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
 import type { StartJob } from './jobs/job-request.js';
@@ -105,7 +107,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     configuration,
     secureContext: () => parts.secureContext(),
     takesAgents: () => keeper.isOpen,
-    isUp: other => membership.isAlive(other),
+    lifeOf: other => membership.lifeOf(other),
+    answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
   });
   const keeper = new PortKeeper({
     port: agentsPort,
@@ -147,7 +150,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     configurationChanged: () => agents.poller.poll(),
     stateChanged: async () => void (await membership.refresh()),
   });
-  const handlers = handlersFor({ msid, store, operations: calls, ownLinks: () => agents.linkFacts() });
+  const links = new PresentLinks({ store, msid, ownLink: hostId => agents.registry.get(hostId)?.fact });
+  const handlers = handlersFor({ msid, store, operations: calls, presentLinks: () => links.read() });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
   let isServing = false;
   let isStopping = false;

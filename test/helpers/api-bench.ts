@@ -9,6 +9,7 @@ import { systemRandom } from '../../src/lib/random.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
+import { PresentLinks } from '../../src/mgmt/hosts/present-links.js';
 import { Api } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
 import type { JobRequest } from '../../src/mgmt/jobs/job-request.js';
@@ -105,7 +106,12 @@ export async function apiBench(t: Test) {
     },
     async stateChanged() {},
   });
-  const handlers = handlersFor({ msid: MSID_1, store: seen, operations: calls, ownLinks: () => bench.links });
+  const links = new PresentLinks({
+    store: seen,
+    msid: MSID_1,
+    ownLink: id => bench.links.find(({ hostId }) => hostId === id),
+  });
+  const handlers = handlersFor({ msid: MSID_1, store: seen, operations: calls, presentLinks: () => links.read() });
   const api = new Api({ clock, log, keys: KEYS, handlers });
 
   /** A signed request. @throws Error: the reply is not as the API's table says */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentChanges, AgentRow, AgentStore } from '../../src/mgmt/store/agent-store.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { AgentChanges, AgentStore, StoredAgentRow } from '../../src/mgmt/store/agent-store.js';
 import type {
   ClusterRow,
   Configuration,
@@ -14,8 +15,7 @@ import type {
 import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
 
 /** A host's row, as far as serving agents goes. */
-export interface MemoryRow extends HostDescription, AgentRow {
-  readonly msid: number | null;
+export interface MemoryRow extends HostDescription, StoredAgentRow {
   readonly msHostList: string | null;
   readonly disconnected: number | null;
   readonly disconnectReason: string | null;
@@ -106,31 +106,36 @@ export class MemoryStore implements AgentStore {
           epoch: 0,
           clusterId: this.data.clusters.find(({ name }) => name === facts.cluster)?.id ?? null,
           preferred: null,
+          instanceId: null,
+          linkAddress: null,
+          changed: 0,
           msHostList: null,
           disconnected: null,
           disconnectReason: null,
         };
-    this.#put(host);
-    return { host };
+    const isSame = known !== undefined && isDeepStrictEqual(known, host);
+    return { host: isSame ? known : this.#put(host) };
   }
 
   async hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly (number | undefined)[]> {
     this.#enter('hostsReady');
-    return batch.map(({ id, msid, msHostList }) => {
+    return batch.map(({ id, msid, msHostList, instanceId = null, linkAddress = null }) => {
       const host = this.data.hosts.get(id);
       if (host === undefined) return undefined;
       const epoch = host.epoch + 1;
       const up = { status: 'Up', disconnected: null, disconnectReason: null } as const;
-      this.#change(host, { ...up, msid, epoch, msHostList });
+      this.#change(host, { ...up, msid, epoch, msHostList, instanceId, linkAddress });
       return epoch;
     });
   }
 
   async hostsDisconnected(batch: readonly HostDisconnectedEntry[]): Promise<readonly boolean[]> {
     this.#enter('hostsDisconnected');
-    return batch.map(({ id, msid, epoch, at, reason }) => {
+    return batch.map(({ id, msid, epoch, at, reason, connectingSince }) => {
       const host = this.data.hosts.get(id);
       if (host?.epoch !== epoch || host.msid !== msid) return false;
+      const isConnecting = host.status === 'Connecting' && host.changed === connectingSince;
+      if (connectingSince !== undefined && !isConnecting) return false;
       this.#change(host, { msid: null, status: 'Disconnected', disconnected: at, disconnectReason: reason });
       return true;
     });
@@ -189,9 +194,12 @@ export class MemoryStore implements AgentStore {
     return true;
   }
 
-  #put(host: MemoryRow): void {
+  /** The number of the change stands for its moment. */
+  #put(written: MemoryRow): MemoryRow {
+    const host = { ...written, changed: this.data.changes.length + 1 };
     this.data.hosts.set(host.id, host);
     this.data.changes.push({ ...host, removed: null });
+    return host;
   }
 
   #enter(operation: string): void {

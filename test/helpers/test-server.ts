@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { composeAgents } from '../../src/mgmt/agents/compose-agents.js';
+import type { LinkElsewhere } from '../../src/mgmt/agents/guid-guard.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
@@ -25,6 +26,7 @@ export interface TestServerOptions {
   readonly avoided?: readonly string[];
   takesAgents?(): boolean;
   isUp?(msid: number): boolean;
+  answersElsewhere?(host: LinkElsewhere): Promise<boolean>;
 }
 
 /** What serves agents, on a clock, a store and connections of the test's own. */
@@ -47,7 +49,8 @@ export async function testServer(options: TestServerOptions = {}) {
     configuration,
     events: { add: event => void events.push(event) },
     takesAgents: () => options.takesAgents?.() ?? true,
-    isUp: other => options.isUp?.(other) ?? true,
+    lifeOf: other => ((options.isUp?.(other) ?? true) ? 'up' : 'dead'),
+    answersElsewhere: async host => options.answersElsewhere?.(host) ?? false,
     secureContext: () => {
       if (options.context) return options.context;
       throw new Error('this test has no TLS');

@@ -16,6 +16,8 @@ const byName = new Map(TYPES.map(type => [type.type, type]));
 const UNTYPED = ['com.cloud.agent.api.GetHostStatsCommand'];
 /** Not recorded, or not with known fields only. */
 const UNPROVEN = [
+  'com.cloud.agent.api.AgentConnectStatusCommand',
+  'com.cloud.agent.api.AgentConnectStatusAnswer',
   'org.apache.cloudstack.ca.SetupCertificateAnswer',
   'org.apache.cloudstack.ca.SetupCertificateCommand',
   'org.apache.cloudstack.ca.SetupKeyStoreCommand',

@@ -26,6 +26,13 @@ export class AttacheRegistry {
     return this.#seats.get(hostId)?.current;
   }
 
+  /** What the host has here. */
+  linkOf(hostId: number): 'ready' | 'arriving' | 'none' {
+    const seat = this.#seats.get(hostId);
+    if (seat === undefined) return 'none';
+    return seat.current === undefined ? 'arriving' : 'ready';
+  }
+
   byGuid(guid: string): Attache | undefined {
     return this.#byGuid.get(guid);
   }

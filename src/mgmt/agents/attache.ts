@@ -1,13 +1,14 @@
 import { untilAborted } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
+import { peerText } from '../../lib/peer-text.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { FLAG, type Link, LinkError, type Message, type Packet } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
+import type { Claimant } from '../hosts/claimant.js';
 import type { RegisteredHost } from '../hosts/known-hosts.js';
 import type { LinkFact } from '../hosts/link-facts.js';
 import type { AgentList } from '../lists/agent-list.js';
 import { type AttacheEffect, type AttacheEvent, type AttacheState, next } from './attache-state.js';
-import type { Claimant } from './guid-fight.js';
 
 /** What does not change about a connected agent while its link exists. */
 export interface AttacheIdentity {
@@ -15,7 +16,9 @@ export interface AttacheIdentity {
   readonly host: RegisteredHost;
   readonly claimant: Claimant;
   readonly msid: bigint;
-  /** How many links the agent has lost, as it says. */
+  /** As its StartupAnswer has told it. */
+  readonly pingIntervalSeconds: number;
+  /** What the agent says of its links before this one. */
   readonly failovers: number | undefined;
   /** Why it lost the last of them. */
   readonly lastLoss: string | undefined;
@@ -44,8 +47,7 @@ export class Attache {
   #roundTripMs: number | undefined;
   /** The list that the agent has, by Ready 2 or its last acknowledgement; undefined before Ready 2. */
   held: AgentList | undefined;
-  /** Why it has not taken the list that it should have; undefined when it has. */
-  lag: string | undefined;
+  #lag: string | undefined;
   #state: AttacheState;
   /** One request in sequence at a time. */
   readonly #inSequence = new Semaphore();
@@ -67,14 +69,29 @@ export class Attache {
     return this.#state;
   }
 
-  /** What listAgentLinks shows of the link. */
+  /** Why it has not taken what it should have by now. */
+  get lag(): string | undefined {
+    return this.#lag;
+  }
+
+  /** @param reason may have words of the agent in it */
+  set lag(reason: string | undefined) {
+    this.#lag = reason === undefined ? undefined : peerText(reason);
+  }
+
+  /** For listAgentLinks. */
   get fact(): LinkFact {
     const { failovers, lastLoss } = this.#facts;
     const [since, lastPing, roundTripMs] = [this.#readySince, this.#lastPing, this.#roundTripMs];
     return { hostId: this.host.id, since, lastPing, roundTripMs, failovers, lastLoss, lag: this.lag };
   }
 
-  /** The agent has answered Ready 2. */
+  /** How often the agent pings: as its StartupAnswer has told it, whatever the configuration says by now. */
+  get pingIntervalMs(): number {
+    return this.#facts.pingIntervalSeconds * 1_000;
+  }
+
+  /** Ready 2 is answered. */
   becameReady(): void {
     this.#readySince = this.#clock.wallTime();
     this.pinged(undefined);

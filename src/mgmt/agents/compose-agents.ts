@@ -5,9 +5,11 @@ import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import type { EventSink } from '../cluster/events.js';
 import type { Configuration } from '../config/parameters.js';
+import { HostReconciler } from '../hosts/host-reconciler.js';
 import { KnownHosts } from '../hosts/known-hosts.js';
 import type { LinkFact } from '../hosts/link-facts.js';
 import { Ownership } from '../hosts/ownership.js';
+import type { ServerLife } from '../hosts/reconcile.js';
 import { Zones } from '../hosts/zones.js';
 import { AgentLists } from '../lists/agent-lists.js';
 import { Propagation, storedList } from '../lists/propagation.js';
@@ -16,7 +18,7 @@ import type { StoreHealth } from '../store/store-health.js';
 import { AgentServer } from './agent-server.js';
 import type { Attache } from './attache.js';
 import { AttacheRegistry } from './attache-registry.js';
-import { GuidWatch } from './guid-watch.js';
+import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
 import { Poller } from './poller.js';
 import { Registrar } from './registrar.js';
@@ -35,8 +37,10 @@ export interface AgentsParts {
   secureContext(): SecureContext;
   /** False in maintenance, and on the way there: connections are closed at once. */
   takesAgents(): boolean;
-  /** Whether the server with this msid lives: it may have hosts, also while it drains. */
-  isUp(msid: number): boolean;
+  /** How another server looks from here: one that lives may have hosts, also while it drains. */
+  lifeOf(msid: number): ServerLife;
+  /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
+  answersElsewhere(host: LinkElsewhere): Promise<boolean>;
 }
 
 /** All that serves agents, and looks after them. */
@@ -57,13 +61,27 @@ export interface Agents {
 
 /** Puts together what serves agents: the same for a whole node and for a test without cluster. */
 export function composeAgents(parts: AgentsParts): Agents {
-  const { clock, log, msid, store, health, events, configuration } = parts;
+  const { clock, log, msid, store, health, configuration } = parts;
   const registry = new AttacheRegistry();
   const lists = new AgentLists({ store, health, log, configuration });
   const zones = new Zones(store);
-  const knownHosts = new KnownHosts(store, ({ id, preferred }) => lists.learnAssignment(id, preferred));
+  const knownHosts = new KnownHosts(store, (host, former) => {
+    lists.learnAssignment(host.id, host.preferred);
+    if (former && former.zoneId !== host.zoneId) lists.changeZone(host.id, former.zoneId, host.zoneId);
+    reconciler.learn(host);
+  });
   const ownership = new Ownership(store, health, { clock, log, msid });
-  const guids = new GuidWatch(clock, log, events);
+  const reconciler = new HostReconciler({
+    ...parts,
+    knownHosts,
+    ownership,
+    links: {
+      linkOf: hostId => registry.linkOf(hostId),
+      readyHosts: () => [...registry].map(attache => attache.host.id),
+      close: (hostId, why) => registry.get(hostId)?.link.close(why),
+    },
+  });
+  const guids = new GuidGuard({ ...parts, registry, knownHosts });
   const propagation = new Propagation<Attache>({
     clock,
     log,
@@ -80,6 +98,7 @@ export function composeAgents(parts: AgentsParts): Agents {
   const server = new AgentServer({
     ...parts,
     zones,
+    knownHosts,
     guids,
     lists,
     registry,
@@ -87,8 +106,8 @@ export function composeAgents(parts: AgentsParts): Agents {
     registrar: new Registrar(store, health, knownHosts, clock),
     onReady: attache => propagation.check(attache),
   });
-  const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership });
-  const monitor = new HealthMonitor({ clock, log, lists, registry, guids });
+  const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership, reconciler });
+  const monitor = new HealthMonitor({ clock, log, lists, registry });
 
   return {
     registry,

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { peerText } from '../../lib/peer-text.js';
 import type { Random } from '../../lib/random.js';
 import { type HostList, isSameList } from '../../protocol/host-list.js';
 import {
@@ -10,6 +11,7 @@ import {
   FLAG,
   LIMITS,
   Link,
+  type Message,
   type Packet,
   ReadyAnswer,
   ReadyCommand,
@@ -18,7 +20,8 @@ import {
 } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import type { RegisteredHost } from '../hosts/known-hosts.js';
+import type { Claimant } from '../hosts/claimant.js';
+import type { KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
 import type { Ownership } from '../hosts/ownership.js';
 import type { Zones } from '../hosts/zones.js';
 import type { AgentList } from '../lists/agent-list.js';
@@ -26,7 +29,8 @@ import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
 import { Attache } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
-import type { GuidWatch } from './guid-watch.js';
+import type { GuidGuard } from './guid-guard.js';
+import { answersBeforeStartup } from './handlers/before-startup.js';
 import { handleRequest } from './handlers/index.js';
 import type { Registrar } from './registrar.js';
 import { isStartup, readStartup, type Startup } from './startup.js';
@@ -38,7 +42,8 @@ export interface ConversationParts {
   readonly log: Log;
   readonly msid: number;
   readonly zones: Zones;
-  readonly guids: GuidWatch;
+  readonly knownHosts: Pick<KnownHosts, 'get'>;
+  readonly guids: GuidGuard;
   readonly registrar: Registrar;
   readonly lists: AgentLists;
   readonly registry: AttacheRegistry;
@@ -46,7 +51,7 @@ export interface ConversationParts {
   readonly events: EventSink;
   /** The agent has answered Ready 2. */
   onReady(attache: Attache): void;
-  /** A packet was not handled. */
+  /** A packet was not handled: it was passed over, or answered as an unknown one. */
   countIgnored(why: IgnoredReason): void;
 }
 
@@ -62,6 +67,9 @@ type State =
   | { readonly kind: 'registering' }
   | { readonly kind: 'readying'; readonly attache: Attache }
   | { readonly kind: 'ready'; readonly attache: Attache };
+
+/** In the place of commands that cannot be read. */
+const UNREADABLE: Message = { type: '', fields: {} };
 
 const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
 
@@ -83,6 +91,7 @@ class Conversation {
   readonly #msid: bigint;
   readonly #listener: ConversationListener;
   #hasStarted = false;
+  #requestsBeforeStartup = 0;
   #log: Log;
   #state: State;
 
@@ -114,7 +123,10 @@ class Conversation {
     }
     this.#log = this.#log.child({ guid: startup.guid });
     const registration = await this.#register(startup);
-    if (this.link.closed) return;
+    if (this.link.closed) {
+      if (!('refusal' in registration)) this.#leftWhileRegistering(registration);
+      return;
+    }
     if ('refusal' in registration) {
       this.#refuse(request, registration.refusal);
       return;
@@ -139,25 +151,38 @@ class Conversation {
     const zone = zones.find(startup.dataCenter, names);
     if (zone === undefined) {
       const sender = startup.privateIpAddress ?? this.link.remote.address;
+      // No refusal: a Java agent exits for it, and this passes.
+      if (!zones.hasAll(names)) throw new Error('the ids of the zones could not be read from the store yet');
       // CloudStack's words; operators search for them.
       const known = names.join(', ');
       return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${known})` };
     }
-    const refusal = guids.claim(startup.guid, this.#claimant(startup));
+    // Before the row is written: a newcomer that is refused changes nothing in it.
+    const refusal = await guids.judge(startup.guid, this.#claimant(startup));
     if (refusal !== undefined) return { refusal };
+    if (this.link.closed) throw new Error('the agent left before it was registered');
     const host = await registrar.register(startup.facts(zone.id));
     // No refusal: a Java agent exits for it, and this passes.
     if (host === undefined) throw new Error('the store is away, and this agent is new');
     return host;
   }
 
-  #claimant({ instanceId }: Startup) {
+  /** Its row is Connecting, and there is no link that could make it Ready. */
+  #leftWhileRegistering({ id, connectingEpoch }: RegisteredHost): void {
+    const { registry, ownership } = this.#parts;
+    if (registry.linkOf(id) !== 'none' || ownership.isPending(id)) return;
+    ownership.lost(id, 'the agent left while it registered', connectingEpoch);
+  }
+
+  #claimant({ instanceId }: Startup): Claimant {
     return { address: this.link.remote.address, instanceId };
   }
 
   #welcome(request: Packet, startup: Startup, host: RegisteredHost): Attache {
     const { guid, failovers, lastLoss } = startup;
-    const identity = { guid, host, claimant: this.#claimant(startup), msid: this.#msid, failovers, lastLoss };
+    const pingIntervalSeconds = this.#parts.lists.configuration.values['ping.interval'];
+    const claimant = this.#claimant(startup);
+    const identity = { guid, host, claimant, msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
     const attache = new Attache(this.link, identity, this.#parts.clock);
     this.#state = { kind: 'readying', attache };
     this.#parts.registry.arrive(attache);
@@ -199,9 +224,10 @@ class Conversation {
     const [message] = answer.messages;
     if (message === undefined || message.fields.result !== true) {
       const details = message?.fields.details;
-      throw new Error(`the agent answered Ready with no${typeof details === 'string' ? `: ${details}` : ''}`);
+      throw new Error(`the agent answered Ready with no${typeof details === 'string' ? `: ${peerText(details)}` : ''}`);
     }
-    if (!ReadyAnswer.is(message)) this.#log.debug('Ready was answered by another class', { type: message.type });
+    if (!ReadyAnswer.is(message))
+      this.#log.debug('Ready was answered by another class', { type: peerText(message.type) });
   }
 
   #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }): void {
@@ -212,8 +238,9 @@ class Conversation {
     attache.becameReady();
     const former = registry.seat(attache);
     attache.held = held;
-    const list = { msHostList: storedList(held), configurationVersion: held.configurationVersion };
-    ownership.ready(attache.host.id, list, () => {
+    const { configurationVersion } = held;
+    const ready = { msHostList: storedList(held), configurationVersion, claimant: attache.claimant };
+    ownership.ready(attache.host.id, ready, () => {
       registrar.forget(attache.host.id);
       this.link.close('the host was removed');
     });
@@ -235,7 +262,7 @@ class Conversation {
     }
     const state = this.#state;
     if (state.kind === 'waiting' || state.kind === 'registering') {
-      if (!isStartup(request)) this.#parts.countIgnored('before Startup');
+      if (!isStartup(request)) this.#answerBeforeStartup(request, request.messages);
       else if (state.kind === 'waiting') this.#start(request, state.startupDue);
       else this.#closeDoubleStartup();
       return;
@@ -249,10 +276,8 @@ class Conversation {
       avoidMsList: this.#parts.lists.avoided,
       pinged: roundTripMs => attache.pinged(roundTripMs),
     });
-    if (reply.kind === 'close') {
-      this.#parts.guids.release(attache.guid, attache.claimant);
-      this.link.close(reply.reason);
-    } else attache.answer(request, reply.answers);
+    if (reply.kind === 'close') this.link.close(reply.reason);
+    else attache.answer(request, reply.answers);
   }
 
   #start(request: Packet, startupDue: Timer): void {
@@ -268,13 +293,26 @@ class Conversation {
   #receiveUnreadable(header: Omit<Packet, 'messages'>): void {
     const state = this.#state;
     if (!this.#isForUs(header)) this.#parts.countIgnored('not for this server');
-    else if (state.kind === 'waiting' || state.kind === 'registering') this.#parts.countIgnored('before Startup');
+    else if (state.kind === 'waiting' || state.kind === 'registering') this.#answerBeforeStartup(header, [UNREADABLE]);
     else state.attache.answer(header, [Answer.encode({ result: true })]);
   }
 
   /** An agent asks whichever server it is on, or this one. What a server asks is not an agent's request. */
   #isForUs({ mgmtId, flags }: Omit<Packet, 'messages'>): boolean {
     return (mgmtId === -1n || mgmtId === this.#msid) && (flags & FLAG.fromServer) === 0;
+  }
+
+  #answerBeforeStartup(header: Omit<Packet, 'messages'>, commands: readonly Message[]): void {
+    const { countIgnored, knownHosts, registry } = this.#parts;
+    countIgnored('before Startup');
+    if (++this.#requestsBeforeStartup > MGMT_LIMITS.requestsBeforeStartup) {
+      this.link.close(`more than ${MGMT_LIMITS.requestsBeforeStartup} requests before Startup`);
+      return;
+    }
+    const answers = answersBeforeStartup(commands, guid =>
+      registry.byGuid(guid) ? 'Up' : knownHosts.get(guid)?.status,
+    );
+    this.link.answer(header, answers, { mgmtId: this.#msid, via: -1n });
   }
 
   #closeDoubleStartup(): void {
@@ -298,7 +336,8 @@ class Conversation {
     this.#tellStarted();
     this.#listener.onEnd?.(this.link);
     const state = this.#state;
-    const why = describeClose(reason);
+    // What the peer has said may be part of it.
+    const why = peerText(describeClose(reason));
     if (state.kind === 'waiting' || state.kind === 'registering') {
       if (state.kind === 'waiting') state.startupDue.cancel();
       this.#log.debug('Connection ended before it was an agent', { reason: why });

@@ -6,14 +6,12 @@ import { MGMT_LIMITS } from '../config/limits.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import type { Attache } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
-import type { GuidWatch } from './guid-watch.js';
 
 export interface HealthMonitorParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly lists: Pick<AgentLists, 'configuration'>;
   readonly registry: AttacheRegistry;
-  readonly guids: GuidWatch;
 }
 
 /** Once every ping interval, looks for agents that are behind on their pings, and asks those for their health. */
@@ -29,7 +27,7 @@ export class HealthMonitor {
     const { clock, lists } = this.#parts;
     const intervalMs = lists.configuration.values['ping.interval'] * 1_000;
     this.#timer = clock.after(intervalMs, () => {
-      this.#look(intervalMs * lists.configuration.values['ping.timeout']);
+      this.#look(lists.configuration.values['ping.timeout']);
       this.start();
     });
   }
@@ -38,12 +36,12 @@ export class HealthMonitor {
     this.#timer?.cancel();
   }
 
-  #look(deadlineMs: number): void {
-    const { registry, guids } = this.#parts;
-    for (const attache of registry) {
-      if (attache.note({ kind: 'look', deadlineMs }) === 'check health') void this.#checkHealth(attache);
+  /** @param timeout how many ping intervals an agent may be behind */
+  #look(timeout: number): void {
+    for (const attache of this.#parts.registry) {
+      if (attache.note({ kind: 'look', deadlineMs: attache.pingIntervalMs * timeout }) === 'check health')
+        void this.#checkHealth(attache);
     }
-    guids.forgetStale(guid => registry.byGuid(guid) !== undefined);
   }
 
   async #checkHealth(attache: Attache): Promise<void> {

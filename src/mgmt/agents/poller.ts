@@ -3,7 +3,7 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { readConfiguration } from '../config/parameters.js';
-import { ContestedHosts } from '../hosts/contested-hosts.js';
+import type { HostReconciler } from '../hosts/host-reconciler.js';
 import { type HostChange, HostWatch } from '../hosts/host-watch.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
 import type { Ownership } from '../hosts/ownership.js';
@@ -25,8 +25,7 @@ export interface PollerParts {
   readonly knownHosts: KnownHosts;
   readonly registry: AttacheRegistry;
   readonly ownership: Ownership;
-  /** Whether the server with this msid lives: it may have hosts, also while it drains. */
-  isUp(msid: number): boolean;
+  readonly reconciler: HostReconciler;
 }
 
 /**
@@ -36,7 +35,6 @@ export interface PollerParts {
 export class Poller {
   readonly #parts: PollerParts;
   readonly #hosts: HostWatch;
-  readonly #contested = new ContestedHosts();
   #polling: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   #isStopped = false;
@@ -45,7 +43,7 @@ export class Poller {
     this.#parts = parts;
     this.#hosts = new HostWatch(parts.store, {
       onRemoved: host => this.#forget(host),
-      onChanged: host => this.#compare(host),
+      onChanged: host => void parts.knownHosts.learn(host),
     });
   }
 
@@ -53,6 +51,9 @@ export class Poller {
   async read(): Promise<void> {
     const { store, lists } = this.#parts;
     lists.take(lists.configuration, await store.clusters());
+    // Where the changes stand, and only then the rows: what changes meanwhile is read again.
+    await this.#hosts.poll();
+    await this.#parts.knownHosts.read();
     await this.#readHosts();
   }
 
@@ -74,13 +75,12 @@ export class Poller {
   }
 
   async #poll(): Promise<void> {
-    const { clock, health, log, registry } = this.#parts;
+    const { health, log, ownership, reconciler } = this.#parts;
     try {
       await health.watch(() => this.#readConfiguration());
       await health.watch(() => this.#readHosts());
-      for (const hostId of this.#contested.due(clock.now())) {
-        registry.get(hostId)?.link.close('another management server has the host');
-      }
+      ownership.retry();
+      await reconciler.pass();
     } catch (error) {
       log.debug('The store could not be polled', { reason: reasonOf(error) });
     }
@@ -109,10 +109,9 @@ export class Poller {
   }
 
   async #readHosts(): Promise<void> {
-    const { lists, zones, knownHosts } = this.#parts;
+    const { lists, zones } = this.#parts;
     const names = lists.configuration.values.zones;
     await zones.learn(names);
-    await knownHosts.readOn();
     await this.#hosts.poll();
     for (const name of names) {
       const zone = zones.find(name, names);
@@ -120,24 +119,10 @@ export class Poller {
     }
   }
 
-  /** Somebody has changed a host's row, perhaps this server itself. */
-  #compare({ id, msid, epoch, preferred }: HostChange): void {
-    const { lists, registry, ownership, clock } = this.#parts;
-    const own = ownership.epochOf(id);
-    lists.learnAssignment(id, preferred);
-    if (registry.get(id) === undefined || own === undefined || msid === this.#parts.msid || epoch < own) {
-      this.#contested.settle(id);
-    } else if (msid !== null && this.#parts.isUp(msid)) {
-      this.#contested.note(id, epoch, clock.now());
-    } else {
-      // No living server has it, and its link is here: somebody took this server for dead.
-      ownership.again(id);
-    }
-  }
-
   #forget(host: HostChange): void {
-    const { lists, knownHosts, registry } = this.#parts;
+    const { lists, knownHosts, reconciler, registry } = this.#parts;
     knownHosts.forget(host.id);
+    reconciler.forget(host.id);
     lists.forget(host);
     registry.get(host.id)?.link.close('the host was removed');
   }

@@ -1,7 +1,7 @@
 import { type Clock, delay } from '../../lib/clock.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import type { KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
+import type { HostIdentity, KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { HostDescription } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
@@ -35,17 +35,24 @@ export class Registrar {
     for (;;) {
       const known = this.#known.get(facts.guid);
       // Asking a store that is away costs each agent two seconds, and a thousand of them stand in line.
-      if (known && this.#health.away) return { ...known, connectingEpoch: undefined };
+      if (known && this.#health.away) return registered(known, undefined);
       try {
         const { host } = await this.#gate.run(() => this.#health.watch(() => this.#store.registerHost(facts)));
         const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
-        return { ...this.#known.learn(host), connectingEpoch };
+        return registered(this.#known.learn(host), connectingEpoch);
       } catch (error) {
         if (!isAway(error)) throw error;
-        if (known) return { ...known, connectingEpoch: undefined };
+        if (known) return registered(known, undefined);
       }
       if (this.#clock.now() + MGMT_LIMITS.registrationRetryMs > deadline) return undefined;
       await delay(this.#clock, MGMT_LIMITS.registrationRetryMs);
     }
   }
+}
+
+function registered(
+  { id, uuid, name, zoneId, clusterId }: HostIdentity,
+  connectingEpoch: number | undefined,
+): RegisteredHost {
+  return { id, uuid, name, zoneId, clusterId, connectingEpoch };
 }

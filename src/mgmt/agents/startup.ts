@@ -1,7 +1,7 @@
 import { reasonOf } from '../../lib/errors.js';
+import { PEER_TEXT_LENGTH, peerText } from '../../lib/peer-text.js';
 import { type HostList, parseReportedList } from '../../protocol/host-list.js';
 import { type Packet, ProtocolError, StartupRoutingCommand } from '../../protocol/index.js';
-import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostDescription } from '../store/store.js';
 
 /** The fields of a Startup that the server uses. */
@@ -43,30 +43,30 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
   }
   const { guid, name, arch = fields.cpuArch } = fields;
   if (guid === undefined || guid.trim() === '') return { refusal: 'the startup command has no guid' };
-  if (guid.length > MGMT_LIMITS.textLength) {
-    return { refusal: `the guid is longer than ${MGMT_LIMITS.textLength} characters` };
-  }
+  if (guid.length > PEER_TEXT_LENGTH) return { refusal: `the guid is longer than ${PEER_TEXT_LENGTH} characters` };
+  // Cleaned, two guids could become one.
+  if (guid !== peerText(guid)) return { refusal: 'the guid has characters that are not allowed in one' };
   return {
     guid,
-    dataCenter: fields.dataCenter ?? '',
+    dataCenter: peerText(fields.dataCenter ?? ''),
     reportedList: parseReportedList(fields.msHostList),
     connectionTransferred: fields.connectionTransferred,
     arch,
-    instanceId: fields.instanceId,
+    instanceId: clean(fields.instanceId) ?? undefined,
     failovers: fields.failovers,
-    lastLoss: clip(fields.lastLoss) ?? undefined,
-    privateIpAddress: fields.privateIpAddress,
+    lastLoss: clean(fields.lastLoss) ?? undefined,
+    privateIpAddress: clean(fields.privateIpAddress) ?? undefined,
     facts: zoneId => ({
       guid,
-      name: clip(name) ?? clip(fields.privateIpAddress) ?? guid,
-      type: clip(fields.type, 32) ?? 'Routing',
+      name: clean(name) ?? clean(fields.privateIpAddress) ?? guid,
+      type: clean(fields.type, 32) ?? 'Routing',
       zoneId,
-      pod: clip(fields.pod),
-      cluster: clip(fields.cluster),
-      privateIpAddress: clip(fields.privateIpAddress, 40),
-      version: clip(fields.version),
-      hypervisorType: clip(fields.hypervisorType, 32),
-      arch: clip(arch, 32),
+      pod: clean(fields.pod),
+      cluster: clean(fields.cluster),
+      privateIpAddress: clean(fields.privateIpAddress, 40),
+      version: clean(fields.version),
+      hypervisorType: clean(fields.hypervisorType, 32),
+      arch: clean(arch, 32),
       sockets: fields.cpuSockets ?? null,
       cpus: fields.cpus || null,
       speed: fields.speed || null,
@@ -75,7 +75,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
   };
 }
 
-/** Cuts a text to the width of its column in the store. Null for an empty one. */
-function clip(text: string | undefined, length: number = MGMT_LIMITS.textLength): string | null {
-  return text === undefined || text === '' ? null : text.slice(0, length);
+/** @param length the store's columns have a width; what an agent says beyond it is of no use to anybody */
+function clean(text: string | undefined, length?: number): string | null {
+  return peerText(text ?? '', length).trim() || null;
 }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { peerText } from '../../lib/peer-text.js';
 import { EVENTS_A_BATCH, type EventLevel, type NewEvent, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 
@@ -51,6 +52,7 @@ export class EventLog implements EventSink {
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
   #sweptAt: number;
+  #isSweeping = false;
 
   constructor(store: EventStore, health: StoreHealth, env: { clock: Clock; log: Log; msid: number }) {
     this.#store = store;
@@ -64,7 +66,14 @@ export class EventLog implements EventSink {
   add({ type, level, description, hostUuid }: ClusterEvent): void {
     const created = this.#clock.wallTime();
     const resource = { resourceType: hostUuid ? 'Host' : null, resourceId: hostUuid ?? null };
-    this.#held.push({ type, level, description: keepable(description), created, ...resource, msid: this.#msid });
+    this.#held.push({
+      type,
+      level,
+      description: peerText(description, DESCRIPTION_LENGTH),
+      created,
+      ...resource,
+      msid: this.#msid,
+    });
     if (this.#held.length > HELD) {
       this.#held.shift();
       this.#lost++;
@@ -107,21 +116,21 @@ export class EventLog implements EventSink {
       this.#log.warn('Events were lost while the store was away', { events: this.#lost });
       this.#lost = 0;
     }
-    await this.#sweep();
+    void this.#sweep();
   }
 
   async #sweep(): Promise<void> {
-    if (this.#clock.now() - this.#sweptAt < SWEEP_MS) return;
+    if (this.#isSweeping || this.#clock.now() - this.#sweptAt < SWEEP_MS) return;
+    this.#isSweeping = true;
     this.#sweptAt = this.#clock.now();
+    const bounds = { before: this.#clock.wallTime() - KEPT_MS, keep: KEPT };
     try {
-      await this.#store.deleteEvents({ before: this.#clock.wallTime() - KEPT_MS, keep: KEPT });
+      // A batch a call; others get their turn between two of them.
+      while (!this.#closed && (await this.#store.deleteEvents(bounds)) > 0) await this.#clock.turn();
     } catch (error) {
       this.#log.debug('Old events could not be deleted', { reason: reasonOf(error) });
+    } finally {
+      this.#isSweeping = false;
     }
   }
-}
-
-/** Some of it comes from agents: one event that the store refuses would hold up all behind it. */
-function keepable(description: string): string {
-  return description.replaceAll('\0', '').slice(0, DESCRIPTION_LENGTH);
 }

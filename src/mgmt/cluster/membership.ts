@@ -106,9 +106,11 @@ export class Membership {
     );
   }
 
-  /** Whether the server with this msid may have hosts. */
-  isAlive(msid: number): boolean {
-    return this.#servers.some(server => server.msid === msid && !server.isDead);
+  /** How a server looks from here: `silent`, it may live or not; one that has no row is dead. */
+  lifeOf(msid: number): 'up' | 'silent' | 'dead' {
+    const server = this.#servers.find(other => other.msid === msid);
+    if (server === undefined || server.isDead) return 'dead';
+    return server.isSilent ? 'silent' : 'up';
   }
 
   /** Takes this server's row. @throws FatalError SERVER_ROW_TAKEN; StoreError */

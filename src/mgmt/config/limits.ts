@@ -10,6 +10,8 @@ export const MGMT_LIMITS = {
   registrationRetryMs: 1_000,
   /** How often the configuration and changed hosts are read from the store. */
   pollMs: 2_000,
+  /** Requests before Startup that one link may send: each is answered. */
+  requestsBeforeStartup: 100,
   /** `wait` of Ready 1, in seconds. */
   readySeconds: 60,
   /** `wait` of CheckHealth, in seconds. */
@@ -20,13 +22,15 @@ export const MGMT_LIMITS = {
   answerMarginMs: 10_000,
   /** Requests in sequence that wait for their turn at one agent. */
   heldRequests: 1_000,
-  /** A guid may change its address or process this often … */
-  guidChanges: 3,
-  /** … within this time; after that the newcomer is refused for as long. */
-  guidFightMs: 60_000,
-  /** Characters of a guid, and of other texts of a Startup, that the store keeps. */
-  textLength: 255,
-  /** How long a server that stops waits for its connections to end. */
+  /** The agent that is established under a guid has so long to answer when another one claims it. */
+  guidAnswerMs: 2_000,
+  /** Another server has so long to ask its agent: until it looks for jobs, and the agent has answered. */
+  guidAnswerElsewhereMs: 6_000,
+  /** Operators are told of two agents with one guid once in this time … */
+  guidEventMs: 3_600_000,
+  /** … and of so many such pairs within it. */
+  guidPairs: 1_000,
+  /** After SIGTERM: for links to end by FIN. */
   stopMs: 6_000,
   /** How often the age of the server's certificate is checked. */
   certificateCheckMs: 3_600_000,

@@ -15,46 +15,55 @@ export interface RegisteredHost extends HostIdentity {
   readonly connectingEpoch: number | undefined;
 }
 
-/** Who is who, in memory, so that known agents can come while the store is away. */
+/** A host's row as it was last read, by whichever way. */
+export interface KnownHost extends AgentRow {
+  /** When the row was written, by the store's clock; undefined: this has not been read yet. */
+  readonly changed?: number | undefined;
+}
+
+/** All hosts in memory, so that known agents can come while the store is away, and rows can be compared with links. */
 export class KnownHosts {
   readonly #store: Pick<AgentStore, 'hosts'>;
-  readonly #onLearned: (host: AgentRow) => void;
-  readonly #byGuid = new Map<string, HostIdentity>();
-  readonly #guids = new Map<number, string>();
-  #lastId = 0;
+  readonly #onLearned: (host: KnownHost, former: KnownHost | undefined) => void;
+  readonly #byGuid = new Map<string, KnownHost>();
+  readonly #byId = new Map<number, KnownHost>();
 
-  /** @param onLearned called with each row that was read or registered */
-  constructor(store: Pick<AgentStore, 'hosts'>, onLearned: (host: AgentRow) => void) {
+  /** @param onLearned called with each row that was read or registered, and with what was known before */
+  constructor(store: Pick<AgentStore, 'hosts'>, onLearned: (host: KnownHost, former: KnownHost | undefined) => void) {
     this.#store = store;
     this.#onLearned = onLearned;
   }
 
-  get(guid: string): HostIdentity | undefined {
+  get(guid: string): KnownHost | undefined {
     return this.#byGuid.get(guid);
   }
 
-  learn(host: AgentRow): HostIdentity {
-    const { guid, id, uuid, name, zoneId, clusterId } = host;
-    const identity = { id, uuid, name, zoneId, clusterId };
-    this.#onLearned(host);
-    this.#byGuid.set(guid, identity);
-    this.#guids.set(id, guid);
-    return identity;
+  byId(id: number): KnownHost | undefined {
+    return this.#byId.get(id);
+  }
+
+  learn(host: KnownHost): KnownHost {
+    const { id, uuid, guid, name, zoneId, clusterId, preferred, status, msid, epoch, instanceId, linkAddress } = host;
+    const former = this.#byId.get(id);
+    const changed = host.changed ?? former?.changed;
+    const facts = { id, uuid, guid, name, zoneId, clusterId, preferred, status, msid, epoch, instanceId, linkAddress };
+    const known: KnownHost = { ...facts, changed };
+    this.#byGuid.set(guid, known);
+    this.#byId.set(id, known);
+    this.#onLearned(known, former);
+    return known;
   }
 
   /** The host was removed: its guid would come back under another id. */
   forget(id: number): void {
-    const guid = this.#guids.get(id);
-    this.#guids.delete(id);
+    const guid = this.#byId.get(id)?.guid;
+    this.#byId.delete(id);
     // Under another id the guid may have come back already.
     if (guid !== undefined && this.#byGuid.get(guid)?.id === id) this.#byGuid.delete(guid);
   }
 
-  /** Reads the hosts that are new since the last time, those of other servers too. @throws StoreError */
-  async readOn(): Promise<void> {
-    for (const host of await this.#store.hosts(this.#lastId)) {
-      this.learn(host);
-      this.#lastId = host.id;
-    }
+  /** Reads all hosts. @throws StoreError */
+  async read(): Promise<void> {
+    for (const host of await this.#store.hosts()) this.learn(host);
   }
 }

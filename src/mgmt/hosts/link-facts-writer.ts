@@ -15,6 +15,7 @@ export class LinkFactsWriter {
   readonly #env: { readonly clock: Clock; readonly log: Log; readonly health: StoreHealth; readonly msid: number };
   readonly #facts: () => readonly LinkFact[];
   #timer: Timer | undefined;
+  #isStopped = false;
   #writtenAt: number;
   /** When the latest link among those written became Ready. */
   #newest = 0;
@@ -31,10 +32,13 @@ export class LinkFactsWriter {
   }
 
   start(): void {
+    // A write that was under way when it was stopped.
+    if (this.#isStopped) return;
     this.#timer = this.#env.clock.after(LOOK_MS, () => void this.#look().finally(() => this.start()));
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
   }
 

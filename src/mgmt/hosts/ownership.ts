@@ -3,7 +3,9 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { AgentStore } from '../store/agent-store.js';
 import { HOSTS_A_BATCH } from '../store/store.js';
+import { StoreError } from '../store/store-error.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
+import type { Claimant } from './claimant.js';
 
 /** What the row of one host should say, as far as this server decides it. */
 type DesiredState =
@@ -13,6 +15,7 @@ type DesiredState =
       readonly ready: object;
       readonly msHostList: string | null;
       readonly configurationVersion: number;
+      readonly claimant: Claimant;
       readonly at: number;
       readonly onRemoved: () => void;
     }
@@ -21,6 +24,8 @@ type DesiredState =
       readonly reason: string;
       readonly at: number;
       readonly connectingEpoch: number | undefined;
+      /** Only if the row is still Connecting, and was last written at this moment. */
+      readonly connectingSince?: number;
     };
 
 interface Entry {
@@ -31,6 +36,8 @@ interface Entry {
   /** The Ready that the epoch was raised for. */
   taken: object | undefined;
   isWritten: boolean;
+  /** The log says already that the store refuses it. */
+  isReported: boolean;
 }
 
 type Up = DesiredState & { readonly kind: 'up' };
@@ -48,7 +55,8 @@ type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hosts
  * Which hosts this server has, written behind the agents' backs: a link never waits for the store, nor ends with it.
  * What comes while a write is under way goes into the next one, so a storm makes few of them. Of each host only the latest
  * wish is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still lives. A disconnect is
- * written under the epoch of the Ready before it, so it never harms a newer owner.
+ * written under the epoch of the Ready before it, so it never harms a newer owner. What could not be written is tried again
+ * until it is, or another wish takes its place.
  */
 export class Ownership {
   readonly #store: OwnershipStore;
@@ -59,6 +67,8 @@ export class Ownership {
   readonly #entries = new Map<number, Entry>();
   /** Those whose latest wish is not written yet, in the order of the wishes. */
   readonly #dirty = new Set<Entry>();
+  /** Those that the store, which is there, has failed to write: they wait for `retry`. */
+  readonly #failed = new Set<Entry>();
   #isWriting = false;
   #underWay: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -78,7 +88,13 @@ export class Ownership {
 
   /** Hosts whose latest state is not in the store yet. */
   get unwritten(): number {
-    return this.#dirty.size;
+    return this.#dirty.size + this.#failed.size;
+  }
+
+  /** Whether a state of the host is not in the store yet. */
+  isPending(hostId: number): boolean {
+    const entry = this.#entries.get(hostId);
+    return entry !== undefined && (this.#dirty.has(entry) || this.#failed.has(entry));
   }
 
   /** The epoch under which this server has the host; undefined while a write of it is pending. */
@@ -89,15 +105,15 @@ export class Ownership {
 
   /**
    * The agent answered Ready 2: the host is ours.
-   * @param list what the agent has now, and the generation of the configuration that it was made from
+   * @param ready.msHostList what the agent has now; it was made from `configurationVersion`
    * @param onRemoved called when the store says that there is no such host any more
    */
   ready(
     hostId: number,
-    list: { msHostList: string | null; configurationVersion: number },
+    ready: { msHostList: string | null; configurationVersion: number; claimant: Claimant },
     onRemoved: () => void,
   ): void {
-    this.#desire(hostId, { kind: 'up', ready: {}, ...list, at: this.#clock.wallTime(), onRemoved });
+    this.#desire(hostId, { kind: 'up', ready: {}, ...ready, at: this.#clock.wallTime(), onRemoved });
   }
 
   /** The agent acknowledged another list: written under the epoch of its Ready, or with that one. */
@@ -106,7 +122,7 @@ export class Ownership {
     if (entry?.desired.kind === 'up') this.#desire(hostId, { ...entry.desired, ...list });
   }
 
-  /** The row says that nobody has the host, and its link lives: it is written anew. */
+  /** The link lives, and the row says that no living server has the host, or has another epoch: it is written anew. */
   again(hostId: number): void {
     const entry = this.#entries.get(hostId);
     if (entry?.desired.kind === 'up' && isTaken(entry)) this.#desire(hostId, { ...entry.desired, ready: {} });
@@ -120,6 +136,24 @@ export class Ownership {
     this.#desire(hostId, { kind: 'down', reason, at: this.#clock.wallTime(), connectingEpoch });
   }
 
+  /** The row says that this server has the host under this epoch, and there is no link. */
+  release(hostId: number, epoch: number, reason: string): void {
+    this.#desire(hostId, { kind: 'down', reason, at: this.#clock.wallTime(), connectingEpoch: undefined }, epoch);
+  }
+
+  /** The host has been Connecting for too long: written only if its row is still the same. */
+  abandon(hostId: number, { epoch, changed }: { epoch: number; changed: number }, reason: string): void {
+    const at = this.#clock.wallTime();
+    this.#desire(hostId, { kind: 'down', reason, at, connectingEpoch: epoch, connectingSince: changed });
+  }
+
+  /** Tries again what the store has failed to write. */
+  retry(): void {
+    for (const entry of this.#failed) this.#dirty.add(entry);
+    this.#failed.clear();
+    this.#write();
+  }
+
   /**
    * No agents any more, in one write: the server stops, or it starts and was killed before.
    * @throws StoreError
@@ -127,6 +161,7 @@ export class Ownership {
   async releaseAll(reason: string): Promise<number> {
     this.#entries.clear();
     this.#dirty.clear();
+    this.#failed.clear();
     // What is on its way must not come in behind, and have the host Up on a server that is no more.
     await this.#underWay;
     return this.#health.watch(() => this.#store.releaseHosts(this.#msid, { at: this.#clock.wallTime(), reason }));
@@ -137,7 +172,8 @@ export class Ownership {
     this.#stopped = true;
   }
 
-  #desire(hostId: number, desired: DesiredState): void {
+  /** @param epoch under which this server has the host, when the row has told it */
+  #desire(hostId: number, desired: DesiredState, epoch?: number): void {
     if (this.#stopped) return;
     const entry = this.#entries.get(hostId) ?? {
       hostId,
@@ -145,10 +181,14 @@ export class Ownership {
       epoch: undefined,
       taken: undefined,
       isWritten: false,
+      isReported: false,
     };
     this.#entries.set(hostId, entry);
+    if (epoch !== undefined) entry.epoch = epoch;
     entry.desired = desired;
     entry.isWritten = false;
+    entry.isReported = false;
+    this.#failed.delete(entry);
     this.#dirty.add(entry);
     this.#write();
   }
@@ -182,21 +222,34 @@ export class Ownership {
     } catch (error) {
       // What is away comes back; then it is taken up again.
       if (isAway(error) || this.#stopped) return;
-      const [first, ...others] = batch;
+      const [first, ...others] = writing;
       if (others.length > 0) {
         // One of them the store refuses: it must not keep the others from it.
         for (const entry of batch) if (!entry.isWritten) await this.#writeBatch([entry]);
-        return;
-      }
-      this.#log.error('The state of a host could not be written', { hostId: first?.hostId, reason: reasonOf(error) });
-      for (const one of writing) this.#written(one);
+      } else if (first !== undefined) this.#postpone(first, error);
     }
+  }
+
+  /** The store is there, and has failed to write this one. */
+  #postpone({ entry, desired }: Writing<DesiredState>, error: unknown): void {
+    // A newer wish may do better, and is written next.
+    if (entry.desired !== desired) return;
+    this.#dirty.delete(entry);
+    this.#failed.add(entry);
+    if (!entry.isReported) {
+      const facts = { hostId: entry.hostId, reason: reasonOf(error) };
+      this.#log.error('The state of a host could not be written; it is tried again', facts);
+      entry.isReported = true;
+    }
+    // Whatever it was that the store cannot keep: that the host is here, or not here any more, is what matters.
+    if (error instanceof StoreError && error.code === 'STORE_VALUE_REFUSED') entry.desired = inPlainWords(desired);
   }
 
   async #writeReady(writing: readonly Writing<Up>[]): Promise<void> {
     if (writing.length === 0) return;
-    const rows = writing.map(({ entry: { hostId }, desired: { msHostList, configurationVersion, at } }) => {
-      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, at };
+    const rows = writing.map(({ entry: { hostId }, desired: { msHostList, configurationVersion, claimant, at } }) => {
+      const { instanceId = null, address: linkAddress = null } = claimant;
+      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, instanceId, linkAddress, at };
     });
     const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
     for (const [index, one] of writing.entries()) {
@@ -217,10 +270,12 @@ export class Ownership {
   }
 
   async #writeLost(writing: readonly Writing<Down>[]): Promise<void> {
-    const rows = writing.flatMap(({ entry, desired: { reason, at, connectingEpoch } }) => {
+    const rows = writing.flatMap(({ entry, desired: { reason, at, connectingEpoch, connectingSince } }) => {
       const [msid, epoch] = entry.epoch === undefined ? [null, connectingEpoch] : [this.#msid, entry.epoch];
       // Another server has it, or will be told so: a Ready that was never written needs no disconnect.
-      return epoch === undefined ? [] : [{ id: entry.hostId, msid, epoch, at, reason }];
+      return epoch === undefined
+        ? []
+        : [{ id: entry.hostId, msid, epoch, at, reason, ...(connectingSince !== undefined && { connectingSince }) }];
     });
     if (rows.length > 0) await this.#health.watch(() => this.#store.hostsDisconnected(rows));
     for (const one of writing) this.#written(one);
@@ -232,6 +287,10 @@ export class Ownership {
     this.#dirty.delete(entry);
     if (desired.kind === 'down' && this.#entries.get(entry.hostId) === entry) this.#entries.delete(entry.hostId);
   }
+}
+
+function inPlainWords(desired: DesiredState): DesiredState {
+  return desired.kind === 'up' ? { ...desired, msHostList: null } : { ...desired, reason: 'the link ended' };
 }
 
 /** The Ready that it is about stands in the store. */

@@ -31,7 +31,14 @@ export class ZoneHosts {
     await this.#inTurn(zoneId, zone => this.#readTail(zoneId, zone));
   }
 
-  /** The host was removed. The position of those behind it changes; they are told at their next connect. */
+  /** The host is in this zone now. */
+  add(zoneId: number, hostId: number): void {
+    const { ids } = this.#zone(zoneId);
+    const index = indexOfId(ids, hostId);
+    if (ids[index] !== hostId) ids.splice(index, 0, hostId);
+  }
+
+  /** The host was removed, or is in another zone now. The position of those behind it changes; they are told at their next connect. */
   remove(zoneId: number, hostId: number): void {
     const { ids } = this.#zone(zoneId);
     const index = indexOfId(ids, hostId);

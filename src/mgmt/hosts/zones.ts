@@ -21,6 +21,11 @@ export class Zones {
     }
   }
 
+  /** Whether the ids of all these names are known. */
+  hasAll(names: readonly string[]): boolean {
+    return names.every(name => this.#ids.has(name));
+  }
+
   /** @param names those that are configured now */
   find(nameOrId: string, names: readonly string[]): Zone | undefined {
     for (const wanted of [

@@ -2,6 +2,7 @@ import { type Clock, delay } from '../../lib/clock.js';
 import { ShutdownCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
 import type { AttacheRegistry } from '../agents/attache-registry.js';
+import { answersHealth } from '../agents/guid-guard.js';
 import type { Store } from '../store/store.js';
 import type { JobWork } from './job-runner.js';
 
@@ -30,6 +31,12 @@ export function hostJobs({ clock, registry, store }: HostJobParts): Readonly<Rec
         if (host?.status === 'Up' && host.epoch > epoch) return { hostid: params.id };
       }
       throw new Error(`the agent did not come back within ${BACK_WITHIN_MS / 1000} s`);
+    },
+
+    /** Asks the agent whether it is there, for another server at which an agent with the same guid wants to register. */
+    async checkHealth({ hostId }) {
+      if (!(await answersHealth(clock, attacheOf(registry, hostId)))) throw new Error('the agent did not answer');
+      return { result: true };
     },
 
     /** Tells the agent that its host is removed: it blanks its zone, and does not come back. */

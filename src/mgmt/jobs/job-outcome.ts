@@ -5,7 +5,8 @@ const POLL_MS = 250;
 const LONGEST_MS = 60_000;
 
 /**
- * Waits up to a minute until a job has an outcome.
+ * Waits until a job has an outcome.
+ * @param withinMs at most so long
  * @returns the job with its outcome; undefined when it takes longer
  * @throws StoreError
  */
@@ -13,8 +14,9 @@ export async function jobOutcome(
   store: Pick<Store, 'job'>,
   clock: Clock,
   started: JobRow,
+  withinMs: number = LONGEST_MS,
 ): Promise<JobRow | undefined> {
-  const deadline = clock.now() + LONGEST_MS;
+  const deadline = clock.now() + withinMs;
   for (;;) {
     const job = (await store.job(started.uuid)) ?? started;
     if (job.status === 'succeeded' || job.status === 'failed') return job;

@@ -123,6 +123,12 @@ export class AgentLists {
     await this.#zoneHosts.readOn(zoneId);
   }
 
+  /** The host is in another zone now. As with a removal, the others are told at their next connect. */
+  changeZone(hostId: number, former: number, zoneId: number): void {
+    this.#zoneHosts.remove(former, hostId);
+    this.#zoneHosts.add(zoneId, hostId);
+  }
+
   /** The host was removed. */
   forget({ id, zoneId }: Pick<HostIdentity, 'id' | 'zoneId'>): void {
     this.#assignments.forget(id);

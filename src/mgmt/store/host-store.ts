@@ -46,7 +46,7 @@ export interface HostStore {
    * All hosts that are not removed, by ascending id; read in several transactions.
    * @param after only ids beyond this one
    */
-  hosts(after?: number): Promise<readonly HostRow[]>;
+  hosts(after?: number): Promise<readonly StoredHost[]>;
   /** A host that is not removed. */
   host(id: number): Promise<HostRow | undefined>;
   /** One page of the hosts that match all that is given, by ascending id, and how many match in all. */
@@ -117,9 +117,18 @@ export interface HostRow extends HostDescription {
   /** The sticky first server of `rendezvous`. */
   readonly preferred: string | null;
   readonly lastPing: number | null;
+  /** The agent process whose link became Ready last, and that link's remote address; null: not known. */
+  readonly instanceId: string | null;
+  readonly linkAddress: string | null;
   readonly disconnected: number | null;
   readonly disconnectReason: string | null;
   readonly created: number;
+}
+
+/** A host's row, and when it was written. */
+export interface StoredHost extends HostRow {
+  /** When the row was last written, by the store's clock: tells whether it is still the row that was read. */
+  readonly changed: number;
 }
 
 export interface Registration {
@@ -135,6 +144,9 @@ export interface HostReadyEntry {
   readonly msHostList: string | null;
   /** The generation that this list was made from; when left out, the row keeps what it has. */
   readonly configurationVersion?: number;
+  /** The agent process, and the remote address of its link; null: not known. @default null */
+  readonly instanceId?: string | null;
+  readonly linkAddress?: string | null;
   readonly at: number;
 }
 
@@ -153,6 +165,8 @@ export interface HostDisconnectedEntry {
   readonly epoch: number;
   readonly at: number;
   readonly reason: string;
+  /** Only while the row is Connecting, and was last written at this moment. When left out, owner and epoch decide. */
+  readonly connectingSince?: number;
 }
 
 export interface HostsReleased {
@@ -192,7 +206,7 @@ export interface Page<T> {
 }
 
 /** A host as it is now, or was when it was removed. */
-export interface ChangedHost extends HostRow {
+export interface ChangedHost extends StoredHost {
   /** When it was removed; null: it is there. */
   readonly removed: number | null;
 }

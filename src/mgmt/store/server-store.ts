@@ -31,10 +31,20 @@ export interface ServerStore {
   /** The row is not a server's any more, if its heartbeat counter still has this value. @returns whether it was removed */
   retireServer(msid: number, beat: number): Promise<boolean>;
 
-  /** What a server knows of its agents' links, packed; the former facts are replaced. @param at by the server's clock */
+  /**
+   * What a server knows of its agents' links, packed; the former facts are replaced. Facts of any server that are older
+   * than `LINK_FACTS_KEPT_MS` are deleted: that server writes no more.
+   * @param at by the server's clock
+   */
   putLinkFacts(msid: number, at: number, facts: Uint8Array): Promise<void>;
-  linkFacts(): Promise<readonly LinkFacts[]>;
+  /**
+   * The facts of all servers, by ascending msid.
+   * @param known what the caller has of each server: its facts are left out when they are still the same
+   */
+  linkFacts(known?: readonly Pick<LinkFacts, 'msid' | 'updated'>[]): Promise<readonly LinkFacts[]>;
 }
+
+export const LINK_FACTS_KEPT_MS = 86_400_000;
 
 /** CloudStack's states of `mshost`. */
 export const SERVER_STATES = [
@@ -136,7 +146,10 @@ export interface LinkFacts {
   readonly msid: number;
   /** By the server's clock. */
   readonly at: number;
-  /** By the store's. */
+  /** When they were written, by the store's clock: the same as before means the same facts. */
+  readonly updated: number;
+  /** By the store's clock. */
   readonly ageMs: number;
-  readonly facts: Uint8Array;
+  /** Undefined: they are those that the caller has. */
+  readonly facts: Uint8Array | undefined;
 }

@@ -74,6 +74,23 @@ export const StartupAnswer = answer('com.cloud.agent.api.StartupAnswer', {
   pingInterval: integer,
 });
 
+/**
+ * From agents of a coming CloudStack version, before Startup and again until the answer says `lockAvailable`: may the
+ * agent register now?
+ */
+export const AgentConnectStatusCommand = command('com.cloud.agent.api.AgentConnectStatusCommand', {
+  /** The host id, once a server has given it. */
+  id: optionalInteger,
+  guid: text,
+  name: text,
+});
+export const AgentConnectStatusAnswer = answer('com.cloud.agent.api.AgentConnectStatusAnswer', {
+  /** The agent may send its Startup. */
+  lockAvailable: optionalFlag,
+  /** The status of the host, as in the answer to listHosts. Missing: not known. */
+  hostStatus: text,
+});
+
 /** From agents with local storage, in one packet with StartupRoutingCommand. */
 export const StartupStorageCommand = command('com.cloud.agent.api.StartupStorageCommand', {});
 

@@ -1,8 +1,11 @@
 import t from 'tap';
 import {
+  AgentConnectStatusAnswer,
+  AgentConnectStatusCommand,
   AgentControlCommand,
   encodeHeader,
   encodePacket,
+  FLAG,
   type Message,
   PingCommand,
   PingRoutingCommand,
@@ -222,17 +225,54 @@ t.test('startup: several startup commands in one packet get one answer', async t
   }
 });
 
-t.test('startup: what comes before it is passed over and counted, and the link stays', async t => {
+t.test('startup: what comes before it is answered and counted, and the link stays', async t => {
   const { agent, server } = await testServer();
   const one = agent();
   one.ping();
   one.request([{ type: 'what.ever', fields: {} }]);
   one.transport.send(brokenPacket());
   await settle();
-  t.equal(one.received.length, 0);
+  t.strictSame(
+    (await Promise.all([one.receive(), one.receive(), one.receive()])).map(packet => contentOf(packet)),
+    Array(3).fill(['Answer', { result: true, contextMap: {}, wait: 0, bypassHostMaintenance: false }]),
+  );
   t.equal(server.ignored['before Startup'], 3);
   await one.join();
   t.notOk(one.closed);
+});
+
+t.test('startup: an agent of a coming version is told that it may register, and how its host is', async t => {
+  const { agent } = await testServer();
+  await agent().join({ guid: 'g1' });
+  for (const [guid, status] of [
+    ['g1', { hostStatus: 'Up' }],
+    ['nobody', {}],
+    [undefined, {}],
+  ] as const) {
+    const one = agent();
+    const { sequence } = one.request([AgentConnectStatusCommand.encode({ guid }), { type: 'what.ever', fields: {} }]);
+    const answer = await one.receive();
+    t.match(answer, { sequence, mgmtId: BigInt(MSID), via: -1n, flags: FLAG.fromServer | FLAG.stopOnError });
+    const [status1, unknown] = answer.messages;
+    t.equal(status1?.type, AgentConnectStatusAnswer.type);
+    t.match(status1?.fields, { result: true, lockAvailable: true, ...status });
+    t.equal('hostStatus' in (status1?.fields ?? {}), 'hostStatus' in status);
+    t.match(unknown, { type: `${CLASS}Answer`, fields: { result: true } });
+  }
+});
+
+t.test('startup: after 100 requests before it the link closes', async t => {
+  const { agent, server } = await testServer();
+  const one = agent();
+  for (let i = 0; i < 100; i++) one.request([{ type: 'what.ever', fields: {} }]);
+  await settle();
+  t.notOk(one.closed);
+  t.equal(one.received.length, 100);
+  one.request([{ type: 'what.ever', fields: {} }]);
+  await settle();
+  t.ok(one.closed);
+  t.equal(one.received.length, 100);
+  t.equal(server.ignored['before Startup'], 101);
 });
 
 t.test('startup: it is due 60 s after the handshake', async t => {

@@ -15,7 +15,7 @@ function eventLog() {
   const log = new RecordingLog();
   const batches: NewEvent[][] = [];
   const swept: unknown[] = [];
-  const state = { away: false, hold: undefined as Promise<void> | undefined, batches, swept };
+  const state = { away: false, hold: undefined as Promise<void> | undefined, batches, swept, old: 0 };
   const store: Pick<Store, 'addEvents' | 'deleteEvents'> = {
     async addEvents(batch) {
       batches.push([...batch]);
@@ -24,7 +24,9 @@ function eventLog() {
     },
     async deleteEvents(bounds) {
       swept.push(bounds);
-      return 0;
+      const deleted = Math.min(state.old, 1_000);
+      state.old -= deleted;
+      return deleted;
     },
   };
   const events = new EventLog(store, new StoreHealth(log), { clock, log, msid: MSID_1 });
@@ -153,4 +155,24 @@ t.test('regression: what an agent says cannot keep the store from taking events'
   const { rows } = await store.events({ page: 1, pagesize: 10 });
   t.match(rows, [{ description: 'behind it' }, { description: /^lost: abab/ }]);
   t.ok((rows[1]?.description.length ?? 0) <= 1_000);
+});
+
+t.test('regression: old events are deleted until none is left, a batch a call', async t => {
+  const { events, clock, state } = eventLog();
+  state.old = 12_345;
+  await clock.advance(3_600_000);
+  events.add(EVENT);
+  await clock.advance(1_000);
+  for (let i = 0; i < 20; i++) await settle();
+  t.equal(state.old, 0);
+  t.equal(state.swept.length, 14);
+  t.match(state.swept[0], { keep: 100_000 });
+});
+
+t.test('events: what an agent has said is cleaned', async t => {
+  const { events, clock, state } = eventLog();
+  events.add({ ...EVENT, description: `one\0\n${'x'.repeat(2_000)}` });
+  await clock.advance(1_000);
+  t.match(state.batches[0]?.[0]?.description, /^one x+$/);
+  t.equal(state.batches[0]?.[0]?.description.length, 999);
 });

@@ -1,6 +1,8 @@
 import t from 'tap';
 import { type LinkFact, packLinkFacts, unpackLinkFacts } from '../../../src/mgmt/hosts/link-facts.js';
 import { LinkFactsWriter } from '../../../src/mgmt/hosts/link-facts-writer.js';
+import { PresentLinks } from '../../../src/mgmt/hosts/present-links.js';
+import type { HostRow, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
@@ -79,4 +81,50 @@ t.test('regression: a ping moves the last ping on, and tells the round trip that
   t.equal(after?.since, before?.since);
   t.equal(after?.lastPing, (before?.lastPing ?? 0) + 30_000);
   t.equal(after?.roundTripMs, 1.25);
+});
+
+t.test('regression: a writer that is stopped in the midst of a write leaves no timer', async t => {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  let release = () => {};
+  const held = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  const store = { putLinkFacts: () => held };
+  const writer = new LinkFactsWriter(store, { clock, log, health: new StoreHealth(log), msid: 1 }, () => [FACT]);
+  writer.start();
+  await clock.advance(5_000);
+  writer.stop();
+  release();
+  await clock.advance(0);
+  t.equal(clock.pending, 0);
+});
+
+t.test('present links: what another server has written is read and parsed once', async t => {
+  const rows = new Map([[2, { updated: 10, facts: packLinkFacts([FACT]) as Uint8Array }]]);
+  const sent: number[] = [];
+  const store: Pick<Store, 'linkFacts'> = {
+    async linkFacts(known = []) {
+      return [...rows].map(([msid, { updated, facts }]) => {
+        const isKnown = known.some(one => one.msid === msid && one.updated === updated);
+        if (!isKnown) sent.push(updated);
+        return { msid, at: 1, updated, ageMs: 2_000, facts: isKnown ? undefined : facts };
+      });
+    },
+  };
+  const own = { ...FACT, hostId: 9 };
+  const links = new PresentLinks({ store, msid: 1, ownLink: id => (id === 9 ? own : undefined) });
+  const host = (id: number, msid: number) => ({ id, msid, status: 'Up', lastPing: FACT.since }) as HostRow;
+  for (let i = 0; i < 3; i++) {
+    const linkOf = await links.read();
+    t.match(linkOf(host(7, 2)), { fact: { hostId: 7 }, ageSeconds: 2 });
+    t.match(linkOf(host(9, 1)), { fact: own, ageSeconds: 0 });
+    t.equal(linkOf(host(8, 2)), undefined);
+  }
+  t.same(sent, [10]);
+  rows.set(2, { updated: 11, facts: packLinkFacts([BARE]) });
+  t.match((await links.read())(host(8, 2)), { fact: { hostId: 8 } });
+  t.same(sent, [10, 11]);
+  rows.clear();
+  t.equal((await links.read())(host(8, 2)), undefined, 'its facts were deleted');
 });

@@ -16,6 +16,7 @@ import { until } from '../../helpers/until.js';
 
 const [OLD, NEW] = [1001, 1002];
 const LIST = { msHostList: '192.0.2.1,192.0.2.2@static', configurationVersion: 1 };
+const CLAIMANT = { address: '192.0.2.50', instanceId: 'p1' };
 const WRITES = ['hostsReady', 'hostsMsHostList', 'hostsDisconnected', 'releaseHosts'];
 
 /** What one server knows of its hosts, over a store that can be away for it alone. */
@@ -32,7 +33,8 @@ function server(store: Store, msid: number) {
     log,
     ownership: undefined as unknown as Ownership,
     removed: [] as number[],
-    ready: (id: number, list = LIST) => bench.ownership.ready(id, list, () => void bench.removed.push(id)),
+    ready: (id: number, list = LIST) =>
+      bench.ownership.ready(id, { ...list, claimant: CLAIMANT }, () => void bench.removed.push(id)),
     /** Until all is written. */
     rest: () => until(() => bench.ownership.unwritten === 0),
     async back() {

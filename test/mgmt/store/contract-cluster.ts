@@ -149,6 +149,18 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
       [new Uint8Array(), large],
     );
     t.ok(facts.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
+    const again = await store.linkFacts(facts.map(({ msid, updated }) => ({ msid, updated })));
+    t.match(again, [
+      { msid: MSID_B, at: 2_000, facts: undefined },
+      { msid: MSID_A, at: 3_000, facts: undefined },
+    ]);
+    const [b] = facts;
+    const some = await store.linkFacts([{ msid: MSID_B, updated: (b?.updated ?? 0) - 1 }]);
+    t.strictSame(
+      some.map(({ facts }) => facts),
+      [new Uint8Array(), large],
+      'what the caller has of another moment is sent again',
+    );
   });
 
   const make = (store: Store, more: Partial<NewJob> = {}) => store.createJob({ ...job, ...more });

@@ -45,7 +45,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
       { host: { id: 4, name: 'renamed' }, isNew: false },
     ]);
     t.strictSame(
-      await store.hosts(),
+      (await store.hosts()).map(({ changed: _, ...host }) => host),
       [2, 0, 5, 3].map(i => registrations[i]?.host),
     );
     const broken = [factsOf('other', 1), factsOf('a\0b', 1)];
@@ -75,6 +75,41 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.strictSame(await store.hostsReady([]), []);
     await hostReady(store, 2, { msid: MSID_A, at: 3_000, msHostList: null });
     t.match(await store.host(2), { lastMsid: MSID_B, configurationVersion: 7 }, 'kept, when nothing else is said');
+  });
+
+  test('hosts: the row says which agent process became Ready last, and from where', async (t, store) => {
+    await registered(store, 2);
+    await store.hostsReady([{ ...ready(1, MSID_A), instanceId: 'p1', linkAddress: '2001:db8::1' }, ready(2, MSID_A)]);
+    t.match(await store.host(1), { instanceId: 'p1', linkAddress: '2001:db8::1' });
+    t.match(await store.host(2), { instanceId: null, linkAddress: null });
+    await hostDisconnected(store, 1, { msid: MSID_A, epoch: 1, at: 2_000, reason: 'gone' });
+    await store.registerHost({ ...factsOf('guid1', 1), name: 'other' });
+    t.match(await store.host(1), { instanceId: 'p1', status: 'Connecting' }, 'until another one is Ready');
+    await store.hostsReady([{ ...ready(1, MSID_B), instanceId: 'p2', linkAddress: null }]);
+    t.match(await store.host(1), { instanceId: 'p2', linkAddress: null });
+  });
+
+  test('hosts: one that is Connecting is given up only while its row is the same', async (t, store) => {
+    await registered(store, 3);
+    const [one, two, three] = await store.hosts();
+    const giveUp = (host: typeof one, more: { epoch?: number; since?: number } = {}) => ({
+      id: host?.id ?? 0,
+      msid: null,
+      epoch: more.epoch ?? host?.epoch ?? 0,
+      connectingSince: more.since ?? host?.changed ?? 0,
+      at: 2_000,
+      reason: 'never Ready',
+    });
+    t.strictSame(
+      await store.hostsDisconnected([giveUp(one, { since: (one?.changed ?? 0) - 1 }), giveUp(two, { epoch: 7 })]),
+      [false, false],
+    );
+    t.strictSame(await store.hostsDisconnected([giveUp(one)]), [true]);
+    t.match(await store.host(1), { status: 'Disconnected', disconnectReason: 'never Ready' });
+    const [again] = await store.hosts();
+    t.strictSame(await store.hostsDisconnected([giveUp(again)]), [false], 'it is Connecting no longer');
+    await hostReady(store, 3, { msid: MSID_A, at: 1_000, msHostList: null });
+    t.strictSame(await store.hostsDisconnected([giveUp(three)]), [false]);
   });
 
   test('batches: many are lost in one call, each under its own epoch', async (t, store) => {

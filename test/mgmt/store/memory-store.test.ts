@@ -39,7 +39,8 @@ t.test(
         case 0:
           return store => store.registerHost(factsOf(guid, zone)).then(({ host }) => comparable(host));
         case 1:
-          return store => store.hostsReady([{ id, msid, at, msHostList: null }]);
+          return store =>
+            store.hostsReady([{ id, msid, at, msHostList: null, instanceId: `p${epoch}`, linkAddress: null }]);
         case 2: {
           const lost = { id, msid: random.int(3) ? msid : null, epoch, at, reason: 'gone' };
           return store => store.hostsDisconnected([lost]);
@@ -77,6 +78,6 @@ t.test(
 );
 
 /** Without the uuid, which is chance. */
-function comparable({ id, guid, name, zoneId, preferred, status, epoch }: AgentRow) {
-  return { id, guid, name, zoneId, preferred, status, epoch };
+function comparable({ id, guid, name, zoneId, preferred, status, msid, epoch, instanceId, linkAddress }: AgentRow) {
+  return { id, guid, name, zoneId, preferred, status, msid, epoch, instanceId, linkAddress };
 }

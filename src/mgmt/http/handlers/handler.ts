@@ -1,6 +1,6 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
-import type { LinkFact } from '../../hosts/link-facts.js';
+import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
 import type { Store } from '../../store/store.js';
 
@@ -10,8 +10,8 @@ export interface HandlerParts {
   readonly msid: number;
   readonly store: Pick<Store, StoreQueries>;
   readonly operations: Operations;
-  /** The links of this server's agents, as they are now. */
-  ownLinks(): readonly LinkFact[];
+  /** What the servers know of their agents' links. @throws StoreError */
+  presentLinks(): Promise<LinkOfHost>;
 }
 
 type StoreQueries =
@@ -22,7 +22,6 @@ type StoreQueries =
   | 'events'
   | 'findHosts'
   | 'job'
-  | 'linkFacts'
   | 'pods'
   | 'servers'
   | 'zones';

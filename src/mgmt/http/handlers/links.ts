@@ -1,7 +1,7 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
 import { findHosts } from '../../hosts/find-hosts.js';
-import { type AgedLinkFact, presentLinks } from '../../hosts/present-links.js';
+import type { AgedLinkFact } from '../../hosts/present-links.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
 import { dated, present } from './fields.js';
 import type { HandlerParts } from './handler.js';
@@ -17,7 +17,7 @@ export async function listAgentLinks(
   const command = 'listAgentLinks';
   const page = paging(command, params);
   const locations = await readLocations(store);
-  const linkOf = await presentLinks(parts);
+  const linkOf = await parts.presentLinks();
   const filter: Partial<HostQuery> = present({
     uuid: params.hostid,
     keyword: params.keyword,

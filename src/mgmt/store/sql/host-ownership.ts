@@ -44,6 +44,8 @@ export function hostOwnership(
         ms_host_list: byId(entries, entry => entry.msHostList),
         configuration_version: byId(entries, entry => entry.configurationVersion ?? eb.ref(kept)),
         last_ping: byId(entries, entry => entry.at),
+        instance_id: byId(entries, entry => entry.instanceId ?? null),
+        link_address: byId(entries, entry => entry.linkAddress ?? null),
         disconnected: null,
         disconnect_reason: null,
         changed: database.now(),
@@ -65,7 +67,7 @@ export function hostOwnership(
   const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
     const query = db
       .selectFrom('host')
-      .select(['id', 'mgmt_server_id', 'epoch'])
+      .select(['id', 'mgmt_server_id', 'epoch', 'status', 'changed'])
       .where('id', 'in', ids)
       .where('removed', 'is', null)
       .orderBy('id');
@@ -108,9 +110,10 @@ export function hostOwnership(
       db,
       entries.map(({ id }) => id),
     );
-    const isStill = ({ id, msid, epoch }: HostDisconnectedEntry) => {
+    const isStill = ({ id, msid, epoch, connectingSince }: HostDisconnectedEntry) => {
       const row = standing.get(id);
-      return row !== undefined && row.epoch === epoch && row.mgmt_server_id === msid;
+      if (row === undefined || row.epoch !== epoch || row.mgmt_server_id !== msid) return false;
+      return connectingSince === undefined || (row.status === 'Connecting' && row.changed === connectingSince);
     };
     const lost = entries.filter(isStill);
     if (lost.length > 0) {

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { HostStore } from '../host-store.js';
-import { type HostColumns, hostOf, selectHosts } from './host-rows.js';
+import { type HostColumns, hostOf, selectHosts, storedHostOf } from './host-rows.js';
 import type { Schema } from './schema.js';
 import type { Transactions } from './transactions.js';
 
@@ -25,7 +25,7 @@ export function hostReading(transactions: Transactions): Pick<HostStore, 'zoneHo
         const all = [];
         for (let last = after; ; ) {
           const rows = await read(db => hostsBehind(db, last));
-          for (const row of rows) all.push(hostOf(row));
+          for (const row of rows) all.push(storedHostOf(row));
           if (rows.length < ROWS_A_READ) return all;
           last = rows.at(-1)?.id ?? last;
         }

@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
-import type { ChangedHost, HostDescription, HostRow } from '../host-store.js';
+import type { ChangedHost, HostDescription, HostRow, StoredHost } from '../host-store.js';
 import type { LocationIds } from './locations.js';
 import type { HostTable, Schema } from './schema.js';
 
@@ -59,12 +59,18 @@ export function hostOf(row: HostColumns): HostRow {
     configurationVersion: row.configuration_version,
     preferred: row.preferred,
     lastPing: row.last_ping,
+    instanceId: row.instance_id,
+    linkAddress: row.link_address,
     disconnected: row.disconnected,
     disconnectReason: row.disconnect_reason,
     created: row.created,
   };
 }
 
+export function storedHostOf(row: HostColumns): StoredHost {
+  return { ...hostOf(row), changed: row.changed };
+}
+
 export function changedHostOf(row: HostColumns): ChangedHost {
-  return { ...hostOf(row), removed: row.removed };
+  return { ...storedHostOf(row), removed: row.removed };
 }

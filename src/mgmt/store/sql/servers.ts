@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
-import type { ServerRow, ServerStore } from '../server-store.js';
+import { LINK_FACTS_KEPT_MS, type ServerRow, type ServerStore } from '../server-store.js';
 import type { Schema, ServerTable } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
@@ -128,6 +128,11 @@ export function serverStore(transactions: Transactions): ServerStore {
     putLinkFacts: (msid, at, facts) =>
       transactions.write('putLinkFacts', async db => {
         const values = { at, facts, updated: database.now() };
+        const now = await database.storeTime(db);
+        await db
+          .deleteFrom('mshost_link')
+          .where('updated', '<', now - LINK_FACTS_KEPT_MS)
+          .execute();
         const updated = await db.updateTable('mshost_link').set(values).where('msid', '=', msid).executeTakeFirst();
         if (updated.numUpdatedRows > 0n) return;
         await db
@@ -136,11 +141,18 @@ export function serverStore(transactions: Transactions): ServerStore {
           .execute();
       }),
 
-    linkFacts: () =>
+    linkFacts: (known = []) =>
       transactions.read('linkFacts', async db => {
-        const rows = await db.selectFrom('mshost_link').selectAll().orderBy('msid').execute();
+        const rows = await db.selectFrom('mshost_link').select(['msid', 'at', 'updated']).orderBy('msid').execute();
+        const knownAt = new Map(known.map(({ msid, updated }) => [msid, updated]));
+        const news = rows.filter(({ msid, updated }) => knownAt.get(msid) !== updated).map(({ msid }) => msid);
+        const packed = new Map<number, Uint8Array>();
+        if (news.length > 0) {
+          const query = db.selectFrom('mshost_link').select(['msid', 'facts']).where('msid', 'in', news);
+          for (const { msid, facts } of await query.execute()) packed.set(msid, facts);
+        }
         const now = await database.storeTime(db);
-        return rows.map(({ msid, at, updated, facts }) => ({ msid, at, facts, ageMs: ageOf(updated, now) }));
+        return rows.map(row => ({ ...row, ageMs: ageOf(row.updated, now), facts: packed.get(row.msid) }));
       }),
   };
 }

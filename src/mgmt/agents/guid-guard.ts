@@ -1,0 +1,108 @@
+import type { Clock } from '../../lib/clock.js';
+import type { Log } from '../../lib/logger.js';
+import { CheckHealthCommand } from '../../protocol/index.js';
+import type { EventSink } from '../cluster/events.js';
+import { MGMT_LIMITS } from '../config/limits.js';
+import { type Claimant, describeClaimant, isAnotherAgent } from '../hosts/claimant.js';
+import type { KnownHosts } from '../hosts/known-hosts.js';
+import type { ServerLife } from '../hosts/reconcile.js';
+import type { StoreHealth } from '../store/store-health.js';
+import type { Attache } from './attache.js';
+import type { AttacheRegistry } from './attache-registry.js';
+
+export interface GuidGuardParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly msid: number;
+  readonly health: StoreHealth;
+  readonly events: EventSink;
+  readonly registry: Pick<AttacheRegistry, 'byGuid'>;
+  readonly knownHosts: Pick<KnownHosts, 'get'>;
+  /** How another server looks from here. */
+  lifeOf(msid: number): ServerLife;
+  /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
+  answersElsewhere(host: LinkElsewhere): Promise<boolean>;
+}
+
+/** A Ready link that another server has. */
+export interface LinkElsewhere {
+  readonly hostId: number;
+  readonly uuid: string;
+  readonly msid: number;
+}
+
+/** Two agents with one guid: the one whose link is Ready and answers is established, and the newcomer is refused. */
+export class GuidGuard {
+  readonly #parts: GuidGuardParts;
+  /** When each pair was told to operators last, by the clock. */
+  readonly #toldAt = new Map<string, number>();
+
+  constructor(parts: GuidGuardParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Judges one Startup. The established agent is asked only when the newcomer is another one; when it does not answer,
+   * the newcomer is the same machine come back. While the store is away, only this server's links are known.
+   * @returns why the newcomer may not have the guid; undefined: it may
+   */
+  async judge(guid: string, newcomer: Claimant): Promise<string | undefined> {
+    const here = this.#parts.registry.byGuid(guid);
+    if (
+      here !== undefined &&
+      isAnotherAgent(newcomer, here.claimant) &&
+      (await answersHealth(this.#parts.clock, here))
+    ) {
+      return this.#refuse(guid, here.claimant, newcomer);
+    }
+    const elsewhere = this.#elsewhere(guid);
+    if (elsewhere === undefined || !isAnotherAgent(newcomer, elsewhere.claimant)) return undefined;
+    if (!(await this.#parts.answersElsewhere(elsewhere))) return undefined;
+    return this.#refuse(guid, elsewhere.claimant, newcomer);
+  }
+
+  #elsewhere(guid: string): (LinkElsewhere & { readonly claimant: Claimant }) | undefined {
+    const { health, knownHosts, lifeOf, msid: own } = this.#parts;
+    const row = knownHosts.get(guid);
+    if (health.away || row === undefined || row.msid === null || row.msid === own) return undefined;
+    if (lifeOf(row.msid) !== 'up') return undefined;
+    const { id: hostId, uuid, msid, linkAddress, instanceId } = row;
+    const claimant = { address: linkAddress ?? undefined, instanceId: instanceId ?? undefined };
+    return { hostId, uuid, msid, claimant };
+  }
+
+  #refuse(guid: string, established: Claimant, newcomer: Claimant): string {
+    this.#tell(guid, describeClaimant(established), describeClaimant(newcomer));
+    return `guid ${guid} is in use by the agent at ${describeClaimant(established)}`;
+  }
+
+  #tell(guid: string, agent: string, newcomer: string): void {
+    const { clock, log, events } = this.#parts;
+    const now = clock.now();
+    for (const [pair, at] of this.#toldAt) if (now - at >= MGMT_LIMITS.guidEventMs) this.#toldAt.delete(pair);
+    const pair = JSON.stringify([guid, ...[agent, newcomer].toSorted()]);
+    if (this.#toldAt.has(pair) || this.#toldAt.size >= MGMT_LIMITS.guidPairs) return;
+    this.#toldAt.set(pair, now);
+    log.error('Two agents have the same guid; the newcomer is refused', { guid, agent, newcomer });
+    events.add({
+      type: 'AGENT.GUID.FIGHT',
+      level: 'ERROR',
+      description: `Two agents have the guid ${guid}: ${agent}, and ${newcomer}, which is refused`,
+    });
+  }
+}
+
+/** Whether the agent answers CheckHealth in time, whatever it answers. */
+export async function answersHealth(clock: Clock, attache: Attache): Promise<boolean> {
+  const late = new AbortController();
+  const timer = clock.after(MGMT_LIMITS.guidAnswerMs, () => late.abort());
+  try {
+    const command = CheckHealthCommand.encode({ wait: MGMT_LIMITS.guidAnswerMs / 1_000 });
+    await attache.ask([command], { signal: late.signal });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    timer.cancel();
+  }
+}

@@ -1,0 +1,18 @@
+import t from 'tap';
+import { PEER_TEXT_LENGTH, peerText } from '../../src/lib/peer-text.js';
+
+t.test('peer text: what people write stays as it is', async t => {
+  for (const text of ['', 'sig.kill', 'kvm-1.example.org', 'Zürich, 東京 🚀', 'a  b']) t.equal(peerText(text), text);
+});
+
+t.test('peer text: control characters and line breaks are blanks, format characters are left out', async t => {
+  t.equal(peerText('bye\0bye'), 'bye bye');
+  t.equal(peerText('one\r\ntwo\u2028three\u2029\x1b[31mred\n'), 'one two three [31mred ');
+  t.equal(peerText('a\u202eb\u200bc\ufeffd'), 'abcd');
+});
+
+t.test('peer text: it is cut, and never in the middle of a character', async t => {
+  t.equal(peerText('x'.repeat(70_000)).length, PEER_TEXT_LENGTH);
+  t.equal(peerText('ab🚀', 3), 'ab');
+  t.equal(peerText('a\ud83d b'), 'a b');
+});

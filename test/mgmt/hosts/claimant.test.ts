@@ -1,0 +1,18 @@
+import t from 'tap';
+import { isAnotherAgent } from '../../../src/mgmt/hosts/claimant.js';
+
+const of = (address: string | undefined, instanceId?: string) => ({ address, instanceId });
+
+t.test('claimant: two processes are two agents, whatever their addresses', async t => {
+  t.ok(isAnotherAgent(of('a', 'p1'), of('a', 'p2')));
+  t.ok(isAnotherAgent(of('a', 'p1'), of('b', 'p2')));
+  t.notOk(isAnotherAgent(of('a', 'p1'), of('b', 'p1')));
+});
+
+t.test('claimant: without the process of one of them, two addresses are two agents', async t => {
+  t.ok(isAnotherAgent(of('a'), of('b')));
+  t.ok(isAnotherAgent(of('a', 'p1'), of('b')));
+  t.ok(isAnotherAgent(of('a'), of('b', 'p1')));
+  t.notOk(isAnotherAgent(of('a'), of('a', 'p1')));
+  t.notOk(isAnotherAgent(of('a'), of(undefined)), 'what is not known tells nothing apart');
+});
