@@ -61,7 +61,7 @@ export function composeAgents(parts: AgentsParts): Agents {
   const registry = new AttacheRegistry();
   const lists = new AgentLists({ store, health, log, configuration });
   const zones = new Zones(store);
-  const knownHosts = new KnownHosts(store, ({ id, preferred }) => lists.learnAssignment(id, preferred));
+  const knownHosts = new KnownHosts(store, row => lists.learnAssignment(row));
   const ownership = new Ownership(store, health, { clock, log, msid });
   const guids = new GuidWatch(clock, log, events);
   const propagation = new Propagation<Attache>({

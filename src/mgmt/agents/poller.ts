@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import { readConfiguration } from '../config/parameters.js';
+import { type Configuration, readConfiguration } from '../config/parameters.js';
 import { ContestedHosts } from '../hosts/contested-hosts.js';
 import { type HostChange, HostWatch } from '../hosts/host-watch.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
@@ -53,7 +53,7 @@ export class Poller {
   async read(): Promise<void> {
     const { store, lists } = this.#parts;
     lists.take(lists.configuration, await store.clusters());
-    await this.#readHosts();
+    await this.#readHosts(lists.configuration);
   }
 
   /** Reads on from now on. */
@@ -76,8 +76,7 @@ export class Poller {
   async #poll(): Promise<void> {
     const { clock, health, log, registry } = this.#parts;
     try {
-      await health.watch(() => this.#readConfiguration());
-      await health.watch(() => this.#readHosts());
+      await health.watch(() => this.#readAll());
       for (const hostId of this.#contested.due(clock.now())) {
         registry.get(hostId)?.link.close('another management server has the host');
       }
@@ -86,31 +85,34 @@ export class Poller {
     }
   }
 
-  async #readConfiguration(): Promise<void> {
+  /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
+  async #readAll(): Promise<void> {
     const { store, lists, registry } = this.#parts;
     const stored = await store.configuration();
-    if (stored.version === lists.configuration.version) return;
-    // Assignments were written ahead of the configuration that they belong to.
-    await this.#readHosts();
-    const clusters = await store.clusters();
-    lists.take(this.#usable(stored), clusters);
-    // Hosts that registered while all were computed anew.
-    for (const { host } of registry) lists.assign(host);
+    if (stored.version === lists.configuration.version) await this.#readHosts(lists.configuration);
+    else {
+      const clusters = await store.clusters();
+      const configuration = this.#usable(stored);
+      await this.#readHosts(configuration);
+      this.#parts.log.info('Configuration changed', { version: configuration.version });
+      lists.take(configuration, clusters);
+      // Hosts that registered while all were computed anew.
+      for (const { host } of registry) lists.assign(host);
+    }
+    lists.writeAssignments();
   }
 
   #usable(stored: StoredConfiguration) {
     const { log, lists } = this.#parts;
     const { configuration, invalid } = readConfiguration(stored, lists.configuration);
-    log.info('Configuration changed', { version: configuration.version });
     for (const { name, text, reason } of invalid) {
       log.error('The store has a value that cannot be used; the former one stays', { name, value: text, reason });
     }
     return configuration;
   }
 
-  async #readHosts(): Promise<void> {
+  async #readHosts({ values: { zones: names } }: Configuration): Promise<void> {
     const { lists, zones, knownHosts } = this.#parts;
-    const names = lists.configuration.values.zones;
     await zones.learn(names);
     await knownHosts.readOn();
     await this.#hosts.poll();
@@ -121,10 +123,11 @@ export class Poller {
   }
 
   /** Somebody has changed a host's row, perhaps this server itself. */
-  #compare({ id, msid, epoch, preferred }: HostChange): void {
+  #compare(host: HostChange): void {
+    const { id, msid, epoch } = host;
     const { lists, registry, ownership, clock } = this.#parts;
     const own = ownership.epochOf(id);
-    lists.learnAssignment(id, preferred);
+    lists.learnAssignment(host);
     if (registry.get(id) === undefined || own === undefined || msid === this.#parts.msid || epoch < own) {
       this.#contested.settle(id);
     } else if (msid !== null && this.#parts.isUp(msid)) {

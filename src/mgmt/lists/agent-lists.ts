@@ -5,13 +5,13 @@ import type { AlgorithmName, Configuration } from '../config/parameters.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
 import { ZoneHosts } from '../hosts/zone-hosts.js';
 import type { AgentStore } from '../store/agent-store.js';
-import type { ClusterRow } from '../store/store.js';
+import type { AssignmentRow, ClusterRow } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { type AgentList, agentListOf, type ListSnapshot } from './agent-list.js';
 import { Assignments } from './assignments.js';
 
 export interface AgentListsParts {
-  readonly store: Pick<AgentStore, 'zoneHostIds' | 'setPreferred'>;
+  readonly store: Pick<AgentStore, 'zoneHostIds' | 'assignHosts'>;
   readonly health: StoreHealth;
   readonly log: Log;
   /** What the server starts with; its values are valid. */
@@ -35,7 +35,13 @@ export class AgentLists {
     this.#health = health;
     this.#log = log;
     this.#zoneHosts = new ZoneHosts(store);
-    this.#assignments = new Assignments(store, health, log);
+    this.#assignments = new Assignments({
+      store,
+      health,
+      log,
+      generation: configuration.assignmentGeneration,
+      onChange: () => this.#tellChange(),
+    });
     this.#snapshot = {
       configuration,
       clusterIntervals: new Map(),
@@ -98,13 +104,17 @@ export class AgentLists {
     this.#assignments.assign(id, values.host, values['indirect.agent.lb.weights']);
   }
 
-  /** The configuration and the intervals of clusters that belong to it. */
+  /**
+   * A configuration, and the intervals of clusters that belong to it, as one change. What hosts' rows say has been
+   * learned before: assignments of its generation count from now on.
+   */
   take(configuration: Configuration, clusters: readonly ClusterRow[]): void {
     const clusterIntervals = new Map(
       clusters.flatMap(({ id, checkIntervalSeconds }) =>
         checkIntervalSeconds === null ? [] : [[id, checkIntervalSeconds]],
       ),
     );
+    this.#assignments.take(configuration.assignmentGeneration);
     this.#change({ configuration, clusterIntervals });
   }
 
@@ -114,8 +124,13 @@ export class AgentLists {
   }
 
   /** A host's row says which server is assigned to it. */
-  learnAssignment(hostId: number, preferred: string | null): void {
-    if (this.#assignments.learn(hostId, preferred)) this.#tellChange();
+  learnAssignment(row: AssignmentRow & Pick<HostIdentity, 'id'>): void {
+    if (this.#assignments.learn(row.id, row)) this.#tellChange();
+  }
+
+  /** Writes the assignments that could not be written before. */
+  writeAssignments(): void {
+    this.#assignments.write();
   }
 
   /** Reads the hosts that are new in a zone. @throws StoreError */

@@ -1,3 +1,4 @@
+import type { AssignmentRow } from './assignment-store.js';
 import type { ChangedHost, HostRow, HostsCursor, Store } from './store.js';
 
 /** What the server needs of the store to serve agents: a narrow part of it, so that much of the rest may change. */
@@ -12,7 +13,7 @@ export interface AgentStore
     | 'hostsDisconnected'
     | 'hostsMsHostList'
     | 'releaseHosts'
-    | 'setPreferred'
+    | 'assignHosts'
   > {
   hostsChanged(after?: HostsCursor): Promise<AgentChanges>;
   registerHost(...facts: Parameters<Store['registerHost']>): Promise<{ readonly host: AgentRow }>;
@@ -22,12 +23,12 @@ export interface AgentStore
 /** Who an agent is, and where the store has its host. */
 export type AgentRow = Pick<
   HostRow,
-  'id' | 'uuid' | 'guid' | 'name' | 'zoneId' | 'clusterId' | 'preferred' | 'status' | 'epoch'
+  'id' | 'uuid' | 'guid' | 'name' | 'zoneId' | 'clusterId' | 'status' | 'epoch' | keyof AssignmentRow
 >;
 
 /** What has become of hosts, whoever did it. */
 export interface AgentChanges {
-  readonly hosts: readonly Pick<ChangedHost, 'id' | 'zoneId' | 'msid' | 'epoch' | 'preferred' | 'removed'>[];
+  readonly hosts: readonly Pick<ChangedHost, 'id' | 'zoneId' | 'msid' | 'epoch' | 'removed' | keyof AssignmentRow>[];
   readonly cursor: HostsCursor;
   readonly more: boolean;
 }

@@ -115,6 +115,7 @@ t.test('configuration: every default is a value that its own kind allows', async
 t.test('configuration: what the store has is read, with defaults for the rest', async t => {
   const { configuration, invalid } = readConfiguration({
     version: 7,
+    assignmentGeneration: 0,
     values: new Map([
       ['host', 'a,b'],
       ['ping.interval', '30'],
@@ -135,7 +136,11 @@ t.test('configuration: what the store has is read, with defaults for the rest', 
 });
 
 t.test('configuration: a value that somebody broke in the store leaves the former one in use', async t => {
-  const stored = (version: number, interval: string) => ({ version, values: new Map([['ping.interval', interval]]) });
+  const stored = (version: number, interval: string) => ({
+    version,
+    values: new Map([['ping.interval', interval]]),
+    assignmentGeneration: 0,
+  });
   const { configuration: former } = readConfiguration(stored(1, '30'));
   const { configuration, invalid } = readConfiguration(stored(2, 'often'), former);
   t.equal(configuration.values['ping.interval'], 30);
