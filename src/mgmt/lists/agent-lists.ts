@@ -9,6 +9,8 @@ import type { AssignmentRow, ClusterRow } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { type AgentList, agentListOf, type ListSnapshot } from './agent-list.js';
 import { Assignments } from './assignments.js';
+import { listSettingsOf } from './list-settings.js';
+import { giveSameLists } from './preview.js';
 
 export interface AgentListsParts {
   readonly store: Pick<AgentStore, 'zoneHostIds' | 'assignHosts'>;
@@ -30,6 +32,8 @@ export class AgentLists {
   readonly #assignments: Assignments;
   readonly #listeners: (() => void)[] = [];
   #snapshot: ListSnapshot;
+  /** The generation in which the configuration last changed in what lists follow from. */
+  #listsSince: number;
 
   constructor({ store, health, log, configuration }: AgentListsParts) {
     this.#health = health;
@@ -42,6 +46,7 @@ export class AgentLists {
       generation: configuration.assignmentGeneration,
       onChange: () => this.#tellChange(),
     });
+    this.#listsSince = configuration.version;
     this.#snapshot = {
       configuration,
       clusterIntervals: new Map(),
@@ -68,7 +73,8 @@ export class AgentLists {
 
   /**
    * What the agent of a host is to be told. Without side effects.
-   * @param options.held what the agent has; an equal `shuffle` in another order stays as the agent has it
+   * @param options.held what the agent has; an equal `shuffle` in another order stays as the agent has it, and a
+   * `roundrobin` as long as the settings that it was made from hold: that other hosts were removed changes nothing for it
    * @param options.algorithm in the place of the configured one, for a drain
    */
   listFor(
@@ -76,7 +82,7 @@ export class AgentLists {
     { held, algorithm }: { readonly held?: AgentList | undefined; readonly algorithm?: AlgorithmName | undefined } = {},
   ): AgentList {
     const list = agentListOf(host, this.#snapshot, algorithm);
-    return held && isSameList(held, list) ? { ...list, hosts: held.hosts } : list;
+    return held && this.#isKept(held, list) ? { ...list, hosts: held.hosts } : list;
   }
 
   /**
@@ -114,6 +120,9 @@ export class AgentLists {
         checkIntervalSeconds === null ? [] : [[id, checkIntervalSeconds]],
       ),
     );
+    if (!giveSameLists(listSettingsOf(this.configuration), listSettingsOf(configuration))) {
+      this.#listsSince = configuration.version;
+    }
     this.#assignments.take(configuration.assignmentGeneration);
     this.#change({ configuration, clusterIntervals });
   }
@@ -142,6 +151,12 @@ export class AgentLists {
   forget({ id, zoneId }: Pick<HostIdentity, 'id' | 'zoneId'>): void {
     this.#assignments.forget(id);
     this.#zoneHosts.remove(zoneId, id);
+  }
+
+  #isKept(held: AgentList, list: AgentList): boolean {
+    if (isSameList(held, list)) return true;
+    const isRoundrobin = held.algorithm === 'roundrobin' && list.algorithm === 'roundrobin';
+    return isRoundrobin && held.configurationVersion >= this.#listsSince;
   }
 
   #change(changes: Partial<ListSnapshot>): void {

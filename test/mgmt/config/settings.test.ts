@@ -155,3 +155,24 @@ function catchError(work: () => unknown): Error | undefined {
     return error as Error;
   }
 }
+
+t.test('configuration: values that cannot be right together leave the former ones in use', async t => {
+  const stored = (interval: string, threshold: string) => ({
+    version: 1,
+    values: new Map([
+      ['cluster.heartbeat.interval', interval],
+      ['cluster.heartbeat.threshold', threshold],
+    ]),
+    assignmentGeneration: 0,
+  });
+  const { configuration: former, invalid: none } = readConfiguration(stored('1000', '3000'));
+  t.same(none, []);
+  const { configuration, invalid } = readConfiguration(stored('2000', '3000'), former);
+  t.same(configuration.values, former.values);
+  t.match(invalid, [
+    { name: 'cluster.heartbeat.interval', text: '2000', reason: /at least 3 times/ },
+    { name: 'cluster.heartbeat.threshold', text: '3000', reason: /at least 3 times/ },
+  ]);
+  const alone = { ...stored('', ''), values: new Map([['cluster.heartbeat.threshold', '4000']]) };
+  t.match(readConfiguration(alone).invalid, [{ text: '1500' }, { text: '4000' }], 'the default counts, too');
+});

@@ -30,7 +30,8 @@ t.test(
       await store.initialiseConfiguration(new Map([['host', 'a']]));
     }
 
-    let attempt: AssignmentAttempt = { generation: 0, step: 0 };
+    let attempt: AssignmentAttempt = { generation: 1, step: 1 };
+    for (const store of [real, memory]) t.strictSame(await store.beginAssignment(), { begun: true, attempt });
 
     /** One call, drawn from all that the server makes. */
     const draw = (): ((store: Compared) => Promise<unknown>) => {
