@@ -95,6 +95,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     clock: systemClock,
     store,
     events: { add() {} },
+    address: '10.0.0.1',
     configuration: () => configuration,
     // None of the commands below changes anything.
     startJob: () => Promise.reject(new Error('a job was started')),

@@ -14,7 +14,7 @@ import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
-import type { StartJob } from './jobs/job-request.js';
+import { newJob, type StartJob } from './jobs/job-request.js';
 import { JobRunner } from './jobs/job-runner.js';
 import { type Operations, operations } from './jobs/operations.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
@@ -114,8 +114,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const work = { ...hostJobs({ clock, registry: agents.registry, store }), ...serverJobs(jobParts) };
   const jobs = new JobRunner(store, { ...shared, work });
   const facts = new LinkFactsWriter(store, shared, () => agents.linkFacts());
-  const startJob: StartJob = async ({ params, ...job }) => {
-    const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: address });
+  const startJob: StartJob = async job => {
+    const row = await store.createJob(newJob(job, address));
     if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
     return row;
   };
@@ -123,10 +123,14 @@ export function composeNode(parts: NodeParts): ManagementNode {
     clock,
     store,
     events,
+    address,
     startJob,
     configuration: () => agents.lists.configuration,
     configurationChanged: () => agents.poller.poll(),
-    stateChanged: async () => void (await membership.refresh()),
+    async stateChanged() {
+      await membership.refresh();
+      void jobs.look();
+    },
   });
   const handlers = handlersFor({ msid, store, operations: calls, ownLinks: () => agents.linkFacts() });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers });

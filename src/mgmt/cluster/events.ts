@@ -21,7 +21,8 @@ export type EventType =
   | 'CONFIGURATION.UPDATE'
   | 'SERVER.UP'
   | 'SERVER.DOWN'
-  | 'SERVER.STATE';
+  | 'SERVER.STATE'
+  | 'SERVER.REMOVE';
 
 /** Where events go. */
 export interface EventSink {

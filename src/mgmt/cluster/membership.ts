@@ -120,8 +120,7 @@ export class Membership {
     this.#stopped = true;
     this.#timer?.cancel();
     const { msid, clock } = this.#options;
-    const kept = KEPT_STATES.includes(this.#state) ? 'Maintenance' : 'Down';
-    const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), kept);
+    const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), KEPT_STATES);
     // Whoever waits for them would wait for ever: nobody buries a server that stopped in good order.
     if (isOurs) await this.#store.failJobsOfServer(msid, restarted());
   }

@@ -7,6 +7,7 @@ import {
   cancelShutdown,
   prepareForMaintenance,
   prepareForShutdown,
+  removeServer,
   type ServerOperationParts,
   triggerShutdown,
 } from './server-operations.js';
@@ -42,6 +43,7 @@ export interface Operations {
   readonly prepareForShutdown: Bound<typeof prepareForShutdown>;
   readonly cancelShutdown: Bound<typeof cancelShutdown>;
   readonly triggerShutdown: Bound<typeof triggerShutdown>;
+  readonly removeServer: Bound<typeof removeServer>;
 }
 
 /** The operations of one server, from its parts. */
@@ -58,5 +60,6 @@ export function operations(parts: OperationParts): Operations {
     prepareForShutdown: args => prepareForShutdown(parts, args),
     cancelShutdown: args => cancelShutdown(parts, args),
     triggerShutdown: args => triggerShutdown(parts, args),
+    removeServer: args => removeServer(parts, args),
   };
 }

@@ -2,8 +2,8 @@ import type { Clock } from '../../lib/clock.js';
 import type { Configuration } from '../config/parameters.js';
 import { listSettingsOf } from '../lists/list-settings.js';
 import { placeHosts } from '../lists/reassign.js';
-import type { JobRow, Store } from '../store/store.js';
-import type { StartJob } from './job-request.js';
+import type { JobRow, ServerRow, Store } from '../store/store.js';
+import type { JobRequest, StartJob } from './job-request.js';
 import { serverByUuid } from './server-status.js';
 
 export interface RebalanceParts {
@@ -33,28 +33,24 @@ export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const { clock, store, configuration } = parts;
+  const { clock, store, startJob, configuration } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
   const { version, values } = configuration();
   const settings = listSettingsOf(values, version);
   const placed =
     settings.algorithm === 'rendezvous' ? await placeHosts(store, await store.hosts(), settings, clock) : undefined;
-  return { placed, jobs: await startRebalance(parts, target?.serviceIp) };
+  const jobs: JobRow[] = [];
+  for (const job of rebalanceJobs(await store.servers(), target?.serviceIp)) jobs.push(await startJob(job));
+  return { placed, jobs };
 }
 
 /**
  * A job for each server that is Up: it tells its agents to go to their preferred host.
  * @param address only agents that prefer the server with this address
  */
-export async function startRebalance(
-  { store, startJob }: { readonly store: Pick<Store, 'servers'>; readonly startJob: StartJob },
-  address?: string,
-): Promise<readonly JobRow[]> {
-  const jobs: JobRow[] = [];
-  for (const { msid, state, serviceIp } of await store.servers()) {
-    if (state !== 'Up' || serviceIp === address) continue;
-    const params = address === undefined ? {} : { address };
-    jobs.push(await startJob({ cmd: 'rebalance', params, targetMsid: msid, hostId: null }));
-  }
-  return jobs;
+export function rebalanceJobs(servers: readonly ServerRow[], address?: string): readonly JobRequest[] {
+  const params = address === undefined ? {} : { address };
+  return servers
+    .filter(({ state, serviceIp }) => state === 'Up' && serviceIp !== address)
+    .map(({ msid }) => ({ cmd: 'rebalance', params, targetMsid: msid, hostId: null }));
 }

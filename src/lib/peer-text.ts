@@ -1,0 +1,18 @@
+/** Characters that are kept of a text that a peer has sent. */
+export const PEER_TEXT_LENGTH = 255;
+
+/** A control character, or a separator of lines or paragraphs: what would break a line of a log or of a page. */
+const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
+/** A format character, which could hide or turn round what stands beside it, or half a surrogate pair. */
+const INVISIBLE = /[\p{Cf}\p{Cs}]/gu;
+
+/**
+ * The one way for a peer's text into a reason, a log field, a row, an event or a page. Control characters and line breaks
+ * become blanks, format characters are left out, and the rest is cut. What it returns, the store can keep.
+ * @param length in UTF-16 code units
+ */
+export function peerText(text: string, length: number = PEER_TEXT_LENGTH): string {
+  // Cut first, so that the work is bounded too. A pair that is cut in two leaves a lone surrogate, which goes.
+  const cut = text.slice(0, length);
+  return cut.replace(BREAKS, ' ').replace(INVISIBLE, '');
+}
