@@ -32,7 +32,8 @@ const SWEEP_MS = 3_600_000;
 /**
  * Carries out what only this server can do, and others ask for through the store. Each look compares the store's jobs
  * with those that this process knows: a pending job is started, and one that is running by this server and is not known
- * here is carried out, too: its start was committed though the call failed.
+ * here is carried out, too: its start was committed though the call failed. Jobs that a former process of this server
+ * had begun have failed before this one looks: `Membership.join` sees to it.
  */
 export class JobRunner {
   readonly #store: JobRunnerStore;
