@@ -8,7 +8,7 @@ import type { StartJob } from './job-request.js';
 
 export interface AnswersElsewhereParts {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'job'>;
+  readonly store: Pick<Store, 'job' | 'cancelJob'>;
   readonly startJob: StartJob;
 }
 
@@ -18,9 +18,15 @@ export async function answersElsewhere(
   { hostId, uuid, msid }: LinkElsewhere,
 ): Promise<boolean> {
   try {
-    const job = await startJob({ cmd: 'checkHealth', params: { id: uuid }, targetMsid: msid, hostId });
+    const job = await startJob({
+      cmd: 'checkHealth',
+      params: { id: uuid },
+      targetMsid: msid,
+      hostId,
+      expiresInMs: MGMT_LIMITS.guidAnswerElsewhereMs,
+    });
     const outcome = await jobOutcome(store, clock, job, MGMT_LIMITS.guidAnswerElsewhereMs);
-    return outcome?.status === 'succeeded';
+    return outcome.status === 'succeeded';
   } catch (error) {
     // While the store is away, only this server's links are asked.
     if (error instanceof StoreError) return false;
