@@ -376,7 +376,7 @@ export async function startCluster(
 ): Promise<Cluster> {
   const clock = new FakeClock();
   const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
-  const store = await openStore(url, { clock, random: seededRandom(++serial), log: silentLog });
+  const store = await openStore(url, { clock, random: seededRandom(++serial), log: silentLog, thread: 'same' });
   await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
   const cluster = new Cluster(clock, store);
   t.teardown(async () => {

@@ -13,7 +13,7 @@ import { claimServer } from '../../helpers/api-bench.js';
 import { startCluster } from '../../helpers/cluster-bench.js';
 import { factsOf } from '../../helpers/host-facts.js';
 
-const env = { clock: systemClock, random: systemRandom, log: silentLog };
+const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 
 interface Column {
   readonly name: string;

@@ -11,7 +11,7 @@ import { seededRandom } from '../../../helpers/seeded-random.js';
 import { storeProcess } from '../../../helpers/store-process.js';
 import { storeContract } from '../contract.js';
 
-const env = { clock: systemClock, random: systemRandom, log: silentLog };
+const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const open = (file: string) => openStore(`sqlite:${file}`, env);
 
 storeContract('sqlite', async t => {
@@ -73,7 +73,7 @@ async function runOut<T>(clock: FakeClock, work: Promise<T>): Promise<PromiseSet
 async function lockedStore(t: Test) {
   const file = join(t.testdir(), 'muster.db');
   const clock = new FakeClock();
-  const store = await openStore(`sqlite:${file}`, { clock, random: seededRandom(1), log: silentLog });
+  const store = await openStore(`sqlite:${file}`, { ...env, clock, random: seededRandom(1) });
   const other = new Database(file, { timeout: 0 });
   other.exec('BEGIN IMMEDIATE');
   t.teardown(async () => {
