@@ -4,7 +4,7 @@ import { call } from './admin/client.js';
 import { runAdmin } from './admin/main.js';
 import { systemClock } from './lib/clock.js';
 
-// `| head -1` closes the pipe: nobody reads on, and nothing is wrong.
+// A reader such as `head -1` closes the pipe early: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
@@ -16,7 +16,7 @@ process.exitCode = await runAdmin(process.argv.slice(2), {
   width: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
   out: text => void process.stdout.write(text),
   err: text => void process.stderr.write(text),
-  call: (credentials, command, params) => call(credentials, command, params, systemClock.wallTime()),
+  call: (keyPair, command, params) => call(keyPair, command, params, systemClock.wallTime()),
   onInterrupt(text, exitCode) {
     process.removeAllListeners('SIGINT');
     process.on('SIGINT', () => {

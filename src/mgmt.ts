@@ -7,10 +7,7 @@ import { ConfigError, codeOf, FatalError, reasonOf } from './lib/errors.js';
 import { openLog } from './lib/logger.js';
 import { parseProperties } from './lib/properties.js';
 import { systemRandom } from './lib/random.js';
-import { PARAMETERS } from './mgmt/config/parameters.js';
-import { readSettings, SETTING_HELP } from './mgmt/config/settings.js';
-import { startNode } from './mgmt/node.js';
-import { StoreError } from './mgmt/store/store-error.js';
+import { PARAMETERS, readSettings, SETTING_HELP, StoreError, startNode } from './mgmt/index.js';
 
 const entry: Entry = {
   name: 'mgmt',
@@ -56,7 +53,7 @@ async function start(
       },
       reload() {
         log.reopen();
-        node.reloadCredentials();
+        node.reloadCertificate();
       },
       abandon: () => node.abandon(),
     };

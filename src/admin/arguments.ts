@@ -7,13 +7,13 @@ import { UsageError } from './usage-error.js';
 export interface AdminArguments {
   /** Undefined with `--help` or `--version` alone. */
   readonly command: string | undefined;
-  /** Names in lower case, as all of the API's are; of one that is given twice the last counts. */
+  /** Names in lower case, as in the API. When one is given twice the last value counts. */
   readonly params: ReadonlyMap<string, string>;
-  /** Words that are no key=value: the folder of `doctor`. */
+  /** Arguments that are no key=value, such as the folder of `doctor`. */
   readonly words: readonly string[];
   readonly output: 'table' | 'json';
   readonly config: string | undefined;
-  /** Another server than the one in the credentials file. */
+  /** Another server than that of the key pair's file. */
   readonly endpoint: string | undefined;
   /** Do not wait for jobs. */
   readonly async: boolean;
@@ -54,7 +54,7 @@ function parse(argv: readonly string[]) {
     return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
   } catch (cause) {
     const unknown = argv.find(argument => argument.startsWith('-') && !isKnown(argument));
-    // Node says well what is wrong with an option that is known.
+    // Of an option that is known, Node's message says what is wrong.
     if (unknown === undefined) throw new UsageError(reasonOf(cause).split('\n')[0], { cause });
     throw new UsageError(`${unknown} is no option: ${suggestion(unknown, OPTION_NAMES)}`, { cause });
   }
@@ -65,7 +65,7 @@ function isKnown(argument: string): boolean {
   return Object.hasOwn(OPTIONS, argument.slice(2).split('=')[0] ?? '');
 }
 
-/** What is allowed in place of a misspelt word. */
+/** For the end of a message about an unknown word: the nearest known one, else all of them. */
 export function suggestion(word: string, known: readonly string[]): string {
   const near = nearestKey(word, known);
   if (near !== undefined) return `did you mean ${near}?`;

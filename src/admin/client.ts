@@ -1,9 +1,11 @@
-import { responseName } from '../api/envelope.js';
+import { ERROR_RESPONSE, responseName } from '../api/envelope.js';
+import { parseInvalidParameter } from '../api/error-text.js';
+import { dateText } from '../api/moment.js';
 import { sign } from '../api/signature.js';
 import { reasonOf } from '../lib/errors.js';
-import type { Credentials } from './credentials.js';
+import type { ApiKeyPair } from './api-key-file.js';
 
-/** The server answered, and says no. */
+/** The server answered with an error. */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure';
   /** CloudStack's `errorcode`. */
@@ -15,14 +17,15 @@ export class ApiFailure extends Error {
   }
 }
 
-/** No answer that could be understood. */
+/** No answer, or none of CloudStack's API. */
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
+/** What is inside the envelope. The server may be of another version: no field is taken for granted. */
 export type ApiAnswer = Readonly<Record<string, unknown>>;
 
-/** A call with the credentials bound to it. */
+/** One call of the API. @throws ApiFailure, Unreachable */
 export type ApiCall = (command: string, params?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
 
 /** The objects of a list's answer, which has none when nothing was found. */
@@ -34,12 +37,12 @@ const VALID_FOR_MS = 10 * 60_000;
 const TIMEOUT_MS = 90_000;
 
 /**
- * One call of the HTTP API.
- * @returns what is inside the envelope
+ * One call of the HTTP API, signed with the key pair.
+ * @param wallTime milliseconds since 1970
  * @throws ApiFailure, Unreachable
  */
 export async function call(
-  { endpoint, key, secret }: Credentials,
+  { endpoint, key, secret }: ApiKeyPair,
   command: string,
   params: ReadonlyMap<string, string>,
   wallTime: number,
@@ -50,7 +53,7 @@ export async function call(
     ['response', 'json'],
     ['apiKey', key],
     ['signatureVersion', '3'],
-    ['expires', `${new Date(wallTime + VALID_FOR_MS).toISOString().slice(0, 19)}+0000`],
+    ['expires', dateText(wallTime + VALID_FOR_MS)],
   ]);
   request.set('signature', sign(request, secret));
   let text: string;
@@ -67,9 +70,10 @@ export async function call(
     );
   }
   const envelope = parse(text);
-  const answer = envelope?.[responseName(command)] ?? envelope?.errorresponse;
-  if (typeof answer !== 'object' || answer === null)
+  const answer = envelope?.[responseName(command)] ?? envelope?.[ERROR_RESPONSE];
+  if (typeof answer !== 'object' || answer === null) {
     throw new Unreachable(`${endpoint} answered ${status}, and it is not CloudStack's API`);
+  }
   if (typeof answer.errorcode === 'number') throw new ApiFailure(answer.errorcode, plain(String(answer.errortext)));
   return answer;
 }
@@ -82,17 +86,14 @@ function parse(text: string): Record<string, ApiAnswer> | undefined {
   }
 }
 
-/** fetch says only that it failed; its cause says why. */
+/** An error of `fetch` says only that it failed; its cause says why. */
 function rootReason(error: unknown): string {
   const { cause } = error as { cause?: unknown };
   return cause === undefined ? reasonOf(error) : reasonOf(cause);
 }
 
-/** CloudStack's sentence about a bad value, without what one has typed oneself. */
+/** An invalid value in short: the user knows the command, and that it failed. */
 function plain(errorText: string): string {
-  const parts =
-    /^Unable to execute API command \S+ due to invalid value\. Invalid parameter (\S+) value=(.*) due to (.*)$/s.exec(
-      errorText,
-    );
-  return parts === null ? errorText : `${parts[1]}=${parts[2]}: ${parts[3]}`;
+  const invalid = parseInvalidParameter(errorText);
+  return invalid === undefined ? errorText : `${invalid.name}=${invalid.value}: ${invalid.why}`;
 }

@@ -1,7 +1,8 @@
-import { API, type ApiCommand } from '../api/commands.js';
+import { API } from '../api/commands/index.js';
+import type { ApiCommand } from '../api/table.js';
 import { formatTable } from './table.js';
 
-/** Commands that are not one call of the API. */
+/** Commands of the command line alone: they are no commands of the API. */
 export const LOCAL_COMMANDS = {
   status: 'One screen: who is where, who is not where it should be, since when, and why',
   doctor: 'On a hypervisor: looks at the agent in folder DIR, and dials every host of its list',
@@ -22,10 +23,10 @@ export function localHelp(name: keyof typeof LOCAL_COMMANDS): string {
   return [`${name}: ${LOCAL_COMMANDS[name]}`, '', ...LOCAL_HELP[name], ''].join('\n');
 }
 
-export const EXIT_CODES_HELP =
+const EXIT_CODES_HELP =
   'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server.';
 
-/** @param width of the terminal, where there is one */
+/** @param width of the terminal, in characters; undefined: nothing is cut */
 export function generalHelp(width?: number): string {
   const commands: [string, string][] = Object.entries<ApiCommand>(API).map(([name, { description }]) => [
     name,

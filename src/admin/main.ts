@@ -1,36 +1,37 @@
-import { doctor } from '../agent/doctor/doctor.js';
-import { API, type ApiCommand, type CommandName, isCommandName } from '../api/commands.js';
+import { API, type CommandName, isCommandName } from '../api/commands/index.js';
+import type { ApiCommand } from '../api/table.js';
 import { type Clock, delay } from '../lib/clock.js';
 import { EXIT_CODES, reasonOf } from '../lib/errors.js';
 import { VERSION } from '../lib/version.js';
+import { type ApiKeyPair, findApiKeyPair } from './api-key-file.js';
 import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
 import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.js';
-import { type Credentials, findCredentials } from './credentials.js';
+import { showDoctor } from './doctor.js';
 import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
 import { withIds } from './names.js';
 import { readStatus, statusScreen } from './status.js';
 import { objectTable } from './table.js';
 import { UsageError } from './usage-error.js';
 
-/** All that the command line sees of the world around it. */
-export interface AdminWorld {
+/** What the command line uses of its process. */
+export interface AdminParts {
   readonly clock: Clock;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The user's folder. */
+  /** The user's home folder. */
   readonly home: string;
-  /** Of the terminal; undefined: the output goes elsewhere, and nothing is cut. */
+  /** Of the terminal, in characters; undefined: the output is no terminal, and nothing is cut. */
   readonly width: () => number | undefined;
   out(text: string): void;
   err(text: string): void;
   /** @throws ApiFailure, Unreachable */
-  call(credentials: Credentials, command: string, params: ReadonlyMap<string, string>): Promise<ApiAnswer>;
-  /** From now on Ctrl-C says this, and ends the process with this code. */
+  call(keyPair: ApiKeyPair, command: string, params: ReadonlyMap<string, string>): Promise<ApiAnswer>;
+  /** From now on Ctrl-C writes this to stderr and ends the process with this code. */
   onInterrupt(text: string, exitCode: number): void;
 }
 
 const REDRAW_MS = 2_000;
 const JOB_POLL_MS = 500;
-/** What scripts can tell apart: the server said no, or somebody is not where it should be. */
+/** Exit code: the server refused, a job failed, or `status` found an agent that is not on its preferred host. */
 const FAILED = 1;
 const INTERRUPTED = 130;
 const CLEAR_SCREEN = '\x1b[H\x1b[2J';
@@ -38,68 +39,68 @@ const LOCAL_NAMES = Object.keys(LOCAL_COMMANDS) as readonly (keyof typeof LOCAL_
 const ALL_NAMES = [...Object.keys(API), ...LOCAL_NAMES];
 
 /** The command line for operators. @returns the exit code */
-export async function runAdmin(argv: readonly string[], world: AdminWorld): Promise<number> {
+export async function runAdmin(argv: readonly string[], parts: AdminParts): Promise<number> {
   try {
-    return await run(parseAdminArguments(argv), world);
+    return await run(parseAdminArguments(argv), parts);
   } catch (error) {
-    world.err(`${error instanceof ApiFailure ? `${error.message} (${error.code})` : reasonOf(error)}\n`);
+    parts.err(`${error instanceof ApiFailure ? `${error.message} (${error.code})` : reasonOf(error)}\n`);
     if (error instanceof UsageError) return EXIT_CODES.configuration;
     return error instanceof Unreachable ? EXIT_CODES.fatal : FAILED;
   }
 }
 
-async function run(asked: AdminArguments, world: AdminWorld): Promise<number> {
+async function run(asked: AdminArguments, parts: AdminParts): Promise<number> {
   const say = (text: string) => {
-    world.out(text);
+    parts.out(text);
     return EXIT_CODES.ok;
   };
   if (asked.version) return say(`muster ${VERSION}\n`);
   if (asked.command === undefined) {
-    say(generalHelp(world.width()));
+    say(generalHelp(parts.width()));
     return asked.help ? EXIT_CODES.ok : EXIT_CODES.configuration;
   }
-  // `help listHosts` and `listHosts --help` are one.
+  // `help listHosts` means `listHosts --help`.
   const isHelp = asked.help || asked.command === 'help';
   const command = asked.command === 'help' ? asked.words[0] : asked.command;
-  if (command === undefined) return say(generalHelp(world.width()));
+  if (command === undefined) return say(generalHelp(parts.width()));
   if (command === 'status' || command === 'doctor') {
     if (isHelp) return say(localHelp(command));
-    return command === 'status' ? showStatus(asked, world) : runDoctor(asked, world);
+    return command === 'status' ? showStatus(asked, parts) : runDoctor(asked, parts);
   }
   if (!isCommandName(command)) throw new UsageError(`${command} is no command: ${suggestion(command, ALL_NAMES)}`);
-  return isHelp ? say(commandHelp(command, API[command])) : carryOut(command, asked, world);
+  return isHelp ? say(commandHelp(command, API[command])) : carryOut(command, asked, parts);
 }
 
 // ---- commands of the API
 
-async function carryOut(command: CommandName, asked: AdminArguments, world: AdminWorld): Promise<number> {
+async function carryOut(command: CommandName, asked: AdminArguments, parts: AdminParts): Promise<number> {
   const definition: ApiCommand = API[command];
   checkParams(command, definition, asked);
-  const api = await apiCall(asked, world);
+  const api = await apiCall(asked, parts);
   const params = await withIds(command, definition, asked.params, api);
   let answer = await api(command, Object.fromEntries(params));
   const jobs = command === 'queryAsyncJobResult' ? [] : jobsOf(definition, answer);
   if (asked.async && definition.isAsync && asked.output === 'table') {
-    world.out(`${jobs.join('\n')}\n`);
+    parts.out(`${jobs.join('\n')}\n`);
     return EXIT_CODES.ok;
   }
   if (!asked.async) {
     for (const jobid of jobs) {
-      const outcome = await outcomeOf(api, jobid, world);
+      const outcome = await outcomeOf(api, jobid, parts);
       const result = (outcome.jobresult ?? {}) as ApiAnswer;
       if (outcome.jobstatus !== 1) {
-        world.err(`${command} failed: ${result.errortext ?? 'without a reason'}\n`);
+        parts.err(`${command} failed: ${result.errortext ?? 'without a reason'}\n`);
         return FAILED;
       }
       if (definition.isAsync) answer = result;
-      else world.err(reportOf(result));
+      else parts.err(reportOf(result));
     }
   }
-  world.out(asked.output === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : shown(definition, answer, asked, world));
+  parts.out(asked.output === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : shown(definition, answer, asked, parts));
   return EXIT_CODES.ok;
 }
 
-/** Before anything is sent: a misspelt parameter would be passed over by the server. @throws UsageError */
+/** Before anything is sent: the server would ignore a misspelt parameter. @throws UsageError */
 function checkParams(command: string, { params }: ApiCommand, asked: AdminArguments): void {
   const known = Object.keys(params);
   const [word] = asked.words;
@@ -117,7 +118,7 @@ function checkParams(command: string, { params }: ApiCommand, asked: AdminArgume
   }
 }
 
-function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments, { clock, width }: AdminWorld): string {
+function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments, { clock, width }: AdminParts): string {
   const { kind, object } = definition.response;
   const inside = kind === 'plain' ? answer : answer[object];
   const objects = (Array.isArray(inside) ? inside : inside === undefined ? [] : [inside]) as Record<string, unknown>[];
@@ -131,14 +132,14 @@ function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments,
   return `${lines.join('\n')}\n`;
 }
 
-/** The jobs that a command has made; it is done when they are. */
+/** The ids of the jobs that a command has made. */
 function jobsOf({ response }: ApiCommand, answer: ApiAnswer): readonly string[] {
   const inside = (answer[response.object] ?? answer) as { jobid?: unknown; jobids?: unknown };
   const ids = Array.isArray(inside.jobids) ? inside.jobids : [answer.jobid ?? inside.jobid];
   return ids.filter((id): id is string => typeof id === 'string');
 }
 
-/** What came of moving agents, in a line; and a line for each that is left. */
+/** The outcome of a job that moves agents: one line, and a line for each agent that is left. */
 function reportOf({ moved, cancelled, leftcount, left }: ApiAnswer): string {
   const named = (left ?? []) as { name: string; why: string }[];
   const done = typeof moved === 'number' ? `agents moved: ${moved}` : 'done';
@@ -146,9 +147,10 @@ function reportOf({ moved, cancelled, leftcount, left }: ApiAnswer): string {
   return [...lines, ...named.map(({ name, why }) => `  ${name}: ${why}`), ''].join('\n');
 }
 
-async function outcomeOf(api: ApiCall, jobid: string, world: AdminWorld): Promise<ApiAnswer> {
+/** Waits for the end of a job, and writes its progress to stderr. @returns the job, as `queryAsyncJobResult` has it */
+async function outcomeOf(api: ApiCall, jobid: string, parts: AdminParts): Promise<ApiAnswer> {
   const later = `the job goes on; queryAsyncJobResult jobid=${jobid} tells what came of it`;
-  world.onInterrupt(`\n${later}\n`, INTERRUPTED);
+  parts.onInterrupt(`\n${later}\n`, INTERRUPTED);
   let said = '';
   for (;;) {
     let job: ApiAnswer;
@@ -160,25 +162,25 @@ async function outcomeOf(api: ApiCall, jobid: string, world: AdminWorld): Promis
     }
     if (job.jobstatus !== 0) return job;
     const progress = typeof job.progress === 'string' ? job.progress : 'under way';
-    if (progress !== said) world.err(`${progress} …\n`);
+    if (progress !== said) parts.err(`${progress} …\n`);
     said = progress;
-    await delay(world.clock, JOB_POLL_MS);
+    await delay(parts.clock, JOB_POLL_MS);
   }
 }
 
 // ---- status and doctor
 
-async function showStatus(asked: AdminArguments, world: AdminWorld): Promise<number> {
+async function showStatus(asked: AdminArguments, parts: AdminParts): Promise<number> {
   const [word = [...asked.params.keys()][0]] = asked.words;
   if (word !== undefined) throw new UsageError(`status: ${word} is no parameter; --watch is all that it takes`);
-  const { clock, out } = world;
-  const api = await apiCall(asked, world);
+  const { clock, out } = parts;
+  const api = await apiCall(asked, parts);
   const screen = async () => {
     const facts = await readStatus(api);
     const text =
       asked.output === 'json'
         ? `${JSON.stringify(facts, null, 2)}\n`
-        : statusScreen(facts, clock.wallTime(), world.width());
+        : statusScreen(facts, clock.wallTime(), parts.width());
     return { text, isWell: facts.astrayCount === 0 };
   };
   if (!asked.watch) {
@@ -186,10 +188,10 @@ async function showStatus(asked: AdminArguments, world: AdminWorld): Promise<num
     out(text);
     return isWell ? EXIT_CODES.ok : FAILED;
   }
-  world.onInterrupt('\n', EXIT_CODES.ok);
-  const clear = world.width() === undefined ? '' : CLEAR_SCREEN;
+  parts.onInterrupt('\n', EXIT_CODES.ok);
+  const clear = parts.width() === undefined ? '' : CLEAR_SCREEN;
   for (;;) {
-    // Whoever watches a server's end wants to see it come back.
+    // A server that is away is shown as such: the watch goes on until it is back.
     const text = await screen().then(
       ({ text }) => text,
       error => {
@@ -202,21 +204,21 @@ async function showStatus(asked: AdminArguments, world: AdminWorld): Promise<num
   }
 }
 
-async function runDoctor({ words, params, output }: AdminArguments, world: AdminWorld): Promise<number> {
+async function runDoctor({ words, params, output }: AdminArguments, parts: AdminParts): Promise<number> {
   const [folder = 'conf', more = [...params.keys()][0]] = words;
   if (more !== undefined)
     throw new UsageError(`doctor: ${more} is too much: one folder is needed, that of agent.properties`);
-  return doctor(folder.replace(/(^|\/)agent\.properties$/, '$1') || '.', {
-    clock: world.clock,
-    say: world.out,
+  return showDoctor(folder.replace(/(^|\/)agent\.properties$/, '$1') || '.', {
+    clock: parts.clock,
+    out: parts.out,
     output,
   });
 }
 
-// ---- small parts
+// ---- the API
 
-async function apiCall({ config, endpoint }: AdminArguments, world: AdminWorld): Promise<ApiCall> {
-  const { environment, home } = world;
-  const credentials = await findCredentials({ config, endpoint, environment, home });
-  return (command, params = {}) => world.call(credentials, command, new Map(Object.entries(params)));
+async function apiCall({ config, endpoint }: AdminArguments, parts: AdminParts): Promise<ApiCall> {
+  const { environment, home } = parts;
+  const keyPair = await findApiKeyPair({ config, endpoint, environment, home });
+  return (command, params = {}) => parts.call(keyPair, command, new Map(Object.entries(params)));
 }

@@ -1,13 +1,13 @@
-import type { ApiCommand } from '../api/commands.js';
+import type { ApiCommand } from '../api/table.js';
+import { isUuid } from '../lib/uuid.js';
 import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { UsageError } from './usage-error.js';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /**
- * People know hosts by their names, and servers by their addresses; the API takes ids. Whatever else than an id stands
- * where one is expected is looked up.
- * @throws UsageError: there is none, or several
+ * Replaces names by ids: the API takes ids, and people know hosts by their names and servers by their addresses. A value
+ * that is no id, where the command takes the id of a host or a server, is looked up.
+ * @returns the parameters with ids
+ * @throws UsageError: there is none with this name, or there are several; ApiFailure, Unreachable
  */
 export async function withIds(
   command: string,
@@ -17,7 +17,7 @@ export async function withIds(
 ): Promise<ReadonlyMap<string, string>> {
   const params = new Map(given);
   for (const [name, value] of given) {
-    if (known[name]?.type !== 'uuid' || UUID.test(value)) continue;
+    if (known[name]?.type !== 'uuid' || isUuid(value)) continue;
     const found = await lookUp(command, name, value, api);
     if (found === undefined) continue;
     const [first, ...others] = found;
@@ -31,7 +31,7 @@ export async function withIds(
   return params;
 }
 
-/** @returns undefined where names are not looked up */
+/** @returns the objects with this name; undefined: the parameter is of neither a host nor a server */
 async function lookUp(
   command: string,
   param: string,

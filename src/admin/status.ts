@@ -2,21 +2,25 @@ import { age } from './age.js';
 import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { formatTable } from './table.js';
 
-/** So many agents that are not where they should be are named; the rest is counted. */
+/** How many agents that are not on their preferred host are listed; the rest is counted. */
 const NAMED = 20;
 const INDENT = '  ';
-/** Some heartbeats, at their usual pace. */
+/** Four heartbeats at the default `cluster.heartbeat.interval`. */
 const SILENT_SECONDS = 6;
 
-/** What one screen needs to know. */
+/** What the screen shows. */
 export interface StatusFacts {
   readonly servers: readonly ApiAnswer[];
+  /** How many there are. */
   readonly agents: number;
   readonly up: number;
+  /** Links of agents that are not on their preferred host, 20 at most. */
   readonly astray: readonly ApiAnswer[];
+  /** How many there are of them. */
   readonly astrayCount: number;
 }
 
+/** @throws ApiFailure, Unreachable */
 export async function readStatus(call: ApiCall): Promise<StatusFacts> {
   const [servers, all, up, astray] = await Promise.all([
     call('listManagementServers'),
@@ -34,9 +38,9 @@ export async function readStatus(call: ApiCall): Promise<StatusFacts> {
 }
 
 /**
- * Pure: the screen.
+ * The screen, as text. Pure.
  * @param wallTime milliseconds since 1970
- * @param width of the terminal, where there is one
+ * @param width of the terminal, in characters; undefined: nothing is cut
  */
 export function statusScreen(facts: StatusFacts, wallTime: number, width?: number): string {
   const { servers, agents, up, astray, astrayCount } = facts;
@@ -69,25 +73,25 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
   ].join('\n');
 }
 
-/** The others take a silent server down only after `cluster.heartbeat.threshold`: an operator wants to know before. */
+/** A silent server counts as Down only after `cluster.heartbeat.threshold`; the screen shows it before. */
 function isSilent({ state, heartbeatage }: ApiAnswer): boolean {
   return state !== 'Down' && typeof heartbeatage === 'number' && heartbeatage >= SILENT_SECONDS;
 }
 
-/** The server that it should be on may be the reason; the other one is how it lost its last link. */
+/** The state of its preferred host, where that is a reason, and how it lost its last link. */
 function whyAstray({ state, preferredhost, lastloss }: ApiAnswer, servers: readonly ApiAnswer[]): string {
   const preferred = text(preferredhost);
   const reasons: string[] = [];
   if (preferred === '') reasons.push('no list yet');
   else if (state === 'Up') {
-    // Several servers may have had the address, one after the other: the last one counts.
+    // Several servers may have had the address, one after the other. The last one counts.
     const server = servers.findLast(({ ipaddress }) => ipaddress === preferred);
     if (server === undefined) reasons.push(`no server has the address ${preferred}`);
     else if (isSilent(server)) reasons.push(`${preferred} is silent`);
     else if (server.state !== 'Up') reasons.push(`${preferred} is ${text(server.state)}`);
   }
   if (text(lastloss) !== '') reasons.push(text(lastloss));
-  // It got its list where it is, and goes at its next check, if it checks at all.
+  // It moves at its next check of the preferred host, if it checks at all.
   return reasons.join('; ') || 'not moved yet';
 }
 

@@ -1,13 +1,14 @@
-import type { ApiCommand } from '../api/commands.js';
-import { age, momentOf } from './age.js';
+import { parseMoment } from '../api/moment.js';
+import type { ApiCommand } from '../api/table.js';
+import { age } from './age.js';
 
-/** What a column can be cut to, where the terminal is narrow. */
+/** No column is cut to less than this, in characters. */
 const NARROWEST = 8;
 const GAP = '  ';
 
 /**
- * Rows as aligned columns; numbers to the right. The first row is the head.
- * @param width of the terminal: the widest columns are cut until a row fits; undefined: nothing is cut
+ * Rows as aligned columns, numbers to the right. The first row is the head.
+ * @param width of the terminal, in characters: the widest columns are cut until a row fits; undefined: nothing is cut
  */
 export function formatTable(rows: readonly (readonly string[])[], width?: number): string[] {
   const lines = rows.map(row => row.map(printable));
@@ -26,7 +27,11 @@ export function formatTable(rows: readonly (readonly string[])[], width?: number
   );
 }
 
-/** Objects of the API, with the columns that its table names, for people: of most moments, how long ago they were. */
+/**
+ * Objects of the API as a table, in the columns of their command. Dates are shown as how long ago they are, those of a
+ * history as such.
+ * @param wallTime milliseconds since 1970
+ */
 export function objectTable(
   { columns, response }: Pick<ApiCommand, 'columns' | 'response'>,
   objects: readonly Readonly<Record<string, unknown>>[],
@@ -43,11 +48,11 @@ export function objectTable(
   );
 }
 
-/** Moments that one looks for in a log. */
+/** Dates that are compared with a log. */
 const HISTORY: ReadonlySet<string> = new Set(['created', 'completed']);
 
 function timeText(date: unknown): string {
-  const moment = momentOf(date);
+  const moment = typeof date === 'string' ? parseMoment(date) : undefined;
   return moment === undefined ? '' : new Date(moment).toISOString().slice(0, 19).replace('T', ' ');
 }
 
@@ -65,7 +70,7 @@ function cell(value: unknown): string {
   return String(value);
 }
 
-/** Names come from agents: what would move the terminal's cursor is not passed on. */
+/** Names come from agents: control characters, which could move the cursor of the terminal, become blanks. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
 }
@@ -79,7 +84,7 @@ function fitted(natural: readonly number[], width: number | undefined): readonly
   if (width === undefined) return widths;
   let excess = widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1)) - width;
   while (excess > 0) {
-    // The first column names the row: it is cut only when all others are as narrow as can be.
+    // The first column names the row: it is cut only when all others are as narrow as they may be.
     const others = widths.slice(1);
     const cuttable = others.some(one => one > NARROWEST) ? others : widths;
     const widest = Math.max(...cuttable);

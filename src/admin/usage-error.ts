@@ -1,4 +1,4 @@
-/** What was asked for cannot be: said in one line. The process exits with 66. */
+/** The command line was called wrongly. The message is one line. The process exits with 66. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly code = 'USAGE_WRONG';

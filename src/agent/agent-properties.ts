@@ -6,7 +6,13 @@ import { codeOf, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import { type PropertiesDocument, parseProperties } from '../lib/properties.js';
 
-/** A missing file is an empty one, without an error. One that cannot be read is taken as empty. */
+/**
+ * Reads agent.properties. A missing file counts as empty.
+ * @returns the document, empty when the file cannot be read, and the error for which it cannot
+ * @example
+ * const { document, error } = await readProperties('conf/agent.properties');
+ * const settings = readSettings(key => document.get(key));
+ */
 export async function readProperties(path: string): Promise<{ document: PropertiesDocument; error: unknown }> {
   try {
     return { document: parseProperties(await readFile(path)), error: undefined };
@@ -15,24 +21,25 @@ export async function readProperties(path: string): Promise<{ document: Properti
   }
 }
 
-/** A write that failed is tried again after this. */
+/** A failed write is repeated after this. */
 const RETRY_MS = 60_000;
 
 /**
- * agent.properties: what the agent reads at start, and writes as servers tell it new things. A file that cannot be
- * written is said once; the agent goes on with what it has in memory, and tries again.
+ * agent.properties: the agent reads it at its start, and writes to it what servers tell it. When the file cannot be
+ * written, the agent logs it once, goes on with the values in memory, and repeats the write each minute.
  */
 export class AgentProperties {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #log: Log;
   #document: PropertiesDocument;
-  /** What the file does not have yet. */
+  /** Values that are not in the file yet. */
   readonly #unwritten = new Map<string, string>();
   readonly #stopping = new AbortController();
   #writing: Promise<void> | undefined;
   #lastFailure: string | undefined;
 
+  /** @param document what `readProperties` has read from `path` */
   constructor(path: string, document: PropertiesDocument, clock: Clock, log: Log) {
     this.#path = path;
     this.#document = document;
@@ -40,11 +47,12 @@ export class AgentProperties {
     this.#log = log;
   }
 
+  /** The value of a key, whether or not it is in the file yet. */
   get(key: string): string | undefined {
     return this.#unwritten.get(key) ?? this.#document.get(key);
   }
 
-  /** Takes the changes at once; the file follows. */
+  /** Changes values. `get` has them at once; the file is written afterwards. */
   set(changes: Readonly<Record<string, string>>): void {
     for (const [key, value] of Object.entries(changes)) {
       if (this.get(key) !== value) this.#unwritten.set(key, value);
@@ -52,7 +60,7 @@ export class AgentProperties {
     if (this.#unwritten.size > 0) this.#writing ??= this.#writeAll();
   }
 
-  /** One last attempt to write what is pending, and no more after that. */
+  /** Tries once more to write pending values, and then never again. */
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#writing;
@@ -77,7 +85,7 @@ export class AgentProperties {
     this.#writing = undefined;
   }
 
-  /** Reads the file anew, so that what an operator has changed meanwhile stays. */
+  /** Reads the file again first, so that changes by an operator stay. */
   async #write(changes: ReadonlyMap<string, string>): Promise<void> {
     let current = this.#document;
     try {

@@ -1,8 +1,7 @@
-import type { BackoffOptions } from '../lib/backoff.js';
-import type { HostList } from './host-list.js';
+import type { HostList } from '../protocol/index.js';
 
 /**
- * Where an agent stands with its servers.
+ * What an agent is doing about its link.
  *
  *     waiting ─due─▶ joining ─ready─▶ up ─move─▶ moving ─ready─▶ settling ─ready again, or 5 s─▶ up, on the new host
  *        ▲             │ failed        │ lost      ├─ no target left, or heard ─▶ up, where it was
@@ -18,22 +17,26 @@ export type Phase =
   | { readonly kind: 'settling'; readonly link: LinkRef; readonly old: LinkRef; readonly until: number }
   | { readonly kind: 'idle'; readonly reason: IdleReason };
 
+/** Why an agent does not dial: its host was removed, or a server has shut it down. */
 export type IdleReason = 'removed' | 'shutdown';
 
-/** One attempt to get a Ready link; the link keeps its number. */
+/** One attempt to get a Ready link. */
 export interface Dial {
+  /** The number of the dial, and of the link that comes of it. */
   readonly id: number;
   readonly host: string;
 }
 
+/** A Ready link. */
 export interface LinkRef extends Dial {
-  /** When it became Ready. */
+  /** When it became Ready, by the clock of `Env.now`. */
   readonly since: number;
 }
 
+/** A new link is opened to another host before the old one closes. */
 export interface Move {
   readonly reason: MoveReason;
-  /** Whom to try when the dial under way fails. */
+  /** The hosts to try when the current dial fails. */
   readonly targets: readonly string[];
 }
 
@@ -42,107 +45,41 @@ export type MoveReason =
   | 'failback'
   /** The server asks for it. */
   | 'migrate'
-  /** The server is silent. */
+  /** The server does not answer. */
   | 'suspect'
-  /** The connected host is not in the list any more. */
+  /** The connected host is no longer in the list. */
   | 'left-list'
-  /** The server has lost our row: register anew, at the same server. */
+  /** The server has lost the host's row: register anew with the same server. */
   | 'register';
 
+/** All that the step of an agent remembers. */
 export interface AgentState {
   readonly phase: Phase;
+  /** The host list, as agent.properties has it in `host`. */
   readonly list: HostList;
+  /** Addresses not to dial, from the server. They are dialled when all others have failed. */
   readonly avoid: readonly string[];
-  /** The value of `last.setup.completed.host`, and its hosts. */
+  /** The last list of which a host was Ready, as agent.properties has it in `last.setup.completed.host`. */
   readonly lastCompleted: HostList | undefined;
   /** Hosts of the current cycle that are still to be tried. */
   readonly remaining: readonly string[];
-  /** Full cycles without success since a link last lived for `RESET_AFTER_MS`. */
+  /** Full cycles that have failed since the last link that was Ready for `RESET_AFTER_MS`. */
   readonly failures: number;
   readonly check: Check;
   readonly nextDialId: number;
 }
 
-/** The preferred-host check. */
+/** The check of the preferred host. */
 export interface Check {
-  /** 0 = off. */
+  /** Milliseconds between checks, from the server; 0 is off. */
   readonly intervalMs: number;
+  /** When the next check is due, by the clock of `Env.now`. */
   readonly nextAt: number | undefined;
-  /** `shuffle` checks until one check of the list has succeeded. */
+  /** With `shuffle`, no more checks are needed: one has succeeded for this list. */
   readonly done: boolean;
 }
 
-/** What a server says about hosts: in Ready, SetupMSList, MigrateAgentConnection and PingAnswer. What is undefined changes nothing. */
-export interface HostUpdate {
-  readonly hosts?: readonly string[] | undefined;
-  readonly algorithm?: string | undefined;
-  readonly avoid?: readonly string[] | undefined;
-  readonly checkIntervalSeconds?: number | undefined;
-}
-
-export type AgentEvent =
-  /** Time has come to `nextDue`. */
-  | { readonly kind: 'tick' }
-  /** `refused`: the server answered, and does not want this agent. */
-  | { readonly kind: 'dial-failed'; readonly id: number; readonly why: string; readonly refused: boolean }
-  /** The dialled host is the server that we are on. */
-  | { readonly kind: 'same-server'; readonly id: number }
-  /** A ReadyCommand with a host id and no refusal: the first one makes the link Ready. */
-  | { readonly kind: 'ready'; readonly id: number; readonly update: HostUpdate }
-  | { readonly kind: 'lost'; readonly id: number; readonly why: string }
-  | { readonly kind: 'update'; readonly id: number; readonly update: HostUpdate; readonly checkNow: boolean }
-  | { readonly kind: 'migrate'; readonly id: number; readonly update: HostUpdate }
-  | { readonly kind: 'suspect'; readonly id: number; readonly silentMs: number }
-  /** A suspect server speaks. */
-  | { readonly kind: 'heard'; readonly id: number }
-  | { readonly kind: 'send-startup'; readonly id: number }
-  | { readonly kind: 'shutdown'; readonly id: number; readonly removeHost: boolean };
-
-export type Effect =
-  | {
-      readonly kind: 'dial';
-      readonly id: number;
-      readonly host: string;
-      /** Startup says connectionTransferred. */
-      readonly transferred: boolean;
-      /** The link whose server the dial must not reach. */
-      readonly unlike: number | undefined;
-    }
-  /** Give up a dial or a link at once. */
-  | { readonly kind: 'drop'; readonly id: number; readonly why: string }
-  /** End a link that a newer one replaces: by FIN, when the commands in progress on it are answered. */
-  | { readonly kind: 'retire'; readonly id: number }
-  /** No more pings on this link, which its server will close. */
-  | { readonly kind: 'quiesce'; readonly id: number }
-  /** Properties to write. */
-  | { readonly kind: 'persist'; readonly changes: Readonly<Record<string, string>> }
-  | {
-      readonly kind: 'log';
-      readonly level: 'error' | 'warn' | 'info';
-      readonly message: string;
-      readonly fields?: Readonly<Record<string, string | number>>;
-    };
-
-export interface AgentRules {
-  /** File: `failover.spread.ms`. */
-  readonly failoverSpreadMs: number;
-  /** File: `backoff.seconds`; at most 60 s. */
-  readonly backoff: BackoffOptions;
-  /** File: `host.lb.check.interval`; beats the server's. */
-  readonly checkIntervalMs: number | undefined;
-}
-
-/** What the step may know of the world. */
-export interface Env {
-  readonly rules: AgentRules;
-  /** Monotonic milliseconds. */
-  readonly now: number;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** Commands of the server's are in progress. */
-  readonly busy: boolean;
-}
-
+/** The state at the start of an agent. @param idle why it does not dial; undefined when it does */
 export function initialState(list: HostList, lastCompleted: HostList | undefined, idle?: IdleReason): AgentState {
   return {
     phase: idle ? { kind: 'idle', reason: idle } : { kind: 'waiting', until: 0 },
@@ -156,7 +93,7 @@ export function initialState(list: HostList, lastCompleted: HostList | undefined
   };
 }
 
-/** By `env.now`'s clock, when the next tick is due; undefined when nothing waits for time. */
+/** When the next tick is due, by the clock of `Env.now`; undefined when nothing waits for time. */
 export function nextDue({ phase, check }: AgentState): number | undefined {
   const due: number[] = [];
   if (phase.kind === 'waiting' || phase.kind === 'settling') due.push(phase.until);
@@ -167,24 +104,28 @@ export function nextDue({ phase, check }: AgentState): number | undefined {
   return due.length === 0 ? undefined : Math.min(...due);
 }
 
-/** The link that carries the agent's traffic, if one is Ready. */
+/**
+ * The Ready link over which servers reach the agent; undefined while there is none.
+ * @example
+ * console.log(readyLink(agent.state)?.host);
+ */
 export function readyLink({ phase }: AgentState): LinkRef | undefined {
   return phase.kind === 'up' || phase.kind === 'moving' || phase.kind === 'settling' ? phase.link : undefined;
 }
 
-/** Whether this link may say who the agent is: the Ready one, and the dial that may take its place. */
+/** Whether a link may set the agent's identity: the Ready link may, and the dial that may replace it. */
 export function hasSay(state: AgentState, id: number): boolean {
   const { phase } = state;
   return isCurrent(state, id) || ('dial' in phase && phase.dial.id === id);
 }
 
-/** Where a migration may go: every host that is not avoided, but for the one that we are on. */
+/** The hosts to which a migration may go: those that are not avoided, except the connected one. */
 export function migrationTargets(state: AgentState): readonly string[] {
   const here = readyLink(state)?.host;
   return state.list.hosts.filter(host => host !== here && !state.avoid.includes(host));
 }
 
-/** Only the newest Ready link's word counts about hosts. */
+/** Whether a link is the newest Ready one. Only that one may change the host list. */
 export function isCurrent(state: AgentState, id: number): boolean {
   return readyLink(state)?.id === id;
 }

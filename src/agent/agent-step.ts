@@ -1,11 +1,9 @@
-import { fullJitter } from '../lib/backoff.js';
+import { type BackoffOptions, fullJitter } from '../lib/backoff.js';
+import { formatHostList, type HostList } from '../protocol/index.js';
+import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import {
-  type AgentEvent,
   type AgentState,
   type Dial,
-  type Effect,
-  type Env,
-  type HostUpdate,
   isCurrent,
   type LinkRef,
   type MoveReason,
@@ -14,29 +12,55 @@ import {
   readyLink,
 } from './agent-state.js';
 import { planCycle } from './host-cycler.js';
-import { formatHostList, type HostList } from './host-list.js';
 
-/** A link that lived shorter than this counts as one more failure of its host, or two sick servers would be dialled in turn for ever. */
+/** Settings of agent.properties that decisions depend on. */
+export interface AgentRules {
+  /** The first attempt after a loss comes after a random time up to this. File: `failover.spread.ms`. */
+  readonly failoverSpreadMs: number;
+  /** The wait after a cycle in which every host has failed. File: `backoff.seconds`; at most 60 s. */
+  readonly backoff: BackoffOptions;
+  /** Between checks of the preferred host; 0 is off. Beats the server's. File: `host.lb.check.interval` (seconds). */
+  readonly checkIntervalMs: number | undefined;
+}
+
+/** What a step is given beside the state and the event: the rules, the time, chance, and whether the agent is busy. */
+export interface Env {
+  readonly rules: AgentRules;
+  /** Monotonic milliseconds. */
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** The resource is still working on commands of the connected server. */
+  readonly busy: boolean;
+}
+
+/**
+ * A link that was Ready for less than this counts as a failed dial of its host. Otherwise an agent would dial two
+ * servers that accept it and fail again and again, without a backoff.
+ */
 const SETTLED_AFTER_MS = 5_000;
-/** A link that lived this long ends the backoff. */
+/** A link that was Ready for this long ends the backoff. */
 const RESET_AFTER_MS = 30_000;
-/** A move closes the old link at the second Ready, or this long after the first: 4.13 sends only one. */
+/** A move closes the old link at the second Ready, or this long after the first: CloudStack 4.13 sends only one. */
 const SECOND_READY_MS = 5_000;
-/** An agent whose host has left the list moves within this. */
+/** An agent whose connected host has left the list moves after a random time up to this. */
 const LEAVE_SPREAD_MS = 30_000;
-/** When none of the new list takes it, it tries again after this and the spread. */
+/** When no host of the new list accepts the agent, it tries again after this plus the random time. */
 const LEAVE_AGAIN_MS = 60_000;
-/** The hosts of the last list that worked are tried as well, after this many full cycles. */
+/** After this many failed cycles, the hosts of the last list that worked are tried as well. */
 const FALLBACK_AFTER_CYCLES = 2;
-/** With commands in progress the check waits this long. */
+/** While commands are in progress, a due check is put off by this. */
 const BUSY_RETRY_MS = 1_000;
 const CHECK_JITTER = 0.1;
-/** Runs its check until one has succeeded. */
+/** The algorithm whose check stops once one check has succeeded. */
 const SHUFFLE = 'shuffle';
 
 type Step = readonly [AgentState, ...Effect[]];
 
-/** Total: what to do about `event` in `state`. Events of links and dials that the state does not know change nothing. */
+/**
+ * Decides what to do about an event. Every event has a result in every state. Events of links and dials that the state
+ * does not know change nothing.
+ */
 export function next(
   state: AgentState,
   event: AgentEvent,
@@ -94,7 +118,7 @@ function onTick(state: AgentState, env: Env): Step {
   }
 }
 
-/** Dials the next host of the cycle; a used-up cycle begins anew. */
+/** Dials the next host of the cycle, or the first of a new cycle when all have been tried. */
 function join(state: AgentState): Step {
   const remaining = state.remaining.length > 0 ? state.remaining : plan(state, undefined);
   const [host, ...rest] = remaining;
@@ -117,8 +141,8 @@ function onDialFailed(state: AgentState, event: AgentEvent & { kind: 'dial-faile
   const level = event.refused ? 'error' : 'warn';
   if (phase.kind === 'joining' && phase.dial.id === id) {
     const failed = log(level, `Cannot connect to host: ${phase.dial.host}`, { host: phase.dial.host, reason: why });
-    if (state.remaining.length > 0) return append(join(state), failed);
-    return append(cycleFailed(state, phase.dial.host, env), failed);
+    if (state.remaining.length > 0) return prependEffects(join(state), failed);
+    return prependEffects(cycleFailed(state, phase.dial.host, env), failed);
   }
   if (phase.kind === 'moving' && phase.dial.id === id) {
     const failed = log(level, `Cannot move to host: ${phase.dial.host}`, {
@@ -126,7 +150,7 @@ function onDialFailed(state: AgentState, event: AgentEvent & { kind: 'dial-faile
       move: phase.move.reason,
       reason: why,
     });
-    return append(moveOn(state, phase, env), failed);
+    return prependEffects(moveOn(state, phase, env), failed);
   }
   return [state];
 }
@@ -157,7 +181,7 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, e
   const { phase } = state;
   if (phase.kind === 'joining' && phase.dial.id === event.id) {
     const link = { ...phase.dial, since: env.now };
-    return append(
+    return prependEffects(
       connected(upOn(state, link, env), event.update, env),
       log('info', `Connected to the host: ${link.host}`, { host: link.host }),
     );
@@ -168,10 +192,10 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, e
     const moved: AgentState = {
       ...state,
       phase: { kind: 'settling', link, old: phase.link, until },
-      // A move that succeeds starts a new cycle: the hosts behind this one are all worth a try again.
+      // A move that succeeds begins a new cycle: all other hosts may be tried again.
       remaining: plan(state, link.host),
     };
-    return append(
+    return prependEffects(
       connected(moved, event.update, env),
       log('info', `Connected to the host: ${link.host}`, {
         host: link.host,
@@ -182,27 +206,27 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, e
   }
   if (phase.kind === 'settling' && phase.link.id === event.id) {
     const [settled, ...effects] = settle(state, phase, env);
-    return append(onUpdate(settled, event.update, env, false), ...effects);
+    return prependEffects(onUpdate(settled, event.update, env, false), ...effects);
   }
   return isCurrent(state, event.id) ? onUpdate(state, event.update, env, false) : [state];
 }
 
-/** A new link is Ready: notes that its list works, sets the check's timer, takes what the server says. */
+/** A new link is Ready: sets the time of the check, and takes what the server says. */
 function connected(state: AgentState, update: HostUpdate, env: Env): Step {
   return onUpdate(scheduleCheck(state, env), update, env, false);
 }
 
-/** The old link has done its duty. */
+/** The new link of a move is accepted for good: the old one may end. */
 function settle(state: AgentState, { link, old }: Phase & { kind: 'settling' }, env: Env): Step {
   return [upOn(arrived(state, link), link, env), { kind: 'retire', id: old.id }];
 }
 
-/** A move has come to its end on `link`: perhaps it was the way back. */
+/** A move has ended on `link`. On the preferred host its check has succeeded. */
 function arrived(state: AgentState, { host }: LinkRef): AgentState {
   return host === state.list.hosts[0] ? checkSucceeded(state) : state;
 }
 
-/** Up on `link`; a host that the list does not name is left before long. */
+/** The phase `up` on a link. A host that is not in the list is left after a random time. */
 function upOn(state: AgentState, link: LinkRef, env: Env, leaveAfterMs = 0): AgentState {
   const isListed = state.list.hosts.includes(link.host);
   const leaveAt = isListed ? undefined : env.now + leaveAfterMs + env.random() * LEAVE_SPREAD_MS;
@@ -216,7 +240,7 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, env
       return phase.link.id === id ? failOver(state, phase.link, why, env) : [state];
     case 'moving': {
       if (phase.link.id !== id) return [state];
-      // The dial under way becomes the failover.
+      // The dial of the move becomes the failover.
       const without = afterLoss(state, phase.link, env);
       const remaining = without.remaining.filter(host => host !== phase.dial.host);
       return [
@@ -228,7 +252,7 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, env
     case 'settling':
       if (phase.old.id === id) return [upOn(arrived(state, phase.link), phase.link, env)];
       if (phase.link.id !== id) return [state];
-      // The server that we came from still owns us: it has not seen the new one's second Ready answered.
+      // The old server still owns the agent, because the new one has not had its second Ready answered.
       return [upOn(state, phase.old, env), lostLog(phase.link, why)];
     case 'waiting':
     case 'joining':
@@ -240,7 +264,7 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, env
 function failOver(state: AgentState, link: LinkRef, why: string, env: Env): Step {
   const without = afterLoss(state, link, env);
   const [host] = without.remaining;
-  if (host === undefined) return append(cycleFailed(without, link.host, env), lostLog(link, why));
+  if (host === undefined) return prependEffects(cycleFailed(without, link.host, env), lostLog(link, why));
   const waitMs = env.random() * env.rules.failoverSpreadMs;
   return [
     { ...without, phase: { kind: 'waiting', until: env.now + waitMs } },
@@ -249,7 +273,7 @@ function failOver(state: AgentState, link: LinkRef, why: string, env: Env): Step
   ];
 }
 
-/** What the link's age says about the backoff, and about who is tried next. */
+/** What the age of a lost link means for the backoff and for the next host. */
 function afterLoss(state: AgentState, link: LinkRef, env: Env): AgentState {
   const age = env.now - link.since;
   const counted = age >= RESET_AFTER_MS ? { ...state, failures: 0 } : state;
@@ -276,10 +300,10 @@ function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkNow: boo
   if (seconds !== undefined) after = { ...after, check: { ...after.check, intervalMs: seconds * 1000 } };
   if (hasList || seconds !== undefined) after = scheduleCheck(after, env);
   if (checkNow) after = { ...after, check: { ...after.check, nextAt: env.now, done: false } };
-  return append(noteCompleted(after), ...effects);
+  return prependEffects(noteCompleted(after), ...effects);
 }
 
-/** Takes a new list: the hosts that it adds are worth a try in the cycle under way. */
+/** Takes a new list. The hosts that it adds join the current cycle. */
 function withList(state: AgentState, list: HostList, env: Env): AgentState {
   const isNew = (host: string) => !state.list.hosts.includes(host);
   const listed = { ...state, list, check: { ...state.check, done: false } };
@@ -288,7 +312,7 @@ function withList(state: AgentState, list: HostList, env: Env): AgentState {
   return after.phase.kind === 'up' ? upOn(after, after.phase.link, env) : after;
 }
 
-/** Hosts that the list does not name are no longer tried. */
+/** Removes hosts that are not in the list from those still to be tried. */
 function onlyListed(state: AgentState): AgentState {
   const isListed = (host: string) => state.list.hosts.includes(host);
   const { phase, remaining } = state;
@@ -298,7 +322,7 @@ function onlyListed(state: AgentState): AgentState {
   return { ...after, phase: { ...phase, move } };
 }
 
-/** `last.setup.completed.host` is the last list of which a host was Ready. */
+/** When a host of the list is Ready, the list becomes `last.setup.completed.host`. */
 function noteCompleted(state: AgentState): Step {
   const link = readyLink(state);
   const value = formatHostList(state.list);
@@ -315,13 +339,13 @@ function onMigrate(state: AgentState, update: HostUpdate, env: Env): Step {
   const { phase } = updated;
   if (phase.kind === 'settling') {
     const [settled, ...more] = settle(updated, phase, env);
-    return append(migrate(settled), ...effects, ...more);
+    return prependEffects(migrate(settled), ...effects, ...more);
   }
   if (phase.kind === 'moving') {
     const [stayed, ...more] = stay(updated, phase, 'the server asks for another move', env);
-    return append(migrate(stayed), ...effects, ...more);
+    return prependEffects(migrate(stayed), ...effects, ...more);
   }
-  return append(migrate(updated), ...effects);
+  return prependEffects(migrate(updated), ...effects);
 }
 
 function migrate(state: AgentState): Step {
@@ -344,13 +368,13 @@ function onSuspect(state: AgentState, { id, silentMs }: { id: number; silentMs: 
     silentMs: Math.round(silentMs),
   });
   if (others.length === 0) return [state, silent];
-  return append(startMove(state, phase, 'suspect', others), silent);
+  return prependEffects(startMove(state, phase, 'suspect', others), silent);
 }
 
 function onHeard(state: AgentState, id: number, env: Env): Step {
   const { phase } = state;
   if (phase.kind !== 'moving' || phase.link.id !== id || phase.move.reason !== 'suspect') return [state];
-  return append(
+  return prependEffects(
     stay(state, phase, 'the server speaks again', env),
     log('info', `Management server speaks again: ${phase.link.host}`, { host: phase.link.host }),
   );
@@ -390,7 +414,7 @@ function startMove(state: AgentState, { link }: Up, reason: MoveReason, [host, .
   ];
 }
 
-/** The dial of a move has failed: the next target, or stay. */
+/** The dial of a move has failed: tries the next target, or stays. */
 function moveOn(state: AgentState, { link, move }: Moving, env: Env): Step {
   const up: Up = { kind: 'up', link, leaveAt: undefined };
   if (move.targets.length > 0) return startMove(state, up, move.reason, move.targets);
@@ -399,16 +423,16 @@ function moveOn(state: AgentState, { link, move }: Moving, env: Env): Step {
   return [stayed, log('error', 'Cannot migrate: no other management server took this agent', { host: link.host })];
 }
 
-/** Gives up a move that is under way. */
+/** Ends a move and stays on the old link. */
 function stay(state: AgentState, { link, dial }: Moving, why: string, env: Env): Step {
   return [upOn(state, link, env), { kind: 'drop', id: dial.id, why }];
 }
 
-/** Two names of one server: we are where we wanted to go. */
+/** Two names of one server: the agent is already connected to the host that it dialled. */
 function onSameServer(state: AgentState, id: number, env: Env): Step {
   const { phase } = state;
   if (phase.kind === 'joining') {
-    // The link that it was compared with is gone meanwhile.
+    // The link to that server has been lost since the dial began.
     return onDialFailed(state, { kind: 'dial-failed', id, why: 'it was the server just lost', refused: false }, env);
   }
   if (phase.kind !== 'moving' || phase.dial.id !== id) return [state];
@@ -418,7 +442,7 @@ function onSameServer(state: AgentState, id: number, env: Env): Step {
 }
 
 function leave(state: AgentState, phase: Up): Step {
-  return append(
+  return prependEffects(
     startMove(
       state,
       phase,
@@ -450,7 +474,7 @@ function checkSucceeded(state: AgentState): AgentState {
   return { ...state, check: { ...state.check, done: true, nextAt: undefined } };
 }
 
-/** Sets the timer anew: the interval −10 % … 0, so that agents which failed over together do not check together. */
+/** Sets the time of the next check: the interval, shortened by a random 0 to 10 %, so that agents spread out. */
 function scheduleCheck(state: AgentState, env: Env): AgentState {
   const intervalMs = env.rules.checkIntervalMs ?? state.check.intervalMs;
   const isOff = intervalMs === 0 || state.check.done;
@@ -476,7 +500,7 @@ function log(
   return { kind: 'log', level, message, ...(fields && { fields }) };
 }
 
-/** The same step with more effects, ahead of its own. */
-function append([state, ...effects]: Step, ...first: readonly Effect[]): Step {
+/** The same step, with the effects `first` performed before its own. */
+function prependEffects([state, ...effects]: Step, ...first: readonly Effect[]): Step {
   return [state, ...first, ...effects];
 }

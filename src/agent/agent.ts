@@ -2,30 +2,24 @@ import type { Clock, Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { VERSION } from '../lib/version.js';
+import { formatHostList } from '../protocol/index.js';
+import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import type { AgentProperties } from './agent-properties.js';
-import {
-  type AgentEvent,
-  type AgentState,
-  type Effect,
-  type HostUpdate,
-  hasSay,
-  initialState,
-  migrationTargets,
-  nextDue,
-  readyLink,
-} from './agent-state.js';
+import { type AgentState, hasSay, initialState, migrationTargets, nextDue, readyLink } from './agent-state.js';
 import { next } from './agent-step.js';
 import type { Dialer } from './dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
-import { formatHostList } from './host-list.js';
 import type { Resource } from './resource.js';
 import { Session, type StartupFields } from './session.js';
 import type { AgentSettings } from './settings.js';
 import type { Trust } from './trust.js';
 
+/** What an agent is made of. `startAgent` makes all of it from a file. */
 export interface AgentParts {
   readonly settings: AgentSettings;
+  /** Where the agent keeps what servers tell it. */
   readonly properties: AgentProperties;
+  /** Who the agent is. Servers get `<guid>-<name of the resource>`. */
   readonly guid: string;
   readonly resource: Resource;
   readonly trust: Trust;
@@ -35,7 +29,14 @@ export interface AgentParts {
   readonly log: Log;
 }
 
-/** The shell around `agent-state`: performs what it decides, and tells it what happens. */
+/**
+ * An agent: performs what `agent-step` decides, and tells it what happens.
+ * @example
+ * const agent = new Agent(parts);
+ * agent.start();
+ * console.log(readyLink(agent.state)?.host);
+ * await agent.stop();
+ */
 export class Agent {
   readonly #parts: AgentParts;
   readonly #sessions = new Map<number, Session>();
@@ -46,7 +47,7 @@ export class Agent {
   #identity: HostIdentity | undefined;
   #sequence = 0n;
   #timer: Timer | undefined;
-  /** Links lost since the process started, and why the last one was: servers show it to operators. */
+  /** How many links this agent has lost since its start, and why it lost the last one. Servers show it to operators. */
   #failovers = 0;
   #lastLoss: string | undefined;
   #isStopped = false;
@@ -59,11 +60,12 @@ export class Agent {
     this.#state = initialState(list, lastCompleted, zone === '' ? 'removed' : undefined);
   }
 
-  /** Where it stands, for tests and tables. */
+  /** Where the agent stands. A new object after each event. */
   get state(): AgentState {
     return this.#state;
   }
 
+  /** Begins to dial. With an empty `zone` it stays idle. Called once. */
   start(): void {
     const { log, settings } = this.#parts;
     if (settings.zone === '') {
@@ -76,7 +78,7 @@ export class Agent {
     this.#dispatch({ kind: 'tick' });
   }
 
-  /** Tells the server, ends all links by FIN, and writes what is pending. */
+  /** Tells the server by ShutdownCommand, ends all links, and writes pending properties. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
@@ -93,7 +95,7 @@ export class Agent {
 
   #dispatch(event: AgentEvent): void {
     this.#queue.push(event);
-    // An effect may cause an event: it waits for the step that is under way.
+    // An effect may cause an event, which waits until the current step has ended.
     if (this.#isStepping) return;
     this.#isStepping = true;
     for (let head = this.#queue.shift(); head !== undefined; head = this.#queue.shift()) this.#step(head);
@@ -182,7 +184,7 @@ export class Agent {
     this.#sessions.delete(id);
   }
 
-  // ---- what the sessions ask
+  // ---- for the sessions
 
   async #startupFields(): Promise<StartupFields> {
     const { settings, guid, resource } = this.#parts;
@@ -207,10 +209,10 @@ export class Agent {
     return migrationTargets({ ...this.#state, list, avoid: avoid ?? this.#state.avoid }).length > 0;
   }
 
-  // ---- who the servers say this host is
+  // ---- the identity that servers give to this host
 
   #onIdentity(session: number, identity: HostIdentity): void {
-    // A link that is being left has no say.
+    // A link that is being left no longer counts.
     if (!hasSay(this.#state, session)) return;
     const { hostId, hostUuid = this.#identity?.hostUuid, hostName = this.#identity?.hostName } = identity;
     this.#identity = { hostId, hostUuid, hostName };

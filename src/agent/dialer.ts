@@ -1,28 +1,44 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { connect, isIP, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { untilAborted } from '../lib/abort.js';
 import type { RemoteEnd } from '../protocol/index.js';
 
-/** A TCP connection, or what stands for one. */
+/** A TCP connection. In tests, a stream in memory. */
 export interface Wire {
   readonly socket: Duplex;
+  /** This end of the connection. */
   readonly local: RemoteEnd;
+  /** The server's end. */
   readonly remote: RemoteEnd;
 }
 
-/** The way to a management server's port. The real one is `tcpDialer`; tests have one of their own. */
+/** Opens connections to management servers. `tcpDialer` is the real one; a test may have its own. */
 export interface Dialer {
-  /** All addresses of a host; the address itself when it is one. */
+  /**
+   * Looks up a host.
+   * @returns all its addresses; the host itself when it is an address
+   * @throws the system's error, such as ENOTFOUND
+   */
   addresses(host: string): Promise<readonly string[]>;
-  /** Tries all of the addresses. `signal` gives up. */
+  /**
+   * Connects to one of the addresses, and tries all of them.
+   * @param signal ends the attempt @throws its reason, or the system's error
+   */
   connect(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Wire>;
 }
 
-/** Node then probes 10 times, 1 s apart: a server that is gone is noticed within 15 s. */
+/** After this, Node's keepalive probes 10 times, 1 s apart: a server that is gone is noticed within 15 s. */
 const KEEPALIVE_IDLE_MS = 5_000;
-/** While the first address swallows our SYN, the next one is tried as well. */
+/** When an address has not answered for this long, the next one is tried as well. */
 const NEXT_ADDRESS_AFTER_MS = 1_000;
 
+/**
+ * Opens TCP connections, with keepalive, to the addresses that the system's resolver gives.
+ * @example
+ * const wire = await tcpDialer.connect(await tcpDialer.addresses('localhost'), 8250, AbortSignal.timeout(5_000));
+ */
 export const tcpDialer: Dialer = {
   async addresses(host) {
     if (isIP(host)) return [host];
@@ -32,45 +48,31 @@ export const tcpDialer: Dialer = {
     return found.map(({ address }) => address);
   },
 
-  connect(addresses, port, signal) {
-    return new Promise((resolve, reject) => {
-      const list = addresses.map(address => ({ address, family: isIP(address) }));
-      const [first] = list;
-      const socket: Socket = connect({
-        port,
-        // With several addresses Node asks for all of them and goes through them by itself.
-        host: list.length === 1 && first ? first.address : 'several-addresses.invalid',
-        lookup: (_host, _options, callback) => callback(null, list),
-        autoSelectFamily: true,
-        autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEPALIVE_IDLE_MS,
-      });
-      const giveUp = () => {
-        socket.destroy();
-        reject(signal.reason);
-      };
-      if (signal.aborted) {
-        giveUp();
-        return;
-      }
-      signal.addEventListener('abort', giveUp, { once: true });
-      const settle = () => signal.removeEventListener('abort', giveUp);
-      const failed = (error: Error) => {
-        settle();
-        reject(error);
-      };
-      socket.once('error', failed);
-      socket.once('connect', () => {
-        settle();
-        socket.off('error', failed);
-        resolve({
-          socket,
-          local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
-          remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
-        });
-      });
+  async connect(addresses, port, signal) {
+    signal.throwIfAborted();
+    const list = addresses.map(address => ({ address, family: isIP(address) }));
+    const [first] = list;
+    const socket = connect({
+      port,
+      // With several addresses, Node calls `lookup` for this name and then tries each of them.
+      host: list.length === 1 && first ? first.address : 'several-addresses.invalid',
+      lookup: (_host, _options, callback) => callback(null, list),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_IDLE_MS,
     });
+    try {
+      await untilAborted(once(socket, 'connect'), signal);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    return {
+      socket,
+      local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+      remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
+    };
   },
 };

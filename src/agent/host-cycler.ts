@@ -1,18 +1,18 @@
-/** What one cycle through the hosts is made from. */
+/** The input for the order of one cycle. */
 export interface CycleInput {
   /** The host list, in order. */
   readonly hosts: readonly string[];
-  /** Advice: not before all others have failed. */
+  /** Hosts of the list that are dialled when all others have failed. */
   readonly avoid: readonly string[];
-  /** The hosts of `last.setup.completed.host`, once two full cycles have failed; else empty. */
+  /** The hosts of `last.setup.completed.host`, once two full cycles have failed; otherwise empty. */
   readonly fallback: readonly string[];
-  /** The host that was tried or lost last: the cycle starts behind it. */
+  /** The host that failed or was lost last. The cycle begins with the one after it. */
   readonly after: string | undefined;
 }
 
 /**
- * The order of one full cycle: the list from the next host on, with the avoided ones last, and then hosts of the last
- * list that worked. Each host once; never empty when `hosts` is not.
+ * The order of one full cycle: the hosts of the list from the next one on, then the avoided ones, then those of the
+ * last list that worked. Each host is in it once. It is empty only when `hosts` is.
  */
 export function planCycle({ hosts, avoid, fallback, after }: CycleInput): readonly string[] {
   const start = after === undefined ? 0 : hosts.indexOf(after) + 1;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import ipaddr from 'ipaddr.js';
 
-/** Both ends of a TCP connection, as the socket names them. */
+/** The addresses and ports of both ends of a TCP connection. */
 export interface Connection {
   readonly localAddress: string;
   readonly localPort: number;
@@ -9,12 +9,13 @@ export interface Connection {
   readonly remotePort: number;
 }
 
-/** So many retransmissions without an acknowledgement: about 3 s of silence on a path whose round trip is short. */
+/** Retransmissions without an acknowledgement: on a path with a short round trip, about 3 s of silence. */
 const UNACKNOWLEDGED_RETRANSMISSIONS = 3;
 
 /**
- * Whether the kernel keeps sending our bytes in vain. A stopped or busy process does not make it so, since its kernel
- * still acknowledges; a machine that is gone does. False wherever the kernel does not tell.
+ * Whether the kernel repeats our bytes and gets no acknowledgement. That means that the peer's machine cannot be
+ * reached: for a process that is stopped or busy, its kernel acknowledges. False where the kernel does not tell (other
+ * systems than Linux).
  */
 export async function isUnacknowledged(connection: Connection): Promise<boolean> {
   for (const table of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
@@ -25,8 +26,9 @@ export async function isUnacknowledged(connection: Connection): Promise<boolean>
 }
 
 /**
- * Linux, net/ipv4/tcp_ipv4.c, get_tcp4_sock: `sl local_address rem_address st tx:rx tr:when retrnsmt …`.
- * @returns undefined when the table does not have the connection
+ * Finds a connection in a table of /proc. Linux, net/ipv4/tcp_ipv4.c, get_tcp4_sock:
+ * `sl local_address rem_address st tx:rx tr:when retrnsmt …`.
+ * @returns the retransmissions; undefined when the connection is not in the table
  */
 export function retransmissionsIn(table: string, connection: Connection): number | undefined {
   const local = endpoints(connection.localAddress, connection.localPort);
@@ -39,7 +41,7 @@ export function retransmissionsIn(table: string, connection: Connection): number
   return undefined;
 }
 
-/** As the table writes it: 32-bit words in the machine's byte order; an IPv4 address in the IPv6 table is a mapped one. */
+/** The table's forms of an endpoint: 32-bit words in the machine's byte order. In the IPv6 table, IPv4 is mapped. */
 function endpoints(address: string, port: number): string[] {
   if (!ipaddr.isValid(address)) return [];
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;

@@ -1,54 +1,63 @@
 /**
- * Whether the server at the other end of a link still lives, judged by our pings.
+ * Whether the server of a link is alive, decided by pings and their answers.
  *
  *     quiet ─ping sent─▶ waiting ─3 s─▶ waiting, kernel asked ─ping.answer.timeout─▶ suspect
  *       ▲                   │ answered       │ kernel: nothing acknowledged ──────────▶  │
  *       └───────────────────┴────────────────┴───────────── answered, or heard ──────────┘
  *
- * A suspect server is not cut off: the agent opens a link to another one first, and stays if this one speaks meanwhile.
+ * The link to a suspect server stays open while the agent opens one to another server. If the suspect server sends
+ * something before that link is Ready, the agent stays.
  */
 export interface LivenessRules {
-  /** The server's `pingInterval`. */
+  /** Between pings: the server's `pingInterval`. */
   readonly intervalMs: number;
-  /** File: `ping.answer.timeout`. */
+  /** A server that has not answered a ping for this long is suspect. File: `ping.answer.timeout` (seconds). */
   readonly answerTimeoutMs: number;
-  /** File: `ping.retries`: so many pings unanswered, and the link is dropped. */
+  /** The link is dropped when this many pings are unanswered. File: `ping.retries`. */
   readonly retries: number;
 }
 
+/** The state. Times are milliseconds of the monotonic clock. */
 export interface Liveness {
   readonly nextPingAt: number;
+  /** Pings without an answer since the last answer. */
   readonly unanswered: number;
-  /** Since when a ping waits and nothing at all was heard; undefined while the server speaks. */
+  /** When the first ping was sent after which nothing has come; undefined while the server sends something. */
   readonly silentSince: number | undefined;
-  /** When the silence is looked at next, and what for. */
+  /** When the silence is checked next: by asking the kernel, or by making the server suspect. */
   readonly look: { readonly at: number; readonly kind: 'kernel' | 'suspect' } | undefined;
   readonly suspect: boolean;
 }
 
 export type LivenessEvent =
+  /** The time of `nextLook` has come. */
   | { readonly kind: 'tick' }
   | { readonly kind: 'ping-answered' }
-  /** Any packet from the server. */
+  /** Any other packet has come from the server. */
   | { readonly kind: 'heard' }
-  /** The kernel has sent our bytes again and again, and nothing came back, not even an acknowledgement. */
+  /** The kernel has repeated our bytes and got no acknowledgement. */
   | { readonly kind: 'unacknowledged' };
 
 export type LivenessEffect =
+  /** Send a ping. */
   | { readonly kind: 'ping' }
-  /** Ask the kernel whether the peer's kernel acknowledges what we sent. */
+  /** Ask the kernel whether the peer's kernel acknowledges our bytes. */
   | { readonly kind: 'ask-kernel' }
+  /** The server has been silent for `silentMs`. */
   | { readonly kind: 'suspect'; readonly silentMs: number }
+  /** A suspect server has sent something. */
   | { readonly kind: 'cleared' }
+  /** Drop the link. */
   | { readonly kind: 'give-up'; readonly unanswered: number };
 
 /**
- * A machine that is gone acknowledges nothing, a process that is stopped leaves that to its kernel. By now the kernel
- * has sent a ping at least three times, so the two can be told apart long before `ping.answer.timeout`. It matters when
- * a ping goes out just before keepalive would have noticed: unacknowledged data silences keepalive.
+ * After this long the kernel has sent a ping at least three times. A machine that is gone has acknowledged none of
+ * them; for a stopped process, its kernel has. So the two can be distinguished long before `ping.answer.timeout`.
+ * Keepalive does not do it: the kernel sends no keepalive probes while data is unacknowledged.
  */
 const ASK_KERNEL_AFTER_MS = 3_000;
 
+/** The state after StartupAnswer: the first ping is due after one interval. */
 export function startLiveness(now: number, rules: LivenessRules): Liveness {
   return { nextPingAt: now + rules.intervalMs, unanswered: 0, silentSince: undefined, look: undefined, suspect: false };
 }
@@ -58,6 +67,7 @@ export function nextLook(liveness: Liveness): number {
   return Math.min(liveness.nextPingAt, liveness.look?.at ?? Number.POSITIVE_INFINITY);
 }
 
+/** Decides what an event means for the server's liveness. */
 export function observe(
   before: Liveness,
   event: LivenessEvent,
@@ -102,7 +112,7 @@ function onTick(before: Liveness, now: number, rules: LivenessRules): ReturnType
   return { liveness, effects: [{ kind: 'ping' }] };
 }
 
-/** Said again each `ping.answer.timeout` while the silence lasts: a move that failed may be tried once more. */
+/** Repeated each `ping.answer.timeout` while the silence lasts, so that a failed move is tried again. */
 function suspectNow(before: Liveness, now: number, rules: LivenessRules): ReturnType<typeof observe> {
   const silentMs = now - (before.silentSince ?? now);
   return {

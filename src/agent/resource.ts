@@ -1,32 +1,53 @@
-import { arch, cpus, hostname, networkInterfaces, release, totalmem, type } from 'node:os';
+import { arch, cpus, hostname, release, totalmem, type } from 'node:os';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError, reasonOf } from '../lib/errors.js';
+import { firstIPv4 } from '../lib/interfaces.js';
 import type { Log } from '../lib/logger.js';
 import type { Message } from '../protocol/index.js';
 
-/** Fields of StartupRoutingCommand that the resource knows about: the machine. */
+/** The fields of StartupRoutingCommand that describe the machine, such as `cpus`, `memory` (bytes) and `name`. */
 export type MachineDescription = Readonly<Record<string, unknown>>;
 
-/** What an agent manages: it describes the machine and answers the commands that are not about the connection. */
+/**
+ * What an agent manages: it describes the machine, and answers the commands that are not about the agent's links. The
+ * setting `resource` names a module whose default export is one.
+ * @example
+ * const greeter: Resource = {
+ *   name: 'Greeter',
+ *   startup: () => ({ type: 'Routing', name: 'host-1', cpus: 4, memory: 2 ** 33 }),
+ *   answer: command => (GreetCommand.is(command) ? GreetAnswer.encode({ result: true }) : undefined),
+ * };
+ */
 export interface Resource {
-  /** The simple name: suffix of the guid, and of the keys `<name>.id`, `.uuid`, `.name`. */
+  /**
+   * Letters, digits and underscores. It ends the guid in Startup, and begins the keys `<name>.id`, `.uuid`, `.name`.
+   */
   readonly name: string;
+  /** Called for each link. What it throws, and 30 s without a result, fail the dial. */
   startup(): MachineDescription | Promise<MachineDescription>;
-  /** The answer's message; undefined when it does not know the command. What it throws is answered result=false. */
+  /**
+   * Answers one command. What it throws is answered result=false.
+   * @param context its signal aborts when the link ends, with which the answer is no longer wanted
+   * @returns the answer; undefined when the resource does not know the class of the command
+   */
   answer(
     command: Message,
     context: { readonly signal: AbortSignal },
   ): Message | undefined | Promise<Message | undefined>;
 }
 
-/** So that host ids survive a change from CloudStack's agent to this one. */
+/** The name of CloudStack's KVM resource: host ids stay the same when this agent replaces CloudStack's. */
 const DEFAULT_NAME = 'LibvirtComputingResource';
 const JAVA_CLASS = /^[a-z_][\w$]*(\.[\w$]+)+$/i;
 
 /**
- * @param setting the `resource` setting: a module's path, a Java class name, or undefined for the built-in one
- * @throws ConfigError when the module cannot be loaded, or is no resource
+ * Loads the resource that a setting names.
+ * @param setting a module's path, relative to the working folder; a Java class name, which means the built-in resource
+ *   under the class's simple name; or undefined for the built-in resource
+ * @example
+ * const resource = await loadResource('./greeter.mjs', silentLog);
+ * @throws ConfigError when the module cannot be loaded, or exports no resource
  */
 export async function loadResource(setting: string | undefined, log: Log): Promise<Resource> {
   if (setting === undefined || setting === '') return builtInResource(DEFAULT_NAME);
@@ -55,22 +76,25 @@ function isResource(value: unknown): value is Resource {
   );
 }
 
-/** Reports this machine, and knows no command. */
+/**
+ * A resource that describes this machine and knows no command.
+ * @example
+ * const machine = builtInResource('LibvirtComputingResource');
+ * const resource = { ...machine, startup: () => ({ ...machine.startup(), name: 'host-1' }) };
+ */
 export function builtInResource(name: string): Resource {
   return { name, startup: describeMachine, answer: () => undefined };
 }
 
-/** Node's names for what CloudStack calls by Java's. */
+/** Java's names of processor architectures, which CloudStack uses, by Node's names. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', s390x: 's390x' };
 
 function describeMachine(): MachineDescription {
   const processors = cpus();
-  const address = Object.values(networkInterfaces())
-    .flat()
-    .find(candidate => candidate?.family === 'IPv4' && !candidate.internal);
-  const ip = address?.address ?? '127.0.0.1';
-  const netmask = address?.netmask ?? '255.0.0.0';
-  const mac = address?.mac ?? '00:00:00:00:00:00';
+  const found = firstIPv4();
+  const ip = found?.address ?? '127.0.0.1';
+  const netmask = found?.netmask ?? '255.0.0.0';
+  const mac = found?.mac ?? '00:00:00:00:00:00';
   const architecture = ARCHITECTURES[arch()] ?? arch();
   return {
     cpuSockets: 1,

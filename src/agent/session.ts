@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { untilAborted } from '../lib/abort.js';
 import { type Clock, delay, type Timer } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
@@ -10,26 +11,27 @@ import {
   Link,
   type Message,
   type Packet,
-  PingAnswer,
-  PingRoutingCommand,
+  type PingAnswer,
   type RequestHeader,
   ShutdownCommand,
   StartupAnswer,
   StartupRoutingCommand,
 } from '../protocol/index.js';
-import type { AgentEvent, HostUpdate } from './agent-state.js';
+import type { AgentEvent, HostUpdate } from './agent-events.js';
 import type { Dialer, Wire } from './dialer.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
 import { spelledAsListed } from './handlers/host-list.js';
 import { failed, handleRequest, unsupported } from './handlers/index.js';
-import { type Connection, isUnacknowledged } from './kernel-tcp.js';
-import { type Liveness, type LivenessEvent, type LivenessRules, nextLook, observe, startLiveness } from './liveness.js';
+import type { Connection } from './kernel-tcp.js';
+import type { LivenessRules } from './liveness.js';
+import { LivenessWatch } from './liveness-watch.js';
 import type { Resource } from './resource.js';
 import type { Trust } from './trust.js';
 
+/** The fields of the Startup that a session sends, except `connectionTransferred`. */
 export type StartupFields = Parameters<typeof StartupRoutingCommand.encode>[0];
 
-/** What all sessions of an agent share. */
+/** What a session is made of. All sessions of an agent share most of it. */
 export interface SessionParts {
   readonly clock: Clock;
   readonly log: Log;
@@ -38,63 +40,65 @@ export interface SessionParts {
   readonly resource: Resource;
   readonly port: number;
   readonly handshakeTimeoutMs: number;
+  /** The interval comes from the server. */
   readonly liveness: Omit<LivenessRules, 'intervalMs'>;
-  /** Goes on counting over links, until the process ends. */
+  /** Counts over all links of the agent. */
   nextSequence(): bigint;
+  /** Undefined while no server has given one. */
   hostId(): number | undefined;
   startupFields(): Promise<StartupFields>;
+  /** Whether a migration with this update has a host to go to. */
   canMigrate(update: HostUpdate): boolean;
   onIdentity(identity: HostIdentity): void;
   onEvent(event: AgentEvent): void;
 }
 
+/** What one session is to do. */
 export interface SessionOrder {
+  /** The number of the dial, in events. */
   readonly id: number;
   readonly host: string;
+  /** The field `connectionTransferred` of Startup. */
   readonly transferred: boolean;
-  /** The remote address that the dial must not reach: that of the link it is to replace. */
+  /** The remote address that must not be reached: that of the link which the session is to replace. */
   readonly unlike: string | undefined;
 }
 
-/** The server wants nothing to do with this agent. */
+/** The server has refused this agent. */
 class RefusedError extends Error {
   override readonly name = 'RefusedError';
 }
 
-/** Two names of one server. */
+/** The host is another name of the server that must not be reached. */
 class SameServerError extends Error {
   override readonly name = 'SameServerError';
 }
 
-/** Before a link that a newer one replaces is closed, its commands have this long to be answered. */
+/** How long a link that a newer one replaces waits for the answers to its commands. */
 const RETIRE_MS = 30_000;
-/** A timer that fires so late tells of a process that stood still: what came meanwhile is read before anyone is judged. */
-const STALL_MS = 1_000;
 
 /**
- * One dial and the link that comes of it: connect, TLS, Startup, Ready, then commands and pings until it ends.
+ * One dial and the link that comes of it: connect, TLS, Startup, Ready, then commands and pings until the link ends.
  *
  *     dialling ─▶ registering ─Ready─▶ ready ─▶ ended
  */
 export class Session {
   readonly id: number;
   readonly #order: SessionOrder;
-  readonly #world: SessionParts;
+  readonly #parts: SessionParts;
   readonly #abort = new AbortController();
   #phase: 'dialling' | 'registering' | 'ready' | 'ended' = 'dialling';
   #link: Link | undefined;
-  #connection: Connection | undefined;
+  #remoteAddress: string | undefined;
   #deadline: Timer | undefined;
-  #liveness: { state: Liveness; rules: LivenessRules; timer: Timer } | undefined;
-  /** Of the last ping that was answered; the next one tells the server. */
-  #roundTripMs: number | undefined;
+  #liveness: LivenessWatch | undefined;
   #commandsInProgress = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(order: SessionOrder, world: SessionParts) {
+  constructor(order: SessionOrder, parts: SessionParts) {
     this.id = order.id;
     this.#order = order;
-    this.#world = world;
+    this.#parts = parts;
   }
 
   start(): void {
@@ -102,20 +106,20 @@ export class Session {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#connection?.remoteAddress;
+    return this.#remoteAddress;
   }
 
   get busy(): boolean {
     return this.#commandsInProgress > 0;
   }
 
-  /** Ends it at once, without an event. */
+  /** Ends the session at once, without an event. */
   drop(why: string): void {
     this.#end();
     this.#link?.destroy(why);
   }
 
-  /** Ends it by FIN once its commands are answered, without an event. */
+  /** Ends the session with a FIN, once its commands are answered or 30 s have passed. Causes no event. */
   async retire(): Promise<void> {
     this.quiesce();
     if (this.busy) {
@@ -123,20 +127,19 @@ export class Session {
         new Promise<void>(resolve => {
           this.#onIdle = resolve;
         }),
-        delay(this.#world.clock, RETIRE_MS, this.#abort.signal),
+        delay(this.#parts.clock, RETIRE_MS, this.#abort.signal),
       ]);
     }
     this.#end();
     this.#link?.close('a newer link has replaced it');
   }
 
-  /** No more pings. */
+  /** Sends no more pings. */
   quiesce(): void {
-    this.#liveness?.timer.cancel();
-    this.#liveness = undefined;
+    this.#liveness?.stop();
   }
 
-  /** Tells the server that this agent goes, and ends the link. */
+  /** Tells a Ready server by ShutdownCommand that the agent stops, and ends the link. Causes no event. */
   shutDown(): void {
     const link = this.#link;
     const isReady = this.#phase === 'ready';
@@ -152,18 +155,19 @@ export class Session {
   // ---- connect, TLS, Startup
 
   async #run(): Promise<void> {
-    const { clock, trust, handshakeTimeoutMs } = this.#world;
+    const { clock, trust, handshakeTimeoutMs } = this.#parts;
     const wire = await this.#connect();
     if (this.#abort.signal.aborted) {
       wire.socket.destroy();
       return;
     }
-    this.#connection = {
+    const connection = {
       localAddress: wire.local.address,
       localPort: wire.local.port,
       remoteAddress: wire.remote.address,
       remotePort: wire.remote.port,
     };
+    this.#remoteAddress = wire.remote.address;
     const destroy = () => wire.socket.destroy();
     this.#abort.signal.addEventListener('abort', destroy, { once: true });
     const transport = await connectTls(wire.socket, {
@@ -179,64 +183,65 @@ export class Session {
       transport.destroy();
       return;
     }
-    await this.#register(new Link(transport, { clock, nextSequence: () => this.#world.nextSequence() }));
+    const link = new Link(transport, { clock, nextSequence: () => this.#parts.nextSequence() });
+    await this.#register(link, connection);
   }
 
-  /** Name lookup and TCP, within `LIMITS.connectMs` together. */
+  /** Looks up the host and connects, within `LIMITS.connectMs` for both. */
   async #connect(): Promise<Wire> {
-    const { clock, dialer, port } = this.#world;
+    const { clock, dialer, port } = this.#parts;
     const { host, unlike } = this.#order;
     const timeout = new AbortController();
-    const giveUp = () => timeout.abort(this.#abort.signal.reason);
-    this.#abort.signal.addEventListener('abort', giveUp, { once: true });
+    const signal = AbortSignal.any([this.#abort.signal, timeout.signal]);
     const timer = clock.after(LIMITS.connectMs, () =>
       timeout.abort(new Error(`no connection within ${LIMITS.connectMs} ms`)),
     );
     try {
-      const addresses = await Promise.race([dialer.addresses(host), rejectOn(timeout.signal)]);
+      const addresses = await untilAborted(dialer.addresses(host), signal);
       if (addresses.some(address => isSameAddress(address, unlike))) throw new SameServerError();
-      return await dialer.connect(addresses, port, timeout.signal);
+      return await dialer.connect(addresses, port, signal);
     } finally {
       timer.cancel();
-      this.#abort.signal.removeEventListener('abort', giveUp);
     }
   }
 
-  async #register(link: Link): Promise<void> {
+  async #register(link: Link, connection: Connection): Promise<void> {
     this.#link = link;
     this.#phase = 'registering';
     link.start({
       onRequest: request => this.#onRequest(request),
       onUnreadable: (header, error) => {
-        this.#observe({ kind: 'heard' });
+        this.#liveness?.heard();
         link.answer(header, [unsupported(error.message)]);
       },
       onClose: reason => this.#fail(new Error(describeClose(reason))),
     });
     this.#within(LIMITS.startupAnswerMs, 'the resource did not describe this machine');
-    const fields = await this.#world.startupFields();
+    const fields = await this.#parts.startupFields();
     this.#deadline?.cancel();
     const startup = StartupRoutingCommand.encode({ ...fields, connectionTransferred: this.#order.transferred });
     const answer = await link.request([startup], this.#header(0), LIMITS.startupAnswerMs);
     if (this.#isEnded()) return;
-    this.#onStartupAnswer(answer.messages[0]);
+    const pingIntervalMs = this.#onStartupAnswer(answer.messages[0]);
+    if (pingIntervalMs > 0) this.#startLiveness(link, connection, pingIntervalMs);
+    if (this.#phase === 'registering') this.#within(LIMITS.readyMs, 'the server was not ready');
   }
 
-  #onStartupAnswer(message: Message | undefined): void {
+  /** @returns the server's ping interval in milliseconds; 0 for none */
+  #onStartupAnswer(message: Message | undefined): number {
     if (message?.type !== StartupAnswer.type) {
       throw new RefusedError(`Startup was answered by ${message?.type ?? 'nothing'}`);
     }
     const answer = StartupAnswer.decode(message);
     if (!answer.result) throw new RefusedError(answer.details ?? 'Startup was refused without a reason');
     const { hostId, hostUuid, hostName } = answer;
-    // A Java server says 0 here, and the real id in Ready.
-    if (hostId > 0) this.#world.onIdentity({ hostId, hostUuid, hostName });
-    if (answer.pingInterval > 0) this.#startLiveness(answer.pingInterval * 1000);
-    if (this.#phase === 'registering') this.#within(LIMITS.readyMs, 'the server was not ready');
+    // CloudStack's server sends 0 here, and the real id in Ready.
+    if (hostId > 0) this.#parts.onIdentity({ hostId, hostUuid, hostName });
+    return answer.pingInterval * 1000;
   }
 
   #within(ms: number, otherwise: string): void {
-    this.#deadline = this.#world.clock.after(ms, () => this.#fail(new Error(`${otherwise} within ${ms / 1000} s`)));
+    this.#deadline = this.#parts.clock.after(ms, () => this.#fail(new Error(`${otherwise} within ${ms / 1000} s`)));
   }
 
   // ---- commands
@@ -244,12 +249,12 @@ export class Session {
   async #onRequest(request: Packet): Promise<void> {
     const link = this.#link;
     if (link === undefined) return;
-    this.#observe({ kind: 'heard' });
+    this.#liveness?.heard();
     this.#commandsInProgress++;
     const { answers, consequences } = await handleRequest(request, {
-      resource: this.#world.resource,
+      resource: this.#parts.resource,
       signal: this.#abort.signal,
-      canMigrate: update => this.#world.canMigrate(update),
+      canMigrate: update => this.#parts.canMigrate(update),
     });
     this.#commandsInProgress--;
     this.#answer(link, request, answers);
@@ -263,7 +268,7 @@ export class Session {
     try {
       link.answer(request, answers);
     } catch (error) {
-      // What a resource made cannot be written as JSON.
+      // The resource has returned a value that JSON cannot represent.
       link.answer(
         request,
         answers.map(() => failed(reasonOf(error))),
@@ -284,121 +289,55 @@ export class Session {
         this.#link?.raiseLimits();
         if (consequence.objection !== undefined) {
           const { objection } = consequence;
-          this.#world.log.error('Going on with the list that is known', { host: this.#order.host, reason: objection });
+          this.#parts.log.error('Going on with the list that is known', { host: this.#order.host, reason: objection });
         }
-        this.#world.onIdentity(consequence.identity);
-        this.#world.onEvent({ kind: 'ready', id, update: consequence.update });
+        this.#parts.onIdentity(consequence.identity);
+        this.#parts.onEvent({ kind: 'ready', id, update: consequence.update });
         return;
       case 'update':
       case 'migrate':
       case 'shutdown':
-        this.#world.onEvent({ ...consequence, id });
+        this.#parts.onEvent({ ...consequence, id });
         return;
     }
   }
 
-  // ---- pings
+  // ---- liveness
 
-  #startLiveness(intervalMs: number): void {
-    const rules = { ...this.#world.liveness, intervalMs };
-    const state = startLiveness(this.#world.clock.now(), rules);
-    this.#liveness = { state, rules, timer: this.#lookAt(nextLook(state)) };
-  }
-
-  #lookAt(due: number): Timer {
-    const { clock } = this.#world;
-    return clock.after(due - clock.now(), () => {
-      const look = () => this.#observe({ kind: 'tick' });
-      if (clock.now() - due < STALL_MS || !this.#liveness) look();
-      else this.#liveness.timer = clock.after(1, look);
-    });
-  }
-
-  #observe(event: LivenessEvent): void {
-    const liveness = this.#liveness;
-    if (liveness === undefined) return;
-    const { clock } = this.#world;
-    const { liveness: state, effects } = observe(liveness.state, event, clock.now(), liveness.rules);
-    liveness.state = state;
-    liveness.timer.cancel();
-    liveness.timer = this.#lookAt(nextLook(state));
+  #startLiveness(link: Link, connection: Connection, intervalMs: number): void {
     const { id } = this;
-    for (const effect of effects) {
-      switch (effect.kind) {
-        case 'ping':
-          this.#ping(liveness.rules);
-          break;
-        case 'ask-kernel':
-          this.#askKernel();
-          break;
-        case 'suspect':
-          // Without a Ready link there is nothing to keep.
-          if (this.#phase !== 'ready') this.#fail(new Error(`silent for ${Math.round(effect.silentMs)} ms`));
-          else this.#world.onEvent({ kind: 'suspect', id, silentMs: effect.silentMs });
-          break;
-        case 'cleared':
-          this.#world.onEvent({ kind: 'heard', id });
-          break;
-        case 'give-up':
-          this.#fail(new Error(`${effect.unanswered} pings were not answered`));
-          break;
-      }
-    }
-  }
-
-  #ping({ intervalMs, retries }: LivenessRules): void {
-    const hostId = this.#world.hostId() ?? 0;
-    const ping = PingRoutingCommand.encode({
-      _hostVmStateReport: {},
-      _gatewayAccessible: true,
-      _vnetAccessible: true,
-      hostType: 'Routing',
-      hostId,
-      commandInfos: [],
-      roundTripMs: this.#roundTripMs,
-    });
-    const sentAt = this.#world.clock.now();
-    this.#link?.request([ping], this.#header(FLAG.stopOnError), intervalMs * (retries + 1)).then(
-      answer => {
-        this.#roundTripMs = Math.round(this.#world.clock.now() - sentAt);
-        this.#onPingAnswer(answer);
+    const { clock, log, liveness } = this.#parts;
+    this.#liveness = new LivenessWatch({
+      clock,
+      log: log.child({ host: this.#order.host }),
+      rules: { ...liveness, intervalMs },
+      connection,
+      hostId: () => this.#parts.hostId(),
+      request: (ping, timeoutMs) => link.request([ping], this.#header(FLAG.stopOnError), timeoutMs),
+      onPingAnswer: answer => this.#onPingAnswer(answer),
+      onSuspect: silentMs => {
+        // A link that is not Ready yet carries nothing that is worth keeping it for.
+        if (this.#phase !== 'ready') this.#fail(new Error(`silent for ${Math.round(silentMs)} ms`));
+        else this.#parts.onEvent({ kind: 'suspect', id, silentMs });
       },
-      // Unanswered pings are the liveness rules' business.
-      () => {},
-    );
+      onCleared: () => this.#parts.onEvent({ kind: 'heard', id }),
+      onGiveUp: unanswered => this.#fail(new Error(`${unanswered} pings were not answered`)),
+    });
   }
 
-  #onPingAnswer({ messages: [message] }: Packet): void {
-    if (this.#isEnded()) return;
-    this.#observe({ kind: 'ping-answered' });
-    if (message === undefined || !PingAnswer.is(message)) return;
-    let answer: ReturnType<typeof PingAnswer.decode>;
-    try {
-      answer = PingAnswer.decode(message);
-    } catch (error) {
-      this.#world.log.warn('Cannot read a PingAnswer', { host: this.#order.host, reason: reasonOf(error) });
-      return;
-    }
+  #onPingAnswer({ avoidMsList, sendStartup }: ReturnType<typeof PingAnswer.decode>): void {
     const { id } = this;
-    if (answer.avoidMsList) {
-      this.#world.onEvent({
-        kind: 'update',
-        id,
-        update: { avoid: answer.avoidMsList.map(spelledAsListed) },
-        checkNow: false,
-      });
+    if (avoidMsList) {
+      const update = { avoid: avoidMsList.map(spelledAsListed) };
+      this.#parts.onEvent({ kind: 'update', id, update, checkNow: false });
     }
-    if (answer.sendStartup) this.#world.onEvent({ kind: 'send-startup', id });
-  }
-
-  async #askKernel(): Promise<void> {
-    if (this.#connection && (await isUnacknowledged(this.#connection))) this.#observe({ kind: 'unacknowledged' });
+    if (sendStartup) this.#parts.onEvent({ kind: 'send-startup', id });
   }
 
   // ---- the end
 
   #header(flags: number): RequestHeader {
-    const id = BigInt(this.#world.hostId() ?? -1);
+    const id = BigInt(this.#parts.hostId() ?? -1);
     return { flags, mgmtId: -1n, agentId: id, via: id };
   }
 
@@ -412,11 +351,11 @@ export class Session {
     this.#end();
     this.#link?.close(reasonOf(error));
     const { id } = this;
-    if (wasReady) this.#world.onEvent({ kind: 'lost', id, why: reasonOf(error) });
-    else if (error instanceof SameServerError) this.#world.onEvent({ kind: 'same-server', id });
+    if (wasReady) this.#parts.onEvent({ kind: 'lost', id, why: reasonOf(error) });
+    else if (error instanceof SameServerError) this.#parts.onEvent({ kind: 'same-server', id });
     else {
       const refused = error instanceof RefusedError;
-      this.#world.onEvent({ kind: 'dial-failed', id, why: reasonOf(error), refused });
+      this.#parts.onEvent({ kind: 'dial-failed', id, why: reasonOf(error), refused });
     }
   }
 
@@ -428,14 +367,7 @@ export class Session {
   }
 }
 
-function rejectOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
-/** An IPv4 address is also its IPv6-mapped form. */
+/** Compares addresses. An IPv4 address equals its IPv6-mapped form. */
 function isSameAddress(address: string, other: string | undefined): boolean {
   if (other === undefined || !ipaddr.isValid(address) || !ipaddr.isValid(other)) return address === other;
   return ipaddr.process(address).toNormalizedString() === ipaddr.process(other).toNormalizedString();

@@ -1,30 +1,36 @@
 import { AddressError, parseHostList } from '../lib/address.js';
 import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
-import type { AgentRules } from './agent-state.js';
-import { type HostList, splitHostList } from './host-list.js';
+import { type HostList, splitHostList } from '../protocol/index.js';
+import type { AgentRules } from './agent-step.js';
 
-/** What agent.properties and the command line say, checked. Keys and defaults: docs/configuration.md. */
+/** The checked settings of an agent. Keys and defaults: docs/configuration.md. */
 export interface AgentSettings {
-  /** Undefined when there is none yet: the agent makes one and writes it. */
+  /** Undefined while there is none: the agent makes one and writes it. */
   readonly guid: string | undefined;
+  /** Key: `host`. */
   readonly list: HostList;
+  /** The last list of which a host was Ready. Key: `last.setup.completed.host`. */
   readonly lastCompleted: HostList | undefined;
+  /** The TCP port of all hosts. */
   readonly port: number;
-  /** '' means that the host was removed: the agent does not dial. */
+  /** Empty when the host was removed: the agent does not dial. */
   readonly zone: string;
   readonly pod: string;
   readonly cluster: string;
   /** The module that answers commands; undefined for the built-in one. */
   readonly resource: string | undefined;
+  /** A server that has not answered a ping for this long is suspect. Key: `ping.answer.timeout` (seconds). */
   readonly pingAnswerTimeoutMs: number;
+  /** A link is dropped when this many pings are unanswered. */
   readonly pingRetries: number;
+  /** Key: `ssl.handshake.timeout` (seconds). */
   readonly handshakeTimeoutMs: number;
   readonly rules: AgentRules;
   readonly log: LogOptions;
 }
 
-/** Every key that this agent knows, for `--help`. Others in the file are kept; on the command line they are refused. */
+/** Every key that the agent knows, with its meaning and default. Other keys of the file are kept and ignored. */
 export const AGENT_KEYS = {
   guid: 'who this agent is; made once and written',
   host: 'management servers, in order: A,B,C or A,B,C@algorithm (localhost)',
@@ -44,7 +50,8 @@ export const AGENT_KEYS = {
   'log.format': 'text, json (text)',
   'log.file': 'a path, or stdout (stdout)',
 } as const;
-type AgentKey = keyof typeof AGENT_KEYS;
+/** A key that the agent knows. */
+export type AgentKey = keyof typeof AGENT_KEYS;
 
 export function isAgentKey(key: string): key is AgentKey {
   return Object.hasOwn(AGENT_KEYS, key);
@@ -53,7 +60,13 @@ export function isAgentKey(key: string): key is AgentKey {
 const MAX_BACKOFF_MS = 60_000;
 const DAY_SECONDS = 86_400;
 
-/** @throws ConfigError with the key, the value and what is allowed */
+/**
+ * Checks the settings of an agent, and fills in the defaults.
+ * @param get the value of a key; undefined when there is none
+ * @example
+ * const settings = readSettings(key => document.get(key));
+ * @throws ConfigError with the key, the value and what is allowed
+ */
 export function readSettings(get: (key: AgentKey) => string | undefined): AgentSettings {
   const text = (key: AgentKey, fallback: string) => get(key) ?? fallback;
   const integer = (key: AgentKey, fallback: number, min: number, max: number) => {

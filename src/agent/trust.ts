@@ -5,29 +5,31 @@ import { writeFileAtomic } from '../lib/atomic-file.js';
 import type { Clock } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
-import { type Credentials, secureContext } from '../protocol/index.js';
+import { certificatesIn, pemOf } from '../lib/pem.js';
+import { secureContext } from '../protocol/index.js';
 
-/** The server is not one that this agent trusts. */
+/** The agent does not trust this server, or cannot use the file of the known CA. */
 export class TrustError extends Error {
   override readonly name = 'TrustError';
   readonly code = 'SERVER_NOT_TRUSTED';
 }
 
-/** What the server presented, as far as trust is concerned. */
+/** The certificates that a server has presented, and what OpenSSL says about them. */
 export interface Presented {
-  /** The server's own certificate, then what it sent behind it. */
+  /** The server's own certificate, then the others in the order of the chain. */
   readonly chain: readonly X509Certificate[];
-  /** OpenSSL has verified the chain against our bundle. */
+  /** OpenSSL has verified the chain against the bundle. */
   readonly verified: boolean;
-  /** What OpenSSL had against it. */
+  /** Why OpenSSL has not. */
   readonly objection: string | undefined;
 }
 
 /**
- * Pure: whether a server is good. It is when its certificate is byte for byte in the bundle and in date, or when its
- * chain verifies against the bundle; names are not checked: identity is the CA. Real servers present the CA certificate
- * itself, whose key usage OpenSSL does not accept for a server, so the bytes come first.
- * @returns why not, or undefined
+ * Decides whether a server is trusted: its certificate is byte for byte in the bundle and in date, or its chain
+ * verifies against the bundle. Names in the certificate do not count. CloudStack's servers present the CA certificate
+ * itself, whose key usage OpenSSL does not accept for a server; so the bytes are compared first.
+ * @param wallTime milliseconds since 1970
+ * @returns why the server is not trusted; undefined when it is
  */
 export function objectionTo(
   presented: Presented,
@@ -44,8 +46,8 @@ export function objectionTo(
 }
 
 /**
- * Pure: the certificate to pin when nothing is known yet: the last of a chain whose every link verifies.
- * @throws TrustError when the chain does not hold together
+ * The certificate to pin when no CA is known: the last one of the chain.
+ * @throws TrustError when a certificate is not in date, or not signed by the next one
  */
 export function certificateToPin(chain: readonly X509Certificate[], wallTime: number): X509Certificate {
   for (const [index, certificate] of chain.entries()) {
@@ -62,7 +64,13 @@ export function certificateToPin(chain: readonly X509Certificate[], wallTime: nu
   return last;
 }
 
-/** Whom this agent trusts: `cloud.ca.crt` beside its properties, or the first CA that it sees. */
+/**
+ * The CA that an agent trusts: that of `cloud.ca.crt` beside its properties. Without the file it pins the CA of the
+ * first server, and writes it there.
+ * @example
+ * const trust = new Trust('conf/cloud.ca.crt', systemClock, silentLog);
+ * await trust.load();
+ */
 export class Trust {
   readonly #file: string;
   readonly #clock: Clock;
@@ -76,12 +84,15 @@ export class Trust {
     this.#log = log;
   }
 
-  /** For the handshake: our bundle as the CA. */
+  /** The TLS settings for a handshake, with the bundle as the CA. */
   get context(): SecureContext {
     return this.#context;
   }
 
-  /** Reads the bundle; where there is no file, the next server's CA is pinned. @throws TrustError: the file cannot be used */
+  /**
+   * Reads the file. Without one, the CA of the next server is pinned.
+   * @throws TrustError when the file cannot be read or has no valid certificate; the former bundle is kept then
+   */
   async load(): Promise<void> {
     let text: string;
     try {
@@ -90,10 +101,10 @@ export class Trust {
       if (codeOf(cause) === 'ENOENT') return;
       throw new TrustError(`cannot read ${this.#file}: ${reasonOf(cause)}`, { cause });
     }
-    this.#use(certificatesIn(text, this.#file));
+    this.#use(bundleIn(text, this.#file));
   }
 
-  /** Looks at the server before the first byte goes out. @throws TrustError */
+  /** Decides about a server, after the handshake and before the first packet. @throws TrustError */
   judge(peer: TLSSocket): void {
     const presented = presentedBy(peer);
     if (this.#bundle.length === 0) {
@@ -121,25 +132,23 @@ export class Trust {
 
   #use(bundle: readonly X509Certificate[]): void {
     this.#bundle = bundle;
-    const credentials: Credentials = { ca: bundle.map(certificate => certificate.toString()).join('') };
-    this.#context = secureContext(credentials);
+    this.#context = secureContext({ ca: pemOf(bundle) });
   }
 }
 
-/** @throws TrustError: there is none in it, or one cannot be read */
-export function certificatesIn(pem: string, file: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new TrustError(`${file} has no certificate in it: PEM is expected`);
-  return blocks.map((block, index) => {
-    try {
-      return new X509Certificate(block);
-    } catch (cause) {
-      throw new TrustError(`${file}: certificate ${index + 1} cannot be read: ${reasonOf(cause)}`, { cause });
-    }
-  });
+/** The certificates of a bundle. @throws TrustError when there is none in it, or one cannot be read */
+export function bundleIn(pem: string, file: string): X509Certificate[] {
+  let bundle: X509Certificate[];
+  try {
+    bundle = certificatesIn(pem);
+  } catch (cause) {
+    throw new TrustError(`${file}: ${reasonOf(cause)}`, { cause });
+  }
+  if (bundle.length === 0) throw new TrustError(`${file} has no certificate in it: PEM is expected`);
+  return bundle;
 }
 
-/** What the other end has shown in the handshake. */
+/** The certificates that a peer has presented in the handshake. */
 export function presentedBy(peer: TLSSocket): Presented {
   return {
     chain: chainOf(peer.getPeerCertificate(true)),
@@ -148,7 +157,7 @@ export function presentedBy(peer: TLSSocket): Presented {
   };
 }
 
-/** Node links each certificate to its issuer; a self-signed one to itself. */
+/** Node gives each certificate its issuer's; a self-signed one has itself. */
 function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
   const chain: X509Certificate[] = [];
   let at: DetailedPeerCertificate | undefined = peer;
@@ -163,6 +172,6 @@ function isInDate(certificate: X509Certificate, wallTime: number): boolean {
   return Date.parse(certificate.validFrom) <= wallTime && wallTime <= Date.parse(certificate.validTo);
 }
 
-function subjectOf(certificate: X509Certificate): string {
+export function subjectOf(certificate: X509Certificate): string {
   return certificate.subject.replaceAll('\n', ', ');
 }

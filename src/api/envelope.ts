@@ -1,19 +1,13 @@
-import type { ApiResponse } from './commands.js';
+import { API, type CommandName } from './commands/index.js';
+import type { ApiCommand } from './table.js';
+import type { Listed, Response } from './types.js';
 
-/** What a handler gives back, before it is wrapped as its command's response says. */
-export type Result =
-  | { readonly kind: 'list'; readonly count: number; readonly items: readonly ApiObject[] }
-  | { readonly kind: 'object' | 'plain'; readonly fields: ApiObject }
-  | { readonly kind: 'job'; readonly jobid: string; readonly id: string | undefined };
-
-/** Values by field name; `undefined` and null are left out. Moments are milliseconds since 1970, in a `Moment`. */
-export type ApiObject = Readonly<Record<string, unknown>>;
-
-/** `{"<command in lower case>response": …}` */
-export function envelope(command: string, response: ApiResponse, result: Result): string {
-  return JSON.stringify({ [responseName(command)]: body(response, result) }, withoutNulls);
+/** `{"<command in lower case>response": …}`. Fields without a value are left out. */
+export function envelope<N extends CommandName>(command: N, response: Response<N>): string {
+  return JSON.stringify({ [responseName(command)]: body(API[command], response) }, withoutNulls);
 }
 
+/** The error of a command. @param name of the envelope: `responseName`, or `ERROR_RESPONSE` */
 export function errorEnvelope(
   name: string,
   { code, csCode, message }: { readonly code: number; readonly csCode: number; readonly message: string },
@@ -25,28 +19,20 @@ export function responseName(command: string): string {
   return `${command.toLowerCase()}response`;
 }
 
-/** `yyyy-MM-dd'T'HH:mm:ssZ`, in UTC. @param moment milliseconds since 1970 */
-export function dateText(moment: number): string {
-  return `${new Date(moment).toISOString().slice(0, 19)}+0000`;
+/** The name of the envelope when there is no such command. */
+export const ERROR_RESPONSE = 'errorresponse';
+
+function body({ isAsync, response: { kind, object } }: ApiCommand, response: object): unknown {
+  if (isAsync || kind === 'plain') return response;
+  if (kind === 'object') return { [object]: response };
+  // The table says that it is a list.
+  const { count, items } = response as Listed<unknown>;
+  // CloudStack: with nothing found there is nothing, not even a count of 0; behind the last page only the count.
+  if (count === 0) return {};
+  return items.length === 0 ? { count } : { count, [object]: items };
 }
 
-function body({ object }: ApiResponse, result: Result): unknown {
-  switch (result.kind) {
-    case 'list':
-      // CloudStack: with nothing found there is nothing, not even a count of 0; behind the last page only the count.
-      if (result.count === 0) return {};
-      if (result.items.length === 0) return { count: result.count };
-      return { count: result.count, [object]: result.items };
-    case 'object':
-      return { [object]: result.fields };
-    case 'plain':
-      return result.fields;
-    case 'job':
-      return { jobid: result.jobid, id: result.id };
-  }
-}
-
-/** CloudStack leaves them out, however deep; JSON does so with `undefined`. */
+/** CloudStack leaves nulls out, at any depth; JSON does so with `undefined`. */
 function withoutNulls(_name: string, value: unknown): unknown {
   return value === null ? undefined : value;
 }

@@ -1,28 +1,31 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** The parameters of a request, from query and form together; of a repeated one the first counts. Names as sent. */
+/** The parameters of a request, of query and form together, by their names as sent. Of a repeated one the first counts. */
 export type RequestParams = ReadonlyMap<string, string>;
 
-/** Clients differ in which of these they encode before they sign; every way must verify. In lower case, as it is signed. */
-const DEBATED = [
+/** Clients differ in which of these they encode before they sign. Encoded in lower case, as in the text that is signed. */
+const ENCODED_BY_SOME = [
   ['~', '%7e'],
   ['*', '%2a'],
   ['[', '%5b'],
   [']', '%5d'],
 ] as const;
-/** Sixteen ways of a request that nobody has signed must not hold up the agents. */
-const DEBATED_UP_TO = 16_384;
+/**
+ * Texts up to this length, in characters, are tried with and without each of them: in 16 ways. Of longer ones, which
+ * anybody can send without a key, that would take too long.
+ */
+const VARIANTS_UP_TO = 16_384;
 
 /**
- * The request's signature: HMAC-SHA1, Base64, over the sorted, encoded, lower-cased parameters, without `signature`
- * itself. Compared in constant time.
+ * Whether the request is signed with the secret: HMAC-SHA1, in Base64, over the sorted, encoded and lower-cased parameters
+ * without `signature` itself. It is compared in constant time.
  */
 export function isSignedWith(params: RequestParams, secret: string): boolean {
   const signature = param(params, 'signature');
   if (signature === undefined) return false;
   const given = Buffer.from(signature, 'base64');
   let isGood = false;
-  // All of them, whichever fits: the time must not tell.
+  // All of them, also after one that is right: the time must not tell which one it was.
   for (const text of signedTexts(params)) {
     const expected = createHmac('sha1', secret).update(text, 'utf8').digest();
     if (given.length === expected.length && timingSafeEqual(given, expected)) isGood = true;
@@ -30,7 +33,7 @@ export function isSignedWith(params: RequestParams, secret: string): boolean {
   return isGood;
 }
 
-/** A parameter by its name in any case. */
+/** A parameter, by its name in any case. */
 export function param(params: RequestParams, name: string): string | undefined {
   const exact = params.get(name);
   if (exact !== undefined) return exact;
@@ -39,15 +42,15 @@ export function param(params: RequestParams, name: string): string | undefined {
   return undefined;
 }
 
-/** Signs as a client does. @returns Base64 */
+/** The signature of a request, as a client makes it. @returns Base64 */
 export function sign(params: RequestParams, secret: string): string {
   const [text = ''] = signedTexts(params);
   return createHmac('sha1', secret).update(text, 'utf8').digest('base64');
 }
 
 /**
- * Every text that a client may have signed, CloudStack's own way first. A request is encoded once, since anybody can send
- * a long one: what is debated is put back in the encoded text.
+ * Every text that a client may have signed, CloudStack's own first. Each value is encoded only once, since anybody can
+ * send a long request: characters that some clients do not encode are put back into the encoded text.
  */
 function signedTexts(params: RequestParams): string[] {
   const entries = [...params].filter(([name]) => name.toLowerCase() !== 'signature');
@@ -60,11 +63,11 @@ function signedTexts(params: RequestParams): string[] {
   return [...texts].flatMap(variants);
 }
 
-/** CloudStack's way, `*` raw, comes first; of what is very long it is the only one. */
+/** CloudStack's encoding, with `*` as it is, comes first. Of a long text it is the only one. */
 function variants(text: string): string[] {
-  if (text.length > DEBATED_UP_TO) return [text.replaceAll('%2a', '*')];
+  if (text.length > VARIANTS_UP_TO) return [text.replaceAll('%2a', '*')];
   let all = [text];
-  for (const [character, encoded] of DEBATED) {
+  for (const [character, encoded] of ENCODED_BY_SOME) {
     if (!text.includes(encoded)) continue;
     const raw = all.map(one => one.replaceAll(encoded, character));
     all = character === '*' ? [...raw, ...all] : [...all, ...raw];

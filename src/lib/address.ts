@@ -1,17 +1,17 @@
 import { isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** More than anybody lists; it bounds what whoever keeps or sends a list must carry. */
+/** The most entries of a host list. */
 export const HOST_LIST_MAX = 256;
 
-/** `text` is not an address, or not a list of them; the message says which entry, why, and what is allowed. */
+/** A text is not an address, or not a list of addresses. The message says which entry, why, and what is allowed. */
 export class AddressError extends Error {
   override readonly name = 'AddressError';
   readonly code = 'ADDRESS_INVALID';
 }
 
 /**
- * `A,B,C` as canonical addresses, in their order. Blanks around the commas are dropped.
+ * Reads `A,B,C` as canonical addresses, in their order. Blanks around the commas are dropped.
  * @throws AddressError
  */
 export function parseHostList(text: string): string[] {
@@ -36,8 +36,8 @@ export function parseHostList(text: string): string[] {
 }
 
 /**
- * The one spelling of an address under which it is stored, sent and compared: lower case, IPv6 as RFC 5952 has it and
- * without brackets, names without a last dot.
+ * The canonical form of an address, in which it is stored, sent and compared: lower case, IPv6 as in RFC 5952 and
+ * without brackets, names without a final dot.
  * @throws AddressError
  */
 export function canonicalAddress(text: string): string {
@@ -46,7 +46,7 @@ export function canonicalAddress(text: string): string {
   return canonical(text);
 }
 
-/** `host:port`, with brackets around IPv6. */
+/** `host:port`, with brackets around an IPv6 address. */
 export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
@@ -55,7 +55,7 @@ const ALLOWED = 'allowed are IPv4 and IPv6 addresses and DNS names, without port
 const MAX_NAME_LENGTH = 253;
 const MAX_LABEL_LENGTH = 63;
 
-/** Why `text` is not an address, as the end of a sentence; undefined when it is one. */
+/** Why a text is not an address, as the end of a sentence; undefined when it is one. */
 function whyNot(text: string): string | undefined {
   if (text === '') return `is empty: ${ALLOWED}`;
   if (/\s/.test(text)) return `has a blank in it: ${ALLOWED}`;
@@ -66,11 +66,11 @@ function whyNot(text: string): string | undefined {
 
 function whyNotIPv6(text: string): string | undefined {
   if (text.includes('%')) return 'has a zone id: those mean something on one machine only';
-  // Not ipaddr.js, which lets leading zeros through in an IPv4 part.
+  // ipaddr.js would accept leading zeros in an IPv4 part.
   return isIPv6(withoutBrackets(text)) ? undefined : `is not an IPv6 address: ${ALLOWED}`;
 }
 
-/** IPv4 addresses are names too, as far as their form goes, but for the last label. */
+/** Checks names and IPv4 addresses: an IPv4 address has the form of a name, except for its last label. */
 function whyNotName(text: string): string | undefined {
   const name = withoutLastDot(text);
   if (name.length > MAX_NAME_LENGTH) return `is too long: at most ${MAX_NAME_LENGTH} characters are allowed`;
@@ -85,7 +85,7 @@ function whyNotName(text: string): string | undefined {
     }
     if (label.startsWith('-') || label.endsWith('-')) return 'has a part that starts or ends with a hyphen';
   }
-  // What the resolver reads as a number somewhere: 10.1 is 10.0.0.1 to it, 0x7f.1 and 127.1 are 127.0.0.1.
+  // Resolvers read numeric names as IPv4 addresses: 10.1 as 10.0.0.1, 0x7f.1 and 127.1 as 127.0.0.1.
   const looksNumeric = /^(?:\d+|0x[\da-f]*)$/i.test(labels.at(-1) ?? '');
   if (!looksNumeric || ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
   return 'is not an IPv4 address: four numbers from 0 to 255 without leading zeros are allowed';
@@ -94,11 +94,11 @@ function whyNotName(text: string): string | undefined {
 function canonical(text: string): string {
   if (!text.includes(':')) return withoutLastDot(text).toLowerCase();
   const address = ipaddr.IPv6.parse(withoutDots(withoutBrackets(text)));
-  // RFC 5952, section 5: a mapped address ends as IPv4 does. Sockets spell theirs so.
+  // RFC 5952, section 5: a mapped address ends in the IPv4 form, as in Node's sockets.
   return address.isIPv4MappedAddress() ? `::ffff:${address.toIPv4Address()}` : address.toRFC5952String();
 }
 
-/** `::1.2.3.4` as `::102:304`: ipaddr.js takes it for `::ffff:1.2.3.4`, which is another address. */
+/** `::1.2.3.4` as `::102:304`: ipaddr.js would read it as `::ffff:1.2.3.4`, which is another address. */
 function withoutDots(text: string): string {
   return text.replace(/[\d.]+\.\d+$/, dotted => {
     const [high = 0, low = 0] = ipaddr.IPv4.parse(dotted).toIPv4MappedAddress().parts.slice(6);
@@ -114,7 +114,7 @@ function withoutLastDot(text: string): string {
   return text.endsWith('.') ? text.slice(0, -1) : text;
 }
 
-/** As JSON, so that control characters and blanks can be seen; a whole file pasted into a setting is cut short. */
+/** A text for an error message: as JSON, so that control characters can be seen, and cut at 80 characters. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

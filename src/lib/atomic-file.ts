@@ -1,18 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, realpath, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readlink, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { codeOf, reasonOf } from './errors.js';
+import { systemRandom } from './random.js';
 
 export interface WriteFileOptions {
-  /** Permission bits of a file that is not there yet, whatever the umask; an existing file keeps its own. @default 0o600 */
+  /** Permission bits of a new file, whatever the umask. An existing file keeps its own. @default 0o600 */
   readonly mode?: number;
 }
 
 /**
- * Replaces the file's content as one step: whoever reads it, also after a power failure, finds all of the old or all of
- * the new. A symbolic link stays, and what it names is replaced (or made). The existing file's mode, and owner where we
- * may set it, are kept. Two writes of one path at the same time are safe, but which of them wins is chance.
+ * Replaces the content of a file in one step: a reader finds the whole old content or the whole new one, also after a
+ * power failure. A symbolic link stays, and its target is replaced or created. The mode of an existing file is kept,
+ * and its owner where this process may set it. Of two writes at the same time, one replaces the other.
  *
  * @throws FileError
  */
@@ -26,7 +26,7 @@ export async function writeFileAtomic(
     const existing = await statIfThere(target);
     if (existing !== undefined && !existing.isFile())
       throw new FileError('FILE_NOT_REGULAR', path, 'not a regular file');
-    // Root may write anything, and a rename asks for no right to the file: so the bit itself is what says no.
+    // Root may write any file, and a rename needs no permission on it. So the permission bit is checked here.
     if (existing !== undefined && !(existing.mode & 0o200)) {
       throw new FileError('FILE_READ_ONLY', path, 'the file is read-only (its owner has no write permission)');
     }
@@ -38,8 +38,36 @@ export async function writeFileAtomic(
 }
 
 /**
- * A file could not be written. It is as it was, unless what failed is the last step, the sync of its folder: then the
- * new content stands, but perhaps not through a power failure. `FILE_WRITE_FAILED` has the system's error as its cause.
+ * Creates a file with mode 0600 as one step, unless there is one. Of several processes that do so at the same time one
+ * succeeds. The file survives a power failure, whoever made it.
+ * @returns whether this call has made the file
+ * @throws the system's error
+ */
+export async function createFileAtomic(path: string, data: string | Uint8Array): Promise<boolean> {
+  const folder = await open(dirname(path), 'r');
+  const temporary = temporaryOf(path);
+  let isOurs = true;
+  try {
+    try {
+      await writeSynced(temporary, data);
+      // link(2) makes the complete file appear, and fails when there is one.
+      await link(temporary, path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      isOurs = false;
+    } finally {
+      await rm(temporary, { force: true }).catch(() => {});
+    }
+    await syncFolder(folder);
+    return isOurs;
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * A file could not be written, and has its old content. Only if the last step failed, the sync of the folder, it has
+ * the new content, which a power failure may undo. `FILE_WRITE_FAILED` has the system's error as its cause.
  */
 export class FileError extends Error {
   override readonly name = 'FileError';
@@ -62,20 +90,12 @@ interface Ownership {
 }
 
 async function replace(target: string, data: string | Uint8Array, ownership: Ownership): Promise<void> {
-  // Opened first, so that a folder which cannot be opened fails while the original is untouched.
+  // Opened first: if that fails, the original is unchanged.
   const folder = await open(dirname(target), 'r');
   try {
-    const temporary = `${target}.${randomUUID()}.tmp`;
-    // Nobody else may read it before it has its owner and mode.
-    const file = await open(temporary, 'wx', 0o600);
+    const temporary = temporaryOf(target);
     try {
-      try {
-        await file.writeFile(data);
-        await setOwnership(file, ownership);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeSynced(temporary, data, file => setOwnership(file, ownership));
       await rename(temporary, target);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {});
@@ -87,6 +107,30 @@ async function replace(target: string, data: string | Uint8Array, ownership: Own
   }
 }
 
+/**
+ * Writes a new file that only its owner may read, and syncs it.
+ * @param finish is called after the write and before the sync, to set the owner and the mode
+ * @throws the system's error, such as EEXIST
+ */
+export async function writeSynced(
+  path: string,
+  data: string | Uint8Array,
+  finish?: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(data);
+    await finish?.(file);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function temporaryOf(path: string): string {
+  return `${path}.${systemRandom.uuid()}.tmp`;
+}
+
 async function setOwnership(file: FileHandle, { mode, uid, gid }: Ownership): Promise<void> {
   const own = await file.stat();
   if (uid !== undefined && gid !== undefined && (own.uid !== uid || own.gid !== gid)) {
@@ -96,11 +140,11 @@ async function setOwnership(file: FileHandle, { mode, uid, gid }: Ownership): Pr
       if (codeOf(error) !== 'EPERM') throw error;
     }
   }
-  // After chown, which clears some bits.
+  // After chown, which clears setuid and setgid.
   await file.chmod(mode & 0o7777);
 }
 
-/** Some file systems cannot sync a folder; by now the new content stands, so there is nothing to undo. */
+/** Some file systems cannot sync a folder. That is no error: the file has its new content. */
 async function syncFolder(folder: FileHandle): Promise<void> {
   try {
     await folder.sync();
@@ -109,10 +153,10 @@ async function syncFolder(folder: FileHandle): Promise<void> {
   }
 }
 
-/** As many links as Linux follows. */
+/** Linux follows as many. */
 const MAX_LINKS = 40;
 
-/** The file behind `path`, which need not exist: `realpath` alone refuses a link whose target is yet to be made. */
+/** The target of `path`, which need not exist: `realpath` fails for a link without a target. */
 async function resolveLinks(path: string): Promise<string> {
   let target = path;
   for (let links = 0; links <= MAX_LINKS; links++) {
@@ -120,7 +164,7 @@ async function resolveLinks(path: string): Promise<string> {
     target = join(folder, basename(target));
     const link = await readLink(target);
     if (link === undefined) return target;
-    // Not `join`: a `..` behind a linked folder is for realpath to understand.
+    // Not `join`, which would resolve a `..` behind a linked folder by its text.
     target = isAbsolute(link) ? link : `${folder}/${link}`;
   }
   throw new Error('too many symbolic links');

@@ -1,13 +1,14 @@
+/** Bounds of a wait after failures. */
 export interface BackoffOptions {
-  /** The ceiling of the first wait; it doubles with every further failure. */
+  /** The longest first wait. It doubles with every further failure. */
   readonly baseMs: number;
   /** No wait is ever longer. */
   readonly maxMs: number;
 }
 
 /**
- * Full jitter: uniform between 0 and the exponential ceiling, so that ten thousand agents which failed together do not
- * come back together.
+ * A wait with exponential backoff and full jitter: uniform between 0 and the ceiling. Agents that fail at the same time
+ * then come back at different times.
  * @param failures 1 for the first failure
  * @param uniform a random number in [0, 1)
  * @returns milliseconds

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Time comes in through the door: everything that waits or measures takes a `Clock`.
- * This is the only file that touches timers and the machine's clocks.
+ * The source of time: everything that waits or measures time takes a `Clock`, so that tests can use a simulated one.
+ * Only this file uses Node's timers and the machine's clocks.
  */
 export interface Clock {
-  /** Monotonic milliseconds since some fixed moment; never jumps when somebody sets the machine's clock. */
+  /** Monotonic milliseconds since a fixed moment. It does not jump when the machine's clock is set. */
   now(): number;
-  /** Milliseconds since 1970 by the machine's clock: for what people read and for certificates, never for waiting. */
+  /** Milliseconds since 1970 by the machine's clock: for texts and certificates, never for waiting. */
   wallTime(): number;
   /** Calls `callback` once, `delayMs` from now. */
   after(delayMs: number, callback: () => void): Timer;
@@ -15,14 +15,21 @@ export interface Clock {
   turn(): Promise<void>;
 }
 
+/** A call that is due at some time. */
 export interface Timer {
-  /** Idempotent; after it the callback does not run. */
+  /** The callback will not be called. Idempotent. */
   cancel(): void;
 }
 
-/** Node turns a longer delay into 1 ms; we wait in steps instead. */
+/** The longest delay of Node's timers. A longer one is waited for in steps. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
+/**
+ * The machine's own clocks and timers.
+ * @example
+ * const timer = systemClock.after(1_000, () => console.log('a second later'));
+ * timer.cancel();
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from './errors.js';
 
-/** How a process of ours is called: `node dist/NAME.js [FILE] [key=value …]`. */
+/** How a program is called: `node dist/NAME.js [FILE] [key=value …]`. */
 export interface CommandUsage {
   /** As in `dist/NAME.js`. */
   readonly name: string;
@@ -9,18 +9,19 @@ export interface CommandUsage {
   readonly defaultFile: string;
 }
 
+/** The arguments of a program. */
 export interface CommandLine {
-  /** As given; undefined when the default is meant. */
+  /** Undefined when no FILE is given. */
   readonly file: string | undefined;
-  /** Of a key that is given twice the last one counts, as in the file. */
+  /** When a key is given twice, the last value counts, as in a file. */
   readonly settings: ReadonlyMap<string, string>;
   readonly help: boolean;
   readonly version: boolean;
 }
 
 /**
- * An argument with a `=` is a setting, unless it starts as a path does: `/`, `./` or `../`.
- * @param argv without node and the script
+ * Reads the arguments. One with a `=` is a setting, unless it starts like a path: with `/`, `./` or `../`.
+ * @param argv the arguments behind the script
  * @throws ConfigError
  */
 export function parseCommandLine(argv: readonly string[], usage: CommandUsage): CommandLine {
@@ -30,7 +31,7 @@ export function parseCommandLine(argv: readonly string[], usage: CommandUsage): 
   let file: string | undefined;
   let help = false;
   let version = false;
-  // Not strict: its errors do not say which argument was wrong.
+  // Not strict: those errors do not say which argument is wrong.
   const { tokens } = parseArgs({
     args: [...argv],
     options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } },
@@ -59,7 +60,7 @@ export function parseCommandLine(argv: readonly string[], usage: CommandUsage): 
   return { file, settings, help, version };
 }
 
-/** One line for `--help` and for errors. */
+/** The usage in one line, for `--help` and for errors. */
 export function usageLine({ name, defaultFile }: CommandUsage): string {
   return `node dist/${name}.js [FILE, default ${defaultFile}] [key=value …] [--help] [--version]`;
 }

@@ -3,26 +3,29 @@ import { type CommandLine, type CommandUsage, parseCommandLine, usageLine } from
 import { ConfigError, EXIT_CODES, FatalError, reasonOf } from './errors.js';
 import { VERSION } from './version.js';
 
-/** A process of ours from its first line to its exit code. */
+/** A program: how it is called, and what it does. */
 export interface Entry extends CommandUsage {
-  /** One line: what the process is. */
+  /** What the program is, in one line. */
   readonly summary: string;
-  /** `key` and what it means, for `--help`. */
+  /** Each key with its meaning, for `--help`. */
   readonly settings: readonly (readonly [key: string, meaning: string])[];
-  /** @param die ends the process as if the error had not been caught */
+  /** @param die ends the process with an error that comes later, with the exit code that belongs to it */
   start(commandLine: CommandLine, die: (error: unknown) => void): Promise<Running>;
 }
 
+/** A program that has started. */
 export interface Running {
-  /** SIGTERM: an orderly end; SIGINT: at once. A second signal does not wait for either. */
+  /** Stops it: in order on SIGTERM, at once on SIGINT. A second signal exits without waiting for that. */
   stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void>;
-  /** SIGHUP: logs and certificates are opened anew. */
+  /** On SIGHUP: opens the logs again, and reads the certificates again. */
   reload(): void;
-  /** What the process must leave behind even when it dies of a bug: synchronous, never throws. */
+  /**
+   * Releases what must not outlive the process, such as locks, when it ends without `stop`. Synchronous; never throws.
+   */
   abandon(): void;
 }
 
-/** Exits 0 after an orderly stop, 66 on a configuration error, 67 on another fatal one. */
+/** Runs a program until its exit: 0 after a stop, 66 on a configuration error, 67 on another fatal one. */
 export async function runEntry(entry: Entry): Promise<void> {
   let running: Running | undefined;
   const die = (error: unknown) => {
@@ -63,14 +66,17 @@ export async function runEntry(entry: Entry): Promise<void> {
   }
 }
 
-/** Until a signal: a process that has nothing to do, such as an idle agent, must not end by itself, or it is started again. */
+/**
+ * Keeps the process until a signal, also when it has nothing to do, as an idle agent: its supervisor would start it
+ * again.
+ */
 function stayAlive(): void {
   systemClock.after(DAY_MS, stayAlive);
 }
 
 const DAY_MS = 86_400_000;
 
-/** One line for what an operator can mend; a stack for what only we can. */
+/** One line for an error that an operator can correct; the stack of any other one. */
 function describe(error: unknown): string {
   if (error instanceof ConfigError || error instanceof FatalError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : reasonOf(error);

@@ -1,7 +1,7 @@
-/** What a process of ours exits with. */
+/** The exit codes of the programs. */
 export const EXIT_CODES = { ok: 0, configuration: 66, fatal: 67 } as const;
 
-/** A setting is wrong: said in one line with the key, the value and what is allowed. The process exits with 66. */
+/** A setting is wrong. The message has the key, the value and what is allowed. The program exits with 66. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'CONFIG_INVALID';
@@ -17,7 +17,9 @@ export class ConfigError extends Error {
   }
 }
 
-/** The process cannot go on, through no fault of a setting's form: a port in use, a newer schema. It exits with 67. */
+/**
+ * The program cannot go on, although its settings are valid: a port is in use, the schema is newer. It exits with 67.
+ */
 export class FatalError extends Error {
   override readonly name = 'FatalError';
   readonly code: FatalErrorCode;
@@ -37,15 +39,15 @@ export type FatalErrorCode =
   | 'KEY_FILE_UNUSABLE'
   | 'SERVER_ROW_TAKEN';
 
-/** The text of whatever was thrown, for a log line. */
+/** The message of anything that was thrown, for a log line. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // A failed connection to a name with several addresses has an empty message of its own.
+  // When the connections to all addresses of a name fail, Node's error has an empty message.
   if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ');
   return error.message;
 }
 
-/** The system's or our own code of an error, such as `ECONNREFUSED`; undefined when it has none. */
+/** The code of an error, such as `ECONNREFUSED` or `CONFIG_INVALID`; undefined when it has none. */
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : undefined;

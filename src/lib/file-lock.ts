@@ -1,29 +1,30 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync, unlinkSync } from 'node:fs';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { writeSynced } from './atomic-file.js';
 import { codeOf } from './errors.js';
+import { systemRandom } from './random.js';
 
 /** A lock that this process holds. */
 export interface FileLock {
   readonly path: string;
-  /** Removes the lock file, if it is still ours. Idempotent. */
+  /** Removes the lock file, if this process still holds it. Idempotent. */
   release(): Promise<void>;
-  /** The same at once and without ever throwing, for a process that is about to exit. */
+  /** The same, synchronously and without throwing, for a process that is about to exit. */
   releaseSync(): void;
 }
 
 /**
- * Takes the lock file `path` for this process, which may hold it only once. A lock whose holder is gone (killed, or its
- * machine restarted) is taken over.
+ * Takes the lock file `path` for this process, which may hold it only once. A lock whose holder has ended, because it
+ * was killed or its machine was restarted, is taken over.
  *
- * A holder on another machine, or in a container whose processes we cannot see, cannot be judged well: a foreign host
- * name with a foreign boot counts as alive, a process id that is not to be seen here as dead.
+ * A holder on another machine, or in a container whose processes are not visible here, cannot be examined: another host
+ * name with another boot id counts as alive, a process id that is not visible here as ended.
  *
  * @throws FileLockedError, or the system's error when the lock file cannot be made (ENOENT, EROFS …)
  */
 export async function lockFile(path: string): Promise<FileLock> {
-  const own: Holder = { ...whoAmI(), nonce: randomUUID() };
+  const own: Holder = { ...whoAmI(), nonce: systemRandom.uuid() };
   const temporary = `${path}.${own.nonce}.tmp`;
   try {
     await writeSynced(temporary, `${JSON.stringify(own)}\n`);
@@ -40,10 +41,12 @@ export async function lockFile(path: string): Promise<FileLock> {
   }
 }
 
-/** A lock that is there for link(2) and gone when read was released meanwhile; always so, it is a dangling link. */
+/**
+ * A lock that exists for link(2) and is missing when read has just been released. If that repeats, it is a broken link.
+ */
 const MAX_ATTEMPTS = 100;
 
-/** Somebody else, or this process itself, holds the lock. */
+/** Another process, or this one, holds the lock. */
 export class FileLockedError extends Error {
   override readonly name = 'FileLockedError';
   readonly code = 'FILE_LOCKED';
@@ -60,24 +63,24 @@ export class FileLockedError extends Error {
   }
 }
 
-/** What stands in a lock file, as JSON. A process id alone may belong to another process by now. */
+/** The content of a lock file, as JSON. A process id alone is not enough: it may have been given to another process. */
 interface Holder {
   readonly pid: number;
-  /** Clock ticks from boot to the process's start; null where there is no /proc. */
+  /** Clock ticks from boot to the start of the process; null where there is no /proc. */
   readonly startTime: string | null;
   /** Changes with every start of the machine; null where there is no /proc. */
   readonly bootId: string | null;
   readonly host: string;
-  /** Of this one lock: tells two locks of one process apart. */
+  /** Different for each lock, also of one process. */
   readonly nonce: string;
 }
 
 /**
- * Puts our file in the place of a stale lock. Whoever does that holds `<path>.takeover` meanwhile, and looks again under
- * it: two that found the same stale lock could otherwise remove each other's new one. The guard is a lock like any other,
- * so one left by a crash is itself taken over. A live lock is never touched, not even for a moment.
+ * Replaces a stale lock by our file. Meanwhile this process holds the lock `<path>.takeover`, and checks the stale lock
+ * again: otherwise two processes that found the same stale lock could remove each other's new one. The second lock is
+ * like the first: after a crash it is taken over as well. A lock whose holder lives is never removed.
  *
- * @returns false when the stale lock is no longer there
+ * @returns false when the stale lock no longer exists
  */
 async function takeOver(path: string, temporary: string): Promise<boolean> {
   const guard = await lockFile(`${path}.takeover`);
@@ -94,7 +97,7 @@ async function takeOver(path: string, temporary: string): Promise<boolean> {
 function heldLock(path: string, nonce: string): FileLock {
   const releaseNow = () => {
     try {
-      // An operator may have removed it, and another process locked it since.
+      // An operator may have removed it, and another process may have taken it since.
       const holder = parseHolder(readFileSync(path, 'utf8'));
       if (holder !== 'unreadable' && holder.nonce === nonce) unlinkSync(path);
     } catch (error) {
@@ -108,13 +111,13 @@ function heldLock(path: string, nonce: string): FileLock {
       try {
         releaseNow();
       } catch {
-        // Left behind it is stale, and the next one takes it over.
+        // The lock stays, is stale when this process has ended, and is taken over by the next one.
       }
     },
   };
 }
 
-/** link(2) makes the complete file appear at once, and fails when there is one: nobody reads half a lock. */
+/** link(2) creates the complete file in one step, and fails when there is one: no process reads half a lock. */
 async function tryLink(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
@@ -122,16 +125,6 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
-  }
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 
@@ -144,7 +137,7 @@ async function readHolder(path: string): Promise<Holder | 'unreadable' | undefin
   }
 }
 
-/** A file without a holder was never ours, or was torn by a power failure: nobody holds it. */
+/** A file without a holder was not made by this function, or was damaged by a power failure: no process holds it. */
 function parseHolder(text: string): Holder | 'unreadable' {
   try {
     const { pid, startTime, bootId, host, nonce }: Partial<Record<keyof Holder, unknown>> = JSON.parse(text);
@@ -175,34 +168,36 @@ function isAlive(holder: Holder): boolean {
 }
 
 function isProcess(pid: number, startTime: string | null): boolean {
-  // Read before the signal: a process that ends in between is found dead.
+  // Read before the signal: a process that ends in between is then found to have ended.
   const stat = processStat(pid);
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it lives, but is not ours to signal.
+    // EPERM: it lives, and belongs to another user.
     if (codeOf(error) === 'ESRCH') return false;
   }
-  // /proc may be missing, or hide what belongs to others.
+  // /proc may be missing, or hide the processes of other users.
   if (stat === undefined) return true;
-  // Killed, but its parent has yet to take note of it.
+  // It has ended, and its parent has not waited for it yet.
   if (stat.state === 'Z' || stat.state === 'X') return false;
   return startTime === null || stat.startTime === startTime;
 }
 
-/** proc(5): `pid (comm) state …`, with the start time as field 22; the command's name may hold blanks and parentheses. */
+/**
+ * proc(5): `pid (comm) state …`, with the start time as field 22; the command's name may hold blanks and parentheses.
+ */
 function processStat(pid: number): { state: string | undefined; startTime: string } | undefined {
-  const text = readIfThere(`/proc/${pid}/stat`);
+  const text = readProc(`/proc/${pid}/stat`);
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const startTime = fields?.[22 - 3];
   return startTime === undefined ? undefined : { state: fields?.[0], startTime };
 }
 
 function bootId(): string | null {
-  return readIfThere('/proc/sys/kernel/random/boot_id')?.trim() ?? null;
+  return readProc('/proc/sys/kernel/random/boot_id')?.trim() ?? null;
 }
 
-function readIfThere(path: string): string | undefined {
+function readProc(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

@@ -1,7 +1,7 @@
 import { formatHostPort } from './address.js';
 import { codeOf, FatalError, reasonOf } from './errors.js';
 
-/** Why a server socket could not be opened, in words for an operator. */
+/** The error for a port on which this program cannot listen, in words for an operator. */
 export function cannotListen(address: string, port: number, cause: Error): FatalError {
   const where = formatHostPort(address, port);
   switch (codeOf(cause)) {

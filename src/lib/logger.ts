@@ -1,21 +1,26 @@
 import winston from 'winston';
 
-/** Facts of a log line; `undefined` ones are left out. */
+/** The fields of a log line. A field that is undefined is left out. */
 export type LogFields = Readonly<Record<string, string | number | bigint | boolean | readonly string[] | undefined>>;
 
-/** What the rest of the house sees of the logger: one line an event, with fields. */
+/**
+ * Where log lines go: one line for an event, with fields.
+ * @example
+ * log.info('Connected to the host', { host: '192.0.2.1' });
+ */
 export interface Log {
   error(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
-  /** A log whose every line also has `fields`. */
+  /** A log of which every line has these fields as well. */
   child(fields: LogFields): Log;
 }
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export const LOG_FORMATS = ['text', 'json'] as const;
 
+/** What is logged, how and where. */
 export interface LogOptions {
   /** File key: `log.level`. @default 'info' */
   readonly level: (typeof LOG_LEVELS)[number];
@@ -27,12 +32,15 @@ export interface LogOptions {
 
 export const LOG_DEFAULTS: LogOptions = { level: 'info', format: 'text', file: 'stdout' };
 
-/** A log with an end: `close` writes out what is pending, `reopen` starts the file anew (after logrotate). */
+/** A log that this process has opened. */
 export interface OpenLog extends Log {
+  /** Opens the file again, after logrotate has moved it. */
   reopen(): void;
+  /** Writes pending lines, and closes the file. */
   close(): Promise<void>;
 }
 
+/** Opens a log to standard output or to a file. */
 export function openLog(options: LogOptions): OpenLog {
   const open = () =>
     options.file === 'stdout'
@@ -48,7 +56,7 @@ export function openLog(options: LogOptions): OpenLog {
     ),
     transports: [transport],
   });
-  // Whoever read our output has gone: no reason to stop working.
+  // The reader of standard output may end before this process does.
   if (options.file === 'stdout' && process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {});
   const complain = (error: Error) => process.stderr.write(`log.file=${options.file}: ${error.message}\n`);
   logger.on('error', complain);
@@ -64,7 +72,7 @@ export function openLog(options: LogOptions): OpenLog {
     close: () =>
       new Promise(resolve => {
         if (options.file === 'stdout') {
-          // A pipe may still hold lines; an empty write's callback comes after theirs.
+          // Lines may be pending. The callback of an empty write comes after theirs.
           process.stdout.write('', () => resolve());
           return;
         }
@@ -74,7 +82,7 @@ export function openLog(options: LogOptions): OpenLog {
   };
 }
 
-/** For code under test and for the library: says nothing. */
+/** A log that drops all lines. */
 export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {}, child: () => silentLog };
 
 function wrap(logger: winston.Logger, bound: LogFields): Log {
@@ -90,7 +98,7 @@ function wrap(logger: winston.Logger, bound: LogFields): Log {
   };
 }
 
-/** JSON knows neither bigint nor undefined. */
+/** JSON has neither bigint nor undefined. */
 function asPlain(info: Record<string | symbol, unknown>): Record<string | symbol, unknown> {
   for (const key of Object.keys(info)) {
     if (info[key] === undefined) delete info[key];
@@ -110,8 +118,8 @@ function fieldText(value: unknown): string {
   return text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : oneLine(text);
 }
 
-/** A peer's text must not be able to forge a second log line. */
+/** Escapes line ends and control characters: text of a peer must not make a second log line. */
 function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what we look for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are meant
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, c => JSON.stringify(c).slice(1, -1));
 }

@@ -1,4 +1,4 @@
-/** The known key that somebody who wrote `key` most likely meant; undefined when none is near. */
+/** The known key that is most similar to a mistyped one; undefined when none is similar. */
 export function nearestKey(key: string, known: readonly string[]): string | undefined {
   let best: { key: string; distance: number } | undefined;
   for (const candidate of known) {
@@ -8,7 +8,7 @@ export function nearestKey(key: string, known: readonly string[]): string | unde
   return best && best.distance <= Math.max(2, Math.floor(key.length / 3)) ? best.key : undefined;
 }
 
-/** Levenshtein: how many letters have to be put in, taken out or changed. */
+/** The Levenshtein distance: how many letters must be inserted, removed or changed. */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let i = 1; i <= one.length; i++) {

@@ -1,13 +1,14 @@
 import { propertiesReader } from 'properties-reader';
 
 /**
- * A Java .properties file that survives edits: what is not changed stays byte for byte.
+ * Reads a Java .properties file, for reading and changing values. Everything that is not changed stays byte for byte.
  *
- * Read as java.util.Properties reads it, but for three mercies to files edited by hand: unescaped blanks after a value
- * are not part of it, a byte order mark is skipped, and `\u` without four hex digits is a plain `u` (Java refuses the file).
- * An entry with an empty key is kept as it stands, but is no property.
+ * It reads as java.util.Properties does, with three exceptions for files edited by hand: unescaped blanks after a value
+ * are not part of it, a byte order mark is skipped, and `\u` without four hex digits is a plain `u` (Java refuses the
+ * file). An entry with an empty key is kept, and is no property.
  *
- * @param source the text, or the file's bytes: UTF-8, or Latin-1 where they are not valid UTF-8; `toBytes` gives back the same
+ * @param source the text, or the bytes of the file: in UTF-8, or in Latin-1 when they are not valid UTF-8. `toBytes`
+ *   gives back the same encoding
  */
 export function parseProperties(source: string | Uint8Array): PropertiesDocument {
   if (typeof source === 'string') return new PropertiesDocument(source, 'utf8');
@@ -18,11 +19,12 @@ export function parseProperties(source: string | Uint8Array): PropertiesDocument
   }
 }
 
+/** The lines and values of a .properties file. It does not change: `with` makes a new one. */
 export class PropertiesDocument {
   readonly #encoding: 'utf8' | 'latin1';
   readonly #byteOrderMark: string;
   readonly #lines: readonly Line[];
-  /** Of a key that stands twice the last one counts, as in Java. */
+  /** When a key occurs twice, the last value counts, as in Java. */
   readonly #values: ReadonlyMap<string, string>;
 
   constructor(text: string, encoding: 'utf8' | 'latin1') {
@@ -45,8 +47,8 @@ export class PropertiesDocument {
   }
 
   /**
-   * The document with other values, as a new one. A changed value is written where the key last stands, behind the
-   * key, blanks and separator that are there; new keys go to the end; `undefined` removes every line of the key.
+   * A new document with other values. A changed value replaces the last one of its key, and the key, blanks and
+   * separator before it stay. New keys are added at the end. `undefined` removes every line of the key.
    */
   with(changes: ReadonlyMap<string, string | undefined>): PropertiesDocument {
     const lastOf = new Map(this.#lines.map(line => [line.entry?.key, line]));
@@ -70,13 +72,13 @@ export class PropertiesDocument {
     return this.#byteOrderMark + this.#lines.map(line => line.raw).join('');
   }
 
-  /** What to write to the file: the encoding is that of the bytes it came from, UTF-8 if it came as text. */
+  /** The bytes of the file, in the encoding of the bytes that were read; in UTF-8 when text was read. */
   toBytes(): Uint8Array {
     return Buffer.from(this.toString(), this.#encoding);
   }
 }
 
-/** An entry with all its continuation lines, or a comment or blank line, which has no `entry`. */
+/** An entry with its continuation lines, or a comment or blank line, which has no `entry`. */
 interface Line {
   /** With its line end. */
   readonly raw: string;
@@ -86,12 +88,12 @@ interface Line {
 interface Entry {
   readonly key: string;
   readonly value: string;
-  /** Indentation, key and separator as they stand: a value written right behind it is this key's. */
+  /** The indentation, the key and the separator, as they are in the file. A value follows. */
   readonly beforeValue: string;
   readonly lineEnd: string;
 }
 
-/** The second form is the first one's bytes read as Latin-1. */
+/** The second form is the byte order mark of UTF-8 in Latin-1. */
 const BYTE_ORDER_MARK = /^(?:\uFEFF|\xEF\xBB\xBF)/;
 const CONTINUATION = String.raw`\\(?:\r\n?|\n)[ \t\f]*`;
 const CONTINUATIONS = new RegExp(CONTINUATION, 'g');
@@ -107,7 +109,7 @@ function logicalLines(text: string): string[] {
   let open = false;
   for (const line of text.match(/[^\r\n]*(?:\r\n?|\n)|[^\r\n]+$/g) ?? []) {
     lines.push(open ? (lines.pop() ?? '') + line : line);
-    // A line of nothing but a backslash goes on to nothing: what follows it may be a comment (Properties.LineReader).
+    // A line that is only a backslash is not continued: the next line may be a comment (Properties.LineReader).
     const standsAlone: boolean = !open && /^[ \t\f]*(?:[#!]|\\[\r\n]*$)/.test(line);
     open = !standsAlone && /(?<!\\)(?:\\\\)*\\[\r\n]*$/.test(line);
   }
@@ -135,8 +137,8 @@ const MEANINGS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * properties-reader knows neither continuation lines nor Java's escapes, and has its own idea of `#`, `=`, `[x]` and of
- * what a blank is. So it gets one `key=value` line in which all of that is spelled `\uXXXX`, which it leaves alone.
+ * properties-reader has neither continuation lines nor Java's escapes, and treats `#`, `=`, `[x]` and blanks in its own
+ * way. So it gets one line `key=value` in which all of these are `\uXXXX`, which it does not change.
  */
 function forReader(text: string): string {
   return text
@@ -152,9 +154,9 @@ function fromReader(text: string): string {
   return text.replace(/\\u([\da-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** ASCII only: java.util.Properties reads a file as Latin-1 or UTF-8, depending on who calls it. */
+/** Writes ASCII only: java.util.Properties reads a file as Latin-1 or as UTF-8, depending on the program. */
 function escapeValue(value: string): string {
-  // A leading `=` or `:` would be the separator where that is a blank. A last `\ ` would be lost on editors that trim.
+  // A leading `=` or `:` would be read as the separator when that is a blank. Some editors would remove a last blank.
   return value.replace(/\\|^[=:]|^ | $|[^ -~]/g, escapeCharacter);
 }
 
@@ -173,7 +175,7 @@ function unicodeEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** `line` with as many line ends as it takes for the next text to be a line of its own: two after a last backslash. */
+/** The line with line ends until the next text is a line of its own: after a last backslash, that takes two. */
 function ended(line: string, lineEnd: string): string {
   let text = line;
   while (text !== '' && logicalLines(`${text}x`).length === 1) text += lineEnd;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { codeOf } from './errors.js';
 
-/** A file's text; undefined when there is no such file. @throws the system's error for any other reason */
+/** The text of a file; undefined when there is no such file. @throws the system's error for any other reason */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');

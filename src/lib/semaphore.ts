@@ -1,18 +1,18 @@
-/** Lets so many work at once; the others wait in the order of their arrival. */
+/** Limits how many tasks run at the same time. The others wait, in the order in which they came. */
 export class Semaphore {
   readonly #waiting = new Set<() => void>();
   readonly #permits: number;
   #taken = 0;
 
-  /** @param permits how many work at once; with 1 they take turns */
+  /** @param permits how many tasks run at the same time */
   constructor(permits = 1) {
     this.#permits = permits;
   }
 
   /**
-   * Resolves when a permit is free.
-   * @param signal leaves the queue @throws its reason
-   * @returns gives the permit back; a second call does nothing
+   * Waits for a permit.
+   * @param signal ends the wait @throws its reason
+   * @returns a function that gives the permit back; a second call of it does nothing
    */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
@@ -26,6 +26,7 @@ export class Semaphore {
     };
   }
 
+  /** Does the work with a permit. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const release = await this.acquire();
     try {
@@ -50,7 +51,7 @@ export class Semaphore {
     });
   }
 
-  /** Hands the permit to the first that waits, so that no newcomer overtakes it. */
+  /** Gives the permit to the first that waits: a task that comes now must not be earlier. */
   #release(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

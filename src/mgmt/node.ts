@@ -2,24 +2,15 @@ import { hostname } from 'node:os';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
 import type { Clock } from '../lib/clock.js';
 import { ConfigError, type FatalError, reasonOf } from '../lib/errors.js';
+import { firstAddress } from '../lib/interfaces.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
-import { ManagementServer } from './agents/agent-server.js';
-import { listen } from './agents/listener.js';
-import { firstAddress, openDataDir } from './cluster/data-dir.js';
-import { EventLog } from './cluster/events.js';
-import { Membership } from './cluster/membership.js';
-import { takesAgents } from './cluster/server-state.js';
+import { tcpAgentsPort } from './agents/agents-port.js';
+import { openDataDir } from './cluster/data-dir.js';
+import { composeNode, type ManagementNode } from './compose-node.js';
 import { type Configuration, type ParameterName, readConfiguration } from './config/parameters.js';
 import type { MgmtSettings } from './config/settings.js';
-import { LinkFactsWriter } from './hosts/link-facts-writer.js';
-import type { Administration } from './http/administration.js';
-import { Api } from './http/api.js';
-import { handlersFor } from './http/handlers/index.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
-import { hostJobs } from './jobs/host-jobs.js';
-import { JobRunner } from './jobs/job-runner.js';
-import { moveAgentsAway, type ServerJobParts, serverJobs } from './jobs/server-jobs.js';
 import { keyOfDbUrl, openStore } from './open-store.js';
 import { openApiKeys, writeIni } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
@@ -27,7 +18,6 @@ import { loadCertificateFiles } from './security/certificate-files.js';
 import { openSealingKey, type SealingKey, sealUnder } from './security/sealing-key.js';
 import { type CertificateSource, ServerCertificate } from './security/server-certificate.js';
 import type { Store } from './store/store.js';
-import { StoreHealth } from './store/store-health.js';
 
 export interface NodeOptions {
   readonly settings: MgmtSettings;
@@ -36,16 +26,17 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** The process must end: another one has this server's place. */
+  /** The process must end: another one has this server's row. */
   onFatal(error: FatalError): void;
   /** An operator wants this server to end, in good order. */
   onShutdown(): void;
 }
 
-/** One management server with all its parts: agents' port, HTTP API, its row among the others', its jobs. */
-export interface Node {
+/** A management server that runs, with its files and sockets. */
+export interface RunningNode {
+  readonly node: ManagementNode;
   stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void>;
-  reloadCredentials(): void;
+  reloadCertificate(): void;
   /** The process dies: synchronous, never throws. */
   abandon(): void;
 }
@@ -54,10 +45,10 @@ export interface Node {
  * Starts all of it, from the folder to the sockets; what has been started is undone when a later part fails.
  * @throws ConfigError, FatalError, StoreError
  */
-export async function startNode(options: NodeOptions): Promise<Node> {
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const undo: (() => unknown)[] = [];
   try {
-    return await assemble(options, undo);
+    return await start(options, undo);
   } catch (error) {
     for (const step of undo.reverse()) {
       try {
@@ -70,109 +61,41 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   }
 }
 
-async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<Node> {
+async function start(options: NodeOptions, undo: (() => unknown)[]): Promise<RunningNode> {
   const { settings, clock, random, log } = options;
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
   const store = await openStore(settings.dbUrl, { clock, random, log });
   undo.push(() => store.close());
-  const keyFile =
+  const sealingKey =
     settings.keyFile === undefined
       ? sealUnder(keyOfDbUrl(settings.dbUrl), 'the password in db.url (no key.file is given)')
       : await openSealingKey(settings.keyFile, { log });
   const address = settings.nodeIp ?? canonicalAddress(firstAddress());
   const configuration = await initialConfiguration(store, options.initial, address, log);
-  const credentials = await openCredentials(settings, store, keyFile, { address, msid }, options);
-  undo.push(() => credentials.stop());
+  const certificate = await openCertificate(settings, store, sealingKey, { address, msid }, options);
+  undo.push(() => certificate.stop());
+  const { keys, isNew } = await openApiKeys(store, sealingKey);
 
-  const health = new StoreHealth(log);
-  const env = { clock, log, health, msid };
-  const events = new EventLog(store, health, env);
-  const membership = new Membership(store, {
-    ...env,
+  const node = composeNode({
+    clock,
     random,
+    log,
+    store,
+    msid,
     address,
     // Several servers of one machine have addresses of their own, and one host name.
     name: /^(127\.|::1$)/.test(address) ? address : hostname(),
     dataDirToken: token,
-    intervalMs: configuration.values['cluster.heartbeat.interval'],
-    thresholdMs: configuration.values['cluster.heartbeat.threshold'],
-    onState: state =>
-      events.add({ type: 'SERVER.STATE', level: 'INFO', description: `Management server ${address} is ${state}` }),
-    onAvoided: () => server.listsChanged(),
-    onForeign: error => options.onFatal(error),
-    onServerDown: ({ serviceIp, ageMs }) =>
-      events.add({
-        type: 'SERVER.DOWN',
-        level: 'ERROR',
-        description: `Management server ${serviceIp} is down: silent for ${Math.round(ageMs / 1000)} s`,
-      }),
-  });
-  const server = new ManagementServer({
-    ...env,
-    random,
-    store,
     configuration,
-    events,
-    peers: {
-      get takesAgents() {
-        return takesAgents(membership.state);
-      },
-      get avoided() {
-        return membership.avoided;
-      },
-      isUp: other => membership.servers.some(({ msid: one, state }) => one === other && state !== 'Down'),
-    },
-    secureContext: () => credentials.context,
-  });
-  const stopping = new AbortController();
-  undo.push(() => stopping.abort());
-  const jobsWorld: ServerJobParts = {
-    clock,
-    log,
-    events,
-    server,
-    membership,
-    address,
-    drains: {},
-    stopping: stopping.signal,
-    configuration: () => server.configuration,
+    agentsPort: tcpAgentsPort({ address: settings.bindAddress, port: settings.port }, clock),
+    secureContext: () => certificate.context,
+    apiKeys: keys,
+    onFatal: error => options.onFatal(error),
     onShutdown: () => options.onShutdown(),
-  };
-  const work = { ...hostJobs({ clock, attaches: server.attaches, store }), ...serverJobs(jobsWorld) };
-  const jobs = new JobRunner(store, { ...env, work });
-  const facts = new LinkFactsWriter(store, env, () => server.linkFacts);
-
-  let isStopping = false;
-  const administration: Administration = {
-    clock,
-    msid,
-    store,
-    events,
-    configuration: () => server.configuration,
-    ownLinks: () => server.linkFacts,
-    async startJob({ cmd, params, targetMsid, hostId }) {
-      const job = { cmd, params: JSON.stringify(params), targetMsid, hostId, createdBy: address };
-      const row = await store.createJob(job);
-      if (targetMsid === null || targetMsid === msid) void jobs.look();
-      return row;
-    },
-    configurationChanged: () => server.poll(),
-    stateChanged: async () => void (await membership.refresh()),
-  };
-  // The sockets first: a server that cannot have them leaves no trace among the others. It serves when it has started.
-  const listener = await listen(server, { address: settings.bindAddress, port: settings.port }, clock);
-  undo.push(() => listener.close());
-  const { keys, isNew } = await openApiKeys(store, keyFile);
-  const http = httpServer({
-    api: new Api({ clock, log, keys, handlers: handlersFor(administration) }),
-    notReady: () => {
-      if (isStopping) return 'stopping';
-      return takesAgents(membership.state) ? undefined : membership.state;
-    },
   });
+  const http = httpServer({ api: node.api, notReady: () => node.notReady() });
   undo.push(() => http.close());
-
   let apiPort: number | undefined;
   try {
     apiPort = await openApi(http, settings, log);
@@ -185,39 +108,22 @@ async function assemble(options: NodeOptions, undo: (() => unknown)[]): Promise<
       log.info('Wrote the key pair of the HTTP API', { file: path });
     }
   }
-  await membership.join();
-  undo.push(() => membership.leave());
-  await server.start();
-  undo.push(() => server.stop('now'));
-  jobs.start();
-  facts.start();
-  if (membership.state === 'PreparingForMaintenance') {
-    // It was killed in the midst of it.
-    await administration.startJob({ cmd: 'drain', params: { purpose: 'maintenance' }, targetMsid: msid, hostId: null });
-  }
-  events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
-  log.info('Listening for agents', { address: listener.address, port: listener.port, msid, node: address });
+  await node.start();
 
   return {
+    node,
     async stop(signal) {
-      log.info('Stopping', { signal, agents: server.attaches.size });
-      isStopping = true;
-      if (signal === 'SIGTERM') await moveAgentsAway(jobsWorld);
-      stopping.abort();
-      jobs.stop();
-      facts.stop();
-      credentials.stop();
-      const closed = Promise.all([listener.close(), http.close()]);
-      await server.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
+      log.info('Stopping', { signal, agents: node.agents.registry.size });
+      if (signal === 'SIGTERM') await node.drain();
+      certificate.stop();
+      const closed = http.close();
+      await node.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
       await closed;
-      events.add({ type: 'SERVER.DOWN', level: 'INFO', description: `Management server ${address} was stopped` });
-      await events.close();
-      await membership.leave().catch(error => log.warn('The others will notice late', { reason: reasonOf(error) }));
       await store.close();
       await lock.release();
       log.info('Stopped');
     },
-    reloadCredentials: () => void credentials.reload(),
+    reloadCertificate: () => void certificate.reload(),
     abandon: () => lock.releaseSync(),
   };
 }
@@ -265,10 +171,10 @@ async function initialConfiguration(
   return configuration;
 }
 
-async function openCredentials(
+async function openCertificate(
   { tls }: MgmtSettings,
   store: Store,
-  keyFile: SealingKey,
+  sealingKey: SealingKey,
   self: { readonly address: string; readonly msid: number },
   { clock, random, log }: NodeOptions,
 ): Promise<ServerCertificate> {
@@ -276,7 +182,7 @@ async function openCredentials(
     const source: CertificateSource = { kind: 'files', obtain: () => loadCertificateFiles(tls, { clock }) };
     return ServerCertificate.open(source, clock, log);
   }
-  const ca = await openCa(store, keyFile, { clock, random });
+  const ca = await openCa(store, sealingKey, { clock, random });
   const source: CertificateSource = {
     kind: 'issued',
     obtain: () => ca.issueServerCertificate({ addresses: [self.address], msid: self.msid }),

@@ -4,16 +4,25 @@ import { FLAG, type PacketHeader } from './header.js';
 import { decodeJson, encodeJson } from './json.js';
 import { LIMITS } from './limits.js';
 
-/** One entry of a body: a command or an answer. */
+/**
+ * One entry of a packet's body: a command, which asks, or an answer, which replies. Message types such as
+ * `ReadyCommand` encode and decode the fields.
+ */
 export interface Message {
   /** The Java class name, such as `com.cloud.agent.api.ReadyCommand`. */
   readonly type: string;
+  /** The JSON object of the class, with unknown fields as well. An integer beyond 2^53 is a bigint. */
   readonly fields: Record<string, unknown>;
 }
 
 /**
- * @param header says whether the body is gzipped, and how long it is unpacked
- * @param limit bytes of the unpacked body
+ * Reads a packet's body: unpacks it when it is gzipped, and parses its JSON.
+ * @param header tells whether the body is gzipped, and its unpacked length
+ * @param body the bytes behind the header
+ * @param limit the most bytes that the unpacked body may have
+ * @example
+ * const { header, body } = decodeHeader(bytes);
+ * const messages = decodeBody(header, body, LIMITS.packetBytes);
  * @throws ProtocolError BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
  */
 export function decodeBody(header: PacketHeader, body: Buffer, limit: number): Message[] {
@@ -24,7 +33,12 @@ export function decodeBody(header: PacketHeader, body: Buffer, limit: number): M
   return entries.map(asMessage);
 }
 
-/** The body's bytes as they travel: gzipped when `packed`, or from `LIMITS.gzipFromBytes` on. */
+/**
+ * Writes a body as it travels. It is gzipped when `packed` is true or when it has `LIMITS.gzipFromBytes` bytes or more.
+ * @returns the bytes, the unpacked length in bytes, and whether they are gzipped
+ * @example
+ * const { body, contentLength, packed } = encodeBody([ReadyCommand.encode({ hostId: 7 })], false);
+ */
 export function encodeBody(
   messages: readonly Message[],
   packed: boolean,
@@ -35,7 +49,7 @@ export function encodeBody(
   return { body: gzipSync(plain), contentLength, packed: true };
 }
 
-/** Never unpacks more than the header says, and never more than `limit` bytes. */
+/** Unpacks at most as many bytes as the header says, and at most `limit`. */
 function unpack(contentLength: number, body: Buffer, limit: number): Buffer {
   if (contentLength > limit) throw tooLarge(contentLength, limit);
   let plain: Buffer;

@@ -1,39 +1,56 @@
-/** Facts about an error, logged as fields. */
+/** Facts about an error, for the fields of a log line. */
 export type ErrorContext = Readonly<Record<string, string | number>>;
 
 export type ProtocolErrorCode =
-  /** A frame longer than `LIMITS.frameBytes`, or negative in the eyes of a signed 16-bit reader. */
+  /** A frame is longer than `LIMITS.frameBytes`. A length of 0x8000 or more is negative for CloudStack's reader. */
   | 'FRAME_TOO_LONG'
-  /** The top byte of a frame header is not 0: a raw record after the handshake, or no frame at all. */
+  /** The first byte of a frame header is not 0: it is a raw record after the handshake, or no frame. */
   | 'FRAME_HEADER'
-  /** A frame before the handshake got as far as ChangeCipherSpec. */
+  /** A frame came before the end of the TLS handshake. */
   | 'FRAME_EARLY'
   /** A frame's payload is not a whole number of TLS records. */
   | 'FRAME_SPLIT_RECORD'
-  /** During the handshake: not a TLS record, or one that is too long. */
+  /** Not a TLS record, a record that is too long, or a record of a type that may not be in a frame. */
   | 'RECORD_INVALID'
-  /** The TLS engine refused what the peer sent, or the peer refused us. */
+  /** OpenSSL refused what the peer sent, or the peer sent an alert. */
   | 'TLS_FAILED'
+  /** The handshake did not end within `handshakeTimeoutMs`. */
   | 'HANDSHAKE_TIMEOUT'
-  /** FIN in the middle of the handshake. */
+  /** The peer closed during the handshake. */
   | 'HANDSHAKE_CLOSED'
+  /** A packet has no bytes. */
   | 'PACKET_EMPTY'
+  /** A packet has fewer bytes than its header. */
   | 'PACKET_SHORT'
+  /** The packet version is neither 0 nor 2. */
   | 'PACKET_VERSION'
+  /** A packet has more bytes than its link allows. */
   | 'PACKET_TOO_LARGE'
+  /** An unpacked body has more bytes or values than its link allows. */
   | 'BODY_TOO_LARGE'
-  /** The gzip stream is broken, or its length is not the one that the header says. */
+  /** The gzip stream is broken, or its unpacked length is not the one of the header. */
   | 'BODY_GZIP'
+  /** The body is not JSON, or nests too deep. */
   | 'BODY_JSON'
-  /** JSON, but not an array of one-key objects. */
+  /** The body is JSON, but not an array of objects with one key. */
   | 'BODY_SHAPE'
-  /** A known class with a field of the wrong type. */
+  /** A field of a known class has a wrong type or value. */
   | 'MESSAGE_FIELD';
 
-/** The peer broke the wire contract. What follows from it depends on the code: see `docs/errors.md`. */
+/**
+ * The peer broke the wire contract. Some codes close the link, others are answered or ignored: see `docs/errors.md`.
+ * @example
+ * try {
+ *   decodePacket(bytes);
+ * } catch (error) {
+ *   if (error instanceof ProtocolError && error.code === 'PACKET_VERSION') return;
+ *   throw error;
+ * }
+ */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly code: ProtocolErrorCode;
+  /** Facts such as the length and the limit. */
   readonly context: ErrorContext;
 
   constructor(code: ProtocolErrorCode, message: string, context: ErrorContext = {}, options?: ErrorOptions) {
@@ -46,16 +63,16 @@ export class ProtocolError extends Error {
 export type LinkErrorCode =
   /** The link closed before the answer came. */
   | 'LINK_CLOSED'
-  /** No answer in time. */
+  /** The answer did not come in time. */
   | 'ANSWER_TIMEOUT'
-  /** The peer does not read: more than `LIMITS.queuedBytes` wait for it. */
+  /** The peer does not read: more than `LIMITS.queuedBytes` wait for it, and the link is closed. */
   | 'QUEUE_FULL'
-  /** More than `LIMITS.pendingRequests` wait for their answers. */
+  /** `LIMITS.pendingRequests` requests wait for their answers already. */
   | 'TOO_MANY_REQUESTS'
-  /** Unfinished packets of links before Ready fill `LIMITS.allPacketBytesBeforeReady`. */
+  /** Unfinished packets of links before Ready fill their `MemoryBudget`; this link is closed. */
   | 'MEMORY_BUDGET';
 
-/** A request could not be carried out over this link, or the link came to its end. */
+/** A request got no answer over this link, or the link has ended. */
 export class LinkError extends Error {
   override readonly name = 'LinkError';
   readonly code: LinkErrorCode;

@@ -2,39 +2,43 @@ import { ProtocolError } from './errors.js';
 import { LIMITS } from './limits.js';
 
 /**
- * What the byte stream below TLS is made of. The handshake's records travel raw; after it every record travels in a
- * frame: `[int32be header][records]`, bits 0–15 of the header the length, bit 16 "following".
+ * One unit of the byte stream below TLS. The records of the handshake travel raw. After the handshake each record
+ * travels in a frame: a 4-byte big-endian header, then whole records. Bits 0–15 of the header are the payload's length
+ * in bytes; bit 16 says that the next frame continues the same packet.
  */
 export type Unit =
   | { readonly kind: 'record'; readonly bytes: Buffer }
   | Frame
-  /** The last unit ever: what follows cannot be read. Given in its place, so that what came before it counts. */
+  /** The last unit: what follows it cannot be read. The units before it are valid. */
   | { readonly kind: 'invalid'; readonly error: ProtocolError };
 
+/** The payload of one frame, which travels behind the TLS handshake. */
 export interface Frame {
   readonly kind: 'frame';
-  /** The next frame carries more of the same packet. */
+  /** The next frame continues the same packet. */
   readonly following: boolean;
-  /** The TLS records of this frame, one after another. */
+  /** Whole TLS records, one after another. */
   readonly payload: Buffer;
   readonly records: readonly RecordInfo[];
 }
 
+/** The header of a TLS record. */
 export interface RecordInfo {
+  /** RFC 5246, ContentType: 0x15 is an alert, 0x17 application data. */
   readonly type: number;
-  /** Bytes behind the 5-byte record header. */
+  /** Bytes behind the 5-byte record header, which are encrypted. */
   readonly length: number;
 }
 
-export const FRAME_HEADER_BYTES = 4;
-export const RECORD_HEADER_BYTES = 5;
+const FRAME_HEADER_BYTES = 4;
+const RECORD_HEADER_BYTES = 5;
 export const RECORD_TYPE = { changeCipherSpec: 0x14, alert: 0x15, handshake: 0x16, applicationData: 0x17 } as const;
 
 const FOLLOWING = 0x10000;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Where one direction of a connection stands: the handshake's records travel raw, up to Finished, which is the one
+ * How one direction of a connection is framed. The handshake's records travel raw, up to Finished, which is the one
  * handshake record behind ChangeCipherSpec.
  *
  *     raw ─ChangeCipherSpec─▶ changing ─Finished─▶ framed
@@ -47,27 +51,33 @@ function phaseAfter(phase: Phase, recordType: number): Phase {
 }
 
 /**
- * Puts a frame header before each outbound TLS record behind the handshake. Which record is a packet's last follows from the packet's length:
- * with an AEAD suite a record is longer than its plaintext by a constant.
+ * Puts a frame header before each outbound TLS record behind the handshake. The lengths of the announced packets tell
+ * which record is the last of its packet: with an AEAD suite a record is longer than its plaintext by a constant.
+ * @example
+ * const encoder = new FrameEncoder();
+ * encoder.announce(packet.length);
+ * // For each chunk that TLS writes:
+ * for (const part of encoder.push(chunk, recordOverhead(cipherName))) socket.write(part);
  */
 export class FrameEncoder {
-  /** Plaintext bytes of the announced packets that no record has carried yet; the first packet's may be under way. */
+  /** For each announced packet, its plaintext bytes that are in no record yet. The first packet may be sent in part. */
   readonly #unsent: number[] = [];
   #phase: Phase = 'raw';
-  /** The start of a record header that ended with its chunk. */
+  /** The first bytes of a record header whose rest comes with the next chunk. */
   #header: Buffer = EMPTY;
-  /** Bytes of the current record still to come. */
+  /** Bytes of the current record that have not come yet. */
   #recordLeft = 0;
 
-  /** Announces a packet before the TLS engine gets its plaintext: one write, never merged with another. */
+  /** Announces a packet, before TLS gets its plaintext in one write that is not merged with another. */
   announce(packetBytes: number): void {
     this.#unsent.push(packetBytes);
   }
 
   /**
-   * @param chunk what the TLS engine wrote, cut anywhere
-   * @param overhead how much longer a record of application data is than its plaintext, its header aside
-   * @returns the same bytes with frame headers between
+   * Adds the frame headers to bytes that TLS wrote.
+   * @param chunk whole or partial records
+   * @param overhead bytes by which a record's payload is longer than its plaintext: see `recordOverhead`
+   * @returns the same bytes with frame headers between them
    */
   push(chunk: Buffer, overhead: number): Buffer[] {
     const out: Buffer[] = [];
@@ -112,17 +122,24 @@ function frameHeader(payloadBytes: number, following: boolean): Buffer {
 }
 
 /**
- * Cuts the inbound byte stream into records and frames, however it is split. Each unit shows by its first byte which it
- * is: a record starts with its type (0x14–0x17), a frame header with 0.
+ * Splits the inbound byte stream into raw records and frames, whatever its chunks are. The first byte tells which one a
+ * unit is: a record starts with its type (0x14–0x17), a frame header with 0.
+ * @example
+ * const decoder = new FrameDecoder();
+ * socket.on('data', chunk => {
+ *   for (const unit of decoder.push(chunk)) console.log(unit.kind);
+ * });
  */
 export class FrameDecoder {
   #phase: Phase = 'raw';
   #ended = false;
-  /** Room for one unit that has begun in an earlier chunk, and how much of it is there. */
+  /** A buffer for one unit that began in an earlier chunk, and how many of its bytes have come. */
   #room: Buffer = EMPTY;
   #filled = 0;
 
-  /** An `invalid` unit has FRAME_* or RECORD_INVALID; nothing comes after it. */
+  /**
+   * @returns the units that are complete now; an `invalid` one has an error FRAME_* or RECORD_INVALID, and is the last
+   */
   push(chunk: Buffer): Unit[] {
     const units: Unit[] = [];
     if (this.#ended) return units;
@@ -158,7 +175,7 @@ export class FrameDecoder {
     }
   }
 
-  /** Copies what the held unit still lacks of its `need` bytes; returns how many there were. */
+  /** Copies the bytes that are missing to the first `need` bytes of the unit. @returns how many it copied */
   #hold(bytes: Buffer, need: number): number {
     if (this.#room.length < need) {
       const room = Buffer.allocUnsafe(need);
@@ -178,7 +195,7 @@ export class FrameDecoder {
     return this.#phase !== 'framed' && firstByte !== 0;
   }
 
-  /** Bytes of the unit that starts here, header included; undefined while its header is not complete. */
+  /** The length of the unit that starts here, with its header; undefined while the header is not complete. */
   #unitBytes(bytes: Buffer): number | undefined {
     const first = bytes[0];
     if (first === undefined) return undefined;
@@ -201,7 +218,7 @@ export class FrameDecoder {
       throw new ProtocolError('FRAME_EARLY', 'a frame before the end of the TLS handshake');
     }
     if (bytes.length < FRAME_HEADER_BYTES) return undefined;
-    // Link.java reads a signed short: 0x8000 and up are negative there, and both kinds close the link.
+    // Link.java reads a signed short: lengths from 0x8000 on are negative there, and close the link as well.
     const length = bytes.readUInt16BE(2);
     if (length > LIMITS.frameBytes) {
       throw new ProtocolError('FRAME_TOO_LONG', 'frame too long', { length, limit: LIMITS.frameBytes });

@@ -1,8 +1,9 @@
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
-import type { Clock, Timer } from '../lib/clock.js';
+import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 import { LinkError, ProtocolError } from './errors.js';
-import { type Frame, FrameDecoder, FrameEncoder, RECORD_TYPE, type Unit } from './frame.js';
+import { type Frame, RECORD_TYPE } from './frame.js';
+import { FramingStream } from './framing-stream.js';
 import { LIMITS } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { PacketAssembler } from './packet-assembler.js';
@@ -11,28 +12,42 @@ import type { RemoteEnd, Transport, TransportListener } from './transport.js';
 
 const NOTHING = Buffer.alloc(0);
 
+/** What both sides of a handshake need. */
 export interface FramedTlsOptions {
-  readonly clock: Clock;
+  /** For the time limits of handshake and close. @default systemClock */
+  readonly clock?: Clock;
+  /** Certificates, key and TLS versions: see `secureContext`. */
   readonly context: SecureContext;
-  /** From the first byte to the end of the handshake. File: `ssl.handshake.timeout` (seconds). */
+  /** Milliseconds from the call to the end of the handshake. File: `ssl.handshake.timeout` (seconds). */
   readonly handshakeTimeoutMs: number;
-  /** Where the socket's other end is; taken from the socket where it knows. */
+  /** The other end of the socket. The transport passes it on as it is. */
   readonly remote: RemoteEnd;
-  /** What all links before Ready share for unfinished packets. Without one, only the packet's own bound holds. */
+  /** Memory for unfinished packets that all links before Ready share. @default none: each packet's own bound holds */
   readonly budget?: MemoryBudget;
 }
 
+/** What the client's side of a handshake needs. */
 export interface FramedTlsClientOptions extends FramedTlsOptions {
-  /** Sent as SNI where it is a dotted name. */
+  /** The name or address that was dialled. It is sent as SNI when it is a name with a dot. */
   readonly host: string;
-  /** Looks at the server before the first byte goes out; what it throws refuses the server. */
+  /**
+   * Decides about the server's certificate, before the first packet goes out. OpenSSL's own verdict is in
+   * `peer.authorized`; it refuses nobody. What the function throws ends the connection and rejects `connectTls`.
+   */
   readonly judge: (peer: TLSSocket) => void;
 }
 
 /**
- * The server's side of the handshake.
- * @throws ProtocolError HANDSHAKE_TIMEOUT, HANDSHAKE_CLOSED, TLS_FAILED, FRAME_*, RECORD_INVALID; the socket is
- *   destroyed then
+ * Carries out the server's side of the TLS handshake on a connected socket.
+ * @param socket a TCP socket, best of a server with `allowHalfOpen`
+ * @returns the transport, which does not read before `listen`
+ * @example
+ * const server = createServer({ allowHalfOpen: true }, async socket => {
+ *   const remote = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+ *   const transport = await acceptTls(socket, { context, handshakeTimeoutMs: 30_000, remote });
+ * });
+ * @throws ProtocolError HANDSHAKE_TIMEOUT, HANDSHAKE_CLOSED, TLS_FAILED, FRAME_*, RECORD_INVALID, and the socket's own
+ *   errors; the socket is destroyed then
  */
 export function acceptTls(socket: Duplex, options: FramedTlsOptions): Promise<Transport> {
   return handshake(socket, options, 'secure', below => {
@@ -41,8 +56,19 @@ export function acceptTls(socket: Duplex, options: FramedTlsOptions): Promise<Tr
 }
 
 /**
- * The client's side of the handshake.
- * @throws as `acceptTls`, and what `options.judge` throws
+ * Carries out the client's side of the TLS handshake on a connected socket.
+ * @returns the transport, which does not read before `listen`
+ * @example
+ * const transport = await connectTls(socket, {
+ *   context: secureContext({ ca }),
+ *   handshakeTimeoutMs: 30_000,
+ *   remote: { address: '192.0.2.1', port: 8250 },
+ *   host: 'server-1.example.com',
+ *   judge: peer => {
+ *     if (!peer.authorized) throw new Error(String(peer.authorizationError));
+ *   },
+ * });
+ * @throws the errors of `acceptTls`, and what `options.judge` throws
  */
 export function connectTls(socket: Duplex, options: FramedTlsClientOptions): Promise<Transport> {
   return handshake(
@@ -53,9 +79,9 @@ export function connectTls(socket: Duplex, options: FramedTlsClientOptions): Pro
       connect({
         socket: below,
         secureContext: options.context,
-        // The judge decides: real servers present a CA certificate, which OpenSSL calls INVALID_PURPOSE.
+        // options.judge decides: CloudStack's servers present a CA certificate, which OpenSSL calls INVALID_PURPOSE.
         rejectUnauthorized: false,
-        // Identity is the CA: the judge hears of the chain alone, whatever names are in the certificate.
+        // The names in a certificate are not compared with the host: a server is trusted for its CA.
         checkServerIdentity: () => undefined,
         ...(/^[^:]*\.[^:]*[a-z][^:]*$/i.test(options.host) && { servername: options.host }),
       }),
@@ -70,6 +96,7 @@ function handshake(
   start: (below: Duplex) => TLSSocket,
   judge?: (peer: TLSSocket) => void,
 ): Promise<Transport> {
+  const { clock = systemClock } = options;
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
       timer.cancel();
@@ -84,12 +111,12 @@ function handshake(
 
     const framing = new FramingStream(socket, fail);
     const tls = start(framing);
-    const timer = options.clock.after(options.handshakeTimeoutMs, () =>
+    const timer = clock.after(options.handshakeTimeoutMs, () =>
       fail(
         new ProtocolError('HANDSHAKE_TIMEOUT', 'the TLS handshake took too long', { ms: options.handshakeTimeoutMs }),
       ),
     );
-    // A server-side TLSSocket over a Duplex keeps its errors to itself but for this event.
+    // A server-side TLSSocket over a Duplex emits its errors only as this event.
     tls.on('_tlsError', failTls);
     tls.on('error', failTls);
     socket.once('end', closed);
@@ -106,84 +133,12 @@ function handshake(
         fail(error as Error);
         return;
       }
-      resolve(new FramedTls(socket, framing, tls, options));
+      resolve(new FramedTls(socket, framing, tls, clock, options));
     });
   });
 }
 
-/**
- * The Duplex below the TLSSocket. Towards the socket: handshake records raw, all others framed. From the socket: frames
- * and raw records taken apart, their bytes handed to TLS.
- */
-class FramingStream extends Duplex {
-  readonly #socket: Duplex;
-  readonly #decoder = new FrameDecoder();
-  readonly #encoder = new FrameEncoder();
-  /** Set when the handshake is over: the cipher's record overhead, and who hears of frames. */
-  #secured: { readonly overhead: number; readonly onFrame: (frame: Frame) => void } | undefined;
-  onFailure: (error: Error) => void;
-
-  constructor(socket: Duplex, onFailure: (error: Error) => void) {
-    super();
-    this.#socket = socket;
-    this.onFailure = onFailure;
-    // The peer's FIN must not end our side before what is queued has gone out.
-    socket.allowHalfOpen = true;
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('end', () => this.push(null));
-    socket.on('error', error => this.onFailure(error));
-    this.on('error', error => this.onFailure(error));
-  }
-
-  /** The handshake is over, and the cipher known. `onFrame` hears of each frame ahead of its bytes. */
-  secured(overhead: number, onFrame: (frame: Frame) => void): void {
-    this.#secured = { overhead, onFrame };
-  }
-
-  announce(packetBytes: number): void {
-    this.#encoder.announce(packetBytes);
-  }
-
-  #receive(chunk: Buffer): void {
-    for (const unit of this.#decoder.push(chunk)) this.#pass(unit);
-  }
-
-  #pass(unit: Unit): void {
-    if (unit.kind === 'record') {
-      this.#hand(unit.bytes);
-    } else if (unit.kind === 'invalid') {
-      this.onFailure(unit.error);
-    } else if (this.#secured === undefined) {
-      // Finished was handed on before this frame, and has told us so by now if TLS accepted it.
-      this.onFailure(new ProtocolError('FRAME_EARLY', 'a frame before the end of the TLS handshake'));
-    } else {
-      this.#secured.onFrame(unit);
-      // Whoever heard of the frame may have ended the stream.
-      if (unit.payload.length > 0 && !this.destroyed) this.#hand(unit.payload);
-    }
-  }
-
-  #hand(bytes: Buffer): void {
-    if (!this.push(bytes)) this.#socket.pause();
-  }
-
-  override _read(): void {
-    this.#socket.resume();
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    const parts = this.#encoder.push(chunk, this.#secured?.overhead ?? 0);
-    if (parts.length === 0) callback();
-    else this.#socket.write(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), callback);
-  }
-
-  /** Peers of this protocol end by FIN alone, which `FramedTls` sends when it is time. */
-  override _final(callback: () => void): void {
-    callback();
-  }
-}
-
-/** A `Transport` over a finished handshake. */
+/** A `Transport` over a connection whose TLS handshake has ended. */
 class FramedTls implements Transport {
   readonly remote: RemoteEnd;
   readonly #clock: Clock;
@@ -191,31 +146,31 @@ class FramedTls implements Transport {
   readonly #framing: FramingStream;
   readonly #tls: TLSSocket;
   #listener: TransportListener | undefined;
-  /** open ─close()─▶ closing ─both FINs, or too long─▶ closed */
+  /** open ─close()─▶ closing ─both FINs, or LIMITS.lingerMs─▶ closed */
   #state: 'open' | 'closing' | 'closed' = 'open';
   #failure: Error | undefined;
   #linger: Timer | undefined;
   #budget: MemoryBudget | undefined;
   #limit: number = LIMITS.packetBytesBeforeReady;
   #assembler = new PacketAssembler();
-  /** How much longer a record of application data is than its plaintext. */
+  /** Bytes by which a record of application data is longer than its plaintext. */
   readonly #overhead: number;
 
-  constructor(socket: Duplex, framing: FramingStream, tls: TLSSocket, options: FramedTlsOptions) {
+  constructor(socket: Duplex, framing: FramingStream, tls: TLSSocket, clock: Clock, options: FramedTlsOptions) {
     this.remote = options.remote;
-    this.#clock = options.clock;
+    this.#clock = clock;
     this.#budget = options.budget;
     this.#socket = socket;
     this.#framing = framing;
     this.#tls = tls;
     framing.onFailure = error => this.#fail(error);
-    // One write of a packet is never merged with another, or the records would not end where packets do.
+    // Without _writev, Node does not merge two writes: each packet begins a record of its own.
     (tls as { _writev: unknown })._writev = null;
     const onTlsError = (error: Error) =>
       this.#fail(new ProtocolError('TLS_FAILED', `TLS failed: ${error.message}`, {}, { cause: error }));
     tls.on('error', onTlsError);
     tls.on('_tlsError', onTlsError);
-    // Without close_notify, which these peers never send, a FIN is a normal end.
+    // CloudStack never sends close_notify: a FIN alone is a normal end.
     tls.on('end', () => {
       this.close();
       this.#tell();
@@ -256,7 +211,7 @@ class FramedTls implements Transport {
     this.#state = 'closing';
     this.#linger = this.#clock.after(LIMITS.lingerMs, () => this.destroy());
     if (this.#tls.writableLength === 0) this.#socket.end();
-    // What the peer still says goes nowhere, but its FIN must be reached.
+    // What the peer still sends is read and dropped, so that its FIN is seen.
     this.#returnBudget();
     this.#assembler = new PacketAssembler();
     this.#tls.removeAllListeners('data').resume();
@@ -272,7 +227,7 @@ class FramedTls implements Transport {
     for (const { type, length } of records) {
       if (type === RECORD_TYPE.applicationData && length >= this.#overhead) bytes += length - this.#overhead;
       else if (type !== RECORD_TYPE.alert) {
-        // A handshake record would be a renegotiation, each answered by an alert that no bound counts.
+        // A handshake record asks for a renegotiation. OpenSSL would answer each with an alert, without any bound.
         this.#fail(new ProtocolError('RECORD_INVALID', 'neither data nor an alert in a frame', { type, length }));
         return;
       }
@@ -305,7 +260,7 @@ class FramedTls implements Transport {
     this.#state = 'closed';
     this.#linger?.cancel();
     this.#returnBudget();
-    // The socket first: then TLS has nowhere to write a close_notify to.
+    // The socket first: otherwise TLS writes a close_notify.
     this.#socket.destroy();
     this.#tls.destroy();
     this.#tell();

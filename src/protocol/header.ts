@@ -1,34 +1,39 @@
 import { Parser } from 'binary-parser';
 import { ProtocolError } from './errors.js';
 
-/** The header of a packet. 64-bit fields are bigint: server sequences lie beyond 2^53. */
+/** The header of a packet. 64-bit fields are bigint, because the sequences of CloudStack's servers lie beyond 2^53. */
 export interface PacketHeader {
-  /** 0 ("v1"), the one in use, or 2 ("v3"), which has no `via` of its own. */
+  /** 0 (CloudStack's v1), which all programs send, or 2 (v3), whose header has no `via`. */
   readonly version: number;
-  /** See `FLAG`. */
+  /** Bits of `FLAG`. */
   readonly flags: number;
+  /** The number of a request, which its answer repeats; −1 when no answer is wanted. */
   readonly sequence: bigint;
-  /** UTF-8 bytes of the unpacked body, as the sender says. */
+  /** Bytes of the unpacked body, according to the sender. */
   readonly contentLength: number;
-  /** The server's msid; −1 in an agent's own requests. */
+  /** The msid of the server; −1 in the requests of agents. */
   readonly mgmtId: bigint;
-  /** The host id; −1 when not known yet. */
+  /** The host id; −1 while it is not known. */
   readonly agentId: bigint;
+  /** The host id of the agent on whose link the packet travels; in version 2 the agent id. */
   readonly via: bigint;
 }
 
+/** The bits of `PacketHeader.flags`. */
 export const FLAG = {
-  /** Unset in a response. */
+  /** Set in a request, not in a response. */
   request: 0x01,
+  /** When one command fails, those behind it in the packet are not carried out. */
   stopOnError: 0x02,
-  /** The server holds the next such request back until this one is answered. */
+  /** The server sends the next request with this bit only when this one is answered. */
   inSequence: 0x04,
+  /** Set in all packets of a server, except a refusing Ready. */
   fromServer: 0x20,
   control: 0x40,
+  /** The body is gzipped. */
   gzip: 0x80,
 } as const;
 
-/** v3 is v1 without `via`, which then is the agent id. */
 const HEADER_BYTES = { 0: 40, 2: 32 } as const;
 
 const common = () =>
@@ -47,7 +52,12 @@ function isKnownVersion(version: number): version is keyof typeof HEADER_BYTES {
   return Object.hasOwn(HEADER_BYTES, version);
 }
 
-/** @throws ProtocolError PACKET_EMPTY, PACKET_VERSION, PACKET_SHORT */
+/**
+ * Splits a packet into its header and the bytes of its body.
+ * @example
+ * const { header, body } = decodeHeader(bytes);
+ * @throws ProtocolError PACKET_EMPTY, PACKET_VERSION, PACKET_SHORT
+ */
 export function decodeHeader(bytes: Buffer): { header: PacketHeader; body: Buffer } {
   const version = bytes[0];
   if (version === undefined) throw new ProtocolError('PACKET_EMPTY', 'an empty packet');
@@ -64,7 +74,12 @@ export function decodeHeader(bytes: Buffer): { header: PacketHeader; body: Buffe
   return { header: { via: fields.agentId, ...fields }, body: bytes.subarray(headerBytes) };
 }
 
-/** The header's bytes followed by `body`, in one buffer. @throws ProtocolError PACKET_VERSION */
+/**
+ * Writes a packet: the header, then `body`, in one buffer.
+ * @example
+ * const bytes = encodeHeader({ ...header, contentLength: body.length }, body);
+ * @throws ProtocolError PACKET_VERSION
+ */
 export function encodeHeader(header: PacketHeader, body: Uint8Array): Buffer {
   const { version } = header;
   if (!isKnownVersion(version)) throw new ProtocolError('PACKET_VERSION', `packet version ${version}`, { version });

@@ -1,40 +1,60 @@
-/** The order in which one agent dials management servers, and the algorithm that it comes from. */
+import { isSameSet } from '../lib/same-set.js';
+
+/** The management servers that one agent may dial, in its own order, and the algorithm that made the order. */
 export interface HostList {
-  readonly servers: readonly string[];
-  /** Undefined where an agent has none yet: its operator wrote the list. */
+  /** Addresses without ports; the first is the preferred host. The list that an agent dials from is never empty. */
+  readonly hosts: readonly string[];
+  /** The server's name for the order. Undefined until a server has sent a list: the operator wrote this one. */
   readonly algorithm: string | undefined;
 }
 
-/** `A,B,C@algorithm`, or `A,B,C`, as agents report it in Startup. Their text is compared, never dialled: nothing is refused. */
-export function parseReportedList(text: string | undefined): HostList {
-  const [list = '', algorithm] = (text ?? '').split('@');
-  const servers = list
-    .split(',')
-    .map(server => server.trim())
-    .filter(server => server !== '');
-  return { servers, algorithm: algorithm?.trim() || undefined };
-}
-
-/** As agents persist it. */
-export function formatHostList({ servers, algorithm }: HostList): string {
-  const list = servers.join(',');
+/**
+ * Writes a list as `A,B,C@algorithm`, or as `A,B,C` without an algorithm: the form of `host` in agent.properties and of
+ * `msHostList` in Startup.
+ * @example
+ * formatHostList({ hosts: ['192.0.2.1', '192.0.2.2'], algorithm: 'static' }); // '192.0.2.1,192.0.2.2@static'
+ */
+export function formatHostList({ hosts, algorithm }: HostList): string {
+  const list = hosts.join(',');
   return algorithm === undefined ? list : `${list}@${algorithm}`;
 }
 
-/** Whether an agent that reports the one already has the other. */
+/**
+ * Splits the form of `formatHostList` at its last `@`. The hosts are not checked.
+ * @example
+ * splitHostList('192.0.2.1,192.0.2.2@static'); // { hosts: '192.0.2.1,192.0.2.2', algorithm: 'static' }
+ */
+export function splitHostList(text: string): { hosts: string; algorithm: string | undefined } {
+  const at = text.lastIndexOf('@');
+  if (at < 0) return { hosts: text, algorithm: undefined };
+  const algorithm = text.slice(at + 1).trim();
+  return { hosts: text.slice(0, at), algorithm: algorithm === '' ? undefined : algorithm };
+}
+
+/**
+ * Reads the list that an agent reports in Startup. It is compared and never dialled, so no text is refused.
+ * @example
+ * parseReportedList('192.0.2.1, 192.0.2.2'); // { hosts: ['192.0.2.1', '192.0.2.2'], algorithm: undefined }
+ */
+export function parseReportedList(text: string | undefined): HostList {
+  const { hosts, algorithm } = splitHostList(text ?? '');
+  const entries = hosts.split(',').map(host => host.trim());
+  return { hosts: entries.filter(host => host !== ''), algorithm };
+}
+
+/**
+ * Whether an agent that reports the one list has the other already. The order counts, except with `shuffle`.
+ * An empty list never matches, not even another empty one, as in CloudStack.
+ * @example
+ * isSameList(parseReportedList('b,a@shuffle'), { hosts: ['a', 'b'], algorithm: 'shuffle' }); // true
+ */
 export function isSameList(reported: HostList, wanted: HostList): boolean {
-  // CloudStack: an empty list never matches, not even an empty one.
-  if (reported.servers.length === 0 || reported.algorithm !== wanted.algorithm) return false;
+  if (reported.hosts.length === 0 || reported.algorithm !== wanted.algorithm) return false;
   return wanted.algorithm === 'shuffle'
-    ? isSameSet(reported.servers, wanted.servers)
-    : isSameOrder(reported.servers, wanted.servers);
+    ? isSameSet(reported.hosts, wanted.hosts)
+    : isSameOrder(reported.hosts, wanted.hosts);
 }
 
 function isSameOrder(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((server, index) => server === other[index]);
-}
-
-function isSameSet(one: readonly string[], other: readonly string[]): boolean {
-  const members = new Set(one);
-  return members.size === new Set(other).size && other.every(server => members.has(server));
+  return one.length === other.length && one.every((host, index) => host === other[index]);
 }

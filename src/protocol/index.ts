@@ -1,9 +1,11 @@
-/** The CloudStack agent protocol: bytes to messages, both directions. */
+/** The CloudStack agent protocol: bytes to messages and back, and links over which both sides ask and answer. */
+export { type Clock, systemClock, type Timer } from '../lib/clock.js';
 export { decodeBody, encodeBody, type Message } from './body.js';
-export { LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
-export { FrameDecoder, FrameEncoder, type Unit } from './frame.js';
+export { type ErrorContext, LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
+export { type Frame, FrameDecoder, FrameEncoder, type RecordInfo, type Unit } from './frame.js';
 export { acceptTls, connectTls, type FramedTlsClientOptions, type FramedTlsOptions } from './framed-tls.js';
 export { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
+export { formatHostList, type HostList, isSameList, parseReportedList, splitHostList } from './host-list.js';
 export { decodeJson, encodeJson } from './json.js';
 export { LIMITS } from './limits.js';
 export {
@@ -13,11 +15,27 @@ export {
   type LinkHandlers,
   type LinkOptions,
   type RequestHeader,
-  typesOf,
 } from './link.js';
 export { MemoryBudget } from './memory-budget.js';
 export * from './messages/index.js';
+export {
+  answer,
+  command,
+  type Field,
+  type Fields,
+  flag,
+  type Input,
+  integer,
+  list,
+  type MessageType,
+  optionalFlag,
+  optionalInteger,
+  record,
+  type Schema,
+  text,
+  textList,
+} from './messages/schema.js';
 export { decodePacket, encodePacket, isRequest, type Packet } from './packet.js';
 export { PacketAssembler } from './packet-assembler.js';
-export { type Credentials, secureContext } from './tls-profile.js';
+export { type Credentials, recordOverhead, secureContext } from './tls-profile.js';
 export type { RemoteEnd, Transport, TransportListener } from './transport.js';

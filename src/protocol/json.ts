@@ -2,15 +2,17 @@ import { isLosslessNumber, LosslessNumber, parse, stringify } from 'lossless-jso
 import { ProtocolError } from './errors.js';
 import { LIMITS } from './limits.js';
 
-/**
- * JSON as Gson writes it, without losses: integers beyond 2^53 become bigint, and a number that JavaScript would print
- * differently (1.0, 1e3, -0) keeps its text. Objects have no prototype, so no field of a peer's can be inherited.
- */
-
-/** Some number in the text may be one that `JSON.parse` would change. Text in strings only makes it say yes too often. */
+/** Finds a number that `JSON.parse` may change. Strings that look like one are found as well, which only costs time. */
 const DELICATE_NUMBER = /(?:^|[[,:])[ \t\r\n]*-?(?:0(?<=-0)|\d{16}|\d+[.eE])/;
 
-/** @throws ProtocolError BODY_JSON, BODY_TOO_LARGE */
+/**
+ * Parses the JSON of a body without losses. An integer beyond 2^53 becomes a bigint. A number that JavaScript would
+ * print differently (1.0, 1e3, -0) becomes a `LosslessNumber` with its text. Objects have no prototype, so that a
+ * peer's text never changes what an object inherits.
+ * @example
+ * decodeJson('[{"id":9007199254740993}]'); // [{ id: 9007199254740993n }]
+ * @throws ProtocolError BODY_JSON, BODY_TOO_LARGE
+ */
 export function decodeJson(text: string): unknown {
   if (hasMoreValues(text, LIMITS.bodyValues)) {
     throw new ProtocolError('BODY_TOO_LARGE', 'the body has too many values', { limit: LIMITS.bodyValues });
@@ -29,7 +31,9 @@ export function decodeJson(text: string): unknown {
   return value;
 }
 
-/** Each value but the first follows one of `[ { ,` (or a colon behind these). Those in strings count too. */
+/**
+ * Counts `[`, `{` and `,`: one of them stands before each value but the first. Those in strings are counted as well.
+ */
 function hasMoreValues(text: string, limit: number): boolean {
   if (text.length <= limit) return false;
   let count = 0;
@@ -46,11 +50,11 @@ const PARSE_OPTIONS = {
     if (/^-?[1-9]\d*$/.test(text)) return Number.isSafeInteger(number) ? number : BigInt(text);
     return String(number) === text ? number : new LosslessNumber(text);
   },
-  // As JSON.parse and Gson's readers do: the last one counts.
+  // The last one counts, as with JSON.parse and Gson.
   onDuplicateKey: ({ newValue }: { newValue: unknown }) => newValue,
 };
 
-/** Gson's HTML-safe escapes, and the two line separators that JavaScript once could not read. */
+/** The characters that Gson escapes. */
 const JAVA_ESCAPES: Readonly<Record<string, string>> = {
   '<': '\\u003c',
   '>': '\\u003e',
@@ -61,13 +65,17 @@ const JAVA_ESCAPES: Readonly<Record<string, string>> = {
   '\u2029': '\\u2029',
 };
 
-/** `undefined` fields are left out, as Gson leaves out nulls. */
+/**
+ * Writes JSON as Gson does, with its escapes. Fields that are `undefined` are left out, as Gson leaves out nulls.
+ * @example
+ * encodeJson([{ name: 'a=b' }]); // '[{"name":"a\\u003db"}]'
+ */
 export function encodeJson(value: unknown): string {
   // Outside of strings JSON has none of these characters, so the whole text can be escaped at once.
   return (stringify(value) ?? 'null').replace(/[<>&='\u2028\u2029]/g, c => JAVA_ESCAPES[c] ?? c);
 }
 
-/** In place: copies into objects without a prototype would take four times the memory. */
+/** Changes the objects in place: copies without a prototype would take four times the memory. */
 function dropPrototypes(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null || isLosslessNumber(value)) return;
   if (depth >= LIMITS.bodyDepth) {

@@ -1,6 +1,6 @@
-/** Every bound of the wire, in one place. `docs/limits.md` shows them with their reasons. */
+/** Every bound of the wire, in one place. Names end in their unit. `docs/limits.md` shows the reasons. */
 export const LIMITS = {
-  /** Bytes of a frame's payload. Link.java: 18000. The largest that real peers send is 16413. */
+  /** Bytes of a frame's payload. Link.java: 18000. The largest that CloudStack sends is 16413. */
   frameBytes: 18_000,
   /** Bytes of a raw TLS record during the handshake: RFC 5246 §6.2.3, 2^14 + 2048, and its header. */
   recordBytes: 5 + 2 ** 14 + 2048,
@@ -10,23 +10,23 @@ export const LIMITS = {
   packetBytes: 2 ** 26,
   /** Bytes of unfinished packets that all links before Ready may hold together. */
   allPacketBytesBeforeReady: 2 ** 26,
-  /** Bodies from this size on travel gzipped: 8191 plain, 8192 packed. */
+  /** Bodies of this many bytes or more travel gzipped. */
   gzipFromBytes: 8192,
   /** How deep a body's JSON may nest. */
   bodyDepth: 100,
-  /** Values in a body's JSON: a few kB of gzip can hold millions of empty objects. */
+  /** Values in a body's JSON. A few kB of gzip can hold millions of empty objects. */
   bodyValues: 2 ** 20,
-  /** Characters of a body with numbers that `JSON.parse` would change: the other parser takes 35 times their memory. */
+  /** Characters of a body with numbers that `JSON.parse` would change: their parser takes 35 times the memory. */
   losslessCharacters: 2 ** 22,
-  /** Bytes that may wait for a peer that does not read; past that the link closes instead of taking another packet. */
+  /** Bytes that may wait for a peer that does not read. With more, the link closes instead of taking another packet. */
   queuedBytes: 4 * 2 ** 20,
   /** Requests of one link that may wait for their answers. */
   pendingRequests: 1000,
-  /** Agent: TCP connect, name lookup included. */
+  /** Agent: from the name lookup to the TCP connection. */
   connectMs: 5_000,
   /** Agent: from Startup to StartupAnswer. */
   startupAnswerMs: 30_000,
-  /** Agent: from StartupAnswer to Ready; a real server may run storage set-up in between. */
+  /** Agent: from StartupAnswer to Ready. CloudStack's server may set up storage in between. */
   readyMs: 15 * 60_000,
   /** Server: from the handshake to Startup. */
   startupMs: 60_000,

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../lib/clock.js';
+import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 import { decodeBody, type Message } from './body.js';
 import { LinkError, ProtocolError } from './errors.js';
 import { decodeHeader, FLAG, type PacketHeader } from './header.js';
@@ -8,35 +8,41 @@ import type { RemoteEnd, Transport } from './transport.js';
 
 /** Why a link ended. */
 export type CloseReason =
-  /** FIN from the peer. */
+  /** The peer has closed. */
   | { readonly kind: 'peer' }
-  /** Our own doing, and why. */
+  /** This side has closed; `why` is what it gave as the reason. */
   | { readonly kind: 'local'; readonly why: string }
-  /** The network, or a peer that broke the contract. */
+  /** The network failed, or the peer broke the wire contract. */
   | { readonly kind: 'error'; readonly error: Error };
 
+/** What the owner of a link does about its events. */
 export interface LinkHandlers {
-  /** A command, or several, that wants an answer with the same sequence. */
+  /** A packet with one command or several. The owner answers it with `Link.answer`, unless its sequence is −1. */
   onRequest(request: Packet): void;
-  /** A request whose header is good and whose body is not: each side has its own answer to that. */
+  /** A request whose body cannot be read. The owner answers it with `Link.answer`: agents and servers differ in how. */
   onUnreadable(header: PacketHeader, error: ProtocolError): void;
-  /** Exactly once, the last event. */
+  /** The link has ended. Called exactly once, and last. */
   onClose(reason: CloseReason): void;
 }
 
-/** What a request's header says beside its sequence. */
+/** The fields of a request's header that its sender chooses. */
 export interface RequestHeader {
+  /** Bits of `FLAG`; `request` and those of `LinkOptions.ownFlags` are added. */
   readonly flags: number;
+  /** The server's msid; −1 in the requests of agents. */
   readonly mgmtId: bigint;
+  /** The host id; −1 while an agent does not know it. */
   readonly agentId: bigint;
+  /** The host id of the agent on whose link the packet travels. */
   readonly via: bigint;
 }
 
 export interface LinkOptions {
-  readonly clock: Clock;
-  /** The sequence of our next request. A server counts per link; an agent goes on counting over links. */
+  /** For the time limits of answers. @default systemClock */
+  readonly clock?: Clock;
+  /** Gives each request its sequence. A server counts for each link; an agent goes on counting over its links. */
   readonly nextSequence: () => bigint;
-  /** Flags of every packet that we send: `FLAG.fromServer` on a server. @default 0 */
+  /** Flags that all requests and answers of this side have: `FLAG.fromServer` on a server. @default 0 */
   readonly ownFlags?: number;
 }
 
@@ -46,8 +52,22 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** One secured connection that speaks packets: requests go out and their answers come back, and the other way round. */
+/**
+ * One secured connection over which both sides send requests and answer those of the other side.
+ * @example
+ * let sequence = 0n;
+ * const link = new Link(transport, { nextSequence: () => sequence++ });
+ * link.start({
+ *   onRequest: request => link.answer(request, [Answer.encode({ result: true })]),
+ *   onUnreadable: (header, error) => link.answer(header, [Answer.encode({ result: false, details: error.message })]),
+ *   onClose: reason => console.log(describeClose(reason)),
+ * });
+ * const ping = PingCommand.encode({ hostId: 7, hostType: 'Routing' });
+ * const header = { flags: 0, mgmtId: -1n, agentId: 7n, via: 7n };
+ * const { messages } = await link.request([ping], header, 10_000);
+ */
 export class Link {
+  /** The other end of the connection. */
   readonly remote: RemoteEnd;
   readonly #transport: Transport;
   readonly #clock: Clock;
@@ -57,19 +77,17 @@ export class Link {
   #handlers: LinkHandlers | undefined;
   #bodyLimit: number = LIMITS.packetBytesBeforeReady;
   #closed: CloseReason | undefined;
-  #lastHeardAt: number;
   #ignored = 0;
 
   constructor(transport: Transport, options: LinkOptions) {
     this.remote = transport.remote;
     this.#transport = transport;
-    this.#clock = options.clock;
+    this.#clock = options.clock ?? systemClock;
     this.#nextSequence = options.nextSequence;
     this.#ownFlags = options.ownFlags ?? 0;
-    this.#lastHeardAt = options.clock.now();
   }
 
-  /** Starts to read. */
+  /** Starts to read. Nothing that the peer has sent before is lost. */
   start(handlers: LinkHandlers): void {
     this.#handlers = handlers;
     this.#transport.listen({
@@ -78,25 +96,22 @@ export class Link {
     });
   }
 
-  /** Set once the link has ended, or is told to. */
+  /** Why the link has ended, or is being closed; undefined while it is open. */
   get closed(): CloseReason | undefined {
     return this.#closed;
   }
 
-  /** By the clock, when the last packet came. */
-  get lastHeardAt(): number {
-    return this.#lastHeardAt;
-  }
-
-  /** How many packets were passed over: unknown version, too short, an answer that nobody waits for. */
+  /** How many packets were ignored: those of an unknown version, too short ones, and answers that nobody waits for. */
   get ignored(): number {
     return this.#ignored;
   }
 
   /**
-   * Sends commands and waits for the packet that answers them.
+   * Sends commands in one packet.
+   * @param timeoutMs milliseconds after which the answer is no longer waited for
+   * @returns the packet that answers them: usually one answer for each command, in their order
    * @throws LinkError LINK_CLOSED, ANSWER_TIMEOUT, QUEUE_FULL, TOO_MANY_REQUESTS
-   * @throws ProtocolError BODY_*: the answer cannot be read
+   * @throws ProtocolError BODY_* when the answer cannot be read
    */
   request(messages: readonly Message[], header: RequestHeader, timeoutMs: number): Promise<Packet> {
     return new Promise((resolve, reject) => {
@@ -109,22 +124,28 @@ export class Link {
         this.#pending.delete(sequence);
         reject(new LinkError('ANSWER_TIMEOUT', `no answer to ${typesOf(messages)} within ${timeoutMs} ms`));
       });
-      // Before it is sent: in memory the answer may come at once.
+      // Before it is sent: over a transport in memory the answer may come at once.
       this.#pending.set(sequence, { timer, resolve, reject });
       this.#send(messages, { ...header, sequence }, this.#ownFlags);
     });
   }
 
   /**
-   * Sends commands that nobody answers, such as Shutdown: they travel with the sequence −1, and without the flags of our
-   * own, since a server's refused Ready has none of them (0x07). @throws LinkError
+   * Sends commands that are not answered, such as Shutdown. They travel with the sequence −1, and without
+   * `LinkOptions.ownFlags`: the Ready by which CloudStack's server refuses an agent has the flags 0x07 alone.
+   * @throws LinkError LINK_CLOSED, QUEUE_FULL
    */
   post(messages: readonly Message[], header: RequestHeader): void {
     this.#ensureOpen();
     this.#send(messages, { ...header, sequence: -1n }, 0);
   }
 
-  /** Answers a request: its header comes back, but for what `changes` says. Does nothing on a closed link. */
+  /**
+   * Answers a request. On a closed link it does nothing.
+   * @param request its version, sequence, ids and order flags are repeated
+   * @param messages one answer for each command of the request
+   * @param changes header fields that are not those of the request
+   */
   answer(
     request: Omit<Packet, 'messages'>,
     messages: readonly Message[],
@@ -136,19 +157,22 @@ export class Link {
     this.#transport.send(encodePacket({ version, sequence, mgmtId, agentId, via, ...changes, flags, messages }));
   }
 
-  /** The peer is known: the bounds before Ready no longer hold. */
+  /** Raises the bounds from those before Ready to those of a Ready link: see `LIMITS`. */
   raiseLimits(): void {
     this.#bodyLimit = LIMITS.packetBytes;
     this.#transport.raiseLimits();
   }
 
-  /** Ends the link by FIN, behind what is queued. Requests that wait fail at once. */
+  /**
+   * Ends the link with a FIN, behind the packets that are queued. Requests that wait for answers fail at once.
+   * @param why the reason, for `CloseReason`
+   */
   close(why: string): void {
     this.#transport.close();
     this.#end({ kind: 'local', why });
   }
 
-  /** Ends the link at once. */
+  /** Ends the link at once; queued packets are lost. @param why the reason, for `CloseReason` */
   destroy(why: string): void {
     this.#end({ kind: 'local', why });
     this.#transport.destroy();
@@ -165,7 +189,7 @@ export class Link {
     this.#transport.send(encodePacket({ version: 0, ...header, flags, messages }));
   }
 
-  /** A peer that does not read must not fill our memory: its link closes instead of taking another packet. */
+  /** Bounds the memory for a peer that does not read: with `LIMITS.queuedBytes` queued, the link closes. */
   #isQueueFull(): boolean {
     const queued = this.#transport.queuedBytes;
     if (queued <= LIMITS.queuedBytes) return false;
@@ -174,9 +198,8 @@ export class Link {
   }
 
   #receive(bytes: Buffer): void {
-    // What was on its way when we closed.
+    // The peer sent it before it knew that this side has closed.
     if (this.#closed) return;
-    this.#lastHeardAt = this.#clock.now();
     let header: PacketHeader;
     let body: Buffer;
     try {
@@ -227,6 +250,11 @@ export class Link {
   }
 }
 
+/**
+ * The reason in words, for a log line.
+ * @example
+ * describeClose({ kind: 'peer' }); // 'closed by the peer'
+ */
 export function describeClose(reason: CloseReason): string {
   switch (reason.kind) {
     case 'peer':
@@ -238,7 +266,7 @@ export function describeClose(reason: CloseReason): string {
   }
 }
 
-/** For log lines: the simple class names. */
+/** The simple class names of messages, for a log line. */
 export function typesOf(messages: readonly Message[]): string {
   return messages.map(({ type }) => type.slice(type.lastIndexOf('.') + 1)).join('+');
 }

@@ -2,29 +2,38 @@ const EMPTY = Buffer.alloc(0);
 const SMALLEST_ROOM = 4096;
 
 /**
- * Packets from plaintext. TLS gives plaintext without saying which record it came from; the frames below say, ahead of
- * it, how many bytes they carry and which of them ends a packet.
+ * Joins plaintext to packets. TLS gives plaintext without telling which record it comes from. The frames below tell,
+ * before the plaintext comes, how many bytes they carry, and which frame is the last of its packet.
+ * @example
+ * const assembler = new PacketAssembler();
+ * assembler.frame(100, true);
+ * assembler.frame(20, false);
+ * const packets = assembler.push(plaintext); // one packet, once 120 bytes have come
  */
 export class PacketAssembler {
-  /** Lengths of the packets whose last frame has come, oldest first. */
+  /** The lengths of the packets whose last frame has come, the oldest first. */
   readonly #ended: number[] = [];
   /** Bytes of the packet whose last frame has not come yet. */
   #growing = 0;
-  /** Plaintext of the oldest packet, while it is incomplete. One buffer, however small the pieces come. */
+  /** The plaintext of the oldest packet while it is incomplete, in one buffer. */
   #room = EMPTY;
   #filled = 0;
 
-  /** Bytes of packets that frames have announced and `push` has not returned yet. */
+  /** Bytes of the packets that frames have announced and `push` has not returned yet. */
   get heldBytes(): number {
     return this.#ended.reduce((sum, length) => sum + length, this.#growing);
   }
 
-  /** Bytes of the packet that is still growing. */
+  /** Bytes of the packet whose last frame has not come yet. */
   get growingBytes(): number {
     return this.#growing;
   }
 
-  /** A frame with `bytes` of plaintext is on its way. Empty packets are none. */
+  /**
+   * Announces the plaintext of one frame. A packet without any bytes is ignored.
+   * @param bytes of plaintext in the frame
+   * @param following whether the next frame continues the packet
+   */
   frame(bytes: number, following: boolean): void {
     this.#growing += bytes;
     if (following || this.#growing === 0) return;
@@ -32,7 +41,10 @@ export class PacketAssembler {
     this.#growing = 0;
   }
 
-  /** @returns the packets that are whole now; with an empty chunk those that a last, empty frame has ended */
+  /**
+   * Takes plaintext, in chunks of any size. An empty chunk returns a packet whose last frame was empty.
+   * @returns the packets that are complete now
+   */
   push(chunk: Buffer): Buffer[] {
     const packets: Buffer[] = [];
     let rest = chunk;

@@ -4,12 +4,17 @@ import { LIMITS } from './limits.js';
 
 /** A request or a response: the header's fields and the messages of the body. */
 export interface Packet extends Omit<PacketHeader, 'contentLength'> {
+  /** A request has commands, a response their answers. */
   readonly messages: readonly Message[];
 }
 
 /**
- * A whole packet, header first, as it stands in the TLS plaintext.
- * @param limit bytes of the unpacked body
+ * Reads a whole packet.
+ * @param bytes the header and the body, as they are in the TLS plaintext
+ * @param limit the most bytes that the unpacked body may have
+ * @example
+ * const packet = decodePacket(bytes);
+ * for (const message of packet.messages) console.log(message.type);
  * @throws ProtocolError PACKET_EMPTY, PACKET_SHORT, PACKET_VERSION, BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
  */
 export function decodePacket(bytes: Buffer, limit: number = LIMITS.packetBytes): Packet {
@@ -17,7 +22,21 @@ export function decodePacket(bytes: Buffer, limit: number = LIMITS.packetBytes):
   return packetOf(header, decodeBody(header, body, limit));
 }
 
-/** The gzip flag follows from the body's size; a packet that came with it keeps it. */
+/**
+ * Writes a whole packet. The body is gzipped when the flags say so, or when it has `LIMITS.gzipFromBytes` bytes or
+ * more.
+ * @example
+ * const bytes = encodePacket({
+ *   version: 0,
+ *   flags: FLAG.request,
+ *   sequence: 1n,
+ *   mgmtId: -1n,
+ *   agentId: 7n,
+ *   via: 7n,
+ *   messages: [PingCommand.encode({ hostId: 7 })],
+ * });
+ * @throws ProtocolError PACKET_VERSION
+ */
 export function encodePacket(packet: Packet): Buffer {
   const { body, contentLength, packed } = encodeBody(packet.messages, (packet.flags & FLAG.gzip) !== 0);
   const flags = packed ? packet.flags | FLAG.gzip : packet.flags;
@@ -29,6 +48,11 @@ export function packetOf(header: PacketHeader, messages: readonly Message[]): Pa
   return { version, flags, sequence, mgmtId, agentId, via, messages };
 }
 
+/**
+ * Whether a packet is a request; otherwise it is a response.
+ * @example
+ * if (isRequest(packet)) link.answer(packet, [Answer.encode({ result: true })]);
+ */
 export function isRequest({ flags }: { readonly flags: number }): boolean {
   return (flags & FLAG.request) !== 0;
 }

@@ -1,28 +1,35 @@
-/** What carries packets between two peers. Links stand on it, and know nothing of TLS or frames. */
+/**
+ * Carries whole packets between two peers. A link uses one and knows nothing of TLS and frames. `acceptTls` and
+ * `connectTls` make the real ones; a test may have one in memory.
+ */
 export interface Transport {
-  /** The other end as the socket names it. */
+  /** The other end of the connection. */
   readonly remote: RemoteEnd;
-  /** Bytes taken by `send` that the peer has not read yet. */
+  /** Bytes that `send` has taken and the socket has not. */
   readonly queuedBytes: number;
-  /** Sets who is told, and starts to read. */
+  /** Sets the listener, and starts to read. Called once. */
   listen(listener: TransportListener): void;
-  /** One packet, whole. Does nothing once the transport is closing. */
+  /** Sends one whole packet. Once the transport is closing it does nothing. */
   send(packet: Buffer): void;
-  /** The peer is Ready: from now on `LIMITS.packetBytes` bounds its packets, and no shared budget. */
+  /** From now on `LIMITS.packetBytes` bounds the peer's packets, and the shared budget no longer does. */
   raiseLimits(): void;
-  /** FIN behind what is queued; the peer has `LIMITS.lingerMs` for its own. Idempotent. */
+  /** Sends a FIN behind the queued packets. The peer has `LIMITS.lingerMs` for its own FIN. Idempotent. */
   close(): void;
-  /** At once; what is queued is lost. Idempotent. */
+  /** Ends the connection at once; queued packets are lost. Idempotent. */
   destroy(): void;
 }
 
+/** One end of a connection. */
 export interface RemoteEnd {
+  /** An IPv4 or IPv6 address. */
   readonly address: string;
   readonly port: number;
 }
 
+/** What the owner of a transport does about its events. */
 export interface TransportListener {
+  /** A whole packet, header first. */
   onPacket(packet: Buffer): void;
-  /** Exactly once, the last event. Without an error, the peer or we ended it in good order. */
+  /** The transport has ended. Called exactly once, and last. Without an error, one of the sides has closed it. */
   onClose(error?: Error): void;
 }

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type ApiAnswer, ApiFailure, Unreachable } from '../../src/admin/client.js';
 import { runAdmin } from '../../src/admin/main.js';
-import { API } from '../../src/api/commands.js';
+import { API } from '../../src/api/commands/index.js';
 import { FakeClock, settle } from '../helpers/fake-clock.js';
 
 const ENVIRONMENT = { CLOUDSTACK_ENDPOINT: 'http://h/client/api', CLOUDSTACK_KEY: 'k', CLOUDSTACK_SECRET: 's' };

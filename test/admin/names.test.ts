@@ -1,6 +1,6 @@
 import t from 'tap';
 import { withIds } from '../../src/admin/names.js';
-import { API } from '../../src/api/commands.js';
+import { API } from '../../src/api/commands/index.js';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const HOSTS = [

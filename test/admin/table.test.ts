@@ -1,7 +1,7 @@
 import t from 'tap';
 import { age } from '../../src/admin/age.js';
 import { formatTable, objectTable } from '../../src/admin/table.js';
-import { API } from '../../src/api/commands.js';
+import { API } from '../../src/api/commands/index.js';
 
 const NOW = Date.UTC(2026, 0, 10, 12);
 const ago = (seconds: number) => new Date(NOW - seconds * 1_000).toISOString().slice(0, 19).concat('+0000');

@@ -121,7 +121,7 @@ t.test('trust: pins the first CA that it sees, loudly, and refuses another one l
   const { trust, file, log } = await trustIn(t);
   t.equal(await verdict(trust, muster), undefined);
   t.match(log.lines, [/^warn No CA known yet: pinned/]);
-  t.match(log.fields[0], { subject: 'CN=muster CA', file });
+  t.match(log.entries[0]?.fields, { subject: 'CN=muster CA', file });
   await until(() => existsSync(file));
   t.equal(new X509Certificate(await readFile(file)).subject, 'CN=muster CA', 'the root, and not the leaf');
   t.match(await verdict(trust, await leafAndRoot()), /does not verify .*the known CA is in /);

@@ -1,16 +1,39 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { API } from '../../src/api/commands.js';
+import { withCommands } from '../../scripts/api-docs.js';
+import { API } from '../../src/api/commands/index.js';
 import { sign } from '../../src/api/signature.js';
+import { list, optional, string } from '../../src/api/table.js';
 
 const text = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
-const SCRIPT: string = new URL('../../scripts/api-docs.mjs', import.meta.url).href;
 
 t.test('docs: docs/api.md has every command as the table has it', async t => {
-  const { withCommands } = (await import(SCRIPT)) as { withCommands(text: string, api: typeof API): string };
-  t.ok(withCommands(text, API) === text, 'npm run docs writes it anew');
-  const other = { ...API, listHosts: { ...API.listHosts, description: 'Something else' } } as unknown as typeof API;
-  t.not(withCommands(text, other), text, 'a change of the table is noticed');
+  t.ok(withCommands(text, API) === text, 'npm run docs writes it');
+  const { listHosts, previewHostList } = API;
+  const { fields } = listHosts.response;
+  const share = { ...previewHostList.response.fields.shares.of, more: string('more') };
+  const changes: Record<string, Partial<Parameters<typeof withCommands>[1]>> = {
+    'a description': { listHosts: { ...listHosts, description: 'Something else' } },
+    'a parameter': { listHosts: { ...listHosts, params: { ...listHosts.params, more: string('more') } } },
+    'a field that is optional': {
+      listHosts: {
+        ...listHosts,
+        response: { ...listHosts.response, fields: { ...fields, name: optional(fields.name) } },
+      },
+    },
+    'a field of objects in a list': {
+      previewHostList: {
+        ...previewHostList,
+        response: { ...previewHostList.response, fields: { shares: list(share, '') } },
+      },
+    },
+    'a command': { listOthers: listHosts },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    t.ok(withCommands(text, { ...API, ...change }) !== text, `${what} is noticed`);
+  }
+  const examples = [...text.matchAll(/^ {4}(\{.*\})$/gm)].map(([, example = '']) => JSON.parse(example));
+  t.ok(examples.length >= 4, 'the examples are JSON');
 });
 
 t.test('docs: the worked example of a signature is right', async t => {

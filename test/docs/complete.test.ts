@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { AGENT_KEYS } from '../../src/agent/settings.js';
+import { FLEET_KEYS } from '../../src/fleet/settings.js';
 import { PARAMETER_NAMES } from '../../src/mgmt/config/parameters.js';
 import { SETTING_HELP } from '../../src/mgmt/config/settings.js';
 
@@ -13,6 +14,14 @@ t.test('docs: every setting and every name of the global configuration is in doc
   const names = [...Object.keys(AGENT_KEYS), ...PARAMETER_NAMES, ...SETTING_HELP.map(([key]) => key)];
   t.same(
     names.filter(name => !text.includes(`\`${name}\``)),
+    [],
+  );
+});
+
+t.test('docs: every setting of a fleet is in docs/bench.md, or is a setting of an agent', async t => {
+  const text = read('docs/bench.md');
+  t.same(
+    Object.keys(FLEET_KEYS).filter(key => !(key in AGENT_KEYS) && !text.includes(`\`${key}\``)),
     [],
   );
 });

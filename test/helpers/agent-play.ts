@@ -1,15 +1,7 @@
-import {
-  type AgentEvent,
-  type AgentRules,
-  type AgentState,
-  type Effect,
-  type HostUpdate,
-  initialState,
-  nextDue,
-} from '../../src/agent/agent-state.js';
-import { next } from '../../src/agent/agent-step.js';
-import type { HostList } from '../../src/agent/host-list.js';
-import { splitHostList } from '../../src/agent/host-list.js';
+import type { AgentEvent, Effect, HostUpdate } from '../../src/agent/agent-events.js';
+import { type AgentState, initialState, nextDue } from '../../src/agent/agent-state.js';
+import { type AgentRules, next } from '../../src/agent/agent-step.js';
+import { type HostList, splitHostList } from '../../src/protocol/index.js';
 
 export const PLAY_RULES: AgentRules = {
   failoverSpreadMs: 500,

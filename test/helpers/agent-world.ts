@@ -1,15 +1,8 @@
-import {
-  type AgentEvent,
-  type AgentState,
-  type Effect,
-  type HostUpdate,
-  initialState,
-  nextDue,
-  readyLink,
-} from '../../src/agent/agent-state.js';
+import type { AgentEvent, Effect, HostUpdate } from '../../src/agent/agent-events.js';
+import { type AgentState, initialState, nextDue, readyLink } from '../../src/agent/agent-state.js';
 import { next } from '../../src/agent/agent-step.js';
-import type { HostList } from '../../src/agent/host-list.js';
 import type { Random } from '../../src/lib/random.js';
+import type { HostList } from '../../src/protocol/index.js';
 
 /** With one well server in the list: the others hang first, and there is a whole backoff. */
 const UP_WITHIN_MS = 15 * 60_000;

@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { API, type ApiCommand, type FieldType, isCommandName } from '../../src/api/commands.js';
+import { API, isCommandName } from '../../src/api/commands/index.js';
 import { sign } from '../../src/api/signature.js';
+import type { ApiCommand, Field, Fields, SimpleField } from '../../src/api/table.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
-import type { Administration, JobRequest } from '../../src/mgmt/http/administration.js';
 import { Api } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
+import type { JobRequest } from '../../src/mgmt/jobs/job-request.js';
+import { operations } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
@@ -38,7 +40,7 @@ export async function freshStore(t: Test): Promise<Store> {
   return store;
 }
 
-export function serverFacts(msid: number, serviceIp: string): ServerDescription {
+function serverFacts(msid: number, serviceIp: string): ServerDescription {
   return {
     msid,
     name: `ms-${msid}`,
@@ -51,7 +53,7 @@ export function serverFacts(msid: number, serviceIp: string): ServerDescription 
 }
 
 export async function claimServer(store: Store, msid: number, serviceIp: string): Promise<ServerRow> {
-  const claim = { runId: `run-${msid}`, dataDirToken: `token-${msid}`, staleMs: 4_500 };
+  const claim = { runId: `run-${msid}`, dataDirToken: `token-${msid}` };
   const claimed = await store.claimServer(serverFacts(msid, serviceIp), claim);
   if (!claimed.claimed) throw new Error(`${msid} is held`);
   return claimed.server;
@@ -86,13 +88,12 @@ export async function apiBench(t: Test) {
     addHosts,
   };
   let configuration = readConfiguration(await store.configuration()).configuration;
-  const administration: Administration = {
+  const seen = failing(store, () => bench.outage);
+  const calls = operations({
     clock,
-    msid: MSID_1,
-    store: failing(store, () => bench.outage),
+    store: seen,
     events: { add: event => void events.push(event) },
     configuration: () => configuration,
-    ownLinks: () => bench.links,
     async startJob({ params, ...job }: JobRequest) {
       const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: '192.0.2.1' });
       await bench.onJob?.(row);
@@ -103,12 +104,16 @@ export async function apiBench(t: Test) {
       configuration = readConfiguration(await store.configuration()).configuration;
     },
     async stateChanged() {},
-  };
-  const api = new Api({ clock, log, keys: KEYS, handlers: handlersFor(administration) });
+  });
+  const handlers = handlersFor({ msid: MSID_1, store: seen, operations: calls, ownLinks: () => bench.links });
+  const api = new Api({ clock, log, keys: KEYS, handlers });
 
-  /** A signed request. */
-  function call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
-    return bench.handle(signed({ command, ...params }));
+  /** A signed request. @throws Error: the reply is not as the API's table says */
+  async function call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
+    const reply = await bench.handle(signed({ command, ...params }));
+    const wrong = wrongReply(command, reply);
+    if (wrong.length > 0) throw new Error(`${command}: ${wrong.slice(0, 10).join(', ')}`);
+    return reply;
   }
 
   /** Hosts of zone `default` that are Up on a server: host-1, host-2 and so on. */
@@ -124,7 +129,7 @@ export async function apiBench(t: Test) {
     return Promise.all(hosts.map(async ({ id }) => (await store.host(id)) as HostRow));
   }
 
-  return bench;
+  return Object.assign(bench, { operations: calls });
 }
 
 /** Parameters as a client sends them. */
@@ -156,20 +161,58 @@ function failing(store: Store, outage: () => Error | undefined): Store {
   });
 }
 
-const IS: Readonly<Record<FieldType, (value: unknown) => boolean>> = {
+const IS: Readonly<Record<SimpleField['type'], (value: unknown) => boolean>> = {
   string: value => typeof value === 'string',
   integer: value => Number.isSafeInteger(value),
   decimal: value => typeof value === 'number',
   boolean: value => typeof value === 'boolean',
   date: value => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0000$/.test(value),
-  list: value => Array.isArray(value),
-  map: value => typeof value === 'object' && value !== null && !Array.isArray(value),
+  map: isObject,
 };
 
-/** Fields of an object that are not in the command's table, or not of the type that it says. */
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What is not as the command's table says: fields that are not in it, that are missing, or of another type. */
 export function wrongFields(command: string, object: Readonly<Record<string, unknown>>): string[] {
   const fields: ApiCommand['response']['fields'] = isCommandName(command) ? API[command].response.fields : {};
-  return Object.entries(object)
-    .filter(([name, value]) => !IS[fields[name]?.type ?? 'string'](value) || fields[name] === undefined)
-    .map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return differences(fields, object);
+}
+
+function differences(fields: Fields, object: unknown, path = ''): string[] {
+  if (!isObject(object)) return [`${path} is no object`];
+  const missing = Object.entries(fields)
+    .filter(([name, { optional }]) => !optional && object[name] === undefined)
+    .map(([name]) => `${path}${name} is missing`);
+  const wrong = Object.entries(object).flatMap(([name, value]) => {
+    const field = fields[name];
+    return field === undefined ? [`${path}${name} is not in the table`] : differenceOf(field, value, path + name);
+  });
+  return [...missing, ...wrong];
+}
+
+function differenceOf(field: Field, value: unknown, path: string): string[] {
+  if (field.type !== 'list') return IS[field.type](value) ? [] : [`${path}=${JSON.stringify(value)}: no ${field.type}`];
+  if (!Array.isArray(value)) return [`${path} is no list`];
+  const { of } = field;
+  return value.flatMap((item, index) =>
+    of === 'string'
+      ? differenceOf({ type: of, description: '' }, item, `${path}[${index}]`)
+      : differences(of, item, `${path}[${index}].`),
+  );
+}
+
+/** What of a whole reply is not as the table says. */
+function wrongReply(command: string, { status, body }: Reply): string[] {
+  if (status !== 200 || !isCommandName(command)) return [];
+  const { response, isAsync }: ApiCommand = API[command];
+  if (isAsync) return Object.keys(body).join() === 'jobid,id' ? [] : ['no job'];
+  if (response.kind === 'plain') return wrongFields(command, body);
+  if (response.kind === 'object') return wrongFields(command, body[response.object]);
+  const { count: _count, [response.object]: items = [], ...others } = body;
+  return [
+    ...Object.keys(others).map(name => `${name} is not in the table`),
+    ...items.flatMap((item: Readonly<Record<string, unknown>>) => wrongFields(command, item)),
+  ];
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { duplexPair } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import type { Test } from 'tap';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
@@ -11,27 +11,21 @@ import { builtInResource } from '../../src/agent/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust.js';
 import { silentLog } from '../../src/lib/logger.js';
-import { ManagementServer } from '../../src/mgmt/agents/agent-server.js';
-import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
-import { Membership } from '../../src/mgmt/cluster/membership.js';
-import { takesAgents } from '../../src/mgmt/cluster/server-state.js';
-import { readConfiguration } from '../../src/mgmt/config/parameters.js';
-import type { Administration } from '../../src/mgmt/http/administration.js';
-import { Api } from '../../src/mgmt/http/api.js';
-import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
-import { JobRunner } from '../../src/mgmt/jobs/job-runner.js';
-import { moveAgentsAway, type ServerJobParts, serverJobs } from '../../src/mgmt/jobs/server-jobs.js';
+import type { AgentServer } from '../../src/mgmt/agents/agent-server.js';
+import type { AgentsPort } from '../../src/mgmt/agents/agents-port.js';
+import type { Membership } from '../../src/mgmt/cluster/membership.js';
+import { composeNode, type ManagementNode } from '../../src/mgmt/compose-node.js';
+import { type Configuration, readConfiguration } from '../../src/mgmt/config/parameters.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
-import { StoreError } from '../../src/mgmt/store/store-error.js';
-import { StoreHealth } from '../../src/mgmt/store/store-health.js';
-import { secureContext } from '../../src/protocol/index.js';
+import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { turns } from './agent-bench.js';
 import { KEYS, type Reply, signed } from './api-bench.js';
 import { plainCertificate } from './certificates.js';
 import { FakeClock } from './fake-clock.js';
 import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';
+import { StoreFaults } from './store-faults.js';
 import { until } from './until.js';
 
 const credentials = await plainCertificate();
@@ -58,7 +52,7 @@ export class Cluster {
 
   /** Starts a server, or starts it again from the same folder. */
   async start(address: string): Promise<ClusterNode> {
-    const node = new ClusterNode(this, address);
+    const node = await this.passes(ClusterNode.make(this, address));
     this.nodes.set(address, node);
     await this.passes(node.start());
     return node;
@@ -108,7 +102,7 @@ export class Cluster {
 
   /** On how many agents each server sits. */
   counts(): Record<string, number> {
-    return Object.fromEntries([...this.nodes].map(([address, { server }]) => [address, server.attaches.size]));
+    return Object.fromEntries([...this.nodes].map(([address, { node }]) => [address, node.agents.registry.size]));
   }
 
   async row(address: string): Promise<ServerRow> {
@@ -133,131 +127,87 @@ export class Cluster {
   }
 }
 
-/** What `node.ts` puts together, but for sockets and files. */
+/** A real node over a port, a clock and a store of the test's own. */
 export class ClusterNode {
   readonly address: string;
-  readonly msid: number;
-  readonly log = new RecordingLog();
-  readonly events: ClusterEvent[] = [];
-  readonly membership: Membership;
-  readonly server: ManagementServer;
-  readonly jobs: JobRunner;
+  readonly log: RecordingLog;
+  readonly node: ManagementNode;
+  readonly port: MemoryPort;
+  readonly faults: StoreFaults;
   /** The process has asked to be ended. */
   wasToldToStop = false;
   isRunning = false;
-  /** While it is set, the store is away for this server. */
-  outage = false;
   readonly #cluster: Cluster;
-  readonly #api: Api;
-  readonly #world: ServerJobParts;
-  readonly #stopping = new AbortController();
-  readonly #administration: Administration;
 
-  constructor(cluster: Cluster, address: string) {
+  private constructor(cluster: Cluster, address: string, configuration: Configuration, parts: OpenedParts) {
     this.#cluster = cluster;
     this.address = address;
-    this.msid = 1000 + Number(address.slice(address.lastIndexOf('.') + 1));
-    const { clock } = cluster;
-    const store = this.#failing(cluster.store);
-    const { log, msid } = this;
-    const random = seededRandom(++serial);
-    const health = new StoreHealth(log);
-    const events = { add: (event: ClusterEvent) => void this.events.push(event) };
-    const env = { clock, log, health, msid };
-    this.membership = new Membership(store, {
-      ...env,
-      random,
+    this.log = parts.log;
+    this.faults = parts.faults;
+    this.port = new MemoryPort();
+    const msid = msidOf(address);
+    this.node = composeNode({
+      clock: cluster.clock,
+      random: seededRandom(++serial),
+      log: this.log,
+      store: parts.store,
+      msid,
       address,
       name: `ms-${msid}`,
       dataDirToken: `token-${msid}`,
-      intervalMs: 1_500,
-      thresholdMs: 150_000,
-      onState: () => {},
-      onAvoided: () => this.server.listsChanged(),
-      onForeign: () => {},
-      onServerDown: () => {},
-    });
-    const { membership } = this;
-    const configuration = readConfiguration({ version: 0, values: new Map() }).configuration;
-    this.server = new ManagementServer({
-      ...env,
-      random,
-      store,
       configuration,
-      events,
-      peers: {
-        get takesAgents() {
-          return takesAgents(membership.state);
-        },
-        get avoided() {
-          return membership.avoided;
-        },
-        isUp: other => membership.servers.some(({ msid: one, state }) => one === other && state !== 'Down'),
-      },
+      agentsPort: this.port,
       secureContext: () => context,
-    });
-    this.#world = {
-      clock,
-      log,
-      events,
-      server: this.server,
-      membership,
-      address,
-      drains: {},
-      stopping: this.#stopping.signal,
-      configuration: () => this.server.configuration,
+      apiKeys: KEYS,
+      onFatal: () => {},
       onShutdown: () => {
         this.wasToldToStop = true;
       },
-    };
-    this.jobs = new JobRunner(store, { ...env, work: serverJobs(this.#world) });
-    this.#administration = {
-      clock,
-      msid,
-      store,
-      events,
-      configuration: () => this.server.configuration,
-      ownLinks: () => this.server.linkFacts,
-      startJob: async ({ cmd, params, targetMsid, hostId }) => {
-        const row = await store.createJob({
-          cmd,
-          params: JSON.stringify(params),
-          targetMsid,
-          hostId,
-          createdBy: address,
-        });
-        if (targetMsid === null || targetMsid === msid) void this.jobs.look();
-        return row;
-      },
-      configurationChanged: () => this.server.poll(),
-      stateChanged: async () => void (await membership.refresh()),
-    };
-    this.#api = new Api({ clock, log, keys: KEYS, handlers: handlersFor(this.#administration) });
+    });
+  }
+
+  /** As a process does it: reads the configuration, then puts the node together. */
+  static async make(cluster: Cluster, address: string): Promise<ClusterNode> {
+    const faults = new StoreFaults();
+    const store = faults.over(cluster.store);
+    const { configuration } = readConfiguration(await store.configuration());
+    return new ClusterNode(cluster, address, configuration, { store, faults, log: new RecordingLog() });
+  }
+
+  get msid(): number {
+    return msidOf(this.address);
+  }
+
+  get membership(): Membership {
+    return this.node.membership;
+  }
+
+  get server(): AgentServer {
+    return this.node.agents.server;
   }
 
   get state(): string {
     return this.membership.state;
   }
 
+  /** While it is set, the store is away for this server. */
+  get outage(): boolean {
+    return this.faults.isAway;
+  }
+
+  set outage(isAway: boolean) {
+    this.faults.isAway = isAway;
+  }
+
   async start(): Promise<void> {
-    await this.membership.join();
-    await this.server.poll();
-    await this.server.start();
-    this.jobs.start();
-    if (this.membership.state === 'PreparingForMaintenance') {
-      const params = { purpose: 'maintenance' };
-      await this.#administration.startJob({ cmd: 'drain', params, targetMsid: this.msid, hostId: null });
-    }
+    await this.node.start();
     this.isRunning = true;
   }
 
   async stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
-    if (signal === 'SIGTERM') await moveAgentsAway(this.#world);
+    if (signal === 'SIGTERM') await this.node.drain();
     this.isRunning = false;
-    this.#stopping.abort();
-    this.jobs.stop();
-    await this.server.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
-    await this.membership.leave().catch(() => {});
+    await this.node.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
   }
 
   /** As kill -9 does: links end, and the store hears nothing. */
@@ -268,23 +218,35 @@ export class ClusterNode {
 
   /** A signed request to this server. */
   async call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
-    const handled = this.#api.handle(signed({ command, ...params }), '198.51.100.1');
+    const handled = this.node.api.handle(signed({ command, ...params }), '198.51.100.1');
     const { status, body } = await this.#cluster.passes(handled);
     const [[name, inside] = ['', undefined]] = Object.entries(JSON.parse(body));
     return { status, name, body: inside };
   }
+}
 
-  #failing(store: Store): Store {
-    return new Proxy(store, {
-      get: (target, name, receiver) => {
-        const value = Reflect.get(target, name, receiver);
-        if (typeof value !== 'function') return value;
-        return async (...args: unknown[]) => {
-          if (this.outage) throw new StoreError('STORE_UNAVAILABLE', String(name));
-          return value.apply(target, args);
-        };
-      },
-    });
+interface OpenedParts {
+  readonly store: Store;
+  readonly faults: StoreFaults;
+  readonly log: RecordingLog;
+}
+
+function msidOf(address: string): number {
+  return 1000 + Number(address.slice(address.lastIndexOf('.') + 1));
+}
+
+/** Stands for the agents' TCP port. */
+export class MemoryPort implements AgentsPort {
+  /** What is done with a connection; undefined: the port is closed. */
+  serve: ((socket: Duplex, remote: RemoteEnd) => void) | undefined;
+
+  async open(serve: (socket: Duplex, remote: RemoteEnd) => void): Promise<RemoteEnd> {
+    this.serve = serve;
+    return { address: '0.0.0.0', port: 8250 };
+  }
+
+  async close(): Promise<void> {
+    this.serve = undefined;
   }
 }
 
@@ -350,8 +312,8 @@ class ClusterDialer implements Dialer {
   }
 
   async connect([address = '']: readonly string[], port: number): Promise<Wire> {
-    const node = this.#cluster.nodes.get(address);
-    if (!node?.isRunning) {
+    const serve = this.#cluster.nodes.get(address)?.port.serve;
+    if (serve === undefined) {
       throw Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' });
     }
     const [agentSide, serverSide] = duplexPair();
@@ -363,7 +325,7 @@ class ClusterDialer implements Dialer {
       end.on('close', () => other.destroy());
     }
     const local = { address: this.#from, port: this.#port++ };
-    void node.server.serve(serverSide, local);
+    serve(serverSide, local);
     return { socket: agentSide, local, remote: { address, port } };
   }
 }

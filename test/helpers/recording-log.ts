@@ -1,9 +1,20 @@
 import type { Log, LogFields } from '../../src/lib/logger.js';
 
-/** A log to look into: `lines` are `level message`. */
+export interface LogLine {
+  readonly level: 'error' | 'warn' | 'info' | 'debug';
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** A log that a test can read. Its children write to the same lines. */
 export class RecordingLog implements Log {
-  readonly lines: string[] = [];
-  readonly fields: (LogFields | undefined)[] = [];
+  readonly entries: LogLine[];
+  readonly #bound: LogFields;
+
+  constructor(entries: LogLine[] = [], bound: LogFields = {}) {
+    this.entries = entries;
+    this.#bound = bound;
+  }
 
   error(message: string, fields?: LogFields): void {
     this.#add('error', message, fields);
@@ -21,8 +32,13 @@ export class RecordingLog implements Log {
     this.#add('debug', message, fields);
   }
 
-  child(): Log {
-    return this;
+  child(fields: LogFields): RecordingLog {
+    return new RecordingLog(this.entries, { ...this.#bound, ...fields });
+  }
+
+  /** The lines as `level message`. */
+  get lines(): string[] {
+    return this.entries.map(({ level, message }) => `${level} ${message}`);
   }
 
   count(start: string): number {
@@ -31,11 +47,10 @@ export class RecordingLog implements Log {
 
   /** The fields of the last line that starts so. */
   fieldsOf(start: string): LogFields | undefined {
-    return this.fields[this.lines.findLastIndex(line => line.startsWith(start))];
+    return this.entries.findLast(({ level, message }) => `${level} ${message}`.startsWith(start))?.fields;
   }
 
-  #add(level: string, message: string, fields: LogFields | undefined): void {
-    this.lines.push(`${level} ${message}`);
-    this.fields.push(fields);
+  #add(level: LogLine['level'], message: string, fields?: LogFields): void {
+    this.entries.push({ level, message, fields: { ...this.#bound, ...fields } });
   }
 }

@@ -1,6 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import type { Log, LogFields } from '../../src/lib/logger.js';
-import { ManagementServer, type Peers } from '../../src/mgmt/agents/agent-server.js';
+import { composeAgents } from '../../src/mgmt/agents/compose-agents.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
@@ -8,29 +7,10 @@ import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryStore } from './memory-store.js';
 import { memoryTransports } from './memory-transport.js';
+import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';
 
 export const MSID = 1001;
-
-export interface LogLine {
-  readonly level: 'error' | 'warn' | 'info' | 'debug';
-  readonly message: string;
-  readonly fields: LogFields;
-}
-
-/** A log that a test can read. */
-export function recordingLog(lines: LogLine[], bound: LogFields = {}): Log {
-  const at = (level: LogLine['level']) => (message: string, fields?: LogFields) => {
-    lines.push({ level, message, fields: { ...bound, ...fields } });
-  };
-  return {
-    error: at('error'),
-    warn: at('warn'),
-    info: at('info'),
-    debug: at('debug'),
-    child: fields => recordingLog(lines, { ...bound, ...fields }),
-  };
-}
 
 export interface TestServerOptions {
   readonly configuration?: Readonly<Record<string, string>>;
@@ -38,21 +18,22 @@ export interface TestServerOptions {
   readonly clock?: FakeClock;
   readonly msid?: number;
   readonly context?: SecureContext;
-  /** A test may change them as it goes. */
-  readonly peers?: Partial<Peers>;
+  /** The avoid list at the start. */
+  readonly avoided?: readonly string[];
+  takesAgents?(): boolean;
+  isUp?(msid: number): boolean;
 }
 
-/** A management server on a clock, a store and connections of the test's own. */
+/** What serves agents, on a clock, a store and connections of the test's own. */
 export async function testServer(options: TestServerOptions = {}) {
   const { clock = new FakeClock(), store = new MemoryStore(), msid = MSID } = options;
-  const lines: LogLine[] = [];
   const events: ClusterEvent[] = [];
-  const log = recordingLog(lines);
+  const log = new RecordingLog();
   await store.initialiseConfiguration(
     new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...options.configuration })),
   );
   const { configuration } = readConfiguration(await store.configuration());
-  const server = new ManagementServer({
+  const agents = composeAgents({
     clock,
     random: seededRandom(7),
     log,
@@ -61,30 +42,24 @@ export async function testServer(options: TestServerOptions = {}) {
     health: new StoreHealth(log),
     configuration,
     events: { add: event => void events.push(event) },
-    peers: {
-      get takesAgents() {
-        return options.peers?.takesAgents ?? true;
-      },
-      get avoided() {
-        return options.peers?.avoided ?? [];
-      },
-      isUp: other => options.peers?.isUp?.(other) ?? true,
-    },
+    takesAgents: () => options.takesAgents?.() ?? true,
+    isUp: other => options.isUp?.(other) ?? true,
     secureContext: () => {
       if (options.context) return options.context;
       throw new Error('this test has no TLS');
     },
   });
-  await server.start();
+  agents.lists.avoid(options.avoided ?? []);
+  await agents.start();
   return {
-    server,
+    ...agents,
     clock,
     store,
-    lines,
+    lines: log.entries,
     events,
     agent: (address = '192.0.2.50') => {
       const ends = memoryTransports({ address, port: 40_000 });
-      server.serveTransport(ends.server);
+      agents.server.serveTransport(ends.server);
       return Object.assign(new FakeAgent(ends.agent), { ends });
     },
     row: (id: number) => store.data.hosts.get(id),

@@ -47,7 +47,7 @@ export async function agentTls(socket: Duplex, options: TlsPairOptions = {}): Pr
 let context: Promise<SecureContext> | undefined;
 
 /** The context of a server with a certificate made for this process. */
-export function testContext(): Promise<SecureContext> {
+function testContext(): Promise<SecureContext> {
   context ??= plainCertificate().then(secureContext);
   return context;
 }

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { FileError, writeFileAtomic } from '../../src/lib/atomic-file.js';
+import { createFileAtomic, FileError, writeFileAtomic } from '../../src/lib/atomic-file.js';
 
 const modeOf = async (path: string) => (await fs.stat(path)).mode & 0o7777;
 
@@ -154,4 +154,15 @@ t.test('atomic file: writes at the same time never leave a torn file', async t =
   t.strictSame(torn, []);
   t.ok(contents.includes(await fs.readFile(path, 'utf8')));
   t.strictSame(await fs.readdir(folder), ['a']);
+});
+
+t.test('atomic file: of several that create one file, one succeeds, and the others leave it alone', async t => {
+  const folder = t.testdir();
+  const path = join(folder, 'key');
+  const made = await Promise.all(['one', 'two', 'three'].map(text => createFileAtomic(path, text)));
+  t.equal(made.filter(isOurs => isOurs).length, 1);
+  t.equal(await fs.readFile(path, 'utf8'), ['one', 'two', 'three'][made.indexOf(true)]);
+  t.equal(await modeOf(path), 0o600);
+  t.strictSame(await fs.readdir(folder), ['key'], 'nothing else is left');
+  await t.rejects(createFileAtomic(join(folder, 'missing', 'key'), ''), { code: 'ENOENT' });
 });

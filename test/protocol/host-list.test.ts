@@ -1,14 +1,29 @@
 import t from 'tap';
-import { formatHostList, isSameList, parseReportedList } from '../../src/protocol/host-list.js';
+import { formatHostList, isSameList, parseReportedList, splitHostList } from '../../src/protocol/host-list.js';
+
+t.test('host list: is written as the agents of CloudStack write it', async t => {
+  t.equal(formatHostList({ hosts: ['A', 'B', '::1'], algorithm: 'static' }), 'A,B,::1@static');
+  t.equal(formatHostList({ hosts: ['A', 'B'], algorithm: undefined }), 'A,B');
+});
+
+t.test('host list: is taken apart at the last @', async t => {
+  t.same(splitHostList('A,B@static'), { hosts: 'A,B', algorithm: 'static' });
+  t.same(splitHostList('A,B @ static '), { hosts: 'A,B ', algorithm: 'static' });
+  t.same(splitHostList('A,B'), { hosts: 'A,B', algorithm: undefined });
+  t.same(splitHostList('A,B@'), { hosts: 'A,B', algorithm: undefined });
+  t.same(splitHostList('A@B@static'), { hosts: 'A@B', algorithm: 'static' });
+  t.same(splitHostList('@static'), { hosts: '', algorithm: 'static' });
+  t.same(splitHostList(''), { hosts: '', algorithm: undefined });
+});
 
 t.test('host list: what agents report is read as it is', async t => {
-  t.strictSame(parseReportedList('a,b,c@static'), { servers: ['a', 'b', 'c'], algorithm: 'static' });
-  t.strictSame(parseReportedList('a,b'), { servers: ['a', 'b'], algorithm: undefined });
-  t.strictSame(parseReportedList(' a , ,b @ shuffle '), { servers: ['a', 'b'], algorithm: 'shuffle' });
+  t.strictSame(parseReportedList('a,b,c@static'), { hosts: ['a', 'b', 'c'], algorithm: 'static' });
+  t.strictSame(parseReportedList('a,b'), { hosts: ['a', 'b'], algorithm: undefined });
+  t.strictSame(parseReportedList(' a , ,b @ shuffle '), { hosts: ['a', 'b'], algorithm: 'shuffle' });
   for (const empty of [undefined, '', '@', ',', '@static'])
-    t.strictSame(parseReportedList(empty).servers, [], `${empty}`);
+    t.strictSame(parseReportedList(empty).hosts, [], `${empty}`);
   t.equal(formatHostList(parseReportedList('a,b,c@static')), 'a,b,c@static');
-  t.equal(formatHostList({ servers: ['a'], algorithm: undefined }), 'a');
+  t.equal(formatHostList({ hosts: ['a'], algorithm: undefined }), 'a');
 });
 
 const cases: readonly [reported: string, wanted: string, isSame: boolean, why: string][] = [

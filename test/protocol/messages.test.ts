@@ -2,8 +2,8 @@ import t from 'tap';
 import { decodeBody } from '../../src/protocol/body.js';
 import { encodeJson } from '../../src/protocol/json.js';
 import { LIMITS } from '../../src/protocol/limits.js';
-import type { MessageType } from '../../src/protocol/messages/index.js';
 import * as messages from '../../src/protocol/messages/index.js';
+import type { MessageType } from '../../src/protocol/messages/schema.js';
 import { decodePacket } from '../../src/protocol/packet.js';
 import { readSession, readWire } from '../helpers/wire.js';
 

@@ -9,7 +9,7 @@ function watchLinks(cluster: Cluster) {
   const gaps = new Set<string>();
   const look = () => {
     for (const { guid, host, log } of cluster.agents) {
-      const isReady = [...cluster.nodes.values()].some(({ server }) => server.attaches.byGuid(`${guid}-R`));
+      const isReady = [...cluster.nodes.values()].some(({ node }) => node.agents.registry.byGuid(`${guid}-R`));
       if (host === undefined) gaps.add(`${guid} has no Ready link in its own eyes`);
       if (!isReady) gaps.add(`${guid} has no Ready link on any server`);
       if (log.count('warn Lost connection') > 0) gaps.add(`${guid} has lost a link`);

@@ -1,14 +1,14 @@
 import type { Message } from '../../protocol/index.js';
-import type { HostUpdate } from '../agent-state.js';
+import type { HostUpdate } from '../agent-events.js';
 import type { Resource } from '../resource.js';
 
-/** What a command means for the agent, beside its answer. It takes effect once the answer is out. */
+/** What a command means for the agent, beside its answer. It takes effect after the answer is sent. */
 export type Consequence =
   | {
       readonly kind: 'ready';
       readonly identity: HostIdentity;
       readonly update: HostUpdate;
-      /** What the server says about hosts that cannot be used, and why. */
+      /** Why the host list of the command cannot be used. */
       readonly objection?: string;
     }
   | { readonly kind: 'refused'; readonly why: string }
@@ -16,24 +16,27 @@ export type Consequence =
   | { readonly kind: 'migrate'; readonly update: HostUpdate }
   | { readonly kind: 'shutdown'; readonly removeHost: boolean };
 
-/** Who the servers say this host is. */
+/** The ids and the name that servers give to this host. */
 export interface HostIdentity {
   readonly hostId: number;
   readonly hostUuid: string | undefined;
   readonly hostName: string | undefined;
 }
 
+/** The result of one command. */
 export interface Outcome {
   readonly answer: Message;
   readonly consequence?: Consequence;
 }
 
+/** What handlers may use. */
 export interface HandlerContext {
   readonly resource: Resource;
   /** Aborts when the link ends. */
   readonly signal: AbortSignal;
-  /** Whether a migration with this update would have anywhere to go. */
+  /** Whether a migration with this update has a host to go to. */
   canMigrate(update: HostUpdate): boolean;
 }
 
+/** Carries out a command of one class. What it throws is answered result=false. */
 export type Handler = (command: Message, context: HandlerContext) => Outcome | Promise<Outcome>;

@@ -6,7 +6,7 @@ import {
   SetupMSListAnswer,
   SetupMSListCommand,
 } from '../../protocol/index.js';
-import type { HostUpdate } from '../agent-state.js';
+import type { HostUpdate } from '../agent-events.js';
 import type { Handler } from './handler.js';
 
 interface WireUpdate {
@@ -18,7 +18,8 @@ interface WireUpdate {
 }
 
 /**
- * What a server says about hosts, checked: it is about to be written to the agent's properties. An empty list is none.
+ * Checks what a server says about hosts, before it is written to the agent's properties. An empty list counts as
+ * missing.
  * @throws ProtocolError MESSAGE_FIELD
  */
 export function hostUpdate({ hosts, avoid, algorithm, checkInterval }: WireUpdate): HostUpdate {
@@ -41,7 +42,7 @@ function checkedHosts(hosts: readonly string[]): readonly string[] {
   }
 }
 
-/** An entry of an avoid list. It is advice: what is no address names no host of the list. */
+/** The canonical form of an entry of an avoid list. A text that is no address stays as it is: it matches no host. */
 export function spelledAsListed(text: string): string {
   try {
     return canonicalAddress(text.trim());

@@ -27,7 +27,7 @@ import type { Consequence, Handler, HandlerContext, Outcome } from './handler.js
 import { handleMigrateAgentConnection, handleSetupMSList } from './host-list.js';
 import { handleReady } from './ready.js';
 
-/** Commands that are about the agent and its links; all others are the resource's. */
+/** Commands about the agent and its links. All others go to the resource. */
 const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [ReadyCommand.type, handleReady],
   [SetupMSListCommand.type, handleSetupMSList],
@@ -42,7 +42,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 
 const STOPPED = 'Stopped by previous failure';
 
-/** Answers a packet's commands, one after another. Never rejects: what fails is answered result=false. */
+/** Carries out the commands of a packet, one after another. It never rejects: a failure is answered result=false. */
 export async function handleRequest(
   request: Packet,
   context: HandlerContext,
@@ -64,7 +64,7 @@ export async function handleRequest(
 }
 
 async function handleCommand(command: Message, context: HandlerContext): Promise<Outcome> {
-  // A real agent fails on it as well: the field may be missing, but not null.
+  // CloudStack's agent fails on it as well: the field may be missing, but not null.
   if (command.fields.contextMap === null) return { answer: failed('contextMap must not be null') };
   try {
     return await (HANDLERS.get(command.type) ?? handleByResource)(command, context);
@@ -75,7 +75,7 @@ async function handleCommand(command: Message, context: HandlerContext): Promise
 
 const handleByResource: Handler = async (command, { resource, signal }) => {
   const answer = (await resource.answer(command, { signal })) ?? unsupported(command.type);
-  // Perhaps a module of somebody else's.
+  // The resource may be a module without type checks.
   if (isMessage(answer)) return { answer };
   throw new TypeError(`the resource ${resource.name} answered ${command.type} by what is no message`);
 };
@@ -84,11 +84,12 @@ function isMessage({ type, fields }: Partial<Message>): boolean {
   return typeof type === 'string' && typeof fields === 'object' && fields !== null && !Array.isArray(fields);
 }
 
+/** The answer to a command that has failed. */
 export function failed(details: string): Message {
   return Answer.encode({ result: false, details });
 }
 
-/** What an agent replies to a class that it does not know, and to a body that it cannot read. */
+/** The answer to a class that the agent does not know, and to a body that it cannot read. */
 export function unsupported(what: string): Message {
   const details = `Unsupported command issued: ${what}.  Are you sure you got the right type of server?`;
   return UnsupportedAnswer.encode({ result: false, details });

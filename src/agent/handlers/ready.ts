@@ -1,5 +1,5 @@
 import { ProtocolError, ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
-import type { HostUpdate } from '../agent-state.js';
+import type { HostUpdate } from '../agent-events.js';
 import type { Handler } from './handler.js';
 import { hostUpdate } from './host-list.js';
 
@@ -7,13 +7,13 @@ export const handleReady: Handler = command => {
   const ready = ReadyCommand.decode(command);
   const answer = ReadyAnswer.encode({ detailsMap: {}, result: true });
   if (ready._details !== undefined) return { answer, consequence: { kind: 'refused', why: ready._details } };
-  // Without an id it says nothing yet: CloudStack sends such a one to agents that it has no host for.
+  // CloudStack sends a Ready without an id to an agent whose host it has not created yet.
   if (ready.hostId === undefined) return { answer };
   const identity = { hostId: ready.hostId, hostUuid: ready.hostUuid, hostName: ready.hostName };
   return { answer, consequence: { kind: 'ready', identity, ...usableUpdate(ready) } };
 };
 
-/** A bad list must not keep the agent away from every server that has it: it goes on with its own. */
+/** A list that cannot be used is no reason to leave the server: the agent goes on with its own list. */
 function usableUpdate(ready: ReturnType<typeof ReadyCommand.decode>): { update: HostUpdate; objection?: string } {
   try {
     const update = hostUpdate({

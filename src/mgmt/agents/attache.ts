@@ -5,7 +5,7 @@ import { FLAG, type Link, LinkError, type Message, type Packet } from '../../pro
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { RegisteredHost } from '../hosts/known-hosts.js';
 import type { LinkFact } from '../hosts/link-facts.js';
-import type { Wanted } from '../lists/agent-list.js';
+import type { AgentList } from '../lists/agent-list.js';
 import { type AttacheEffect, type AttacheEvent, type AttacheState, next } from './attache-state.js';
 import type { Claimant } from './guid-fight.js';
 
@@ -40,7 +40,7 @@ export class Attache {
   #lastPing: number;
   #roundTripMs: number | undefined;
   /** What the agent has, as of Ready 2 or its last acknowledgement. */
-  held: Wanted | undefined;
+  held: AgentList | undefined;
   /** Why it has not taken what it should have by now. */
   lag: string | undefined;
   #state: AttacheState;

@@ -1,6 +1,7 @@
-import type { Timer } from '../../lib/clock.js';
+import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import type { Random } from '../../lib/random.js';
 import { type HostList, isSameList } from '../../protocol/host-list.js';
 import {
   Answer,
@@ -15,14 +16,41 @@ import {
   StartupAnswer,
   type Transport,
 } from '../../protocol/index.js';
+import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { RegisteredHost } from '../hosts/known-hosts.js';
-import type { Wanted } from '../lists/agent-list.js';
+import type { Ownership } from '../hosts/ownership.js';
+import type { Zones } from '../hosts/zones.js';
+import type { AgentList } from '../lists/agent-list.js';
+import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
 import { Attache } from './attache.js';
+import type { AttacheRegistry } from './attache-registry.js';
+import type { GuidWatch } from './guid-watch.js';
 import { handleRequest } from './handlers/index.js';
-import type { House } from './house.js';
+import type { Registrar } from './registrar.js';
 import { isStartup, readStartup, type Startup } from './startup.js';
+
+/** What every conversation with an agent needs. */
+export interface ConversationParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly msid: number;
+  readonly zones: Zones;
+  readonly guids: GuidWatch;
+  readonly registrar: Registrar;
+  readonly lists: AgentLists;
+  readonly registry: AttacheRegistry;
+  readonly ownership: Ownership;
+  readonly events: EventSink;
+  /** The agent has answered Ready 2. */
+  onReady(attache: Attache): void;
+  /** A packet was not handled. */
+  countIgnored(why: IgnoredReason): void;
+}
+
+export type IgnoredReason = 'not for this server' | 'before Startup';
 
 /**
  *   waiting ─Startup─▶ registering ─ids─▶ readying ─Ready 2 answered─▶ ready
@@ -45,31 +73,31 @@ export interface ConversationListener {
 }
 
 /** Serves one secured connection, from its first packet to its end. */
-export function converse(transport: Transport, house: House, listener: ConversationListener = {}): Link {
-  return new Conversation(transport, house, listener).link;
+export function converse(transport: Transport, parts: ConversationParts, listener: ConversationListener = {}): Link {
+  return new Conversation(transport, parts, listener).link;
 }
 
 class Conversation {
   readonly link: Link;
-  readonly #house: House;
+  readonly #parts: ConversationParts;
   readonly #msid: bigint;
   readonly #listener: ConversationListener;
   #hasStarted = false;
   #log: Log;
   #state: State;
 
-  constructor(transport: Transport, house: House, listener: ConversationListener) {
+  constructor(transport: Transport, parts: ConversationParts, listener: ConversationListener) {
     // AgentAttache.java: each link counts from a random start, so that a late answer meets no other link's request.
-    let sequence = BigInt(house.random.int(32_767)) << 48n;
+    let sequence = BigInt(parts.random.int(32_767)) << 48n;
     this.link = new Link(transport, {
-      clock: house.clock,
+      clock: parts.clock,
       ownFlags: FLAG.fromServer,
       nextSequence: () => ++sequence,
     });
-    this.#house = house;
-    this.#msid = BigInt(house.msid);
+    this.#parts = parts;
+    this.#msid = BigInt(parts.msid);
     this.#listener = listener;
-    this.#log = house.log.child({ address: transport.remote.address });
+    this.#log = parts.log.child({ address: transport.remote.address });
     this.#state = this.#waiting();
     this.link.start({
       onRequest: request => this.#receive(request),
@@ -78,7 +106,7 @@ class Conversation {
     });
   }
 
-  /** What the server says and does about one agent, in its order. */
+  /** The stages from a Startup to a Ready link: startup → register → place → ready → serve. */
   async #converse(request: Packet, startup: Startup | { readonly refusal: string }): Promise<void> {
     if ('refusal' in startup) {
       this.#refuse(request, startup.refusal);
@@ -91,37 +119,34 @@ class Conversation {
       this.#refuse(request, registration.refusal);
       return;
     }
-    const { attache, reported } = this.#welcome(request, startup, registration);
+    const attache = this.#welcome(request, startup, registration);
     await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds });
-    await this.#learnRing(attache);
-    const wanted = this.#house.wanted(attache.host);
-    const isSame = isSameList(reported, wanted);
+    const list = await this.#place(attache, startup.reportedList);
     await this.#sendReady(attache, {
-      ...(!isSame && { msHostList: wanted.servers, lbAlgorithm: wanted.algorithm }),
-      avoidMsHostList: wanted.avoid,
-      lbCheckInterval: wanted.checkIntervalSeconds,
+      ...(!list.isHeld && { msHostList: list.hosts, lbAlgorithm: list.algorithm }),
+      avoidMsHostList: list.avoid,
+      lbCheckInterval: list.checkIntervalSeconds,
       arch: startup.arch,
     });
-    // The answer and the link's end may have come in one go.
-    if (this.link.closed) return;
-    // An equal shuffle in another order is the agent's own; what it has is what counts.
-    this.#serve(attache, isSame ? { ...wanted, servers: reported.servers } : wanted);
+    // The answer and the link's end may have come together.
+    if (!this.link.closed) this.#serve(attache, list);
   }
 
-  /** Who the agent is; a row in the store and its ids. */
+  /** Finds out who the agent is: its row in the store and its ids. */
   async #register(startup: Startup): Promise<RegisteredHost | { readonly refusal: string }> {
-    const { zones, configuration, guids, registrar } = this.#house;
-    const zone = zones.find(startup.dataCenter, configuration.values.zones);
+    const { zones, lists, guids, registrar } = this.#parts;
+    const names = lists.configuration.values.zones;
+    const zone = zones.find(startup.dataCenter, names);
     if (zone === undefined) {
       const sender = startup.privateIpAddress ?? this.link.remote.address;
       // CloudStack's words; operators search for them.
-      const here = configuration.values.zones.join(', ');
-      return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${here})` };
+      const known = names.join(', ');
+      return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${known})` };
     }
     const refusal = guids.claim(startup.guid, this.#claimant(startup));
     if (refusal !== undefined) return { refusal };
     const host = await registrar.register(startup.facts(zone.id));
-    // No refusal: a Java agent would exit for it, and this passes.
+    // No refusal: a Java agent exits for it, and this passes.
     if (host === undefined) throw new Error('the store is away, and this agent is new');
     return host;
   }
@@ -130,21 +155,20 @@ class Conversation {
     return { address: this.link.remote.address, instanceId };
   }
 
-  #welcome(request: Packet, startup: Startup, host: RegisteredHost): { attache: Attache; reported: HostList } {
-    const { guid } = startup;
-    const { failovers, lastLoss } = startup;
-    const facts = { guid, host, claimant: this.#claimant(startup), msid: this.#msid, failovers, lastLoss };
-    const attache = new Attache(this.link, facts, this.#house.clock);
+  #welcome(request: Packet, startup: Startup, host: RegisteredHost): Attache {
+    const { guid, failovers, lastLoss } = startup;
+    const identity = { guid, host, claimant: this.#claimant(startup), msid: this.#msid, failovers, lastLoss };
+    const attache = new Attache(this.link, identity, this.#parts.clock);
     this.#state = { kind: 'readying', attache };
-    this.#house.attaches.arrive(attache);
+    this.#parts.registry.arrive(attache);
     this.#log = this.#log.child({ hostId: host.id });
     this.#log.info('Agent connected', { name: host.name, transferred: startup.connectionTransferred || undefined });
     // The real ids: an agent handles this and Ready on two threads, and might write whichever is later.
     this.#answerStartup(request, { hostId: host.id, hostName: host.name, hostUuid: host.uuid });
-    return { attache, reported: startup.reportedList };
+    return attache;
   }
 
-  /** The link stays, and a later Startup that is right will do. */
+  /** The link stays, and a later correct Startup is accepted. */
   #refuse(request: Packet, why: string): void {
     this.#log.warn('Agent refused', { reason: why });
     this.#state = this.#waiting();
@@ -154,26 +178,24 @@ class Conversation {
   }
 
   #answerStartup(request: Packet, ids: { hostId: number; hostName: string; hostUuid: string }): void {
-    const pingInterval = this.#house.configuration.values['ping.interval'];
+    const pingInterval = this.#parts.lists.configuration.values['ping.interval'];
     const answer = StartupAnswer.encode({ ...ids, pingInterval, result: true });
     this.link.answer(request, [answer], { mgmtId: this.#msid, via: -1n });
   }
 
-  /** So that the ring has the host, where the algorithm looks at it. */
-  async #learnRing({ host }: Attache): Promise<void> {
-    const { rings, health, configuration } = this.#house;
-    if (configuration.values['indirect.agent.lb.algorithm'] !== 'roundrobin' || health.away) return;
-    try {
-      await health.watch(() => rings.including(host.zoneId, host.id));
-    } catch (error) {
-      this.#log.warn('The ring could not be read; the agent joins at its end', { reason: reasonOf(error) });
-    }
+  /** The agent's list. `isHeld`: the agent has it already, an equal `shuffle` perhaps in an order of its own. */
+  async #place({ host }: Attache, reported: HostList): Promise<AgentList & { readonly isHeld: boolean }> {
+    const { lists } = this.#parts;
+    await lists.admit(host);
+    const list = lists.listFor(host);
+    const isHeld = isSameList(reported, list);
+    return { ...list, hosts: isHeld ? reported.hosts : list.hosts, isHeld };
   }
 
-  async #sendReady(attache: Attache, what: Parameters<typeof ReadyCommand.encode>[0]): Promise<void> {
+  async #sendReady(attache: Attache, fields: Parameters<typeof ReadyCommand.encode>[0]): Promise<void> {
     const { id, uuid, name, zoneId } = attache.host;
     const ids = { dcId: zoneId, hostId: id, hostUuid: uuid, hostName: name, enableHumanReadableSizes: true };
-    const answer = await attache.ask([ReadyCommand.encode({ ...ids, ...what })], { inSequence: true });
+    const answer = await attache.ask([ReadyCommand.encode({ ...ids, ...fields })], { inSequence: true });
     const [message] = answer.messages;
     if (message === undefined || message.fields.result !== true) {
       const details = message?.fields.details;
@@ -182,13 +204,13 @@ class Conversation {
     if (!ReadyAnswer.is(message)) this.#log.debug('Ready was answered by another class', { type: message.type });
   }
 
-  #serve(attache: Attache, held: Wanted): void {
-    const { attaches, ownership, registrar, events } = this.#house;
+  #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }): void {
+    const { registry, ownership, registrar, events } = this.#parts;
     this.#state = { kind: 'ready', attache };
     this.link.raiseLimits();
     // The deadline for pings counts from here.
     attache.becameReady();
-    const former = attaches.seat(attache);
+    const former = registry.seat(attache);
     attache.held = held;
     const list = { msHostList: storedList(held), configurationVersion: held.configurationVersion };
     ownership.ready(attache.host.id, list, () => {
@@ -201,19 +223,19 @@ class Conversation {
       description: `Agent of host ${attache.host.name} is Ready on this server`,
       hostUuid: attache.host.uuid,
     });
-    this.#log.info('Agent is Ready', { list: held.servers, algorithm: held.algorithm });
+    this.#log.info('Agent is Ready', { list: held.hosts, algorithm: held.algorithm });
     former?.link.close('the agent is Ready on a newer link');
-    this.#house.onReady(attache);
+    this.#parts.onReady(attache);
   }
 
   #receive(request: Packet): void {
     if (!this.#isForUs(request)) {
-      this.#house.countIgnored('not for this server');
+      this.#parts.countIgnored('not for this server');
       return;
     }
     const state = this.#state;
     if (state.kind === 'waiting' || state.kind === 'registering') {
-      if (!isStartup(request)) this.#house.countIgnored('before Startup');
+      if (!isStartup(request)) this.#parts.countIgnored('before Startup');
       else if (state.kind === 'waiting') this.#start(request, state.startupDue);
       else this.#closeDoubleStartup();
       return;
@@ -224,11 +246,11 @@ class Conversation {
     }
     const { attache } = state;
     const reply = handleRequest(request, {
-      avoidMsList: this.#house.avoidMsList,
+      avoidMsList: this.#parts.lists.avoided,
       pinged: roundTripMs => attache.pinged(roundTripMs),
     });
     if (reply.kind === 'close') {
-      this.#house.guids.release(attache.guid, attache.claimant);
+      this.#parts.guids.release(attache.guid, attache.claimant);
       this.link.close(reply.reason);
     } else attache.answer(request, reply.answers);
   }
@@ -245,12 +267,12 @@ class Conversation {
 
   #receiveUnreadable(header: Omit<Packet, 'messages'>): void {
     const state = this.#state;
-    if (!this.#isForUs(header)) this.#house.countIgnored('not for this server');
-    else if (state.kind === 'waiting' || state.kind === 'registering') this.#house.countIgnored('before Startup');
+    if (!this.#isForUs(header)) this.#parts.countIgnored('not for this server');
+    else if (state.kind === 'waiting' || state.kind === 'registering') this.#parts.countIgnored('before Startup');
     else state.attache.answer(header, [Answer.encode({ result: true })]);
   }
 
-  /** An agent asks whichever server it is on, or this one. A request that comes from a server is none of an agent's. */
+  /** An agent asks whichever server it is on, or this one. What a server asks is not an agent's request. */
   #isForUs({ mgmtId, flags }: Omit<Packet, 'messages'>): boolean {
     return (mgmtId === -1n || mgmtId === this.#msid) && (flags & FLAG.fromServer) === 0;
   }
@@ -260,7 +282,7 @@ class Conversation {
   }
 
   #waiting(): State {
-    const startupDue = this.#house.clock.after(LIMITS.startupMs, () => {
+    const startupDue = this.#parts.clock.after(LIMITS.startupMs, () => {
       this.link.close(`no Startup within ${LIMITS.startupMs / 1_000} s`);
     });
     return { kind: 'waiting', startupDue };
@@ -284,11 +306,11 @@ class Conversation {
     }
     this.#log.info('Agent disconnected', { reason: why, wasReady: state.kind === 'ready' });
     const { host } = state.attache;
-    const departure = this.#house.attaches.depart(state.attache, why);
+    const departure = this.#parts.registry.depart(state.attache, why);
     if (departure.kind === 'nothing') return;
-    this.#house.ownership.lost(host.id, departure.reason, host.connectingEpoch);
+    this.#parts.ownership.lost(host.id, departure.reason, host.connectingEpoch);
     if (state.kind !== 'ready') return;
-    this.#house.events.add({
+    this.#parts.events.add({
       type: 'AGENT.LOST',
       level: reason.kind === 'error' ? 'WARN' : 'INFO',
       description: `Agent of host ${host.name} has left this server: ${departure.reason}`,

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../lib/atomic-file.js';
 import { ConfigError, reasonOf } from '../../lib/errors.js';
@@ -70,12 +69,4 @@ async function token(dataDir: string, random: Random): Promise<string> {
   const made = random.uuid();
   await writeFileAtomic(path, `${made}\n`, { mode: 0o600 });
   return made;
-}
-
-/** The machine's first address that others can reach, IPv4 before IPv6; the loopback address where there is none. */
-export function firstAddress(interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): string {
-  const all = Object.values(interfaces).flatMap(addresses => addresses ?? []);
-  const outside = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
-  const first = outside.find(({ family }) => family === 'IPv4') ?? outside[0];
-  return first?.address ?? '127.0.0.1';
 }

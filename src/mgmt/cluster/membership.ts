@@ -1,19 +1,19 @@
 import { release, type, uptime } from 'node:os';
-import type { Clock, Timer } from '../../lib/clock.js';
+import { type Clock, delay, type Timer } from '../../lib/clock.js';
 import { FatalError, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import { VERSION } from '../../lib/version.js';
-import type { ServerRow, ServerState, Store } from '../store/store.js';
+import type { ServerClaimed, ServerRow, ServerState, Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
-import { isAvoided, KEPT_STATES, type ServerStep, stepOnSilence, TRANSITIONS } from './server-state.js';
+import { DeadServers, JOBS_OF_DEAD_SERVER } from './dead-servers.js';
+import { avoidedAddresses, canTakeAgents, type ObservedServer, observeServers } from './observed-servers.js';
+import { KEPT_STATES, type ServerStep, TRANSITIONS } from './server-state.js';
 
-/** Its own row is claimed anew only when the former process has been silent for so many heartbeats. */
+/** A row that another data.dir holds is claimed only when its counter has not changed for so many heartbeats. */
 const STALE_HEARTBEATS = 3;
-const GRACE_HEARTBEATS = 10;
-const ABANDONED = 'its management server is down';
 
-export interface MembershipOptions {
+export interface MembershipParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -27,65 +27,138 @@ export interface MembershipOptions {
   /** `cluster.heartbeat.interval` and `cluster.heartbeat.threshold`. */
   readonly intervalMs: number;
   readonly thresholdMs: number;
-  /** Our state has changed, by whoever. */
+  /** Whether this server serves agents now: the others learn it by the heartbeat. */
+  isServing(): boolean;
+  /** This server's state has changed, by whoever. */
   onState(state: ServerState): void;
   /** Other addresses are to be avoided than before. */
-  onAvoided(): void;
-  /** Another process has our row: this one must end. */
+  onAvoided(avoided: readonly string[]): void;
+  /** Another process has this server's row: this process must end. */
   onForeign(error: FatalError): void;
-  /** We found another server silent, and took it down. */
-  onServerDown(server: ServerRow): void;
+  /** This server has found another one silent for too long, and has put it to Down. */
+  onServerDown(server: ObservedServer): void;
+  /** Another living server has this server's address. Once for each. */
+  onSharedAddress(server: ObservedServer): void;
 }
 
 type MembershipStore = Pick<
   Store,
-  'claimServer' | 'heartbeat' | 'servers' | 'changeServerState' | 'stopServer' | 'releaseHosts' | 'failJobsOfServer'
+  | 'claimServer'
+  | 'heartbeat'
+  | 'servers'
+  | 'changeServerState'
+  | 'stopServer'
+  | 'retireServer'
+  | 'releaseHosts'
+  | 'failJobsOfServer'
 >;
 
-/** This server among the others: its row and heartbeat, and what it sees of theirs. */
+/** This server among the others: its row and heartbeat, and how the others look from here. */
 export class Membership {
   readonly #store: MembershipStore;
-  readonly #options: MembershipOptions;
+  readonly #parts: MembershipParts;
+  readonly #dead: DeadServers;
   readonly #runId: string;
-  #servers: readonly ServerRow[] = [];
-  /** Whom this server took down, and whose hosts are not all let go yet: the store failed in the midst of it. */
-  readonly #fallen = new Set<number>();
+  #servers: readonly ObservedServer[] = [];
   #state: ServerState = 'Up';
   #beating: Promise<boolean> = Promise.resolve(true);
   /** What `onAvoided` was last called for. */
   #toldAvoided = '';
   #timer: Timer | undefined;
-  #stopped = false;
-  /** By the clock: our last heartbeat, and until when nobody is taken for dead. */
-  #beatAt = 0;
-  #graceUntil = 0;
+  #isStopped = false;
+  /** By the clock: the last reading of all rows. */
+  #readAt: number | undefined;
   readonly #watchers = new Set<() => void>();
+  readonly #passes: (() => Promise<void>)[] = [];
 
-  constructor(store: MembershipStore, options: MembershipOptions) {
+  constructor(store: MembershipStore, parts: MembershipParts) {
     this.#store = store;
-    this.#options = options;
-    this.#runId = options.random.uuid();
+    this.#parts = parts;
+    this.#dead = new DeadServers(store, parts);
+    this.#runId = parts.random.uuid();
   }
 
-  /** Our own state. */
+  /** This server's own state. */
   get state(): ServerState {
     return this.#state;
   }
 
   /** All servers, as of the last heartbeat. */
-  get servers(): readonly ServerRow[] {
+  get servers(): readonly ObservedServer[] {
     return this.#servers;
   }
 
   /** Addresses that agents are told not to dial, spelled as in `host`. */
   get avoided(): readonly string[] {
-    return this.#servers.filter(server => isAvoided(server.state)).map(server => server.serviceIp);
+    return avoidedAddresses(this.#servers);
   }
 
-  /** Takes our row. @throws FatalError SERVER_ROW_TAKEN; StoreError */
+  /** Whether a server with this address can take agents. */
+  canTakeAgents(address: string): boolean {
+    return this.#servers.some(server => server.serviceIp === address && canTakeAgents(server));
+  }
+
+  /** Whether another server than this one can take agents. @param hosts only those with one of these addresses */
+  othersCanTakeAgents(hosts: readonly string[]): boolean {
+    const { msid } = this.#parts;
+    return this.#servers.some(
+      server => server.msid !== msid && hosts.includes(server.serviceIp) && canTakeAgents(server),
+    );
+  }
+
+  /** Whether the server with this msid may have hosts. */
+  isAlive(msid: number): boolean {
+    return this.#servers.some(server => server.msid === msid && !server.isDead);
+  }
+
+  /** Takes this server's row. @throws FatalError SERVER_ROW_TAKEN; StoreError */
   async join(): Promise<void> {
-    const { msid, address, name, dataDirToken, intervalMs, clock, log } = this.#options;
-    const facts = {
+    const { msid, log } = this.#parts;
+    const { server } = await this.#claim();
+    this.#state = server.state;
+    await this.#store.failJobsOfServer(msid, JOBS_OF_DEAD_SERVER, true);
+    this.#observe(await this.#store.servers());
+    if (this.#state !== 'Up') log.warn('This server takes no agents', { state: this.#state });
+    this.#beatLater();
+  }
+
+  /** The others need not wait for this server's silence. @throws StoreError */
+  async leave(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    const { msid, clock } = this.#parts;
+    const kept = { from: KEPT_STATES, to: 'Maintenance' } as const;
+    const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), kept);
+    if (isOurs) await this.#store.failJobsOfServer(msid, JOBS_OF_DEAD_SERVER);
+  }
+
+  /** Calls back after each change of this server's state. */
+  onChange(watcher: () => void): { cancel(): void } {
+    this.#watchers.add(watcher);
+    return { cancel: () => void this.#watchers.delete(watcher) };
+  }
+
+  /** Something that is to be checked again at each heartbeat, once the servers were read. It must not reject. */
+  addPass(pass: () => Promise<void>): void {
+    this.#passes.push(pass);
+  }
+
+  /** One step of this server's own state. @returns whether it was done @throws StoreError */
+  async step(step: ServerStep): Promise<boolean> {
+    const { from, to } = TRANSITIONS[step];
+    const done = await this.#store.changeServerState(this.#parts.msid, { from, to, runId: this.#runId });
+    await this.#beat();
+    return done;
+  }
+
+  /** Reads at once what the next heartbeat would. @returns whether the store answered */
+  refresh(): Promise<boolean> {
+    return this.#beat();
+  }
+
+  async #claim(): Promise<ServerClaimed & { readonly claimed: true }> {
+    const { msid, address, name, dataDirToken, intervalMs, clock } = this.#parts;
+    const description = {
       msid,
       name,
       version: VERSION,
@@ -94,158 +167,87 @@ export class Membership {
       kernelVersion: release(),
       lastBootTime: Math.round(clock.wallTime() - uptime() * 1000),
     };
-    const claimed = await this.#store.claimServer(facts, {
-      runId: this.#runId,
-      dataDirToken,
-      staleMs: STALE_HEARTBEATS * intervalMs,
-      keepStates: KEPT_STATES,
-    });
-    if (!claimed.claimed) {
-      const { holder } = claimed;
-      throw new FatalError(
-        'SERVER_ROW_TAKEN',
-        `cluster.node.id ${msid} is in use by ${holder.name} (${holder.serviceIp}), last heard of ${Math.round(holder.ageMs / 1000)} s ago: give this server another data.dir, or none of its own id`,
-      );
-    }
-    this.#state = claimed.server.state;
-    await this.#store.failJobsOfServer(msid, restarted(), true);
-    this.#servers = await this.#store.servers();
-    this.#toldAvoided = this.avoided.join();
-    if (this.#state !== 'Up') log.warn('This server takes no agents', { state: this.#state });
-    this.#beatLater();
-  }
-
-  /** The others need not wait for our silence. @throws StoreError */
-  async leave(): Promise<void> {
-    this.#stopped = true;
-    this.#timer?.cancel();
-    const { msid, clock } = this.#options;
-    const kept = KEPT_STATES.includes(this.#state) ? 'Maintenance' : 'Down';
-    const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), kept);
-    // Whoever waits for them would wait for ever: nobody buries a server that stopped in good order.
-    if (isOurs) await this.#store.failJobsOfServer(msid, restarted());
-  }
-
-  /** Calls back after each change of our state. */
-  onChange(watcher: () => void): { cancel(): void } {
-    this.#watchers.add(watcher);
-    return { cancel: () => void this.#watchers.delete(watcher) };
-  }
-
-  /** One step of our own state. @returns whether it was done @throws StoreError */
-  async step(step: ServerStep): Promise<boolean> {
-    const { from, to } = TRANSITIONS[step];
-    const done = await this.#store.changeServerState(this.#options.msid, { from, to, runId: this.#runId });
-    await this.#beat();
-    return done;
-  }
-
-  /** Reads at once what the next heartbeat would: somebody has just changed a state. @returns whether the store answered */
-  refresh(): Promise<boolean> {
-    return this.#beat();
+    const claim = { runId: this.#runId, dataDirToken, keepStates: KEPT_STATES };
+    const first = await this.#store.claimServer(description, claim);
+    if (first.claimed) return first;
+    // Whether the holder lives shows by its counter, and by no clock.
+    await delay(clock, STALE_HEARTBEATS * intervalMs);
+    const second = await this.#store.claimServer(description, { ...claim, silentBeat: first.holder.beat });
+    if (second.claimed) return second;
+    const { holder } = second;
+    throw new FatalError(
+      'SERVER_ROW_TAKEN',
+      `cluster.node.id ${msid} is in use by ${holder.name} (${holder.serviceIp}), whose heartbeat goes on: give this server another data.dir, or none of its own id`,
+    );
   }
 
   #beatLater(): void {
-    if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(this.#options.intervalMs, () => {
+    if (this.#isStopped) return;
+    this.#timer = this.#parts.clock.after(this.#parts.intervalMs, () => {
       void this.#beat().finally(() => this.#beatLater());
     });
   }
 
-  /** One after another: what an earlier one has read must not come in behind a later one's. */
+  /** In turns: what an earlier one has read is older. */
   #beat(): Promise<boolean> {
     this.#beating = this.#beating.then(() => this.#beatOnce());
     return this.#beating;
   }
 
   async #beatOnce(): Promise<boolean> {
-    const { health, msid, log } = this.#options;
+    const { health, msid, log, isServing } = this.#parts;
+    if (this.#isStopped) return true;
     try {
-      const beat = await health.watch(() => this.#store.heartbeat(msid, this.#runId));
-      if (this.#stopped) return true;
-      this.#noteGap();
+      const beat = await health.watch(() => this.#store.heartbeat(msid, this.#runId, isServing()));
+      if (this.#isStopped) return true;
       if (beat.kind === 'foreign') {
-        const holder = beat.holder ? `${beat.holder.name} (${beat.holder.serviceIp})` : 'nobody: it is gone';
-        this.#options.onForeign(
-          new FatalError('SERVER_ROW_TAKEN', `the row of cluster.node.id ${msid} now belongs to ${holder}`),
-        );
+        this.#tellForeign(beat.holder);
         return true;
       }
-      this.#servers = await health.watch(() => this.#store.servers());
-      this.#enter(beat.state === 'Down' ? await this.#rise() : beat.state);
-      this.#tellAvoided();
-      await this.#bury();
-      return true;
+      this.#observe(await health.watch(() => this.#store.servers()));
+      this.#enter(beat.state === 'Down' ? await this.#rejoin() : beat.state);
     } catch (error) {
       log.debug('No heartbeat', { reason: reasonOf(error) });
       return false;
     }
+    await this.#dead.cleanUp(this.#servers);
+    for (const pass of this.#passes) await pass();
+    return true;
   }
 
-  /** When the store was away, nobody's heartbeat got there; the others are given time to be heard again. */
-  #noteGap(): void {
-    const { clock, intervalMs } = this.#options;
+  #observe(rows: readonly ServerRow[]): void {
+    const { clock, msid, intervalMs, thresholdMs } = this.#parts;
     const now = clock.now();
-    if (this.#beatAt > 0 && now - this.#beatAt > STALE_HEARTBEATS * intervalMs) {
-      this.#graceUntil = now + GRACE_HEARTBEATS * intervalMs;
-    }
-    this.#beatAt = now;
+    const elapsedMs = this.#readAt === undefined ? undefined : now - this.#readAt;
+    this.#readAt = now;
+    this.#servers = observeServers(this.#servers, { rows, ownMsid: msid, elapsedMs, intervalMs, thresholdMs });
+    const avoided = this.avoided;
+    if (avoided.join() === this.#toldAvoided) return;
+    this.#toldAvoided = avoided.join();
+    this.#parts.onAvoided(avoided);
   }
 
-  #tellAvoided(): void {
-    const avoided = this.avoided.join();
-    if (avoided === this.#toldAvoided) return;
-    this.#toldAvoided = avoided;
-    this.#options.onAvoided();
+  #tellForeign(row: ServerRow | undefined): void {
+    const { msid, onForeign } = this.#parts;
+    const holder = row ? `${row.name} (${row.serviceIp})` : 'nobody: it is gone';
+    onForeign(new FatalError('SERVER_ROW_TAKEN', `the row of cluster.node.id ${msid} now belongs to ${holder}`));
   }
 
   #enter(state: ServerState): void {
     if (state === this.#state) return;
-    this.#options.log.info('Server state changed', { from: this.#state, to: state });
+    this.#parts.log.info('Server state changed', { from: this.#state, to: state });
     this.#state = state;
-    this.#options.onState(state);
+    this.#parts.onState(state);
     for (const watcher of this.#watchers) watcher();
   }
 
-  /** Another server took us for dead: we stood still, or could not reach the store. @returns our state now */
-  async #rise(): Promise<ServerState> {
-    const { msid, log } = this.#options;
+  /** Another server has put this one to Down: it stood still, or could not reach the store. @returns its state now */
+  async #rejoin(): Promise<ServerState> {
+    const { msid, log } = this.#parts;
     const to = KEPT_STATES.includes(this.#state) ? this.#state : 'Up';
     const done = await this.#store.changeServerState(msid, { from: ['Down'], to, runId: this.#runId });
     if (!done) return this.#state;
     log.warn('The other servers took this one for down: it was silent for too long', { state: to });
     return to;
   }
-
-  /** Takes down whoever is silent, and lets go of its hosts, so that nobody takes them for connected. */
-  async #bury(): Promise<void> {
-    const { msid, thresholdMs, log, clock } = this.#options;
-    if (clock.now() < this.#graceUntil) return;
-    for (const server of this.#servers) {
-      const step = stepOnSilence(server.state);
-      if (server.msid !== msid && server.ageMs >= thresholdMs && step !== undefined) {
-        const done = await this.#store.changeServerState(server.msid, { ...TRANSITIONS[step], silentMs: thresholdMs });
-        if (done) {
-          log.error('A management server is down', {
-            server: server.name,
-            address: server.serviceIp,
-            silentMs: server.ageMs,
-          });
-          this.#fallen.add(server.msid);
-          this.#options.onServerDown(server);
-        }
-      } else if (server.state !== 'Down') this.#fallen.delete(server.msid);
-      if (!this.#fallen.has(server.msid)) continue;
-      await this.#store.releaseHosts(server.msid, { at: this.#options.clock.wallTime(), reason: ABANDONED });
-      await this.#store.failJobsOfServer(server.msid, restarted());
-      this.#fallen.delete(server.msid);
-    }
-  }
-}
-
-function restarted(): { resultCode: number; result: string } {
-  return {
-    resultCode: 530,
-    result: JSON.stringify({ errorcode: 530, errortext: 'the management server was stopped or restarted' }),
-  };
 }

@@ -12,8 +12,8 @@ import type { ServerState } from '../store/store.js';
  *     any other ─stopped, or silent for cluster.heartbeat.threshold─▶ Down ─started─▶ Up
  *     PreparingForMaintenance ─silent─▶ Maintenance
  *
- * Maintenance outlives restarts and silence: somebody is at work on the machine, and ends it by cancelMaintenance. Each step is a compare-and-set in the store, so of two
- * operators who ask at once one is told no.
+ * Maintenance outlives restarts and silence: somebody is at work on the machine, and ends it by cancelMaintenance. Each
+ * step is a compare-and-set in the store, so of two operators who ask at once one is told no.
  */
 export type ServerStep =
   | 'prepareForMaintenance'
@@ -55,12 +55,8 @@ export function stepOnSilence(state: ServerState): ServerStep | undefined {
   return state === 'Down' || state === 'Maintenance' ? undefined : 'silent';
 }
 
-/** Whether a server in this state takes agents. A blocked one closes their connections at once, as CloudStack does. */
-export function takesAgents(state: ServerState): boolean {
-  return state === 'Up';
-}
-
-/** Whether agents are to be told not to dial it. One that is merely Down is not avoided: it may be back any moment. */
-export function isAvoided(state: ServerState): boolean {
-  return state !== 'Up' && state !== 'Down';
+/** What a server that finds itself in this state drains for; undefined in a state without a drain. */
+export function drainPurpose(state: ServerState): 'maintenance' | 'shutdown' | undefined {
+  if (state === 'PreparingForMaintenance') return 'maintenance';
+  return state === 'PreparingForShutDown' ? 'shutdown' : undefined;
 }

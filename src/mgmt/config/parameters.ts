@@ -1,7 +1,10 @@
 import { canonicalAddress, parseHostList } from '../../lib/address.js';
-import { ALGORITHM_NAMES } from '../lists/algorithms.js';
 import type { Configuration as StoredConfiguration } from '../store/store.js';
 import { custom, decimal, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
+
+/** The algorithms that order host lists, by the names that travel as `lbAlgorithm`. */
+export const ALGORITHM_NAMES = ['static', 'roundrobin', 'shuffle', 'rendezvous'] as const;
+export type AlgorithmName = (typeof ALGORITHM_NAMES)[number];
 
 /** One name of the global configuration. */
 export interface Parameter<T> {
@@ -150,6 +153,12 @@ export function isParameterName(name: string): name is ParameterName {
 export function canonicalValue(name: ParameterName, text: string): string {
   const { kind } = PARAMETERS[name] as Parameter<unknown>;
   return kind.format(kind.parse(text.trim()));
+}
+
+/** The default of a name, in the spelling under which values are kept. */
+export function defaultValue(name: ParameterName): string {
+  const { kind, default: value } = PARAMETERS[name] as Parameter<unknown>;
+  return kind.format(value);
 }
 
 /**

@@ -2,9 +2,17 @@ import { canonicalAddress } from '../../lib/address.js';
 import { ConfigError } from '../../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
-import type { PemFiles } from '../security/certificate-files.js';
 import { canonicalValue, isParameterName, PARAMETER_NAMES, type ParameterName } from './parameters.js';
 import { custom, flag, integer, type Kind, oneOf, text, ValueError } from './value-kinds.js';
+
+export interface PemFiles {
+  /** The server's certificate first; what signed it may follow. File key: `tls.cert`. */
+  readonly certFile: string;
+  /** Its private key, not encrypted. File key: `tls.key`. */
+  readonly keyFile: string;
+  /** What agents and servers are trusted by; a bundle. File key: `tls.ca`. */
+  readonly caFile: string;
+}
 
 /** What one server reads from mgmt.properties and its command line, once, at its start. */
 export interface MgmtSettings {

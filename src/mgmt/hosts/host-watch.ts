@@ -1,7 +1,7 @@
 import type { AgentChanges, AgentStore } from '../store/agent-store.js';
 import type { HostsCursor } from '../store/store.js';
 
-type HostChange = AgentChanges['hosts'][number];
+export type HostChange = AgentChanges['hosts'][number];
 
 export interface HostWatchListener {
   onRemoved(host: HostChange): void;

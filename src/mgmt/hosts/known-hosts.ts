@@ -1,4 +1,3 @@
-import type { Assignments } from '../lists/assignments.js';
 import type { AgentRow, AgentStore } from '../store/agent-store.js';
 
 /** What an agent is told about itself. */
@@ -19,23 +18,25 @@ export interface RegisteredHost extends HostIdentity {
 /** Who is who, in memory, so that known agents can come while the store is away. */
 export class KnownHosts {
   readonly #store: Pick<AgentStore, 'hosts'>;
-  readonly #sticky: Pick<Assignments, 'learn'>;
+  readonly #onLearned: (host: AgentRow) => void;
   readonly #byGuid = new Map<string, HostIdentity>();
   readonly #guids = new Map<number, string>();
   #lastId = 0;
 
-  constructor(store: Pick<AgentStore, 'hosts'>, sticky: Pick<Assignments, 'learn'>) {
+  /** @param onLearned called with each row that was read or registered */
+  constructor(store: Pick<AgentStore, 'hosts'>, onLearned: (host: AgentRow) => void) {
     this.#store = store;
-    this.#sticky = sticky;
+    this.#onLearned = onLearned;
   }
 
   get(guid: string): HostIdentity | undefined {
     return this.#byGuid.get(guid);
   }
 
-  learn({ guid, id, uuid, name, zoneId, clusterId, preferred }: AgentRow): HostIdentity {
+  learn(host: AgentRow): HostIdentity {
+    const { guid, id, uuid, name, zoneId, clusterId } = host;
     const identity = { id, uuid, name, zoneId, clusterId };
-    this.#sticky.learn(id, preferred);
+    this.#onLearned(host);
     this.#byGuid.set(guid, identity);
     this.#guids.set(id, guid);
     return identity;

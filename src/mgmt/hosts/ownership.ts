@@ -5,8 +5,8 @@ import type { AgentStore } from '../store/agent-store.js';
 import { HOSTS_A_BATCH } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 
-/** What the store should say of one host, as far as this server has a say. */
-type Wanted =
+/** What the row of one host should say, as far as this server decides it. */
+type DesiredState =
   | {
       readonly kind: 'up';
       /** Which Ready it is about: once that is in the store, only a newer list is left to be written. */
@@ -25,7 +25,7 @@ type Wanted =
 
 interface Entry {
   readonly hostId: number;
-  wanted: Wanted;
+  desired: DesiredState;
   /** Under which this server has the host; undefined before the store has said so. */
   epoch: number | undefined;
   /** The Ready that the epoch was raised for. */
@@ -33,13 +33,13 @@ interface Entry {
   isWritten: boolean;
 }
 
-type Up = Wanted & { readonly kind: 'up' };
-type Down = Wanted & { readonly kind: 'down' };
+type Up = DesiredState & { readonly kind: 'up' };
+type Down = DesiredState & { readonly kind: 'down' };
 
 /** An entry with the wish that is being written: a newer one may come meanwhile. */
-interface Writing<W extends Wanted> {
+interface Writing<W extends DesiredState> {
   readonly entry: Entry;
-  readonly wanted: W;
+  readonly desired: W;
 }
 
 type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'>;
@@ -97,19 +97,19 @@ export class Ownership {
     list: { msHostList: string | null; configurationVersion: number },
     onRemoved: () => void,
   ): void {
-    this.#want(hostId, { kind: 'up', ready: {}, ...list, at: this.#clock.wallTime(), onRemoved });
+    this.#desire(hostId, { kind: 'up', ready: {}, ...list, at: this.#clock.wallTime(), onRemoved });
   }
 
   /** The agent acknowledged another list: written under the epoch of its Ready, or with that one. */
   listed(hostId: number, list: { msHostList: string | null; configurationVersion: number }): void {
     const entry = this.#entries.get(hostId);
-    if (entry?.wanted.kind === 'up') this.#want(hostId, { ...entry.wanted, ...list });
+    if (entry?.desired.kind === 'up') this.#desire(hostId, { ...entry.desired, ...list });
   }
 
   /** The row says that nobody has the host, and its link lives: it is written anew. */
   again(hostId: number): void {
     const entry = this.#entries.get(hostId);
-    if (entry?.wanted.kind === 'up' && isTaken(entry)) this.#want(hostId, { ...entry.wanted, ready: {} });
+    if (entry?.desired.kind === 'up' && isTaken(entry)) this.#desire(hostId, { ...entry.desired, ready: {} });
   }
 
   /**
@@ -117,7 +117,7 @@ export class Ownership {
    * @param connectingEpoch the epoch in which it was Connecting, for when it never became Ready
    */
   lost(hostId: number, reason: string, connectingEpoch?: number): void {
-    this.#want(hostId, { kind: 'down', reason, at: this.#clock.wallTime(), connectingEpoch });
+    this.#desire(hostId, { kind: 'down', reason, at: this.#clock.wallTime(), connectingEpoch });
   }
 
   /**
@@ -137,11 +137,17 @@ export class Ownership {
     this.#stopped = true;
   }
 
-  #want(hostId: number, wanted: Wanted): void {
+  #desire(hostId: number, desired: DesiredState): void {
     if (this.#stopped) return;
-    const entry = this.#entries.get(hostId) ?? { hostId, wanted, epoch: undefined, taken: undefined, isWritten: false };
+    const entry = this.#entries.get(hostId) ?? {
+      hostId,
+      desired,
+      epoch: undefined,
+      taken: undefined,
+      isWritten: false,
+    };
     this.#entries.set(hostId, entry);
-    entry.wanted = wanted;
+    entry.desired = desired;
     entry.isWritten = false;
     this.#dirty.add(entry);
     this.#write();
@@ -165,14 +171,14 @@ export class Ownership {
 
   async #writeBatch(batch: readonly Entry[]): Promise<void> {
     // As they are now: by the time it is written, another wish may have come.
-    const writing = batch.map(entry => ({ entry, wanted: entry.wanted }));
+    const writing = batch.map(entry => ({ entry, desired: entry.desired }));
     try {
-      const up = writing.filter((one): one is Writing<Up> => one.wanted.kind === 'up');
-      const isListOnly = ({ entry, wanted }: Writing<Up>) => entry.taken === wanted.ready;
+      const up = writing.filter((one): one is Writing<Up> => one.desired.kind === 'up');
+      const isListOnly = ({ entry, desired }: Writing<Up>) => entry.taken === desired.ready;
       const lists = up.filter(isListOnly);
       await this.#writeReady(up.filter(one => !isListOnly(one)));
       await this.#writeLists(lists);
-      await this.#writeLost(writing.filter((one): one is Writing<Down> => one.wanted.kind === 'down'));
+      await this.#writeLost(writing.filter((one): one is Writing<Down> => one.desired.kind === 'down'));
     } catch (error) {
       // What is away comes back; then it is taken up again.
       if (isAway(error) || this.#stopped) return;
@@ -189,20 +195,20 @@ export class Ownership {
 
   async #writeReady(writing: readonly Writing<Up>[]): Promise<void> {
     if (writing.length === 0) return;
-    const rows = writing.map(({ entry: { hostId }, wanted: { msHostList, configurationVersion, at } }) => {
+    const rows = writing.map(({ entry: { hostId }, desired: { msHostList, configurationVersion, at } }) => {
       return { id: hostId, msid: this.#msid, msHostList, configurationVersion, at };
     });
     const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
     for (const [index, one] of writing.entries()) {
       one.entry.epoch = epochs[index];
-      one.entry.taken = one.wanted.ready;
+      one.entry.taken = one.desired.ready;
       this.#written(one);
-      if (one.entry.epoch === undefined) one.wanted.onRemoved();
+      if (one.entry.epoch === undefined) one.desired.onRemoved();
     }
   }
 
   async #writeLists(writing: readonly Writing<Up>[]): Promise<void> {
-    const rows = writing.flatMap(({ entry: { hostId, epoch }, wanted: { msHostList, configurationVersion } }) =>
+    const rows = writing.flatMap(({ entry: { hostId, epoch }, desired: { msHostList, configurationVersion } }) =>
       epoch === undefined || msHostList === null ? [] : [{ id: hostId, epoch, msHostList, configurationVersion }],
     );
     // Of one that another server has by now nothing is written: it knows better.
@@ -211,7 +217,7 @@ export class Ownership {
   }
 
   async #writeLost(writing: readonly Writing<Down>[]): Promise<void> {
-    const rows = writing.flatMap(({ entry, wanted: { reason, at, connectingEpoch } }) => {
+    const rows = writing.flatMap(({ entry, desired: { reason, at, connectingEpoch } }) => {
       const [msid, epoch] = entry.epoch === undefined ? [null, connectingEpoch] : [this.#msid, entry.epoch];
       // Another server has it, or will be told so: a Ready that was never written needs no disconnect.
       return epoch === undefined ? [] : [{ id: entry.hostId, msid, epoch, at, reason }];
@@ -220,15 +226,15 @@ export class Ownership {
     for (const one of writing) this.#written(one);
   }
 
-  #written({ entry, wanted }: Writing<Wanted>): void {
-    if (entry.wanted !== wanted) return;
+  #written({ entry, desired }: Writing<DesiredState>): void {
+    if (entry.desired !== desired) return;
     entry.isWritten = true;
     this.#dirty.delete(entry);
-    if (wanted.kind === 'down' && this.#entries.get(entry.hostId) === entry) this.#entries.delete(entry.hostId);
+    if (desired.kind === 'down' && this.#entries.get(entry.hostId) === entry) this.#entries.delete(entry.hostId);
   }
 }
 
 /** The Ready that it is about stands in the store. */
-function isTaken({ wanted, taken }: Entry): boolean {
-  return wanted.kind === 'up' && wanted.ready === taken;
+function isTaken({ desired, taken }: Entry): boolean {
+  return desired.kind === 'up' && desired.ready === taken;
 }

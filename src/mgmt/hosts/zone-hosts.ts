@@ -1,82 +1,77 @@
-import { ringIndex } from '../lists/algorithms.js';
+import { indexOfId } from '../../lib/sorted-ids.js';
 import type { AgentStore } from '../store/agent-store.js';
 
 /**
- * The zone rings in memory: the host ids of each zone, ascending. Ids only ever rise, so a ring is read on from its end
- * when an id lies beyond it; nothing on a connect goes through all agents.
+ * The host ids of each zone in memory, ascending. Ids only rise, so a zone is read on from its last id when an id lies
+ * beyond it; nothing on a connect goes through all hosts.
  */
-export class Rings {
+export class ZoneHosts {
   readonly #store: Pick<AgentStore, 'zoneHostIds'>;
-  readonly #zones = new Map<number, Ring>();
+  readonly #zones = new Map<number, Zone>();
 
   constructor(store: Pick<AgentStore, 'zoneHostIds'>) {
     this.#store = store;
   }
 
-  /**
-   * The zone's ring, with `hostId` in it as far as the store has it there.
-   * @throws StoreError
-   */
-  async including(zoneId: number, hostId: number): Promise<readonly number[]> {
-    const ring = this.#ring(zoneId);
-    if (!has(ring.ids, hostId)) {
-      // Those who came meanwhile look again behind it.
-      await this.#inTurn(zoneId, ring => this.#readUpTo(zoneId, ring, hostId));
+  /** The ids that are in memory. */
+  idsOf(zoneId: number): readonly number[] {
+    return this.#zone(zoneId).ids;
+  }
+
+  /** Reads until the zone has the host, as far as the store has it there. @throws StoreError */
+  async include(zoneId: number, hostId: number): Promise<void> {
+    // Those that come meanwhile wait for the reading under way, and look again.
+    if (!has(this.#zone(zoneId).ids, hostId)) {
+      await this.#inTurn(zoneId, zone => this.#readUpTo(zoneId, zone, hostId));
     }
-    return ring.ids;
   }
 
-  /** Reads what is new, so that `known` is not far behind. @throws StoreError */
+  /** Reads the hosts that are new. @throws StoreError */
   async readOn(zoneId: number): Promise<void> {
-    await this.#inTurn(zoneId, ring => this.#readTail(zoneId, ring));
+    await this.#inTurn(zoneId, zone => this.#readTail(zoneId, zone));
   }
 
-  /** The host was removed. Those behind it step up; nobody is told before its next connect. */
+  /** The host was removed. The position of those behind it changes; they are told at their next connect. */
   remove(zoneId: number, hostId: number): void {
-    const { ids } = this.#ring(zoneId);
-    const index = ringIndex(ids, hostId);
+    const { ids } = this.#zone(zoneId);
+    const index = indexOfId(ids, hostId);
     if (ids[index] === hostId) ids.splice(index, 1);
   }
 
-  /** What is in memory, for when the store is away. */
-  known(zoneId: number): readonly number[] {
-    return this.#ring(zoneId).ids;
+  /** One reading of a zone at a time. */
+  #inTurn(zoneId: number, read: (zone: Zone) => Promise<void>): Promise<void> {
+    const zone = this.#zone(zoneId);
+    zone.reading = zone.reading.catch(() => {}).then(() => read(zone));
+    return zone.reading;
   }
 
-  /** One reading of a ring at a time. */
-  #inTurn(zoneId: number, read: (ring: Ring) => Promise<void>): Promise<void> {
-    const ring = this.#ring(zoneId);
-    ring.reading = ring.reading.catch(() => {}).then(() => read(ring));
-    return ring.reading;
+  async #readTail(zoneId: number, zone: Zone): Promise<void> {
+    // In place: many thousands of ids are not copied for every new host.
+    for (const id of await this.#store.zoneHostIds(zoneId, zone.ids.at(-1) ?? 0)) zone.ids.push(id);
   }
 
-  async #readTail(zoneId: number, ring: Ring): Promise<void> {
-    // In place: a ring of many thousands is not copied for every agent that is new.
-    for (const id of await this.#store.zoneHostIds(zoneId, ring.ids.at(-1) ?? 0)) ring.ids.push(id);
-  }
-
-  async #readUpTo(zoneId: number, ring: Ring, hostId: number): Promise<void> {
-    if (has(ring.ids, hostId)) return;
-    if (hostId > (ring.ids.at(-1) ?? 0)) await this.#readTail(zoneId, ring);
+  async #readUpTo(zoneId: number, zone: Zone, hostId: number): Promise<void> {
+    if (has(zone.ids, hostId)) return;
+    if (hostId > (zone.ids.at(-1) ?? 0)) await this.#readTail(zoneId, zone);
     // The host came from another zone, or its row was committed behind a later one.
-    else ring.ids = [...(await this.#store.zoneHostIds(zoneId))];
+    else zone.ids = [...(await this.#store.zoneHostIds(zoneId))];
   }
 
-  #ring(zoneId: number): Ring {
-    let ring = this.#zones.get(zoneId);
-    if (ring === undefined) {
-      ring = { ids: [], reading: Promise.resolve() };
-      this.#zones.set(zoneId, ring);
+  #zone(zoneId: number): Zone {
+    let zone = this.#zones.get(zoneId);
+    if (zone === undefined) {
+      zone = { ids: [], reading: Promise.resolve() };
+      this.#zones.set(zoneId, zone);
     }
-    return ring;
+    return zone;
   }
 }
 
-interface Ring {
+interface Zone {
   ids: number[];
   reading: Promise<void>;
 }
 
 function has(ids: readonly number[], id: number): boolean {
-  return ids[ringIndex(ids, id)] === id;
+  return ids[indexOfId(ids, id)] === id;
 }

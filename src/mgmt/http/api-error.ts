@@ -1,4 +1,7 @@
-/** A request that fails, in CloudStack's terms. The text goes to the client. */
+import { invalidParameterText } from '../../api/error-text.js';
+import type { OperationError } from '../../lib/operation-error.js';
+
+/** A request that fails, in CloudStack's terms. The message goes to the client. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** HTTP status and `errorcode`. */
@@ -14,16 +17,15 @@ export class ApiError extends Error {
 }
 
 export type ApiErrorCode =
-  /** Bad or missing signature or key, or expired. */
+  /** Key or signature are missing or wrong, or the request has expired. */
   | 401
+  /** Too many requests with 401. */
   | 429
-  /** A parameter is missing or invalid. */
+  /** A parameter is missing or invalid, or there is nothing with this id. */
   | 431
   /** Unknown command. */
   | 432
-  /** In maintenance, starting, stopping. */
-  | 503
-  /** Refused, or an error of ours. */
+  /** Refused, the store cannot be reached, or an internal error. */
   | 530;
 
 export function missingParameter(command: string, name: string): ApiError {
@@ -31,13 +33,26 @@ export function missingParameter(command: string, name: string): ApiError {
 }
 
 export function invalidParameter(command: string, name: string, value: string, why: string): ApiError {
-  return new ApiError(
-    431,
-    `Unable to execute API command ${command.toLowerCase()} due to invalid value. Invalid parameter ${name} value=${value} due to ${why}`,
-    4350,
-  );
+  return new ApiError(431, invalidParameterText(command, { name, value, why }), 4350);
 }
 
-export function refused(why: string): ApiError {
-  return new ApiError(530, why, 4350);
+/** Arguments of the operations whose names in the API are others. */
+const PARAMETER_OF: Readonly<Record<string, string>> = {
+  serverId: 'managementserverid',
+  hostId: 'id',
+  clusterId: 'clusterid',
+};
+
+/** An operation that was not carried out, as the answer to a command. */
+export function fromOperationError(command: string, error: OperationError): ApiError {
+  switch (error.code) {
+    case 'OPERATION_REFUSED':
+      return new ApiError(530, error.reason, 4350, { cause: error });
+    case 'CONFIGURATION_NAME_UNKNOWN':
+      return new ApiError(431, error.reason, 4350, { cause: error });
+    case 'ARGUMENT_INVALID': {
+      const { argument = '', value = '', reason } = error;
+      return invalidParameter(command, PARAMETER_OF[argument] ?? argument, value, reason);
+    }
+  }
 }

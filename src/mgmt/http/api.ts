@@ -1,16 +1,17 @@
-import { API, type CommandName, isCommandName } from '../../api/commands.js';
-import { envelope, errorEnvelope, type Result, responseName } from '../../api/envelope.js';
+import { API, type CommandName, isCommandName } from '../../api/commands/index.js';
+import { ERROR_RESPONSE, envelope, errorEnvelope, responseName } from '../../api/envelope.js';
 import { param, type RequestParams } from '../../api/signature.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
+import { OperationError } from '../../lib/operation-error.js';
 import type { ApiKeys } from '../security/api-keys.js';
 import { isAway } from '../store/store-health.js';
-import { ApiError } from './api-error.js';
+import { ApiError, fromOperationError } from './api-error.js';
 import { authenticate } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs, isForgotten } from './failures.js';
-import type { Handlers } from './handlers/handler.js';
+import type { Handlers } from './handlers/index.js';
 import { validated } from './validate.js';
 
 export interface ApiParts {
@@ -27,10 +28,10 @@ export interface ApiReply {
   readonly body: string;
 }
 
-/** Addresses whose failures are remembered at once; beyond that the oldest is forgotten. */
+/** How many addresses' failures are kept; beyond that the oldest are forgotten. */
 const FAILURES_MAX = 10_000;
 
-/** `/client/api` without its sockets: parameters in, a reply out. Never rejects. */
+/** `/client/api` without its sockets: from the parameters of a request to the reply. */
 export class Api {
   readonly #parts: ApiParts;
   readonly #failures = new Map<string, Failures>();
@@ -39,10 +40,10 @@ export class Api {
     this.#parts = parts;
   }
 
-  /** @param address whom to slow down when it fails too often */
+  /** Never rejects. @param address of the client: it is slowed down when its requests fail too often */
   async handle(params: RequestParams, address: string): Promise<ApiReply> {
     const command = param(params, 'command') ?? '';
-    const name = isCommandName(command) ? responseName(command) : 'errorresponse';
+    const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;
     try {
       return { status: 200, body: await this.#answer(command, params, address) };
     } catch (error) {
@@ -62,11 +63,11 @@ export class Api {
     this.#failures.delete(address);
     if (command === '') throw new ApiError(431, 'Unable to execute API command due to missing parameter command');
     if (!isCommandName(command)) throw unknownCommand(command);
-    return envelope(command, API[command].response, await this.#carryOut(command, params));
+    return this.#carryOut(command, params);
   }
 
-  #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<Result> {
-    return this.#parts.handlers[command](validated(command, params));
+  async #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<string> {
+    return envelope(command, await this.#parts.handlers(command, validated(command, params)));
   }
 
   async #holdBack(address: string): Promise<void> {
@@ -89,6 +90,7 @@ export class Api {
 
   #asApiError(command: string, error: unknown): ApiError {
     if (error instanceof ApiError) return error;
+    if (error instanceof OperationError) return fromOperationError(command, error);
     const reason = reasonOf(error);
     if (isAway(error)) {
       this.#parts.log.warn('An API command failed, since the store is away', { command, code: codeOf(error), reason });

@@ -1,13 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { parseMoment } from '../../api/moment.js';
 import { isSignedWith, param, type RequestParams } from '../../api/signature.js';
 import type { ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
 
-/** CloudStack's words, and what to look at. */
+/** CloudStack's text. What is wrong follows it. */
 const REFUSED = 'unable to verify user credentials and/or request signature';
 
 /**
- * Whether the request comes from somebody who has the key pair.
+ * Checks that the request was signed with the key pair, and has not expired.
  * @param wallTime milliseconds since 1970
  * @throws ApiError 401
  */
@@ -15,7 +16,7 @@ export function authenticate(params: RequestParams, keys: ApiKeys, wallTime: num
   const apiKey = param(params, 'apiKey');
   if (apiKey === undefined) throw refusal('apiKey is missing');
   if (param(params, 'signature') === undefined) throw refusal('signature is missing');
-  // One text for both, so that nobody can try keys without a secret.
+  // One text for a wrong key and a wrong signature: nobody can find out keys without the secret.
   const isKnown = isSameText(apiKey, keys.apiKey);
   if (!isSignedWith(params, keys.secretKey) || !isKnown) throw refusal('the key or the signature is wrong');
   if (param(params, 'signatureVersion') !== '3') return;
@@ -24,15 +25,6 @@ export function authenticate(params: RequestParams, keys: ApiKeys, wallTime: num
   const moment = parseMoment(expires);
   if (moment === undefined) throw refusal('expires is no date: 2026-11-22T09:00:00+0000 is expected');
   if (moment <= wallTime) throw refusal(`the request expired at ${expires}: is the client's clock right?`);
-}
-
-/** `2026-11-22T09:00:00+0000`, also `+00:00`, `Z`, and fractions. @returns milliseconds since 1970 */
-export function parseMoment(text: string): number | undefined {
-  const parts = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)(Z|[+-]\d{2}:?\d{2})$/.exec(text);
-  if (parts === null) return undefined;
-  const [, moment = '', zone = ''] = parts;
-  const milliseconds = Date.parse(moment + zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2'));
-  return Number.isNaN(milliseconds) ? undefined : milliseconds;
 }
 
 function refusal(why: string): ApiError {

@@ -1,4 +1,4 @@
-/** How often requests of one address failed to prove who they come from, lately. */
+/** How often requests of one address were refused with 401, lately. */
 export interface Failures {
   readonly count: number;
   /** Milliseconds by the clock; the count halves with each `HALVED_AFTER_MS` since then. */
@@ -16,14 +16,14 @@ export function failedAgain(failures: Failures | undefined, now: number): Failur
   return { count: countAt(failures, now) + 1, at: now };
 }
 
-/** How long the answer to the next request is held back; undefined: it is refused unseen. */
+/** By how many milliseconds the next answer is delayed; undefined: the request is refused before it is looked at. */
 export function heldBackMs(failures: Failures | undefined, now: number): number | undefined {
   const count = countAt(failures, now);
   if (count >= REFUSED_FROM) return undefined;
   return Math.min(LONGEST_MS, Math.max(0, count - FREE) * STEP_MS);
 }
 
-/** Nothing of it matters any more. */
+/** Whether it makes no difference any more. */
 export function isForgotten(failures: Failures, now: number): boolean {
   return countAt(failures, now) < 1;
 }

@@ -1,24 +1,24 @@
 import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
-import { errorEnvelope } from '../../api/envelope.js';
+import { ERROR_RESPONSE, errorEnvelope } from '../../api/envelope.js';
 import type { RequestParams } from '../../api/signature.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
 
 export interface HttpParts {
   readonly api: Pick<Api, 'handle'>;
-  /** Why agents and operators should go elsewhere now; undefined when all is well. */
+  /** Why this server takes no agents now, for `/readyz`; undefined when it does. */
   notReady(): string | undefined;
 }
 
 export type HttpServer = FastifyInstance;
 
-/** Signed requests are short; the longest is a `host` value. */
+/** Of a form. The longest request sets a `host` value. */
 const BODY_BYTES = 64 * 1024;
 const REQUEST_MS = 30_000;
 const JSON_TYPE = 'application/json; charset=UTF-8';
 
-/** The HTTP side: `/client/api`, `/healthz`, `/readyz`. It starts to listen by `listen`. */
+/** `/client/api`, `/healthz` and `/readyz`. `listenHttp` opens its port. */
 export function httpServer({ api, notReady }: HttpParts): HttpServer {
   const app = fastify({
     bodyLimit: BODY_BYTES,
@@ -27,7 +27,7 @@ export function httpServer({ api, notReady }: HttpParts): HttpServer {
     clientErrorHandler: refuseUnreadable,
   });
   app.removeAllContentTypeParsers();
-  // The text as it came: of a repeated parameter the first one counts, and names are data.
+  // As text: a parser would make an object of it, whose keys a client chooses, and keep the last of repeated ones.
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, String(body)),
   );
@@ -64,7 +64,7 @@ export function httpServer({ api, notReady }: HttpParts): HttpServer {
   return app;
 }
 
-/** @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED */
+/** Opens the port. @returns its number @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED */
 export async function listenHttp(app: HttpServer, address: string, port: number): Promise<number> {
   try {
     await app.listen({ host: address, port });
@@ -75,7 +75,7 @@ export async function listenHttp(app: HttpServer, address: string, port: number)
   return typeof bound === 'object' && bound !== null ? bound.port : port;
 }
 
-/** What never became a request. */
+/** Answers what is no request that can be parsed. */
 function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -91,7 +91,7 @@ function refuseUnreadable(error: Error & { code?: string }, socket: Socket): voi
   socket.end([...head, 'Connection: close', '', body].join('\r\n'));
 }
 
-/** What our own framework says of a request is in words of its own; where we know better, ours. */
+/** The text for a client. Of some refusals fastify's own does not say what is expected. */
 function textOf(status: number, error: Error): string {
   switch (status) {
     case 413:
@@ -106,7 +106,7 @@ function textOf(status: number, error: Error): string {
 }
 
 function failure(status: number, text: string): string {
-  return errorEnvelope('errorresponse', { code: status, csCode: 9999, message: text });
+  return errorEnvelope(ERROR_RESPONSE, { code: status, csCode: 9999, message: text });
 }
 
 function firstOfEach(...texts: readonly string[]): RequestParams {

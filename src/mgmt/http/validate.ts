@@ -1,15 +1,18 @@
-import { API, type CommandName, type Param, type Params } from '../../api/commands.js';
+import { API, type CommandName } from '../../api/commands/index.js';
 import type { RequestParams } from '../../api/signature.js';
+import type { Param } from '../../api/table.js';
+import type { Params } from '../../api/types.js';
+import { isUuid } from '../../lib/uuid.js';
 import { invalidParameter, missingParameter } from './api-error.js';
 
-/** The parameters of a command, checked by the table; names in any case. @throws ApiError 431 */
+/** The parameters of a command, checked by the API's table; names in any case, others ignored. @throws ApiError 431 */
 export function validated<N extends CommandName>(command: N, request: RequestParams): Params<N> {
   const given = new Map<string, string>();
   for (const [name, value] of request) if (!given.has(name.toLowerCase())) given.set(name.toLowerCase(), value);
   const params: Record<string, unknown> = {};
   for (const [name, param] of Object.entries<Param>(API[command].params)) {
     const text = given.get(name)?.trim();
-    // A value may be empty: that is how a list is emptied.
+    // The new value of a configuration may be empty: that empties a list.
     if (text === undefined || (text === '' && name !== 'value')) {
       if (param.required) throw missingParameter(command, name);
       continue;
@@ -20,7 +23,6 @@ export function validated<N extends CommandName>(command: N, request: RequestPar
   return params as Params<N>;
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const LONGEST = 4096;
 
 function parsed(command: string, name: string, { type }: Param, text: string): string | number | boolean {
@@ -31,7 +33,7 @@ function parsed(command: string, name: string, { type }: Param, text: string): s
     case 'string':
       return text;
     case 'uuid':
-      if (!UUID.test(text)) throw wrong('it is no id: a UUID is expected');
+      if (!isUuid(text)) throw wrong('it is no id: a UUID is expected');
       return text.toLowerCase();
     case 'integer': {
       const number = Number(text);

@@ -7,7 +7,7 @@ import type { JobWork } from './job-runner.js';
 
 interface HostJobParts {
   readonly clock: Clock;
-  readonly attaches: Pick<AttacheRegistry, 'get'>;
+  readonly registry: Pick<AttacheRegistry, 'get'>;
   readonly store: Pick<Store, 'host'>;
 }
 
@@ -15,11 +15,11 @@ const BACK_WITHIN_MS = 60_000;
 const LOOK_MS = 500;
 
 /** Jobs about one host, which only the server that has it can carry out. */
-export function hostJobs({ clock, attaches, store }: HostJobParts): Readonly<Record<string, JobWork>> {
+export function hostJobs({ clock, registry, store }: HostJobParts): Readonly<Record<string, JobWork>> {
   return {
     /** Ends the link, and waits until the host is Ready again, wherever. */
     async reconnectHost({ hostId, params }, progress) {
-      const attache = attacheOf(attaches, hostId);
+      const attache = attacheOf(registry, hostId);
       const { epoch } = (await store.host(attache.host.id)) ?? { epoch: 0 };
       attache.link.close('an operator asked for a reconnect');
       await progress('waiting for the agent to come back');
@@ -34,7 +34,7 @@ export function hostJobs({ clock, attaches, store }: HostJobParts): Readonly<Rec
 
     /** Tells the agent that its host is removed: it blanks its zone, and does not come back. */
     async deleteHost({ hostId, params }) {
-      const attache = attacheOf(attaches, hostId);
+      const attache = attacheOf(registry, hostId);
       const command = ShutdownCommand.encode({ reason: 'deleteHost', removeHost: true, wait: 30 });
       const { messages } = await attache.ask([command], { inSequence: true });
       if (messages[0]?.fields.result !== true) throw new Error('the agent refused to shut down');
@@ -44,8 +44,8 @@ export function hostJobs({ clock, attaches, store }: HostJobParts): Readonly<Rec
   };
 }
 
-function attacheOf(attaches: Pick<AttacheRegistry, 'get'>, hostId: number | null): Attache {
-  const attache = hostId === null ? undefined : attaches.get(hostId);
+function attacheOf(registry: Pick<AttacheRegistry, 'get'>, hostId: number | null): Attache {
+  const attache = hostId === null ? undefined : registry.get(hostId);
   if (attache === undefined) throw new Error('the host has no link to this server any more');
   return attache;
 }

@@ -4,7 +4,7 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { MigrateAgentConnectionAnswer, MigrateAgentConnectionCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
-import type { Wanted } from '../lists/agent-list.js';
+import type { AgentList } from '../lists/agent-list.js';
 import { Pace } from './pace.js';
 
 /** Agents that are to go to another server, and how they are told. */
@@ -15,6 +15,8 @@ export interface MoveParts {
   staying(): readonly Attache[];
   /** Links that may become Ready yet: it is not over before they have. @default 0 */
   arriving?(): number;
+  /** No server can take agents now: nothing ends, and the time does not go on. @default false */
+  isPaused?(): boolean;
   /** The server that the agent would go to as things are now; undefined: nowhere. */
   target(attache: Attache): string | undefined;
   /** Whether the server with this address takes agents, as far as is known. */
@@ -71,10 +73,10 @@ interface Note {
  * the moment in which its turn comes: by then servers and settings may be others.
  * Ends when none is left, all have been told often enough, the time is out, or `signal` aborts.
  */
-export async function moveAgents(world: MoveParts, options: MoveOptions): Promise<MoveReport> {
-  const { clock } = world;
+export async function moveAgents(parts: MoveParts, options: MoveOptions): Promise<MoveReport> {
+  const { clock } = parts;
   const { timeoutMs, tries = Number.POSITIVE_INFINITY, signal } = options;
-  const deadline = clock.now() + timeoutMs;
+  let deadline = clock.now() + timeoutMs;
   const pace = new Pace();
   const notes = new Map<Attache, Note>();
   // Nobody is told after the end.
@@ -82,14 +84,16 @@ export async function moveAgents(world: MoveParts, options: MoveOptions): Promis
   setMaxListeners(0, end.signal);
   let saidAt = clock.now();
   for (;;) {
-    const staying = world.staying();
+    const staying = parts.staying();
     for (const attache of staying) {
       if (!notes.has(attache)) {
         notes.set(attache, { why: 'it was not asked yet', target: undefined, tries: 0, isAsking: false, again: 0 });
       }
     }
-    const isOut = signal.aborted || clock.now() >= deadline;
-    const isDone = isThrough(staying, notes, tries, clock.now()) && (staying.length > 0 || !world.arriving?.());
+    const isPaused = parts.isPaused?.() ?? false;
+    const isOut = signal.aborted || (!isPaused && clock.now() >= deadline);
+    const isDone =
+      !isPaused && isThrough(staying, notes, tries, clock.now()) && (staying.length > 0 || !parts.arriving?.());
     if (isOut || isDone) {
       end.abort();
       return { moved: notes.size - staying.length, left: staying.map(attache => leftAgent(attache, notes)) };
@@ -99,9 +103,9 @@ export async function moveAgents(world: MoveParts, options: MoveOptions): Promis
       const note = notes.get(attache);
       if (note === undefined || note.isAsking || note.tries >= tries || clock.now() < note.again) continue;
       const isInLine = note.target !== undefined && pace.waitMs(note.target, clock.now()) >= LOOK_MS;
-      if (isInLine && note.target !== undefined && world.isUp(note.target)) continue;
+      if (isInLine && note.target !== undefined && parts.isUp(note.target)) continue;
       if (++computed % LISTS_PER_TURN === 0) await clock.turn();
-      note.target = world.target(attache);
+      note.target = parts.target(attache);
       if (note.target === undefined) {
         note.why = 'no other server of its list is Up';
         note.tries++;
@@ -109,13 +113,15 @@ export async function moveAgents(world: MoveParts, options: MoveOptions): Promis
         continue;
       }
       if (pace.waitMs(note.target, clock.now()) >= LOOK_MS) continue;
-      void askInTurn(world, attache, note, pace.take(note.target, world.rate(), clock.now()), end.signal);
+      void askInTurn(parts, attache, note, pace.take(note.target, parts.rate(), clock.now()), end.signal);
     }
     if (clock.now() - saidAt >= PROGRESS_MS) {
       saidAt = clock.now();
-      world.onProgress(`${notes.size - staying.length} agents have moved, ${staying.length} are left`);
+      parts.onProgress(`${notes.size - staying.length} agents have moved, ${staying.length} are left`);
     }
-    await delay(clock, Math.min(LOOK_MS, Math.max(0, deadline - clock.now())), signal);
+    const from = clock.now();
+    await delay(clock, isPaused ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, deadline - from)), signal);
+    if (isPaused) deadline += clock.now() - from;
   }
 }
 
@@ -133,20 +139,20 @@ function isThrough(
 }
 
 async function askInTurn(
-  world: MoveParts,
+  parts: MoveParts,
   attache: Attache,
   note: Note,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, log } = world;
+  const { clock, log } = parts;
   note.isAsking = true;
   await delay(clock, waitMs, signal);
   if (signal.aborted || attache.link.closed) return;
   note.tries++;
   note.why = 'it has not answered yet';
   try {
-    const no = await world.ask(attache);
+    const no = await parts.ask(attache);
     note.why = no === undefined ? 'it was asked, and stayed' : `it says: ${no}`;
   } catch (error) {
     // A link that has ended has done what was asked.
@@ -163,18 +169,18 @@ function leftAgent(attache: Attache, notes: ReadonlyMap<Attache, Note>): LeftAge
 }
 
 /** @returns why the agent says that it does not go @throws LinkError */
-export async function askToMigrate(attache: Attache, wanted: Wanted): Promise<string | undefined> {
+export async function askToMigrate(attache: Attache, list: AgentList): Promise<string | undefined> {
   const command = MigrateAgentConnectionCommand.encode({
-    msList: wanted.servers,
-    avoidMsList: wanted.avoid,
-    lbAlgorithm: wanted.algorithm,
-    lbCheckInterval: wanted.checkIntervalSeconds,
+    msList: list.hosts,
+    avoidMsList: list.avoid,
+    lbAlgorithm: list.algorithm,
+    lbCheckInterval: list.checkIntervalSeconds,
     wait: WAIT_SECONDS,
   });
   const { messages } = await attache.ask([command]);
   const [answer] = messages;
   // Whether it goes or not, it has taken the list.
-  if (answer !== undefined && MigrateAgentConnectionAnswer.is(answer)) attache.held = wanted;
+  if (answer !== undefined && MigrateAgentConnectionAnswer.is(answer)) attache.held = list;
   if (answer?.fields.result === true) return undefined;
   const details = answer?.fields.details;
   return typeof details === 'string' ? details : 'no';

@@ -1,56 +1,63 @@
 import { type HostList, isSameList } from '../../protocol/host-list.js';
-import type { Configuration } from '../config/parameters.js';
+import type { AlgorithmName, Configuration } from '../config/parameters.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
 import { algorithms } from './algorithms.js';
 
-/** All that one agent is to be told about its servers. */
-export interface Wanted extends HostList {
+/** What one agent is to be told about its management servers. */
+export interface AgentList extends HostList {
   readonly algorithm: string;
   readonly checkIntervalSeconds: number;
-  /** Advice: addresses not to dial. */
+  /** The avoid list: addresses not to dial. */
   readonly avoid: readonly string[];
   /** The generation of the configuration that it was made from. */
   readonly configurationVersion: number;
 }
 
-export interface PlacementWorld {
+/** All that agents' lists depend on, at one moment. */
+export interface ListSnapshot {
   readonly configuration: Configuration;
-  readonly avoid: readonly string[];
-  /** The ring of the host's zone. */
-  readonly ring: readonly number[];
-  /** The sticky first server of the host, for `rendezvous`. */
-  readonly preferred: string | undefined;
-  /** The interval of the host's cluster; undefined: the global one holds. */
-  readonly clusterIntervalSeconds: number | undefined;
+  /** Check intervals of the clusters that have one of their own, in seconds, by cluster id. */
+  readonly clusterIntervals: ReadonlyMap<number, number>;
+  /** The avoid list, spelled as in `host`. */
+  readonly avoided: readonly string[];
+  /** A zone's host ids, ascending. */
+  zoneHostIds(zoneId: number): readonly number[];
+  /** The server that `rendezvous` has assigned to a host; undefined when it has none. */
+  assignedServer(hostId: number): string | undefined;
 }
 
-/** The same at Ready and for a push, so that no value flips between the two. */
-export function wantedOf(host: Pick<HostIdentity, 'id'>, world: PlacementWorld): Wanted {
-  const { version, values } = world.configuration;
-  const algorithm = values['indirect.agent.lb.algorithm'];
-  const servers = algorithms[algorithm]({
-    servers: values.host,
-    ring: world.ring,
-    hostId: host.id,
-    seed: String(version),
-    preferred: world.preferred,
-    weights: values['indirect.agent.lb.weights'],
-  });
+/** Pure: the list of one agent. The same at Ready and for a push, so that no value flips between the two. */
+export function agentListOf(
+  { id, zoneId, clusterId }: Pick<HostIdentity, 'id' | 'zoneId' | 'clusterId'>,
+  { configuration, clusterIntervals, avoided, zoneHostIds, assignedServer }: ListSnapshot,
+  algorithm: AlgorithmName = configuration.values['indirect.agent.lb.algorithm'],
+): AgentList {
+  const { version, values } = configuration;
+  const clusterInterval = clusterId === null ? undefined : clusterIntervals.get(clusterId);
+  // Assignments count only while rendezvous is configured: a drain by it goes by the scores alone.
+  const isAssigned = values['indirect.agent.lb.algorithm'] === 'rendezvous';
   return {
-    servers,
+    hosts: algorithms[algorithm]({
+      servers: values.host,
+      zoneHostIds: zoneHostIds(zoneId),
+      hostId: id,
+      seed: String(version),
+      preferred: isAssigned ? assignedServer(id) : undefined,
+      weights: values['indirect.agent.lb.weights'],
+    }),
     algorithm,
-    checkIntervalSeconds: world.clusterIntervalSeconds ?? values['indirect.agent.lb.check.interval'],
-    avoid: world.avoid,
+    checkIntervalSeconds: clusterInterval ?? values['indirect.agent.lb.check.interval'],
+    avoid: avoided,
     configurationVersion: version,
   };
 }
 
 /** Whether an agent that has the one need not be told the other. */
-export function isSameWanted(held: Wanted, wanted: Wanted): boolean {
+export function isSameAgentList(held: AgentList, list: AgentList): boolean {
   return (
-    isSameList(held, wanted) &&
-    held.checkIntervalSeconds === wanted.checkIntervalSeconds &&
-    held.avoid.every(address => wanted.avoid.includes(address)) &&
-    wanted.avoid.every(address => held.avoid.includes(address))
+    isSameList(held, list) &&
+    held.checkIntervalSeconds === list.checkIntervalSeconds &&
+    held.avoid.every(address => list.avoid.includes(address)) &&
+    list.avoid.every(address => held.avoid.includes(address))
   );
 }

@@ -1,27 +1,29 @@
 import { createHash } from 'node:crypto';
+import { indexOfId } from '../../lib/sorted-ids.js';
+import type { AlgorithmName } from '../config/parameters.js';
 import { listFor, type Weights } from './rendezvous.js';
 
-export interface PlacementInput {
+export interface AlgorithmInput {
   /** In the configured order; never empty. */
   readonly servers: readonly string[];
   /** The zone's host ids, ascending. */
-  readonly ring: readonly number[];
+  readonly zoneHostIds: readonly number[];
   readonly hostId: number;
   /** Belongs to the configuration's version: a shuffle is the same on every server. */
   readonly seed: string;
-  /** The sticky first server of the host, and weights by address; only `rendezvous` looks at them. */
+  /** The host's assignment, and weights by address; for `rendezvous` only. */
   readonly preferred?: string | undefined;
   readonly weights?: Weights;
 }
 
 /** Orders the host list for one agent; the first entry is its preferred host. */
-export type Algorithm = (input: PlacementInput) => readonly string[];
+export type Algorithm = (input: AlgorithmInput) => readonly string[];
 
 const asConfigured: Algorithm = ({ servers }) => servers;
 
-/** Rotated left, one step further for each agent of the ring: A,B,C / B,C,A / C,A,B. */
-const roundrobin: Algorithm = ({ servers, ring, hostId }) => {
-  const start = ringIndex(ring, hostId) % servers.length;
+/** Rotated left by the host's position in its zone: A,B,C / B,C,A / C,A,B. A host that is not in it counts as the last. */
+const roundrobin: Algorithm = ({ servers, zoneHostIds, hostId }) => {
+  const start = indexOfId(zoneHostIds, hostId) % servers.length;
   return [...servers.slice(start), ...servers.slice(0, start)];
 };
 
@@ -37,32 +39,19 @@ const shuffle: Algorithm = ({ servers, seed, hostId }) => {
   return list;
 };
 
-/** Highest random weight, behind the server that the host keeps. */
-const sticky: Algorithm = ({ servers, hostId, preferred, weights = NO_WEIGHTS }) =>
+/** The assigned server, then the others by highest random weight. */
+const rendezvous: Algorithm = ({ servers, hostId, preferred, weights = NO_WEIGHTS }) =>
   listFor(hostId, preferred, servers, weights);
 
 const NO_WEIGHTS: Weights = new Map();
 
 /** By the names that travel as `lbAlgorithm`. */
-export const algorithms = { static: asConfigured, roundrobin, shuffle, rendezvous: sticky } as const satisfies Record<
-  string,
-  Algorithm
->;
-
-export type AlgorithmName = keyof typeof algorithms;
-export const ALGORITHM_NAMES = Object.keys(algorithms) as readonly AlgorithmName[];
-
-/** Where the id stands in the ring; one that is not in it joins at its end. */
-export function ringIndex(ring: readonly number[], hostId: number): number {
-  let low = 0;
-  let high = ring.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ring[middle] ?? 0) < hostId) low = middle + 1;
-    else high = middle;
-  }
-  return ring[low] === hostId ? low : ring.length;
-}
+export const algorithms: Readonly<Record<AlgorithmName, Algorithm>> = {
+  static: asConfigured,
+  roundrobin,
+  shuffle,
+  rendezvous,
+};
 
 const DRAWS_PER_BLOCK = 8;
 

@@ -6,8 +6,8 @@ import { assignNew } from './assign.js';
 import type { Weights } from './rendezvous.js';
 
 /**
- * The sticky first server of every host, in memory, and how many each server leads. A host that
- * has none gets one when it is asked for, by the counters alone; the row follows behind.
+ * The assignments of `rendezvous` in memory: the preferred host of each host, and how many hosts each server leads. A new
+ * host is assigned by the counts alone; its row is written behind that.
  */
 export class Assignments {
   readonly #store: Pick<Store, 'setPreferred'>;
@@ -25,9 +25,14 @@ export class Assignments {
     health.onBack(() => void this.#write());
   }
 
-  /** As the row has it, unless a choice of ours is still on its way there. @returns whether it is another than before */
+  /** The server that is assigned to a host; undefined when none is. */
+  of(hostId: number): string | undefined {
+    return this.#preferred.get(hostId);
+  }
+
+  /** Takes what the row says, unless an assignment of ours is not written yet. @returns whether it is another than before */
   learn(hostId: number, preferred: string | null): boolean {
-    // A row that has none was read before ours was written: nobody takes one away.
+    // A row without one was read before ours was written: nobody takes one away.
     if (preferred === null || this.#unwritten.has(hostId) || preferred === this.#preferred.get(hostId)) return false;
     this.#set(hostId, preferred);
     return true;
@@ -39,16 +44,17 @@ export class Assignments {
     this.#unwritten.delete(hostId);
   }
 
-  preferredOf(hostId: number, servers: readonly string[], weights: Weights): string | undefined {
-    const standing = this.#preferred.get(hostId);
-    // Whose server is gone gets its next one, and keeps its row: all are computed anew where the list was changed.
-    if (standing !== undefined) return servers.includes(standing) ? standing : undefined;
+  /**
+   * Assigns a server to a host that has none. A host whose server has left the list keeps its assignment: all are
+   * computed anew when the list is changed.
+   */
+  assign(hostId: number, servers: readonly string[], weights: Weights): void {
+    if (this.#preferred.has(hostId)) return;
     const [first] = assignNew(hostId, servers, weights, this.#counts);
-    if (first === undefined) return undefined;
+    if (first === undefined) return;
     this.#set(hostId, first);
     this.#unwritten.set(hostId, first);
     void this.#write();
-    return first;
   }
 
   #set(hostId: number, preferred: string | undefined): void {
@@ -72,7 +78,7 @@ export class Assignments {
       }
     } catch (error) {
       // When the store is back, it is tried again.
-      this.#log.debug('Preferred servers could not be written', { reason: reasonOf(error) });
+      this.#log.debug('Assignments could not be written', { reason: reasonOf(error) });
     } finally {
       this.#isWriting = false;
     }

@@ -1,5 +1,7 @@
 import { type Interruptible, runAtOnce, workCounter } from '../../lib/interruptible.js';
-import { type AlgorithmName, algorithms } from './algorithms.js';
+import { isSameSet } from '../../lib/same-set.js';
+import type { AlgorithmName } from '../config/parameters.js';
+import { algorithms } from './algorithms.js';
 import { assignAllInSteps } from './assign.js';
 import type { Weights } from './rendezvous.js';
 
@@ -35,7 +37,7 @@ export interface Preview {
 
 /**
  * What a change of the settings would do, before it is made.
- * @param agents all that are not removed: the rings of roundrobin are made from them
+ * @param agents all that are not removed: the zones' host ids, which roundrobin needs, are made from them
  */
 export function preview(agents: readonly ListedAgent[], now: ListSettings, proposed: ListSettings): Preview {
   return runAtOnce(previewInSteps(agents, now, proposed));
@@ -100,12 +102,12 @@ function* proposedHosts(
 function* computedHosts(agents: readonly ListedAgent[], settings: ListSettings): Interruptible<FirstHosts> {
   const { algorithm, servers, weights, seed } = settings;
   if (algorithm === 'rendezvous') return (yield* assignAllInSteps(agents, servers, weights)).preferred;
-  const rings = ringsOf(agents);
+  const zoneHostIds = zoneHostIdsOf(agents);
   const isStepFull = workCounter(LISTS_PER_STEP);
   const firsts: (string | undefined)[] = [];
   for (const { hostId, zoneId } of agents) {
-    const ring = rings.get(zoneId) ?? [];
-    firsts.push(servers.length === 0 ? undefined : algorithms[algorithm]({ servers, ring, hostId, seed })[0]);
+    const input = { servers, zoneHostIds: zoneHostIds.get(zoneId) ?? [], hostId, seed };
+    firsts.push(servers.length === 0 ? undefined : algorithms[algorithm](input)[0]);
     if (isStepFull(1)) yield;
   }
   return firsts;
@@ -114,18 +116,14 @@ function* computedHosts(agents: readonly ListedAgent[], settings: ListSettings):
 /** A shuffle takes a hash or two: about 2 ms of them. */
 const LISTS_PER_STEP = 500;
 
-export function ringsOf(agents: readonly ListedAgent[]): ReadonlyMap<number, readonly number[]> {
-  const rings = new Map<number, number[]>();
+/** The ids of each zone's hosts, ascending. */
+export function zoneHostIdsOf(agents: readonly ListedAgent[]): ReadonlyMap<number, readonly number[]> {
+  const zones = new Map<number, number[]>();
   for (const { hostId, zoneId } of agents) {
-    const ring = rings.get(zoneId);
-    if (ring === undefined) rings.set(zoneId, [hostId]);
-    else ring.push(hostId);
+    const ids = zones.get(zoneId);
+    if (ids === undefined) zones.set(zoneId, [hostId]);
+    else ids.push(hostId);
   }
-  for (const ring of rings.values()) ring.sort((one, other) => one - other);
-  return rings;
-}
-
-function isSameSet(one: readonly string[], other: readonly string[]): boolean {
-  const members = new Set(one);
-  return members.size === new Set(other).size && other.every(server => members.has(server));
+  for (const ids of zones.values()) ids.sort((one, other) => one - other);
+  return zones;
 }

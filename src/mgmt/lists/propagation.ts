@@ -4,64 +4,82 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { formatHostList, type HostList } from '../../protocol/host-list.js';
-import { SetupMSListCommand } from '../../protocol/index.js';
-import type { Attache } from '../agents/attache.js';
-import { isSameWanted, type Wanted } from './agent-list.js';
+import { type Link, type Message, type Packet, SetupMSListCommand } from '../../protocol/index.js';
+import type { HostIdentity } from '../hosts/known-hosts.js';
+import { type AgentList, isSameAgentList } from './agent-list.js';
+import type { AgentLists } from './agent-lists.js';
 
-export interface PropagationParts {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly attaches: Iterable<Attache>;
-  wanted(attache: Attache): Wanted;
-  /** The agent has acknowledged it. */
-  onAcknowledged(attache: Attache, wanted: Wanted): void;
+/** A Ready agent, as far as its list goes; an attache is one. */
+export interface ListedAgent {
+  readonly host: HostIdentity;
+  readonly link: Pick<Link, 'closed'>;
+  /** The list that it has; undefined before Ready 2 is answered. */
+  held: AgentList | undefined;
+  /** Why it has not taken the list that it should have; undefined when it has. */
+  lag: string | undefined;
+  ask(commands: readonly Message[]): Promise<Packet>;
 }
 
-/** Agents that are told at once: more would only stand in line on the wire. */
+export interface PropagationParts<A extends ListedAgent> {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly lists: Pick<AgentLists, 'listFor' | 'onChange'>;
+  /** The Ready agents of this server. */
+  readonly agents: Iterable<A>;
+  /** The agent has acknowledged the list. */
+  onAcknowledged(agent: A, list: AgentList): void;
+}
+
+/** Agents that are told at once. */
 const CONCURRENCY = 256;
-/** One that has not answered by then does not keep the others from their turn. */
+/** An agent that has not answered by then gives its permit to the next one. */
 const TURN_MS = 2_000;
-/** Agents that are compared before others get a turn. */
+/** Agents that are compared in one turn of the event loop. */
 const COMPARED_PER_TURN = 500;
 const WAIT_SECONDS = 60;
 /** After a failure the agent is told again, then it is a laggard until the next change or its next Ready. */
 const RETRIES_MS = [5_000, 15_000, 60_000];
 
 /** Tells connected agents what has changed for them: exactly those whose list, algorithm, interval or avoid list did. */
-export class Propagation {
-  readonly #world: PropagationParts;
-  readonly #gate = new Semaphore(CONCURRENCY);
-  /** Hosts that are being told, so that nobody is told twice at once. */
-  readonly #telling = new Set<number>();
+export class Propagation<A extends ListedAgent = ListedAgent> {
+  readonly #parts: PropagationParts<A>;
+  readonly #turns = new Semaphore(CONCURRENCY);
+  /** Agents that are being told, so that none is told twice at once; a newer link of the same host is another agent. */
+  readonly #telling = new Set<A>();
   readonly #stop = new AbortController();
   #isComparing = false;
   #isStale = false;
 
-  constructor(world: PropagationParts) {
-    this.#world = world;
+  constructor(parts: PropagationParts<A>) {
+    this.#parts = parts;
     // Each agent that waits to be told again listens to it.
     setMaxListeners(0, this.#stop.signal);
+    parts.lists.onChange(() => this.compare());
   }
 
-  /** Something has changed that lists depend on. */
-  changed(): void {
+  /** Compares all agents with what they should have, and tells those that differ. */
+  compare(): void {
     this.#isStale = true;
     if (!this.#isComparing) void this.#compareAll();
   }
 
   /** The agent is Ready: something may have changed between its Ready's way out and the answer. */
-  check(attache: Attache): void {
-    this.#tellIfChanged(attache);
+  check(agent: A): void {
+    this.#tellIfChanged(agent);
   }
 
   /** Tells one agent to check its preferred host now; it moves there if it can. @throws LinkError, Error: it said no */
-  async trigger(attache: Attache): Promise<void> {
-    await this.#send(attache, this.#world.wanted(attache), true);
+  async trigger(agent: A): Promise<void> {
+    await this.#send(agent, this.#listFor(agent), true);
   }
 
   /** Nobody is told any more. */
   stop(): void {
     this.#stop.abort();
+  }
+
+  #listFor({ host, held }: A): AgentList {
+    return this.#parts.lists.listFor(host, { held });
   }
 
   async #compareAll(): Promise<void> {
@@ -70,88 +88,88 @@ export class Propagation {
       this.#isStale = false;
       let compared = 0;
       let told = 0;
-      for (const attache of [...this.#world.attaches]) {
-        if (this.#tellIfChanged(attache)) told++;
-        if (++compared % COMPARED_PER_TURN === 0) await this.#world.clock.turn();
+      for (const agent of [...this.#parts.agents]) {
+        if (this.#tellIfChanged(agent)) told++;
+        if (++compared % COMPARED_PER_TURN === 0) await this.#parts.clock.turn();
       }
-      if (told > 0) this.#world.log.info('Telling agents what has changed', { agents: told, connected: compared });
+      if (told > 0) this.#parts.log.info('Telling agents what has changed', { agents: told, connected: compared });
     }
     this.#isComparing = false;
   }
 
-  #tellIfChanged(attache: Attache): boolean {
-    const { host, held, link } = attache;
-    if (this.#telling.has(host.id) || held === undefined || link.closed || this.#stop.signal.aborted) return false;
-    if (isSameWanted(held, this.#world.wanted(attache))) {
+  #tellIfChanged(agent: A): boolean {
+    const { held, link } = agent;
+    if (this.#telling.has(agent) || held === undefined || link.closed || this.#stop.signal.aborted) return false;
+    if (isSameAgentList(held, this.#listFor(agent))) {
       // What it had not taken is no longer asked of it.
-      attache.lag = undefined;
+      agent.lag = undefined;
       return false;
     }
-    this.#telling.add(host.id);
-    void this.#tell(attache).then(last => {
-      this.#telling.delete(host.id);
+    this.#telling.add(agent);
+    void this.#tell(agent).then(last => {
+      this.#telling.delete(agent);
       // It may have changed once more meanwhile; what the agent would not take it is not told again.
-      const isNews = attache.lag === undefined || (last && !isSameWanted(last, this.#world.wanted(attache)));
-      if (isNews) this.#tellIfChanged(attache);
+      const isNews = agent.lag === undefined || (last && !isSameAgentList(last, this.#listFor(agent)));
+      if (isNews) this.#tellIfChanged(agent);
     });
     return true;
   }
 
   /** @returns what it was told last */
-  async #tell(attache: Attache): Promise<Wanted | undefined> {
-    const { clock, log } = this.#world;
-    let last: Wanted | undefined;
+  async #tell(agent: A): Promise<AgentList | undefined> {
+    const { clock, log } = this.#parts;
+    let last: AgentList | undefined;
     for (const retryMs of [...RETRIES_MS, undefined]) {
-      const turn = await this.#gate.run(() => this.#begin(attache));
+      const turn = await this.#turns.run(() => this.#begin(agent));
       // It has it, or was lost meanwhile: then it gets it at Ready.
       if (turn === undefined) break;
-      last = turn.wanted;
+      last = turn.list;
       try {
         await turn.sent;
         break;
       } catch (error) {
-        if (attache.link.closed) return last;
-        attache.lag = reasonOf(error);
-        log.warn('An agent has not taken its new list', { hostId: attache.host.id, reason: attache.lag, retryMs });
+        if (agent.link.closed) return last;
+        agent.lag = reasonOf(error);
+        log.warn('An agent has not taken its new list', { hostId: agent.host.id, reason: agent.lag, retryMs });
       }
       if (retryMs === undefined) return last;
       await delay(clock, retryMs, this.#stop.signal);
     }
-    attache.lag = undefined;
+    agent.lag = undefined;
     return last;
   }
 
-  /** Keeps its place in the gate until the agent has answered, or its turn is over. */
-  async #begin(attache: Attache): Promise<{ readonly wanted: Wanted; readonly sent: Promise<void> } | undefined> {
-    const wanted = this.#world.wanted(attache);
-    if (this.#stop.signal.aborted || attache.link.closed || isHeld(attache, wanted)) return undefined;
-    const sent = this.#send(attache, wanted, false);
-    await within(this.#world.clock, TURN_MS, sent);
-    return { wanted, sent };
+  /** Keeps its permit until the agent has answered, or its turn is over. */
+  async #begin(agent: A): Promise<{ readonly list: AgentList; readonly sent: Promise<void> } | undefined> {
+    const list = this.#listFor(agent);
+    if (this.#stop.signal.aborted || agent.link.closed || isHeld(agent, list)) return undefined;
+    const sent = this.#send(agent, list, false);
+    await within(this.#parts.clock, TURN_MS, sent);
+    return { list, sent };
   }
 
-  async #send(attache: Attache, wanted: Wanted, triggerHostLb: boolean): Promise<void> {
+  async #send(agent: A, list: AgentList, triggerHostLb: boolean): Promise<void> {
     const command = SetupMSListCommand.encode({
-      msList: wanted.servers,
-      avoidMsList: wanted.avoid,
-      lbAlgorithm: wanted.algorithm,
-      lbCheckInterval: wanted.checkIntervalSeconds,
+      msList: list.hosts,
+      avoidMsList: list.avoid,
+      lbAlgorithm: list.algorithm,
+      lbCheckInterval: list.checkIntervalSeconds,
       triggerHostLb,
       wait: WAIT_SECONDS,
     });
-    const { messages } = await attache.ask([command]);
+    const { messages } = await agent.ask([command]);
     const [answer] = messages;
     if (answer?.fields.result !== true) {
       const details = answer?.fields.details;
       throw new Error(`the agent refused its list${typeof details === 'string' ? `: ${details}` : ''}`);
     }
-    attache.held = wanted;
-    this.#world.onAcknowledged(attache, wanted);
+    agent.held = list;
+    this.#parts.onAcknowledged(agent, list);
   }
 }
 
-function isHeld({ held }: Attache, wanted: Wanted): boolean {
-  return held !== undefined && isSameWanted(held, wanted);
+function isHeld({ held }: ListedAgent, list: AgentList): boolean {
+  return held !== undefined && isSameAgentList(held, list);
 }
 
 /** Until the work has ended, however it does, or the time is over. */
@@ -166,5 +184,5 @@ async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise
 
 /** What the store keeps of a list. */
 export function storedList(list: HostList): string | null {
-  return list.servers.length === 0 ? null : formatHostList(list);
+  return list.hosts.length === 0 ? null : formatHostList(list);
 }

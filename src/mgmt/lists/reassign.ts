@@ -20,7 +20,7 @@ export async function placeHosts(
 ): Promise<number> {
   const agents = rows.map(({ id, preferred, msHostList }) => ({
     hostId: id,
-    preferred: preferred ?? parseReportedList(msHostList ?? undefined).servers[0],
+    preferred: preferred ?? parseReportedList(msHostList ?? undefined).hosts[0],
   }));
   const { changes, preferred } = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
   await writePlaces(store, rows, preferred);

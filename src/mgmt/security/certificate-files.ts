@@ -1,16 +1,9 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../../lib/errors.js';
-
-export interface PemFiles {
-  /** The server's certificate first; what signed it may follow. File key: `tls.cert`. */
-  readonly certFile: string;
-  /** Its private key, not encrypted. File key: `tls.key`. */
-  readonly keyFile: string;
-  /** What agents and servers are trusted by; a bundle. File key: `tls.ca`. */
-  readonly caFile: string;
-}
+import { certificatesIn, PemError, pemOf } from '../../lib/pem.js';
+import type { PemFiles } from '../config/settings.js';
 
 export interface CertificateFiles {
   readonly certPem: string;
@@ -64,19 +57,23 @@ async function textOf(setting: string, path: string): Promise<string> {
   }
 }
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-
 async function certificatesOf(
   setting: string,
   path: string,
 ): Promise<readonly [X509Certificate, ...X509Certificate[]]> {
-  const [first, ...others] = (await textOf(setting, path)).match(CERTIFICATE) ?? [];
-  if (first === undefined) throw new ConfigError(setting, path, 'holds no certificate in PEM form');
+  const text = await textOf(setting, path);
+  let certificates: X509Certificate[];
   try {
-    return [new X509Certificate(first), ...others.map(block => new X509Certificate(block))];
-  } catch (cause) {
-    throw new ConfigError(setting, path, `holds a certificate that cannot be read: ${reasonOf(cause)}`, { cause });
+    certificates = certificatesIn(text);
+  } catch (error) {
+    if (!(error instanceof PemError)) throw error;
+    throw new ConfigError(setting, path, `holds a certificate that cannot be read: ${reasonOf(error.cause)}`, {
+      cause: error,
+    });
   }
+  const [first, ...others] = certificates;
+  if (first === undefined) throw new ConfigError(setting, path, 'holds no certificate in PEM form');
+  return [first, ...others];
 }
 
 async function privateKeyOf(setting: string, path: string): Promise<KeyObject> {
@@ -92,10 +89,6 @@ async function privateKeyOf(setting: string, path: string): Promise<KeyObject> {
   } catch (cause) {
     throw new ConfigError(setting, path, `holds a key that cannot be read: ${reasonOf(cause)}`, { cause });
   }
-}
-
-function pemOf(certificates: readonly X509Certificate[]): string {
-  return certificates.map(certificate => `${certificate.toString().trimEnd()}\n`).join('');
 }
 
 function outOfDate(where: string, certificate: X509Certificate, now: number): string[] {

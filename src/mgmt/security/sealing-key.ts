@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, FatalError, reasonOf } from '../../lib/errors.js';
+import { createFileAtomic } from '../../lib/atomic-file.js';
+import { FatalError, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { readIfThere } from '../../lib/read-if-there.js';
 
@@ -16,8 +17,8 @@ const KEY_BYTES = 32;
 const KEY_PATTERN = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
- * Reads the key, and makes it first where there is none. Servers that start together agree on one: each writes its own
- * to the side, and the link to the real name succeeds for the first only.
+ * Reads the key, and makes it first where there is none. Servers that start together agree on one: only the first
+ * of them makes the file, with a sync of its folder, so that the store never outlives its key.
  */
 export async function openSealingKey(path: string, { log }: { readonly log: Log }): Promise<SealingKey> {
   try {
@@ -39,37 +40,10 @@ function unusable(path: string, reason: string, cause?: unknown): FatalError {
 
 /** @returns the text of the file that is there afterwards, ours or another server's */
 async function createKeyFile(path: string): Promise<string> {
-  const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const aside = `${path}.${randomBytes(8).toString('hex')}.tmp`;
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   // Keys come from the system's generator alone: nobody may be able to pass in one that can be foretold.
-  const text = `${randomBytes(KEY_BYTES).toString('base64')}\n`;
-  try {
-    const file = await open(aside, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await link(aside, path);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  } finally {
-    await unlink(aside).catch(() => {});
-  }
-  await syncFolder(folder);
+  await createFileAtomic(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
   return readFile(path, 'utf8');
-}
-
-/** The store must not hold what a power cut leaves without its key. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** The first byte of every sealed secret; the rest is nonce, ciphertext, tag. */

@@ -3,13 +3,16 @@ export interface ServerStore {
   /**
    * A server starts. Its row, found by the msid or made, gets the run id and the facts.
    *
-   * The row is refused while another `data.dir` holds it: the token differs, the run has not been stopped, and its last
-   * heartbeat is younger than `staleMs`. The same token takes over at once: the folder's lock says that the former
-   * process is dead.
+   * The row is refused while another `data.dir` holds it: the token differs, the run has not been stopped, and its
+   * heartbeat counter is not `silentBeat`. The same token takes over at once: the folder's lock says that the former
+   * process is dead. Rows of the same address whose servers do not run any more are removed.
    */
   claimServer(facts: ServerDescription, claim: ServerClaim): Promise<ServerClaimed>;
-  /** Says that the server lives, and learns what the others made of it. */
-  heartbeat(msid: number, runId: string): Promise<Heartbeat>;
+  /**
+   * Says that the server lives, and learns its state.
+   * @param joined whether it serves agents
+   */
+  heartbeat(msid: number, runId: string, joined: boolean): Promise<Heartbeat>;
   /** All servers that there ever were and that are not removed, by ascending id. */
   servers(): Promise<readonly ServerRow[]>;
   /**
@@ -20,10 +23,13 @@ export interface ServerStore {
   /**
    * The server ends in good order: nobody need wait for its heartbeat.
    * @param at by the server's clock
-   * @param state what it is from now on; `Maintenance` outlives a restart
+   * @param kept states that outlive the stop, and what they become; any other becomes Down
    * @returns false when another run has the row by now, and nothing changed
    */
-  stopServer(msid: number, runId: string, at: number, state?: ServerState): Promise<boolean>;
+  stopServer(msid: number, runId: string, at: number, kept?: KeptStates): Promise<boolean>;
+
+  /** The row is not a server's any more, if its heartbeat counter still has this value. @returns whether it was removed */
+  retireServer(msid: number, beat: number): Promise<boolean>;
 
   /** What a server knows of its agents' links, packed; the former facts are replaced. @param at by the server's clock */
   putLinkFacts(msid: number, at: number, facts: Uint8Array): Promise<void>;
@@ -61,9 +67,16 @@ export interface ServerClaim {
   readonly runId: string;
   /** Random, kept in `data.dir`. */
   readonly dataDirToken: string;
-  readonly staleMs: number;
+  /** The heartbeat counter at which the claimant has seen the present holder stand still. @default none */
+  readonly silentBeat?: number;
   /** States that outlive the restart; from any other the server comes up as `Up`. @default none */
   readonly keepStates?: readonly ServerState[];
+}
+
+/** States that outlive a stop. Decided in the store: an order may come in the last moment. */
+export interface KeptStates {
+  readonly from: readonly ServerState[];
+  readonly to: ServerState;
 }
 
 export type ServerClaimed =
@@ -80,7 +93,7 @@ export type ServerClaimed =
     };
 
 export type Heartbeat =
-  | { readonly kind: 'alive'; readonly state: ServerState; readonly storeTime: number }
+  | { readonly kind: 'alive'; readonly state: ServerState }
   /** Another run has the row, or it is gone: this process has no business any more. */
   | { readonly kind: 'foreign'; readonly holder: ServerRow | undefined };
 
@@ -96,8 +109,12 @@ export interface ServerRow extends ServerDescription {
   readonly stateSince: number;
   /** The last heartbeat, by the store's clock. */
   readonly lastUpdate: number;
-  /** How long ago that was when this was read. */
+  /** How long ago that was when this was read, by the store's clock: for people. */
   readonly ageMs: number;
+  /** Raised by each heartbeat. */
+  readonly beat: number;
+  /** It serves agents: it has read the hosts, and its agents' port is bound. As of its last heartbeat. */
+  readonly joined: boolean;
   /** By the store's clock. */
   readonly started: number | null;
   /** The last orderly stop, by the server's clock; null: there was none. */
@@ -109,8 +126,8 @@ export interface ServerStateChange {
   readonly from: readonly ServerState[];
   readonly to: ServerState;
   readonly by?: string;
-  /** Only if the last heartbeat is at least so old by the store's clock. */
-  readonly silentMs?: number;
+  /** Only if its heartbeat counter still has this value. */
+  readonly beat?: number;
   /** Only if this run has the row. */
   readonly runId?: string;
 }

@@ -2,5 +2,4 @@ export * from './control.js';
 export * from './host-list.js';
 export * from './keystore.js';
 export * from './ping.js';
-export type { Fields, Input, MessageType } from './schema.js';
 export * from './startup.js';

@@ -1,6 +1,6 @@
 import { answer, command, flag, integer, record, text } from './schema.js';
 
-/** Asks an agent for a key pair and a certificate request. In sequence, wait 60. */
+/** From a server: make a key pair and a certificate request. Travels with `FLAG.inSequence` and `wait` 60. */
 export const SetupKeyStoreCommand = command('org.apache.cloudstack.ca.SetupKeyStoreCommand', {
   validityDays: integer,
   /** 16 characters */
@@ -9,17 +9,17 @@ export const SetupKeyStoreCommand = command('org.apache.cloudstack.ca.SetupKeySt
   accessDetails: record,
 });
 
-/** Mind the lower-case S. */
+/** The certificate request of an agent. Its class name has a lower-case `s` in `Keystore`. */
 export const SetupKeystoreAnswer = answer('org.apache.cloudstack.ca.SetupKeystoreAnswer', {
   /** PEM */
   csr: text,
 });
 
-/** Gives an agent its certificate. The agent restarts its connection 5 s later. */
+/** From a server: the agent's certificate. CloudStack's agent connects anew 5 s later. */
 export const SetupCertificateCommand = command('org.apache.cloudstack.ca.SetupCertificateCommand', {
   /** PEM */
   certificate: text,
-  /** "" after a certificate request. */
+  /** PEM; empty when the agent has made the key itself. */
   privateKey: text,
   /** PEM */
   caCertificates: text,
@@ -27,4 +27,5 @@ export const SetupCertificateCommand = command('org.apache.cloudstack.ca.SetupCe
   accessDetails: record,
 });
 
+/** `result` is true when the agent has stored the certificate. */
 export const SetupCertificateAnswer = answer('org.apache.cloudstack.ca.SetupCertificateAnswer', {});

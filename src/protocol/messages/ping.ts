@@ -1,5 +1,6 @@
 import { answer, command, flag, integer, list, optionalInteger, record, text, textList } from './schema.js';
 
+/** From an agent: it is alive. */
 export const PingCommand = command('com.cloud.agent.api.PingCommand', {
   hostType: text,
   hostId: integer,
@@ -7,7 +8,7 @@ export const PingCommand = command('com.cloud.agent.api.PingCommand', {
   commandInfos: list,
 });
 
-/** What hypervisor agents send. */
+/** From an agent on a hypervisor: it is alive. */
 export const PingRoutingCommand = command('com.cloud.agent.api.PingRoutingCommand', {
   _hostVmStateReport: record,
   _gatewayAccessible: flag,
@@ -16,15 +17,17 @@ export const PingRoutingCommand = command('com.cloud.agent.api.PingRoutingComman
   hostId: integer,
   outOfBand: flag,
   commandInfos: list,
-  /** Muster's own: how long the last ping's answer took, in milliseconds. */
+  /** Muster's own: the milliseconds from the last ping to its answer. */
   roundTripMs: optionalInteger,
 });
 
+/** The answer of a server to both kinds of ping. */
 export const PingAnswer = answer('com.cloud.agent.api.PingAnswer', {
-  /** The whole ping, given back: a real KVM agent fails without it. */
+  /** The whole ping. CloudStack's KVM agent fails without it. */
   _command: record,
-  /** The server has lost the host's row: register anew. */
+  /** The server does not know the host any more: the agent registers anew. */
   sendStartup: flag,
+  /** Addresses not to dial; missing when nothing has changed. */
   avoidMsList: textList,
   reconcileCommands: list,
 });

@@ -1,27 +1,30 @@
 import type { Message } from '../body.js';
 import { ProtocolError } from '../errors.js';
 
-/**
- * How a Java class of CloudStack's looks in JSON: its fields, in the order in which Gson writes them. Java's primitives
- * are always there (0 or false when a sender leaves them out); references may be missing, and are never null on the wire.
- */
+/** The type of one field of a Java class. */
 export interface Field<T> {
+  /** What is expected, in words, for an error's message. */
   readonly expected: string;
   accepts(value: unknown): value is T;
-  /** What a missing field means; undefined for references. */
+  /** The value when the field is missing. Java's primitives have one, references do not. */
   readonly missing?: T;
 }
 
-type Schema = Readonly<Record<string, Field<unknown>>>;
+/**
+ * The fields of a Java class, in the order in which Gson writes them. A primitive is always there: 0 or false when a
+ * sender leaves it out. A reference may be missing, and is never null on the wire.
+ */
+export type Schema = Readonly<Record<string, Field<unknown>>>;
+
 type Value<F> = F extends Field<infer T> ? T : never;
 type PrimitiveKeys<S> = { [K in keyof S]: S[K] extends { readonly missing: unknown } ? K : never }[keyof S];
 
-/** A decoded message: primitives there, references perhaps. */
+/** The fields of a decoded message. Primitives are always there; references may be undefined. */
 export type Fields<S extends Schema> = {
   [K in PrimitiveKeys<S>]: Value<S[K]>;
 } & { [K in Exclude<keyof S, PrimitiveKeys<S>>]?: Value<S[K]> | undefined };
 
-/** A message to encode: what is left out gets Java's default. */
+/** The fields of a message to encode. Primitives that are left out are 0 or false; references are not written. */
 export type Input<S extends Schema> = { [K in keyof S]?: Value<S[K]> | undefined };
 
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
@@ -32,37 +35,62 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isTextList = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
 const isList = (value: unknown): value is unknown[] => Array.isArray(value);
 
-/** Java `int` or `long`, as far as JavaScript counts safely: no id or size of this feature lies beyond. */
+/** Java `int` or `long`, up to 2^53. */
 export const integer = { expected: 'an integer up to 2^53', accepts: isInteger, missing: 0 } as const;
 /** Java `boolean`. */
 export const flag = { expected: 'true or false', accepts: isFlag, missing: false as boolean } as const;
-/** Java `Integer` or `Long`. */
+/** Java `Integer` or `Long`, up to 2^53; may be missing. */
 export const optionalInteger: Field<number> = { expected: 'an integer up to 2^53', accepts: isInteger };
+/** Java `Boolean`; may be missing. */
 export const optionalFlag: Field<boolean> = { expected: 'true or false', accepts: isFlag };
+/** Java `String`; may be missing. */
 export const text: Field<string> = { expected: 'a string', accepts: isText };
+/** A Java list of strings; may be missing. */
 export const textList: Field<readonly string[]> = { expected: 'an array of strings', accepts: isTextList };
+/** A Java list of anything; may be missing. */
 export const list: Field<readonly unknown[]> = { expected: 'an array', accepts: isList };
+/** A Java object or map; may be missing. */
 export const record: Field<Readonly<Record<string, unknown>>> = { expected: 'an object', accepts: isRecord };
 
-/** One class of messages. */
+/**
+ * One class of messages: how it is written and read.
+ * @example
+ * const message = ReadyCommand.encode({ hostId: 7 });
+ * if (ReadyCommand.is(message)) console.log(ReadyCommand.decode(message).hostId);
+ */
 export interface MessageType<S extends Schema> {
   /** The Java class name on the wire. */
   readonly type: string;
+  /** Whether a message is of this class. */
   is(message: Message): boolean;
+  /** Makes a message of this class. */
   encode(input: Input<S>): Message;
-  /** Reads the known fields; others are ignored. @throws ProtocolError MESSAGE_FIELD */
+  /** Reads the known fields; others are ignored. @throws ProtocolError MESSAGE_FIELD when one has a wrong type */
   decode(message: Message): Fields<S>;
 }
 
 const COMMON = { wait: integer, bypassHostMaintenance: flag } as const;
 const ANSWER = { result: flag, details: text } as const;
 
-/** Asks for something. Unless said otherwise it travels with `wait` 0. */
+/**
+ * Defines a command. It has the fields `wait` (seconds for the answer, 0 when left out) and `bypassHostMaintenance` as
+ * well, as CloudStack's `Command` does.
+ * @param type the Java class name
+ * @example
+ * const GreetCommand = command('com.example.GreetCommand', { name: text });
+ * const message = GreetCommand.encode({ name: 'Ada' });
+ */
 export function command<const S extends Schema>(type: string, schema: S): MessageType<S & typeof COMMON> {
   return message(type, { ...schema, ...COMMON });
 }
 
-/** Replies to a command. */
+/**
+ * Defines an answer. It has the fields `result`, `details`, `wait` and `bypassHostMaintenance` as well.
+ * @param type the Java class name
+ * @example
+ * const GreetAnswer = answer('com.example.GreetAnswer', { greeting: text });
+ * const message = GreetAnswer.encode({ result: true, greeting: 'Hello' });
+ */
 export function answer<const S extends Schema>(
   type: string,
   schema: S,
@@ -78,7 +106,7 @@ function message<S extends Schema>(type: string, schema: S): MessageType<S> {
     encode(input) {
       const fields: Record<string, unknown> = {};
       for (const [name, field] of entries) {
-        // Java writes contextMap, a map that may be missing but never null, before the last two fields.
+        // Gson writes contextMap, which may be missing but never null, before the last two fields.
         if (name === 'wait') fields.contextMap = {};
         const value = input[name] ?? field.missing;
         if (value !== undefined) fields[name] = value;

@@ -11,7 +11,7 @@ import {
   textList,
 } from './schema.js';
 
-/** Registers an agent with a server: the first packet of every link. */
+/** From an agent: registers it with a server. The first packet of every link. */
 export const StartupRoutingCommand = command('com.cloud.agent.api.StartupRoutingCommand', {
   cpuSockets: optionalInteger,
   cpus: integer,
@@ -31,14 +31,14 @@ export const StartupRoutingCommand = command('com.cloud.agent.api.StartupRouting
   groupDetails: record,
   gpuDevices: list,
   type: text,
-  /** The zone's name or id. */
+  /** The name or the id of the zone. */
   dataCenter: text,
   pod: text,
   cluster: text,
   /** `<guid>-<resource name>` */
   guid: text,
   name: text,
-  /** The host id, when known. */
+  /** The host id, once a server has given it. */
   id: optionalInteger,
   version: text,
   iqn: text,
@@ -50,44 +50,50 @@ export const StartupRoutingCommand = command('com.cloud.agent.api.StartupRouting
   storageMacAddress: text,
   resourceName: text,
   gatewayIpAddress: text,
-  /** `A,B,C@algorithm` as the agent keeps it, or `A,B` at first. */
+  /** The agent's host list, in the form of `formatHostList`. */
   msHostList: text,
-  /** The agent moves here because its former server asked it to. */
+  /** The agent comes because its former server has asked it to move. */
   connectionTransferred: flag,
   arch: text,
-  /** Muster's own: random, made once per process. Tells two agents with one guid from one that moves. */
+  /**
+   * Muster's own: random, one for each process. It distinguishes two agents with one guid from one agent that moves.
+   */
   instanceId: text,
-  /** Muster's own: links lost since the process started, and why the last one was. */
+  /** Muster's own: how many links the process has lost, and why it lost the last one. */
   failovers: optionalInteger,
   lastLoss: text,
 });
 
+/** `result` is false when the server refuses the agent; `details` says why. */
 export const StartupAnswer = answer('com.cloud.agent.api.StartupAnswer', {
+  /** 0 from CloudStack, whose Ready has the real one. */
   hostId: integer,
   hostName: text,
   hostUuid: text,
-  /** seconds */
+  /** Seconds between pings. */
   pingInterval: integer,
 });
 
-/** Seen beside StartupRoutingCommand in one packet, from agents with local storage. */
+/** From agents with local storage, in one packet with StartupRoutingCommand. */
 export const StartupStorageCommand = command('com.cloud.agent.api.StartupStorageCommand', {});
 
+/** From a server: the agent is registered, or refused. A server sends it twice; the second one has the host list. */
 export const ReadyCommand = command('com.cloud.agent.api.ReadyCommand', {
-  /** Set: refused, and why. */
+  /** Why the agent is refused; missing when it is not. */
   _details: text,
   dcId: optionalInteger,
   hostId: optionalInteger,
   hostUuid: text,
   hostName: text,
   msHostList: textList,
-  /** Advice: addresses not to dial. */
+  /** Addresses not to dial. */
   avoidMsHostList: textList,
   lbAlgorithm: text,
-  /** seconds */
+  /** Seconds between checks of the preferred host; 0 turns them off. */
   lbCheckInterval: optionalInteger,
   enableHumanReadableSizes: optionalFlag,
   arch: text,
 });
 
+/** The answer of an agent to each ReadyCommand. */
 export const ReadyAnswer = answer('com.cloud.agent.api.ReadyAnswer', { detailsMap: record });

@@ -10,7 +10,7 @@ import { testServer } from '../../helpers/test-server.js';
 async function tlsServer(t: Test, configuration: Record<string, string> = {}) {
   const credentials = await plainCertificate();
   const house = await testServer({ configuration, context: secureContext(credentials) });
-  t.teardown(() => house.server.stop('now'));
+  t.teardown(() => house.stop('now'));
   /** A connection as the listener gives it, not secured yet. */
   const accept = () => {
     const [near, far] = duplexPair();
@@ -106,11 +106,11 @@ t.test('server: a body too large before Ready closes the link; on a Ready one it
 });
 
 t.test('server: one that stops takes nobody, and ends what is on its way', async t => {
-  const { accept, dial, server } = await tlsServer(t);
+  const { accept, dial, stop } = await tlsServer(t);
   const one = await dial();
   await one.join();
   const handshaking = accept();
-  await server.stop('orderly');
+  await stop('orderly');
   await handshaking.served;
   const late = accept();
   await late.served;

@@ -10,9 +10,9 @@ async function connected(t: Test, configuration: Record<string, string> = {}) {
   const house = await testServer({ configuration });
   const one = house.agent();
   const { ready2 } = await one.join();
-  const attache = house.server.attaches.get(1);
+  const attache = house.registry.get(1);
   if (attache === undefined) throw new Error('no attache');
-  t.teardown(() => house.server.stop('now'));
+  t.teardown(() => house.stop('now'));
   return { ...house, one, attache: attache as Attache, last: ready2.sequence };
 }
 

@@ -80,7 +80,7 @@ t.test(
 );
 
 t.test('ready: an agent has its host once it has answered both, not before', async t => {
-  const { agent, row, server, lines } = await testServer();
+  const { agent, row, registry, lines } = await testServer();
   const one = agent();
   one.startup();
   await one.receive();
@@ -88,11 +88,11 @@ t.test('ready: an agent has its host once it has answered both, not before', asy
   const ready2 = await one.receive();
   await settle();
   t.match(row(1), { status: 'Connecting', msid: null, epoch: 0 });
-  t.equal(server.attaches.size, 0);
+  t.equal(registry.size, 0);
   one.answerReady(ready2);
   await settle();
   t.match(row(1), { status: 'Up', msid: MSID, epoch: 1, msHostList: '192.0.2.1,192.0.2.2,192.0.2.3@static' });
-  t.equal(server.attaches.size, 1);
+  t.equal(registry.size, 1);
   t.ok(one.ends.server.isRaised, 'and larger packets');
   t.match(
     lines.filter(line => line.message.startsWith('Agent ')),
@@ -118,7 +118,7 @@ t.test('ready: the larger bounds do not hold before both are answered', async t 
 
 t.test('ready: an agent that answers no is let go, at the first as at the second', async t => {
   for (const first of [true, false]) {
-    const { agent, row, server } = await testServer();
+    const { agent, row, registry } = await testServer();
     const one = agent();
     one.startup();
     await one.receive();
@@ -128,7 +128,7 @@ t.test('ready: an agent that answers no is let go, at the first as at the second
     await settle();
     t.ok(one.closed);
     t.not(row(1)?.status, 'Up');
-    t.equal(server.attaches.size, 0);
+    t.equal(registry.size, 0);
   }
 });
 
@@ -236,7 +236,7 @@ t.test('startup: what comes before it is passed over and counted, and the link s
 });
 
 t.test('startup: it is due 60 s after the handshake', async t => {
-  const { agent, clock, server } = await testServer();
+  const { agent, clock, stop } = await testServer();
   const one = agent();
   await clock.advance(30_000);
   one.ping();
@@ -248,18 +248,18 @@ t.test('startup: it is due 60 s after the handshake', async t => {
   await two.join();
   await clock.advance(60_000);
   t.notOk(two.closed);
-  await server.stop('now');
+  await stop('now');
   t.equal(clock.pending, 0, 'no timer is left');
 });
 
 t.test('startup: a second one on the same link closes it', async t => {
-  const { agent, server } = await testServer();
+  const { agent, registry } = await testServer();
   const ready = agent();
   await ready.join();
   ready.startup();
   await settle();
   t.ok(ready.closed);
-  t.equal(server.attaches.size, 0);
+  t.equal(registry.size, 0);
   const readying = agent();
   readying.startup();
   await readying.receive();
@@ -423,7 +423,7 @@ t.test('a lost link leaves the host Disconnected, and the next Ready takes it ba
 });
 
 t.test('an agent that ends right behind its last ReadyAnswer leaves no link behind', async t => {
-  const { agent, row, server } = await testServer();
+  const { agent, row, registry } = await testServer();
   const one = agent();
   one.startup();
   await one.receive();
@@ -432,7 +432,7 @@ t.test('an agent that ends right behind its last ReadyAnswer leaves no link behi
   one.request([ShutdownCommand.encode({ reason: 'sig.kill' })], { flags: 0x07, sequence: -1n });
   await settle();
   t.ok(one.closed);
-  t.equal(server.attaches.size, 0);
+  t.equal(registry.size, 0);
   t.match(row(1), { status: 'Disconnected', msid: null, disconnectReason: 'the agent shut down: sig.kill' });
 });
 

@@ -5,7 +5,7 @@ import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { testServer } from '../../helpers/test-server.js';
 
 t.test('doubles: the old link closes when the new one has answered Ready 2, and not before', async t => {
-  const { agent, row, server, store } = await testServer();
+  const { agent, row, registry, store } = await testServer();
   const old = agent();
   await old.join();
   const fresh = agent();
@@ -22,13 +22,13 @@ t.test('doubles: the old link closes when the new one has answered Ready 2, and 
   await settle();
   t.ok(old.closed);
   t.notOk(fresh.closed);
-  t.equal(server.attaches.size, 1);
+  t.equal(registry.size, 1);
   t.match(row(1), { status: 'Up', epoch: 2 });
   t.notOk(store.calls.includes('hostsDisconnected'), 'nobody ever wrote Disconnected');
 });
 
 t.test('doubles: an agent that closes its old link itself, ahead of us, is never written off', async t => {
-  const { agent, row, server, store } = await testServer();
+  const { agent, row, registry, store } = await testServer();
   const old = agent();
   await old.join();
   const fresh = agent();
@@ -42,12 +42,12 @@ t.test('doubles: an agent that closes its old link itself, ahead of us, is never
   fresh.answerReady(ready2);
   await settle();
   t.match(row(1), { status: 'Up', epoch: 2 });
-  t.equal(server.attaches.size, 1);
+  t.equal(registry.size, 1);
   t.notOk(store.calls.includes('hostsDisconnected'));
 });
 
 t.test('doubles: a new link that does not get as far leaves the old one as it is', async t => {
-  const { agent, row, server } = await testServer();
+  const { agent, row, registry } = await testServer();
   const old = agent();
   await old.join();
   const fresh = agent();
@@ -57,14 +57,14 @@ t.test('doubles: a new link that does not get as far leaves the old one as it is
   await settle();
   t.ok(fresh.closed);
   t.notOk(old.closed);
-  t.equal(server.attaches.size, 1);
+  t.equal(registry.size, 1);
   t.match(row(1), { status: 'Up', epoch: 1 });
 });
 
 t.test(
   'doubles: when first the old link goes and then the new one fails, the host is lost for what came first',
   async t => {
-    const { agent, row, server } = await testServer();
+    const { agent, row, registry } = await testServer();
     const old = agent();
     await old.join();
     const fresh = agent();
@@ -76,13 +76,13 @@ t.test(
     t.equal(row(1)?.status, 'Up');
     fresh.answerReady(ready1, { result: false });
     await settle();
-    t.equal(server.attaches.size, 0);
+    t.equal(registry.size, 0);
     t.match(row(1), { status: 'Disconnected', epoch: 1, disconnectReason: 'ETIMEDOUT' });
   },
 );
 
 t.test('doubles: two new links at once end as one', async t => {
-  const { agent, server, row } = await testServer();
+  const { agent, registry, row } = await testServer();
   const agents = [agent(), agent(), agent()];
   for (const one of agents) one.startup();
   for (const one of agents) await one.receive();
@@ -93,14 +93,14 @@ t.test('doubles: two new links at once end as one', async t => {
     agents.map(one => one.closed),
     [true, true, false],
   );
-  t.equal(server.attaches.size, 1);
+  t.equal(registry.size, 1);
   t.equal(row(1)?.status, 'Up');
 });
 
 t.test(
   'doubles: a link that ends right behind its last ReadyAnswer is not seated, while another is arriving',
   async t => {
-    const { agent, server, row } = await testServer();
+    const { agent, registry, row } = await testServer();
     const [one, two] = [agent(), agent()];
     for (const each of [one, two]) {
       each.startup();
@@ -110,10 +110,10 @@ t.test(
     one.answerReady(await one.receive());
     one.close();
     await settle();
-    t.equal(server.attaches.size, 0);
+    t.equal(registry.size, 0);
     two.answerReady(await two.receive());
     await settle();
-    t.equal(server.attaches.size, 1);
+    t.equal(registry.size, 1);
     t.match(row(1), { status: 'Up', epoch: 1 });
   },
 );

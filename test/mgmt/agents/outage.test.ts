@@ -19,7 +19,7 @@ t.test('outage: connected agents stay, and their pings are answered', async t =>
 });
 
 t.test('outage: an agent that is known becomes Ready at once, and is written when the store is back', async t => {
-  const { agent, store, clock, row, lines, server } = await testServer({
+  const { agent, store, clock, row, lines, ownership } = await testServer({
     configuration: { 'indirect.agent.lb.algorithm': 'roundrobin', host: 'a,b,c' },
   });
   for (const guid of ['g1', 'g2']) {
@@ -34,13 +34,13 @@ t.test('outage: an agent that is known becomes Ready at once, and is written whe
   t.equal(clock.now(), before);
   t.match(contentOf(ready1)[1], { hostId: 2, hostUuid: row(2)?.uuid, hostName: row(2)?.name });
   t.strictSame(only(ready2).fields.msHostList, ['b', 'c', 'a'], 'the ring is in memory too');
-  t.equal(server.unwritten, 1);
+  t.equal(ownership.unwritten, 1);
   t.equal(row(2)?.status, 'Disconnected');
   await clock.advance(10_000);
   store.outage = undefined;
   await clock.advance(2_000);
   t.match(row(2), { status: 'Up', msid: MSID, epoch: 2, msHostList: 'b,c,a@roundrobin' });
-  t.equal(server.unwritten, 0);
+  t.equal(ownership.unwritten, 0);
   t.equal(lines.filter(({ message }) => message.startsWith('The store is')).length, 2, 'away and back, once each');
 });
 
@@ -103,7 +103,7 @@ t.test('outage: a disconnect is written late, under its own epoch, and not over 
   const b = await testServer({ store: new MemoryStore(data), msid: 1002 });
   for (const guid of ['g1', 'g2']) await a.agent().join({ guid });
   a.store.outage = 'STORE_UNAVAILABLE';
-  for (const attache of [...a.server.attaches]) attache.link.close('for this test');
+  for (const attache of [...a.registry]) attache.link.close('for this test');
   await settle();
   await b.agent().join({ guid: 'g2' });
   a.store.outage = undefined;
@@ -147,24 +147,24 @@ t.test(
 );
 
 t.test('removed: an agent that comes back as a new host does not keep a link as the old one', async t => {
-  const { agent, store, server, row } = await testServer();
+  const { agent, store, registry, row } = await testServer();
   const old = agent();
   await old.join();
   store.data.hosts.delete(1);
   await agent().join();
   t.ok(old.closed);
-  t.equal(server.attaches.size, 1);
+  t.equal(registry.size, 1);
   t.match(row(2), { status: 'Up', epoch: 1 });
 });
 
 t.test('configuration: a change is seen within two seconds, and new agents get what it says', async t => {
-  const { agent, store, clock, server } = await testServer();
+  const { agent, store, clock, lists } = await testServer();
   await store.setConfiguration('host', 'x,y');
   await store.setConfiguration('zones', 'default,edge');
   await store.setConfiguration('indirect.agent.lb.check.interval', '33');
   await store.setConfiguration('ping.interval', 'broken');
   await clock.advance(2_000);
-  t.equal(server.configuration.version, 5);
+  t.equal(lists.configuration.version, 5);
   const { startupAnswer, ready2 } = await agent().join({ dataCenter: 'edge' });
   t.match(only(ready2).fields, { msHostList: ['x', 'y'], lbCheckInterval: 33 });
   t.equal(only(startupAnswer).fields.pingInterval, 60, 'a broken value changes nothing');
@@ -181,7 +181,7 @@ t.test('stop: all hosts of the server, and only those, are let go in one write',
     agents.push(one);
   }
   await b.agent().join({ guid: 'g3' });
-  await a.server.stop('orderly');
+  await a.stop('orderly');
   await settle();
   t.ok(agents.every(one => one.closed));
   t.strictSame(

@@ -14,7 +14,7 @@ t.test(
   `robustness: whatever strangers and agents send, the server lives and serves others (seed ${SEED}, ${RUNS} runs)`,
   async t => {
     const random = seededRandom(SEED);
-    const { server, agent } = await testServer();
+    const { agent, server } = await testServer();
     const recorded = [...readWire('4.13'), ...readWire('4.23')].map(({ hex }) => Buffer.from(hex, 'hex'));
     const pick = <T>(list: readonly T[]): T => list[random.int(list.length)] as T;
 
@@ -55,7 +55,7 @@ t.test(
 );
 
 t.test('robustness: an agent that does not read is cut off, also in the middle of a refusal', async t => {
-  const { agent, server } = await testServer();
+  const { agent, registry } = await testServer();
   const one = agent();
   one.ends.server.queuedBytes = 5 * 2 ** 20;
   one.startup({ dataCenter: 'moon' });
@@ -66,7 +66,7 @@ t.test('robustness: an agent that does not read is cut off, also in the middle o
   two.startup();
   await settle();
   t.ok(two.closed);
-  t.equal(server.attaches.size, 0);
+  t.equal(registry.size, 0);
   await agent().join();
-  t.equal(server.attaches.size, 1);
+  t.equal(registry.size, 1);
 });

@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { systemRandom } from '../../../src/lib/random.js';
-import { firstAddress, openDataDir } from '../../../src/mgmt/cluster/data-dir.js';
+import { openDataDir } from '../../../src/mgmt/cluster/data-dir.js';
 
 t.test('identity: the msid is made once, kept, and lies within 48 bits', async t => {
   const path = join(t.testdir(), 'a', 'data');
@@ -52,24 +52,4 @@ t.test('identity: a folder in use, a file in its place, and a broken msid are co
     t.equal(mended.nodeId, 5, 'and it had let go of its lock');
     await mended.lock.release();
   }
-});
-
-t.test('identity: the first address that others can reach, IPv4 before IPv6', async t => {
-  const at = (address: string, family: 'IPv4' | 'IPv6', internal = false) =>
-    ({
-      address,
-      family,
-      internal,
-      netmask: '',
-      mac: '',
-      cidr: null,
-      ...(family === 'IPv6' && { scopeid: 0 }),
-    }) as never;
-  const lo = [at('127.0.0.1', 'IPv4', true), at('::1', 'IPv6', true)];
-  t.equal(
-    firstAddress({ lo, eth0: [at('fe80::1', 'IPv6'), at('2001:db8::1', 'IPv6')], eth1: [at('192.0.2.4', 'IPv4')] }),
-    '192.0.2.4',
-  );
-  t.equal(firstAddress({ lo, eth0: [at('fe80::1', 'IPv6'), at('2001:db8::1', 'IPv6')] }), '2001:db8::1');
-  t.equal(firstAddress({ lo, eth0: undefined }), '127.0.0.1');
 });

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import type { FatalError } from '../../../src/lib/errors.js';
-import { Membership, type MembershipOptions } from '../../../src/mgmt/cluster/membership.js';
+import { Membership, type MembershipParts } from '../../../src/mgmt/cluster/membership.js';
 import type { ServerRow, ServerState, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
@@ -10,48 +10,31 @@ import { factsOf } from '../../helpers/host-facts.js';
 import { hostReady } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
+import { StoreFaults } from '../../helpers/store-faults.js';
 
 const INTERVAL_MS = 1_500;
-const THRESHOLD_MS = 150_000;
+const THRESHOLD_MS = 15_000;
 
-interface Aging {
-  /** How old heartbeats look, by msid: the store's clock is the machine's, which no test waits for. */
-  readonly ages: Map<number, number>;
-  away: boolean;
-  failing: keyof Store | undefined;
-}
-
-/** A real store in which servers can be made to look silent. */
-function aging(store: Store): { store: Store; aging: Aging } {
-  const aging: Aging = { ages: new Map(), away: false, failing: undefined };
-  const aged = (row: ServerRow): ServerRow => ({ ...row, ageMs: aging.ages.get(row.msid) ?? row.ageMs });
-  const proxy = new Proxy(store, {
-    get(target, name, receiver) {
-      const value = Reflect.get(target, name, receiver);
-      if (typeof value !== 'function') return value;
-      return async (...args: unknown[]) => {
-        if (aging.away || aging.failing === name) throw new StoreError('STORE_UNAVAILABLE', String(name));
-        if (name === 'servers') return (await target.servers()).map(aged);
-        if (name === 'changeServerState') {
-          const [msid, change] = args as Parameters<Store['changeServerState']>;
-          const age = aging.ages.get(msid) ?? 0;
-          const { silentMs, ...rest } = change;
-          if (silentMs !== undefined && age < silentMs) return false;
-          return target.changeServerState(msid, rest);
-        }
-        return value.apply(target, args);
-      };
-    },
-  });
-  return { store: proxy, aging };
+/** A real store of which some calls can be made to fail. */
+function faulty(store: Store): { store: Store; faults: StoreFaults & { failing?: string } } {
+  const faults: StoreFaults & { failing?: string } = new StoreFaults();
+  faults.before = call => {
+    if (call === faults.failing) throw new StoreError('STORE_UNAVAILABLE', call);
+  };
+  return { store: faults.over(store), faults };
 }
 
 let serial = 0;
 
-function member(t: Test, store: Store, msid: number, more: Partial<MembershipOptions> = {}) {
+function member(t: Test, store: Store, msid: number, more: Partial<MembershipParts> = {}) {
   const clock = new FakeClock();
   const log = new RecordingLog();
-  const told = { states: [] as ServerState[], foreign: [] as FatalError[], down: [] as number[] };
+  const told = {
+    states: [] as ServerState[],
+    foreign: [] as FatalError[],
+    down: [] as number[],
+    shared: [] as number[],
+  };
   const membership = new Membership(store, {
     clock,
     random: seededRandom(++serial),
@@ -67,6 +50,8 @@ function member(t: Test, store: Store, msid: number, more: Partial<MembershipOpt
     onAvoided: () => {},
     onForeign: error => void told.foreign.push(error),
     onServerDown: ({ msid }) => void told.down.push(msid),
+    onSharedAddress: ({ msid }) => void told.shared.push(msid),
+    isServing: () => true,
     ...more,
   });
   t.teardown(() => membership.leave().catch(() => {}));
@@ -74,7 +59,11 @@ function member(t: Test, store: Store, msid: number, more: Partial<MembershipOpt
     await clock.advance(INTERVAL_MS);
     for (let turn = 0; turn < 10; turn++) await settle();
   };
-  return { membership, clock, log, told, beat };
+  /** As long as it takes to find a server silent that joined after this one: the first beat only sees it. */
+  const beats = async (count = THRESHOLD_MS / INTERVAL_MS + 1) => {
+    for (let i = 0; i < count; i++) await beat();
+  };
+  return { membership, clock, log, told, beat, beats };
 }
 
 async function rowOf(store: Store, msid: number): Promise<ServerRow> {
@@ -97,16 +86,22 @@ t.test('membership: a server joins, beats, and leaves in good order', async t =>
   t.match(await rowOf(store, MSID_1), { state: 'Down', runId: null });
   t.type((await rowOf(store, MSID_1)).stopped, 'number');
   t.equal(clock.pending, 0);
-  t.same(told, { states: [], foreign: [], down: [] });
+  t.same(told, { states: [], foreign: [], down: [], shared: [] });
 });
 
 t.test('membership: a second server with the same id from another folder is refused, and told who has it', async t => {
   const store = await freshStore(t);
-  await member(t, store, MSID_1).membership.join();
+  const holder = member(t, store, MSID_1);
+  await holder.membership.join();
   const rival = member(t, store, MSID_1, { dataDirToken: 'other', name: 'rival' });
-  await t.rejects(rival.membership.join(), {
+  const joining = rival.membership.join();
+  joining.catch(() => {});
+  for (let turn = 0; turn < 10; turn++) await settle();
+  await holder.beat();
+  await rival.clock.advance(3 * INTERVAL_MS);
+  await t.rejects(joining, {
     code: 'SERVER_ROW_TAKEN',
-    message: /cluster\.node\.id 1001 is in use by ms-1001 \(192\.0\.2\.1\), last heard of 0 s ago/,
+    message: /cluster\.node\.id 1001 is in use by ms-1001 \(192\.0\.2\.1\), whose heartbeat goes on/,
   });
 });
 
@@ -128,7 +123,7 @@ t.test(
 );
 
 t.test('membership: a server that is silent for too long is taken down, with its hosts and its jobs', async t => {
-  const { store, aging: time } = aging(await freshStore(t));
+  const store = await freshStore(t);
   const one = member(t, store, MSID_1);
   const two = member(t, store, MSID_2);
   await one.membership.join();
@@ -139,10 +134,8 @@ t.test('membership: a server that is silent for too long is taken down, with its
   const [pending, running] = [await store.createJob(job), await store.createJob(job)];
   await store.startJob(running.uuid, MSID_2);
 
-  time.ages.set(MSID_2, THRESHOLD_MS - 1);
-  await one.beat();
+  await one.beats(THRESHOLD_MS / INTERVAL_MS);
   t.equal((await rowOf(store, MSID_2)).state, 'Up', 'not yet');
-  time.ages.set(MSID_2, THRESHOLD_MS);
   await one.beat();
   t.equal((await rowOf(store, MSID_2)).state, 'Down');
   t.match(await store.host(host.id), {
@@ -158,11 +151,10 @@ t.test('membership: a server that is silent for too long is taken down, with its
 });
 
 t.test('membership: of two that notice, one takes it down', async t => {
-  const { store, aging: time } = aging(await freshStore(t));
+  const store = await freshStore(t);
   const members = [member(t, store, MSID_1), member(t, store, MSID_2)];
   for (const { membership } of [...members, member(t, store, 3003)]) await membership.join();
-  time.ages.set(3003, THRESHOLD_MS);
-  await Promise.all(members.map(({ beat }) => beat()));
+  for (let i = 0; i <= THRESHOLD_MS / INTERVAL_MS; i++) await Promise.all(members.map(({ beat }) => beat()));
   t.same(
     members.flatMap(({ told }) => told.down),
     [3003],
@@ -170,49 +162,44 @@ t.test('membership: of two that notice, one takes it down', async t => {
 });
 
 t.test('regression: hosts that could not be let go of are let go of at the next beat', async t => {
-  const { store, aging: time } = aging(await freshStore(t));
+  const { store, faults } = faulty(await freshStore(t));
   const one = member(t, store, MSID_1);
   await one.membership.join();
   await member(t, store, MSID_2).membership.join();
   const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
   await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
-  time.ages.set(MSID_2, THRESHOLD_MS);
-  time.failing = 'releaseHosts';
-  await one.beat();
+  faults.failing = 'releaseHosts';
+  await one.beats();
   t.equal((await rowOf(store, MSID_2)).state, 'Down');
   t.equal((await store.host(host.id))?.status, 'Up');
-  time.failing = undefined;
+  delete faults.failing;
   await one.beat();
   t.equal((await store.host(host.id))?.status, 'Disconnected');
   t.same(one.told.down, [MSID_2], 'and it is told once');
 });
 
 t.test('membership: one that came back meanwhile keeps its hosts', async t => {
-  const { store, aging: time } = aging(await freshStore(t));
+  const { store, faults } = faulty(await freshStore(t));
   const one = member(t, store, MSID_1);
   await one.membership.join();
   await member(t, store, MSID_2).membership.join();
-  time.ages.set(MSID_2, THRESHOLD_MS);
-  time.failing = 'releaseHosts';
-  await one.beat();
+  faults.failing = 'releaseHosts';
+  await one.beats();
   await member(t, store, MSID_2).membership.join();
   const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
   await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
-  time.ages.clear();
-  time.failing = undefined;
+  delete faults.failing;
   await one.beat();
   t.equal((await store.host(host.id))?.status, 'Up');
 });
 
 t.test('regression: a server that was taken for dead, and lives, is Up again at its next beat', async t => {
-  const { store, aging: time } = aging(await freshStore(t));
+  const store = await freshStore(t);
   const one = member(t, store, MSID_1);
   const two = member(t, store, MSID_2);
   await one.membership.join();
   await two.membership.join();
-  time.ages.set(MSID_2, THRESHOLD_MS);
-  await one.beat();
-  time.ages.clear();
+  await one.beats();
   await two.beat();
   t.equal((await rowOf(store, MSID_2)).state, 'Up');
   t.equal(two.membership.state, 'Up', 'it goes on taking agents');
@@ -236,7 +223,7 @@ t.test('membership: a state that somebody else writes is told, and avoided by th
 });
 
 t.test('membership: Maintenance outlives an orderly stop and a restart', async t => {
-  const { store, aging: time } = aging(await freshStore(t));
+  const store = await freshStore(t);
   const one = member(t, store, MSID_1);
   await one.membership.join();
   for (const state of ['PreparingForMaintenance', 'Maintenance'] as const) {
@@ -246,26 +233,24 @@ t.test('membership: Maintenance outlives an orderly stop and a restart', async t
     await two.beat();
     await two.membership.leave();
     t.equal((await rowOf(store, MSID_2)).state, 'Maintenance', state);
-    time.ages.set(MSID_2, THRESHOLD_MS * 10);
-    await one.beat();
+    await one.beats();
     t.equal((await rowOf(store, MSID_2)).state, 'Maintenance', 'stopped for an upgrade: nobody takes it down');
     const again = member(t, store, MSID_2);
     await again.membership.join();
     t.equal(again.membership.state, 'Maintenance');
     t.equal(again.log.count('warn This server takes no agents'), 1);
     await again.membership.leave();
-    time.ages.clear();
   }
 });
 
 t.test('membership: a store that is away takes nobody down, and beats go on when it is back', async t => {
-  const { store, aging: time } = aging(await freshStore(t));
+  const { store, faults } = faulty(await freshStore(t));
   const one = member(t, store, MSID_1);
   await one.membership.join();
-  time.away = true;
+  faults.isAway = true;
   for (let i = 0; i < 3; i++) await one.beat();
   t.equal(one.membership.state, 'Up');
-  time.away = false;
+  faults.isAway = false;
   await store.changeServerState(MSID_1, { from: ['Up'], to: 'Maintenance' });
   await one.beat();
   t.equal(one.membership.state, 'Maintenance');
@@ -297,3 +282,91 @@ t.test(
     t.match(await store.job(running.uuid), { status: 'failed' });
   },
 );
+
+t.test('membership: a folder takes over the row of a holder whose heartbeat stands still', async t => {
+  const store = await freshStore(t);
+  await member(t, store, MSID_1).membership.join();
+  const rival = member(t, store, MSID_1, { dataDirToken: 'other' });
+  const joining = rival.membership.join();
+  for (let turn = 0; turn < 10; turn++) await settle();
+  await rival.clock.advance(3 * INTERVAL_MS);
+  await joining;
+  t.equal(rival.membership.state, 'Up');
+});
+
+t.test('regression: an outage of the store, however long, makes nobody silent', async t => {
+  const { store, faults } = faulty(await freshStore(t));
+  const one = member(t, store, MSID_1);
+  await one.membership.join();
+  await member(t, store, MSID_2).membership.join();
+  await one.beats(4);
+  faults.isAway = true;
+  await one.beats(100);
+  faults.isAway = false;
+  await one.beat();
+  t.equal((await rowOf(store, MSID_2)).state, 'Up');
+  t.ok((one.membership.servers.find(({ msid }) => msid === MSID_2)?.silentMs ?? 0) <= 7 * INTERVAL_MS);
+});
+
+t.test('regression: a process that stood still for minutes takes nobody for dead', async t => {
+  const store = await freshStore(t);
+  const one = member(t, store, MSID_1);
+  await one.membership.join();
+  await member(t, store, MSID_2).membership.join();
+  one.clock.stall(10 * THRESHOLD_MS);
+  await one.beat();
+  t.equal((await rowOf(store, MSID_2)).state, 'Up');
+  t.same(one.told.down, []);
+});
+
+t.test('regression: a server killed in Maintenance keeps neither hosts nor jobs', async t => {
+  const store = await freshStore(t);
+  const one = member(t, store, MSID_1);
+  await one.membership.join();
+  await member(t, store, MSID_2).membership.join();
+  const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
+  await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
+  const job = { cmd: 'x', params: '{}', targetMsid: MSID_2, hostId: null, createdBy: null };
+  const { uuid } = await store.createJob(job);
+  await store.changeServerState(MSID_2, { from: ['Up'], to: 'Maintenance' });
+  await one.beats();
+  t.equal((await rowOf(store, MSID_2)).state, 'Maintenance');
+  t.equal((await store.host(host.id))?.status, 'Disconnected');
+  t.equal((await store.job(uuid))?.status, 'failed');
+});
+
+t.test('regression: an order of the last moment before a stop is not lost', async t => {
+  const store = await freshStore(t);
+  const { membership } = member(t, store, MSID_1);
+  await membership.join();
+  await store.changeServerState(MSID_1, { from: ['Up'], to: 'Maintenance' });
+  await membership.refresh();
+  await store.changeServerState(MSID_1, { from: ['Maintenance'], to: 'Up' });
+  await membership.leave();
+  t.equal((await rowOf(store, MSID_1)).state, 'Down', 'it comes Up at its next start');
+});
+
+t.test('regression: a new data.dir at an old address retires the former row, and is not avoided for it', async t => {
+  const store = await freshStore(t);
+  const former = member(t, store, MSID_1, { address: '192.0.2.7' });
+  await former.membership.join();
+  await store.changeServerState(MSID_1, { from: ['Up'], to: 'Maintenance' });
+  const later = member(t, store, MSID_2, { address: '192.0.2.7' });
+  await later.membership.join();
+  t.same(later.membership.avoided, [], 'a living server that is Up has the address');
+  await later.beats();
+  t.same(
+    (await store.servers()).map(({ msid }) => msid),
+    [MSID_2],
+  );
+});
+
+t.test('membership: two living servers with one address are told of each other once', async t => {
+  const store = await freshStore(t);
+  const one = member(t, store, MSID_1, { address: '192.0.2.7' });
+  const two = member(t, store, MSID_2, { address: '192.0.2.7' });
+  await one.membership.join();
+  await two.membership.join();
+  for (let i = 0; i < 3; i++) await Promise.all([one.beat(), two.beat()]);
+  t.same([one.told.shared, two.told.shared], [[MSID_2], [MSID_1]]);
+});

@@ -1,11 +1,10 @@
 import t from 'tap';
 import {
-  isAvoided,
+  drainPurpose,
   KEPT_STATES,
   type ServerStep,
   stepOnSilence,
   TRANSITIONS,
-  takesAgents,
 } from '../../../src/mgmt/cluster/server-state.js';
 import { SERVER_STATES, type ServerState } from '../../../src/mgmt/store/store.js';
 import { claimServer, freshStore, MSID_1 } from '../../helpers/api-bench.js';
@@ -65,12 +64,16 @@ t.test('server-state: in the store every step from every state does what is draw
   t.same(wrong, []);
 });
 
-t.test('server-state: agents are taken while Up; avoided is whoever lives and takes none', async t => {
-  t.same(SERVER_STATES.filter(takesAgents), ['Up']);
-  t.same(
-    SERVER_STATES.filter(state => !isAvoided(state)),
-    ['Up', 'Down'],
-  );
+t.test('server-state: a server drains in the two states of preparation', async t => {
+  t.same(SERVER_STATES.map(drainPurpose), [
+    undefined,
+    undefined,
+    'maintenance',
+    undefined,
+    'shutdown',
+    undefined,
+    undefined,
+  ]);
 });
 
 t.test('server-state: every state has a way back to Up', async t => {
@@ -100,7 +103,7 @@ t.test('server-state: a start keeps Maintenance and the way there, and comes Up 
     await store.changeServerState(MSID_1, { from: ['Up'], to: state });
     const [row] = await store.servers();
     if (row === undefined) throw new Error('no row');
-    const claim = { runId: 'next', dataDirToken: `token-${MSID_1}`, staleMs: 4_500, keepStates: KEPT_STATES };
+    const claim = { runId: 'next', dataDirToken: `token-${MSID_1}`, keepStates: KEPT_STATES };
     const claimed = await store.claimServer(row, claim);
     const now = claimed.claimed ? claimed.server.state : 'refused';
     if (now !== (KEPT_STATES.includes(state) ? state : 'Up')) wrong.push(`${state} ─started─▶ ${now}`);

@@ -68,8 +68,8 @@ t.test('contested: a later epoch starts the time anew, and one that is settled i
 
 /** A server with one agent that is Ready. */
 async function withAgent(t: Test, isUp: (msid: number) => boolean) {
-  const bench = await testServer({ peers: { isUp } });
-  t.teardown(() => bench.server.stop('now'));
+  const bench = await testServer({ isUp });
+  t.teardown(() => bench.stop('now'));
   const agent = bench.agent();
   await agent.join();
   await bench.clock.advance(2_000);

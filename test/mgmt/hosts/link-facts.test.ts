@@ -67,15 +67,15 @@ t.test(
 );
 
 t.test('regression: a ping moves the last ping on, and tells the round trip that the agent measured', async t => {
-  const { server, agent, clock } = await testServer();
-  t.teardown(() => server.stop('now'));
+  const { linkFacts, stop, agent, clock } = await testServer();
+  t.teardown(() => stop('now'));
   const one = agent();
   await one.join();
-  const [before] = server.linkFacts;
+  const [before] = linkFacts();
   await clock.advance(30_000);
   one.request([{ type: 'com.cloud.agent.api.PingRoutingCommand', fields: { hostType: 'Routing', roundTripMs: 1.25 } }]);
   await one.receive();
-  const [after] = server.linkFacts;
+  const [after] = linkFacts();
   t.equal(after?.since, before?.since);
   t.equal(after?.lastPing, (before?.lastPing ?? 0) + 30_000);
   t.equal(after?.roundTripMs, 1.25);

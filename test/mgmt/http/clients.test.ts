@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { findCredentials } from '../../../src/admin/credentials.js';
+import { findApiKeyPair } from '../../../src/admin/api-key-file.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { connectTls, secureContext } from '../../../src/protocol/index.js';
 import { FakeAgent } from '../../helpers/fake-agent.js';
@@ -82,7 +82,7 @@ t.test('clients: Debian’s cs works with the ini file that the first server wri
 
 t.test('clients: Debian’s cs with a wrong secret gets 401', { skip: missing }, async t => {
   const { ini } = await start(t);
-  const { endpoint, key } = await findCredentials({ config: ini, endpoint: undefined, environment: {}, home: '/' });
+  const { endpoint, key } = await findApiKeyPair({ config: ini, endpoint: undefined, environment: {}, home: '/' });
   const env = { CLOUDSTACK_ENDPOINT: endpoint, CLOUDSTACK_KEY: key, CLOUDSTACK_SECRET: 'wrong' };
   const { stdout, stderr } = await run(PYTHON, ['-m', 'cs', 'listHosts'], env);
   t.match(stderr, /HTTP 401 response from CloudStack/);
@@ -103,7 +103,7 @@ interface CsClient {
 const Client = createRequire(import.meta.url)('csclient') as new (options: Answer) => CsClient;
 
 async function csclient(ini: string, more: Answer = {}) {
-  const { endpoint, key, secret } = await findCredentials({
+  const { endpoint, key, secret } = await findApiKeyPair({
     config: ini,
     endpoint: undefined,
     environment: {},

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { API, type ApiCommand } from '../../../src/api/commands.js';
+import { API } from '../../../src/api/commands/index.js';
+import type { ApiCommand, Fields } from '../../../src/api/table.js';
 import { type LinkFact, packLinkFacts } from '../../../src/mgmt/hosts/link-facts.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
@@ -228,9 +229,19 @@ t.test('reconnectHost: it answers with a job, whose outcome is the host', async 
   const result = JSON.stringify({ hostid: host?.uuid });
   await store.finishJob(jobid, MSID_2, { status: 'succeeded', resultCode: 0, result });
   const done = await ask();
+  t.equal(done.jobinstanceid, host?.uuid);
   t.match(done, { jobstatus: 1, jobresultcode: 0, jobresulttype: 'object', jobresult: { host: { name: 'host-1' } } });
   t.same(wrongFields('queryAsyncJobResult', done), []);
   t.same(wrongFields('reconnectHost', done.jobresult.host), []);
+});
+
+t.test('queryAsyncJobResult: a job about no host is about its server', async t => {
+  const { call, store, two } = await apiBench(t);
+  const job = { cmd: 'drain', params: '{}', hostId: null, createdBy: null };
+  const ofServer = await store.createJob({ ...job, targetMsid: MSID_2 });
+  t.equal((await call('queryAsyncJobResult', { jobid: ofServer.uuid })).body.jobinstanceid, two.uuid);
+  const ofAny = await store.createJob({ ...job, targetMsid: null });
+  t.notOk('jobinstanceid' in (await call('queryAsyncJobResult', { jobid: ofAny.uuid })).body);
 });
 
 t.test('queryAsyncJobResult: of a job that failed, the error; of a host that is gone by now, nothing', async t => {
@@ -448,14 +459,21 @@ t.test('listApis: all of the table, and nothing that is not carried out', async 
 
 t.test('the table: parameters and fields are in lower case and described, columns are fields', async t => {
   const wrong: string[] = [];
+  const check = (path: string, name: string, { description }: { readonly description: string }) => {
+    if (!/^[a-z]+$/.test(name)) wrong.push(`${path}${name}: not in lower case`);
+    if (description === '') wrong.push(`${path}${name}: no description`);
+  };
+  const checkFields = (path: string, fields: Fields) => {
+    for (const [name, field] of Object.entries(fields)) {
+      check(path, name, field);
+      if (field.type === 'list' && field.of !== 'string') checkFields(`${path}${name}: `, field.of);
+    }
+  };
   for (const [name, command] of Object.entries<ApiCommand>(API)) {
     const { fields } = command.response;
-    for (const key of [...Object.keys(command.params), ...Object.keys(fields)]) {
-      if (!/^[a-z]+$/.test(key)) wrong.push(`${name}: ${key}`);
-    }
-    for (const { description } of [command, ...Object.values(command.params), ...Object.values(fields)]) {
-      if (description === '') wrong.push(`${name}: no description`);
-    }
+    if (command.description === '') wrong.push(`${name}: no description`);
+    for (const [param, definition] of Object.entries(command.params)) check(`${name}: `, param, definition);
+    checkFields(`${name}: `, fields);
     for (const column of command.columns) if (!(column in fields)) wrong.push(`${name}: column ${column}`);
   }
   t.same(wrong, []);

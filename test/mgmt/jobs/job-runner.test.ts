@@ -221,7 +221,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const epoch = await hostReady(store, host.id, ready);
   const closed: string[] = [];
   const attache = { host, link: { close: (why: string) => void closed.push(why) } };
-  const work = hostJobs({ clock, attaches: { get: () => attache as never }, store });
+  const work = hostJobs({ clock, registry: { get: () => attache as never }, store });
   const said: string[] = [];
   const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
   const running = work.reconnectHost?.(job, async text => void said.push(text));
@@ -240,7 +240,7 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   const clock = new FakeClock();
   const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
   const attache = { host, link: { close() {} } };
-  const work = hostJobs({ clock, attaches: { get: () => attache as never }, store });
+  const work = hostJobs({ clock, registry: { get: () => attache as never }, store });
   const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u' }, async () => {});
   const outcome = t.rejects(async () => void (await running), { message: /did not come back within 60 s/ });
   for (let passed = 0; passed <= 61_000; passed += 500) {
@@ -264,7 +264,7 @@ t.test('deleteHost: the agent is told to shut down with removeHost, and a refusa
       return { messages: [{ fields: { result: state.result } }] };
     },
   };
-  const work = hostJobs({ clock: new FakeClock(), attaches: { get: () => attache as never }, store });
+  const work = hostJobs({ clock: new FakeClock(), registry: { get: () => attache as never }, store });
   const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
   t.same(await work.deleteHost?.(job, async () => {}), { hostid: host.uuid });
   t.match(asked, [{ type: /ShutdownCommand$/, fields: { reason: 'deleteHost', removeHost: true } }]);
@@ -272,7 +272,7 @@ t.test('deleteHost: the agent is told to shut down with removeHost, and a refusa
   state.result = false;
   await t.rejects(async () => void (await work.deleteHost?.(job, async () => {})), { message: /refused to shut down/ });
   t.equal(closed.length, 1, 'the link stays');
-  const gone = hostJobs({ clock: new FakeClock(), attaches: { get: () => undefined }, store });
+  const gone = hostJobs({ clock: new FakeClock(), registry: { get: () => undefined }, store });
   await t.rejects(async () => void (await gone.deleteHost?.(job, async () => {})), {
     message: /no link to this server/,
   });

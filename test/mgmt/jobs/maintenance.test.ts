@@ -264,8 +264,8 @@ t.test(
     await cluster.node(C).kill();
     await cluster.goesOn(149_000);
     const told: (readonly string[])[] = [];
-    const { server, membership } = cluster.node(A);
-    server.listsChanged = () => void told.push(membership.avoided);
+    const { lists } = cluster.node(A).node.agents;
+    lists.avoid = avoided => void told.push(avoided);
     cluster.store.releaseHosts = async () => {
       throw new Error('no');
     };

@@ -30,9 +30,10 @@ interface BenchOptions {
 async function bench(options: BenchOptions = {}) {
   const server = await testServer({
     configuration: { 'indirect.agent.lb.algorithm': options.algorithm ?? 'static' },
-    peers: { avoided: [A] },
+    avoided: [A],
   });
-  const { clock, lines } = server;
+  const { clock, lines, lists } = server;
+  const listFor = ({ host, held }: Attache) => lists.listFor(host, { held });
   const cancel = new AbortController();
   const b = {
     ...server,
@@ -48,7 +49,7 @@ async function bench(options: BenchOptions = {}) {
       const agents: FakeAgent[] = [];
       for (let i = 0; i < count; i++) {
         const agent = server.agent();
-        await agent.join({ guid: `g${agents.length}-${server.server.attaches.size}` });
+        await agent.join({ guid: `g${agents.length}-${server.registry.size}` });
         obeys(agent, replyOf(agent));
         agents.push(agent);
       }
@@ -56,20 +57,20 @@ async function bench(options: BenchOptions = {}) {
     },
     start() {
       const target = (attache: Attache) => {
-        const { servers, avoid } = server.server.wanted(attache);
-        return servers.find(address => !avoid.includes(address) && b.up.has(address));
+        const { hosts, avoid } = listFor(attache);
+        return hosts.find(address => !avoid.includes(address) && b.up.has(address));
       };
       return moveAgents(
         {
           clock,
           log: { error() {}, warn() {}, info() {}, debug() {}, child: () => undefined as never },
-          staying: () => [...server.server.attaches],
+          staying: () => [...server.registry],
           arriving: () => b.arriving,
           target,
           isUp: address => b.up.has(address),
           ask: attache => {
             b.asked.push({ at: clock.now(), target: target(attache) ?? '' });
-            return askToMigrate(attache, server.server.wanted(attache));
+            return askToMigrate(attache, listFor(attache));
           },
           rate: () => b.rate,
           onProgress: text => void b.progress.push(text),
@@ -109,7 +110,7 @@ t.test('drain: all are asked by MigrateAgentConnection, with their list and whom
       fields: { msList: [A, B, C], avoidMsList: [A], lbAlgorithm: 'static', lbCheckInterval: 0, wait: 60 },
     },
   ]);
-  await b.server.stop('now');
+  await b.stop('now');
   t.equal(b.clock.pending, 0, 'no timer is left');
 });
 
@@ -236,7 +237,7 @@ t.test('regression: agents are told the list that holds in the moment in which t
   const draining = b.start();
   await b.clock.advance(1_000);
   await b.store.setConfiguration('host', `${C},${A}`);
-  await b.server.poll();
+  await b.poller.poll();
   const moment = b.clock.now();
   await b.clock.advance(10_000);
   t.match(await draining, { moved: 40 });
@@ -274,7 +275,7 @@ t.test('drain: a cancel ends it at once', async t => {
   const asked = b.asked.length;
   await b.clock.advance(30_000);
   t.equal(b.asked.length, asked);
-  await b.server.stop('now');
+  await b.stop('now');
   t.equal(b.clock.pending, 0);
 });
 
@@ -306,7 +307,7 @@ t.test('drain: with a number of tries it ends when all had them, and the time to
 t.test('drain: an agent that has taken the list and stays is known to have it', async t => {
   const b = await bench({ timeoutMs: 1_000 });
   await b.agents(1, () => () => MigrateAgentConnectionAnswer.encode({ result: false }));
-  const [attache] = [...b.server.attaches];
+  const [attache] = [...b.registry];
   const before = attache?.held;
   b.start();
   await b.clock.advance(1_000);
@@ -332,10 +333,10 @@ t.test('drain: 4,000 agents go in the time that the rate allows, and the event l
   // Lists that are computed without anybody else getting a turn.
   let computed = 0;
   let most = 0;
-  const { wanted } = b.server;
-  b.server.wanted = (...args) => {
+  const { listFor } = b.lists;
+  b.lists.listFor = (...args) => {
     most = Math.max(most, ++computed);
-    return wanted.apply(b.server, args);
+    return listFor.apply(b.lists, args);
   };
   let isOver = false;
   const turn = () => {

@@ -1,32 +1,38 @@
 import t from 'tap';
-import { ALGORITHM_NAMES, type AlgorithmName, algorithms } from '../../../src/mgmt/lists/algorithms.js';
+import { ALGORITHM_NAMES, type AlgorithmName } from '../../../src/mgmt/config/parameters.js';
+import { algorithms } from '../../../src/mgmt/lists/algorithms.js';
 
-const place = (name: AlgorithmName, hostId: number, ring: readonly number[], servers = ['A', 'B', 'C'], seed = '1') =>
-  algorithms[name]({ servers, ring, hostId, seed }).join('');
+const place = (
+  name: AlgorithmName,
+  hostId: number,
+  zoneHostIds: readonly number[],
+  servers = ['A', 'B', 'C'],
+  seed = '1',
+) => algorithms[name]({ servers, zoneHostIds, hostId, seed }).join('');
 
 t.test('algorithms: three servers and three agents get exactly the lists of the example', async t => {
-  const ring = [4, 7, 9];
+  const ids = [4, 7, 9];
   t.strictSame(
-    ring.map(id => place('static', id, ring)),
+    ids.map(id => place('static', id, ids)),
     ['ABC', 'ABC', 'ABC'],
   );
   t.strictSame(
-    ring.map(id => place('roundrobin', id, ring)),
+    ids.map(id => place('roundrobin', id, ids)),
     ['ABC', 'BCA', 'CAB'],
   );
 });
 
-t.test('roundrobin: an agent that is not in the ring joins at its end, wherever its id lies', async t => {
+t.test('roundrobin: a host that is not in its zone counts as the last, wherever its id lies', async t => {
   t.equal(place('roundrobin', 12, [4, 7, 9, 11]), 'BCA');
   t.equal(place('roundrobin', 5, [4, 7, 9, 11]), 'BCA');
   t.equal(place('roundrobin', 1, []), 'ABC');
 });
 
 t.test('roundrobin: each server is first for as many agents as any other, give or take one', async t => {
-  const ring = Array.from({ length: 1000 }, (_, i) => 3 * i + 2);
+  const ids = Array.from({ length: 1000 }, (_, i) => 3 * i + 2);
   const first = new Map<string, number>();
-  for (const id of ring) {
-    const head = place('roundrobin', id, ring).slice(0, 1);
+  for (const id of ids) {
+    const head = place('roundrobin', id, ids).slice(0, 1);
     first.set(head, (first.get(head) ?? 0) + 1);
   }
   t.strictSame(Object.fromEntries(first), { A: 334, B: 333, C: 333 });
@@ -38,7 +44,7 @@ t.test('algorithms: every list has every server once, and the configured one is 
     for (let count = 1; count <= 12; count++) {
       const servers = Object.freeze(Array.from({ length: count }, (_, i) => `s${i}`));
       for (let hostId = 1; hostId <= 30; hostId++) {
-        const list = algorithms[name]({ servers, ring: [1, 2, 3, 5, 8, 13], hostId, seed: '1' });
+        const list = algorithms[name]({ servers, zoneHostIds: [1, 2, 3, 5, 8, 13], hostId, seed: '1' });
         if (list.toSorted().join() !== servers.toSorted().join()) wrong.push([name, count, hostId, list]);
       }
     }
@@ -86,7 +92,7 @@ for (const [agents, from] of [
   );
 }
 
-t.test('shuffle: neighbours in the ring are no more alike than strangers', async t => {
+t.test('shuffle: neighbours in the ids are no more alike than strangers', async t => {
   const orders = Array.from({ length: 6001 }, (_, i) => place('shuffle', i + 1, []));
   const pairs = orders.slice(1).map((order, i) => `${orders[i]}${order}`);
   // 35 degrees of freedom.

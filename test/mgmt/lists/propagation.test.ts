@@ -116,11 +116,9 @@ t.test('propagation: the interval reaches all; that of a cluster its own agents,
 });
 
 t.test('propagation: whom to avoid is told when a server goes into maintenance, and again when it is back', async t => {
-  const peers = { avoided: [] as string[] };
-  const bench = await testServer({ peers });
+  const bench = await testServer();
   const { told, agent } = await joined(bench, 'g1');
-  peers.avoided = [C];
-  bench.server.listsChanged();
+  bench.lists.avoid([C]);
   await settle();
   t.match(told, [['SetupMSListCommand', { avoidMsList: [C], msList: [A, B, C], triggerHostLb: false }]]);
   agent.ping();
@@ -128,22 +126,19 @@ t.test('propagation: whom to avoid is told when a server goes into maintenance, 
   t.match(told.at(-1), ['PingAnswer', { avoidMsList: [C] }]);
   const late = await joined(bench, 'g2');
   t.match(contentOf(late.ready2)[1], { avoidMsHostList: [C] });
-  peers.avoided = [];
-  bench.server.listsChanged();
+  bench.lists.avoid([]);
   await settle();
   t.match(told.at(-1), ['SetupMSListCommand', { avoidMsList: [] }]);
   t.match(late.told, [['SetupMSListCommand', { avoidMsList: [] }]]);
 });
 
 t.test('regression: an equal shuffle stays in the agent’s own order when it is told something else', async t => {
-  const peers = { avoided: [] as string[] };
-  const bench = await testServer({ configuration: { [ALGORITHM]: 'shuffle' }, peers });
+  const bench = await testServer({ configuration: { [ALGORITHM]: 'shuffle' } });
   const agents = [];
   for (let i = 1; i <= 12; i++) agents.push(await joined(bench, `g${i}`, { msHostList: `${C},${B},${A}@shuffle` }));
   await bench.store.setConfiguration('ping.interval', '30');
   await bench.clock.advance(2_000);
-  peers.avoided = [B];
-  bench.server.listsChanged();
+  bench.lists.avoid([B]);
   await settle();
   const lists = agents.map(({ told }) => told.map(([, { msList }]) => String(msList)));
   t.same(new Set(lists.flat()), new Set([`${C},${B},${A}`]));
@@ -190,7 +185,7 @@ t.test('propagation: a refusal is tried again, then listed; the next change clea
   await bench.store.setConfiguration('host', `${B},${A}`);
   await bench.clock.advance(2_000);
   t.equal(told.length, 1);
-  t.match(bench.server.linkFacts, [{ lag: 'the agent refused its list: not I' }]);
+  t.match(bench.linkFacts(), [{ lag: 'the agent refused its list: not I' }]);
   await bench.clock.advance(5_000);
   t.equal(told.length, 2);
   await bench.clock.advance(15_000);
@@ -204,7 +199,7 @@ t.test('propagation: a refusal is tried again, then listed; the next change clea
   await bench.store.setConfiguration('host', `${C},${A}`);
   await bench.clock.advance(2_000);
   t.equal(told.length, 5);
-  t.match(bench.server.linkFacts, [{ lag: undefined }]);
+  t.match(bench.linkFacts(), [{ lag: undefined }]);
   t.match(bench.row(1), { msHostList: `${C},${A}@static` });
 });
 
@@ -218,7 +213,7 @@ t.test('propagation: an agent that knows no such command is a laggard, whatever 
   for (const [i, answer] of replies.entries()) await joined(bench, `g${i}`, {}, () => answer);
   await bench.store.setConfiguration('host', `${B},${A}`);
   await bench.clock.advance(75_000);
-  const lags = bench.server.linkFacts.map(({ lag }) => lag ?? '');
+  const lags = bench.linkFacts().map(({ lag }) => lag ?? '');
   t.match(lags, [/Unsupported command/, /refused its list/, /no answer to SetupMSListCommand within 70000 ms/]);
 });
 
@@ -227,10 +222,10 @@ t.test('regression: an agent is no laggard any more once what it would not take 
   await joined(bench, 'g1', {}, refusing);
   await bench.store.setConfiguration('host', `${B},${A}`);
   await bench.clock.advance(90_000);
-  t.type(bench.server.linkFacts[0]?.lag, 'string');
+  t.type(bench.linkFacts()[0]?.lag, 'string');
   await bench.store.setConfiguration('host', `${A},${B},${C}`);
   await bench.clock.advance(2_000);
-  t.equal(bench.server.linkFacts[0]?.lag, undefined);
+  t.equal(bench.linkFacts()[0]?.lag, undefined);
 });
 
 t.test('regression: what changes while the last attempt is on its way is told behind it', async t => {
@@ -263,7 +258,7 @@ t.test('propagation: an agent that leaves and returns in the midst of it has the
   t.match(contentOf(again.ready2)[1], { msHostList: [B, A] });
   await bench.clock.advance(100_000);
   t.same(again.told, []);
-  t.equal(bench.server.linkFacts[0]?.lag, undefined);
+  t.equal(bench.linkFacts()[0]?.lag, undefined);
   t.equal(bench.lines.filter(({ message }) => message === 'An agent has not taken its new list').length, 0);
 });
 
@@ -276,7 +271,7 @@ t.test('regression: agents that are silent do not keep the others waiting', asyn
   await bench.clock.advance(10_000);
   t.equal(silents.filter(({ told }) => told.length === 1).length, 600);
   t.equal(late.told.length, 1, 'within 10 s');
-  await bench.server.stop('now');
+  await bench.stop('now');
   await settle();
   t.equal(bench.clock.pending, 0);
 });
@@ -310,7 +305,7 @@ t.test('propagation: 10,000 agents are told within seconds, and the store sees f
   for (let i = 0; i < 10_000; i++) starting.push(joined(bench, `g${i}`).then(agent => agents.push(agent)));
   await Promise.all(starting);
   await settle();
-  t.equal(bench.server.attaches.size, 10_000);
+  t.equal(bench.registry.size, 10_000);
   const calls = (name: string) => bench.store.calls.filter(call => call === name).length;
   // How many come together in one batch depends on the turns of the event loop; about 40 do.
   t.ok(calls('hostsReady') < 300, `${calls('hostsReady')} writes of Ready`);
@@ -326,11 +321,10 @@ t.test('propagation: 10,000 agents are told within seconds, and the store sees f
 });
 
 t.test('propagation: what was acknowledged while the store is away is written when it is back, once', async t => {
-  const peers = { avoided: [] as string[] };
-  const bench = await testServer({ peers });
+  const bench = await testServer();
   const { told } = await joined(bench, 'g1', { msHostList: `${A},${B},${C}@static` });
   await bench.store.setConfiguration('host', `${B},${A},${C}`);
-  await bench.server.poll();
+  await bench.poller.poll();
   bench.store.outage = 'STORE_UNAVAILABLE';
   await settle();
   t.equal(told.length, 1);
@@ -340,7 +334,7 @@ t.test('propagation: what was acknowledged while the store is away is written wh
   await bench.clock.advance(4_000);
   t.match(bench.row(1), { msHostList: `${B},${A},${C}@static`, status: 'Up', epoch: 1 });
   t.ok(bench.store.calls.filter(call => call === 'hostsMsHostList').length <= 1);
-  t.equal(bench.server.unwritten, 0);
+  t.equal(bench.ownership.unwritten, 0);
 });
 
 t.test('regression: a list that is acknowledged before the Ready is written goes out with it', async t => {
@@ -349,14 +343,14 @@ t.test('regression: a list that is acknowledged before the Ready is written goes
   bench.store.outage = 'STORE_UNAVAILABLE';
   await bench.clock.advance(2_000);
   const again = await joined(bench, 'g1', { msHostList: `${A},${B},${C}@static` });
-  const [attache] = [...bench.server.attaches];
+  const [attache] = [...bench.registry];
   if (attache?.held === undefined) throw new Error('nobody is there');
   // As if it had another one: told at once, and acknowledged, while its Ready waits for the store.
-  attache.held = { ...attache.held, servers: [C] };
-  bench.server.listsChanged();
+  attache.held = { ...attache.held, hosts: [C] };
+  bench.propagation.compare();
   await settle();
   t.equal(again.told.length, 1);
-  t.equal(bench.server.unwritten, 1);
+  t.equal(bench.ownership.unwritten, 1);
   bench.store.outage = undefined;
   bench.store.calls.length = 0;
   await bench.clock.advance(2_000);
@@ -370,7 +364,7 @@ t.test('regression: a list that is acknowledged before the Ready is written goes
 t.test('regression: a poll that began earlier does not bring an older configuration back', async t => {
   const bench = await testServer();
   const { told } = await joined(bench, 'g1');
-  const { store, server } = bench;
+  const { store, lists, poller } = bench;
   const { hosts } = store;
   let release = () => {};
   const held = new Promise<void>(resolve => {
@@ -382,15 +376,15 @@ t.test('regression: a poll that began earlier does not bring an older configurat
     return hosts.call(store, after);
   };
   await store.setConfiguration('host', `${B},${A}`);
-  const early = server.poll();
+  const early = poller.poll();
   await settle();
   await store.setConfiguration('host', `${C},${A}`);
-  const late = server.poll();
+  const late = poller.poll();
   await settle();
   release();
   await Promise.all([early, late]);
   await settle();
-  t.same(server.configuration.values.host, [C, A]);
+  t.same(lists.configuration.values.host, [C, A]);
   t.same(told.map(([, { msList }]) => msList).at(-1), [C, A]);
 });
 
@@ -400,7 +394,7 @@ t.test('propagation: when the server stops nobody waits any more', async t => {
   await joined(bench, 'g2', {}, silent);
   await bench.store.setConfiguration('host', `${B},${A}`);
   await bench.clock.advance(3_000);
-  await bench.server.stop('now');
+  await bench.stop('now');
   await settle();
   t.equal(bench.clock.pending, 0);
 });

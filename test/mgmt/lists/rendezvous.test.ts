@@ -1,6 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { runInTurns } from '../../../src/lib/interruptible.js';
 import type { Random } from '../../../src/lib/random.js';
@@ -524,13 +521,3 @@ t.test('preview: what gives the same lists moves nobody, and where an agent is k
   const led = agents.filter(({ preferred }) => preferred === '10.0.0.1').length;
   t.equal(moving(settings('roundrobin', 4), settings('static', 4)), 1000 - led);
 });
-
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-t.test(
-  'docs/algorithms.md: its tables are what our functions give',
-  { skip: !existsSync(`${root}/dist/mgmt/list-preview.js`) && 'not built' },
-  async t => {
-    const { status, stderr } = spawnSync(process.execPath, ['scripts/algorithms-table.mjs', '--check'], { cwd: root });
-    t.equal(status, 0, String(stderr));
-  },
-);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { isRenewalDue, ServerCertificate } from '../../../src/mgmt/security/server-certificate.js';
 import { plainCertificate } from '../../helpers/certificates.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
-import { type LogLine, recordingLog } from '../../helpers/test-server.js';
+import { RecordingLog } from '../../helpers/recording-log.js';
 
 const DAY = 86_400_000;
 
@@ -17,7 +17,7 @@ t.test(
   'credentials: an issued one is issued anew in time, and new connections get it; a failure leaves the old one',
   async t => {
     const clock = new FakeClock();
-    const lines: LogLine[] = [];
+    const log = new RecordingLog();
     const { cert, key } = await plainCertificate();
     let issued = 0;
     let fails = false;
@@ -29,14 +29,14 @@ t.test(
         return { chainPem: cert, keyPem: key, notAfter: clock.wallTime() + 30 * DAY };
       },
     };
-    const credentials = await ServerCertificate.open(source, clock, recordingLog(lines));
+    const credentials = await ServerCertificate.open(source, clock, log);
     const first = credentials.context;
     await clock.advance(20 * DAY);
     t.equal(credentials.context, first);
     fails = true;
     await clock.advance(3_600_000);
     t.equal(credentials.context, first);
-    t.match(lines.at(-1), { level: 'error', fields: { reason: 'the store is away' } });
+    t.match(log.entries.at(-1), { level: 'error', fields: { reason: 'the store is away' } });
     fails = false;
     await clock.advance(3_600_000);
     t.not(credentials.context, first);
@@ -50,7 +50,7 @@ t.test(
 
 t.test("credentials: the operator's files are warned about, never replaced by ourselves", async t => {
   const clock = new FakeClock();
-  const lines: LogLine[] = [];
+  const log = new RecordingLog();
   const { cert, key } = await plainCertificate();
   let read = 0;
   const source = {
@@ -60,11 +60,11 @@ t.test("credentials: the operator's files are warned about, never replaced by ou
       return { chainPem: cert, keyPem: key, notAfter: clock.wallTime() + 3 * DAY, warnings: ['not signed by tls.ca'] };
     },
   };
-  const credentials = await ServerCertificate.open(source, clock, recordingLog(lines));
-  t.match(lines, [{ level: 'warn', message: 'not signed by tls.ca' }]);
+  const credentials = await ServerCertificate.open(source, clock, log);
+  t.match(log.entries, [{ level: 'warn', message: 'not signed by tls.ca' }]);
   await clock.advance(2 * DAY + 3_600_000);
   t.equal(read, 1);
-  t.match(lines.at(-1), { level: 'warn', message: /ends soon/ });
+  t.match(log.entries.at(-1), { level: 'warn', message: /ends soon/ });
   await credentials.reload();
   t.equal(read, 2);
   credentials.stop();

@@ -11,8 +11,11 @@ const factsOfServer = (msid: number, more: Partial<ServerDescription> = {}): Ser
   lastBootTime: 1_700_000_000_000,
   ...more,
 });
-const HOUR = 3_600_000;
-const claim = (run: string, folder = 'folder', staleMs = HOUR) => ({ runId: run, dataDirToken: folder, staleMs });
+const claim = (run: string, folder = 'folder', silentBeat?: number) => ({
+  runId: run,
+  dataDirToken: folder,
+  ...(silentBeat !== undefined && { silentBeat }),
+});
 
 const job: NewJob = { cmd: 'reconnectHost', params: '{"id":"ü"}', targetMsid: null, hostId: null, createdBy: 'admin' };
 
@@ -37,9 +40,9 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.match(row, { ...factsOfServer(MSID_A), id: 1, uuid: /^[0-9a-f-]{36}$/, runId: 'run', state: 'Up' });
     t.match(row, { stateBy: null, stopped: null, started: Number, created: Number });
     t.ok(row && row.ageMs >= 0 && row.ageMs < 10_000 && Math.abs(row.lastUpdate - Date.now()) < 10_000);
-    const beat = await store.heartbeat(MSID_A, 'run');
+    const beat = await store.heartbeat(MSID_A, 'run', true);
     t.match(beat, { kind: 'alive', state: 'Up' });
-    t.ok(beat.kind === 'alive' && beat.storeTime >= (row?.lastUpdate ?? Infinity));
+    t.match(await store.servers(), [{ beat: (row?.beat ?? 0) + 1, joined: true }]);
     await (await open()).claimServer(factsOfServer(MSID_B), claim('other', 'other folder'));
     t.strictSame(
       (await store.servers()).map(({ id, msid }) => [id, msid]),
@@ -55,19 +58,37 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     const second = await store.claimServer(factsOfServer(MSID_A, { version: '0.2.0' }), claim('two'));
     t.match(second, { claimed: true, formerState: 'Up', server: { runId: 'two', version: '0.2.0' } });
     t.equal(second.claimed && second.server.uuid, first.claimed && first.server.uuid);
-    t.match(await store.heartbeat(MSID_A, 'one'), { kind: 'foreign', holder: { runId: 'two', version: '0.2.0' } });
-    t.match(await store.heartbeat(MSID_A, 'two'), { kind: 'alive' });
-    t.strictSame(await store.heartbeat(MSID_B, 'two'), { kind: 'foreign', holder: undefined });
+    t.match(await store.heartbeat(MSID_A, 'one', true), {
+      kind: 'foreign',
+      holder: { runId: 'two', version: '0.2.0' },
+    });
+    t.match(await store.heartbeat(MSID_A, 'two', true), { kind: 'alive' });
+    t.strictSame(await store.heartbeat(MSID_B, 'two', true), { kind: 'foreign', holder: undefined });
   });
 
   test('servers: another folder with the same msid is refused while the first one lives', async (t, store) => {
     await store.claimServer(factsOfServer(MSID_A, { serviceIp: '192.0.2.9' }), claim('one'));
     const refused = await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy'));
     t.match(refused, { claimed: false, holder: { runId: 'one', serviceIp: '192.0.2.9', ageMs: Number } });
-    t.match(await store.heartbeat(MSID_A, 'one'), { kind: 'alive' }, 'and nothing changed');
-    t.match(await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy', 0)), { claimed: true }, 'stale');
+    t.match(await store.heartbeat(MSID_A, 'one', true), { kind: 'alive' }, 'and nothing changed');
+    t.match(
+      await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy', 0)),
+      { claimed: false },
+      'its heartbeat goes on',
+    );
+    t.match(await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy', 1)), { claimed: true }, 'silent');
     t.equal(await store.stopServer(MSID_A, 'two', 5_000), true);
     t.match(await store.claimServer(factsOfServer(MSID_A), claim('three', 'third')), { claimed: true }, 'stopped');
+  });
+
+  test('servers: a start retires the rows of its address whose servers do not run', async (t, store) => {
+    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.stopServer(MSID_A, 'one', 1_000);
+    await store.claimServer(factsOfServer(MSID_B), claim('two', 'other folder'));
+    t.match(await store.servers(), [{ msid: MSID_B }]);
+    t.equal(await store.retireServer(MSID_B, 9), false, 'its heartbeat goes on');
+    t.equal(await store.retireServer(MSID_B, 0), true);
+    t.strictSame(await store.servers(), []);
   });
 
   test('servers: of several that claim a new msid at the same moment one gets it', async (t, store, open) => {
@@ -86,21 +107,22 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     const done = await Promise.all(stores.map(s => s.changeServerState(MSID_A, prepare)));
     t.equal(done.filter(Boolean).length, 1);
     t.match(await store.servers(), [{ state: 'PreparingForMaintenance', stateBy: 'admin' }]);
-    t.match(await store.heartbeat(MSID_A, 'run'), { state: 'PreparingForMaintenance' });
+    t.match(await store.heartbeat(MSID_A, 'run', true), { state: 'PreparingForMaintenance' });
     t.equal(await store.changeServerState(MSID_B, prepare), false);
     t.equal(await store.changeServerState(MSID_A, { from: [], to: 'Up' }), false);
     const down = { from: ['PreparingForMaintenance', 'Up'], to: 'Down' } as const;
-    t.equal(await store.changeServerState(MSID_A, { ...down, silentMs: HOUR }), false, 'its heartbeat is young');
+    t.equal(await store.changeServerState(MSID_A, { ...down, beat: 0 }), false, 'its heartbeat goes on');
     t.equal(await store.changeServerState(MSID_A, { ...down, runId: 'other' }), false);
-    t.equal(await store.changeServerState(MSID_A, { ...down, silentMs: 0, runId: 'run' }), true);
+    t.equal(await store.changeServerState(MSID_A, { ...down, beat: 1, runId: 'run' }), true);
     t.match(await store.servers(), [{ state: 'Down', stateBy: null }]);
   });
 
   test('servers: maintenance outlives a restart, an orderly stop too', async (t, store) => {
     await store.claimServer(factsOfServer(MSID_A), claim('one'));
     await store.changeServerState(MSID_A, { from: ['Up'], to: 'Maintenance', by: 'admin' });
-    t.equal(await store.stopServer(MSID_A, 'other', 5_000, 'Maintenance'), false);
-    t.equal(await store.stopServer(MSID_A, 'one', 5_000, 'Maintenance'), true);
+    const kept = { from: ['Maintenance'], to: 'Maintenance' } as const;
+    t.equal(await store.stopServer(MSID_A, 'other', 5_000, kept), false);
+    t.equal(await store.stopServer(MSID_A, 'one', 5_000, kept), true);
     t.match(await store.servers(), [{ state: 'Maintenance', runId: null, stopped: 5_000 }]);
     const keepStates = ['Maintenance'] as const;
     const again = await store.claimServer(factsOfServer(MSID_A), { ...claim('two'), keepStates });
@@ -176,8 +198,8 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
         [MSID_B, 1],
       ]),
     );
-    t.equal(await store.deleteJobsBefore(Date.now() - HOUR), 0);
-    t.equal(await store.deleteJobsBefore(Date.now() + HOUR), 1, 'only finished ones');
+    t.equal(await store.deleteJobsBefore(Date.now() - 3_600_000), 0);
+    t.equal(await store.deleteJobsBefore(Date.now() + 3_600_000), 1, 'only finished ones');
     t.equal(await store.job(finished.uuid), undefined);
   });
 

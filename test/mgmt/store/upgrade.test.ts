@@ -112,7 +112,7 @@ async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, gui
     true,
   ]);
   await store.setPreferred([{ id: host.id, preferred: 'b' }]);
-  t.match((await store.heartbeat(1001, 'run-1001')).kind, 'alive');
+  t.match((await store.heartbeat(1001, 'run-1001', true)).kind, 'alive');
   const lost = { id: host.id, msid: 1001, epoch: 1, at: 0, reason: 'gone' };
   t.same(await store.hostsDisconnected([lost]), [true]);
   const job = await store.createJob({ cmd: 'x', params: '{}', targetMsid: 1001, hostId: null, createdBy: null });

@@ -1,33 +1,33 @@
-import { API, type ApiCommand, isCommandName } from '../../../api/commands.js';
-import type { ApiObject } from '../../../api/envelope.js';
+import { API, isCommandName } from '../../../api/commands/index.js';
+import type { ApiCommand, Field, Param } from '../../../api/table.js';
+import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { invalidParameter } from '../api-error.js';
-import type { Handler } from './handler.js';
+import type { HandlerParts } from './handler.js';
 
-export const listApis: Handler<'listApis'> = async ({ name }) => {
+export async function listApis(_parts: HandlerParts, { name }: Params<'listApis'>): Promise<Response<'listApis'>> {
   if (name !== undefined && !isCommandName(name)) {
     throw invalidParameter('listApis', 'name', name, 'there is no such command');
   }
-  const names = Object.keys(API).filter(command => name === undefined || command === name);
-  const items = names.map(command => apiObject(command, (API as Readonly<Record<string, ApiCommand>>)[command]));
-  return { kind: 'list', count: items.length, items };
-};
+  const commands = Object.entries<ApiCommand>(API).filter(([command]) => name === undefined || command === name);
+  return { count: commands.length, items: commands.map(apiObject) };
+}
 
-function apiObject(name: string, command: ApiCommand | undefined): ApiObject {
-  const { description, isAsync = false, params = {}, response } = command ?? {};
+type ApiObject = ResponseObject<'listApis'>;
+
+function apiObject([name, { description, isAsync, params, response }]: [string, ApiCommand]): ApiObject {
   return {
     name,
     description,
-    isasync: isAsync,
-    params: Object.entries(params).map(([param, { type, description, required = false }]) => ({
-      name: param,
-      type,
-      description,
-      required,
-    })),
-    response: Object.entries(response?.fields ?? {}).map(([field, { type, description }]) => ({
-      name: field,
-      type,
-      description,
-    })),
+    isasync: isAsync ?? false,
+    params: Object.entries(params).map(paramObject),
+    response: Object.entries(response.fields).map(fieldObject),
   };
+}
+
+function paramObject([name, { type, description, required }]: [string, Param]): ApiObject['params'][number] {
+  return { name, type, description, required: required ?? false };
+}
+
+function fieldObject([name, { type, description }]: [string, Field]): ApiObject['response'][number] {
+  return { name, type, description };
 }

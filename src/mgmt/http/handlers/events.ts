@@ -1,57 +1,59 @@
-import { dateText } from '../../../api/envelope.js';
-import type { EventLevel } from '../../store/store.js';
-import type { Administration } from '../administration.js';
+import { dateText, parseMoment } from '../../../api/moment.js';
+import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import type { EventLevel, EventRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
-import { parseMoment } from '../authentication.js';
 import { present } from './fields.js';
-import type { Handler } from './handler.js';
-import { readLocations } from './locations.js';
+import type { HandlerParts } from './handler.js';
+import { type Locations, readLocations } from './locations.js';
 import { paging } from './paging.js';
 
 const LEVELS: readonly EventLevel[] = ['INFO', 'WARN', 'ERROR'];
 
-export function listEvents({ store }: Administration): Handler<'listEvents'> {
-  return async params => {
-    const { servers } = await readLocations(store);
-    const { count, rows } = await store.events({
-      ...paging('listEvents', params),
-      ...present({
-        level: params.level === undefined ? undefined : levelOf(params.level),
-        type: params.type,
-        keyword: params.keyword,
-        since: params.startdate === undefined ? undefined : momentOf(params.startdate),
-      }),
-    });
-    const items = rows.map(event => ({
-      id: event.uuid,
-      type: event.type,
-      level: event.level,
-      description: event.description,
-      created: dateText(event.created),
-      resourceid: event.resourceId,
-      resourcetype: event.resourceType,
-      managementserverid: servers.get(event.msid)?.uuid,
-      managementservername: servers.get(event.msid)?.name,
-    }));
-    return { kind: 'list', count, items };
+export async function listEvents(
+  { store }: HandlerParts,
+  params: Params<'listEvents'>,
+): Promise<Response<'listEvents'>> {
+  const locations = await readLocations(store);
+  const { count, rows } = await store.events({
+    ...paging('listEvents', params),
+    ...present({
+      level: params.level === undefined ? undefined : levelOf(params.level),
+      type: params.type,
+      keyword: params.keyword,
+      since: params.startdate === undefined ? undefined : momentOf(params.startdate),
+    }),
+  });
+  return { count, items: rows.map(row => eventObject(row, locations)) };
+}
+
+function eventObject(event: EventRow, { servers }: Locations): ResponseObject<'listEvents'> {
+  const server = servers.get(event.msid);
+  return {
+    id: event.uuid,
+    type: event.type,
+    level: event.level,
+    description: event.description,
+    created: dateText(event.created),
+    resourceid: event.resourceId,
+    resourcetype: event.resourceType,
+    managementserverid: server?.uuid,
+    managementservername: server?.name,
   };
 }
 
+/** @throws ApiError 431 */
 function levelOf(text: string): EventLevel {
   const level = LEVELS.find(one => one === text.toUpperCase());
   if (level === undefined) throw invalidParameter('listEvents', 'level', text, `the levels are ${LEVELS.join(', ')}`);
   return level;
 }
 
+/** @throws ApiError 431 */
 function momentOf(text: string): number {
   const moment = parseMoment(text) ?? parseMoment(`${text}T00:00:00Z`);
   if (moment === undefined) {
-    throw invalidParameter(
-      'listEvents',
-      'startdate',
-      text,
-      'a date such as 2026-11-22 or 2026-11-22T09:00:00+0000 is expected',
-    );
+    const why = 'a date such as 2026-11-22 or 2026-11-22T09:00:00+0000 is expected';
+    throw invalidParameter('listEvents', 'startdate', text, why);
   }
   return moment;
 }

@@ -1,7 +1,37 @@
-import type { CommandName, Params } from '../../../api/commands.js';
-import type { Result } from '../../../api/envelope.js';
+import type { CommandName } from '../../../api/commands/index.js';
+import type { Params, Response } from '../../../api/types.js';
+import type { LinkFact } from '../../hosts/link-facts.js';
+import type { Operations } from '../../jobs/operations.js';
+import type { Store } from '../../store/store.js';
 
-/** Carries out one command. Its parameters are checked. @throws ApiError, StoreError */
-export type Handler<N extends CommandName> = (params: Params<N>) => Promise<Result>;
+/** All that a handler sees of the server: rows to show, and the operations. */
+export interface HandlerParts {
+  /** Of this server. */
+  readonly msid: number;
+  readonly store: Pick<Store, StoreQueries>;
+  readonly operations: Operations;
+  /** The links of this server's agents, as they are now. */
+  ownLinks(): readonly LinkFact[];
+}
 
-export type Handlers = { readonly [N in CommandName]: Handler<N> };
+type StoreQueries =
+  | 'agentsOfServer'
+  | 'clusters'
+  | 'configuration'
+  | 'countPendingJobs'
+  | 'events'
+  | 'findHosts'
+  | 'job'
+  | 'linkFacts'
+  | 'pods'
+  | 'servers'
+  | 'zones';
+
+/**
+ * Translates one command: parameters, which are checked, into a call, and what that returns into the response.
+ *
+ * Handlers, and functions that make objects of a response, name their return type: only then does the compiler refuse
+ * a field that is not in the table.
+ * @throws ApiError, OperationError, StoreError
+ */
+export type Handler<N extends CommandName> = (parts: HandlerParts, params: Params<N>) => Promise<Response<N>>;

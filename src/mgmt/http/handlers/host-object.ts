@@ -1,10 +1,16 @@
-import { type ApiObject, dateText } from '../../../api/envelope.js';
+import { dateText } from '../../../api/moment.js';
+import type { ResponseObject } from '../../../api/types.js';
 import type { LinkFact } from '../../hosts/link-facts.js';
 import type { HostRow } from '../../store/store.js';
 import { dated } from './fields.js';
 import type { Locations } from './locations.js';
 
-export function hostObject(row: HostRow, { zones, pods, clusters, servers }: Locations, fact?: LinkFact): ApiObject {
+/** @param fact of its present link, where something is known */
+export function hostObject(
+  row: HostRow,
+  { zones, pods, clusters, servers }: Locations,
+  fact?: LinkFact,
+): ResponseObject<'listHosts'> {
   const zone = zones.get(row.zoneId);
   const pod = pods.get(row.podId);
   const cluster = clusters.get(row.clusterId);

@@ -1,8 +1,9 @@
-import type { Administration } from '../administration.js';
+import type { CommandName } from '../../../api/commands/index.js';
+import type { Params, Response } from '../../../api/types.js';
 import { listApis } from './apis.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
 import { listEvents } from './events.js';
-import type { Handlers } from './handler.js';
+import type { Handler, HandlerParts } from './handler.js';
 import { deleteHost, listHosts, reconnectHost } from './hosts.js';
 import { queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
@@ -18,26 +19,31 @@ import {
 import { previewHostList } from './preview.js';
 import { listManagementServers } from './servers.js';
 
-/** The commands of the API table, carried out with what the server lets the HTTP side do. */
-export function handlersFor(administration: Administration): Handlers {
-  return {
-    listManagementServers: listManagementServers(administration),
-    listHosts: listHosts(administration),
-    reconnectHost: reconnectHost(administration),
-    deleteHost: deleteHost(administration),
-    listConfigurations: listConfigurations(administration),
-    updateConfiguration: updateConfiguration(administration),
-    listEvents: listEvents(administration),
-    listApis,
-    queryAsyncJobResult: queryAsyncJobResult(administration),
-    prepareForMaintenance: prepareForMaintenance(administration),
-    cancelMaintenance: cancelMaintenance(administration),
-    prepareForShutdown: prepareForShutdown(administration),
-    cancelShutdown: cancelShutdown(administration),
-    readyForShutdown: readyForShutdown(administration),
-    triggerShutdown: triggerShutdown(administration),
-    rebalanceAgents: rebalanceAgents(administration),
-    listAgentLinks: listAgentLinks(administration),
-    previewHostList: previewHostList(administration),
-  };
+/** The handler of each command of the API's table. */
+const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
+  listManagementServers,
+  listHosts,
+  reconnectHost,
+  deleteHost,
+  listConfigurations,
+  updateConfiguration,
+  listEvents,
+  listApis,
+  queryAsyncJobResult,
+  listAgentLinks,
+  prepareForMaintenance,
+  cancelMaintenance,
+  prepareForShutdown,
+  cancelShutdown,
+  readyForShutdown,
+  triggerShutdown,
+  rebalanceAgents,
+  previewHostList,
+};
+
+/** Carries out any command. Its parameters are checked. @throws ApiError, OperationError, StoreError */
+export type Handlers = <N extends CommandName>(command: N, params: Params<N>) => Promise<Response<N>>;
+
+export function handlersFor(parts: HandlerParts): Handlers {
+  return (command, params) => HANDLERS[command](parts, params);
 }

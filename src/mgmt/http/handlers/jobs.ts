@@ -1,70 +1,58 @@
-import { type ApiObject, dateText } from '../../../api/envelope.js';
-import { type Clock, delay } from '../../../lib/clock.js';
+import { dateText } from '../../../api/moment.js';
+import type { Params, Response } from '../../../api/types.js';
 import type { JobRow } from '../../store/store.js';
-import type { Administration, AdministrationStore } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
 import { dated } from './fields.js';
-import type { Handler } from './handler.js';
+import type { HandlerParts } from './handler.js';
 import { hostObject } from './host-object.js';
 import { readLocations } from './locations.js';
 
-const CODES = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;
+const STATUS = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;
 
-export function queryAsyncJobResult({ store }: Administration): Handler<'queryAsyncJobResult'> {
-  return async ({ jobid }) => {
-    const job = await store.job(jobid);
-    if (job === undefined)
-      throw invalidParameter('queryAsyncJobResult', 'jobid', jobid, 'there is no job with this id');
-    return { kind: 'plain', fields: { ...jobObject(job), ...(await resultOf(store, job)) } };
-  };
-}
-
-/** What the command would have answered, had it been carried out at once; of a failed one, the error. */
-async function resultOf(store: AdministrationStore, job: JobRow): Promise<ApiObject> {
-  if (job.result === null) return {};
-  const result = JSON.parse(job.result) as ApiObject;
-  if (job.status !== 'succeeded' || typeof result.hostid !== 'string') return { jobresult: result };
-  const { rows } = await store.findHosts({ uuid: result.hostid, page: 1, pagesize: 1 });
-  const [host] = rows;
-  return host === undefined ? {} : { jobresult: { host: hostObject(host, await readLocations(store)) } };
-}
-
-function jobObject(job: JobRow): ApiObject {
-  const isDone = job.completed !== null;
+export async function queryAsyncJobResult(
+  { store }: HandlerParts,
+  { jobid }: Params<'queryAsyncJobResult'>,
+): Promise<Response<'queryAsyncJobResult'>> {
+  const job = await store.job(jobid);
+  if (job === undefined) throw invalidParameter('queryAsyncJobResult', 'jobid', jobid, 'there is no job with this id');
   return {
     jobid: job.uuid,
     cmd: job.cmd,
-    jobstatus: CODES[job.status],
+    jobstatus: STATUS[job.status],
     jobprocstatus: 0,
     jobresultcode: job.resultCode ?? 0,
-    jobresulttype: isDone ? 'object' : undefined,
+    jobresulttype: job.completed === null ? undefined : 'object',
+    jobresult: await resultOf(store, job),
+    jobinstanceid: await instanceOf(store, job),
     progress: job.progress,
     created: dateText(job.created),
     completed: dated(job.completed),
   };
 }
 
-const POLL_MS = 250;
-const LONGEST_MS = 60_000;
-
-/** Waits until the job has an outcome. @returns undefined when it takes too long */
-export async function finished(
-  store: Pick<AdministrationStore, 'job'>,
-  clock: Clock,
-  started: JobRow,
-): Promise<JobRow | undefined> {
-  const deadline = clock.now() + LONGEST_MS;
-  for (;;) {
-    const job = (await store.job(started.uuid)) ?? started;
-    if (job.status === 'succeeded' || job.status === 'failed') return job;
-    if (clock.now() >= deadline) return undefined;
-    await delay(clock, POLL_MS);
-  }
+/** What the command would have answered, had it been carried out at once; of a job that failed, the error. */
+async function resultOf(
+  store: HandlerParts['store'],
+  job: JobRow,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  if (job.result === null) return undefined;
+  const result = jsonObject(job.result);
+  if (job.status !== 'succeeded' || typeof result.hostid !== 'string') return result;
+  const { rows } = await store.findHosts({ uuid: result.hostid, page: 1, pagesize: 1 });
+  const [host] = rows;
+  return host === undefined ? undefined : { host: hostObject(host, await readLocations(store)) };
 }
 
-/** What a failed job says. */
-export function errorTextOf({ result }: JobRow): string {
-  // Written by one of our own servers.
-  const { errortext } = (result === null ? {} : JSON.parse(result)) as { errortext?: unknown };
-  return typeof errortext === 'string' ? errortext : 'it failed without a reason';
+/** The id of the host that the job is about, which may be removed by now; else of its server. */
+async function instanceOf(store: HandlerParts['store'], job: JobRow): Promise<string | undefined> {
+  if (job.hostId !== null) {
+    const { id } = jsonObject(job.params);
+    return typeof id === 'string' ? id : undefined;
+  }
+  return (await store.servers()).find(({ msid }) => msid === job.targetMsid)?.uuid;
+}
+
+/** JSON that was written by one of our own servers. */
+function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  return JSON.parse(text) as Readonly<Record<string, unknown>>;
 }

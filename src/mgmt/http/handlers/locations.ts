@@ -1,8 +1,8 @@
 import type { ServerRow, ZoneRow } from '../../store/store.js';
-import type { AdministrationStore } from '../administration.js';
 import { invalidParameter } from '../api-error.js';
+import type { HandlerParts } from './handler.js';
 
-/** Names and ids of what hosts belong to: few rows, read for each command. */
+/** Names and ids of what hosts belong to. They are few rows, and are read for each command. */
 export interface Locations {
   readonly zones: Lookup<ZoneRow>;
   readonly pods: Lookup<ZoneRow>;
@@ -15,7 +15,7 @@ export interface Lookup<T> {
   byUuid(uuid: string): T | undefined;
 }
 
-export async function readLocations(store: AdministrationStore): Promise<Locations> {
+export async function readLocations(store: HandlerParts['store']): Promise<Locations> {
   const [zones, pods, clusters, servers] = await Promise.all([
     store.zones(),
     store.pods(),

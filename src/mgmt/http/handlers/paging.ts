@@ -1,10 +1,10 @@
 import { invalidParameter } from '../api-error.js';
 
 const DEFAULT_PAGE_SIZE = 500;
-/** CloudStack: -1 means all. */
+/** In place of CloudStack's -1, which means all. */
 const ALL = 1_000_000_000;
 
-/** @throws ApiError 431 */
+/** The page that a list is asked for. @throws ApiError 431 */
 export function paging(
   command: string,
   {
@@ -22,12 +22,12 @@ export function paging(
   return pagesize === -1 ? { page: 1, pagesize: ALL } : { page, pagesize };
 }
 
-/** One page of what is all in memory. */
+/** One page of a list that is in memory. */
 export function pageOf<T>(all: readonly T[], { page, pagesize }: { page: number; pagesize: number }): readonly T[] {
   return all.slice((page - 1) * pagesize, page * pagesize);
 }
 
-/** CloudStack's keyword: a part of the name, in any case. */
+/** Whether CloudStack's `keyword` matches: it is a part of the text, in any case. */
 export function hasKeyword(text: string, keyword: string | undefined): boolean {
   return keyword === undefined || text.toLowerCase().includes(keyword.toLowerCase());
 }

@@ -1,33 +1,41 @@
-import type { ApiObject } from '../../../api/envelope.js';
-import type { ServerRow } from '../../store/store.js';
-import type { Administration } from '../administration.js';
+import { dateText } from '../../../api/moment.js';
+import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import type { AgentsOfServer, ServerRow } from '../../store/store.js';
 import { dated } from './fields.js';
-import type { Handler } from './handler.js';
+import type { HandlerParts } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 
-export function listManagementServers({ store }: Administration): Handler<'listManagementServers'> {
-  return async params => {
-    const page = paging('listManagementServers', params);
-    const [servers, jobs] = await Promise.all([store.servers(), store.countPendingJobs()]);
-    const matching = servers.filter(
-      ({ uuid, name }) =>
-        (params.id === undefined || uuid === params.id) &&
-        (params.name === undefined || name === params.name) &&
-        hasKeyword(name, params.keyword),
-    );
-    const items = await Promise.all(
-      pageOf(matching, page).map(async server => ({
-        ...serverObject(server),
-        ...(await agentsOf(store, server.msid)),
-        pendingjobscount: jobs.get(server.msid) ?? 0,
-        peers: params.peers ? servers.filter(other => other !== server).map(peerObject) : undefined,
-      })),
-    );
-    return { kind: 'list', count: matching.length, items };
-  };
+export async function listManagementServers(
+  { store }: HandlerParts,
+  params: Params<'listManagementServers'>,
+): Promise<Response<'listManagementServers'>> {
+  const page = paging('listManagementServers', params);
+  const [servers, jobs] = await Promise.all([store.servers(), store.countPendingJobs()]);
+  const matching = servers.filter(
+    ({ uuid, name }) =>
+      (params.id === undefined || uuid === params.id) &&
+      (params.name === undefined || name === params.name) &&
+      hasKeyword(name, params.keyword),
+  );
+  const items = pageOf(matching, page).map(async server =>
+    serverObject(server, {
+      agents: await store.agentsOfServer(server.msid),
+      pendingJobs: jobs.get(server.msid) ?? 0,
+      peers: params.peers ? servers.filter(other => other !== server) : undefined,
+    }),
+  );
+  return { count: matching.length, items: await Promise.all(items) };
 }
 
-function serverObject(server: ServerRow): ApiObject {
+type ServerObject = ResponseObject<'listManagementServers'>;
+
+interface MoreOfServer {
+  readonly agents: AgentsOfServer;
+  readonly pendingJobs: number;
+  readonly peers: readonly ServerRow[] | undefined;
+}
+
+function serverObject(server: ServerRow, { agents, pendingJobs, peers }: MoreOfServer): ServerObject {
   return {
     id: server.uuid,
     name: server.name,
@@ -41,14 +49,16 @@ function serverObject(server: ServerRow): ApiObject {
     heartbeatage: server.runId === null ? undefined : Math.round(server.ageMs / 1000),
     serviceip: server.serviceIp,
     ipaddress: server.serviceIp,
+    agents: agents.agents,
+    lastagents: agents.lastAgents,
+    agentscount: agents.agents.length,
+    pendingjobscount: pendingJobs,
+    peers: peers?.map(peerObject),
   };
 }
 
-async function agentsOf(store: Administration['store'], msid: number): Promise<ApiObject> {
-  const { agents, lastAgents } = await store.agentsOfServer(msid);
-  return { agents, lastagents: lastAgents, agentscount: agents.length };
-}
+type PeerObject = NonNullable<ServerObject['peers']>[number];
 
-function peerObject({ uuid, name, state, serviceIp, lastUpdate }: ServerRow): ApiObject {
-  return { id: uuid, name, state, ipaddress: serviceIp, lastupdated: dated(lastUpdate) };
+function peerObject({ uuid, name, state, serviceIp, lastUpdate }: ServerRow): PeerObject {
+  return { id: uuid, name, state, ipaddress: serviceIp, lastupdated: dateText(lastUpdate) };
 }

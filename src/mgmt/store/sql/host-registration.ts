@@ -125,6 +125,10 @@ const NEW_HOST = {
   removed: null,
   removed_guid: null,
   changed: 0,
+  next_preferred: null,
+  next_generation: null,
+  instance_id: null,
+  link_address: null,
 } as const satisfies Partial<HostColumns>;
 
 function isPartOf(columns: Partial<HostColumns>, row: HostColumns): boolean {

@@ -30,6 +30,7 @@ export function jobStore(transactions: Transactions): JobStore {
           created: await database.storeTime(db),
           started: null,
           completed: null,
+          expires: null,
         };
         await db.insertInto('async_job').values(row).execute();
         return jobOf(row);

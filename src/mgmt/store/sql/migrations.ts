@@ -195,7 +195,38 @@ export const MIGRATIONS: readonly Migration[] = [
       }
     },
   },
+  {
+    number: 3,
+    name: 'heartbeat counters, assignments by generation, identity of links, jobs that expire',
+    since: '0.1.0',
+    async up(db, lookup) {
+      for (const [table, column, type] of COLUMNS_3) {
+        if (await lookup.hasColumn(db, table, column)) continue;
+        const isFlag = type === 'counter';
+        await db.schema
+          .alterTable(table)
+          .addColumn(column, isFlag ? 'bigint' : type, built => (isFlag ? built.notNull().defaultTo(0) : built))
+          .execute();
+      }
+    },
+  },
 ];
+
+/** Of migration 3. A counter is never null, and starts at 0. */
+const COLUMNS_3 = [
+  // Raised by each heartbeat: others see by its change that the server lives, whatever any clock says.
+  ['mshost', 'beat', 'counter'],
+  // 1 while the server serves agents: it has joined, has read the hosts, and its agents' port is bound.
+  ['mshost', 'joined', 'counter'],
+  // An assignment that counts once the generation that it belongs to is committed.
+  ['host', 'next_preferred', 'varchar(255)'],
+  ['host', 'next_generation', 'bigint'],
+  // Of the agent process and the link that became Ready last.
+  ['host', 'instance_id', 'varchar(64)'],
+  ['host', 'link_address', 'varchar(64)'],
+  // By the store's clock: a job that was not started by then is not carried out.
+  ['async_job', 'expires', 'bigint'],
+] as const;
 
 /** Zones, pods and clusters begin alike. */
 function placed(table: CreateTableBuilder<string, never>) {

@@ -85,6 +85,12 @@ export interface HostTable {
   removed_guid: string | null;
   /** When the row was last written, by the store's clock. */
   changed: number;
+  /** An assignment that counts once `next_generation` is committed. */
+  next_preferred: string | null;
+  next_generation: number | null;
+  /** The agent process and the remote address of the link that became Ready last. */
+  instance_id: string | null;
+  link_address: string | null;
 }
 
 export interface ServerTable {
@@ -108,6 +114,10 @@ export interface ServerTable {
   stopped: number | null;
   created: number;
   removed: number | null;
+  /** Raised by each heartbeat. */
+  beat: number;
+  /** 1 while the server serves agents. */
+  joined: number;
 }
 
 export interface LinkFactsTable {
@@ -135,6 +145,8 @@ export interface JobTable {
   created: number;
   started: number | null;
   completed: number | null;
+  /** By the store's clock; null: it never expires. */
+  expires: number | null;
 }
 
 export interface EventTable {

@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { ServerRow, ServerStore } from '../server-store.js';
 import type { Schema, ServerTable } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -14,7 +14,7 @@ export function serverStore(transactions: Transactions): ServerStore {
   };
 
   return {
-    claimServer: (facts, { runId, dataDirToken, staleMs, keepStates = [] }) =>
+    claimServer: (facts, { runId, dataDirToken, silentBeat, keepStates = [] }) =>
       transactions.write('claimServer', async db => {
         const { row: former, now } = await rowOf(db, facts.msid);
         const isHeld =
@@ -22,7 +22,7 @@ export function serverStore(transactions: Transactions): ServerStore {
           former.removed === null &&
           former.runid !== null &&
           former.data_dir_token !== dataDirToken &&
-          now - former.last_update < staleMs;
+          former.beat !== silentBeat;
         if (isHeld) return { claimed: false as const, holder: serverOf(former, now) };
         const state = former !== undefined && keepStates.includes(former.state) ? former.state : 'Up';
         const isSame = former !== undefined && former.state === state;
@@ -46,17 +46,27 @@ export function serverStore(transactions: Transactions): ServerStore {
           stopped: former?.stopped ?? null,
           created: former?.created ?? now,
           removed: null,
+          beat: former?.beat ?? 0,
+          joined: 0,
         };
         if (former === undefined) await db.insertInto('mshost').values(row).execute();
         else await db.updateTable('mshost').set(row).where('id', '=', row.id).execute();
+        await db
+          .updateTable('mshost')
+          .set({ removed: now, runid: null, state: 'Down' as const })
+          .where('service_ip', '=', facts.serviceIp)
+          .where('msid', '!=', facts.msid)
+          .where('removed', 'is', null)
+          .where(eb => eb.or([eb('runid', 'is', null), eb('state', '=', 'Down')]))
+          .execute();
         return { claimed: true as const, server: serverOf(row, now), formerState: former?.state };
       }),
 
-    heartbeat: (msid, runId) =>
+    heartbeat: (msid, runId, joined) =>
       transactions.write('heartbeat', async db => {
         const beaten = await db
           .updateTable('mshost')
-          .set({ last_update: database.now() })
+          .set(eb => ({ last_update: database.now(), beat: eb('beat', '+', 1), joined: joined ? 1 : 0 }))
           .where('msid', '=', msid)
           .where('runid', '=', runId)
           .where('removed', 'is', null)
@@ -65,7 +75,7 @@ export function serverStore(transactions: Transactions): ServerStore {
         if (row === undefined || beaten.numUpdatedRows === 0n) {
           return { kind: 'foreign' as const, holder: row && serverOf(row, now) };
         }
-        return { kind: 'alive' as const, state: row.state, storeTime: row.last_update };
+        return { kind: 'alive' as const, state: row.state };
       }),
 
     servers: () =>
@@ -75,7 +85,7 @@ export function serverStore(transactions: Transactions): ServerStore {
         return rows.map(row => serverOf(row, now));
       }),
 
-    changeServerState: (msid, { from, to, by, silentMs, runId }) =>
+    changeServerState: (msid, { from, to, by, beat, runId }) =>
       transactions.write('changeServerState', async db => {
         if (from.length === 0) return false;
         const changed = await db
@@ -84,23 +94,35 @@ export function serverStore(transactions: Transactions): ServerStore {
           .where('msid', '=', msid)
           .where('state', 'in', from)
           .where('removed', 'is', null)
-          .$if(silentMs !== undefined, query =>
-            query.where('last_update', '<=', sql<number>`${database.now()} - ${silentMs}`),
-          )
+          .$if(beat !== undefined, query => query.where('beat', '=', beat ?? 0))
           .$if(runId !== undefined, query => query.where('runid', '=', runId ?? ''))
           .executeTakeFirst();
         return changed.numUpdatedRows > 0n;
       }),
 
-    stopServer: (msid, runId, at, state = 'Down') =>
+    stopServer: (msid, runId, at, kept) =>
       transactions.write('stopServer', async db => {
+        const { row } = await rowOf(db, msid);
+        const state = row !== undefined && kept?.from.includes(row.state) ? kept.to : 'Down';
         const stopped = await db
           .updateTable('mshost')
-          .set({ runid: null, stopped: at, state, state_by: null, state_since: database.now() })
+          .set({ runid: null, stopped: at, joined: 0, state, state_by: null, state_since: database.now() })
           .where('msid', '=', msid)
           .where('runid', '=', runId)
           .executeTakeFirst();
         return stopped.numUpdatedRows > 0n;
+      }),
+
+    retireServer: (msid, beat) =>
+      transactions.write('retireServer', async db => {
+        const removed = await db
+          .updateTable('mshost')
+          .set({ removed: database.now(), runid: null, state: 'Down' as const, state_since: database.now() })
+          .where('msid', '=', msid)
+          .where('beat', '=', beat)
+          .where('removed', 'is', null)
+          .executeTakeFirst();
+        return removed.numUpdatedRows > 0n;
       }),
 
     putLinkFacts: (msid, at, facts) =>
@@ -143,6 +165,8 @@ function serverOf(row: Selectable<ServerTable>, now: number): ServerRow {
     started: row.started,
     stopped: row.stopped,
     created: row.created,
+    beat: row.beat,
+    joined: row.joined === 1,
   };
 }
 

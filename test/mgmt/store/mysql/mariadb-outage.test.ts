@@ -88,7 +88,7 @@ function values(mariadb: MariaDb): void {
     const store = await opened(t, url, { clock: ahead });
     const facts = { msid: 1, name: 'a', version: '1', serviceIp: 'a' };
     const unknown = { osDistribution: null, kernelVersion: null, lastBootTime: null };
-    const claim = { runId: 'run', dataDirToken: 'folder', staleMs: 1_000 };
+    const claim = { runId: 'run', dataDirToken: 'folder' };
     await store.claimServer({ ...facts, ...unknown }, claim);
     const [server] = await store.servers();
     t.ok(server && server.ageMs < 5_000 && Math.abs(server.lastUpdate - Date.now()) < 60_000);

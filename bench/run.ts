@@ -1,0 +1,157 @@
+// npm run bench, or npm run bench -- --quick to see that it runs. docs/bench.md says what the columns mean.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { cpus } from 'node:os';
+import { certificate } from './certificate.js';
+import { measureCodec } from './codec.js';
+import { KIND_NAMES, type KindName, PACKET_BYTES } from './kinds.js';
+import type { Memory, OperationName, Operations, PeerAnswer, PeerRequest } from './peer.js';
+
+const isQuick = process.argv.includes('--quick');
+const CODEC_ROUND_MS = isQuick ? 20 : 150;
+const RATE_ROUND_MS = isQuick ? 100 : 500;
+/** The kinds take turns, and the best round of each counts: other load of the machine then affects all of them alike. */
+const ROUNDS = isQuick ? 1 : 4;
+const LINKS = isQuick ? 50 : 500;
+/** Connections before the first measurement of memory: they pay for what is loaded and compiled once. */
+const WARM_UP_LINKS = 20;
+
+const credentials = await certificate();
+
+function measureCodecs(): void {
+  printTable(
+    ['codec', 'bytes', 'decode/s', 'of JSON.parse', 'encode/s', 'of JSON.stringify'],
+    measureCodec(ROUNDS, CODEC_ROUND_MS).map(({ name, bytes, decode, parse, encode, stringify }) => [
+      name,
+      rounded(bytes),
+      rounded(decode),
+      ratio(decode, parse),
+      rounded(encode),
+      ratio(encode, stringify),
+    ]),
+  );
+}
+
+async function measureRates(): Promise<void> {
+  const pairs = [];
+  for (const kind of KIND_NAMES) pairs.push(await openPair(kind));
+  const rates = new Map(KIND_NAMES.map(kind => [kind, [0, 0, 0]]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { kind, port, client } of pairs) {
+      const request = { kind, port, ms: RATE_ROUND_MS };
+      const measured = [
+        await client.do('handshakes', request),
+        await client.do('echoes', { ...request, inFlight: 1 }),
+        await client.do('echoes', { ...request, inFlight: 32 }),
+      ];
+      const best = rates.get(kind) ?? [];
+      rates.set(
+        kind,
+        measured.map((rate, column) => Math.max(rate, best[column] ?? 0)),
+      );
+    }
+  }
+  for (const pair of pairs) pair.stop();
+  const columns = ['handshakes/s', 'echoes/s, 1 in flight', 'echoes/s, 32 in flight'];
+  printComparison(`connections, ${PACKET_BYTES}-byte packets`, columns, rates);
+}
+
+async function measureMemory(): Promise<void> {
+  const memory = new Map<KindName, number[]>();
+  for (const kind of KIND_NAMES) {
+    const { server, client, port, stop } = await openPair(kind);
+    const both = async () => [await server.do('memory'), await client.do('memory')] as const;
+    await client.do('connect', { kind, port, count: WARM_UP_LINKS });
+    await client.do('useAll');
+    const [serverBefore, clientBefore] = await both();
+    await client.do('connect', { kind, port, count: LINKS });
+    await client.do('useAll');
+    const [serverAfter, clientAfter] = await both();
+    const perLink = (before: Memory, after: Memory) =>
+      [after.rss - before.rss, after.heap - before.heap].map(bytes => bytes / LINKS / 1024);
+    memory.set(kind, [...perLink(serverBefore, serverAfter), ...perLink(clientBefore, clientAfter)]);
+    stop();
+  }
+  const columns = ['server RSS', 'server heap', 'client RSS', 'client heap'];
+  printComparison(`memory of one of ${LINKS} idle links, kB`, columns, memory);
+}
+
+/** A server and a client of one kind, each in a process of its own. */
+async function openPair(kind: KindName) {
+  const [server, client] = [new Peer(), new Peer()];
+  return {
+    kind,
+    server,
+    client,
+    port: await server.do('listen', { kind, credentials }),
+    stop() {
+      server.stop();
+      client.stop();
+    },
+  };
+}
+
+/** A process of peer.ts. */
+class Peer {
+  readonly #child = fork(new URL('./peer.js', import.meta.url), { execArgv: ['--expose-gc'] });
+
+  /** One operation at a time. @throws Error as the operation did */
+  async do<N extends OperationName>(
+    operation: N,
+    ...[argument]: Parameters<Operations[N]>
+  ): Promise<Awaited<ReturnType<Operations[N]>>> {
+    const request: PeerRequest = { operation, argument };
+    this.#child.send(request);
+    const [answer] = (await once(this.#child, 'message')) as [PeerAnswer];
+    if ('error' in answer) throw new Error(answer.error);
+    // The answer to the only request under way is of its operation's type.
+    return answer.result as Awaited<ReturnType<Operations[N]>>;
+  }
+
+  stop(): void {
+    this.#child.disconnect();
+  }
+}
+
+/** Each column with its ratio to node:tls and to node:net of the same run. */
+function printComparison(
+  title: string,
+  columns: readonly string[],
+  values: ReadonlyMap<KindName, readonly number[]>,
+): void {
+  const of = (kind: KindName, column: number) => values.get(kind)?.[column];
+  printTable(
+    [title, ...columns.flatMap(name => [name, 'of tls', 'of net'])],
+    [...values].map(([kind, row]) => [
+      kind,
+      ...row.flatMap((value, column) => [
+        rounded(value),
+        kind === 'node:net' ? '' : ratio(value, of('node:tls', column)),
+        ratio(value, of('node:net', column)),
+      ]),
+    ]),
+  );
+}
+
+function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  const widths = head.map((name, column) => Math.max(name.length, ...rows.map(row => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  console.log([line(head), widths.map(width => '─'.repeat(width)).join('  '), ...rows.map(line), ''].join('\n'));
+}
+
+function rounded(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function ratio(value: number, base: number | undefined): string {
+  return base ? `${(value / base).toFixed(2)} ×` : '';
+}
+
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}${isQuick ? ', --quick' : ''}\n`);
+measureCodecs();
+await measureRates();
+await measureMemory();

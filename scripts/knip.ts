@@ -1,0 +1,20 @@
+// Configuration of knip, for npm run lint: an export, file or package that nothing uses is an error. Its patterns start at
+// the root. `!` marks what is not a test; with --production knip looks at that alone, so that an export which only tests use
+// is an error as well.
+import type { KnipConfig } from 'knip';
+
+const isProduction = process.argv.includes('--production');
+
+const config: KnipConfig = {
+  // The entry points that package.json exports are found there.
+  entry: ['src/*.ts!', 'scripts/*.{ts,mjs}!', 'bench/{api,failover,peer,run}.ts!', 'test/**/*.test.ts'],
+  project: ['src/**/*.ts!', 'scripts/**!', 'bench/**!', 'test/**/*.ts'],
+  // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is
+  // exported for a test, is no dead code.
+  ignoreExportsUsedInFile: isProduction || { interface: true, type: true },
+  // Loaded by createRequire.
+  ignoreDependencies: ['csclient'],
+  ignoreBinaries: ['openssl'],
+};
+
+export default config;

@@ -1,0 +1,23 @@
+/** The agent: keeps one Ready link to a management server of its host list, and answers what servers ask. */
+export { type Clock, systemClock, type Timer } from '../lib/clock.js';
+export { ConfigError } from '../lib/errors.js';
+export { type Log, type LogFields, type LogOptions, silentLog } from '../lib/logger.js';
+export { type Random, systemRandom } from '../lib/random.js';
+export type { HostList, RemoteEnd } from '../protocol/index.js';
+export { Agent, type AgentParts } from './agent.js';
+export { AgentProperties, readProperties } from './agent-properties.js';
+export {
+  type AgentState,
+  type Check,
+  type Dial,
+  type LinkRef,
+  type Move,
+  type Phase,
+  readyLink,
+} from './agent-state.js';
+export type { AgentRules } from './agent-step.js';
+export { type Dialer, tcpDialer, type Wire } from './dialer.js';
+export { builtInResource, loadResource, type MachineDescription, type Resource } from './resource.js';
+export { AGENT_KEYS, type AgentKey, type AgentSettings, readSettings } from './settings.js';
+export { DEFAULT_AGENT_FILE, type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
+export { Trust, TrustError } from './trust.js';

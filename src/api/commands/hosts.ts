@@ -1,0 +1,72 @@
+import { type ApiCommands, boolean, date, integer, LIST_PARAMS, optional, required, string, uuid } from '../table.js';
+
+const HOST = {
+  id: string('the id of the host'),
+  name: string('the name of the host'),
+  state: string('Connecting, Up, Disconnected'),
+  type: string('Routing for hypervisors'),
+  ipaddress: optional(string('the address that the host gives as its own')),
+  zoneid: optional(string('the id of its zone')),
+  zonename: optional(string('the name of its zone')),
+  podid: optional(string('the id of its pod')),
+  podname: optional(string('the name of its pod')),
+  clusterid: optional(string('the id of its cluster')),
+  clustername: optional(string('the name of its cluster')),
+  version: optional(string("the version of the host's agent")),
+  hypervisor: optional(string('the hypervisor')),
+  arch: optional(string('the processor architecture')),
+  resourcestate: string('Enabled'),
+  managementserverid: optional(string('the management server that has it')),
+  managementservername: optional(string('the name of that server')),
+  cpusockets: optional(integer('processor sockets')),
+  cpunumber: optional(integer('processors')),
+  cpuspeed: optional(integer('MHz')),
+  memorytotal: optional(integer('bytes')),
+  created: date('when it registered first'),
+  disconnected: optional(date('when its server lost it')),
+  lastpinged: optional(date('when it last pinged; as old as `factsage` of listAgentLinks says')),
+} as const;
+
+export const HOST_COMMANDS = {
+  listHosts: {
+    description: 'Lists hosts',
+    params: {
+      id: uuid('only this host'),
+      name: string('only hosts with this name'),
+      state: string('only hosts in this state'),
+      type: string('only hosts of this type'),
+      zoneid: uuid('only hosts of this zone'),
+      podid: uuid('only hosts of this pod'),
+      clusterid: uuid('only hosts of this cluster'),
+      managementserverid: uuid('only hosts of this management server'),
+      hypervisor: string('only hosts with this hypervisor'),
+      resourcestate: string('only hosts in this resource state'),
+      arch: string('only hosts with this architecture'),
+      details: string('for CloudStack clients; there is only one degree of detail'),
+      ...LIST_PARAMS,
+      keyword: string('only hosts with this in their name or address'),
+    },
+    response: { kind: 'list', object: 'host', fields: HOST },
+    columns: ['name', 'state', 'ipaddress', 'zonename', 'clustername', 'managementservername', 'version', 'lastpinged'],
+  },
+  reconnectHost: {
+    description: 'Ends the link of a host, and waits until it is Ready again',
+    isAsync: true,
+    params: { id: required(uuid('the host')) },
+    response: { kind: 'object', object: 'host', fields: HOST },
+    columns: ['name', 'state', 'managementservername'],
+  },
+  deleteHost: {
+    description: 'Removes a host: its agent is told not to come back, and its id is never used again',
+    params: {
+      id: required(uuid('the host')),
+      forced: boolean('also when its agent cannot be told (false)'),
+    },
+    response: {
+      kind: 'plain',
+      object: 'success',
+      fields: { success: boolean('true'), displaytext: string('what was done') },
+    },
+    columns: ['success', 'displaytext'],
+  },
+} as const satisfies ApiCommands;

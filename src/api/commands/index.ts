@@ -1,0 +1,31 @@
+import { API_COMMANDS } from './apis.js';
+import { CONFIGURATION_COMMANDS } from './configurations.js';
+import { EVENT_COMMANDS } from './events.js';
+import { HOST_COMMANDS } from './hosts.js';
+import { JOB_COMMANDS } from './jobs.js';
+import { LINK_COMMANDS } from './links.js';
+import { MAINTENANCE_COMMANDS } from './maintenance.js';
+import { PREVIEW_COMMANDS } from './preview.js';
+import { SERVER_COMMANDS } from './servers.js';
+
+/**
+ * Every command of the HTTP API, by name. Names are CloudStack's where it has the command. A new command is an entry in
+ * one of these files, its handler in src/mgmt/http/handlers/, and a line there in index.ts.
+ */
+export const API = {
+  ...SERVER_COMMANDS,
+  ...HOST_COMMANDS,
+  ...CONFIGURATION_COMMANDS,
+  ...EVENT_COMMANDS,
+  ...API_COMMANDS,
+  ...JOB_COMMANDS,
+  ...LINK_COMMANDS,
+  ...MAINTENANCE_COMMANDS,
+  ...PREVIEW_COMMANDS,
+} as const;
+
+export type CommandName = keyof typeof API;
+
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(API, name);
+}

@@ -1,0 +1,43 @@
+import { type ApiCommands, boolean, date, integer, LIST_PARAMS, list, optional, string, uuid } from '../table.js';
+
+const PEER = {
+  id: string('the id of the other server'),
+  name: string('its name'),
+  state: string('its state'),
+  ipaddress: string('its address, as it stands in host'),
+  lastupdated: date('its last heartbeat'),
+} as const;
+
+const SERVER = {
+  id: string('the id of the management server'),
+  name: string('its name'),
+  state: string('Up, Down, PreparingForMaintenance, Maintenance, PreparingForShutDown, ReadyToShutDown, ShuttingDown'),
+  version: string('its version'),
+  osdistribution: optional(string('its operating system')),
+  kernelversion: optional(string("its kernel's version")),
+  lastserverstart: optional(date('when its process started')),
+  lastserverstop: optional(date('when it last stopped in good order')),
+  lastboottime: optional(date('when its machine started')),
+  heartbeatage: optional(integer('seconds since its last heartbeat; none once it has stopped in good order')),
+  serviceip: string('its address, as it stands in host'),
+  ipaddress: string('the same'),
+  agents: list('string', 'the ids of the hosts that it has'),
+  lastagents: list('string', 'the ids of the hosts that it had last, and no server has now'),
+  agentscount: integer('how many hosts it has'),
+  pendingjobscount: integer('how many jobs it has to carry out'),
+  peers: optional(list(PEER, 'the other servers, as the store has them; only if asked for')),
+} as const;
+
+export const SERVER_COMMANDS = {
+  listManagementServers: {
+    description: 'Lists management servers',
+    params: {
+      id: uuid('only this server'),
+      name: string('only the server with this name'),
+      peers: boolean('with the other servers of each (false)'),
+      ...LIST_PARAMS,
+    },
+    response: { kind: 'list', object: 'managementserver', fields: SERVER },
+    columns: ['name', 'state', 'ipaddress', 'version', 'agentscount', 'pendingjobscount', 'lastserverstart'],
+  },
+} as const satisfies ApiCommands;

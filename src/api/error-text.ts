@@ -1,0 +1,21 @@
+/** CloudStack's sentence about an invalid value, as `errortext`. */
+export function invalidParameterText(command: string, { name, value, why }: InvalidParameter): string {
+  return `Unable to execute API command ${command.toLowerCase()} due to invalid value. Invalid parameter ${name} value=${value} due to ${why}`;
+}
+
+export interface InvalidParameter {
+  readonly name: string;
+  readonly value: string;
+  readonly why: string;
+}
+
+/** The parts of that sentence. @returns undefined when it is another one */
+export function parseInvalidParameter(errorText: string): InvalidParameter | undefined {
+  const parts =
+    /^Unable to execute API command \S+ due to invalid value\. Invalid parameter (\S+) value=(.*) due to (.*)$/s.exec(
+      errorText,
+    );
+  if (parts === null) return undefined;
+  const [, name = '', value = '', why = ''] = parts;
+  return { name, value, why };
+}

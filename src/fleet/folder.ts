@@ -1,0 +1,46 @@
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, reasonOf } from '../lib/errors.js';
+import { FileLockedError, lockFile } from '../lib/file-lock.js';
+
+/** Where the agents' files are, for this process alone. */
+export interface Folder {
+  readonly path: string;
+  close(): Promise<void>;
+  /** At once and without ever throwing, for a process that is about to exit. */
+  abandon(): void;
+}
+
+/**
+ * @param dataDir undefined: a temporary folder, which is removed at the end
+ * @throws ConfigError when another fleet has the folder, or it cannot be used
+ */
+export async function openFolder(dataDir: string | undefined): Promise<Folder> {
+  if (dataDir === undefined) {
+    const path = await mkdtemp(join(tmpdir(), 'muster-fleet-'));
+    return {
+      path,
+      close: () => rm(path, { recursive: true, force: true }),
+      abandon() {
+        try {
+          rmSync(path, { recursive: true, force: true });
+        } catch {
+          // It stays: it is in the folder of temporary files.
+        }
+      },
+    };
+  }
+  try {
+    await mkdir(dataDir, { recursive: true });
+    const lock = await lockFile(join(dataDir, 'lock'));
+    return { path: dataDir, close: () => lock.release(), abandon: () => lock.releaseSync() };
+  } catch (cause) {
+    const reason =
+      cause instanceof FileLockedError
+        ? `another fleet (process ${cause.holderPid}) runs with this folder`
+        : `the folder cannot be used: ${reasonOf(cause)}`;
+    throw new ConfigError('data.dir', dataDir, reason, { cause });
+  }
+}

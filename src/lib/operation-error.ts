@@ -1,0 +1,42 @@
+/**
+ * An operation that somebody asked for was not carried out. Nothing was changed. The message is a sentence for people.
+ * Match on `code`.
+ */
+export class OperationError extends Error {
+  override readonly name = 'OperationError';
+  readonly code: OperationErrorCode;
+  /** Which argument is wrong, by its name in the call. Undefined with `OPERATION_REFUSED`. */
+  readonly argument: string | undefined;
+  /** What was given. Undefined with `OPERATION_REFUSED`. */
+  readonly value: string | undefined;
+  /** The message without the argument and its value. */
+  readonly reason: string;
+
+  constructor(
+    code: OperationErrorCode,
+    reason: string,
+    { argument, value }: { readonly argument?: string; readonly value?: string } = {},
+  ) {
+    super(code === 'ARGUMENT_INVALID' ? `${argument}=${value}: ${reason}` : reason);
+    this.code = code;
+    this.argument = argument;
+    this.value = value;
+    this.reason = reason;
+  }
+}
+
+export type OperationErrorCode =
+  /** The state of the server, the host or the cluster does not allow it. */
+  | 'OPERATION_REFUSED'
+  /** The value of an argument is not allowed, or there is nothing with this id. */
+  | 'ARGUMENT_INVALID'
+  /** The global configuration has no such name. */
+  | 'CONFIGURATION_NAME_UNKNOWN';
+
+export function refusedOperation(reason: string): OperationError {
+  return new OperationError('OPERATION_REFUSED', reason);
+}
+
+export function invalidArgument(argument: string, value: string, reason: string): OperationError {
+  return new OperationError('ARGUMENT_INVALID', reason, { argument, value });
+}

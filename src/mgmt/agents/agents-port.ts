@@ -1,0 +1,136 @@
+import { createServer, type Server } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import { cannotListen } from '../../lib/listen-error.js';
+import { Semaphore } from '../../lib/semaphore.js';
+import type { RemoteEnd } from '../../protocol/index.js';
+import { MGMT_LIMITS } from '../config/limits.js';
+
+/** Where agents connect: a TCP port, or what stands for one in a test. */
+export interface AgentsPort {
+  /**
+   * Listens, and hands over each connection.
+   * @returns where it listens; the real port, where the setting says 0
+   * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED
+   */
+  open(serve: (socket: Duplex, remote: RemoteEnd) => void): Promise<RemoteEnd>;
+  /** No new connections; resolves when those that are there have ended, or after 6 s. */
+  close(): Promise<void>;
+}
+
+/** The agents' TCP port. */
+export function tcpAgentsPort({ address, port }: RemoteEnd, clock: Clock): AgentsPort {
+  let listener: Server | undefined;
+  return {
+    async open(serve) {
+      const server = createServer(
+        // A dead machine is noticed in 15 s: Node then probes ten times, a second apart.
+        { noDelay: true, keepAlive: true, keepAliveInitialDelay: MGMT_LIMITS.keepAliveMs },
+        socket => {
+          const { remoteAddress = 'unknown', remotePort = 0 } = socket;
+          serve(socket, { address: withoutMapping(remoteAddress), port: remotePort });
+        },
+      );
+      await bound(server, { address, port });
+      listener = server;
+      const at = server.address();
+      return { address, port: typeof at === 'object' && at !== null ? at.port : port };
+    },
+
+    close() {
+      const server = listener;
+      listener = undefined;
+      if (server === undefined) return Promise.resolve();
+      return new Promise(resolve => {
+        const limit = clock.after(MGMT_LIMITS.stopMs, resolve);
+        server.close(() => {
+          limit.cancel();
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+function bound(server: Server, { address, port }: RemoteEnd): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', cause => reject(cannotListen(address, port, cause)));
+    server.listen({ host: address, port, backlog: MGMT_LIMITS.backlog }, resolve);
+  });
+}
+
+/** On a socket for both families IPv4 shows as `::ffff:192.0.2.1`. */
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
+}
+
+export interface PortKeeperParts {
+  readonly port: AgentsPort;
+  serve(socket: Duplex, remote: RemoteEnd): void;
+  /** The port was closed: connections that are not Ready are to be closed too. */
+  onClosed(): void;
+  /** The port could not be opened again. It is tried again by the next pass. */
+  onCannotOpen(reason: string): void;
+}
+
+/** Keeps the agents' port open or closed, as it should be: a pass brings it there, and tries again what failed. */
+export class PortKeeper {
+  readonly #parts: PortKeeperParts;
+  readonly #turns = new Semaphore();
+  #isOpen = false;
+  #failure: string | undefined;
+
+  constructor(parts: PortKeeperParts) {
+    this.#parts = parts;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Opens the port for the first time. @throws FatalError: it cannot be had */
+  async open(): Promise<RemoteEnd> {
+    return this.#turns.run(() => this.#open());
+  }
+
+  /** One pass. Never rejects. @param shouldBeOpen looked at when it is the pass's turn */
+  async reconcile(shouldBeOpen: () => boolean): Promise<void> {
+    await this.#turns.run(async () => {
+      if (shouldBeOpen() === this.#isOpen) return;
+      if (this.#isOpen) {
+        this.#close();
+        return;
+      }
+      try {
+        await this.#open();
+        this.#failure = undefined;
+      } catch (error) {
+        const reason = reasonOf(error);
+        if (reason !== this.#failure) this.#parts.onCannotOpen(reason);
+        this.#failure = reason;
+      }
+    });
+  }
+
+  /** For good. Resolves when the connections have ended, or after 6 s. */
+  async close(): Promise<void> {
+    await this.#turns.run(async () => {
+      this.#isOpen = false;
+      await this.#parts.port.close();
+    });
+  }
+
+  async #open(): Promise<RemoteEnd> {
+    const at = await this.#parts.port.open((socket, remote) => this.#parts.serve(socket, remote));
+    this.#isOpen = true;
+    return at;
+  }
+
+  /** Ready links stay: nobody waits for them to end. */
+  #close(): void {
+    this.#isOpen = false;
+    void this.#parts.port.close();
+    this.#parts.onClosed();
+  }
+}

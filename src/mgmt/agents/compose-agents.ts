@@ -1,0 +1,125 @@
+import type { SecureContext } from 'node:tls';
+import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import type { Random } from '../../lib/random.js';
+import type { EventSink } from '../cluster/events.js';
+import type { Configuration } from '../config/parameters.js';
+import { KnownHosts } from '../hosts/known-hosts.js';
+import type { LinkFact } from '../hosts/link-facts.js';
+import { Ownership } from '../hosts/ownership.js';
+import { Zones } from '../hosts/zones.js';
+import { AgentLists } from '../lists/agent-lists.js';
+import { Propagation, storedList } from '../lists/propagation.js';
+import type { AgentStore } from '../store/agent-store.js';
+import type { StoreHealth } from '../store/store-health.js';
+import { AgentServer } from './agent-server.js';
+import type { Attache } from './attache.js';
+import { AttacheRegistry } from './attache-registry.js';
+import { GuidWatch } from './guid-watch.js';
+import { HealthMonitor } from './health-monitor.js';
+import { Poller } from './poller.js';
+import { Registrar } from './registrar.js';
+
+export interface AgentsParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly msid: number;
+  readonly store: AgentStore;
+  readonly health: StoreHealth;
+  readonly events: EventSink;
+  /** What the store's configuration is now; the poller reads on from there. */
+  readonly configuration: Configuration;
+  /** The TLS context for the next connection. */
+  secureContext(): SecureContext;
+  /** False in maintenance, and on the way there: connections are closed at once. */
+  takesAgents(): boolean;
+  /** Whether the server with this msid lives: it may have hosts, also while it drains. */
+  isUp(msid: number): boolean;
+}
+
+/** All that serves agents, and looks after them. */
+export interface Agents {
+  readonly registry: AttacheRegistry;
+  readonly lists: AgentLists;
+  readonly server: AgentServer;
+  readonly poller: Poller;
+  readonly propagation: Propagation<Attache>;
+  readonly ownership: Ownership;
+  /** What is known of the Ready links, as of now. */
+  linkFacts(): readonly LinkFact[];
+  /** Reads what the store has, then serves. @throws StoreError */
+  start(): Promise<void>;
+  /** @param how `orderly`: links end by FIN, behind what is queued; `now`: at once */
+  stop(how: 'orderly' | 'now'): Promise<void>;
+}
+
+/** Puts together what serves agents: the same for a whole node and for a test without cluster. */
+export function composeAgents(parts: AgentsParts): Agents {
+  const { clock, log, msid, store, health, events, configuration } = parts;
+  const registry = new AttacheRegistry();
+  const lists = new AgentLists({ store, health, log, configuration });
+  const zones = new Zones(store);
+  const knownHosts = new KnownHosts(store, ({ id, preferred }) => lists.learnAssignment(id, preferred));
+  const ownership = new Ownership(store, health, { clock, log, msid });
+  const guids = new GuidWatch(clock, log, events);
+  const propagation = new Propagation<Attache>({
+    clock,
+    log,
+    lists,
+    agents: registry,
+    onAcknowledged({ host, link }, list) {
+      // A newer link of the host has said something newer.
+      if (registry.get(host.id)?.link !== link) return;
+      const msHostList = storedList(list);
+      if (msHostList === null) return;
+      ownership.listed(host.id, { msHostList, configurationVersion: list.configurationVersion });
+    },
+  });
+  const server = new AgentServer({
+    ...parts,
+    zones,
+    guids,
+    lists,
+    registry,
+    ownership,
+    registrar: new Registrar(store, health, knownHosts, clock),
+    onReady: attache => propagation.check(attache),
+  });
+  const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership });
+  const monitor = new HealthMonitor({ clock, log, lists, registry, guids });
+
+  return {
+    registry,
+    lists,
+    server,
+    poller,
+    propagation,
+    ownership,
+    linkFacts: () => [...registry].map(attache => attache.fact),
+
+    async start() {
+      await poller.read();
+      const left = await ownership.releaseAll('the server was killed');
+      if (left > 0) log.warn('This server did not stop in good order the last time', { hosts: left });
+      poller.start();
+      monitor.start();
+      server.open();
+    },
+
+    async stop(how) {
+      poller.stop();
+      monitor.stop();
+      propagation.stop();
+      // One write for all hosts instead of one for each.
+      ownership.stop();
+      server.close(how);
+      try {
+        await ownership.releaseAll('the server stopped');
+      } catch (error) {
+        log.warn('The store still has agents on this server', { reason: reasonOf(error) });
+      }
+    },
+  };
+}

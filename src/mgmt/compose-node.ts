@@ -1,0 +1,222 @@
+import type { SecureContext } from 'node:tls';
+import type { Clock } from '../lib/clock.js';
+import { type FatalError, reasonOf } from '../lib/errors.js';
+import type { Log } from '../lib/logger.js';
+import type { Random } from '../lib/random.js';
+import type { AgentsPort } from './agents/agents-port.js';
+import { PortKeeper } from './agents/agents-port.js';
+import { type Agents, composeAgents } from './agents/compose-agents.js';
+import { EventLog } from './cluster/events.js';
+import { Membership } from './cluster/membership.js';
+import { drainPurpose } from './cluster/server-state.js';
+import type { Configuration } from './config/parameters.js';
+import { LinkFactsWriter } from './hosts/link-facts-writer.js';
+import { Api } from './http/api.js';
+import { handlersFor } from './http/handlers/index.js';
+import { drainBeforeStop } from './jobs/drain.js';
+import { hostJobs } from './jobs/host-jobs.js';
+import type { StartJob } from './jobs/job-request.js';
+import { JobRunner } from './jobs/job-runner.js';
+import { type Operations, operations } from './jobs/operations.js';
+import { OwnState } from './jobs/own-state.js';
+import type { ServerJobParts } from './jobs/server-job-parts.js';
+import { serverJobs } from './jobs/server-jobs.js';
+import type { ApiKeys } from './security/api-keys.js';
+import type { Store } from './store/store.js';
+import { StoreHealth } from './store/store-health.js';
+
+/** What one management server is made from. */
+export interface NodeParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: Store;
+  readonly msid: number;
+  /** As it stands in `host`. */
+  readonly address: string;
+  /** For people. */
+  readonly name: string;
+  /** Random, kept in `data.dir`: tells a restart from a second server with the same msid. */
+  readonly dataDirToken: string;
+  /** What the store's configuration is now. */
+  readonly configuration: Configuration;
+  readonly agentsPort: AgentsPort;
+  /** The TLS context for the next agent. */
+  secureContext(): SecureContext;
+  readonly apiKeys: ApiKeys;
+  /** The process must end: another one has this server's row. */
+  onFatal(error: FatalError): void;
+  /** An operator wants this server to end, in good order. */
+  onShutdown(): void;
+}
+
+/** One management server: its agents, its row among the others', its jobs, its API. */
+export interface ManagementNode {
+  readonly agents: Agents;
+  readonly membership: Membership;
+  readonly jobs: JobRunner;
+  /** What operators can ask of the cluster: the HTTP API and embedders call them. */
+  readonly operations: Operations;
+  readonly api: Api;
+  /** Why agents and operators should go elsewhere now; undefined when it serves. */
+  notReady(): string | undefined;
+  /** Opens the agents' port, joins the cluster, and serves. What was started is undone when a later part fails. */
+  start(): Promise<void>;
+  /** Moves the agents to other servers, as far as they go and the time allows. */
+  drain(): Promise<void>;
+  /** @param how `orderly`: links end by FIN, behind what is queued; `now`: at once */
+  stop(how: 'orderly' | 'now'): Promise<void>;
+}
+
+/** Puts one management server together. Production, tests and simulation all call it. */
+export function composeNode(parts: NodeParts): ManagementNode {
+  const { clock, random, log, store, msid, address, configuration, agentsPort } = parts;
+  const health = new StoreHealth(log);
+  const shared = { clock, random, log, health, msid };
+  const events = new EventLog(store, health, shared);
+  const membership = new Membership(store, {
+    ...shared,
+    address,
+    name: parts.name,
+    dataDirToken: parts.dataDirToken,
+    intervalMs: configuration.values['cluster.heartbeat.interval'],
+    thresholdMs: configuration.values['cluster.heartbeat.threshold'],
+    onState: state =>
+      events.add({ type: 'SERVER.STATE', level: 'INFO', description: `Management server ${address} is ${state}` }),
+    onAvoided: avoided => agents.lists.avoid(avoided),
+    onForeign: error => parts.onFatal(error),
+    onServerDown: ({ serviceIp, silentMs }) =>
+      events.add({
+        type: 'SERVER.DOWN',
+        level: 'ERROR',
+        description: `Management server ${serviceIp} is down: silent for ${Math.round(silentMs / 1000)} s`,
+      }),
+    onSharedAddress({ name, msid: other }) {
+      log.error('Another living server has this address: each needs one of its own', { address, server: name, other });
+      const description = `Two management servers have the address ${address}: ${msid} and ${other}`;
+      events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
+    },
+    isServing: () => keeper.isOpen,
+  });
+  const agents = composeAgents({
+    ...shared,
+    store,
+    events,
+    configuration,
+    secureContext: () => parts.secureContext(),
+    takesAgents: () => keeper.isOpen,
+    isUp: other => membership.isAlive(other),
+  });
+  const keeper = new PortKeeper({
+    port: agentsPort,
+    serve: (socket, remote) => void agents.server.serve(socket, remote),
+    onClosed: () => agents.server.closeArriving(),
+    onCannotOpen(reason) {
+      log.error('The agents’ port cannot be opened again', { reason });
+      const description = `Management server ${address} cannot open its agents' port: ${reason}`;
+      events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
+    },
+  });
+  const stopping = new AbortController();
+  const jobParts: ServerJobParts = {
+    clock,
+    log,
+    events,
+    agents,
+    membership,
+    address,
+    drains: {},
+    stopping: stopping.signal,
+    onShutdown: () => parts.onShutdown(),
+  };
+  const work = { ...hostJobs({ clock, registry: agents.registry, store }), ...serverJobs(jobParts) };
+  const jobs = new JobRunner(store, { ...shared, work });
+  const ownState = new OwnState(jobParts, jobs);
+  const facts = new LinkFactsWriter(store, shared, () => agents.linkFacts());
+  const startJob: StartJob = async ({ params, ...job }) => {
+    const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: address });
+    if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
+    return row;
+  };
+  const calls = operations({
+    clock,
+    store,
+    events,
+    startJob,
+    configuration: () => agents.lists.configuration,
+    configurationChanged: () => agents.poller.poll(),
+    stateChanged: async () => void (await membership.refresh()),
+  });
+  const handlers = handlersFor({ msid, store, operations: calls, ownLinks: () => agents.linkFacts() });
+  const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
+  let isServing = false;
+  let isStopping = false;
+
+  /** The agents' port is open in state Up, and while a drain waits for a server that could take the agents. */
+  function shouldBeOpen(): boolean {
+    if (membership.state === 'Up') return true;
+    const isDraining = drainPurpose(membership.state) !== undefined;
+    return isDraining && !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
+  }
+
+  async function reconcilePort(): Promise<void> {
+    if (isServing && !stopping.signal.aborted) await keeper.reconcile(shouldBeOpen);
+  }
+
+  async function start(): Promise<void> {
+    await membership.join();
+    await agents.start();
+    const at = shouldBeOpen() ? await keeper.open() : undefined;
+    isServing = true;
+    jobs.start();
+    facts.start();
+    membership.onChange(() => void reconcilePort());
+    membership.addPass(reconcilePort);
+    membership.addPass(() => ownState.reconcile());
+    // The others learn that it serves.
+    await membership.refresh();
+    events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
+    log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
+  }
+
+  async function stop(how: 'orderly' | 'now'): Promise<void> {
+    isStopping = true;
+    stopping.abort();
+    jobs.stop();
+    facts.stop();
+    const closed = keeper.close();
+    await agents.stop(how);
+    await closed;
+    if (isServing) {
+      events.add({ type: 'SERVER.DOWN', level: 'INFO', description: `Management server ${address} was stopped` });
+    }
+    await events.close();
+    await membership.leave().catch(error => log.warn('The others will notice late', { reason: reasonOf(error) }));
+  }
+
+  return {
+    agents,
+    membership,
+    jobs,
+    operations: calls,
+    api,
+    notReady() {
+      if (isStopping) return 'stopping';
+      if (!isServing) return 'starting';
+      return membership.state === 'Up' && keeper.isOpen ? undefined : membership.state;
+    },
+    async start() {
+      try {
+        await start();
+      } catch (error) {
+        await stop('now');
+        throw error;
+      }
+    },
+    async drain() {
+      isStopping = true;
+      await drainBeforeStop(jobParts);
+    },
+    stop,
+  };
+}

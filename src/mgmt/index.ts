@@ -1,0 +1,45 @@
+/**
+ * The management server: agents register with it, and get their host list from it.
+ *
+ * `startNode` runs one as `node dist/mgmt.js` does, with its files and sockets. `composeNode` puts one together from
+ * parts of one's own: a clock, a store, a port.
+ *
+ * @example
+ * import { readSettings, silentLog, startNode, systemClock, systemRandom } from 'muster/mgmt';
+ *
+ * const { settings, initial } = readSettings(new Map([['db.url', 'sqlite:data/muster.db']]), new Map());
+ * const running = await startNode({
+ *   settings,
+ *   initial,
+ *   clock: systemClock,
+ *   random: systemRandom,
+ *   log: silentLog,
+ *   onFatal: error => console.error(error.message),
+ *   onShutdown: () => void running.stop('SIGTERM'),
+ * });
+ * await running.node.operations.changeConfiguration({ name: 'ping.interval', value: '30' });
+ * await running.stop('SIGTERM');
+ */
+export { type Clock, systemClock, type Timer } from '../lib/clock.js';
+export { ConfigError, FatalError } from '../lib/errors.js';
+export { type Log, type LogFields, type LogOptions, silentLog } from '../lib/logger.js';
+export { OperationError, type OperationErrorCode } from '../lib/operation-error.js';
+export { type Random, systemRandom } from '../lib/random.js';
+export { type AgentsPort, tcpAgentsPort } from './agents/agents-port.js';
+export { composeNode, type ManagementNode, type NodeParts } from './compose-node.js';
+export {
+  ALGORITHM_NAMES,
+  type AlgorithmName,
+  type Configuration,
+  PARAMETERS,
+  type ParameterName,
+  type ParameterValues,
+  readConfiguration,
+} from './config/parameters.js';
+export { type MgmtSettings, type ReadSettings, readSettings, SETTING_HELP } from './config/settings.js';
+export type { Operations } from './jobs/operations.js';
+export { type NodeOptions, type RunningNode, startNode } from './node.js';
+export { type OpenStoreEnv, openStore } from './open-store.js';
+export type { ApiKeys } from './security/api-keys.js';
+export type { Store } from './store/store.js';
+export { StoreError, type StoreErrorCode } from './store/store-error.js';

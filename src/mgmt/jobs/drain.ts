@@ -1,0 +1,151 @@
+import { reasonOf } from '../../lib/errors.js';
+import type { Attache } from '../agents/attache.js';
+import { drainPurpose, type ServerStep } from '../cluster/server-state.js';
+import type { AlgorithmName } from '../config/parameters.js';
+import { askToMigrate, type MoveReport, moveAgents } from './move-agents.js';
+import {
+  leftFields,
+  type RunningDrain,
+  refreshServers,
+  retryWhileAway,
+  type ServerJobParts,
+} from './server-job-parts.js';
+
+/** What a drain leads to when it is through. */
+const DRAINED = { maintenance: 'maintenanceDrained', shutdown: 'shutdownDrained' } as const satisfies Record<
+  string,
+  ServerStep
+>;
+export type DrainPurpose = keyof typeof DRAINED;
+
+export interface DrainJob {
+  readonly purpose: DrainPurpose;
+  /** How the lists are ordered by which agents move away. @default the configured one */
+  readonly algorithm?: AlgorithmName | undefined;
+  /** Closes the links of agents that stayed, when the time is out. */
+  readonly forced: boolean;
+}
+
+/** Moves all agents away; then the server is in maintenance, or ready to be shut down. @returns the job's result */
+export async function drain(
+  parts: ServerJobParts,
+  { purpose, algorithm, forced }: DrainJob,
+  onProgress: (text: string) => unknown,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { membership, agents } = parts;
+  const running = begin(parts, purpose);
+  // By whoever puts the server into another state, perhaps through another server.
+  const watch = membership.onChange(() => {
+    if (drainPurpose(membership.state) !== purpose) running.cancel.abort();
+  });
+  try {
+    await refreshServers(parts);
+    // It was cancelled before it began.
+    if (drainPurpose(membership.state) !== purpose) return { cancelled: true, ...leftFields([]), moved: 0 };
+    const minutes = agents.lists.configuration.values['management.server.maintenance.timeout'];
+    const report = await moveAllAway(parts, running, { timeoutMs: minutes * 60_000, algorithm, onProgress });
+    return await finish(parts, purpose, report, { forced, cancel: running.cancel.signal });
+  } finally {
+    watch.cancel();
+    end(parts, running);
+  }
+}
+
+/** A server that ends hands its agents over first, if another server can take them. */
+export async function drainBeforeStop(parts: ServerJobParts): Promise<void> {
+  const { agents, membership, log } = parts;
+  const timeoutMs = agents.lists.configuration.values['management.server.shutdown.drain.timeout'] * 1_000;
+  // When the whole cluster stops, the others go at the same time.
+  const isHopeless = () => !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
+  if (timeoutMs === 0 || agents.registry.size === 0 || isHopeless()) return;
+  const running = begin(parts, 'stop');
+  try {
+    await membership.step('prepareForShutdown');
+    const { moved, left } = await moveAllAway(parts, running, { timeoutMs, isHopeless, onProgress: () => {} });
+    log.info('Moved agents away', { moved, left: left.length });
+  } catch (error) {
+    log.warn('Agents could not be moved away', { reason: reasonOf(error) });
+  } finally {
+    end(parts, running);
+  }
+}
+
+function begin({ drains }: ServerJobParts, purpose: RunningDrain['purpose']): RunningDrain {
+  drains.current?.cancel.abort();
+  const running = { purpose, cancel: new AbortController() };
+  drains.current = running;
+  return running;
+}
+
+function end({ drains }: ServerJobParts, running: RunningDrain): void {
+  if (drains.current === running) delete drains.current;
+}
+
+interface MoveAllOptions {
+  readonly timeoutMs: number;
+  readonly algorithm?: AlgorithmName | undefined;
+  /** Whether there is no use in going on. @default never */
+  isHopeless?(): boolean;
+  /** As a job shows it. */
+  onProgress(text: string): unknown;
+}
+
+/** Moves this server's agents to others, as far as they go. */
+async function moveAllAway(
+  parts: ServerJobParts,
+  { cancel }: RunningDrain,
+  { timeoutMs, algorithm, isHopeless, onProgress }: MoveAllOptions,
+): Promise<MoveReport> {
+  const { clock, log, agents, membership, address, stopping } = parts;
+  const { registry, lists, server } = agents;
+  log.info('Draining', { agents: registry.size, timeoutMs, algorithm });
+  const listFor = ({ host, held }: Attache) => {
+    const list = lists.listFor(host, { held, algorithm });
+    return list.avoid.includes(address) ? list : { ...list, avoid: [...list.avoid, address] };
+  };
+  const isUp = (other: string) => membership.canTakeAgents(other);
+  return moveAgents(
+    {
+      clock,
+      log,
+      onProgress: text => void onProgress(text),
+      staying() {
+        if (isHopeless?.()) cancel.abort();
+        return [...registry];
+      },
+      arriving: () => server.arriving,
+      target(attache) {
+        const { hosts, avoid } = listFor(attache);
+        return hosts.find(other => !avoid.includes(other) && isUp(other));
+      },
+      isUp,
+      isPaused: () => !membership.othersCanTakeAgents(lists.configuration.values.host),
+      ask: attache => askToMigrate(attache, listFor(attache)),
+      rate: () => lists.configuration.values['agent.migrate.rate'],
+    },
+    { timeoutMs, signal: AbortSignal.any([cancel.signal, stopping]) },
+  );
+}
+
+async function finish(
+  parts: ServerJobParts,
+  purpose: DrainPurpose,
+  { moved, left }: MoveReport,
+  { forced, cancel }: { readonly forced: boolean; readonly cancel: AbortSignal },
+): Promise<Readonly<Record<string, unknown>>> {
+  const { log, events, agents, membership, address, stopping } = parts;
+  const result = { moved, ...leftFields(left) };
+  const isCancelled = cancel.aborted || stopping.aborted;
+  if (isCancelled || !(await retryWhileAway(parts, () => membership.step(DRAINED[purpose])))) {
+    return { cancelled: true, ...result };
+  }
+  if (forced) for (const attache of [...agents.registry]) attache.link.close(`the server goes into ${purpose}`);
+  const described = left.slice(0, 20).map(({ name, why }) => `${name} (${why})`);
+  log.info('Drained', { moved, left: left.length, agents: described });
+  events.add({
+    type: 'SERVER.STATE',
+    level: left.length === 0 ? 'INFO' : 'WARN',
+    description: `Management server ${address} is drained: ${moved} agents have moved, ${left.length} are left${described.length > 0 ? `: ${described.join(', ')}` : ''}`,
+  });
+  return { ...result, forced };
+}

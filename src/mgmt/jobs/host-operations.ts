@@ -1,0 +1,89 @@
+import type { Clock } from '../../lib/clock.js';
+import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
+import type { EventSink } from '../cluster/events.js';
+import type { HostRow, JobRow, Store } from '../store/store.js';
+import { errorTextOf, jobOutcome } from './job-outcome.js';
+import type { StartJob } from './job-request.js';
+
+export interface HostOperationParts {
+  readonly clock: Clock;
+  readonly store: Pick<Store, 'findHosts' | 'job' | 'removeHost'>;
+  readonly events: EventSink;
+  readonly startJob: StartJob;
+}
+
+export interface RemoveHostArguments {
+  /** UUID. */
+  readonly hostId: string;
+  /** Also when the agent cannot be told. @default false */
+  readonly forced?: boolean | undefined;
+}
+
+export interface RemovedHost {
+  /** As it was before. */
+  readonly host: HostRow;
+  /** Why its agent could not be told. Undefined: it was told, or no server had the host. */
+  readonly notTold: string | undefined;
+}
+
+/**
+ * Removes a host. The server that has it tells its agent not to come back; that takes up to a minute. The id is never
+ * used again.
+ * @throws OperationError ARGUMENT_INVALID (`hostId`), OPERATION_REFUSED; StoreError
+ */
+export async function removeHost(
+  parts: HostOperationParts,
+  { hostId, forced = false }: RemoveHostArguments,
+): Promise<RemovedHost> {
+  const { store, clock, events } = parts;
+  const host = await hostByUuid(store, hostId);
+  const notTold = await tellAgent(parts, host);
+  if (notTold !== undefined && !forced) {
+    throw refusedOperation(
+      `the agent of ${host.name} could not be told: ${notTold}; forced=true removes the host all the same`,
+    );
+  }
+  await store.removeHost(host.id, clock.wallTime());
+  const how = notTold === undefined ? '' : `, though its agent could not be told: ${notTold}`;
+  events.add({
+    type: 'HOST.DELETE',
+    level: 'INFO',
+    description: `Host ${host.name} was removed${how}`,
+    hostUuid: host.uuid,
+  });
+  return { host, notTold };
+}
+
+/**
+ * Has the server that has the host end its link. The job succeeds when the host is Ready again, at any server.
+ * @throws OperationError ARGUMENT_INVALID (`hostId`), OPERATION_REFUSED; StoreError
+ */
+export async function reconnectHost(
+  { store, startJob }: HostOperationParts,
+  { hostId }: { readonly hostId: string },
+): Promise<JobRow> {
+  const host = await hostByUuid(store, hostId);
+  if (host.status !== 'Up' || host.msid === null) {
+    throw refusedOperation(`host ${host.name} is not Up: there is no link to end`);
+  }
+  const params = { id: host.uuid, epoch: host.epoch };
+  return startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id });
+}
+
+/** Has the server that has the host tell its agent. @returns why that could not be done */
+async function tellAgent({ store, startJob, clock }: HostOperationParts, host: HostRow): Promise<string | undefined> {
+  if (host.msid === null) return undefined;
+  const params = { id: host.uuid };
+  const job = await startJob({ cmd: 'deleteHost', params, targetMsid: host.msid, hostId: host.id });
+  const outcome = await jobOutcome(store, clock, job);
+  if (outcome === undefined) return `job ${job.uuid} has not ended yet`;
+  return outcome.status === 'succeeded' ? undefined : errorTextOf(outcome);
+}
+
+/** @throws OperationError ARGUMENT_INVALID; StoreError */
+async function hostByUuid(store: Pick<Store, 'findHosts'>, uuid: string): Promise<HostRow> {
+  const { rows } = await store.findHosts({ uuid, page: 1, pagesize: 1 });
+  const [host] = rows;
+  if (host === undefined) throw invalidArgument('hostId', uuid, 'there is no host with this id');
+  return host;
+}

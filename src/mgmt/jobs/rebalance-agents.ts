@@ -1,0 +1,60 @@
+import type { Clock } from '../../lib/clock.js';
+import type { Configuration } from '../config/parameters.js';
+import { listSettingsOf } from '../lists/list-settings.js';
+import { placeHosts } from '../lists/reassign.js';
+import type { JobRow, Store } from '../store/store.js';
+import type { StartJob } from './job-request.js';
+import { serverByUuid } from './server-status.js';
+
+export interface RebalanceParts {
+  readonly clock: Pick<Clock, 'turn'>;
+  readonly store: Pick<Store, 'servers' | 'hosts' | 'setPreferred'>;
+  readonly startJob: StartJob;
+  configuration(): Configuration;
+}
+
+export interface RebalanceArguments {
+  /** UUID of a server: only agents that prefer it. @default all agents */
+  readonly serverId?: string | undefined;
+}
+
+export interface StartedRebalance {
+  /** How many hosts have another preferred host now. Undefined with other algorithms than `rendezvous`. */
+  readonly placed: number | undefined;
+  /** One for each server that is Up. */
+  readonly jobs: readonly JobRow[];
+}
+
+/**
+ * Has agents that are not on their preferred host go there. With `rendezvous`, all assignments are computed anew first.
+ * @throws OperationError ARGUMENT_INVALID (`serverId`); StoreError
+ */
+export async function rebalanceAgents(
+  parts: RebalanceParts,
+  { serverId }: RebalanceArguments,
+): Promise<StartedRebalance> {
+  const { clock, store, configuration } = parts;
+  const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
+  const { version, values } = configuration();
+  const settings = listSettingsOf(values, version);
+  const placed =
+    settings.algorithm === 'rendezvous' ? await placeHosts(store, await store.hosts(), settings, clock) : undefined;
+  return { placed, jobs: await startRebalance(parts, target?.serviceIp) };
+}
+
+/**
+ * A job for each server that is Up: it tells its agents to go to their preferred host.
+ * @param address only agents that prefer the server with this address
+ */
+export async function startRebalance(
+  { store, startJob }: { readonly store: Pick<Store, 'servers'>; readonly startJob: StartJob },
+  address?: string,
+): Promise<readonly JobRow[]> {
+  const jobs: JobRow[] = [];
+  for (const { msid, state, serviceIp } of await store.servers()) {
+    if (state !== 'Up' || serviceIp === address) continue;
+    const params = address === undefined ? {} : { address };
+    jobs.push(await startJob({ cmd: 'rebalance', params, targetMsid: msid, hostId: null }));
+  }
+  return jobs;
+}

@@ -1,0 +1,59 @@
+import { type Clock, delay } from '../../lib/clock.js';
+import type { Log } from '../../lib/logger.js';
+import type { Agents } from '../agents/compose-agents.js';
+import type { EventSink } from '../cluster/events.js';
+import type { Membership } from '../cluster/membership.js';
+import { isAway } from '../store/store-health.js';
+import type { LeftAgent } from './move-agents.js';
+
+/** What the jobs of one server work with. */
+export interface ServerJobParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventSink;
+  readonly agents: Agents;
+  readonly membership: Membership;
+  /** This server's address, as it stands in `host`. */
+  readonly address: string;
+  readonly drains: Drains;
+  /** Aborts when this server stops. */
+  readonly stopping: AbortSignal;
+  /** Ends the process in good order. */
+  onShutdown(): void;
+}
+
+/** There is one drain of a server at a time; a newer one ends it. */
+export interface Drains {
+  current?: RunningDrain;
+}
+
+export interface RunningDrain {
+  readonly purpose: 'maintenance' | 'shutdown' | 'stop';
+  readonly cancel: AbortController;
+}
+
+const STORE_RETRY_MS = 2_000;
+/** How many of the agents that are left a result names. */
+const LEFT_LISTED = 1_000;
+
+/** Reads the servers' states, however long the store is away. */
+export async function refreshServers({ clock, membership, stopping }: ServerJobParts): Promise<void> {
+  while (!(await membership.refresh()) && !stopping.aborted) await delay(clock, STORE_RETRY_MS, stopping);
+}
+
+/** Tries again while the store is away. @throws StoreError */
+export async function retryWhileAway<T>({ clock, stopping }: ServerJobParts, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isAway(error) || stopping.aborted) throw error;
+      await delay(clock, STORE_RETRY_MS, stopping);
+    }
+  }
+}
+
+/** The agents that are left, for a job's result. */
+export function leftFields(left: readonly LeftAgent[]): { leftcount: number; left: readonly LeftAgent[] } {
+  return { leftcount: left.length, left: left.slice(0, LEFT_LISTED) };
+}

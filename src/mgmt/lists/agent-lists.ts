@@ -1,0 +1,140 @@
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import { isSameList } from '../../protocol/host-list.js';
+import type { AlgorithmName, Configuration } from '../config/parameters.js';
+import type { HostIdentity } from '../hosts/known-hosts.js';
+import { ZoneHosts } from '../hosts/zone-hosts.js';
+import type { AgentStore } from '../store/agent-store.js';
+import type { ClusterRow } from '../store/store.js';
+import type { StoreHealth } from '../store/store-health.js';
+import { type AgentList, agentListOf, type ListSnapshot } from './agent-list.js';
+import { Assignments } from './assignments.js';
+
+export interface AgentListsParts {
+  readonly store: Pick<AgentStore, 'zoneHostIds' | 'setPreferred'>;
+  readonly health: StoreHealth;
+  readonly log: Log;
+  /** What the server starts with; its values are valid. */
+  readonly configuration: Configuration;
+}
+
+/**
+ * What agents are to be told about their management servers. It owns one snapshot of all that lists depend on:
+ * configuration, intervals of clusters, hosts of zones, assignments, avoid list. Conversations, propagation, drains and
+ * the preview ask it.
+ */
+export class AgentLists {
+  readonly #health: StoreHealth;
+  readonly #log: Log;
+  readonly #zoneHosts: ZoneHosts;
+  readonly #assignments: Assignments;
+  readonly #listeners: (() => void)[] = [];
+  #snapshot: ListSnapshot;
+
+  constructor({ store, health, log, configuration }: AgentListsParts) {
+    this.#health = health;
+    this.#log = log;
+    this.#zoneHosts = new ZoneHosts(store);
+    this.#assignments = new Assignments(store, health, log);
+    this.#snapshot = {
+      configuration,
+      clusterIntervals: new Map(),
+      avoided: [],
+      zoneHostIds: zoneId => this.#zoneHosts.idsOf(zoneId),
+      assignedServer: hostId => this.#assignments.of(hostId),
+    };
+  }
+
+  /** The configuration that lists are made from now. */
+  get configuration(): Configuration {
+    return this.#snapshot.configuration;
+  }
+
+  /** The avoid list, spelled as in `host`. */
+  get avoided(): readonly string[] {
+    return this.#snapshot.avoided;
+  }
+
+  /** Calls back when lists may have become others: agents are then to be compared with theirs. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * What the agent of a host is to be told. Without side effects.
+   * @param options.held what the agent has; an equal `shuffle` in another order stays as the agent has it
+   * @param options.algorithm in the place of the configured one, for a drain
+   */
+  listFor(
+    host: HostIdentity,
+    { held, algorithm }: { readonly held?: AgentList | undefined; readonly algorithm?: AlgorithmName | undefined } = {},
+  ): AgentList {
+    const list = agentListOf(host, this.#snapshot, algorithm);
+    return held && isSameList(held, list) ? { ...list, hosts: held.hosts } : list;
+  }
+
+  /**
+   * The agent of a host is about to become Ready: reads the hosts of its zone where the algorithm needs them, and assigns
+   * a server to a host that has none. While the store is away, the host counts as the last of its zone.
+   */
+  async admit(host: HostIdentity): Promise<void> {
+    this.assign(host);
+    const isNeeded = this.configuration.values['indirect.agent.lb.algorithm'] === 'roundrobin';
+    if (!isNeeded || this.#health.away) return;
+    try {
+      await this.#health.watch(() => this.#zoneHosts.include(host.zoneId, host.id));
+    } catch (error) {
+      this.#log.warn('The hosts of the zone could not be read; the agent counts as the last of them', {
+        hostId: host.id,
+        reason: reasonOf(error),
+      });
+    }
+  }
+
+  /** With `rendezvous`: assigns a server to a host that has none. */
+  assign({ id }: Pick<HostIdentity, 'id'>): void {
+    const { values } = this.configuration;
+    if (values['indirect.agent.lb.algorithm'] !== 'rendezvous') return;
+    this.#assignments.assign(id, values.host, values['indirect.agent.lb.weights']);
+  }
+
+  /** The configuration and the intervals of clusters that belong to it. */
+  take(configuration: Configuration, clusters: readonly ClusterRow[]): void {
+    const clusterIntervals = new Map(
+      clusters.flatMap(({ id, checkIntervalSeconds }) =>
+        checkIntervalSeconds === null ? [] : [[id, checkIntervalSeconds]],
+      ),
+    );
+    this.#change({ configuration, clusterIntervals });
+  }
+
+  /** Other servers are to be avoided than before. */
+  avoid(avoided: readonly string[]): void {
+    this.#change({ avoided });
+  }
+
+  /** A host's row says which server is assigned to it. */
+  learnAssignment(hostId: number, preferred: string | null): void {
+    if (this.#assignments.learn(hostId, preferred)) this.#tellChange();
+  }
+
+  /** Reads the hosts that are new in a zone. @throws StoreError */
+  async readZone(zoneId: number): Promise<void> {
+    await this.#zoneHosts.readOn(zoneId);
+  }
+
+  /** The host was removed. */
+  forget({ id, zoneId }: Pick<HostIdentity, 'id' | 'zoneId'>): void {
+    this.#assignments.forget(id);
+    this.#zoneHosts.remove(zoneId, id);
+  }
+
+  #change(changes: Partial<ListSnapshot>): void {
+    this.#snapshot = { ...this.#snapshot, ...changes };
+    this.#tellChange();
+  }
+
+  #tellChange(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import { runInTurns } from '../../lib/interruptible.js';
+import { invalidArgument } from '../../lib/operation-error.js';
+import { type Configuration, PARAMETERS } from '../config/parameters.js';
+import { type Kind, ValueError } from '../config/value-kinds.js';
+import type { HostRow, Store } from '../store/store.js';
+import { algorithms } from './algorithms.js';
+import { listedAgent, listSettingsOf } from './list-settings.js';
+import { type ListSettings, type Preview, previewInSteps, zoneHostIdsOf } from './preview.js';
+
+export interface PreviewChangeParts {
+  readonly clock: Pick<Clock, 'turn'>;
+  readonly store: Pick<Store, 'hosts'>;
+  configuration(): Configuration;
+}
+
+/** Texts as `updateConfiguration` takes them. What is left out stays as it is. */
+export interface ProposedChange {
+  readonly host?: string | undefined;
+  readonly algorithm?: string | undefined;
+}
+
+export interface ChangePreview extends Pick<Preview, 'moving' | 'shares'> {
+  readonly proposed: ListSettings;
+  /** By ascending host id. */
+  readonly hosts: readonly PreviewedHost[];
+}
+
+export interface PreviewedHost {
+  readonly row: HostRow;
+  /** Whether its preferred host would be another one. */
+  readonly moves: boolean;
+  /** Computes the list that it would get. The first entry is its preferred host. */
+  list(): readonly string[];
+}
+
+/**
+ * Tells what a change of the host list or of the algorithm would do. Nothing is changed.
+ * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`); StoreError
+ */
+export async function previewChange(
+  { clock, store, configuration }: PreviewChangeParts,
+  { host, algorithm }: ProposedChange,
+): Promise<ChangePreview> {
+  const { version, values } = configuration();
+  const now = listSettingsOf(values, version);
+  const proposed: ListSettings = {
+    ...now,
+    servers: host === undefined ? now.servers : parsed('host', host, PARAMETERS.host.kind),
+    algorithm:
+      algorithm === undefined
+        ? now.algorithm
+        : parsed('algorithm', algorithm, PARAMETERS['indirect.agent.lb.algorithm'].kind),
+    seed: String(version + 1),
+  };
+  const rows = await store.hosts();
+  const agents = rows.map(row => listedAgent(row, now));
+  const { moving, shares, before, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
+  const zones = zoneHostIdsOf(agents);
+  const hosts = rows.map((row, index) => ({
+    row,
+    moves: before[index] !== after[index],
+    list: () => listOf(row, after[index], zones.get(row.zoneId) ?? [], proposed),
+  }));
+  return { proposed, moving, shares, hosts };
+}
+
+function listOf(
+  { id: hostId }: HostRow,
+  preferred: string | undefined,
+  zoneHostIds: readonly number[],
+  { algorithm, servers, weights, seed }: ListSettings,
+): readonly string[] {
+  return algorithms[algorithm]({ servers, zoneHostIds, hostId, seed, preferred, weights });
+}
+
+/** @throws OperationError ARGUMENT_INVALID */
+function parsed<T>(argument: string, text: string, kind: Kind<T>): T {
+  try {
+    return kind.parse(text);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw invalidArgument(argument, text, reasonOf(error));
+  }
+}

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { MgmtProcess } from '../helpers/mgmt-process.js';
+
+const ENTRY = fileURLToPath(new URL('../../dist/fleet.js', import.meta.url));
+
+t.test('entry: a fleet is Ready, loses its links with the server, and keeps its host ids in data.dir', async t => {
+  const folder = t.testdir();
+  const loopback = ['bind.address=127.0.0.1', 'cluster.node.IP=127.0.0.1', 'api.port=0'];
+  const server = new MgmtProcess(t, folder, [...loopback, 'port=0']);
+  const port = await server.port();
+  const settings = ['agents=5', 'host=127.0.0.1', `port=${port}`, 'data.dir=fleet', 'failover.spread.ms=0'];
+
+  const fleet = start(t, folder, ...settings);
+  await fleet.says(/Agents ready=5 notReady=0 linksLost=0 hosts="127\.0\.0\.1=5"/);
+  const rival = start(t, folder, ...settings);
+  t.equal(await rival.exit, 66);
+  t.match(rival.output(), new RegExp(`^data\\.dir=fleet: another fleet \\(process ${fleet.child.pid}\\)`));
+  fleet.child.kill('SIGTERM');
+  t.equal(await fleet.exit, 0);
+  t.match(fleet.output(), /Fleet stops agents=5 linksLost=0/);
+  const ids = await hostIds(join(folder, 'fleet'));
+  t.strictSame(ids.toSorted(), ['1', '2', '3', '4', '5']);
+
+  const again = start(t, folder, ...settings);
+  await again.says(/Agents ready=5 notReady=0/);
+  server.child.kill('SIGKILL');
+  await again.says(/Agents ready=0 notReady=5 linksLost=5/);
+  again.child.kill('SIGINT');
+  t.equal(await again.exit, 0);
+  t.strictSame(await hostIds(join(folder, 'fleet')), ids, 'the same hosts');
+  t.notOk((await readdir(join(folder, 'fleet'))).includes('lock'), 'the lock is gone');
+});
+
+t.test('entry: a fleet stops by itself after its duration', async t => {
+  const fleet = start(t, t.testdir(), 'agents=2', 'host=127.0.0.1', 'port=1', 'duration=1');
+  t.equal(await fleet.exit, 0);
+  t.match(fleet.output(), /Agents ready=0 notReady=2/);
+});
+
+t.test('entry: a wrong value, an unknown key and a FILE that is not there exit with 66, and say why', async t => {
+  const folder = t.testdir({ 'fleet.properties': 'agents=x\n' });
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [['fleet.properties'], /^agents=x: a whole number from 1/],
+    [['agent=3'], /^agent=3: no such setting; did you mean agents\?\n$/],
+    [['guid=g'], /^guid=g: no such setting/],
+    [['missing.properties'], /^FILE=missing\.properties: the file cannot be read: ENOENT/],
+    [['--verbose'], /^argument=--verbose: no such option/],
+  ];
+  const run = async ([args, says]: (typeof cases)[number]) => {
+    const fleet = start(t, folder, ...args);
+    t.equal(await fleet.exit, 66, args.join(' '));
+    t.match(fleet.output(), says);
+  };
+  await Promise.all(cases.map(run));
+});
+
+/** What the agents' files say, in the order of their names. */
+async function hostIds(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter(name => name.startsWith('fleet-')).sort();
+  return Promise.all(
+    names.map(async name => {
+      const text = await readFile(join(folder, name, 'agent.properties'), 'utf8');
+      return /^LibvirtComputingResource\.id=(\d+)$/m.exec(text)?.[1] ?? `${name} has none`;
+    }),
+  );
+}
+
+function start(t: Test, cwd: string, ...args: readonly string[]) {
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH ?? '' },
+  });
+  t.teardown(() => void child.kill('SIGKILL'));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      output += chunk;
+    });
+  }
+  return {
+    child,
+    output: () => output,
+    exit: once(child, 'close').then(([code]) => code as number | null),
+    async says(pattern: RegExp) {
+      while (!pattern.test(output)) await once(child.stdout, 'data');
+    },
+  };
+}

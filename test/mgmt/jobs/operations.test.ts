@@ -1,0 +1,119 @@
+import t from 'tap';
+import { OperationError } from '../../../src/lib/operation-error.js';
+import { apiBench, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
+
+const NOBODY = 'a6a3a6c2-0d3c-4b3b-9a3c-1f0d5a0b7c11';
+const INTERVAL = 'indirect.agent.lb.check.interval';
+
+/** What the operation rejects with. */
+async function errorOf(operation: () => Promise<unknown>) {
+  const error = await operation().then(
+    () => undefined,
+    error => error,
+  );
+  if (!(error instanceof OperationError)) return error;
+  const { code, argument, value, message } = error;
+  return { code, argument, value, message };
+}
+
+t.test('operations: an argument that is not allowed is named, with its value', async t => {
+  const { operations } = await apiBench(t);
+  const serverId = NOBODY;
+  const cases: [() => Promise<unknown>, string, string][] = [
+    [() => operations.prepareForMaintenance({ serverId }), 'serverId', NOBODY],
+    [() => operations.cancelMaintenance({ serverId }), 'serverId', NOBODY],
+    [() => operations.prepareForShutdown({ serverId }), 'serverId', NOBODY],
+    [() => operations.cancelShutdown({ serverId }), 'serverId', NOBODY],
+    [() => operations.triggerShutdown({ serverId }), 'serverId', NOBODY],
+    [() => operations.serverStatus({ serverId }), 'serverId', NOBODY],
+    [() => operations.rebalanceAgents({ serverId }), 'serverId', NOBODY],
+    [() => operations.removeHost({ hostId: NOBODY }), 'hostId', NOBODY],
+    [() => operations.reconnectHost({ hostId: NOBODY }), 'hostId', NOBODY],
+    [() => operations.previewChange({ host: 'a b' }), 'host', 'a b'],
+    [() => operations.previewChange({ algorithm: 'best' }), 'algorithm', 'best'],
+    [() => operations.changeConfiguration({ name: 'ping.interval', value: '0' }), 'value', '0'],
+    [() => operations.changeConfiguration({ name: 'host', value: '10.0.0.1' }), 'value', '10.0.0.1'],
+    [() => operations.changeConfiguration({ name: INTERVAL, value: '1', clusterId: NOBODY }), 'clusterId', NOBODY],
+    [() => operations.changeConfiguration({ name: 'host', value: 'a', clusterId: NOBODY }), 'clusterId', NOBODY],
+  ];
+  for (const [operation, argument, value] of cases) {
+    const error = await errorOf(operation);
+    t.match(error, { code: 'ARGUMENT_INVALID', argument, value }, argument);
+    t.ok(error.message.startsWith(`${argument}=${value}: `), error.message);
+  }
+  t.match(await errorOf(() => operations.changeConfiguration({ name: 'ping.intervall', value: '1' })), {
+    code: 'CONFIGURATION_NAME_UNKNOWN',
+    argument: 'name',
+    message: "Config parameter with name ping.intervall doesn't exist; did you mean ping.interval?",
+  });
+});
+
+t.test('operations: what the state does not allow is refused, and nothing is changed', async t => {
+  const { operations, store, one, two, addHosts, events } = await apiBench(t);
+  const [lost] = await addHosts(1, null);
+  await store.changeServerState(MSID_2, { from: ['Up'], to: 'Maintenance' });
+  const serverId = one.uuid;
+  const cases: [() => Promise<unknown>, RegExp][] = [
+    [
+      () => operations.prepareForMaintenance({ serverId, algorithm: 'best' }),
+      /^the algorithm best is unknown: static, /,
+    ],
+    [() => operations.prepareForMaintenance({ serverId }), /^no other management server is Up$/],
+    [() => operations.prepareForShutdown({ serverId: two.uuid }), /192\.0\.2\.2 is Maintenance, not Up$/],
+    [() => operations.cancelMaintenance({ serverId }), /is Up; PreparingForMaintenance or Maintenance is needed$/],
+    [() => operations.cancelShutdown({ serverId }), /is Up; PreparingForShutDown or ReadyToShutDown is needed$/],
+    [() => operations.reconnectHost({ hostId: lost?.uuid ?? '' }), /^host host-1 is not Up: there is no link to end$/],
+  ];
+  for (const [operation, message] of cases) {
+    t.match(await errorOf(operation), { code: 'OPERATION_REFUSED', argument: undefined, message });
+  }
+  const states = (await store.servers()).map(({ state }) => state);
+  t.same([states, await store.pendingJobs(MSID_1), events], [['Up', 'Maintenance'], [], []]);
+});
+
+t.test('operations: a drain is one job of its server, whose status says how far it is', async t => {
+  const { operations, store, one, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1);
+  const serverId = one.uuid;
+  const job = await operations.prepareForMaintenance({ serverId, algorithm: 'shuffle' });
+  t.match(job, { cmd: 'drain', targetMsid: MSID_1, status: 'pending' });
+  t.same(JSON.parse(job.params), { purpose: 'maintenance', forced: false, algorithm: 'shuffle' });
+  t.match(await operations.serverStatus({ serverId }), {
+    state: 'PreparingForMaintenance',
+    agents: [host?.uuid],
+    pendingJobs: 1,
+    isMaintenanceInitiated: true,
+    isShutdownTriggered: false,
+    isReadyForShutdown: false,
+  });
+  await operations.cancelMaintenance({ serverId, rebalance: false });
+  t.same(
+    (await store.pendingJobs(MSID_2)).map(({ cmd }) => cmd),
+    [],
+    'nobody is told to return',
+  );
+});
+
+t.test('operations: a change of the configuration says what it wrote; a cluster can have its own value', async t => {
+  const { operations, store, addHosts, events } = await apiBench(t);
+  await addHosts(1);
+  t.same(await operations.changeConfiguration({ name: 'host', value: ' 192.0.2.2 ,192.0.2.1' }), {
+    name: 'host',
+    value: '192.0.2.2,192.0.2.1',
+    scope: 'global',
+    agentsMoving: 1,
+  });
+  const [cluster] = await store.clusters();
+  const clusterId = cluster?.uuid;
+  const ofCluster = { name: INTERVAL, scope: 'cluster', agentsMoving: undefined };
+  const own = await operations.changeConfiguration({ name: INTERVAL, value: '30', clusterId });
+  t.same(own, { ...ofCluster, value: '30' });
+  t.equal((await store.clusters())[0]?.checkIntervalSeconds, 30);
+  const none = await operations.changeConfiguration({ name: INTERVAL, value: '', clusterId });
+  t.same(none, { ...ofCluster, value: '0' });
+  t.equal((await store.clusters())[0]?.checkIntervalSeconds, null);
+  t.same(
+    events.map(({ description }) => description),
+    ['host was set to 192.0.2.2,192.0.2.1', `${INTERVAL} was set to 30`, `${INTERVAL} was set to 0`],
+  );
+});
