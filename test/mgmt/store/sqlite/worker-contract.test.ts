@@ -4,7 +4,7 @@ import { systemClock } from '../../../../src/lib/clock.js';
 import { silentLog } from '../../../../src/lib/logger.js';
 import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
-import { openStoreAsBuilt } from '../../../helpers/built-store.js';
+import { openStore as openStoreAsBuilt } from '#dist/mgmt/open-store.js';
 import { storeContract } from '../contract.js';
 
 // Each test starts a worker thread, which loads all of the store's code anew.

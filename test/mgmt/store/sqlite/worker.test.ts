@@ -8,12 +8,12 @@ import Database from 'libsql';
 import t, { type Test } from 'tap';
 import { type Clock, systemClock } from '../../../../src/lib/clock.js';
 import { systemRandom } from '../../../../src/lib/random.js';
-import { BUILT_OPEN_STORE, openStoreAsBuilt } from '../../../helpers/built-store.js';
+import { openStore } from '#dist/mgmt/open-store.js';
 import { FakeClock } from '../../../helpers/fake-clock.js';
 import { RecordingLog } from '../../../helpers/recording-log.js';
 
 const open = (file: string, clock: Clock = systemClock, log = new RecordingLog()) =>
-  openStoreAsBuilt(`sqlite:${file}`, { clock, random: systemRandom, log });
+  openStore(`sqlite:${file}`, { clock, random: systemRandom, log });
 
 /** A store, and the worker thread that it has. */
 async function openWithWorker(t: Test, clock: Clock = systemClock) {
@@ -102,7 +102,7 @@ t.test('worker: the process can end, with the store closed or open', async t => 
   const run = async (end: string) => {
     const folder = t.testdir();
     const script = `
-      import { openStore } from ${JSON.stringify(BUILT_OPEN_STORE)};
+      import { openStore } from ${JSON.stringify(import.meta.resolve('#dist/mgmt/open-store.js'))};
       const clock = { now: () => performance.now(), wallTime: () => Date.now(), after: () => ({ cancel() {} }) };
       const log = { info() {}, error() {} };
       const store = await openStore('sqlite:${folder}/muster.db', { clock, random: {}, log });
