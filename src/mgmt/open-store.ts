@@ -3,21 +3,24 @@ import { ConfigError, FatalError } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { remedyOf } from './store/mysql/errors.js';
-import { CALL_LIMITS, MIGRATION_LIMITS, openMysql } from './store/mysql/mysql.js';
 import { isMysqlUrl, keyOfPassword, type MysqlUrl, parseMysqlUrl, withoutPassword } from './store/mysql/url.js';
-import type { SqlDatabase } from './store/sql/database.js';
-import { migrate } from './store/sql/migrate.js';
-import { sqlStore } from './store/sql/sql-store.js';
-import { openSqlite } from './store/sqlite/sqlite.js';
+import type { OpenedStore } from './store/sql/sql-store.js';
+import { openWorkerStore } from './store/sqlite/worker-store.js';
 import type { Store } from './store/store.js';
 import { StoreError } from './store/store-error.js';
 
 /** What a store is opened with. */
-export interface OpenStoreEnv {
+export interface OpenStoreParts {
   /** For time limits and for the waits between attempts. */
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /**
+   * Where SQLite runs. In a `worker` thread it never blocks the event loop, and has the system's clock and random
+   * numbers. In the `same` thread it has those given here: for tests.
+   * @default 'worker'
+   */
+  readonly thread?: 'worker' | 'same';
 }
 
 const ALLOWED =
@@ -36,14 +39,11 @@ const ALLOWED =
  * @throws ConfigError when `dbUrl` is wrong, or the database refuses user or password
  * @throws FatalError STORE_UNUSABLE, STORE_TOO_NEW
  */
-export async function openStore(dbUrl: string, env: OpenStoreEnv): Promise<Store> {
-  if (isMysqlUrl(dbUrl)) return openMysqlStore(parseMysqlUrl(dbUrl), env);
-  const path = sqlitePath(dbUrl);
-  try {
-    return await migrated(await openSqlite(path, env), env);
-  } catch (error) {
-    throw asFatal(error, dbUrl);
-  }
+export async function openStore(dbUrl: string, parts: OpenStoreParts): Promise<Store> {
+  const opening = isMysqlUrl(dbUrl) ? openMysql(parseMysqlUrl(dbUrl), parts) : openSqlite(dbUrl, parts);
+  const { store, upgrade } = await opening;
+  if (upgrade !== undefined) parts.log.info('store schema brought up to date', { ...upgrade });
+  return store;
 }
 
 /**
@@ -55,15 +55,12 @@ export function keyOfDbUrl(dbUrl: string): Uint8Array {
   return keyOfPassword(parseMysqlUrl(dbUrl).password);
 }
 
-async function openMysqlStore(url: MysqlUrl, env: OpenStoreEnv): Promise<Store> {
+// The code of a database is loaded where it is used: with SQLite that is the worker thread.
+
+async function openMysql(url: MysqlUrl, parts: OpenStoreParts): Promise<OpenedStore> {
+  const { openMysqlStore } = await import('./store/mysql/mysql-store.js');
   try {
-    const patient = await openMysql(url, env, MIGRATION_LIMITS);
-    try {
-      await migrate(patient, env);
-    } finally {
-      await patient.close();
-    }
-    return sqlStore(await openMysql(url, env, CALL_LIMITS), env);
+    return await openMysqlStore(url, parts);
   } catch (error) {
     const remedy = remedyOf(error, url);
     if (remedy !== undefined) throw new ConfigError('db.url', withoutPassword(url), remedy, { cause: error });
@@ -71,14 +68,15 @@ async function openMysqlStore(url: MysqlUrl, env: OpenStoreEnv): Promise<Store> 
   }
 }
 
-async function migrated(database: SqlDatabase, env: OpenStoreEnv): Promise<Store> {
+async function openSqlite(dbUrl: string, parts: OpenStoreParts): Promise<OpenedStore> {
+  const path = sqlitePath(dbUrl);
   try {
-    await migrate(database, env);
+    if (parts.thread !== 'same') return await openWorkerStore(path, parts);
+    const { openSqliteStore } = await import('./store/sqlite/sqlite-store.js');
+    return await openSqliteStore(path, parts);
   } catch (error) {
-    await database.close();
-    throw error;
+    throw asFatal(error, dbUrl);
   }
-  return sqlStore(database, env);
 }
 
 function asFatal(error: unknown, shownUrl: string): unknown {

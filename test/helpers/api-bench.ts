@@ -36,7 +36,7 @@ export interface Reply {
 /** An empty store in a folder of the test's own. */
 export async function freshStore(t: Test): Promise<Store> {
   const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
-  const store = await openStore(url, { clock: systemClock, random: systemRandom, log: silentLog });
+  const store = await openStore(url, { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' });
   t.teardown(() => store.close());
   return store;
 }

@@ -345,7 +345,7 @@ export async function startCluster(
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
   const url = `sqlite:${join(folder, 'muster.db')}`;
-  const store = await openStore(url, { clock, random: seededRandom(++serial), log: silentLog });
+  const store = await openStore(url, { clock, random: seededRandom(++serial), log: silentLog, thread: 'same' });
   await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
   const cluster = new Cluster(clock, store);
   t.teardown(async () => {

@@ -14,7 +14,8 @@ process.once('message', ({ file, guids }: { file: string; guids: string[] }) => 
 process.send?.('loaded');
 
 async function register(file: string, guids: readonly string[]): Promise<[string, number][]> {
-  const store = await openStore(`sqlite:${file}`, { clock: systemClock, random: systemRandom, log: silentLog });
+  const parts = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
+  const store = await openStore(`sqlite:${file}`, parts);
   const zone = await store.zoneId('default');
   const registered = await Promise.all(guids.map(guid => store.registerHost(factsOf(guid, zone))));
   await store.close();

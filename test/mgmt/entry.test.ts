@@ -11,7 +11,7 @@ import { plainCertificate } from '../helpers/certificates.js';
 import { FakeAgent } from '../helpers/fake-agent.js';
 import { MgmtProcess, takenPort } from '../helpers/mgmt-process.js';
 
-const storeEnv = { clock: systemClock, random: systemRandom, log: silentLog };
+const storeEnv = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1'];
 const start = (t: Test, cwd: string, ...args: string[]) => new MgmtProcess(t, cwd, [...LOOPBACK, ...args]);
 

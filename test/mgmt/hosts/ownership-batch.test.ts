@@ -221,7 +221,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
   });
 }
 
-const env = { clock: systemClock, random: systemRandom, log: silentLog };
+const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 
 t.test('SQLite', async t => {
   ownershipTests(t, async t => {

@@ -14,7 +14,7 @@ import { type Ca, openCa } from '../../../src/mgmt/security/ca.js';
 import { type SealingKey, sealUnder } from '../../../src/mgmt/security/sealing-key.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
-const env = { clock: systemClock, random: systemRandom, log: silentLog };
+const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const keyFile = sealUnder(new Uint8Array(32).fill(9), 'key.file=muster.key');
 const SERVER = { addresses: ['127.0.0.1', '2001:db8::1', 'ms1.example.org'], msid: 2 ** 47 + 5 };
 

@@ -13,7 +13,7 @@ import { FakeClock } from '../../helpers/fake-clock.js';
 const YEAR_MS = 366 * 24 * 3_600_000;
 
 async function issued(t: Test, clock: FakeClock) {
-  const env = { clock, random: systemRandom, log: silentLog };
+  const env = { clock, random: systemRandom, log: silentLog, thread: 'same' } as const;
   const store = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
   const ca = await openCa(store, sealUnder(new Uint8Array(32), 'key.file=x'), env);
   const server = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });

@@ -19,7 +19,7 @@ const RUNS = Number(process.env.MUSTER_RUNS ?? 400);
 t.test(
   `memory store: the one that tests lean on answers as the real one does (seed ${SEED}, ${RUNS} runs)`,
   async t => {
-    const env = { clock: systemClock, random: systemRandom, log: silentLog };
+    const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
     const real = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
     const memory = new MemoryStore();
     const random = seededRandom(SEED);

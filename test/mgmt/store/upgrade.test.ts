@@ -14,7 +14,7 @@ import { startCluster } from '../../helpers/cluster-bench.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 
-const env = { clock: systemClock, random: systemRandom, log: silentLog };
+const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 
 interface Column {
   readonly name: string;

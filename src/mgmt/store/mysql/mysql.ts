@@ -11,7 +11,7 @@ import {
   sql,
 } from 'kysely';
 import type { Clock } from '../../../lib/clock.js';
-import { type AttemptEnv, attempt, type SchemaLookup, type SqlDatabase } from '../sql/database.js';
+import { type AttemptParts, attempt, type SchemaLookup, type SqlDatabase } from '../sql/database.js';
 import type { Schema } from '../sql/schema.js';
 import { MysqlDriver } from './driver.js';
 import { judgeMysql } from './errors.js';
@@ -25,7 +25,7 @@ export const CALL_LIMITS: MysqlLimits = { connectMs: 1_000, statementMs: 1_500 }
 export const MIGRATION_LIMITS: MysqlLimits = { connectMs: 5_000, statementMs: 60_000 };
 
 /** MariaDB, MySQL, or a Galera cluster of several nodes. The database must be there. @throws StoreError */
-export async function openMysql(url: MysqlUrl, env: AttemptEnv, limits: MysqlLimits): Promise<SqlDatabase> {
+export async function openMysql(url: MysqlUrl, env: AttemptParts, limits: MysqlLimits): Promise<SqlDatabase> {
   const tables = new TableOptions();
   const kysely = new Kysely<Schema>({ dialect: mysqlDialect(url, env.clock, limits), plugins: [tables] });
   const findVersion = async () => {

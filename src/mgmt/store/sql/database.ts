@@ -52,7 +52,7 @@ export const again = (code: StoreErrorCode): Verdict => ({ code, again: true });
 export const final = (code: StoreErrorCode): Verdict => ({ code, again: false });
 
 /** Time and chance for the waits between attempts. */
-export interface AttemptEnv {
+export interface AttemptParts {
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -71,7 +71,7 @@ const RETRY = { baseMs: 4, maxMs: 100 };
 export async function attempt<T>(
   operation: string,
   judge: SqlDatabase['judge'],
-  { clock, random }: AttemptEnv,
+  { clock, random }: AttemptParts,
   work: () => Promise<T>,
   deadline: number,
   onAgain?: (failure: StoreError) => void,

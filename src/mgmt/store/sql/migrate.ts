@@ -1,16 +1,14 @@
 import type { Kysely } from 'kysely';
-import { type Clock, delay } from '../../../lib/clock.js';
+import { delay } from '../../../lib/clock.js';
 import { FatalError } from '../../../lib/errors.js';
-import type { Log } from '../../../lib/logger.js';
-import type { Random } from '../../../lib/random.js';
-import { attempt, type SqlDatabase } from './database.js';
+import { type AttemptParts, attempt, type SqlDatabase } from './database.js';
 import { MIGRATIONS, type Migration } from './migrations.js';
 import type { Schema } from './schema.js';
 
-export interface MigrateEnv {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
+/** The numbers of the last migration before and after; 0: the database was empty. */
+export interface SchemaUpgrade {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** An owner that has not finished one step in this time is taken for dead. */
@@ -20,15 +18,17 @@ const WAIT_LIMIT_MS = 60_000;
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Brings the schema up to date, also when several servers start at the same moment: one of them carries out the steps
- * under a lock row, the others wait for it. A row, since a database lock would not outlive MariaDB's implicit commits.
+ * Brings the schema up to date. Several servers may start at the same moment: one of them carries out the steps under a
+ * lock row, and the others wait for it. A lock of the database would end with the implicit commits of MariaDB.
+ * @returns what this call has done; undefined: the schema was up to date, or another server did it
+ * @throws FatalError, StoreError
  */
 export async function migrate(
   database: SqlDatabase,
-  env: MigrateEnv,
+  parts: AttemptParts,
   migrations: readonly Migration[] = MIGRATIONS,
-): Promise<void> {
-  const { clock, random, log } = env;
+): Promise<SchemaUpgrade | undefined> {
+  const { clock, random } = parts;
   const newest = migrations.at(-1)?.number ?? 0;
   const owner = random.uuid();
   const deadline = clock.now() + WAIT_LIMIT_MS;
@@ -37,20 +37,19 @@ export async function migrate(
     attempt(
       'migrate',
       database.judge,
-      env,
+      parts,
       () => database.kysely.transaction().execute(work),
       clock.now() + WAIT_LIMIT_MS,
     );
 
   await write(createOwnTables);
-  for (;;) {
+  for (let upgrade: SchemaUpgrade | undefined; ; ) {
     const applied = await write(appliedMigration);
     if (applied.number > newest) throw tooNew(applied, newest);
-    if (applied.number === newest) return;
+    if (applied.number === newest) return upgrade;
     if (await write(async db => lock(db, owner, await database.storeTime(db)))) {
       try {
-        const done = await applyAll();
-        log.info('store schema brought up to date', { from: applied.number, to: done });
+        upgrade = { from: upgrade?.from ?? applied.number, to: await applyAll() };
       } finally {
         await write(db => unlock(db, owner));
       }

@@ -11,9 +11,16 @@ import { hostRegistration } from './host-registration.js';
 import { hostSearch } from './host-search.js';
 import { jobStore } from './jobs.js';
 import { locationStore } from './locations.js';
+import type { SchemaUpgrade } from './migrate.js';
 import { secretStore } from './secrets.js';
 import { serverStore } from './servers.js';
 import { Transactions } from './transactions.js';
+
+/** A store whose schema is up to date, and what was done for that. */
+export interface OpenedStore {
+  readonly store: Store;
+  readonly upgrade: SchemaUpgrade | undefined;
+}
 
 /**
  * The store in SQL that SQLite and MariaDB both understand. All inserts are made in the same way: read first, insert if

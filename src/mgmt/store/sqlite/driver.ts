@@ -78,16 +78,16 @@ class SqliteDriver implements Driver {
 }
 
 class SqliteConnection implements DatabaseConnection {
-  readonly #database: Database.Database;
+  readonly #statements: PreparedStatements;
 
   constructor(database: Database.Database) {
-    this.#database = database;
+    this.#statements = new PreparedStatements(database);
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     parameters.forEach(refuseUnkeepable);
-    const statement = this.#database.prepare(sql);
-    if (statement.reader) {
+    const { statement, isReader } = this.#statements.of(sql);
+    if (isReader) {
       const rows = statement.all(parameters) as Record<string, unknown>[];
       for (const row of rows) withBytes(row);
       // Kysely's types know what the columns hold; the driver cannot.
@@ -101,6 +101,42 @@ class SqliteConnection implements DatabaseConnection {
     throw new Error('streaming is not supported');
   }
 }
+
+/** Statements by their text, so that each is prepared once; past `MOST_PREPARED` the one that was not used longest goes. */
+class PreparedStatements {
+  readonly #database: Database.Database;
+  /** In the order of their last use. */
+  readonly #statements = new Map<string, PreparedStatement>();
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  of(sql: string): PreparedStatement {
+    const prepared = this.#statements.get(sql) ?? this.#prepare(sql);
+    this.#statements.delete(sql);
+    this.#statements.set(sql, prepared);
+    for (const oldest of this.#statements.keys()) {
+      if (this.#statements.size <= MOST_PREPARED) break;
+      this.#statements.delete(oldest);
+    }
+    return prepared;
+  }
+
+  #prepare(sql: string): PreparedStatement {
+    const statement = this.#database.prepare(sql);
+    return { statement, isReader: statement.reader };
+  }
+}
+
+interface PreparedStatement {
+  readonly statement: Database.Statement;
+  /** It returns rows. */
+  readonly isReader: boolean;
+}
+
+/** The store has about 80 texts, and more where a text names as many values as a batch has rows. */
+const MOST_PREPARED = 250;
 
 /** libsql returns blobs as ArrayBuffer. */
 function withBytes(row: Record<string, unknown>): void {

@@ -6,7 +6,7 @@ import Database from 'libsql';
 import { codeOf } from '../../../lib/errors.js';
 import { Semaphore } from '../../../lib/semaphore.js';
 import {
-  type AttemptEnv,
+  type AttemptParts,
   again,
   attempt,
   CALL_LIMIT_MS,
@@ -24,7 +24,7 @@ import { sqliteDialect } from './driver.js';
 const BUSY_TIMEOUT_MS = 10;
 
 /** Opens or makes the database file, and its folder, for this user only. */
-export async function openSqlite(path: string, env: AttemptEnv): Promise<SqlDatabase> {
+export async function openSqlite(path: string, env: AttemptParts): Promise<SqlDatabase> {
   // An absolute path is never taken for `:memory:` or a URI.
   const file = resolve(path);
   await prepareFile(file);

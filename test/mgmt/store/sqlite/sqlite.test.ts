@@ -12,7 +12,7 @@ import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { storeProcess } from '../../../helpers/store-process.js';
 import { storeContract } from '../contract.js';
 
-const env = { clock: systemClock, random: systemRandom, log: silentLog };
+const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const open = (file: string) => openStore(`sqlite:${file}`, env);
 
 storeContract('sqlite', async t => {
@@ -74,7 +74,7 @@ async function runOut<T>(clock: FakeClock, work: Promise<T>): Promise<PromiseSet
 async function lockedStore(t: Test) {
   const file = join(t.testdir(), 'muster.db');
   const clock = new FakeClock();
-  const store = await openStore(`sqlite:${file}`, { clock, random: seededRandom(1), log: silentLog });
+  const store = await openStore(`sqlite:${file}`, { ...env, clock, random: seededRandom(1) });
   const other = new Database(file, { timeout: 0 });
   other.exec('BEGIN IMMEDIATE');
   t.teardown(async () => {

@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Worker } from 'node:worker_threads';
+import Database from 'libsql';
+import t, { type Test } from 'tap';
+import { openStore } from '#dist/mgmt/open-store.js';
+import { type Clock, systemClock } from '../../../../src/lib/clock.js';
+import { systemRandom } from '../../../../src/lib/random.js';
+import { FakeClock } from '../../../helpers/fake-clock.js';
+import { RecordingLog } from '../../../helpers/recording-log.js';
+import { setConfiguration } from '../../../helpers/set-configuration.js';
+
+const open = (file: string, clock: Clock = systemClock, log = new RecordingLog()) =>
+  openStore(`sqlite:${file}`, { clock, random: systemRandom, log });
+
+/** A store, and the worker thread that it has. */
+async function openWithWorker(t: Test, clock: Clock = systemClock) {
+  const file = join(t.testdir(), 'muster.db');
+  const log = new RecordingLog();
+  const started = once(process, 'worker');
+  const store = await open(file, clock, log);
+  t.teardown(() => store.close());
+  const [worker] = (await started) as [Worker];
+  return { store, worker, file, log };
+}
+
+t.test('worker: the schema is brought up to date there, and said here', async t => {
+  const { log } = await openWithWorker(t);
+  t.equal(log.count('info store schema brought up to date'), 1);
+});
+
+t.test('worker: an error comes back as what it was', async t => {
+  const { store } = await openWithWorker(t);
+  await t.rejects(setConfiguration(store, 'host', 'a\0b'), {
+    name: 'StoreError',
+    code: 'STORE_VALUE_REFUSED',
+    operation: 'setConfiguration',
+    message: /a text with a NUL character/,
+    cause: Error,
+  });
+  await t.rejects(store.registerHosts(new Array(501)), { name: 'RangeError', message: /the limit is 500/ });
+  await t.rejects(open('/dev/null/muster.db'), {
+    name: 'FatalError',
+    code: 'STORE_UNUSABLE',
+    message: /ENOTDIR|EEXIST/,
+    cause: { name: 'StoreError', code: 'STORE_UNAVAILABLE' },
+  });
+});
+
+t.test('worker: a store that another process has locked is busy after 2 s', async t => {
+  const { store, file } = await openWithWorker(t);
+  const other = new Database(file, { timeout: 0 });
+  t.teardown(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  await t.rejects(setConfiguration(store, 'host', 'a'), { code: 'STORE_BUSY' });
+  other.exec('COMMIT');
+  t.equal(await setConfiguration(store, 'host', 'a'), 1);
+});
+
+t.test('worker: when its thread dies calls fail, and the next one starts another thread', async t => {
+  const { store, worker, log } = await openWithWorker(t, new FakeClock());
+  await setConfiguration(store, 'host', 'a');
+  const unavailable = { name: 'StoreError', code: 'STORE_UNAVAILABLE', message: /ended with code/ };
+  const failed = Promise.all([
+    t.rejects(setConfiguration(store, 'host', 'b'), unavailable),
+    t.rejects(store.configuration(), unavailable),
+  ]);
+  // Before it has read them.
+  void worker.terminate();
+  await failed;
+  t.equal(log.count('error The thread of the store has died'), 1);
+  t.match((await store.configuration()).values.get('host'), /a|b/);
+  t.equal((await Promise.all([store.zoneId('one'), store.zoneId('one')])).length, 2);
+  await store.close();
+  await t.rejects(store.configuration(), { code: 'STORE_CLOSED' });
+});
+
+t.test('worker: when it does not answer calls are given up after 2 s, and never begin', async t => {
+  const clock = new FakeClock();
+  const { store, worker } = await openWithWorker(t, clock);
+  await setConfiguration(store, 'host', 'a');
+  const held: unknown[] = [];
+  const post = worker.postMessage;
+  worker.postMessage = message => void held.push(message);
+  const refused = t.rejects(setConfiguration(store, 'host', 'b'), {
+    code: 'STORE_UNAVAILABLE',
+    operation: 'setConfiguration',
+    message: /no answer in time/,
+  });
+  await clock.advance(2_500);
+  await refused;
+  t.equal(clock.pending, 0);
+  worker.postMessage = post;
+  for (const message of held) worker.postMessage(message);
+  t.equal((await store.configuration()).values.get('host'), 'a');
+  t.equal(clock.pending, 0);
+});
+
+t.test('worker: the process can end, with the store closed or open', async t => {
+  const run = async (end: string) => {
+    const folder = t.testdir();
+    const script = `
+      import { openStore } from ${JSON.stringify(import.meta.resolve('#dist/mgmt/open-store.js'))};
+      const clock = { now: () => performance.now(), wallTime: () => Date.now(), after: () => ({ cancel() {} }) };
+      const log = { info() {}, error() {} };
+      const store = await openStore('sqlite:${folder}/muster.db', { clock, random: {}, log });
+      await store.zoneId('default');
+      ${end}`;
+    const { stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      env: { PATH: process.env.PATH ?? '' },
+    });
+    t.equal(stderr, '');
+    return readdir(folder);
+  };
+  t.same(await run('await store.close();'), ['muster.db']);
+  t.ok((await run('')).includes('muster.db'));
+  t.ok((await run('process.exit(0);')).includes('muster.db'));
+});
