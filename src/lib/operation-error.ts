@@ -33,7 +33,10 @@ export class OperationError extends Error {
 
 /** Why an operation was not carried out. */
 export type OperationErrorCode =
-  /** The state of the server, the host or the cluster does not allow it. */
+  /**
+   * The state of the server, the host or the cluster does not allow it, or other changes of the configuration came in
+   * between again and again.
+   */
   | 'OPERATION_REFUSED'
   /** The value of an argument is not allowed, or there is nothing with this id. */
   | 'ARGUMENT_INVALID'

@@ -56,6 +56,7 @@ t.test('entry: a configuration error is one line on stderr, and exit code 66', a
     ['prot=8250', /^prot=8250: "prot" is no setting; is port meant\?\n$/],
     ['ca.plugin.root.auth.strictness=true', /only false is allowed\n$/],
     ['tls.cert=nowhere.pem', /^tls\.key=: .*together.*\n$/],
+    ['cluster.heartbeat.threshold=1000', /^cluster\.heartbeat\.threshold=1000: .*at least 3 times.*\n$/],
     ['--verbose', /^argument=--verbose: .*\n$/],
   ];
   const folder = t.testdir();

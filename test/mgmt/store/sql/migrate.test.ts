@@ -192,7 +192,7 @@ t.test('migrations: what the schema before held is there afterwards, with the ne
 t.test('migrations: one that was cut off in its midst is carried out again', async t => {
   const { server, query } = cluster(t);
   await (await server()).migrate();
-  query('DELETE FROM schema_migration WHERE number = 2');
+  query('DELETE FROM schema_migration WHERE number >= 2');
   query('DROP TABLE event');
   query('DROP INDEX i_host__status');
   await (await server()).migrate();
