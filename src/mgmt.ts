@@ -25,6 +25,7 @@ const entry: Entry = {
 async function start(
   { file = entry.defaultFile, settings: commandLine }: CommandLine,
   die: (error: unknown) => void,
+  stopping: AbortSignal,
 ): Promise<Running> {
   const inFile = await readFileSettings(file);
   const { settings, initial, warnings } = readSettings(inFile ?? new Map(), commandLine);
@@ -43,6 +44,7 @@ async function start(
       clock: systemClock,
       random: systemRandom,
       log,
+      stopping,
       onFatal,
       onShutdown,
     });

@@ -9,8 +9,11 @@ export interface Entry extends CommandUsage {
   readonly summary: string;
   /** Each key with its meaning, for `--help`. */
   readonly settings: readonly (readonly [key: string, meaning: string])[];
-  /** @param die ends the process with an error that comes later, with the exit code that belongs to it */
-  start(commandLine: CommandLine, die: (error: unknown) => void): Promise<Running>;
+  /**
+   * @param die ends the process with an error that comes later, with the exit code that belongs to it
+   * @param stopping aborts at a signal that comes before the start has ended: what was started is to be undone
+   */
+  start(commandLine: CommandLine, die: (error: unknown) => void, stopping: AbortSignal): Promise<Running>;
 }
 
 /** A program that has started. */
@@ -36,14 +39,16 @@ export async function runEntry(entry: Entry): Promise<void> {
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
 
+  const starting = new AbortController();
   let signalled = false;
   const onSignal = (signal: 'SIGTERM' | 'SIGINT') => {
-    if (signalled || running === undefined) {
+    if (signalled) {
       running?.abandon();
       process.exit(EXIT_CODES.ok);
     }
     signalled = true;
-    running.stop(signal).then(() => process.exit(EXIT_CODES.ok), die);
+    if (running === undefined) starting.abort(new Error(`${signal} came while it started`));
+    else running.stop(signal).then(() => process.exit(EXIT_CODES.ok), die);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
@@ -59,9 +64,14 @@ export async function runEntry(entry: Entry): Promise<void> {
       process.stdout.write(`muster ${VERSION}\n`);
       return;
     }
-    running = await entry.start(commandLine, die);
+    running = await entry.start(commandLine, die, starting.signal);
+    if (starting.signal.aborted) {
+      await running.stop('SIGINT');
+      process.exit(EXIT_CODES.ok);
+    }
     stayAlive();
   } catch (error) {
+    if (starting.signal.aborted) process.exit(EXIT_CODES.ok);
     die(error);
   }
 }

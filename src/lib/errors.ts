@@ -30,13 +30,21 @@ export class FatalError extends Error {
   }
 }
 
+/** Why the program cannot go on. */
 export type FatalErrorCode =
+  /** Another process listens on this port. */
   | 'PORT_IN_USE'
+  /** The machine does not have the address to listen on. */
   | 'ADDRESS_NOT_AVAILABLE'
+  /** The port cannot be opened for another reason, such as missing rights. */
   | 'LISTEN_FAILED'
+  /** The store cannot be opened. */
   | 'STORE_UNUSABLE'
+  /** A later version has changed the store's schema. */
   | 'STORE_TOO_NEW'
+  /** `key.file` cannot be used, or is not the one that the secrets in the store are sealed under. */
   | 'KEY_FILE_UNUSABLE'
+  /** Another server has this server's row in the store. */
   | 'SERVER_ROW_TAKEN';
 
 /** The message of anything that was thrown, for a log line. */

@@ -1,6 +1,12 @@
 /**
  * An operation that somebody asked for was not carried out. Nothing was changed. The message is a sentence for people.
  * Match on `code`.
+ * @example
+ * try {
+ *   await node.operations.changeConfiguration({ name: 'ping.interval', value: '0' });
+ * } catch (error) {
+ *   if (error instanceof OperationError && error.code === 'ARGUMENT_INVALID') console.log(error.argument, error.reason);
+ * }
  */
 export class OperationError extends Error {
   override readonly name = 'OperationError';
@@ -25,6 +31,7 @@ export class OperationError extends Error {
   }
 }
 
+/** Why an operation was not carried out. */
 export type OperationErrorCode =
   /** The state of the server, the host or the cluster does not allow it. */
   | 'OPERATION_REFUSED'

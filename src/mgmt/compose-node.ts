@@ -25,7 +25,7 @@ import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
 import type { Store } from './store/store.js';
-import { StoreHealth } from './store/store-health.js';
+import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
 /** What one management server is made from. */
 export interface NodeParts {
@@ -168,8 +168,9 @@ export function composeNode(parts: NodeParts): ManagementNode {
   }
 
   async function start(): Promise<void> {
-    await membership.join();
-    await agents.start();
+    const waiting = { clock, stopping: stopping.signal };
+    await retryWhileAway(waiting, () => membership.join());
+    await retryWhileAway(waiting, () => agents.start());
     const at = shouldBeOpen() ? await keeper.open() : undefined;
     isServing = true;
     jobs.start();

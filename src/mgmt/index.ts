@@ -21,22 +21,25 @@
  * await running.stop('SIGTERM');
  */
 export { type Clock, systemClock, type Timer } from '../lib/clock.js';
-export { ConfigError, FatalError } from '../lib/errors.js';
+export { ConfigError, FatalError, type FatalErrorCode } from '../lib/errors.js';
 export { type Log, type LogFields, type LogOptions, silentLog } from '../lib/logger.js';
 export { OperationError, type OperationErrorCode } from '../lib/operation-error.js';
 export { type Random, systemRandom } from '../lib/random.js';
+export type { RemoteEnd } from '../protocol/index.js';
 export { type AgentsPort, tcpAgentsPort } from './agents/agents-port.js';
 export { composeNode, type ManagementNode, type NodeParts } from './compose-node.js';
 export {
   ALGORITHM_NAMES,
   type AlgorithmName,
   type Configuration,
+  type InvalidParameter,
   PARAMETERS,
+  type Parameter,
   type ParameterName,
   type ParameterValues,
   readConfiguration,
 } from './config/parameters.js';
-export { type MgmtSettings, type ReadSettings, readSettings, SETTING_HELP } from './config/settings.js';
+export { type MgmtSettings, type PemFiles, type ReadSettings, readSettings, SETTING_HELP } from './config/settings.js';
 export type { Operations } from './jobs/operations.js';
 export { type NodeOptions, type RunningNode, startNode } from './node.js';
 export { type OpenStoreEnv, openStore } from './open-store.js';

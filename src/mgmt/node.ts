@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
+import { errorEnvelope } from '../api/envelope.js';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
-import type { Clock } from '../lib/clock.js';
-import { ConfigError, type FatalError, reasonOf } from '../lib/errors.js';
+import { type Clock, delay } from '../lib/clock.js';
+import { ConfigError, FatalError, reasonOf } from '../lib/errors.js';
 import { firstAddress } from '../lib/interfaces.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
@@ -10,14 +11,16 @@ import { openDataDir } from './cluster/data-dir.js';
 import { composeNode, type ManagementNode } from './compose-node.js';
 import { type Configuration, type ParameterName, readConfiguration } from './config/parameters.js';
 import type { MgmtSettings } from './config/settings.js';
+import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
 import { keyOfDbUrl, openStore } from './open-store.js';
-import { openApiKeys, writeIni } from './security/api-keys.js';
+import { type ApiKeys, hasIni, openApiKeys, writeIni } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
 import { loadCertificateFiles } from './security/certificate-files.js';
 import { openSealingKey, type SealingKey, sealUnder } from './security/sealing-key.js';
 import { type CertificateSource, ServerCertificate } from './security/server-certificate.js';
 import type { Store } from './store/store.js';
+import { isAway, retryWhileAway } from './store/store-health.js';
 
 export interface NodeOptions {
   readonly settings: MgmtSettings;
@@ -26,6 +29,8 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Gives up a start that is under way. @default never */
+  readonly stopping?: AbortSignal;
   /** The process must end: another one has this server's row. */
   onFatal(error: FatalError): void;
   /** An operator wants this server to end, in good order. */
@@ -62,22 +67,36 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 }
 
 async function start(options: NodeOptions, undo: (() => unknown)[]): Promise<RunningNode> {
-  const { settings, clock, random, log } = options;
+  const { settings, clock, random, log, stopping = new AbortController().signal } = options;
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
-  const store = await openStore(settings.dbUrl, { clock, random, log });
+  const address = settings.nodeIp ?? canonicalAddress(firstAddress());
+
+  // The API's port first: whoever looks sees that the process lives, and that it is not ready.
+  let node: ManagementNode | undefined;
+  const http = httpServer({
+    api: { handle: async (params, from) => (isServing(node) ? node.api.handle(params, from) : STARTING) },
+    notReady: () => (node === undefined ? 'starting' : node.notReady()),
+  });
+  undo.push(() => http.close());
+  const apiPort = await openApi(http, settings, log);
+
+  const waiting = { clock, stopping };
+  const store = await openStoreWhenThere(options, stopping);
   undo.push(() => store.close());
   const sealingKey =
     settings.keyFile === undefined
       ? sealUnder(keyOfDbUrl(settings.dbUrl), 'the password in db.url (no key.file is given)')
       : await openSealingKey(settings.keyFile, { log });
-  const address = settings.nodeIp ?? canonicalAddress(firstAddress());
-  const configuration = await initialConfiguration(store, options.initial, address, log);
-  const certificate = await openCertificate(settings, store, sealingKey, { address, msid }, options);
+  const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
+  const certificate = await retryWhileAway(waiting, () =>
+    openCertificate(settings, store, sealingKey, { address, msid }, options),
+  );
   undo.push(() => certificate.stop());
-  const { keys, isNew } = await openApiKeys(store, sealingKey);
+  const keys = await retryWhileAway(waiting, () => openApiKeys(store, sealingKey));
+  await writeIniOnce(settings, keys, { address, apiPort, log });
 
-  const node = composeNode({
+  const composed = composeNode({
     clock,
     random,
     log,
@@ -94,30 +113,21 @@ async function start(options: NodeOptions, undo: (() => unknown)[]): Promise<Run
     onFatal: error => options.onFatal(error),
     onShutdown: () => options.onShutdown(),
   });
-  const http = httpServer({ api: node.api, notReady: () => node.notReady() });
-  undo.push(() => http.close());
-  let apiPort: number | undefined;
-  try {
-    apiPort = await openApi(http, settings, log);
-  } finally {
-    // Also when that has failed: the pair is in the store, and no later start would write it down.
-    if (isNew) {
-      const host = /^(0\.0\.0\.0|::)$/.test(settings.apiAddress) ? address : settings.apiAddress;
-      const endpoint = `http://${formatHostPort(host, apiPort ?? settings.apiPort)}/client/api`;
-      const path = await writeIni(settings.dataDir, endpoint, keys);
-      log.info('Wrote the key pair of the HTTP API', { file: path });
-    }
-  }
-  await node.start();
+  node = composed;
+  stopping.throwIfAborted();
+  const giveUp = () => void composed.stop('now');
+  stopping.addEventListener('abort', giveUp, { once: true });
+  await composed.start();
+  stopping.removeEventListener('abort', giveUp);
 
   return {
-    node,
+    node: composed,
     async stop(signal) {
-      log.info('Stopping', { signal, agents: node.agents.registry.size });
-      if (signal === 'SIGTERM') await node.drain();
+      log.info('Stopping', { signal, agents: composed.agents.registry.size });
+      if (signal === 'SIGTERM') await composed.drain();
       certificate.stop();
       const closed = http.close();
-      await node.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
+      await composed.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
       await closed;
       await store.close();
       await lock.release();
@@ -126,6 +136,48 @@ async function start(options: NodeOptions, undo: (() => unknown)[]): Promise<Run
     reloadCertificate: () => void certificate.reload(),
     abandon: () => lock.releaseSync(),
   };
+}
+
+/** What the API answers before the server serves. */
+const STARTING: ApiReply = {
+  status: 503,
+  body: errorEnvelope('errorresponse', { code: 503, csCode: 9999, message: 'this management server is starting' }),
+};
+
+function isServing(node: ManagementNode | undefined): node is ManagementNode {
+  return node !== undefined && node.notReady() !== 'starting';
+}
+
+/** A database behind a network may be away when the server starts: it waits. @throws ConfigError, FatalError */
+async function openStoreWhenThere(
+  { settings, clock, random, log }: NodeOptions,
+  stopping: AbortSignal,
+): Promise<Store> {
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await openStore(settings.dbUrl, { clock, random, log });
+    } catch (error) {
+      const isThere = !(error instanceof FatalError && isAway(error.cause)) || settings.dbUrl.startsWith('sqlite:');
+      if (isThere || stopping.aborted) throw error;
+      if (isFirst) log.error('The store is away; this server waits for it', { reason: reasonOf(error) });
+      await delay(clock, STORE_RETRY_MS, stopping);
+      stopping.throwIfAborted();
+    }
+  }
+}
+
+const STORE_RETRY_MS = 2_000;
+
+/** Whenever `data.dir` has none: a start that was killed may have made the pair and not written it down. */
+async function writeIniOnce(
+  { dataDir, apiAddress, apiPort: configuredPort }: MgmtSettings,
+  keys: ApiKeys,
+  { address, apiPort, log }: { readonly address: string; readonly apiPort: number | undefined; readonly log: Log },
+): Promise<void> {
+  if (await hasIni(dataDir)) return;
+  const host = /^(0\.0\.0\.0|::)$/.test(apiAddress) ? address : apiAddress;
+  const endpoint = `http://${formatHostPort(host, apiPort ?? configuredPort)}/client/api`;
+  log.info('Wrote the key pair of the HTTP API', { file: await writeIni(dataDir, endpoint, keys) });
 }
 
 /**

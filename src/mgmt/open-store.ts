@@ -12,7 +12,9 @@ import { openSqlite } from './store/sqlite/sqlite.js';
 import type { Store } from './store/store.js';
 import { StoreError } from './store/store-error.js';
 
+/** What a store is opened with. */
 export interface OpenStoreEnv {
+  /** For time limits and for the waits between attempts. */
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -23,8 +25,16 @@ const ALLOWED =
   'or mysql://user:password@host:3306/database for MariaDB and MySQL';
 
 /**
- * The only place that knows which databases there are. The schema is up to date afterwards.
- * @throws ConfigError, FatalError
+ * Opens the store that the servers of a cluster share, and brings its schema up to date. This is the only place that
+ * knows which databases there are.
+ * @param dbUrl `sqlite:` and the path of a file, which is made if there is none; or
+ *   `mysql://user:password@host:3306/database`, with several hosts separated by commas
+ * @example
+ * const store = await openStore('sqlite:data/muster.db', { clock: systemClock, random: systemRandom, log: silentLog });
+ * const { rows } = await store.findHosts({ status: ['Up'], page: 1, pagesize: 100 });
+ * await store.close();
+ * @throws ConfigError when `dbUrl` is wrong, or the database refuses user or password
+ * @throws FatalError STORE_UNUSABLE, STORE_TOO_NEW
  */
 export async function openStore(dbUrl: string, env: OpenStoreEnv): Promise<Store> {
   if (isMysqlUrl(dbUrl)) return openMysqlStore(parseMysqlUrl(dbUrl), env);
@@ -78,11 +88,11 @@ function asFatal(error: unknown, shownUrl: string): unknown {
 
 function sqlitePath(dbUrl: string): string {
   if (!dbUrl.startsWith('sqlite:')) {
-    // The rest of it may hold a password, and errors are logged.
+    // The rest may contain a password, and errors are logged.
     throw new ConfigError('db.url', `${/^[a-z]*:/.exec(dbUrl)?.[0] ?? ''}…`, ALLOWED);
   }
   const path = dbUrl.slice('sqlite:'.length);
-  // In a URL, `//data` would be a machine's name; as a path, a folder at the root. Neither is what was meant.
+  // In a URL, `//data` is the name of a machine; as a path, it is a folder at the root. Neither is meant.
   if (path === '' || path.includes('\0') || /^\/\/[^/]/.test(path)) throw new ConfigError('db.url', dbUrl, ALLOWED);
   return path;
 }

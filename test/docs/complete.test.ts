@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { AGENT_KEYS } from '../../src/agent/settings.js';
 import { FLEET_KEYS } from '../../src/fleet/settings.js';
-import { PARAMETER_NAMES } from '../../src/mgmt/config/parameters.js';
+import { MGMT_LIMITS } from '../../src/mgmt/config/limits.js';
+import { defaultValue, PARAMETER_NAMES } from '../../src/mgmt/config/parameters.js';
 import { SETTING_HELP } from '../../src/mgmt/config/settings.js';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -17,6 +18,34 @@ t.test('docs: every setting and every name of the global configuration is in doc
     [],
   );
 });
+
+t.test('docs: docs/configuration.md has the default of every name of the global configuration', async t => {
+  const rows = read('docs/configuration.md').split('\n');
+  const defaultOf = (name: string) => rows.find(row => row.startsWith(`| \`${name}\` |`))?.split('|')[3];
+  const texts: Readonly<Record<string, string>> = {
+    host: "the first server's address",
+    'indirect.agent.lb.weights': 'empty',
+  };
+  t.same(
+    PARAMETER_NAMES.filter(name => defaultOf(name)?.replaceAll('`', '').trim() !== (texts[name] ?? defaultValue(name))),
+    [],
+  );
+});
+
+t.test('docs: docs/limits.md has every bound of the management server, with its value', async t => {
+  const rows = read('docs/limits.md').split('\n');
+  const missing = Object.entries(MGMT_LIMITS).filter(([name, value]) => {
+    const row = rows.find(row => row.includes(`\`${name}\``));
+    return row === undefined || !spellings(name, value).some(text => row.includes(text));
+  });
+  t.same(missing, []);
+});
+
+/** How a bound may be written: `5_000` milliseconds as 5 s. */
+function spellings(name: string, value: number): readonly string[] {
+  if (name.endsWith('Ms')) return [`${value / 1_000} s`, `${value / 3_600_000} h`];
+  return name.endsWith('Seconds') ? [`${value} s`] : [value.toLocaleString('en-US')];
+}
 
 t.test('docs: every setting of a fleet is in docs/bench.md, or is a setting of an agent', async t => {
   const text = read('docs/bench.md');

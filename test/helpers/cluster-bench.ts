@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { Test } from 'tap';
@@ -24,6 +23,7 @@ import { KEYS, type Reply, signed } from './api-bench.js';
 import { plainCertificate } from './certificates.js';
 import { FakeClock } from './fake-clock.js';
 import { RecordingLog } from './recording-log.js';
+import { scratchFolder } from './scratch.js';
 import { seededRandom } from './seeded-random.js';
 import { StoreFaults } from './store-faults.js';
 import { until } from './until.js';
@@ -50,9 +50,9 @@ export class Cluster {
     return node;
   }
 
-  /** Starts a server, or starts it again from the same folder. */
-  async start(address: string): Promise<ClusterNode> {
-    const node = await this.passes(ClusterNode.make(this, address));
+  /** Starts a server, or starts it again from the same folder. @param msid another one is that of a new folder */
+  async start(address: string, msid = msidOf(address)): Promise<ClusterNode> {
+    const node = await this.passes(ClusterNode.make(this, address, msid));
     this.nodes.set(address, node);
     await this.passes(node.start());
     return node;
@@ -121,7 +121,7 @@ export class Cluster {
   }
 
   async end(): Promise<void> {
-    for (const { agent } of this.agents) await agent.stop();
+    for (const agent of this.agents) await agent.stop();
     for (const node of this.nodes.values()) if (node.isRunning) await this.passes(node.stop('SIGINT'));
     for (const { folder } of this.agents) rmSync(folder, { recursive: true });
   }
@@ -130,6 +130,7 @@ export class Cluster {
 /** A real node over a port, a clock and a store of the test's own. */
 export class ClusterNode {
   readonly address: string;
+  readonly msid: number;
   readonly log: RecordingLog;
   readonly node: ManagementNode;
   readonly port: MemoryPort;
@@ -141,11 +142,12 @@ export class ClusterNode {
 
   private constructor(cluster: Cluster, address: string, configuration: Configuration, parts: OpenedParts) {
     this.#cluster = cluster;
+    const { msid } = parts;
     this.address = address;
+    this.msid = msid;
     this.log = parts.log;
     this.faults = parts.faults;
     this.port = new MemoryPort();
-    const msid = msidOf(address);
     this.node = composeNode({
       clock: cluster.clock,
       random: seededRandom(++serial),
@@ -167,15 +169,11 @@ export class ClusterNode {
   }
 
   /** As a process does it: reads the configuration, then puts the node together. */
-  static async make(cluster: Cluster, address: string): Promise<ClusterNode> {
+  static async make(cluster: Cluster, address: string, msid = msidOf(address)): Promise<ClusterNode> {
     const faults = new StoreFaults();
     const store = faults.over(cluster.store);
     const { configuration } = readConfiguration(await store.configuration());
-    return new ClusterNode(cluster, address, configuration, { store, faults, log: new RecordingLog() });
-  }
-
-  get msid(): number {
-    return msidOf(this.address);
+    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log: new RecordingLog() });
   }
 
   get membership(): Membership {
@@ -226,6 +224,7 @@ export class ClusterNode {
 }
 
 interface OpenedParts {
+  readonly msid: number;
   readonly store: Store;
   readonly faults: StoreFaults;
   readonly log: RecordingLog;
@@ -256,6 +255,7 @@ export class ClusterAgent {
   readonly log: RecordingLog;
   readonly folder: string;
   readonly guid: string;
+  isStopped = false;
 
   private constructor(agent: Agent, log: RecordingLog, folder: string, guid: string) {
     this.agent = agent;
@@ -268,7 +268,7 @@ export class ClusterAgent {
   static async make(cluster: Cluster, index: number, host: string, guid = `agent-${index}`): Promise<ClusterAgent> {
     const { clock } = cluster;
     const log = new RecordingLog();
-    const folder = mkdtempSync(join(tmpdir(), 'muster-cluster-'));
+    const folder = scratchFolder('muster-cluster-');
     const path = join(folder, 'agent.properties');
     writeFileSync(path, `guid=${guid}\nhost=${host}\n`);
     writeFileSync(join(folder, 'cloud.ca.crt'), credentials.cert);
@@ -288,6 +288,12 @@ export class ClusterAgent {
       log,
     });
     return new ClusterAgent(agent, log, folder, guid);
+  }
+
+  /** Its process ends in good order. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await this.agent.stop();
   }
 
   /** Where its Ready link leads, in its own eyes. */
@@ -337,13 +343,15 @@ export async function startCluster(
   configuration: Readonly<Record<string, string>> = {},
 ): Promise<Cluster> {
   const clock = new FakeClock();
-  const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
+  const folder = scratchFolder('muster-store-');
+  const url = `sqlite:${join(folder, 'muster.db')}`;
   const store = await openStore(url, { clock, random: seededRandom(++serial), log: silentLog });
   await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
   const cluster = new Cluster(clock, store);
   t.teardown(async () => {
     await cluster.end();
     await store.close();
+    rmSync(folder, { recursive: true });
   });
   for (const address of addresses) await cluster.start(address);
   // Two heartbeats: each knows of all.

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../src/lib/clock.js';
 /** A clock that moves only when told to. `advance` runs what falls due, in order, and lets promises settle in between. */
 export class FakeClock implements Clock {
   #now = 0;
+  #setBy = 0;
   #serial = 0;
   readonly #wallStart: number;
   readonly #timers = new Map<number, { due: number; callback: () => void }>();
@@ -16,7 +17,7 @@ export class FakeClock implements Clock {
   }
 
   wallTime(): number {
-    return this.#wallStart + this.#now;
+    return this.#wallStart + this.#now + this.#setBy;
   }
 
   after(delayMs: number, callback: () => void): Timer {
@@ -32,6 +33,11 @@ export class FakeClock implements Clock {
   /** How many timers are set: a test that stops something expects 0. */
   get pending(): number {
     return this.#timers.size;
+  }
+
+  /** Somebody sets the machine's clock: the wall time steps, and nothing else does. */
+  setWallTime(byMs: number): void {
+    this.#setBy += byMs;
   }
 
   /** So much time passes at once, as for a process that stands still: what falls due runs late, at the next `advance`. */

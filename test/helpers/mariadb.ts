@@ -1,13 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { access, constants, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import type { Test } from 'tap';
+import { scratchFolder } from './scratch.js';
 
 /** A `mariadbd` of the test's own, on 127.0.0.1, with everything in a temporary folder. */
 export interface MariaDb {
@@ -45,7 +45,7 @@ export function whyNoMariaDb(t: Pick<Test, 'comment'>): string | undefined {
 }
 
 export async function startMariaDb(t: Test): Promise<MariaDb> {
-  const folder = await mkdtemp(join(await scratch(), 'muster-mariadb-'));
+  const folder = scratchFolder('muster-mariadb-');
   const port = await freePort();
   let server: ChildProcess | undefined;
   let databases = 0;
@@ -109,16 +109,6 @@ function binary(name: string): string | undefined {
   return ['/usr/sbin', '/usr/bin', '/usr/libexec', '/usr/local/bin', '/usr/local/sbin']
     .map(folder => join(folder, name))
     .find(existsSync);
-}
-
-/** In memory where there is such a folder: a test has no power cuts to fear. */
-async function scratch(): Promise<string> {
-  try {
-    await access('/dev/shm', constants.W_OK);
-    return '/dev/shm';
-  } catch {
-    return tmpdir();
-  }
 }
 
 const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);

@@ -7,25 +7,42 @@ import { Semaphore } from '../../lib/semaphore.js';
 import type { RemoteEnd } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 
-/** Where agents connect: a TCP port, or what stands for one in a test. */
+/**
+ * Where agents connect: a TCP port, or connections from elsewhere.
+ * @example
+ * const port: AgentsPort = {
+ *   async open(serve) {
+ *     tunnel.on('connection', stream => serve(stream, { address: '192.0.2.7', port: 0 }));
+ *     return { address: 'tunnel', port: 0 };
+ *   },
+ *   close: () => tunnel.close(),
+ * };
+ */
 export interface AgentsPort {
   /**
-   * Listens, and hands over each connection.
+   * Listens, and hands over each connection before its TLS handshake. After `close` it may be called again.
+   * @param serve called with each connection, and with the address and port of its other end
    * @returns where it listens; the real port, where the setting says 0
    * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED
    */
   open(serve: (socket: Duplex, remote: RemoteEnd) => void): Promise<RemoteEnd>;
-  /** No new connections; resolves when those that are there have ended, or after 6 s. */
+  /** Takes no new connections. Resolves when those that are open have ended, or after 6 s. Never rejects. */
   close(): Promise<void>;
 }
 
-/** The agents' TCP port. */
+/**
+ * The agents' TCP port.
+ * @param at where to listen; port 0 lets the system choose one
+ * @param clock for the time limit of `close`
+ * @example
+ * const agentsPort = tcpAgentsPort({ address: '0.0.0.0', port: 8250 }, systemClock);
+ */
 export function tcpAgentsPort({ address, port }: RemoteEnd, clock: Clock): AgentsPort {
   let listener: Server | undefined;
   return {
     async open(serve) {
       const server = createServer(
-        // A dead machine is noticed in 15 s: Node then probes ten times, a second apart.
+        // A dead machine is noticed after 15 s: after `keepAliveMs`, Node probes ten times, a second apart.
         { noDelay: true, keepAlive: true, keepAliveInitialDelay: MGMT_LIMITS.keepAliveMs },
         socket => {
           const { remoteAddress = 'unknown', remotePort = 0 } = socket;
@@ -60,7 +77,7 @@ function bound(server: Server, { address, port }: RemoteEnd): Promise<void> {
   });
 }
 
-/** On a socket for both families IPv4 shows as `::ffff:192.0.2.1`. */
+/** A socket for both families shows an IPv4 address as `::ffff:192.0.2.1`. */
 function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }

@@ -12,7 +12,7 @@ interface Seat {
   current: Attache | undefined;
   /** Links that have registered and are not Ready yet. */
   readonly arriving: Set<Attache>;
-  /** The Ready link ended while another was arriving: how, in case that one does not get as far. */
+  /** Why the Ready link ended while another was arriving; for the case that the other one does not become Ready. */
   lostReason: string | undefined;
 }
 
@@ -58,7 +58,7 @@ export class AttacheRegistry {
   seat(attache: Attache): Attache | undefined {
     const seat = this.#seats.get(attache.host.id);
     if (seat === undefined) throw new Error(`host ${attache.host.id} is seated without having arrived`);
-    // By guid: a host that was removed comes back with another id.
+    // By guid: a host that was removed registers again under another id.
     const former = this.#byGuid.get(attache.guid);
     seat.arriving.delete(attache);
     seat.current = attache;

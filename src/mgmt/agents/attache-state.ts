@@ -1,5 +1,5 @@
 /**
- * How a Ready agent is doing, seen from its pings.
+ * Whether a Ready agent is alive, decided by its pings.
  *
  *     alive ─behind at a look─▶ checking ─good answer─▶ alive
  *       ▲                         │ │
@@ -11,13 +11,13 @@ export type AttacheState =
   | { readonly kind: 'lost'; readonly reason: string };
 
 export type AttacheEvent =
-  /** The agent pinged. */
+  /** The agent has pinged. */
   | { readonly kind: 'ping' }
-  /** Once every ping interval the server looks for agents that are behind by `deadlineMs`. */
+  /** Once in each ping interval the server looks for agents that have not pinged for `deadlineMs`. */
   | { readonly kind: 'look'; readonly deadlineMs: number }
-  /** CheckHealth was answered well. */
+  /** CheckHealth was answered result=true. */
   | { readonly kind: 'healthy' }
-  /** CheckHealth was answered badly, or not at all. */
+  /** CheckHealth was answered result=false, or not at all. */
   | { readonly kind: 'unhealthy'; readonly reason: string };
 
 export type AttacheEffect = 'check health' | 'disconnect';
@@ -36,10 +36,11 @@ export function next(
       if (state.kind === 'checking' || now - state.heardAt < event.deadlineMs) return { state };
       return { state: { kind: 'checking', heardAt: state.heardAt }, effect: 'check health' };
     case 'healthy':
-      // A real agent that was frozen never pings again, yet does its work: asked now and then, it may stay.
+      // A CloudStack agent that was stopped and continued (SIGSTOP) never pings again, but it works: it stays as long as it
+      // answers CheckHealth.
       return { state: state.kind === 'checking' ? { kind: 'alive', heardAt: now } : state };
     case 'unhealthy':
-      // A ping that came while we asked speaks for it.
+      // A ping that came meanwhile shows that it is alive.
       if (state.kind !== 'checking') return { state };
       return { state: { kind: 'lost', reason: event.reason }, effect: 'disconnect' };
   }

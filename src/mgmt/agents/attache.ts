@@ -10,7 +10,7 @@ import type { LinkFact } from '../hosts/link-facts.js';
 import type { AgentList } from '../lists/agent-list.js';
 import { type AttacheEffect, type AttacheEvent, type AttacheState, next } from './attache-state.js';
 
-/** What stays the same about a connected agent as long as its link lasts. */
+/** What does not change about a connected agent while its link exists. */
 export interface AttacheIdentity {
   readonly guid: string;
   readonly host: RegisteredHost;
@@ -20,17 +20,19 @@ export interface AttacheIdentity {
   readonly pingIntervalSeconds: number;
   /** What the agent says of its links before this one. */
   readonly failovers: number | undefined;
+  /** Why it lost the last of them. */
   readonly lastLoss: string | undefined;
 }
 
+/** How a request is sent to an agent. */
 export interface AskOptions {
-  /** Wait until the request in sequence before this one is answered, has timed out or is cancelled. @default false */
+  /** Waits until the request in sequence before this one is answered, has timed out or is cancelled. @default false */
   readonly inSequence?: boolean;
-  /** Gives up; what is on its way to the agent stays there. */
+  /** Ends the wait for the answer. A request that was sent is not called back. */
   readonly signal?: AbortSignal;
 }
 
-/** The server's object for one connected agent: asks it things, and knows how it is doing. */
+/** The server's object for one connected agent: sends it requests, and knows whether it is alive. */
 export class Attache {
   readonly guid: string;
   readonly host: RegisteredHost;
@@ -38,11 +40,12 @@ export class Attache {
   readonly link: Link;
   readonly #facts: AttacheIdentity;
   readonly #clock: Clock;
-  /** By the machine's clock. */
+  /** Milliseconds since 1970. */
   #readySince: number;
+  /** Milliseconds since 1970. */
   #lastPing: number;
   #roundTripMs: number | undefined;
-  /** What the agent has, as of Ready 2 or its last acknowledgement. */
+  /** The list that the agent has, by Ready 2 or its last acknowledgement; undefined before Ready 2. */
   held: AgentList | undefined;
   #lag: string | undefined;
   #state: AttacheState;
@@ -94,14 +97,14 @@ export class Attache {
     this.pinged(undefined);
   }
 
-  /** The agent pinged. @param roundTripMs as it measured the last one */
+  /** The agent has pinged. @param roundTripMs of its ping before this one */
   pinged(roundTripMs: number | undefined): void {
     this.#lastPing = this.#clock.wallTime();
     if (roundTripMs !== undefined) this.#roundTripMs = roundTripMs;
     this.note({ kind: 'ping' });
   }
 
-  /** @returns what is to be done about it */
+  /** Something has happened to the agent. @returns what is to be done */
   note(event: AttacheEvent): AttacheEffect | undefined {
     const { state, effect } = next(this.#state, event, this.#clock.now());
     this.#state = state;
@@ -109,8 +112,9 @@ export class Attache {
   }
 
   /**
-   * Sends commands, and waits for the packet that answers them: as long as the longest `wait` among them, and a margin.
-   * @throws LinkError, ProtocolError, and the signal's reason
+   * Sends commands in one packet, and waits for the packet that answers them: for the longest `wait` among them (60 s when
+   * none has one) and 10 s more.
+   * @throws LinkError LINK_CLOSED, ANSWER_TIMEOUT, QUEUE_FULL, TOO_MANY_REQUESTS; ProtocolError BODY_*; the signal's reason
    */
   async ask(commands: readonly Message[], { inSequence = false, signal }: AskOptions = {}): Promise<Packet> {
     if (!inSequence) return untilAborted(this.#request(commands, 0), signal);
@@ -130,7 +134,7 @@ export class Attache {
     }
   }
 
-  /** Answers a request of the agent's, whole. */
+  /** Answers a request of the agent, with one answer for each command. */
   answer(request: Omit<Packet, 'messages'>, answers: readonly Message[]): void {
     this.link.answer(request, answers, { mgmtId: this.#facts.msid, via: BigInt(this.host.id) });
   }

@@ -4,7 +4,7 @@ import { type HostList, parseReportedList } from '../../protocol/host-list.js';
 import { type Packet, ProtocolError, StartupRoutingCommand } from '../../protocol/index.js';
 import type { HostDescription } from '../store/store.js';
 
-/** What a Startup says, as far as a server minds. */
+/** The fields of a Startup that the server uses. */
 export interface Startup {
   readonly guid: string;
   /** The zone's name or id, as the agent has it. */
@@ -13,16 +13,18 @@ export interface Startup {
   readonly connectionTransferred: boolean;
   readonly arch: string | undefined;
   readonly instanceId: string | undefined;
-  /** Links that the agent has lost since its process started, and why the last one was; Muster's agents say so. */
+  /** How many links the agent has lost since its process started. Muster's agents alone say so. */
   readonly failovers: number | undefined;
+  /** Why it lost the last of them, in its words. */
   readonly lastLoss: string | undefined;
   readonly privateIpAddress: string | undefined;
+  /** What the store keeps of the host. Long texts are cut. */
   facts(zoneId: number): HostDescription;
 }
 
 const STARTUP_CLASS = /^com\.cloud\.agent\.api\.Startup\w*Command$/;
 
-/** As CloudStack: the first command of the packet decides. */
+/** Whether a request is a Startup: as in CloudStack, its first command decides. */
 export function isStartup({ messages }: Packet): boolean {
   const [first] = messages;
   return first !== undefined && STARTUP_CLASS.test(first.type);

@@ -1,14 +1,14 @@
-/** Bounds of the management server that are not the wire's. `docs/limits.md` shows them with their reasons. */
+/** Bounds of the management server that are not those of the wire. `docs/limits.md` explains them. */
 export const MGMT_LIMITS = {
-  /** Connections that have not got as far as a Startup, when `agent.max.concurrent.new.connections` is 0. */
+  /** Connections that have not sent a Startup, when `agent.max.concurrent.new.connections` is 0. */
   newConnections: 4096,
-  /** Startups that may be in the store at once; others wait in line. */
+  /** Calls of the store at once that register hosts; other Startups wait for their turn. */
   registrations: 32,
-  /** How long an agent that no server knows waits for a store that is away: well below its own 30 s. */
+  /** How long the Startup of an unknown agent waits for a store that is away: less than the agent's own 30 s. */
   registrationMs: 20_000,
-  /** Between two attempts of that kind. */
+  /** Between two attempts to register such an agent. */
   registrationRetryMs: 1_000,
-  /** How often the store is asked for another configuration and for new hosts. */
+  /** How often the configuration and changed hosts are read from the store. */
   pollMs: 2_000,
   /** Requests before Startup that one link may send: each is answered. */
   requestsBeforeStartup: 100,
@@ -16,11 +16,11 @@ export const MGMT_LIMITS = {
   readySeconds: 60,
   /** `wait` of CheckHealth, in seconds. */
   checkHealthSeconds: 50,
-  /** What a request without `wait` gets, in seconds. */
+  /** For the answer to a request without `wait`, in seconds. */
   defaultWaitSeconds: 60,
-  /** An answer may come this much later than `wait` says: `wait` is the agent's own limit, and the answer has to travel. */
+  /** An answer may come this much later than `wait`, which is the limit of the agent's work alone. */
   answerMarginMs: 10_000,
-  /** Requests in sequence that one agent's attache holds back. */
+  /** Requests in sequence that wait for their turn at one agent. */
   heldRequests: 1_000,
   /** The agent that is established under a guid has so long to answer when another one claims it. */
   guidAnswerMs: 2_000,
@@ -32,7 +32,7 @@ export const MGMT_LIMITS = {
   guidPairs: 1_000,
   /** After SIGTERM: for links to end by FIN. */
   stopMs: 6_000,
-  /** How often the certificate's age is looked at. */
+  /** How often the age of the server's certificate is checked. */
   certificateCheckMs: 3_600_000,
   /** Idle time before the kernel starts to probe a connection; Node then probes ten times, a second apart. */
   keepAliveMs: 5_000,

@@ -2,17 +2,22 @@ import { canonicalAddress, parseHostList } from '../../lib/address.js';
 import type { Configuration as StoredConfiguration } from '../store/store.js';
 import { custom, decimal, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
 
-/** The algorithms that order host lists, by the names that travel as `lbAlgorithm`. */
+/** The algorithms that order host lists, by the names that travel as `lbAlgorithm`: see `docs/algorithms.md`. */
 export const ALGORITHM_NAMES = ['static', 'roundrobin', 'shuffle', 'rendezvous'] as const;
+/** One of `ALGORITHM_NAMES`. */
 export type AlgorithmName = (typeof ALGORITHM_NAMES)[number];
 
 /** One name of the global configuration. */
 export interface Parameter<T> {
+  /** Which values are allowed, and how they are written. */
   readonly kind: Kind<T>;
+  /** The value when the store has none. */
   readonly default: T;
+  /** The unit of the value, in words: `seconds`, `milliseconds`, `minutes`. */
   readonly unit?: string;
+  /** What it is for, in one sentence. */
   readonly description: string;
-  /** False: read at start only. */
+  /** Whether a change takes effect while servers run. Otherwise it is read at the start of a server. */
   readonly dynamic: boolean;
 }
 
@@ -26,7 +31,11 @@ const weights = custom('address=weight, separated by commas', parseWeights, weig
   [...weights].map(([address, weight]) => `${address}=${weight}`).join(','),
 );
 
-/** Kept in the store, the same for all servers, changed while running. */
+/**
+ * The names of the global configuration. It is kept in the store, and is the same for all servers.
+ * @example
+ * PARAMETERS['ping.interval'].unit; // 'seconds'
+ */
 export const PARAMETERS = {
   host: parameter({
     kind: hosts,
@@ -124,16 +133,18 @@ export const PARAMETERS = {
   }),
 } as const;
 
+/** A name of the global configuration, such as `ping.interval`. */
 export type ParameterName = keyof typeof PARAMETERS;
 export const PARAMETER_NAMES = Object.keys(PARAMETERS) as readonly ParameterName[];
 
+/** The values of the global configuration, by name; in the units of `PARAMETERS`. */
 export type ParameterValues = {
   readonly [N in ParameterName]: (typeof PARAMETERS)[N] extends Parameter<infer T> ? T : never;
 };
 
-/** All parameters at one moment. */
+/** The global configuration at one moment. */
 export interface Configuration {
-  /** Raised by every change. */
+  /** Its generation: each change raises it by one. */
   readonly version: number;
   readonly values: ParameterValues;
 }
@@ -141,7 +152,9 @@ export interface Configuration {
 /** A value in the store that cannot be used. */
 export interface InvalidParameter {
   readonly name: ParameterName;
+  /** What the store has. */
   readonly text: string;
+  /** Why it cannot be used, in words. */
   readonly reason: string;
 }
 
@@ -149,21 +162,27 @@ export function isParameterName(name: string): name is ParameterName {
   return Object.hasOwn(PARAMETERS, name);
 }
 
-/** `text` in the one spelling under which it is kept. @throws ValueError */
+/** `text` in the spelling in which the store keeps it. @throws ValueError when the value is not allowed */
 export function canonicalValue(name: ParameterName, text: string): string {
   const { kind } = PARAMETERS[name] as Parameter<unknown>;
   return kind.format(kind.parse(text.trim()));
 }
 
-/** The default of a name, in the spelling under which values are kept. */
+/** The default of a name, in the spelling in which the store keeps values. */
 export function defaultValue(name: ParameterName): string {
   const { kind, default: value } = PARAMETERS[name] as Parameter<unknown>;
   return kind.format(value);
 }
 
 /**
- * The store's values, and defaults where it has none. One that cannot be used, since somebody wrote into the database by
- * hand, leaves the value of `former` as it is. Names that this version does not know are passed over.
+ * Reads the values that the store has. A name without a value gets its default. Names that this version does not know
+ * are ignored.
+ * @param stored what `Store.configuration` returns
+ * @param former has the value that stays when the stored one cannot be used. @default the default of the name
+ * @returns the configuration, and the stored values that cannot be used: somebody has changed the database by hand
+ * @example
+ * const { configuration } = readConfiguration(await store.configuration());
+ * configuration.values['ping.interval']; // 60
  */
 export function readConfiguration(
   stored: StoredConfiguration,

@@ -5,48 +5,56 @@ import { nearestKey } from '../../lib/nearest-key.js';
 import { canonicalValue, isParameterName, PARAMETER_NAMES, type ParameterName } from './parameters.js';
 import { custom, flag, integer, type Kind, oneOf, text, ValueError } from './value-kinds.js';
 
+/** Paths of PEM files with an operator's own certificates. */
 export interface PemFiles {
-  /** The server's certificate first; what signed it may follow. File key: `tls.cert`. */
+  /** The server's certificate, then those that lead from it to the root. Key: `tls.cert`. */
   readonly certFile: string;
-  /** Its private key, not encrypted. File key: `tls.key`. */
+  /** Its private key, not encrypted. Key: `tls.key`. */
   readonly keyFile: string;
-  /** What agents and servers are trusted by; a bundle. File key: `tls.ca`. */
+  /** The certificates of the CAs that are trusted. Key: `tls.ca`. */
   readonly caFile: string;
 }
 
 /** What one server reads from mgmt.properties and its command line, once, at its start. */
 export interface MgmtSettings {
-  /** Where to listen for agents. Keys: `bind.address`, `port`. @default 0.0.0.0, 8250 */
+  /** The address to listen on for agents. Key: `bind.address`. @default 0.0.0.0 */
   readonly bindAddress: string;
+  /** The port to listen on for agents; 0 lets the system choose one. Key: `port`. @default 8250 */
   readonly port: number;
   /** This server's address as it stands in `host`. Key: `cluster.node.IP`. @default the first non-loopback address */
   readonly nodeIp: string | undefined;
-  /** The msid. Key: `cluster.node.id`. @default made once, and kept in `data.dir` */
+  /** The msid, 1 to 2^48 − 1. Key: `cluster.node.id`. @default made once, and kept in `data.dir` */
   readonly nodeId: number | undefined;
-  /** What this server keeps on disk. Key: `data.dir`. @default data */
+  /** The folder of what this server keeps on disk, locked while it runs. Key: `data.dir`. @default data */
   readonly dataDir: string;
-  /** Key: `db.url`. @default sqlite:data/muster.db */
+  /** The store: see `openStore`. Key: `db.url`. @default sqlite:data/muster.db */
   readonly dbUrl: string;
   /**
-   * Holds the key that secrets in the store are sealed under. Key: `key.file`.
-   * @default beside SQLite's database file; else undefined: the key is derived from the password in `db.url`
+   * The file with the key that secrets in the store are sealed under. Key: `key.file`.
+   * @default with SQLite, beside the database file; with MySQL undefined: the key is derived from the password in `db.url`
    */
   readonly keyFile: string | undefined;
   /** The operator's own certificates. Keys: `tls.cert`, `tls.key`, `tls.ca`. @default issued by the CA in the store */
   readonly tls: PemFiles | undefined;
-  /** HTTP API and console. Keys: `api.address`, `api.port`. @default 127.0.0.1, 8080 */
+  /** The address to listen on for the HTTP API. Key: `api.address`. @default 127.0.0.1 */
   readonly apiAddress: string;
+  /** Its port; 0 lets the system choose one. Key: `api.port`. @default 8080 */
   readonly apiPort: number;
-  /** Neither was given: several servers of one machine would have the same, and all but one go without. */
+  /**
+   * Neither `api.address` nor `api.port` was given. Then a port that is in use is no error: of several servers on one
+   * machine, only the first has the API.
+   */
   readonly isApiDefault: boolean;
+  /** Keys: `log.level`, `log.format`, `log.file`. */
   readonly log: LogOptions;
 }
 
+/** What `readSettings` has read. */
 export interface ReadSettings {
   readonly settings: MgmtSettings;
-  /** Global configuration to start with, in its kept spelling; the store's values win. */
+  /** Initial values of the global configuration, as the store keeps them. A value that the store has already wins. */
   readonly initial: ReadonlyMap<ParameterName, string>;
-  /** For the log, once it is open. */
+  /** Sentences about keys of the file that are no settings. */
   readonly warnings: readonly string[];
 }
 
@@ -57,7 +65,7 @@ const KINDS = {
   'bind.address': address,
   port,
   'cluster.node.IP': address,
-  // 48 bits; 0 is nobody.
+  // 48 bits; 0 stands for no server.
   'cluster.node.id': integer(1, 2 ** 48 - 1),
   'data.dir': text('the path of a folder'),
   'db.url': text('sqlite: and the path of a file, or mysql://user:password@host:3306/database'),
@@ -73,7 +81,7 @@ const KINDS = {
   'log.file': text('the path of a file, or stdout'),
 } as const satisfies Record<string, Kind<unknown>>;
 
-/** For `--help`. */
+/** The keys of mgmt.properties with their meanings, defaults in brackets: for `--help`. */
 export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning: string])[] = [
   ['bind.address', 'where to listen for agents (0.0.0.0)'],
   ['port', "the agents' port (8250)"],
@@ -99,7 +107,7 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
 type Key = keyof typeof KINDS;
 type Value<K extends Key> = ReturnType<(typeof KINDS)[K]['parse']>;
 
-export const MGMT_SETTINGS_DEFAULTS = {
+const MGMT_SETTINGS_DEFAULTS = {
   bindAddress: '0.0.0.0',
   port: 8250,
   dataDir: 'data',
@@ -110,9 +118,13 @@ export const MGMT_SETTINGS_DEFAULTS = {
 } as const;
 
 /**
- * The command line wins over the file. What the file has too much is warned about, since files live longer than
- * versions; on the command line it is a mistake.
- * @throws ConfigError
+ * Reads the settings of a server. The command line wins over the file. An unknown key of the file is a warning, because a
+ * file may be older or newer than the program; on the command line it is an error.
+ * @param file keys and values of mgmt.properties
+ * @param commandLine keys and values of the command line
+ * @example
+ * const { settings, initial } = readSettings(new Map(), new Map([['db.url', 'sqlite:/var/lib/muster/muster.db']]));
+ * @throws ConfigError when a value is not allowed, or a key of the command line is unknown
  */
 export function readSettings(
   file: ReadonlyMap<string, string>,

@@ -1,20 +1,20 @@
 import { reasonOf } from '../../lib/errors.js';
 
-/** What the value of a setting may be, and what it means. */
+/** A kind of value: what is allowed, and how it is read and written. */
 export interface Kind<T> {
-  /** CloudStack's word for it, as `listConfigurations` shows it. */
+  /** The type in CloudStack's words, as `listConfigurations` has it. */
   readonly type: 'String' | 'Number' | 'Decimal' | 'Boolean';
-  /** For people: what is allowed. */
+  /** What is allowed, in words. */
   readonly allowed: string;
-  /** All values, where there are few. */
+  /** All allowed values, if there are few. */
   readonly options?: readonly string[];
   /** @throws ValueError */
   parse(text: string): T;
-  /** The one spelling under which the value is kept. */
+  /** The spelling in which the store keeps the value. */
   format(value: T): string;
 }
 
-/** A value is not what its kind allows; the message says what is. */
+/** A value that its kind does not allow. The message says what is allowed. */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
   readonly code = 'VALUE_INVALID';
@@ -73,7 +73,7 @@ export const flag: Kind<boolean> = {
   format: String,
 };
 
-/** Some text, and not just blanks. */
+/** A text that does not consist of blanks alone. */
 export function text(what: string): Kind<string> {
   return {
     type: 'String',
@@ -86,7 +86,7 @@ export function text(what: string): Kind<string> {
   };
 }
 
-/** A kind with rules of its own; what `parse` throws says what is wrong. */
+/** A kind with its own rules. The message of what `parse` throws says what is wrong. */
 export function custom<T>(allowed: string, parse: (text: string) => T, format: (value: T) => string): Kind<T> {
   return {
     type: 'String',

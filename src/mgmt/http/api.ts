@@ -28,10 +28,10 @@ export interface ApiReply {
   readonly body: string;
 }
 
-/** How many addresses' failures are kept; beyond that the oldest are forgotten. */
+/** For how many addresses failures are kept. Beyond that, the oldest are dropped. */
 const FAILURES_MAX = 10_000;
 
-/** `/client/api` without its sockets: from the parameters of a request to the reply. */
+/** `/client/api` without sockets: from the parameters of a request to the reply. */
 export class Api {
   readonly #parts: ApiParts;
   readonly #failures = new Map<string, Failures>();
@@ -40,7 +40,10 @@ export class Api {
     this.#parts = parts;
   }
 
-  /** Never rejects. @param address of the client: it is slowed down when its requests fail too often */
+  /**
+   * Answers a request. Never rejects.
+   * @param address of the client: its requests are delayed when many of them were refused with 401
+   */
   async handle(params: RequestParams, address: string): Promise<ApiReply> {
     const command = param(params, 'command') ?? '';
     const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;

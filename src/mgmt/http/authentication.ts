@@ -4,7 +4,7 @@ import { isSignedWith, param, type RequestParams } from '../../api/signature.js'
 import type { ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
 
-/** CloudStack's text. What is wrong follows it. */
+/** CloudStack's text. The reason follows it. */
 const REFUSED = 'unable to verify user credentials and/or request signature';
 
 /**
@@ -16,7 +16,7 @@ export function authenticate(params: RequestParams, keys: ApiKeys, wallTime: num
   const apiKey = param(params, 'apiKey');
   if (apiKey === undefined) throw refusal('apiKey is missing');
   if (param(params, 'signature') === undefined) throw refusal('signature is missing');
-  // One text for a wrong key and a wrong signature: nobody can find out keys without the secret.
+  // The same text for a wrong key and a wrong signature, so that nobody can find out which keys exist.
   const isKnown = isSameText(apiKey, keys.apiKey);
   if (!isSignedWith(params, keys.secretKey) || !isKnown) throw refusal('the key or the signature is wrong');
   if (param(params, 'signatureVersion') !== '3') return;

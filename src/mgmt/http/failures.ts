@@ -1,7 +1,7 @@
-/** How often requests of one address were refused with 401, lately. */
+/** How often requests of one address were refused with 401 recently. */
 export interface Failures {
   readonly count: number;
-  /** Milliseconds by the clock; the count halves with each `HALVED_AFTER_MS` since then. */
+  /** When it was counted, in monotonic milliseconds. The count halves with each `HALVED_AFTER_MS` after that. */
   readonly at: number;
 }
 
@@ -23,7 +23,7 @@ export function heldBackMs(failures: Failures | undefined, now: number): number 
   return Math.min(LONGEST_MS, Math.max(0, count - FREE) * STEP_MS);
 }
 
-/** Whether it makes no difference any more. */
+/** Whether they no longer count. */
 export function isForgotten(failures: Failures, now: number): boolean {
   return countAt(failures, now) < 1;
 }

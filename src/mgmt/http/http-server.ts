@@ -13,7 +13,7 @@ export interface HttpParts {
 
 export type HttpServer = FastifyInstance;
 
-/** Of a form. The longest request sets a `host` value. */
+/** Bytes of a form. The longest request sets the value of `host`. */
 const BODY_BYTES = 64 * 1024;
 const REQUEST_MS = 30_000;
 const JSON_TYPE = 'application/json; charset=UTF-8';
@@ -27,7 +27,7 @@ export function httpServer({ api, notReady }: HttpParts): HttpServer {
     clientErrorHandler: refuseUnreadable,
   });
   app.removeAllContentTypeParsers();
-  // As text: a parser would make an object of it, whose keys a client chooses, and keep the last of repeated ones.
+  // As text: fastify's parser would keep the last of repeated parameters, in an object with keys that a client chooses.
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, String(body)),
   );
@@ -75,7 +75,7 @@ export async function listenHttp(app: HttpServer, address: string, port: number)
   return typeof bound === 'object' && bound !== null ? bound.port : port;
 }
 
-/** Answers what is no request that can be parsed. */
+/** Answers what cannot be parsed as a request. */
 function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -91,7 +91,7 @@ function refuseUnreadable(error: Error & { code?: string }, socket: Socket): voi
   socket.end([...head, 'Connection: close', '', body].join('\r\n'));
 }
 
-/** The text for a client. Of some refusals fastify's own does not say what is expected. */
+/** The text for a client. Some of fastify's own texts do not say what is expected. */
 function textOf(status: number, error: Error): string {
   switch (status) {
     case 413:

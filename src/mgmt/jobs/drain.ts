@@ -2,14 +2,9 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Attache } from '../agents/attache.js';
 import { drainPurpose, type ServerStep } from '../cluster/server-state.js';
 import type { AlgorithmName } from '../config/parameters.js';
+import { retryWhileAway } from '../store/store-health.js';
 import { askToMigrate, type MoveReport, moveAgents } from './move-agents.js';
-import {
-  leftFields,
-  type RunningDrain,
-  refreshServers,
-  retryWhileAway,
-  type ServerJobParts,
-} from './server-job-parts.js';
+import { leftFields, type RunningDrain, refreshServers, type ServerJobParts } from './server-job-parts.js';
 
 /** What a drain leads to when it is through. */
 const DRAINED = { maintenance: 'maintenanceDrained', shutdown: 'shutdownDrained' } as const satisfies Record<

@@ -3,7 +3,6 @@ import type { Log } from '../../lib/logger.js';
 import type { Agents } from '../agents/compose-agents.js';
 import type { EventSink } from '../cluster/events.js';
 import type { Membership } from '../cluster/membership.js';
-import { isAway } from '../store/store-health.js';
 import type { LeftAgent } from './move-agents.js';
 
 /** What the jobs of one server work with. */
@@ -39,18 +38,6 @@ const LEFT_LISTED = 1_000;
 /** Reads the servers' states, however long the store is away. */
 export async function refreshServers({ clock, membership, stopping }: ServerJobParts): Promise<void> {
   while (!(await membership.refresh()) && !stopping.aborted) await delay(clock, STORE_RETRY_MS, stopping);
-}
-
-/** Tries again while the store is away. @throws StoreError */
-export async function retryWhileAway<T>({ clock, stopping }: ServerJobParts, work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isAway(error) || stopping.aborted) throw error;
-      await delay(clock, STORE_RETRY_MS, stopping);
-    }
-  }
 }
 
 /** The agents that are left, for a job's result. */

@@ -3,16 +3,18 @@ import { indexOfId } from '../../lib/sorted-ids.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { listFor, type Weights } from './rendezvous.js';
 
+/** What the list of one agent depends on. */
 export interface AlgorithmInput {
-  /** In the configured order; never empty. */
+  /** Addresses, in the configured order; never empty. */
   readonly servers: readonly string[];
   /** The zone's host ids, ascending. */
   readonly zoneHostIds: readonly number[];
   readonly hostId: number;
-  /** Belongs to the configuration's version: a shuffle is the same on every server. */
+  /** The generation of the configuration: a shuffle is the same on every server. */
   readonly seed: string;
-  /** The host's assignment, and weights by address; for `rendezvous` only. */
+  /** The host's assignment. For `rendezvous` only. */
   readonly preferred?: string | undefined;
+  /** Weights of servers by address. For `rendezvous` only. */
   readonly weights?: Weights;
 }
 
@@ -27,7 +29,7 @@ const roundrobin: Algorithm = ({ servers, zoneHostIds, hostId }) => {
   return [...servers.slice(start), ...servers.slice(0, start)];
 };
 
-/** Fisher-Yates: every order is as likely as any other. */
+/** Fisher-Yates: all orders have the same probability. */
 const shuffle: Algorithm = ({ servers, seed, hostId }) => {
   const draw = uniformIntegers(`${seed}:${hostId}`);
   const list = [...servers];
@@ -45,7 +47,7 @@ const rendezvous: Algorithm = ({ servers, hostId, preferred, weights = NO_WEIGHT
 
 const NO_WEIGHTS: Weights = new Map();
 
-/** By the names that travel as `lbAlgorithm`. */
+/** The algorithms by the names that travel as `lbAlgorithm`. */
 export const algorithms: Readonly<Record<AlgorithmName, Algorithm>> = {
   static: asConfigured,
   roundrobin,
@@ -56,8 +58,8 @@ export const algorithms: Readonly<Record<AlgorithmName, Algorithm>> = {
 const DRAWS_PER_BLOCK = 8;
 
 /**
- * Uniform integers that follow from the seed alone: 32-bit words of SHA-256 in counter mode. A hash and no arithmetic
- * generator, since seeds that differ by 1, as host ids do, must not give similar orders.
+ * Uniform integers that depend on the seed alone: 32-bit words of SHA-256 in counter mode. It is a hash instead of an
+ * arithmetic generator, because seeds that differ by 1, as host ids do, must not give similar orders.
  */
 function uniformIntegers(seed: string): (bound: number) => number {
   let block = Buffer.alloc(0);
@@ -72,7 +74,7 @@ function uniformIntegers(seed: string): (bound: number) => number {
     return block.readUInt32BE(4 * at);
   };
   return bound => {
-    // The words above the last whole multiple of `bound` would favour small numbers.
+    // Words above the last whole multiple of `bound` are not used: small numbers would be more probable.
     const usable = 2 ** 32 - (2 ** 32 % bound);
     for (;;) {
       const value = word();

@@ -2,36 +2,37 @@ import { type Interruptible, runAtOnce, workCounter } from '../../lib/interrupti
 import { agentHash, byScore, type Contender, contendersOf, scoreOf, type Weights } from './rendezvous.js';
 import { type Hash64, uniformOf } from './score-hash.js';
 
-/** An agent, and the server that leads its list now; undefined when it never had one. */
+/** An agent, and its preferred server now; undefined when it has none. */
 export interface AssignedAgent {
   readonly hostId: number;
   readonly preferred?: string | undefined;
 }
 
-/** `to` shall lead the list of the agent, in the place of `from`. */
+/** The agent's preferred server changes from `from` to `to`. */
 export interface Change {
   readonly hostId: number;
   readonly from: string | undefined;
   readonly to: string;
 }
 
+/** The preferred servers of all agents. */
 export interface AssignmentPlan {
   /** By the agent's index; undefined only when there are no servers. */
   readonly preferred: readonly (string | undefined)[];
-  /** Of the agents whose server is another than before: the first ones too. */
+  /** The agents whose preferred server changes, those that had none among them. */
   readonly changes: readonly Change[];
-  /** How many agents each server leads, in the order of `servers`. */
+  /** How many agents prefer each server, in the order of `servers`. */
   readonly counts: ReadonlyMap<string, number>;
 }
 
 /**
- * The list of an agent that is new. It leads with the highest score among the servers that are not full; while some
- * server is below what it ought to have at least, with the highest among those.
+ * The list of a new agent. Its preferred server is the one with the highest score among those below their upper bound.
+ * While some server is below its lower bound, it is the one with the highest score among those.
  *
- * Only counters are looked at, never the agents. When they are a little behind, since another server places agents too,
- * shares stray by as many as that one has placed meanwhile.
+ * It needs the counts alone, not the agents. When the counts are old, because another server assigns agents at the same
+ * time, the shares differ by as many agents as that one has assigned meanwhile.
  *
- * @param counts how many agents each server leads, without this one; servers that are not in the list are passed over
+ * @param counts how many agents prefer each server, without this agent; servers that are not in the list are ignored
  */
 export function assignNew(
   hostId: number,
@@ -50,13 +51,13 @@ export function assignNew(
 }
 
 /**
- * Where every agent shall be, when servers or weights have changed. An agent stays where it is, unless its server is gone
- * or must give some up; no more move than the shares need. Those leave whose score gains the most by it, and each goes to
- * the server that it scores highest among those with room. (Were it those that score their old server lowest, the agents
- * that score a new server highest would mostly stay behind, with that one as the second of their lists: it would get most
- * of any dead server's agents.)
+ * Assigns all agents, when servers or weights have changed. An agent stays where it is, unless its server is removed or
+ * has too many agents. No more agents move than the bounds need: those whose score rises most by the move, each to the
+ * server with its highest score among those below their bound. (It is not those with the lowest score for their present
+ * server: then the agents with the highest score for a new server would mostly stay, with the new server as the second of
+ * their lists, and most agents of a server that dies would go to it.)
  *
- * The order of neither agents nor servers matters, and any server of the cluster gets the same result.
+ * The order of agents and servers does not matter. Each server of the cluster computes the same result.
  */
 export function assignAll(
   agents: readonly AssignedAgent[],
@@ -66,7 +67,7 @@ export function assignAll(
   return runAtOnce(assignAllInSteps(agents, servers, weights));
 }
 
-/** Likewise, for `runInTurns`. `agents` must stay as it is until the end. */
+/** The same in steps, for `runInTurns`. `agents` must not change until the end. */
 export function* assignAllInSteps(
   agents: readonly AssignedAgent[],
   servers: readonly string[],
@@ -88,17 +89,17 @@ export function* assignAllInSteps(
   return yield* assignmentOf(board, servers);
 }
 
-/** A unit is one score, or one look at an agent: about 1 ms of them. */
+/** A unit of work is one score, or one agent that is read. A step takes about 1 ms. */
 const WORK_PER_STEP = 10_000;
 
-/** What the computation is about. Agents and servers go by their indices here, and a place is the index of a server. */
+/** The state of the computation. Agents and servers are indices here. A place is the index of a server. */
 interface Board {
   readonly agents: readonly AssignedAgent[];
   readonly contenders: readonly Contender[];
   readonly bounds: Bounds;
   readonly hashes: Hash64[];
   readonly places: Int16Array;
-  /** How many agents each server leads so far. */
+  /** How many agents prefer each server so far. */
   readonly led: number[];
   readonly isStepFull: (work: number) => boolean;
 }
@@ -106,7 +107,7 @@ interface Board {
 const NOWHERE = -1;
 const NO_HASH: Hash64 = { high: 0, low: 0 };
 
-/** Everybody where they are. @returns those whose server is none */
+/** Gives each agent the place that it has now. @returns the agents without a place */
 function* seat({ agents, contenders, hashes, places, led, isStepFull }: Board): Interruptible<readonly number[]> {
   const placeOf = new Map(contenders.map(({ address }, place) => [address, place]));
   const homeless: number[] = [];
@@ -122,8 +123,8 @@ function* seat({ agents, contenders, hashes, places, led, isStepFull }: Board): 
 }
 
 /**
- * Those above its most leave a server. If the servers below their least lack more than come free by that, more leave, from
- * any server that has more than its least.
+ * Chooses the agents that leave their server: as many as it has above its upper bound. If servers below their lower bound
+ * need more agents than that, more leave, from servers above their lower bound.
  */
 function* leave(board: Board, homeless: number): Interruptible<readonly number[]> {
   const { contenders, bounds, hashes, places, led, isStepFull } = board;
@@ -139,7 +140,7 @@ function* leave(board: Board, homeless: number): Interruptible<readonly number[]
     if (place !== NOWHERE && at(isDonor, place)) candidates.push(index);
     if (isStepFull(1)) yield;
   }
-  /** From 0, for one that is much better off elsewhere, to 1. */
+  /** From 0, for an agent with a much higher score elsewhere, to 1. */
   const attachment = (index: number) => {
     const agent = at(hashes, index);
     const here = scoreOf(agent, at(contenders, at(places, index)));
@@ -161,13 +162,13 @@ function* leave(board: Board, homeless: number): Interruptible<readonly number[]
   return leavers;
 }
 
-/** Gives each of those who move a place; the last of them fill up the servers that would be below their least. */
+/** Gives each agent that moves a place. The last ones go to servers that would stay below their lower bound. */
 function* settle(board: Board, moving: readonly number[]): Interruptible<void> {
   const { contenders, bounds, hashes, places, led, isStepFull } = board;
   if (contenders.length === 0) return;
   let remaining = moving.length;
   let reserved = lacking(led, bounds);
-  // By hash: who finds a server full must not follow from who is older.
+  // In the order of hashes: which agents find a server full must not depend on their age.
   for (const index of yield* ascending(board, moving, index => uniformOf(at(hashes, index), NO_HASH), 1)) {
     const limits = reserved >= remaining ? bounds.least : bounds.most;
     const place = highestOpen(at(hashes, index), contenders, led, limits);
@@ -193,32 +194,32 @@ function* assignmentOf(board: Board, servers: readonly string[]): Interruptible<
   return { preferred, changes, counts: new Map(servers.map(address => [address, byAddress.get(address) ?? 0])) };
 }
 
-/** Between how many agents and how many each server shall lead, by its index. */
+/** The lower and the upper bound of each server's agents, by its index. */
 interface Bounds {
   readonly least: readonly number[];
   readonly most: readonly number[];
 }
 
 /**
- * A twentieth below and above the share, in whole agents. Without a lower bound a server that is added to nine would get
- * half a share: the nine give up no more than what they have too much.
+ * 5 % below and above the share, rounded to whole agents. Without a lower bound, a server that is added to nine others
+ * would get half a share: the nine would only give up what they have above their upper bound.
  */
 function boundsOf(agents: number, contenders: readonly Contender[]): Bounds {
   const total = sum(contenders.map(({ weight }) => weight));
-  // Weights may be decimal fractions, whose sums are off by a hair: what was meant as a whole number is to stay one.
-  const hair = 1e-6;
+  // Weights may be decimal fractions, whose sums have rounding errors. A bound that is a whole number stays one.
+  const tolerance = 1e-6;
   return {
-    least: contenders.map(({ weight }) => Math.floor((19 * agents * weight) / (20 * total) + hair)),
-    most: contenders.map(({ weight }) => Math.ceil((21 * agents * weight) / (20 * total) - hair)),
+    least: contenders.map(({ weight }) => Math.floor((19 * agents * weight) / (20 * total) + tolerance)),
+    most: contenders.map(({ weight }) => Math.ceil((21 * agents * weight) / (20 * total) - tolerance)),
   };
 }
 
-/** How many agents the servers below their least need, all together. */
+/** How many agents all servers below their lower bound need together. */
 function lacking(led: readonly number[], { least }: Bounds): number {
   return sum(led.map((count, place) => Math.max(0, at(least, place) - count)));
 }
 
-/** Of the servers that lead fewer agents than their limit, the one that the agent scores highest; by address on a tie. */
+/** The server with the agent's highest score among those below their limit. Of equal scores, the lower address. */
 function highestOpen(
   agent: Hash64,
   contenders: readonly Contender[],
@@ -227,7 +228,7 @@ function highestOpen(
 ): number {
   let best = NOWHERE;
   let highest = Number.NEGATIVE_INFINITY;
-  // The hottest loop of all: without iterators.
+  // Most of the time is spent in this loop: no iterators.
   for (let place = 0; place < contenders.length; place++) {
     if (at(led, place) >= at(limits, place)) continue;
     const score = scoreOf(agent, at(contenders, place));
@@ -239,12 +240,12 @@ function highestOpen(
   return best;
 }
 
-/** Small enough that sorting one of them takes no time. */
+/** Small enough to sort a bucket within a step. */
 const MEMBERS_PER_BUCKET = 64;
 
 /**
- * Sorts agents by keys in (0, 1) that are spread more or less evenly, by host id on a tie. It can pause, as
- * Array.sort cannot.
+ * Sorts agents by keys in (0, 1) that are distributed more or less evenly. Equal keys are sorted by host id. It can pause,
+ * which Array.sort cannot.
  */
 function* ascending(
   { agents, isStepFull }: Board,
@@ -272,7 +273,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** For indices that are in range by the way they were made. */
+/** The element at an index that is known to be in range. */
 function at<T>(list: { readonly [index: number]: T }, index: number): T {
   return list[index] as T;
 }

@@ -1,49 +1,47 @@
-import { type Interruptible, runAtOnce, workCounter } from '../../lib/interruptible.js';
+import { type Interruptible, workCounter } from '../../lib/interruptible.js';
 import { isSameSet } from '../../lib/same-set.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { algorithms } from './algorithms.js';
 import { assignAllInSteps } from './assign.js';
 import type { Weights } from './rendezvous.js';
 
-/** All of the configuration that lists follow from. */
+/** The part of the configuration that lists depend on. */
 export interface ListSettings {
   readonly algorithm: AlgorithmName;
   readonly servers: readonly string[];
   readonly weights: Weights;
-  /** Belongs to the configuration's version; that of a proposal is the version that it would get. */
+  /** The generation of the configuration; of a proposal, the generation that it would get. */
   readonly seed: string;
 }
 
+/** A host, with what a preview needs of it. */
 export interface ListedAgent {
   readonly hostId: number;
   readonly zoneId: number;
   /**
-   * The head of the list that it has now: the one in the host's row with `rendezvous`, otherwise of the list that it last
-   * reported or acknowledged. Undefined where nobody knows: then it counts as what the present settings would give it.
+   * Its preferred host now: with `rendezvous` its assignment, otherwise the head of the list that it last reported or
+   * acknowledged. Undefined when it is not known: then the present settings say it.
    */
   readonly preferred?: string | undefined;
 }
 
+/** What a change of the settings would do. */
 export interface Preview {
+  /** How many there are. */
   readonly agents: number;
-  /** How many would have another first host than now. */
+  /** How many would have another preferred host than now. */
   readonly moving: number;
-  /** How many agents each server would lead, in the order of the proposed servers. */
+  /** How many agents would prefer each server, in the order of the proposed servers. */
   readonly shares: ReadonlyMap<string, number>;
-  /** The first host of each agent now, and as proposed, in the order of the agents. */
+  /** The preferred host of each agent now, and as proposed, in the order of the agents. */
   readonly before: readonly (string | undefined)[];
   readonly after: readonly (string | undefined)[];
 }
 
 /**
- * What a change of the settings would do, before it is made.
- * @param agents all that are not removed: the zones' host ids, which roundrobin needs, are made from them
+ * Computes what a change of the settings would do. For `runInTurns`.
+ * @param agents all hosts that are not removed: the ids of the zones' hosts, which roundrobin needs, are taken from them
  */
-export function preview(agents: readonly ListedAgent[], now: ListSettings, proposed: ListSettings): Preview {
-  return runAtOnce(previewInSteps(agents, now, proposed));
-}
-
-/** Likewise, for `runInTurns`. */
 export function* previewInSteps(
   agents: readonly ListedAgent[],
   now: ListSettings,
@@ -60,12 +58,12 @@ export function* previewInSteps(
   return { agents: agents.length, moving, shares, before, after };
 }
 
-/** Whether lists stay as they are: nothing that they follow from is different, for this algorithm. */
+/** Whether a change leaves all lists as they are: nothing that this algorithm depends on is different. */
 export function giveSameLists(now: ListSettings, proposed: ListSettings): boolean {
   if (now.algorithm !== proposed.algorithm) return false;
   switch (now.algorithm) {
     case 'shuffle':
-      // An equal set under the same name is not sent again, whatever the seed.
+      // Agents keep a list of the same servers, whatever the seed.
       return isSameSet(now.servers, proposed.servers);
     case 'rendezvous':
       return (
@@ -92,7 +90,7 @@ function* proposedHosts(
   proposed: ListSettings,
 ): Interruptible<FirstHosts> {
   if (giveSameLists(now, proposed)) return before;
-  // From another algorithm too, rendezvous takes agents over where they are.
+  // With rendezvous, agents stay where they are as far as possible, also after another algorithm.
   return yield* computedHosts(
     agents.map(({ hostId, zoneId }, index) => ({ hostId, zoneId, preferred: before[index] })),
     proposed,
@@ -113,7 +111,7 @@ function* computedHosts(agents: readonly ListedAgent[], settings: ListSettings):
   return firsts;
 }
 
-/** A shuffle takes a hash or two: about 2 ms of them. */
+/** A shuffle takes one or two hashes, so that a step takes about 2 ms. */
 const LISTS_PER_STEP = 500;
 
 /** The ids of each zone's hosts, ascending. */

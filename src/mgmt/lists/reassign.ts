@@ -8,8 +8,8 @@ import { giveSameLists, type ListSettings } from './preview.js';
 type PlacingStore = Pick<Store, 'setPreferred'>;
 
 /**
- * Computes the sticky first server of every host anew, and writes what changes: an operator has asked for it.
- * @returns how many hosts have another first server now
+ * Computes the assignments of all hosts anew, and writes those that change. An operator asks for it.
+ * @returns how many hosts have another assignment now
  * @throws StoreError
  */
 export async function placeHosts(
@@ -28,9 +28,9 @@ export async function placeHosts(
 }
 
 /**
- * Writes the first server of each host, before the settings hold that need it: whoever reads them finds the rows as they
- * should be. Those that stay have it in their row, too: from now on that is what holds.
- * @param firsts in the order of the rows
+ * Writes the assignment of each host, before the settings that need it: a server that reads the new settings finds the
+ * assignments there. Hosts that stay where they are get an assignment as well.
+ * @param firsts the assigned servers, in the order of the rows
  * @throws StoreError
  */
 export async function writePlaces(
@@ -47,7 +47,7 @@ export async function writePlaces(
   }
 }
 
-/** Whether a change of the settings needs it. */
+/** Whether assignments have to be written before a change of the settings. */
 export function needsPlacing(now: ListSettings, proposed: ListSettings): boolean {
   return proposed.algorithm === 'rendezvous' && !giveSameLists(now, proposed);
 }

@@ -1,18 +1,18 @@
 import { type Hash64, hash64, uniformOf } from './score-hash.js';
 
-/** By the server's address; one that is not there weighs 1. Those of servers that are not in the list mean nothing. */
+/** Weights by the server's address. A server without one has weight 1. Other addresses are ignored. */
 export type Weights = ReadonlyMap<string, number>;
 
 /**
- * Highest random weight: every agent gives every server a score, from nothing but the two and the server's weight, and
- * prefers the highest. A server that leaves changes nobody's order of the others, and those that led with it go to what
- * each has next: to all others, by their weights.
+ * Highest random weight: each agent has a score for each server, which depends on the two and the server's weight alone,
+ * and prefers the highest. When a server is removed, each agent's order of the others stays as it is. The agents that
+ * preferred it go to the next server of their lists, which spreads them over all others by weight.
  */
 export function rendezvous(hostId: number, servers: readonly string[], weights: Weights): readonly string[] {
   return byScore(agentHash(hostId), contendersOf(servers, weights)).map(({ address }) => address);
 }
 
-/** An agent's list: the server that it keeps, when that is still one, then the others as it scores them. */
+/** An agent's list: its assigned server, if that is still in the list, then the others by score. */
 export function listFor(
   hostId: number,
   preferred: string | undefined,
@@ -24,28 +24,28 @@ export function listFor(
   return [preferred, ...order.filter(address => address !== preferred)];
 }
 
-/** A server, as far as scores need it. */
+/** A server, with what scores need of it. */
 export interface Contender {
   readonly address: string;
   readonly weight: number;
   readonly hash: Hash64;
 }
 
-/** Ascending by address, so that neither a result nor a tie depends on the order in which they are configured. */
+/** Ascending by address, so that no result depends on the order in which the servers are configured. */
 export function contendersOf(servers: readonly string[], weights: Weights): readonly Contender[] {
   return servers
     .map(address => ({ address, weight: weights.get(address) ?? 1, hash: hash64(address) }))
     .sort((one, other) => (one.address < other.address ? -1 : 1));
 }
 
-/** The id's digits: what a host has of its own that no restart, certificate or address changes. */
+/** The hash of the host id, which no restart, certificate or address of the host changes. */
 export function agentHash(hostId: number): Hash64 {
   return hash64(String(hostId));
 }
 
 /**
- * What the agent gives the server. −ln u / w is how long one waits for something that happens w times in a unit of time on
- * average; the first to happen wins, which each does as often as its weight says. The score is the inverse of that wait.
+ * The agent's score of a server. −ln u / w is exponentially distributed with rate w, so the probability that a server has
+ * the smallest value is in proportion to its weight. The score is the inverse of that value.
  */
 export function scoreOf(agent: Hash64, server: Contender): number {
   return -server.weight / Math.log(uniformOf(agent, server.hash));
@@ -54,6 +54,6 @@ export function scoreOf(agent: Hash64, server: Contender): number {
 /** The highest first, and by address where two are equal. */
 export function byScore(agent: Hash64, contenders: readonly Contender[]): readonly Contender[] {
   const scored = contenders.map(contender => ({ contender, score: scoreOf(agent, contender) }));
-  // A stable sort of what is ascending by address.
+  // The sort is stable, and the input ascends by address.
   return scored.sort((one, other) => other.score - one.score).map(({ contender }) => contender);
 }

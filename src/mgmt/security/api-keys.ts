@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../lib/atomic-file.js';
+import { readIfThere } from '../../lib/read-if-there.js';
 import type { Store } from '../store/store.js';
 import type { SealingKey } from './sealing-key.js';
 
-/** What a client signs its requests with; one pair for the whole cluster. */
+/** The key pair with which clients sign requests of the HTTP API. A cluster has one pair. */
 export interface ApiKeys {
+  /** Sent with each request. */
   readonly apiKey: string;
+  /** The key of the signatures. It is never sent. */
   readonly secretKey: string;
 }
 
@@ -15,25 +18,31 @@ const SECRET = 'api.keys';
 const KEY_BYTES = 64;
 
 /**
- * The cluster's key pair; the first server makes it.
- * @throws StoreError; FatalError when `key.file` is not the one that the pair is sealed under
+ * The cluster's key pair. The first server makes it.
+ * @throws StoreError; FatalError KEY_FILE_UNUSABLE when the pair is sealed under another key
  */
 export async function openApiKeys(
   store: Pick<Store, 'secret' | 'createSecret'>,
-  keyFile: SealingKey,
-): Promise<{ keys: ApiKeys; isNew: boolean }> {
+  sealingKey: SealingKey,
+): Promise<ApiKeys> {
   const standing = await store.secret(SECRET);
-  if (standing !== undefined) return { keys: read(keyFile.unseal(SECRET, standing)), isNew: false };
+  if (standing !== undefined) return read(sealingKey.unseal(SECRET, standing));
   const fresh: ApiKeys = { apiKey: randomKey(), secretKey: randomKey() };
-  const sealed = await store.createSecret(SECRET, keyFile.seal(SECRET, Buffer.from(JSON.stringify(fresh))));
-  const keys = read(keyFile.unseal(SECRET, sealed));
-  // Another server may have been faster: then the pair is its own to write down.
-  return { keys, isNew: keys.apiKey === fresh.apiKey };
+  const sealed = await store.createSecret(SECRET, sealingKey.seal(SECRET, Buffer.from(JSON.stringify(fresh))));
+  // Another server may have been faster: then the pair is its own.
+  return read(sealingKey.unseal(SECRET, sealed));
 }
 
-/** For `cs`, for cloudmonkey's users, and for our own command line. @returns the path */
+const INI_FILE = 'cloudstack.ini';
+
+/** Whether `data.dir` has the key pair. */
+export async function hasIni(dataDir: string): Promise<boolean> {
+  return (await readIfThere(join(dataDir, INI_FILE))) !== undefined;
+}
+
+/** Writes the file that `cs` and the command line read. @param endpoint the URL of the API @returns the path */
 export async function writeIni(dataDir: string, endpoint: string, keys: ApiKeys): Promise<string> {
-  const path = join(dataDir, 'cloudstack.ini');
+  const path = join(dataDir, INI_FILE);
   const lines = ['[cloudstack]', `endpoint = ${endpoint}`, `key = ${keys.apiKey}`, `secret = ${keys.secretKey}`, ''];
   await writeFileAtomic(path, lines.join('\n'), { mode: 0o600 });
   return path;
@@ -44,6 +53,6 @@ function randomKey(): string {
 }
 
 function read(plaintext: Uint8Array): ApiKeys {
-  // Sealed by us: nobody else can have written it.
+  // Only a server with the sealing key can have written it.
   return JSON.parse(Buffer.from(plaintext).toString('utf8')) as ApiKeys;
 }

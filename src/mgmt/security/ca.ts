@@ -8,22 +8,25 @@ import type { Random } from '../../lib/random.js';
 import type { Store } from '../store/store.js';
 import type { SealingKey } from './sealing-key.js';
 
-/** The cluster's own certificate authority; its key is in the store, sealed, so that every server can issue. */
+/** The cluster's own certificate authority. Its key is in the store, sealed, so that every server can issue. */
 export interface Ca {
-  /** What agents trust: the root's certificate. */
+  /** The root's certificate, which agents trust. */
   readonly certPem: string;
+  /** A certificate and its new key, valid for a year. */
   issueServerCertificate(server: ServerIdentity): Promise<IssuedCertificate>;
 }
 
+/** What a server's certificate says. */
 export interface ServerIdentity {
-  /** Addresses and names by which agents know the server; at least one. */
+  /** Addresses and names under which agents dial the server; at least one. */
   readonly addresses: readonly string[];
   readonly msid: number;
 }
 
+/** A certificate that the CA has issued. Texts are PEM. */
 export interface IssuedCertificate {
   readonly certPem: string;
-  /** What a server presents: itself and the root, since an agent without a CA pins the root that it sees. */
+  /** What a server presents: its certificate and the root, because an agent without a CA pins the root that it gets. */
   readonly chainPem: string;
   readonly keyPem: string;
   /** Milliseconds since 1970. */
@@ -38,19 +41,19 @@ interface CaParts {
 const SECRET = 'ca';
 const ROOT_YEARS = 10;
 const SERVER_YEARS = 1;
-/** Agents whose clock is behind ours must not think a new certificate is not valid yet. */
+/** A new certificate must be valid for agents whose clocks are behind. */
 const BACKDATE_MS = 3_600_000;
 
 const EC_P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' };
 
-/** Loads the CA from the store; the first server makes it. */
-export async function openCa(store: Store, keyFile: SealingKey, env: CaParts): Promise<Ca> {
+/** Loads the CA from the store. The first server makes it. @throws StoreError; FatalError KEY_FILE_UNUSABLE */
+export async function openCa(store: Store, sealingKey: SealingKey, env: CaParts): Promise<Ca> {
   const sealed =
     (await store.secret(SECRET)) ??
-    // Another server may be making one too: what counts is what the store has afterwards.
-    (await store.createSecret(SECRET, keyFile.seal(SECRET, Buffer.from(await makeRoot(env)))));
-  const rootPem = Buffer.from(keyFile.unseal(SECRET, sealed)).toString();
+    // Another server may make one at the same time: the store keeps the first.
+    (await store.createSecret(SECRET, sealingKey.seal(SECRET, Buffer.from(await makeRoot(env)))));
+  const rootPem = Buffer.from(sealingKey.unseal(SECRET, sealed)).toString();
   const root = new x509.X509Certificate(blockOf(rootPem, 'CERTIFICATE'));
   const rootKey = await webcrypto.subtle.importKey('pkcs8', blockOf(rootPem, 'PRIVATE KEY'), EC_P256, false, ['sign']);
   const certPem = pem(root);
@@ -70,7 +73,7 @@ export async function openCa(store: Store, keyFile: SealingKey, env: CaParts): P
           extensions: [
             new x509.BasicConstraintsExtension(false, undefined, true),
             new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-            // Servers are clients of each other too.
+            // Servers also connect to each other.
             new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
             new x509.SubjectAlternativeNameExtension(
               addresses.map(value => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),
@@ -91,7 +94,7 @@ export async function openCa(store: Store, keyFile: SealingKey, env: CaParts): P
   };
 }
 
-/** @returns certificate and key in one PEM text, so that they are written, and won, together */
+/** @returns certificate and key in one PEM text: the store keeps both of one server, or none */
 async function makeRoot({ clock, random }: CaParts): Promise<string> {
   const keys = await generateKeys();
   const root = await x509.X509CertificateGenerator.createSelfSigned(
@@ -123,7 +126,7 @@ function validity(clock: Clock, years: number): { notBefore: Date; notAfter: Dat
   return { notBefore: new Date(now - BACKDATE_MS), notAfter };
 }
 
-/** 128 bits, of which the first is 0, since DER's integers have a sign, and the second 1, so that all have one length. */
+/** 128 bits. The first is 0, because DER's integers have a sign; the second is 1, so that all have the same length. */
 function serialNumber(random: Random): string {
   const bytes = Uint8Array.from({ length: 16 }, () => random.int(256));
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;

@@ -5,19 +5,20 @@ import { ConfigError, codeOf, reasonOf } from '../../lib/errors.js';
 import { certificatesIn, PemError, pemOf } from '../../lib/pem.js';
 import type { PemFiles } from '../config/settings.js';
 
+/** An operator's own certificates, as read from the files. Texts are PEM. */
 export interface CertificateFiles {
   readonly certPem: string;
-  /** What a server presents: all of `certFile`, and of `caFile` what is not among that. */
+  /** What a server presents: the certificates of `certFile`, then those of `caFile` that are not among them. */
   readonly chainPem: string;
   readonly keyPem: string;
   readonly caPem: string;
   /** Milliseconds since 1970. */
   readonly notAfter: number;
-  /** What works, and yet will keep agents away: an expired certificate, or one that `caFile` did not sign. */
+  /** Sentences about what agents will refuse: an expired certificate, or one that no certificate of `caFile` has signed. */
   readonly warnings: readonly string[];
 }
 
-/** Reads certificates that the operator brings. Throws a ConfigError that names the setting. */
+/** Reads an operator's own certificates. @throws ConfigError that names the setting */
 export async function loadCertificateFiles(
   { certFile, keyFile, caFile }: PemFiles,
   { clock }: { readonly clock: Clock },
@@ -97,7 +98,7 @@ function outOfDate(where: string, certificate: X509Certificate, now: number): st
   return [];
 }
 
-/** As agents judge: listed itself, or signed, by way of what is presented with it, by one that is listed. */
+/** As agents decide: it is in the list, or a chain of presented certificates leads to one that is. */
 function isTrusted(
   leaf: X509Certificate,
   presented: readonly X509Certificate[],

@@ -6,10 +6,15 @@ import { FatalError, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { readIfThere } from '../../lib/read-if-there.js';
 
-/** The key that all servers of a cluster have, and under which what the store must not tell is kept in it. */
+/** The key under which the secrets in the store are encrypted. All servers of a cluster have the same one. */
 export interface SealingKey {
+  /** Encrypts a secret. @param name of the secret in the store */
   seal(name: string, plaintext: Uint8Array): Uint8Array;
-  /** Throws a FatalError when the text was sealed under another key or name, or is damaged. */
+  /**
+   * Decrypts a secret.
+   * @throws FatalError KEY_FILE_UNUSABLE when it was sealed under another key or name, or is damaged; STORE_TOO_NEW when
+   *   a later version has sealed it
+   */
   unseal(name: string, ciphertext: Uint8Array): Uint8Array;
 }
 
@@ -17,8 +22,9 @@ const KEY_BYTES = 32;
 const KEY_PATTERN = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
- * Reads the key, and makes it first where there is none. Servers that start together agree on one: only the first
- * of them makes the file, with a sync of its folder, so that the store never outlives its key.
+ * Reads the key from its file, which is made if there is none. Of servers that start at the same time, one makes the file.
+ * The file and its folder are synced before the key is used, so that no crash leaves secrets without their key.
+ * @throws FatalError KEY_FILE_UNUSABLE
  */
 export async function openSealingKey(path: string, { log }: { readonly log: Log }): Promise<SealingKey> {
   try {
@@ -38,23 +44,23 @@ function unusable(path: string, reason: string, cause?: unknown): FatalError {
   return new FatalError('KEY_FILE_UNUSABLE', `key.file=${path}: ${reason}`, { cause });
 }
 
-/** @returns the text of the file that is there afterwards, ours or another server's */
+/** @returns the text of the file, which this server has made, or another one at the same time */
 async function createKeyFile(path: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  // Keys come from the system's generator alone: nobody may be able to pass in one that can be foretold.
+  // Not from `Random`: keys always come from the system's generator.
   await createFileAtomic(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
   return readFile(path, 'utf8');
 }
 
-/** The first byte of every sealed secret; the rest is nonce, ciphertext, tag. */
+/** The first byte of a sealed secret. Nonce, ciphertext and tag follow. */
 const FORMAT = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const CIPHER = 'aes-256-gcm';
 
-/** @param origin the setting that the key comes from, for whoever has to mend a wrong one */
+/** A sealing key from its bytes. @param origin the setting that the key comes from, for the message of an error */
 export function sealUnder(key: Uint8Array, origin: string): SealingKey {
-  // A key for each name: no nonce can meet another of a secret that is written more often.
+  // A key for each name: nonces of different secrets cannot collide.
   const keyOf = (name: string) => Buffer.from(hkdfSync('sha256', key, '', `muster secret ${name}`, KEY_BYTES));
   return {
     seal(name, plaintext) {

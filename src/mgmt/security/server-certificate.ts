@@ -5,29 +5,30 @@ import type { Log } from '../../lib/logger.js';
 import { secureContext } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 
-/** What a server shows to agents, and until when it is good. */
+/** What a server presents to agents. Texts are PEM. */
 export interface ServedCertificate {
   readonly chainPem: string;
   readonly keyPem: string;
-  /** Milliseconds since 1970. */
+  /** Until when it is valid: milliseconds since 1970. */
   readonly notAfter: number;
+  /** Sentences for the log. @default [] */
   readonly warnings?: readonly string[];
 }
 
-/** Where certificates come from: issued by the CA in the store, or read from the operator's files. */
+/** Where certificates come from: issued by the CA in the store, or read from an operator's files. */
 export interface CertificateSource {
   readonly kind: 'issued' | 'files';
   obtain(): Promise<ServedCertificate>;
 }
 
-/** A source of one's own for a test, or a certificate that is never renewed. */
+/** The certificate in use. Times are milliseconds since 1970. */
 interface Current {
   readonly context: SecureContext;
   readonly obtainedAt: number;
   readonly notAfter: number;
 }
 
-/** The server's TLS context: new connections get the current one, and the certificate in it does not grow old. */
+/** The server's TLS context for new connections. A certificate of the store's CA is renewed before it expires. */
 export class ServerCertificate {
   readonly #source: CertificateSource;
   readonly #clock: Clock;
@@ -51,7 +52,7 @@ export class ServerCertificate {
     return this.#current.context;
   }
 
-  /** Anew from the source; what was good stays when that fails. */
+  /** Obtains a certificate again. When that fails, the present one stays. Never rejects. */
   async reload(): Promise<void> {
     try {
       this.#current = await obtain(this.#source, this.#clock, this.#log);
@@ -77,7 +78,7 @@ export class ServerCertificate {
   }
 }
 
-/** When less than a third of its life is left. */
+/** Whether less than a third of its validity is left. All in milliseconds since 1970. */
 export function isRenewalDue(obtainedAt: number, notAfter: number, now: number): boolean {
   return notAfter - now < (notAfter - obtainedAt) / 3;
 }

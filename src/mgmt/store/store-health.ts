@@ -1,3 +1,4 @@
+import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
@@ -63,3 +64,23 @@ const AWAY: ReadonlySet<StoreErrorCode> = new Set([
   'STORE_FULL',
   'STORE_CORRUPT',
 ]);
+
+const RETRY_MS = 2_000;
+
+/**
+ * Tries again while the store is away.
+ * @param stopping gives up @throws StoreError, and the signal's reason
+ */
+export async function retryWhileAway<T>(
+  { clock, stopping }: { readonly clock: Clock; readonly stopping: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isAway(error) || stopping.aborted) throw error;
+      await delay(clock, RETRY_MS, stopping);
+    }
+  }
+}

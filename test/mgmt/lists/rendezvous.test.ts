@@ -1,8 +1,8 @@
 import t from 'tap';
-import { runInTurns } from '../../../src/lib/interruptible.js';
+import { runAtOnce, runInTurns } from '../../../src/lib/interruptible.js';
 import type { Random } from '../../../src/lib/random.js';
 import { type AssignedAgent, assignAll, assignAllInSteps, assignNew } from '../../../src/mgmt/lists/assign.js';
-import { type ListSettings, preview, previewInSteps } from '../../../src/mgmt/lists/preview.js';
+import { type ListedAgent, type ListSettings, previewInSteps } from '../../../src/mgmt/lists/preview.js';
 import { listFor, rendezvous, type Weights } from '../../../src/mgmt/lists/rendezvous.js';
 import { hash64, uniformOf } from '../../../src/mgmt/lists/score-hash.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
@@ -470,6 +470,10 @@ const settings = (algorithm: ListSettings['algorithm'], count: number, more: Par
   ...more,
 });
 
+function preview(agents: readonly ListedAgent[], now: ListSettings, proposed: ListSettings) {
+  return runAtOnce(previewInSteps(agents, now, proposed));
+}
+
 t.test('preview: says who would move, and what each server would lead', async t => {
   const agents = idsUpTo(900).map(hostId => ({ hostId, zoneId: 1 }));
   const outcome = (now: ListSettings, proposed: ListSettings) => {
@@ -502,7 +506,7 @@ t.test('preview: says who would move, and what each server would lead', async t 
   t.match(nobody, { agents: 0, moving: 0, shares: new Map([['10.0.0.1', 0]]) });
 });
 
-t.test('preview: each zone has a ring of its own', async t => {
+t.test('preview: each zone has hosts of its own', async t => {
   const agents = idsUpTo(6).map(hostId => ({ hostId, zoneId: hostId % 2 }));
   const { shares } = preview(agents, settings('static', 3), settings('roundrobin', 3));
   t.strictSame([...shares.values()], [2, 2, 2]);

@@ -1,17 +1,18 @@
 import type { Message } from '../../../protocol/index.js';
 
-/** What a command of an agent's leads to. */
+/** What the command of an agent leads to. */
 export type Outcome =
   | { readonly kind: 'answer'; readonly answer: Message }
-  /** No answer, to this and what follows it; the link closes. */
+  /** This command and those after it get no answer, and the link closes. */
   | { readonly kind: 'close'; readonly reason: string };
 
-/** What a handler may know and touch. */
+/** What a handler may use. */
 export interface HandlerContext {
   /** Addresses that agents are advised not to dial. */
   readonly avoidMsList: readonly string[];
-  /** The agent pinged. @param roundTripMs of its ping before this one, where it says so */
+  /** The agent has pinged. @param roundTripMs of its ping before this one; undefined when it does not say */
   pinged(roundTripMs: number | undefined): void;
 }
 
+/** Carries out a command of one class. */
 export type Handler = (command: Message, context: HandlerContext) => Outcome;

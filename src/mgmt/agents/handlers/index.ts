@@ -13,7 +13,7 @@ import type { Handler, HandlerContext } from './handler.js';
 import { handlePing } from './ping.js';
 import { handleShutdown } from './shutdown.js';
 
-/** By Java class name. What is not here is answered as CloudStack answers what it does not know: well. */
+/** Handlers by Java class name. Other classes are answered result=true, as CloudStack does. */
 const HANDLERS: ReadonlyMap<string, Handler> = new Map([
   [PingRoutingCommand.type, handlePing],
   [PingCommand.type, handlePing],
@@ -23,12 +23,12 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map([
 
 const handleUnknown: Handler = () => ({ kind: 'answer', answer: Answer.encode({ result: true }) });
 
-/** What a request, a batch of commands, leads to. */
+/** What a request, which has one command or several, leads to. */
 export type Reply =
   | { readonly kind: 'answers'; readonly answers: readonly Message[] }
   | { readonly kind: 'close'; readonly reason: string };
 
-/** One answer for each command, in their order. */
+/** Carries out the commands of a request. @returns one answer for each command, in their order, or that the link closes */
 export function handleRequest({ flags, messages }: Packet, context: HandlerContext): Reply {
   const stopOnError = (flags & FLAG.stopOnError) !== 0;
   const answers: Message[] = [];

@@ -8,7 +8,7 @@ export const handlePing: Handler = (command, { avoidMsList, pinged }) => {
     kind: 'answer',
     answer: PingAnswer.encode({
       _command: command.fields,
-      // The row is never lost while the link lives, and a Startup on a live link would end it.
+      // Never true: the host's row exists while the link does, and a second Startup ends the link.
       sendStartup: false,
       avoidMsList,
       reconcileCommands: [],

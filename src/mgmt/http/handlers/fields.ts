@@ -5,7 +5,7 @@ export function dated(moment: number | null | undefined): string | undefined {
   return moment === null || moment === undefined ? undefined : dateText(moment);
 }
 
-/** Leaves out what is undefined: a query of the store takes every key that is there as a condition. */
+/** Leaves out keys whose value is undefined: a query of the store takes each key as a condition. */
 export function present<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): Partial<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

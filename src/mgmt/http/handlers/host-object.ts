@@ -5,7 +5,7 @@ import type { HostRow } from '../../store/store.js';
 import { dated } from './fields.js';
 import type { Locations } from './locations.js';
 
-/** @param fact of its present link, where something is known */
+/** A host as the API shows it. @param fact what is known of its present link */
 export function hostObject(
   row: HostRow,
   { zones, pods, clusters, servers }: Locations,

@@ -30,7 +30,7 @@ export async function queryAsyncJobResult(
   };
 }
 
-/** What the command would have answered, had it been carried out at once; of a job that failed, the error. */
+/** What the command would have answered without a job. For a job that has failed, the error. */
 async function resultOf(
   store: HandlerParts['store'],
   job: JobRow,
@@ -43,7 +43,7 @@ async function resultOf(
   return host === undefined ? undefined : { host: hostObject(host, await readLocations(store)) };
 }
 
-/** The id of the host that the job is about, which may be removed by now; else of its server. */
+/** The id of the host that the job is about, which may have been removed; otherwise the id of its server. */
 async function instanceOf(store: HandlerParts['store'], job: JobRow): Promise<string | undefined> {
   if (job.hostId !== null) {
     const { id } = jsonObject(job.params);
@@ -52,7 +52,7 @@ async function instanceOf(store: HandlerParts['store'], job: JobRow): Promise<st
   return (await store.servers()).find(({ msid }) => msid === job.targetMsid)?.uuid;
 }
 
-/** JSON that was written by one of our own servers. */
+/** JSON that a management server has written. */
 function jsonObject(text: string): Readonly<Record<string, unknown>> {
   return JSON.parse(text) as Readonly<Record<string, unknown>>;
 }

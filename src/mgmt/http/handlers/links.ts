@@ -29,7 +29,7 @@ export async function listAgentLinks(
     const { count, rows } = await findHosts(store, { ...filter, ...page });
     return { count, items: rows.map(objectOf) };
   }
-  // Both filters need facts that are not in the rows: all hosts that match the others are read.
+  // These two filters need facts that are not in the rows: all hosts that match the other filters are read.
   const { rows } = await findHosts(store, { ...filter, ...paging(command, { pagesize: -1 }) });
   const found = rows
     .map(objectOf)
@@ -57,7 +57,7 @@ function linkObject(
     ispreferred: isUp && server !== undefined && server.serviceIp === preferred,
     hostlist,
     algorithm,
-    // Until its server has written facts, the row tells: `lastPing` was written when the link became Ready.
+    // Without facts of the link, the row has the moment: `lastPing` is written when the link becomes Ready.
     since: isUp ? dated(fact?.since ?? row.lastPing) : undefined,
     lastpinged: dated(fact?.lastPing ?? row.lastPing),
     roundtripms: fact?.roundTripMs,

@@ -2,7 +2,7 @@ import type { ServerRow, ZoneRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import type { HandlerParts } from './handler.js';
 
-/** Names and ids of what hosts belong to. They are few rows, and are read for each command. */
+/** Names and ids of zones, pods, clusters and servers. They are few rows, and are read for each command. */
 export interface Locations {
   readonly zones: Lookup<ZoneRow>;
   readonly pods: Lookup<ZoneRow>;

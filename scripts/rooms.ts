@@ -1,0 +1,153 @@
+// The folders of src/, which of them may import which, and what belongs in each. test/house.test.ts holds the imports, and
+// scripts/architecture.ts draws them in docs/architecture.md.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+/** One folder of src/. */
+export interface Room {
+  /** What belongs in it. */
+  readonly holds: string;
+  /** What does not, and where that is. */
+  readonly not: string;
+  /** The folders whose files its files may import. Files of one folder may always import each other. */
+  readonly mayImport: readonly string[];
+}
+
+const STORE = ['lib', 'mgmt/store'];
+const BASE = [...STORE, 'mgmt/config'];
+const SHARED = [...BASE, 'protocol', 'mgmt/cluster', 'mgmt/security'];
+const HOSTS = [...SHARED, 'mgmt/hosts'];
+const LISTS = [...HOSTS, 'mgmt/lists'];
+const AGENTS = [...LISTS, 'mgmt/agents'];
+const JOBS = [...AGENTS, 'mgmt/jobs'];
+const HTTP = [...JOBS, 'api', 'mgmt/http'];
+
+/**
+ * By the path below src/. A folder in a folder, such as agent/handlers, belongs to the room around it unless it is named
+ * here. The files of src/ itself are the entry points: they may import everything.
+ */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  lib: {
+    holds: 'what any program could use: clock, random, log, files, properties, addresses, errors',
+    not: 'anything that knows of CloudStack, agents or servers',
+    mayImport: [],
+  },
+  protocol: {
+    holds: 'bytes to messages and back, in both directions; links over which both sides ask and answer',
+    not: 'what a message leads to: that is in `agent/handlers` and `mgmt/agents`',
+    mayImport: ['lib'],
+  },
+  api: {
+    holds: 'what the HTTP API looks like: its commands with typed parameters and responses, envelope, signature',
+    not: 'what a command does (`mgmt/http`), or how the command line shows it (`admin`)',
+    mayImport: ['lib'],
+  },
+  agent: {
+    holds: 'the agent: its state, its dials and links, its settings and its properties file',
+    not: 'anything of a server; what both need of the wire is in `protocol`',
+    mayImport: ['lib', 'protocol'],
+  },
+  'agent/doctor': {
+    holds: 'the checks of the command line’s `doctor` on a hypervisor',
+    not: 'anything that changes the agent',
+    mayImport: ['lib', 'protocol', 'agent'],
+  },
+  fleet: {
+    holds: 'many agents in one process, for load tests and demonstrations',
+    not: 'behaviour of a single agent (`agent`)',
+    mayImport: ['lib', 'protocol', 'agent'],
+  },
+  admin: {
+    holds: 'the command line: arguments, credentials, calls of the API, tables',
+    not: 'rules: it asks a server, by the API alone',
+    mayImport: ['lib', 'api', 'agent/doctor'],
+  },
+  'mgmt/store': {
+    holds: 'the contract of the store in the words of the domain, its errors, and whether it can be reached',
+    not: 'SQL',
+    mayImport: ['lib'],
+  },
+  'mgmt/store/sql': {
+    holds: 'the contract in SQL that all databases here understand; schema and migrations',
+    not: 'what only one database does: that goes through `SqlDatabase`',
+    mayImport: STORE,
+  },
+  'mgmt/store/sqlite': {
+    holds: 'how SQLite is opened and driven, and what its errors mean',
+    not: 'queries',
+    mayImport: [...STORE, 'mgmt/store/sql'],
+  },
+  'mgmt/store/mysql': {
+    holds: 'likewise for MariaDB and MySQL, with one node or several',
+    not: 'queries',
+    mayImport: [...STORE, 'mgmt/store/sql'],
+  },
+  'mgmt/config': {
+    holds: 'names, values and bounds: global configuration, settings of one server, limits',
+    not: 'what a change of the configuration leads to (`mgmt/lists`)',
+    mayImport: STORE,
+  },
+  'mgmt/cluster': {
+    holds: 'the servers among each other: rows and states of servers, heartbeats, events, the data folder',
+    not: 'anything about agents',
+    mayImport: BASE,
+  },
+  'mgmt/security': {
+    holds: 'CA, certificates, API keys, sealed secrets',
+    not: 'the check of an API request (`mgmt/http`)',
+    mayImport: [...BASE, 'protocol'],
+  },
+  'mgmt/hosts': {
+    holds: 'what is known of hosts, and which server has which',
+    not: 'links and packets (`mgmt/agents`), and what hosts are told (`mgmt/lists`)',
+    mayImport: SHARED,
+  },
+  'mgmt/lists': {
+    holds: 'from the configuration to the list of each agent: algorithms, assignments, preview, propagation',
+    not: 'how an agent is connected (`mgmt/agents`), or moved (`mgmt/jobs`)',
+    mayImport: HOSTS,
+  },
+  'mgmt/agents': {
+    holds: 'the conversation with a connected agent, from the accepted socket to its last packet',
+    not: 'which list an agent gets (`mgmt/lists`), and work that outlives a link (`mgmt/jobs`)',
+    mayImport: LISTS,
+  },
+  'mgmt/jobs': {
+    holds: 'what operators ask of the cluster, and work that takes time: drains, rebalancing, jobs about hosts',
+    not: 'HTTP: the names and forms of requests are in `mgmt/http`',
+    mayImport: AGENTS,
+  },
+  'mgmt/http': {
+    holds: 'the HTTP API’s server side: port, authentication, checks of parameters, one handler for each command',
+    not: 'rules: a handler translates between the API and a call of `mgmt/jobs`, `mgmt/lists` or the store',
+    mayImport: [...JOBS, 'api'],
+  },
+  mgmt: {
+    holds: 'one server put together from its parts, and the face for programs that embed a server',
+    not: 'behaviour: that is in the folders below',
+    mayImport: [...HTTP, 'mgmt/store/sql', 'mgmt/store/sqlite', 'mgmt/store/mysql'],
+  },
+};
+
+/** The files of a source folder, as paths below it. Declarations of foreign modules are none. */
+export function sourceFiles(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(file => /(?<!\.d)\.ts$/.test(file))
+    .sort();
+}
+
+/** What a file of `folder` imports of it, as paths below `folder` that end in `.js`. */
+export function importsOf(folder: string, file: string): readonly string[] {
+  const source = readFileSync(join(folder, file), 'utf8');
+  return [...source.matchAll(/from '(\.[^']+)'/g)].map(([, path = '']) =>
+    relative(folder, join(folder, dirname(file), path)),
+  );
+}
+
+/** The room that a file is in: the innermost folder of its path that `ROOMS` names. Undefined for an entry point. */
+export function roomOf(file: string): string | undefined {
+  for (let folder = dirname(file); folder !== '.'; folder = dirname(folder)) {
+    if (folder in ROOMS) return folder;
+  }
+  return undefined;
+}

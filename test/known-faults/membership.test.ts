@@ -1,0 +1,135 @@
+import t from 'tap';
+import { StoreError } from '../../src/mgmt/store/store-error.js';
+import { startCluster } from '../helpers/cluster-bench.js';
+import { knownFault } from '../helpers/known-fault.js';
+import { type Member, memberBench } from '../helpers/member-bench.js';
+import { fails } from '../helpers/store-faults.js';
+
+const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;
+
+knownFault(t, 'membership: a server killed in Maintenance keeps neither hosts Up nor jobs open', async t => {
+  const bench = await memberBench(t);
+  const [, killed] = await bench.members(1001, 1002);
+  // Time was out, and one agent stayed.
+  await bench.store.changeServerState(1002, { from: ['Up'], to: 'Maintenance' });
+  const hostId = await bench.hostOn(1002);
+  await bench.goesOn(3_000);
+  (killed as Member).faults.isAway = true;
+  const job = await bench.jobOf(1002, hostId);
+  await bench.goesOn(600_000, 1_500);
+  t.match(await bench.store.host(hostId), { status: 'Disconnected', msid: null }, '10 minutes after kill -9');
+  t.match(await bench.store.job(job.uuid), { status: 'failed' });
+});
+
+knownFault(
+  t,
+  'membership: who takes a server down and is killed before it lets go of the hosts is replaced',
+  async t => {
+    const bench = await memberBench(t);
+    const [one, killed, other] = (await bench.members(1001, 1002, 1003)) as [Member, Member, Member];
+    const hostId = await bench.hostOn(1002);
+    const job = await bench.jobOf(1002, hostId);
+    await bench.goesOn(3_000);
+    killed.faults.isAway = true;
+    // Whoever is first dies between the two writes.
+    for (const member of [one, other]) {
+      member.faults.before = call => {
+        if (call !== 'releaseHosts') return;
+        member.faults.isAway = true;
+        for (const { faults } of [one, other]) faults.before = undefined;
+        throw new StoreError('STORE_UNAVAILABLE', call);
+      };
+    }
+    await bench.goesOn(400_000, 1_500);
+    t.match(await bench.row(1002), { state: 'Down' });
+    t.match(await bench.store.host(hostId), { status: 'Disconnected', msid: null });
+    t.match(await bench.store.job(job.uuid), { status: 'failed' });
+  },
+);
+
+knownFault(t, 'membership: hosts of a server silent in PreparingForMaintenance are let go, if not at once', async t => {
+  const bench = await memberBench(t);
+  const [one, killed] = (await bench.members(1001, 1002)) as [Member, Member];
+  await bench.store.changeServerState(1002, { from: ['Up'], to: 'PreparingForMaintenance' });
+  const hostId = await bench.hostOn(1002);
+  const job = await bench.jobOf(1002);
+  await bench.goesOn(3_000);
+  killed.faults.isAway = true;
+  one.faults.before = fails('releaseHosts');
+  await bench.goesOn(400_000, 1_500);
+  t.match(await bench.row(1002), { state: 'Maintenance' });
+  t.match(await bench.store.host(hostId), { status: 'Disconnected', msid: null });
+  t.match(await bench.store.job(job.uuid), { status: 'failed' });
+});
+
+knownFault(t, 'membership: maintenance that is ordered in the last moment of a server that stops is kept', async t => {
+  const bench = await memberBench(t);
+  const [, stopping] = (await bench.members(1001, 1002)) as [Member, Member];
+  await bench.goesOn(3_000);
+  await bench.store.changeServerState(1002, { from: ['Up'], to: 'PreparingForMaintenance', by: 'operator' });
+  // Within a heartbeat.
+  await stopping.membership.leave();
+  t.match(await bench.row(1002), { state: 'Maintenance' });
+});
+
+knownFault(
+  t,
+  'membership: maintenance that is cancelled in the last moment of a server that stops is over',
+  async t => {
+    const bench = await memberBench(t);
+    const [, stopping] = (await bench.members(1001, 1002)) as [Member, Member];
+    await bench.store.changeServerState(1002, { from: ['Up'], to: 'Maintenance' });
+    await bench.goesOn(3_000);
+    await bench.store.changeServerState(1002, { from: ['Maintenance'], to: 'Up', by: 'operator' });
+    await stopping.membership.leave();
+    t.match(await bench.row(1002), { state: 'Down' });
+  },
+);
+
+knownFault(t, 'membership: a server whose maintenance was cancelled just before SIGTERM comes up as Up', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await cluster.addAgents(2, `${A},${B}`);
+  const managementserverid = (await cluster.row(A)).uuid;
+  await cluster.node(B).call('prepareForMaintenance', { managementserverid });
+  await cluster.comes(() => cluster.node(A).state === 'Maintenance', 30_000);
+  const { status } = await cluster.node(B).call('cancelMaintenance', { managementserverid });
+  t.equal(status, 200);
+  await cluster.passes(cluster.node(A).stop('SIGTERM'));
+  await cluster.goesOn(5_000);
+  await cluster.start(A);
+  await cluster.goesOn(5_000);
+  t.equal((await cluster.row(A)).state, 'Up');
+});
+
+knownFault(t, 'membership: a server that joins right after an outage of the store takes nobody for dead', async t => {
+  const bench = await memberBench(t);
+  const others = await bench.members(1001, 1002);
+  const job = await bench.jobOf(1001, await bench.hostOn(1001));
+  await bench.store.startJob(job.uuid, 1001);
+  await bench.goesOn(3_000);
+  for (const { faults } of others) faults.isAway = true;
+  await bench.goesOn(160_000, 1_500);
+  // The outage ends; the others are in the midst of a call that takes its 2 s to fail.
+  await bench.members(1003);
+  await bench.goesOn(1_600);
+  for (const { faults } of others) faults.isAway = false;
+  await bench.goesOn(10_000);
+  t.same(bench.down, []);
+  t.match(await bench.store.job(job.uuid), { status: 'running' });
+});
+
+knownFault(t, 'membership: hosts of a server that stopped while the store was busy do not stay Up on it', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await cluster.addAgents(2, A);
+  await cluster.goesOn(3_000);
+  cluster.node(A).faults.before = fails('releaseHosts');
+  // The agents' machines go down with it.
+  const stop = cluster.passes(cluster.node(A).stop('SIGINT'));
+  for (const { agent } of cluster.agents) await agent.stop();
+  await stop;
+  await cluster.goesOn(400_000);
+  t.same(
+    (await cluster.store.hosts()).filter(({ status }) => status === 'Up').map(({ id, msid }) => `${id} on ${msid}`),
+    [],
+  );
+});
