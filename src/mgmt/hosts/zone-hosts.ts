@@ -1,4 +1,4 @@
-import { indexOfId } from '../../lib/sorted-ids.js';
+import { indexOfId } from './sorted-ids.js';
 import type { AgentStore } from '../store/agent-store.js';
 
 /**

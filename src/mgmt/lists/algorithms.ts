@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { indexOfId } from '../../lib/sorted-ids.js';
+import { indexOfId } from '../hosts/sorted-ids.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { listFor, type Weights } from './rendezvous.js';
 
