@@ -197,13 +197,20 @@ async function openApi(http: HttpServer, settings: MgmtSettings, log: Log): Prom
   }
 }
 
-/** Writes the initial values that the store has none for, and says where the store's own stand. */
+/**
+ * Writes the initial values that the store has none for, and says where the store's own stand.
+ * @throws ConfigError when initial values cannot be right together, or with those of the store
+ */
 async function initialConfiguration(
   store: Store,
   initial: ReadonlyMap<ParameterName, string>,
   address: string,
   log: Log,
 ): Promise<Configuration> {
+  const stored = await store.configuration();
+  const intended = readConfiguration({ ...stored, values: new Map([...initial, ...stored.values]) });
+  const conflict = intended.invalid.find(({ name }) => initial.has(name) && !stored.values.has(name));
+  if (conflict !== undefined) throw new ConfigError(conflict.name, conflict.text, conflict.reason);
   const standing = await store.initialiseConfiguration(new Map([['host', address], ...initial]));
   for (const [name, value] of initial) {
     const stands = standing.get(name);

@@ -2,13 +2,14 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { silentLog } from '../../src/lib/logger.js';
-import { Membership, type MembershipOptions } from '../../src/mgmt/cluster/membership.js';
+import { Membership, type MembershipParts } from '../../src/mgmt/cluster/membership.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { JobRow, ServerRow } from '../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { turns } from './agent-bench.js';
 import { FakeClock } from './fake-clock.js';
 import { factsOf } from './host-facts.js';
+import { hostReady } from './one-host.js';
 import { scratchFolder } from './scratch.js';
 import { seededRandom } from './seeded-random.js';
 import { StoreFaults } from './store-faults.js';
@@ -35,7 +36,7 @@ export async function memberBench(t: Test) {
   const down: string[] = [];
   let serial = 1;
 
-  function member(msid: number, more: Partial<MembershipOptions> = {}): Member {
+  function member(msid: number, more: Partial<MembershipParts> = {}): Member {
     const faults = new StoreFaults();
     const membership = new Membership(faults.over(store), {
       clock,
@@ -51,6 +52,8 @@ export async function memberBench(t: Test) {
       onState: () => {},
       onAvoided: () => {},
       onForeign: () => {},
+      onSharedAddress: () => {},
+      isServing: () => true,
       onServerDown: row => void down.push(`${msid} took ${row.msid} down`),
       ...more,
     });
@@ -78,7 +81,7 @@ export async function memberBench(t: Test) {
     /** @returns the id of a host that is Up on this server */
     async hostOn(msid: number): Promise<number> {
       const { host } = await store.registerHost(factsOf('g1', await store.zoneId('default')));
-      await store.hostReady(host.id, { msid, msHostList: 'x@static', at: 1 });
+      await hostReady(store, host.id, { msid, msHostList: 'x@static', at: 1 });
       return host.id;
     },
     async jobOf(msid: number, hostId: number | null = null): Promise<JobRow> {

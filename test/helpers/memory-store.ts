@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentChanges, AgentStore, StoredAgentRow } from '../../src/mgmt/store/agent-store.js';
-import type {
-  ClusterRow,
-  Configuration,
-  HostDescription,
-  HostDisconnectedEntry,
-  HostListEntry,
-  HostReadyEntry,
-  HostsCursor,
-  HostsReleased,
-  PreferredEntry,
+import {
+  type AssignmentAttempt,
+  type AssignmentEntry,
+  assignmentOf,
+  type BegunAssignment,
+  type ClusterRow,
+  type Configuration,
+  type ConfigurationUpdate,
+  type HostDescription,
+  type HostDisconnectedEntry,
+  type HostListEntry,
+  type HostReadyEntry,
+  type HostsCursor,
+  type HostsReleased,
+  type Store,
 } from '../../src/mgmt/store/store.js';
 import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
 
@@ -24,6 +29,8 @@ export interface MemoryRow extends HostDescription, StoredAgentRow {
 /** What several `MemoryStore`s may share, as servers share a database. */
 export class MemoryData {
   version = 0;
+  assignmentStep = 0;
+  assignmentGeneration = 0;
   lastHostId = 0;
   readonly values = new Map<string, string>();
   readonly zones = new Map<string, number>();
@@ -35,7 +42,9 @@ export class MemoryData {
 }
 
 /** A store in memory, with an outage at the flip of a switch. A test of its own holds it against the real one. */
-export class MemoryStore implements AgentStore {
+export class MemoryStore
+  implements AgentStore, Pick<Store, 'updateConfiguration' | 'beginAssignment' | 'writeAssignments'>
+{
   readonly data: MemoryData;
   /** While it is set, every call fails with it. */
   outage: StoreErrorCode | undefined;
@@ -49,7 +58,8 @@ export class MemoryStore implements AgentStore {
   async configuration(): Promise<Configuration> {
     this.#enter('configuration');
     const values = [...this.data.values].toSorted(([one], [other]) => (one < other ? -1 : 1));
-    return { version: this.data.version, values: new Map(values) };
+    const { version, assignmentGeneration } = this.data;
+    return { version, values: new Map(values), assignmentGeneration };
   }
 
   async initialiseConfiguration(values: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
@@ -67,11 +77,27 @@ export class MemoryStore implements AgentStore {
     return differing;
   }
 
-  async setConfiguration(name: string, value: string): Promise<number> {
-    this.#enter('setConfiguration');
-    if (this.data.values.get(name) === value) return this.data.version;
-    this.data.values.set(name, value);
-    return ++this.data.version;
+  async updateConfiguration(
+    changes: ReadonlyMap<string, string>,
+    expectedVersion: number,
+    attempt?: AssignmentAttempt,
+  ): Promise<ConfigurationUpdate> {
+    this.#enter('updateConfiguration');
+    const { data } = this;
+    if (data.version !== expectedVersion) return { done: false, version: data.version };
+    if (attempt !== undefined) {
+      if (this.#stepOn(attempt) === undefined) return { done: false, version: data.version };
+      data.assignmentGeneration = attempt.generation;
+    }
+    const differing = [...changes].filter(([name, value]) => data.values.get(name) !== value);
+    for (const [name, value] of differing) data.values.set(name, value);
+    if (differing.length > 0 || attempt !== undefined) data.version++;
+    return { done: true, version: data.version };
+  }
+
+  /** Changes one value, whatever the others are. */
+  async setConfiguration(name: string, value: string): Promise<void> {
+    await this.updateConfiguration(new Map([[name, value]]), this.data.version);
   }
 
   async zoneId(name: string): Promise<number> {
@@ -109,6 +135,8 @@ export class MemoryStore implements AgentStore {
           instanceId: null,
           linkAddress: null,
           changed: 0,
+          nextPreferred: null,
+          nextGeneration: null,
           msHostList: null,
           disconnected: null,
           disconnectReason: null,
@@ -151,12 +179,50 @@ export class MemoryStore implements AgentStore {
     });
   }
 
-  async setPreferred(batch: readonly PreferredEntry[]): Promise<void> {
-    this.#enter('setPreferred');
-    for (const { id, preferred } of batch) {
+  async assignHosts(
+    batch: readonly AssignmentEntry[],
+    generation: number,
+  ): Promise<readonly (string | null)[] | undefined> {
+    this.#enter('assignHosts');
+    if (generation !== this.data.assignmentGeneration) return undefined;
+    return batch.map(({ id, preferred }) => {
       const host = this.data.hosts.get(id);
-      if (host) this.#change(host, { preferred });
+      if (host === undefined) return null;
+      const standing = assignmentOf(host, generation);
+      if (standing === null) this.#change(host, { preferred });
+      return standing ?? preferred;
+    });
+  }
+
+  async beginAssignment(abandonedStep?: number): Promise<BegunAssignment> {
+    this.#enter('beginAssignment');
+    const { data } = this;
+    const isComing = ({ nextGeneration }: MemoryRow) => (nextGeneration ?? 0) > data.assignmentGeneration;
+    const written = this.#rows().filter(isComing);
+    if (written.length > 0 && data.assignmentStep !== abandonedStep) return { begun: false, step: data.assignmentStep };
+    for (const host of written) this.#change(host, { nextPreferred: null, nextGeneration: null });
+    const generation = ++data.assignmentStep;
+    return { begun: true, attempt: { generation, step: generation } };
+  }
+
+  async writeAssignments(
+    attempt: AssignmentAttempt,
+    batch: readonly AssignmentEntry[],
+  ): Promise<AssignmentAttempt | undefined> {
+    this.#enter('writeAssignments');
+    const next = this.#stepOn(attempt);
+    if (next === undefined) return undefined;
+    for (const { id, preferred: nextPreferred } of batch) {
+      const host = this.data.hosts.get(id);
+      const nextGeneration = attempt.generation;
+      if (host === undefined) continue;
+      this.#change(host, {
+        preferred: assignmentOf(host, this.data.assignmentGeneration),
+        nextPreferred,
+        nextGeneration,
+      });
     }
+    return next;
   }
 
   async clusters(): Promise<readonly ClusterRow[]> {
@@ -192,6 +258,11 @@ export class MemoryStore implements AgentStore {
     this.data.hosts.delete(id);
     this.data.changes.push({ ...host, msid: null, removed: at });
     return true;
+  }
+
+  #stepOn(attempt: AssignmentAttempt): AssignmentAttempt | undefined {
+    if (this.data.assignmentStep !== attempt.step) return undefined;
+    return { ...attempt, step: ++this.data.assignmentStep };
   }
 
   /** The number of the change stands for its moment. */

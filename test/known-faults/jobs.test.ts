@@ -1,4 +1,5 @@
 import t from 'tap';
+import { setConfiguration } from '../helpers/set-configuration.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { JobRunner } from '../../src/mgmt/jobs/job-runner.js';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
@@ -69,7 +70,7 @@ knownFault(t, 'jobs: one whose start was committed though the call failed is car
 
 knownFault(t, 'jobs: a deleteHost that was refused is not carried out later', async t => {
   const cluster = await startCluster(t, [A, B]);
-  await cluster.store.setConfiguration('host', A);
+  await setConfiguration(cluster.store, 'host', A);
   await cluster.addAgents(3, A);
   await cluster.goesOn(4_000);
   const hosts = await cluster.store.hosts();

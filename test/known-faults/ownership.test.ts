@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { hostReady } from '../helpers/one-host.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
@@ -122,7 +123,7 @@ knownFault(t, 'ownership: a good link is kept though its row says a server that 
   const [host] = await cluster.store.hosts();
   if (host === undefined) throw new Error('the agent has no row');
   // B writes its late Ready, since its store was away, and is killed in that moment.
-  await cluster.store.hostReady(host.id, { msid: cluster.node(B).msid, msHostList: 'x@static', at: 1 });
+  await hostReady(cluster.store, host.id, { msid: cluster.node(B).msid, msHostList: 'x@static', at: 1 });
   await cluster.node(B).kill();
   await cluster.goesOn(60_000);
   const { count } = await cluster.store.events({ page: 1, pagesize: 1, type: 'AGENT.LOST' });

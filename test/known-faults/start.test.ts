@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { reassign } from '../helpers/assign.js';
 import { silentLog } from '../../src/lib/logger.js';
 import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
 import { LinkFactsWriter } from '../../src/mgmt/hosts/link-facts-writer.js';
@@ -45,7 +46,7 @@ knownFault(t, 'start: what changes while a server reads all hosts at its start i
     ]),
   );
   const { host } = await store.registerHost(factsOf('g1', await store.zoneId('default')));
-  await store.setPreferred([{ id: host.id, preferred: A }]);
+  await reassign(store, [{ id: host.id, preferred: A }]);
   const faults = new StoreFaults();
   let isFirst = true;
   // There are 500,000 other hosts to be read.
@@ -53,7 +54,7 @@ knownFault(t, 'start: what changes while a server reads all hosts at its start i
     if (call !== 'hosts' || !isFirst) return;
     isFirst = false;
     clock.stall(1_000);
-    await store.setPreferred([{ id: host.id, preferred: B }]);
+    await reassign(store, [{ id: host.id, preferred: B }]);
     clock.stall(12_000);
   };
   const server = await testServer({ clock, realStore: faults.over(store) });

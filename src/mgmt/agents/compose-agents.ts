@@ -66,7 +66,7 @@ export function composeAgents(parts: AgentsParts): Agents {
   const lists = new AgentLists({ store, health, log, configuration });
   const zones = new Zones(store);
   const knownHosts = new KnownHosts(store, (host, former) => {
-    lists.learnAssignment(host.id, host.preferred);
+    lists.learnAssignment(host);
     if (former && former.zoneId !== host.zoneId) lists.changeZone(host.id, former.zoneId, host.zoneId);
     reconciler.learn(host);
   });

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import { readConfiguration } from '../config/parameters.js';
+import { type Configuration, readConfiguration } from '../config/parameters.js';
 import type { HostReconciler } from '../hosts/host-reconciler.js';
 import { type HostChange, HostWatch } from '../hosts/host-watch.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
@@ -54,7 +54,7 @@ export class Poller {
     // Where the changes stand, and only then the rows: what changes meanwhile is read again.
     await this.#hosts.poll();
     await this.#parts.knownHosts.read();
-    await this.#readHosts();
+    await this.#readHosts(lists.configuration);
   }
 
   /** Reads on from now on. */
@@ -77,8 +77,7 @@ export class Poller {
   async #poll(): Promise<void> {
     const { health, log, ownership, reconciler } = this.#parts;
     try {
-      await health.watch(() => this.#readConfiguration());
-      await health.watch(() => this.#readHosts());
+      await health.watch(() => this.#readAll());
       ownership.retry();
       await reconciler.pass();
     } catch (error) {
@@ -86,31 +85,34 @@ export class Poller {
     }
   }
 
-  async #readConfiguration(): Promise<void> {
+  /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
+  async #readAll(): Promise<void> {
     const { store, lists, registry } = this.#parts;
     const stored = await store.configuration();
-    if (stored.version === lists.configuration.version) return;
-    // Assignments were written ahead of the configuration that they belong to.
-    await this.#readHosts();
-    const clusters = await store.clusters();
-    lists.take(this.#usable(stored), clusters);
-    // Hosts that registered while all were computed anew.
-    for (const { host } of registry) lists.assign(host);
+    if (stored.version === lists.configuration.version) await this.#readHosts(lists.configuration);
+    else {
+      const clusters = await store.clusters();
+      const configuration = this.#usable(stored);
+      await this.#readHosts(configuration);
+      this.#parts.log.info('Configuration changed', { version: configuration.version });
+      lists.take(configuration, clusters);
+      // Hosts that registered while all were computed anew.
+      for (const { host } of registry) lists.assign(host);
+    }
+    lists.writeAssignments();
   }
 
   #usable(stored: StoredConfiguration) {
     const { log, lists } = this.#parts;
     const { configuration, invalid } = readConfiguration(stored, lists.configuration);
-    log.info('Configuration changed', { version: configuration.version });
     for (const { name, text, reason } of invalid) {
       log.error('The store has a value that cannot be used; the former one stays', { name, value: text, reason });
     }
     return configuration;
   }
 
-  async #readHosts(): Promise<void> {
+  async #readHosts({ values: { zones: names } }: Configuration): Promise<void> {
     const { lists, zones } = this.#parts;
-    const names = lists.configuration.values.zones;
     await zones.learn(names);
     await this.#hosts.poll();
     for (const name of names) {

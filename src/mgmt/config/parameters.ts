@@ -147,7 +147,29 @@ export interface Configuration {
   /** Its generation: each change raises it by one. */
   readonly version: number;
   readonly values: ParameterValues;
+  /** The generation of assignments that counts with it. */
+  readonly assignmentGeneration: number;
 }
+
+/** What values of several names must be to each other. */
+interface ParameterRule {
+  readonly names: readonly ParameterName[];
+  /** For people: what is allowed. */
+  readonly allowed: string;
+  isKept(values: ParameterValues): boolean;
+}
+
+/** A server is found dead by its missing heartbeats, not by one that is late. */
+const HEARTBEATS_A_THRESHOLD = 3;
+
+const RULES: readonly ParameterRule[] = [
+  {
+    names: ['cluster.heartbeat.interval', 'cluster.heartbeat.threshold'],
+    allowed: `cluster.heartbeat.threshold is at least ${HEARTBEATS_A_THRESHOLD} times cluster.heartbeat.interval`,
+    isKept: values =>
+      values['cluster.heartbeat.threshold'] >= HEARTBEATS_A_THRESHOLD * values['cluster.heartbeat.interval'],
+  },
+];
 
 /** A value in the store that cannot be used. */
 export interface InvalidParameter {
@@ -176,7 +198,7 @@ export function defaultValue(name: ParameterName): string {
 
 /**
  * Reads the values that the store has. A name without a value gets its default. Names that this version does not know
- * are ignored.
+ * are ignored. Values that cannot be right together are invalid too.
  * @param stored what `Store.configuration` returns
  * @param former has the value that stays when the stored one cannot be used. @default the default of the name
  * @returns the configuration, and the stored values that cannot be used: somebody has changed the database by hand
@@ -201,8 +223,16 @@ export function readConfiguration(
       invalid.push({ name, text: text ?? '', reason: error.message });
     }
   }
-  // Each name was just given a value of its kind.
-  return { configuration: { version: stored.version, values: values as ParameterValues }, invalid };
+  for (const { names, allowed, isKept } of RULES) {
+    // Each name was just given a value of its kind.
+    if (isKept(values as ParameterValues)) continue;
+    for (const name of names) {
+      invalid.push({ name, text: stored.values.get(name) ?? defaultValue(name), reason: allowed });
+      values[name] = former?.values[name] ?? PARAMETERS[name].default;
+    }
+  }
+  const { version, assignmentGeneration } = stored;
+  return { configuration: { version, assignmentGeneration, values: values as ParameterValues }, invalid };
 }
 
 function parameter<const T>(parameter: Parameter<T>): Parameter<T> {

@@ -1,3 +1,4 @@
+import { Semaphore } from '../../lib/semaphore.js';
 import { type ChangeConfigurationParts, changeConfiguration } from '../lists/change-configuration.js';
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
 import { type HostOperationParts, reconnectHost, removeHost } from './host-operations.js';
@@ -46,12 +47,14 @@ export interface Operations {
 
 /** The operations of one server, from its parts. */
 export function operations(parts: OperationParts): Operations {
+  // They would make each other do their work anew.
+  const changes = new Semaphore();
   return {
-    changeConfiguration: change => changeConfiguration(parts, change),
+    changeConfiguration: change => changes.run(() => changeConfiguration(parts, change)),
     previewChange: change => previewChange(parts, change),
     removeHost: args => removeHost(parts, args),
     reconnectHost: args => reconnectHost(parts, args),
-    rebalanceAgents: args => rebalanceAgents(parts, args),
+    rebalanceAgents: args => changes.run(() => rebalanceAgents(parts, args)),
     serverStatus: args => serverStatus(parts, args),
     prepareForMaintenance: args => prepareForMaintenance(parts, args),
     cancelMaintenance: args => cancelMaintenance(parts, args),

@@ -1,16 +1,11 @@
-import type { Clock } from '../../lib/clock.js';
-import type { Configuration } from '../config/parameters.js';
-import { listSettingsOf } from '../lists/list-settings.js';
-import { placeHosts } from '../lists/reassign.js';
+import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
 import type { JobRow, Store } from '../store/store.js';
 import type { StartJob } from './job-request.js';
 import { serverByUuid } from './server-status.js';
 
-export interface RebalanceParts {
-  readonly clock: Pick<Clock, 'turn'>;
-  readonly store: Pick<Store, 'servers' | 'hosts' | 'setPreferred'>;
+export interface RebalanceParts extends ReassignParts {
+  readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
-  configuration(): Configuration;
 }
 
 export interface RebalanceArguments {
@@ -27,18 +22,14 @@ export interface StartedRebalance {
 
 /**
  * Has agents that are not on their preferred host go there. With `rendezvous`, all assignments are computed anew first.
- * @throws OperationError ARGUMENT_INVALID (`serverId`); StoreError
+ * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED; StoreError
  */
 export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const { clock, store, configuration } = parts;
-  const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
-  const { version, values } = configuration();
-  const settings = listSettingsOf(values, version);
-  const placed =
-    settings.algorithm === 'rendezvous' ? await placeHosts(store, await store.hosts(), settings, clock) : undefined;
+  const target = serverId === undefined ? undefined : await serverByUuid(parts.store, serverId);
+  const placed = await reassignHosts(parts);
   return { placed, jobs: await startRebalance(parts, target?.serviceIp) };
 }
 

@@ -5,13 +5,15 @@ import type { AlgorithmName, Configuration } from '../config/parameters.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
 import { ZoneHosts } from '../hosts/zone-hosts.js';
 import type { AgentStore } from '../store/agent-store.js';
-import type { ClusterRow } from '../store/store.js';
+import type { AssignmentRow, ClusterRow } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { type AgentList, agentListOf, type ListSnapshot } from './agent-list.js';
 import { Assignments } from './assignments.js';
+import { listSettingsOf } from './list-settings.js';
+import { giveSameLists } from './preview.js';
 
 export interface AgentListsParts {
-  readonly store: Pick<AgentStore, 'zoneHostIds' | 'setPreferred'>;
+  readonly store: Pick<AgentStore, 'zoneHostIds' | 'assignHosts'>;
   readonly health: StoreHealth;
   readonly log: Log;
   /** What the server starts with; its values are valid. */
@@ -30,12 +32,21 @@ export class AgentLists {
   readonly #assignments: Assignments;
   readonly #listeners: (() => void)[] = [];
   #snapshot: ListSnapshot;
+  /** The generation in which the configuration last changed in what lists follow from. */
+  #listsSince: number;
 
   constructor({ store, health, log, configuration }: AgentListsParts) {
     this.#health = health;
     this.#log = log;
     this.#zoneHosts = new ZoneHosts(store);
-    this.#assignments = new Assignments(store, health, log);
+    this.#assignments = new Assignments({
+      store,
+      health,
+      log,
+      generation: configuration.assignmentGeneration,
+      onChange: () => this.#tellChange(),
+    });
+    this.#listsSince = configuration.version;
     this.#snapshot = {
       configuration,
       clusterIntervals: new Map(),
@@ -62,7 +73,8 @@ export class AgentLists {
 
   /**
    * What the agent of a host is to be told. Without side effects.
-   * @param options.held what the agent has; an equal `shuffle` in another order stays as the agent has it
+   * @param options.held what the agent has; an equal `shuffle` in another order stays as the agent has it, and a
+   * `roundrobin` as long as the settings that it was made from hold: that other hosts were removed changes nothing for it
    * @param options.algorithm in the place of the configured one, for a drain
    */
   listFor(
@@ -70,7 +82,7 @@ export class AgentLists {
     { held, algorithm }: { readonly held?: AgentList | undefined; readonly algorithm?: AlgorithmName | undefined } = {},
   ): AgentList {
     const list = agentListOf(host, this.#snapshot, algorithm);
-    return held && isSameList(held, list) ? { ...list, hosts: held.hosts } : list;
+    return held && this.#isKept(held, list) ? { ...list, hosts: held.hosts } : list;
   }
 
   /**
@@ -98,13 +110,20 @@ export class AgentLists {
     this.#assignments.assign(id, values.host, values['indirect.agent.lb.weights']);
   }
 
-  /** The configuration and the intervals of clusters that belong to it. */
+  /**
+   * A configuration, and the intervals of clusters that belong to it, as one change. What hosts' rows say has been
+   * learned before: assignments of its generation count from now on.
+   */
   take(configuration: Configuration, clusters: readonly ClusterRow[]): void {
     const clusterIntervals = new Map(
       clusters.flatMap(({ id, checkIntervalSeconds }) =>
         checkIntervalSeconds === null ? [] : [[id, checkIntervalSeconds]],
       ),
     );
+    if (!giveSameLists(listSettingsOf(this.configuration), listSettingsOf(configuration))) {
+      this.#listsSince = configuration.version;
+    }
+    this.#assignments.take(configuration.assignmentGeneration);
     this.#change({ configuration, clusterIntervals });
   }
 
@@ -114,8 +133,13 @@ export class AgentLists {
   }
 
   /** A host's row says which server is assigned to it. */
-  learnAssignment(hostId: number, preferred: string | null): void {
-    if (this.#assignments.learn(hostId, preferred)) this.#tellChange();
+  learnAssignment(row: AssignmentRow & Pick<HostIdentity, 'id'>): void {
+    if (this.#assignments.learn(row.id, row)) this.#tellChange();
+  }
+
+  /** Writes the assignments that could not be written before. */
+  writeAssignments(): void {
+    this.#assignments.write();
   }
 
   /** Reads the hosts that are new in a zone. @throws StoreError */
@@ -133,6 +157,12 @@ export class AgentLists {
   forget({ id, zoneId }: Pick<HostIdentity, 'id' | 'zoneId'>): void {
     this.#assignments.forget(id);
     this.#zoneHosts.remove(zoneId, id);
+  }
+
+  #isKept(held: AgentList, list: AgentList): boolean {
+    if (isSameList(held, list)) return true;
+    const isRoundrobin = held.algorithm === 'roundrobin' && list.algorithm === 'roundrobin';
+    return isRoundrobin && held.configurationVersion >= this.#listsSince;
   }
 
   #change(changes: Partial<ListSnapshot>): void {

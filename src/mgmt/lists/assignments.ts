@@ -1,28 +1,39 @@
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
-import { HOSTS_A_BATCH, type Store } from '../store/store.js';
+import { type AssignmentEntry, type AssignmentRow, assignmentOf, HOSTS_A_BATCH, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { assignNew } from './assign.js';
 import type { Weights } from './rendezvous.js';
 
+export interface AssignmentsParts {
+  readonly store: Pick<Store, 'assignHosts'>;
+  readonly health: StoreHealth;
+  readonly log: Log;
+  /** The committed generation of assignments. */
+  readonly generation: number;
+  /** The store has another assignment for a host than the one that was chosen here. */
+  onChange(): void;
+}
+
 /**
  * The assignments of `rendezvous` in memory: the preferred host of each host, and how many hosts each server leads. A new
- * host is assigned by the counts alone; its row is written behind that.
+ * host is assigned by the counts alone; its row is written behind that. What rows say of a generation that is not
+ * committed, as far as this server has read, waits until it is.
  */
 export class Assignments {
-  readonly #store: Pick<Store, 'setPreferred'>;
-  readonly #health: StoreHealth;
-  readonly #log: Log;
+  readonly #parts: AssignmentsParts;
   readonly #preferred = new Map<number, string>();
   readonly #counts = new Map<string, number>();
+  /** Rows with an assignment of a later generation, by host id. */
+  readonly #coming = new Map<number, AssignmentRow>();
   readonly #unwritten = new Map<number, string>();
+  #generation: number;
   #isWriting = false;
 
-  constructor(store: Pick<Store, 'setPreferred'>, health: StoreHealth, log: Log) {
-    this.#store = store;
-    this.#health = health;
-    this.#log = log;
-    health.onBack(() => void this.#write());
+  constructor(parts: AssignmentsParts) {
+    this.#parts = parts;
+    this.#generation = parts.generation;
+    parts.health.onBack(() => this.write());
   }
 
   /** The server that is assigned to a host; undefined when none is. */
@@ -31,16 +42,37 @@ export class Assignments {
   }
 
   /** Takes what the row says, unless an assignment of ours is not written yet. @returns whether it is another than before */
-  learn(hostId: number, preferred: string | null): boolean {
+  learn(hostId: number, { preferred, nextPreferred, nextGeneration }: AssignmentRow): boolean {
+    const row = { preferred, nextPreferred, nextGeneration };
+    if (nextGeneration !== null && nextGeneration > this.#generation) {
+      this.#coming.set(hostId, row);
+      // The row may already have lost the assignment that counts with the generation that this server has.
+      if (this.#preferred.has(hostId)) return false;
+    } else this.#coming.delete(hostId);
+    const assigned = assignmentOf(row, this.#generation);
     // A row without one was read before ours was written: nobody takes one away.
-    if (preferred === null || this.#unwritten.has(hostId) || preferred === this.#preferred.get(hostId)) return false;
-    this.#set(hostId, preferred);
+    if (assigned === null || this.#unwritten.has(hostId) || assigned === this.#preferred.get(hostId)) return false;
+    this.#set(hostId, assigned);
     return true;
+  }
+
+  /** Another generation is committed, and all rows that were written for it have been learned. */
+  take(generation: number): void {
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    // They were chosen by what held before.
+    for (const hostId of this.#unwritten.keys()) this.#set(hostId, undefined);
+    this.#unwritten.clear();
+    for (const [hostId, row] of this.#coming) {
+      this.#set(hostId, assignmentOf(row, generation) ?? undefined);
+      if ((row.nextGeneration ?? 0) <= generation) this.#coming.delete(hostId);
+    }
   }
 
   /** The host was removed. */
   forget(hostId: number): void {
     this.#set(hostId, undefined);
+    this.#coming.delete(hostId);
     this.#unwritten.delete(hostId);
   }
 
@@ -54,7 +86,12 @@ export class Assignments {
     if (first === undefined) return;
     this.#set(hostId, first);
     this.#unwritten.set(hostId, first);
-    void this.#write();
+    this.write();
+  }
+
+  /** Writes what could not be written before. */
+  write(): void {
+    if (!this.#isWriting && this.#unwritten.size > 0) void this.#writeAll();
   }
 
   #set(hostId: number, preferred: string | undefined): void {
@@ -67,20 +104,38 @@ export class Assignments {
     }
   }
 
-  async #write(): Promise<void> {
-    if (this.#isWriting) return;
+  async #writeAll(): Promise<void> {
+    const { store, health, log } = this.#parts;
     this.#isWriting = true;
     try {
-      while (this.#unwritten.size > 0 && !this.#health.away) {
+      while (this.#unwritten.size > 0 && !health.away) {
+        const generation = this.#generation;
         const batch = [...this.#unwritten].slice(0, HOSTS_A_BATCH).map(([id, preferred]) => ({ id, preferred }));
-        await this.#health.watch(() => this.#store.setPreferred(batch));
-        for (const { id, preferred } of batch) if (this.#unwritten.get(id) === preferred) this.#unwritten.delete(id);
+        const standing = await health.watch(() => store.assignHosts(batch, generation));
+        // Chosen by a configuration that does not hold any more: the poll takes the new one, and they are chosen anew.
+        if (standing === undefined) return;
+        this.#written(batch, standing);
       }
     } catch (error) {
-      // When the store is back, it is tried again.
-      this.#log.debug('Assignments could not be written', { reason: reasonOf(error) });
+      // The next poll tries it again.
+      log.debug('Assignments could not be written', { reason: reasonOf(error) });
     } finally {
       this.#isWriting = false;
     }
+  }
+
+  /** @param standing what each host of the batch has now */
+  #written(batch: readonly AssignmentEntry[], standing: readonly (string | null)[]): void {
+    let isOther = false;
+    for (const [index, { id, preferred }] of batch.entries()) {
+      if (this.#unwritten.get(id) !== preferred) continue;
+      this.#unwritten.delete(id);
+      const assigned = standing[index] ?? preferred;
+      if (assigned === preferred) continue;
+      // Another server has assigned it meanwhile.
+      this.#set(id, assigned);
+      isOther = true;
+    }
+    if (isOther) this.#parts.onChange();
   }
 }

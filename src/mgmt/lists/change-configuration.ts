@@ -1,10 +1,10 @@
-import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { runInTurns } from '../../lib/interruptible.js';
 import { nearestKey } from '../../lib/nearest-key.js';
 import { invalidArgument, OperationError } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
 import {
+  type Configuration,
   canonicalValue,
   defaultValue,
   isParameterName,
@@ -13,17 +13,13 @@ import {
   readConfiguration,
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
-import type { Store } from '../store/store.js';
+import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
 import { listedAgent, listSettingsOf } from './list-settings.js';
 import { giveSameLists, previewInSteps } from './preview.js';
-import { needsPlacing, writePlaces } from './reassign.js';
+import { assignmentsOf, commitChange, judgedAnew, needsReassignment, type ReassignParts } from './reassign.js';
 
-export interface ChangeConfigurationParts {
-  readonly clock: Pick<Clock, 'turn'>;
-  readonly store: Pick<
-    Store,
-    'configuration' | 'setConfiguration' | 'clusters' | 'setClusterCheckInterval' | 'hosts' | 'setPreferred' | 'servers'
-  >;
+export interface ChangeConfigurationParts extends ReassignParts {
+  readonly store: ReassignParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval' | 'servers'>;
   readonly events: EventSink;
   /** Has this server read the configuration now. The others notice the change by their poll. */
   configurationChanged(): Promise<void>;
@@ -52,9 +48,11 @@ export interface ChangedConfiguration {
 export const CLUSTER_PARAMETER: ParameterName = 'indirect.agent.lb.check.interval';
 
 /**
- * Changes a value of the global configuration, or a cluster's own value. The value is checked before anything is
- * written. With `rendezvous`, assignments are written before the value that they belong to.
- * @throws OperationError CONFIGURATION_NAME_UNKNOWN, ARGUMENT_INVALID (`value`, `clusterId`); StoreError
+ * Changes a value of the global configuration, or a cluster's own value. It is checked and written as one
+ * compare-and-set: when another change comes in between, it is checked anew. With `rendezvous`, the assignments that
+ * belong to the value count from the same moment as the value.
+ * @throws OperationError CONFIGURATION_NAME_UNKNOWN, ARGUMENT_INVALID (`value`, `clusterId`), OPERATION_REFUSED;
+ * StoreError
  */
 export async function changeConfiguration(
   parts: ChangeConfigurationParts,
@@ -71,33 +69,41 @@ export async function changeConfiguration(
   return changed;
 }
 
-async function changeGlobally(
+function changeGlobally(
   { clock, store }: ChangeConfigurationParts,
   name: ParameterName,
   text: string,
   forced: boolean,
 ): Promise<ChangedConfiguration> {
   const value = checkedValue(name, text);
-  const stored = await store.configuration();
-  const proposedValues = new Map([...stored.values, [name, value]]);
-  const now = listSettingsOf(readConfiguration(stored).configuration.values, stored.version);
-  const proposed = listSettingsOf(
-    readConfiguration({ ...stored, values: proposedValues }).configuration.values,
-    stored.version + 1,
-  );
-  if (name === 'host' && !forced) await checkReachable(store, proposed.servers);
-  let agentsMoving = 0;
-  if (!giveSameLists(now, proposed)) {
-    const rows = await store.hosts();
-    const agents = rows.map(row => listedAgent(row, now));
-    const { moving, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
-    agentsMoving = moving;
-    // The assignments are those of the preview. After another algorithm, agents keep the preferred host that they have,
-    // whatever an older row says.
-    if (needsPlacing(now, proposed)) await writePlaces(store, rows, after);
-  }
-  await store.setConfiguration(name, value);
-  return { name, value, scope: 'global', agentsMoving };
+  return judgedAnew(store, async stored => {
+    const { configuration } = readConfiguration(stored);
+    const now = listSettingsOf(configuration);
+    const proposed = listSettingsOf(proposedConfiguration(stored, name, value));
+    if (name === 'host' && !forced) await checkReachable(store, proposed.servers);
+    let agentsMoving = 0;
+    let assignments: readonly AssignmentEntry[] = [];
+    if (!giveSameLists(now, proposed)) {
+      const rows = await store.hosts();
+      const agents = rows.map(row => listedAgent(row, configuration));
+      const { moving, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
+      agentsMoving = moving;
+      // The assignments are those of the preview. After another algorithm, agents keep the preferred host that they
+      // have, whatever an older row says.
+      if (needsReassignment(now, proposed)) assignments = assignmentsOf(rows, after, configuration);
+    }
+    const isDone = await commitChange({ clock, store }, configuration, new Map([[name, value]]), assignments);
+    return isDone ? { name, value, scope: 'global' as const, agentsMoving } : undefined;
+  });
+}
+
+/** What the store would have. @throws OperationError ARGUMENT_INVALID: it cannot be right together with other values */
+function proposedConfiguration(stored: StoredConfiguration, name: ParameterName, value: string): Configuration {
+  const values = new Map([...stored.values, [name, value]]);
+  const { configuration, invalid } = readConfiguration({ ...stored, version: stored.version + 1, values });
+  const conflict = invalid.find(parameter => parameter.name === name);
+  if (conflict !== undefined) throw invalidArgument('value', value, conflict.reason);
+  return configuration;
 }
 
 async function changeForCluster(
@@ -109,11 +115,14 @@ async function changeForCluster(
   if (name !== CLUSTER_PARAMETER) {
     throw invalidArgument('clusterId', clusterId, `only ${CLUSTER_PARAMETER} can be set for a cluster, not ${name}`);
   }
-  const cluster = (await store.clusters()).find(({ uuid }) => uuid === clusterId);
-  if (cluster === undefined) throw invalidArgument('clusterId', clusterId, 'there is no cluster with this id');
   const value = text === '' ? undefined : checkedValue(name, text);
-  await store.setClusterCheckInterval(cluster.id, value === undefined ? null : Number(value));
-  return { name, value: value ?? defaultValue(name), scope: 'cluster', agentsMoving: undefined };
+  return judgedAnew(store, async ({ version }) => {
+    const cluster = (await store.clusters()).find(({ uuid }) => uuid === clusterId);
+    if (cluster === undefined) throw invalidArgument('clusterId', clusterId, 'there is no cluster with this id');
+    const seconds = value === undefined ? null : Number(value);
+    if (!(await store.setClusterCheckInterval(cluster.id, seconds, version)).done) return undefined;
+    return { name, value: value ?? defaultValue(name), scope: 'cluster' as const, agentsMoving: undefined };
+  });
 }
 
 /** An agent that takes a list of which no server is Up reaches nobody. @throws OperationError ARGUMENT_INVALID */

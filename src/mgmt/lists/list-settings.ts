@@ -1,13 +1,10 @@
 import { parseReportedList } from '../../protocol/host-list.js';
-import type { ParameterValues } from '../config/parameters.js';
-import type { HostRow } from '../store/store.js';
+import type { Configuration } from '../config/parameters.js';
+import { assignmentOf, type HostRow } from '../store/store.js';
 import type { ListedAgent, ListSettings } from './preview.js';
 
-/**
- * The part of a configuration that host lists follow from.
- * @param version the generation of the configuration; of a proposal, the generation that it would get
- */
-export function listSettingsOf(values: ParameterValues, version: number): ListSettings {
+/** The part of a configuration that host lists follow from. */
+export function listSettingsOf({ version, values }: Configuration): ListSettings {
   return {
     algorithm: values['indirect.agent.lb.algorithm'],
     servers: values.host,
@@ -17,7 +14,9 @@ export function listSettingsOf(values: ParameterValues, version: number): ListSe
 }
 
 /** The part of a host's row that its list follows from. */
-export function listedAgent({ id, zoneId, preferred, msHostList }: HostRow, { algorithm }: ListSettings): ListedAgent {
-  const reported = parseReportedList(msHostList ?? undefined).hosts[0];
-  return { hostId: id, zoneId, preferred: algorithm === 'rendezvous' ? (preferred ?? reported) : reported };
+export function listedAgent(row: HostRow, { values, assignmentGeneration }: Configuration): ListedAgent {
+  const reported = parseReportedList(row.msHostList ?? undefined).hosts[0];
+  const isAssigned = values['indirect.agent.lb.algorithm'] === 'rendezvous';
+  const assigned = isAssigned ? assignmentOf(row, assignmentGeneration) : null;
+  return { hostId: row.id, zoneId: row.zoneId, preferred: assigned ?? reported };
 }

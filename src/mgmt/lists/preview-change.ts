@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { runInTurns } from '../../lib/interruptible.js';
 import { invalidArgument } from '../../lib/operation-error.js';
-import { type Configuration, PARAMETERS } from '../config/parameters.js';
+import { PARAMETERS, readConfiguration } from '../config/parameters.js';
 import { type Kind, ValueError } from '../config/value-kinds.js';
 import type { HostRow, Store } from '../store/store.js';
 import { algorithms } from './algorithms.js';
@@ -11,8 +11,7 @@ import { type ListSettings, type Preview, previewInSteps, zoneHostIdsOf } from '
 
 export interface PreviewChangeParts {
   readonly clock: Pick<Clock, 'turn'>;
-  readonly store: Pick<Store, 'hosts'>;
-  configuration(): Configuration;
+  readonly store: Pick<Store, 'configuration' | 'hosts'>;
 }
 
 /** Texts as `updateConfiguration` takes them. What is left out stays as it is. */
@@ -40,11 +39,11 @@ export interface PreviewedHost {
  * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`); StoreError
  */
 export async function previewChange(
-  { clock, store, configuration }: PreviewChangeParts,
+  { clock, store }: PreviewChangeParts,
   { host, algorithm }: ProposedChange,
 ): Promise<ChangePreview> {
-  const { version, values } = configuration();
-  const now = listSettingsOf(values, version);
+  const { configuration } = readConfiguration(await store.configuration());
+  const now = listSettingsOf(configuration);
   const proposed: ListSettings = {
     ...now,
     servers: host === undefined ? now.servers : parsed('host', host, PARAMETERS.host.kind),
@@ -52,10 +51,10 @@ export async function previewChange(
       algorithm === undefined
         ? now.algorithm
         : parsed('algorithm', algorithm, PARAMETERS['indirect.agent.lb.algorithm'].kind),
-    seed: String(version + 1),
+    seed: String(configuration.version + 1),
   };
   const rows = await store.hosts();
-  const agents = rows.map(row => listedAgent(row, now));
+  const agents = rows.map(row => listedAgent(row, configuration));
   const { moving, shares, before, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
   const zones = zoneHostIdsOf(agents);
   const hosts = rows.map((row, index) => ({

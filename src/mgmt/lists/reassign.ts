@@ -1,53 +1,131 @@
-import type { Clock } from '../../lib/clock.js';
+import { type Clock, delay } from '../../lib/clock.js';
 import { runInTurns } from '../../lib/interruptible.js';
-import { parseReportedList } from '../../protocol/host-list.js';
-import { HOSTS_A_BATCH, type HostRow, type Store } from '../store/store.js';
+import { refusedOperation } from '../../lib/operation-error.js';
+import { type Configuration, readConfiguration } from '../config/parameters.js';
+import {
+  type AssignmentAttempt,
+  type AssignmentEntry,
+  assignmentOf,
+  HOSTS_A_BATCH,
+  type HostRow,
+  type Store,
+  type Configuration as StoredConfiguration,
+} from '../store/store.js';
 import { assignAllInSteps } from './assign.js';
+import { listedAgent, listSettingsOf } from './list-settings.js';
 import { giveSameLists, type ListSettings } from './preview.js';
 
-type PlacingStore = Pick<Store, 'setPreferred'>;
-
-/**
- * Computes the assignments of all hosts anew, and writes those that change. An operator asks for it.
- * @returns how many hosts have another assignment now
- * @throws StoreError
- */
-export async function placeHosts(
-  store: PlacingStore,
-  rows: readonly HostRow[],
-  settings: ListSettings,
-  clock: Pick<Clock, 'turn'>,
-): Promise<number> {
-  const agents = rows.map(({ id, preferred, msHostList }) => ({
-    hostId: id,
-    preferred: preferred ?? parseReportedList(msHostList ?? undefined).hosts[0],
-  }));
-  const { changes, preferred } = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
-  await writePlaces(store, rows, preferred);
-  return changes.length;
+interface CommitParts {
+  readonly clock: Clock;
+  readonly store: Pick<Store, 'beginAssignment' | 'writeAssignments' | 'updateConfiguration'>;
 }
 
+export interface ReassignParts extends CommitParts {
+  readonly store: CommitParts['store'] & Pick<Store, 'configuration' | 'hosts'>;
+}
+
+/** Changes that come in between so often are no accident. */
+const TRIES = 10;
+
+/** An attempt of another server writes more often than this. One that was killed leaves its last step as it is. */
+const ABANDONED_AFTER_MS = 3_000;
+
 /**
- * Writes the assignment of each host, before the settings that need it: a server that reads the new settings finds the
- * assignments there. Hosts that stay where they are get an assignment as well.
- * @param firsts the assigned servers, in the order of the rows
- * @throws StoreError
+ * Judges the stored configuration, and writes what follows from it, as one compare-and-set. When another change has come
+ * in between, all of it is done anew.
+ * @param change returns its result, or undefined: another change has come in between
+ * @throws OperationError OPERATION_REFUSED after too many tries; and what `change` throws
  */
-export async function writePlaces(
-  store: PlacingStore,
-  rows: readonly HostRow[],
-  firsts: readonly (string | undefined)[],
-): Promise<void> {
-  const changed = rows.flatMap(({ id, preferred: standing }, index) => {
-    const preferred = firsts[index];
-    return preferred !== undefined && preferred !== standing ? [{ id, preferred }] : [];
-  });
-  for (let at = 0; at < changed.length; at += HOSTS_A_BATCH) {
-    await store.setPreferred(changed.slice(at, at + HOSTS_A_BATCH));
+export async function judgedAnew<T>(
+  store: Pick<Store, 'configuration'>,
+  change: (stored: StoredConfiguration) => Promise<T | undefined>,
+): Promise<T> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const result = await change(await store.configuration());
+    if (result !== undefined) return result;
   }
+  throw refusedOperation('other changes of the configuration came in between again and again; try it later');
 }
 
-/** Whether assignments have to be written before a change of the settings. */
-export function needsPlacing(now: ListSettings, proposed: ListSettings): boolean {
+/**
+ * With `rendezvous`: computes the assignment of every host anew, and writes what changes, since an operator has asked for
+ * it.
+ * @returns how many hosts have another preferred host now; undefined with other algorithms
+ * @throws OperationError OPERATION_REFUSED; StoreError
+ */
+export async function reassignHosts({ clock, store }: ReassignParts): Promise<number | undefined> {
+  const { reassigned } = await judgedAnew(store, async stored => {
+    const { configuration } = readConfiguration(stored);
+    const settings = listSettingsOf(configuration);
+    if (settings.algorithm !== 'rendezvous') return { reassigned: undefined };
+    const rows = await store.hosts();
+    const agents = rows.map(row => listedAgent(row, configuration));
+    const plan = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
+    const isDone = await commitChange(
+      { clock, store },
+      configuration,
+      new Map(),
+      assignmentsOf(rows, plan.preferred, configuration),
+    );
+    return isDone ? { reassigned: plan.changes.length } : undefined;
+  });
+  return reassigned;
+}
+
+/**
+ * The assignments that differ from those that count.
+ * @param preferred the server of each host, in the order of the rows
+ */
+export function assignmentsOf(
+  rows: readonly HostRow[],
+  preferred: readonly (string | undefined)[],
+  { assignmentGeneration }: Pick<Configuration, 'assignmentGeneration'>,
+): readonly AssignmentEntry[] {
+  return rows.flatMap((row, index) => {
+    const server = preferred[index];
+    return server !== undefined && server !== assignmentOf(row, assignmentGeneration)
+      ? [{ id: row.id, preferred: server }]
+      : [];
+  });
+}
+
+/**
+ * Writes values and assignments as one change, which counts from its last write on.
+ * @param judgedBy the configuration that they follow from
+ * @returns false: another change has come in between, and nothing of this one counts
+ * @throws StoreError
+ */
+export async function commitChange(
+  parts: CommitParts,
+  { version }: Pick<Configuration, 'version'>,
+  values: ReadonlyMap<string, string>,
+  assignments: readonly AssignmentEntry[],
+): Promise<boolean> {
+  const { store } = parts;
+  if (assignments.length === 0) return (await store.updateConfiguration(values, version)).done;
+  const attempt = await written(parts, assignments);
+  return attempt !== undefined && (await store.updateConfiguration(values, version, attempt)).done;
+}
+
+/** @returns undefined: another attempt is under way, or has been */
+async function written(
+  { clock, store }: CommitParts,
+  assignments: readonly AssignmentEntry[],
+): Promise<AssignmentAttempt | undefined> {
+  let begun = await store.beginAssignment();
+  if (!begun.begun) {
+    await delay(clock, ABANDONED_AFTER_MS);
+    begun = await store.beginAssignment(begun.step);
+    if (!begun.begun) return undefined;
+  }
+  let attempt: AssignmentAttempt | undefined = begun.attempt;
+  for (let at = 0; at < assignments.length && attempt !== undefined; at += HOSTS_A_BATCH) {
+    attempt = await store.writeAssignments(attempt, assignments.slice(at, at + HOSTS_A_BATCH));
+  }
+  return attempt;
+}
+
+/** Whether a change of the settings needs all assignments anew. */
+export function needsReassignment(now: ListSettings, proposed: ListSettings): boolean {
   return proposed.algorithm === 'rendezvous' && !giveSameLists(now, proposed);
 }

@@ -1,3 +1,4 @@
+import type { AssignmentRow } from './assignment-store.js';
 import type { ChangedHost, HostRow, HostsCursor, Store, StoredHost } from './store.js';
 
 /** What the server needs of the store to serve agents: a narrow part of it, so that much of the rest may change. */
@@ -12,7 +13,7 @@ export interface AgentStore
     | 'hostsDisconnected'
     | 'hostsMsHostList'
     | 'releaseHosts'
-    | 'setPreferred'
+    | 'assignHosts'
   > {
   hostsChanged(after?: HostsCursor): Promise<AgentChanges>;
   registerHost(...facts: Parameters<Store['registerHost']>): Promise<{ readonly host: AgentRow }>;
@@ -32,7 +33,7 @@ type AgentColumn =
   | 'name'
   | 'zoneId'
   | 'clusterId'
-  | 'preferred'
+  | keyof AssignmentRow
   | 'status'
   | 'msid'
   | 'epoch'

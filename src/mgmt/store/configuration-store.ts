@@ -1,3 +1,5 @@
+import type { AssignmentAttempt } from './assignment-store.js';
+
 /** The global configuration: the same for all servers, each change a new generation. */
 export interface ConfigurationStore {
   /** All values at one moment, and the generation they belong to. */
@@ -7,24 +9,29 @@ export interface ConfigurationStore {
    * @returns where the store had another value already: that one, which stands
    */
   initialiseConfiguration(values: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>>;
-  /** @returns the generation in which the value stands; setting what is there already makes no new one */
-  setConfiguration(name: string, value: string): Promise<number>;
   /**
-   * Several values in one generation, or none of them.
+   * Several values in one generation, and the assignments that belong to them; or nothing of it.
    * @param expectedVersion what the changes were judged by: when the store has another generation, nothing is written
+   * @param attempt its assignments count from now on; when another attempt was begun meanwhile, nothing is written
    */
-  updateConfiguration(changes: ReadonlyMap<string, string>, expectedVersion?: number): Promise<ConfigurationUpdate>;
+  updateConfiguration(
+    changes: ReadonlyMap<string, string>,
+    expectedVersion: number,
+    attempt?: AssignmentAttempt,
+  ): Promise<ConfigurationUpdate>;
 }
 
 export interface Configuration {
   /** Raised by every change; 0 before the first. */
   readonly version: number;
   readonly values: ReadonlyMap<string, string>;
+  /** The generation of assignments that counts, see `AssignmentStore`; 0 before the first. */
+  readonly assignmentGeneration: number;
 }
 
 export interface ConfigurationUpdate {
-  /** False: the store's generation was not the expected one. */
+  /** False: the store's generation was not the expected one, or the attempt was not the latest. */
   readonly done: boolean;
-  /** The generation that the store has now; changes that changed nothing make no new one. */
+  /** The generation that the store has now; changes that changed nothing make no new one, unless assignments did. */
   readonly version: number;
 }

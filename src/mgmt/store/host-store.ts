@@ -1,3 +1,5 @@
+import type { AssignmentRow } from './assignment-store.js';
+
 /** The hosts: who they are, and which server has them. */
 export interface HostStore {
   /**
@@ -59,12 +61,6 @@ export interface HostStore {
   hostsChanged(after?: HostsCursor): Promise<HostChanges>;
   /** UUIDs of the hosts that the server has, and of those that it had last and no server has now; ascending by id. */
   agentsOfServer(msid: number): Promise<AgentsOfServer>;
-
-  /**
-   * The sticky first server of hosts, in one transaction; hosts that were removed meanwhile are passed over.
-   * @param batch at most `HOSTS_A_BATCH`, each host once
-   */
-  setPreferred(batch: readonly PreferredEntry[]): Promise<void>;
 }
 
 /** More at once would hold up SQLite's event loop, and Galera's certification, for too long. */
@@ -94,7 +90,7 @@ export interface HostDescription {
 export type HostStatus = 'Connecting' | 'Up' | 'Disconnected' | 'Removed';
 
 /** A host that is not removed. Moments are milliseconds since 1970, UTC. */
-export interface HostRow extends HostDescription {
+export interface HostRow extends HostDescription, AssignmentRow {
   readonly id: number;
   readonly uuid: string;
   /** Null when the agent named no pod, or no cluster: a cluster is part of a pod. */
@@ -114,8 +110,6 @@ export interface HostRow extends HostDescription {
   readonly msHostList: string | null;
   /** The generation of the configuration that the agent's list was last made from; null: not known. */
   readonly configurationVersion: number | null;
-  /** The sticky first server of `rendezvous`. */
-  readonly preferred: string | null;
   readonly lastPing: number | null;
   /** The agent process whose link became Ready last, and that link's remote address; null: not known. */
   readonly instanceId: string | null;
@@ -229,9 +223,4 @@ export interface HostChanges {
 export interface AgentsOfServer {
   readonly agents: readonly string[];
   readonly lastAgents: readonly string[];
-}
-
-export interface PreferredEntry {
-  readonly id: number;
-  readonly preferred: string | null;
 }

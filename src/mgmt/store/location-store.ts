@@ -1,3 +1,5 @@
+import type { ConfigurationUpdate } from './configuration-store.js';
+
 /** Zones, pods and clusters: where hosts stand. Each is made when its name is first used. */
 export interface LocationStore {
   /** The id of a zone; the first use of a name gives it one. */
@@ -10,9 +12,13 @@ export interface LocationStore {
    * The cluster's own check interval, which beats the global one. It makes a new generation of the configuration, so
    * that servers which poll that notice.
    * @param seconds null: the global one holds again
-   * @returns the generation in which it stands; undefined when there is no such cluster
+   * @param expectedVersion what the change was judged by: when the store has another generation, nothing is written
    */
-  setClusterCheckInterval(clusterId: number, seconds: number | null): Promise<number | undefined>;
+  setClusterCheckInterval(
+    clusterId: number,
+    seconds: number | null,
+    expectedVersion: number,
+  ): Promise<ConfigurationUpdate>;
 }
 
 export interface ZoneRow {

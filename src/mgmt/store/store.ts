@@ -1,3 +1,4 @@
+import type { AssignmentStore } from './assignment-store.js';
 import type { ConfigurationStore } from './configuration-store.js';
 import type { EventStore } from './event-store.js';
 import type { HostStore } from './host-store.js';
@@ -14,6 +15,7 @@ import type { ServerStore } from './server-store.js';
  */
 export interface Store
   extends ConfigurationStore,
+    AssignmentStore,
     LocationStore,
     HostStore,
     ServerStore,
@@ -30,6 +32,7 @@ export interface SecretStore {
   createSecret(name: string, ciphertext: Uint8Array): Promise<Uint8Array>;
 }
 
+export * from './assignment-store.js';
 export type * from './configuration-store.js';
 export * from './event-store.js';
 export * from './host-store.js';

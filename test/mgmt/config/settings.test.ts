@@ -115,6 +115,7 @@ t.test('configuration: every default is a value that its own kind allows', async
 t.test('configuration: what the store has is read, with defaults for the rest', async t => {
   const { configuration, invalid } = readConfiguration({
     version: 7,
+    assignmentGeneration: 0,
     values: new Map([
       ['host', 'a,b'],
       ['ping.interval', '30'],
@@ -135,7 +136,11 @@ t.test('configuration: what the store has is read, with defaults for the rest', 
 });
 
 t.test('configuration: a value that somebody broke in the store leaves the former one in use', async t => {
-  const stored = (version: number, interval: string) => ({ version, values: new Map([['ping.interval', interval]]) });
+  const stored = (version: number, interval: string) => ({
+    version,
+    values: new Map([['ping.interval', interval]]),
+    assignmentGeneration: 0,
+  });
   const { configuration: former } = readConfiguration(stored(1, '30'));
   const { configuration, invalid } = readConfiguration(stored(2, 'often'), former);
   t.equal(configuration.values['ping.interval'], 30);
@@ -150,3 +155,24 @@ function catchError(work: () => unknown): Error | undefined {
     return error as Error;
   }
 }
+
+t.test('configuration: values that cannot be right together leave the former ones in use', async t => {
+  const stored = (interval: string, threshold: string) => ({
+    version: 1,
+    values: new Map([
+      ['cluster.heartbeat.interval', interval],
+      ['cluster.heartbeat.threshold', threshold],
+    ]),
+    assignmentGeneration: 0,
+  });
+  const { configuration: former, invalid: none } = readConfiguration(stored('1000', '3000'));
+  t.same(none, []);
+  const { configuration, invalid } = readConfiguration(stored('2000', '3000'), former);
+  t.same(configuration.values, former.values);
+  t.match(invalid, [
+    { name: 'cluster.heartbeat.interval', text: '2000', reason: /at least 3 times/ },
+    { name: 'cluster.heartbeat.threshold', text: '3000', reason: /at least 3 times/ },
+  ]);
+  const alone = { ...stored('', ''), values: new Map([['cluster.heartbeat.threshold', '4000']]) };
+  t.match(readConfiguration(alone).invalid, [{ text: '1500' }, { text: '4000' }], 'the default counts, too');
+});

@@ -4,6 +4,7 @@ import { silentLog } from '../../../src/lib/logger.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { ShutdownCommand } from '../../../src/protocol/index.js';
+import { reassign } from '../../helpers/assign.js';
 import { turns } from '../../helpers/agent-bench.js';
 import { contentOf } from '../../helpers/fake-agent.js';
 import { FakeClock, settle } from '../../helpers/fake-clock.js';
@@ -203,7 +204,7 @@ t.test('regression: what changes while a server reads all hosts at its start is 
   store.hosts = async after => {
     const rows = await hosts.call(store, after);
     store.hosts = hosts;
-    await store.setPreferred([{ id: 1, preferred: '192.0.2.2' }]);
+    await reassign(store, [{ id: 1, preferred: '192.0.2.2' }]);
     return rows;
   };
   const bench = await testServer({ store, configuration: { 'indirect.agent.lb.algorithm': 'rendezvous' } });

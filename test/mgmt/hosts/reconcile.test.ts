@@ -10,9 +10,10 @@ const FACTS = {
 };
 
 function row(fields: Partial<KnownHost>): KnownHost {
-  const identity = { id: 7, uuid: 'u', guid: 'g', name: 'n', zoneId: 1, clusterId: null, preferred: null };
+  const identity = { id: 7, uuid: 'u', guid: 'g', name: 'n', zoneId: 1, clusterId: null };
+  const assignment = { preferred: null, nextPreferred: null, nextGeneration: null };
   const link = { instanceId: null, linkAddress: null };
-  return { ...identity, ...link, status: 'Up', msid: US, epoch: 5, changed: 9, ...fields };
+  return { ...identity, ...assignment, ...link, status: 'Up', msid: US, epoch: 5, changed: 9, ...fields };
 }
 
 function own(fields: Partial<OwnHost> = {}): OwnHost {

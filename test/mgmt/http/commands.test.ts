@@ -6,6 +6,7 @@ import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.j
 import { settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { hostDisconnected } from '../../helpers/one-host.js';
+import { setConfiguration } from '../../helpers/set-configuration.js';
 
 type Bench = Awaited<ReturnType<typeof apiBench>>;
 
@@ -342,7 +343,7 @@ async function advance(clock: Bench['clock'], ms: number): Promise<void> {
 
 t.test('listConfigurations: each value with its default, its type and what it is for', async t => {
   const { call, store } = await apiBench(t);
-  await store.setConfiguration('ping.interval', '30');
+  await setConfiguration(store, 'ping.interval', '30');
   const { name, body } = await call('listConfigurations');
   t.equal(name, 'listconfigurationsresponse');
   t.equal(body.count, body.configuration.length);

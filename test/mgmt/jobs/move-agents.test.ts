@@ -9,6 +9,7 @@ import {
 import type { FakeAgent } from '../../helpers/fake-agent.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { obeys, type Reply, yes } from '../../helpers/obedient-agent.js';
+import { setConfiguration } from '../../helpers/set-configuration.js';
 import { testServer } from '../../helpers/test-server.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
@@ -236,7 +237,7 @@ t.test('regression: agents are told the list that holds in the moment in which t
   const agents = await b.agents(40);
   const draining = b.start();
   await b.clock.advance(1_000);
-  await b.store.setConfiguration('host', `${C},${A}`);
+  await setConfiguration(b.store, 'host', `${C},${A}`);
   await b.poller.poll();
   const moment = b.clock.now();
   await b.clock.advance(10_000);

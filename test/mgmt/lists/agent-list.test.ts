@@ -3,7 +3,7 @@ import { ALGORITHM_NAMES, readConfiguration } from '../../../src/mgmt/config/par
 import { type AgentList, agentListOf, isSameAgentList, type ListSnapshot } from '../../../src/mgmt/lists/agent-list.js';
 
 function configurationOf(values: Readonly<Record<string, string>>, version = 5) {
-  return readConfiguration({ version, values: new Map(Object.entries(values)) }).configuration;
+  return readConfiguration({ version, values: new Map(Object.entries(values)), assignmentGeneration: 0 }).configuration;
 }
 
 const HOST = '192.0.2.1,192.0.2.2,192.0.2.3';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Assignments } from '../../../src/mgmt/lists/assignments.js';
-import { HOSTS_A_BATCH, type PreferredEntry } from '../../../src/mgmt/store/store.js';
+import { type AssignmentEntry, HOSTS_A_BATCH } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { settle } from '../../helpers/fake-clock.js';
@@ -8,6 +8,13 @@ import { RecordingLog } from '../../helpers/recording-log.js';
 
 const SERVERS = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
 const EVEN = new Map<string, number>();
+
+/** A host's row without a coming assignment, or with one. */
+const row = (preferred: string | null, nextPreferred: string | null = null, nextGeneration: number | null = null) => ({
+  preferred,
+  nextPreferred,
+  nextGeneration,
+});
 
 /** Assigns, and tells what holds then. */
 function assigning(assignments: Assignments) {
@@ -27,19 +34,27 @@ function bench() {
     outage: false,
     /** Lets the next writes wait until it is called. */
     hold: undefined as Promise<void> | undefined,
-    batches: [] as (readonly PreferredEntry[])[],
-    rows: new Map<number, string | null>(),
+    batches: [] as (readonly AssignmentEntry[])[],
+    rows: new Map<number, string>(),
+    /** The generation that is committed in the store. */
+    generation: 0,
+    changes: 0,
     assignments: undefined as unknown as ReturnType<typeof assigning>,
   };
   const store = {
-    async setPreferred(batch: readonly PreferredEntry[]) {
+    async assignHosts(batch: readonly AssignmentEntry[], generation: number) {
       await bench.hold;
-      if (bench.outage) throw new StoreError('STORE_UNAVAILABLE', 'setPreferred');
+      if (bench.outage) throw new StoreError('STORE_UNAVAILABLE', 'assignHosts');
+      if (generation !== bench.generation) return undefined;
       bench.batches.push(batch);
-      for (const { id, preferred } of batch) bench.rows.set(id, preferred);
+      for (const { id, preferred } of batch) if (!bench.rows.has(id)) bench.rows.set(id, preferred);
+      return batch.map(({ id }) => bench.rows.get(id) ?? null);
     },
   };
-  bench.assignments = assigning(new Assignments(store, health, log));
+  const onChange = () => {
+    bench.changes++;
+  };
+  bench.assignments = assigning(new Assignments({ store, health, log, generation: 0, onChange }));
   return bench;
 }
 
@@ -68,9 +83,9 @@ t.test('assignments: shares stay below the cap by the counters alone', async t =
 
 t.test('assignments: a host that was removed makes room, and is forgotten before it was written', async t => {
   const b = bench();
-  for (let id = 1; id <= 90; id++) b.assignments.learn(id, '192.0.2.1');
+  for (let id = 1; id <= 90; id++) b.assignments.learn(id, row('192.0.2.1'));
   for (let id = 1; id <= 90; id++) b.assignments.forget(id);
-  for (let id = 101; id <= 160; id++) b.assignments.learn(id, SERVERS[1 + (id % 2)] ?? '');
+  for (let id = 101; id <= 160; id++) b.assignments.learn(id, row(SERVERS[1 + (id % 2)] ?? ''));
   t.equal(b.assignments.assigned(200, SERVERS, EVEN), '192.0.2.1', 'its 90 count no longer');
   await settle();
   b.outage = true;
@@ -101,7 +116,7 @@ t.test('assignments: while the store is away choices hold in memory, and are wri
   const first = b.assignments.assigned(1, SERVERS, EVEN);
   await settle();
   const second = b.assignments.assigned(2, SERVERS, EVEN);
-  t.equal(b.assignments.learn(1, '192.0.2.9'), false, 'a row that is older than the choice');
+  t.equal(b.assignments.learn(1, row('192.0.2.9')), false, 'a row that is older than the choice');
   t.equal(b.assignments.assigned(1, SERVERS, EVEN), first);
   b.outage = false;
   await b.health.watch(async () => {});
@@ -118,7 +133,7 @@ t.test('assignments: while the store is away choices hold in memory, and are wri
 
 t.test('assignments: a host whose server is gone keeps its assignment and its row', async t => {
   const b = bench();
-  b.assignments.learn(1, '192.0.2.9');
+  b.assignments.learn(1, row('192.0.2.9'));
   t.equal(b.assignments.assigned(1, SERVERS, EVEN), '192.0.2.9', 'lists go by the scores meanwhile');
   await settle();
   t.same(b.batches, [], 'the server may come back, or all are computed anew');
@@ -127,9 +142,9 @@ t.test('assignments: a host whose server is gone keeps its assignment and its ro
 
 t.test('assignments: what another server has placed anew is taken over, and said to be news once', async t => {
   const { assignments } = bench();
-  t.equal(assignments.learn(1, '192.0.2.2'), true);
-  t.equal(assignments.learn(1, '192.0.2.2'), false);
-  t.equal(assignments.learn(1, '192.0.2.3'), true);
+  t.equal(assignments.learn(1, row('192.0.2.2')), true);
+  t.equal(assignments.learn(1, row('192.0.2.2')), false);
+  t.equal(assignments.learn(1, row('192.0.2.3')), true);
   t.equal(assignments.assigned(1, SERVERS, EVEN), '192.0.2.3');
 });
 
@@ -137,7 +152,7 @@ t.test('regression: a row that was read before the choice was written does not u
   const b = bench();
   const first = b.assignments.assigned(1, SERVERS, EVEN);
   await settle();
-  t.equal(b.assignments.learn(1, null), false, 'a long reading that had begun before');
+  t.equal(b.assignments.learn(1, row(null)), false, 'a long reading that had begun before');
   t.equal(b.assignments.assigned(1, SERVERS, EVEN), first);
   await settle();
   t.equal(b.batches.length, 1);
@@ -145,4 +160,61 @@ t.test('regression: a row that was read before the choice was written does not u
 
 t.test('assignments: without servers there is nobody to lead', async t => {
   t.equal(bench().assignments.assigned(1, [], EVEN), undefined);
+});
+
+t.test('assignments: those of a generation to come count when it is taken, and all at once', async t => {
+  const { assignments } = bench();
+  assignments.learn(1, row('192.0.2.1'));
+  assignments.learn(2, row('192.0.2.2'));
+  t.equal(assignments.learn(1, row('192.0.2.1', '192.0.2.3', 5)), false, 'no news yet');
+  t.equal(assignments.learn(3, row('192.0.2.1', '192.0.2.2', 5)), true, 'a host that was not known');
+  const held = () => [1, 2, 3].map(id => assignments.of(id));
+  t.same(held(), ['192.0.2.1', '192.0.2.2', '192.0.2.1']);
+  assignments.take(4);
+  t.same(held(), ['192.0.2.1', '192.0.2.2', '192.0.2.1']);
+  assignments.take(5);
+  t.same(held(), ['192.0.2.3', '192.0.2.2', '192.0.2.2']);
+  t.equal(assignments.learn(1, row('192.0.2.1', '192.0.2.3', 5)), false, 'the same row again');
+});
+
+t.test('assignments: a row that was written for two later generations shows neither before its time', async t => {
+  const { assignments } = bench();
+  assignments.learn(1, row('192.0.2.1'));
+  // Generation 5 was committed, and 6 begun, since the configuration was read.
+  t.equal(assignments.learn(1, row('192.0.2.2', '192.0.2.3', 6)), false);
+  t.equal(assignments.of(1), '192.0.2.1');
+  assignments.take(5);
+  t.equal(assignments.of(1), '192.0.2.2');
+  assignments.take(6);
+  t.equal(assignments.of(1), '192.0.2.3');
+});
+
+t.test('assignments: an attempt that was abandoned is forgotten', async t => {
+  const { assignments } = bench();
+  assignments.learn(1, row('192.0.2.1', '192.0.2.3', 5));
+  assignments.learn(1, row('192.0.2.1'));
+  assignments.take(6);
+  t.equal(assignments.of(1), '192.0.2.1');
+});
+
+t.test('assignments: what was chosen by a former generation is not written, and chosen anew', async t => {
+  const b = bench();
+  b.generation = 1;
+  b.assignments.assigned(1, ['192.0.2.9'], EVEN);
+  await settle();
+  t.same([...b.rows], [], 'the store has another generation');
+  b.assignments.take(1);
+  t.equal(b.assignments.of(1), undefined);
+  t.equal(b.assignments.assigned(1, ['192.0.2.1'], EVEN), '192.0.2.1');
+  await settle();
+  t.same([...b.rows], [[1, '192.0.2.1']]);
+});
+
+t.test('assignments: of two servers that choose for one host the first to write decides', async t => {
+  const b = bench();
+  b.rows.set(1, '192.0.2.9');
+  b.assignments.assigned(1, SERVERS, EVEN);
+  await settle();
+  t.equal(b.assignments.of(1), '192.0.2.9');
+  t.equal(b.changes, 1, 'agents are compared with their lists');
 });

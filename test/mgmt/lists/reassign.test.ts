@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
-import { HOSTS_A_BATCH, type PreferredEntry } from '../../../src/mgmt/store/store.js';
+import { type AssignmentEntry, HOSTS_A_BATCH } from '../../../src/mgmt/store/store.js';
 import { apiBench, MSID_1 } from '../../helpers/api-bench.js';
+import { assignments } from '../../helpers/assign.js';
 import { factsOf } from '../../helpers/host-facts.js';
 
 type Bench = Awaited<ReturnType<typeof apiBench>>;
@@ -8,9 +9,10 @@ const ALGORITHM = 'indirect.agent.lb.algorithm';
 
 /** The first server of each host's list as its agent has it, and as its row says for rendezvous. */
 async function placesOf({ store }: Bench) {
-  return (await store.hosts()).map(({ id, preferred, msHostList }) => ({
+  const assigned = await assignments(store);
+  return (await store.hosts()).map(({ id, msHostList }) => ({
     id,
-    preferred,
+    preferred: assigned.get(id),
     reported: msHostList?.split(/[,@]/)[0],
   }));
 }
@@ -47,7 +49,8 @@ async function checkPreviewed(t: Test, bench: Bench, change: { host?: string; al
   const { agentsmoving } = await set(bench, name, value);
   t.equal(agentsmoving, moves, 'as many move as previewed');
   const rows = await bench.store.hosts();
-  const uuids = new Map(rows.map(({ uuid, preferred }) => [uuid, preferred]));
+  const assigned = await assignments(bench.store);
+  const uuids = new Map(rows.map(({ id, uuid }) => [uuid, assigned.get(id)]));
   const differing = agents.filter(
     ({ hostid, preferredhost }: { hostid: string; preferredhost: string }) => uuids.get(hostid) !== preferredhost,
   );
@@ -90,9 +93,8 @@ t.test(
     await set(bench, ALGORITHM, 'rendezvous');
     await set(bench, ALGORITHM, 'roundrobin');
     // Meanwhile the agents have got lists of that: each of them the other server first.
-    const hosts = await bench.store.hosts();
     await bench.store.hostsReady(
-      hosts.map(({ id, preferred }) => ({
+      [...(await assignments(bench.store))].map(([id, preferred]) => ({
         id,
         msid: MSID_1,
         msHostList: `${preferred === '192.0.2.1' ? '192.0.2.2,192.0.2.1' : '192.0.2.1,192.0.2.2'}@roundrobin`,
@@ -111,17 +113,17 @@ t.test(
 t.test('place-hosts: rows are written in batches, before the settings hold', async t => {
   const bench = await apiBench(t);
   await addSpread(bench, 1_100, ['192.0.2.1']);
-  const batches: (readonly PreferredEntry[])[] = [];
+  const batches: (readonly AssignmentEntry[])[] = [];
   const order: string[] = [];
-  const { setPreferred, setConfiguration } = bench.store;
-  bench.store.setPreferred = async batch => {
+  const { writeAssignments, updateConfiguration } = bench.store;
+  bench.store.writeAssignments = async (attempt, batch) => {
     batches.push(batch);
     order.push('rows');
-    await setPreferred(batch);
+    return writeAssignments(attempt, batch);
   };
-  bench.store.setConfiguration = async (name, value) => {
+  bench.store.updateConfiguration = async (...args) => {
     order.push('settings');
-    return setConfiguration(name, value);
+    return updateConfiguration(...args);
   };
   await set(bench, ALGORITHM, 'rendezvous');
   t.same(

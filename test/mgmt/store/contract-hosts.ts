@@ -235,7 +235,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     await hostDisconnected(store, 2, { msid: MSID_A, epoch: 1, at: 3_000, reason: 'link closed' });
     const second = await allChanges(store, first.cursor);
     t.match(second.hosts.at(-1), { id: 2, status: 'Disconnected' });
-    await store.setPreferred([{ id: 1, preferred: '192.0.2.1' }]);
+    await store.assignHosts([{ id: 1, preferred: '192.0.2.1' }], 0);
     t.match((await allChanges(store, second.cursor)).hosts.at(-1), { id: 1, preferred: '192.0.2.1' });
   });
 
@@ -263,32 +263,6 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     const uuids = async (...ids: number[]) => Promise.all(ids.map(uuidOf));
     t.strictSame(await store.agentsOfServer(MSID_A), { agents: await uuids(1, 3), lastAgents: await uuids(4) });
     t.strictSame(await store.agentsOfServer(MSID_B), { agents: await uuids(2), lastAgents: [] });
-  });
-
-  test('placement: the preferred server stays in the row', async (t, store) => {
-    await registered(store, 4);
-    const preferred = async () => (await store.hosts()).map(({ id, preferred }) => [id, preferred]);
-    await store.setPreferred([
-      { id: 1, preferred: 'a' },
-      { id: 2, preferred: 'b' },
-      { id: 3, preferred: 'a' },
-      { id: 99, preferred: 'a' },
-    ]);
-    t.strictSame(await preferred(), [
-      [1, 'a'],
-      [2, 'b'],
-      [3, 'a'],
-      [4, null],
-    ]);
-    await store.registerHost(factsOf('guid1', 1, { name: 'renamed' }));
-    await hostReady(store, 1, { msid: MSID_A, at: 1, msHostList: null });
-    await store.setPreferred([{ id: 3, preferred: null }]);
-    await store.removeHost(2, 1_000);
-    t.strictSame(await preferred(), [
-      [1, 'a'],
-      [3, null],
-      [4, null],
-    ]);
   });
 }
 

@@ -6,9 +6,12 @@ import { silentLog } from '../../../src/lib/logger.js';
 import { systemRandom } from '../../../src/lib/random.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import type { AgentRow, AgentStore } from '../../../src/mgmt/store/agent-store.js';
+import type { AssignmentAttempt, Store } from '../../../src/mgmt/store/store.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { MemoryStore } from '../../helpers/memory-store.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
+
+type Compared = AgentStore & Pick<Store, 'updateConfiguration' | 'beginAssignment' | 'writeAssignments'>;
 
 const SEED = Number(process.env.MUSTER_SEED ?? 20261122);
 const RUNS = Number(process.env.MUSTER_RUNS ?? 400);
@@ -27,15 +30,20 @@ t.test(
       await store.initialiseConfiguration(new Map([['host', 'a']]));
     }
 
+    let attempt: AssignmentAttempt = { generation: 1, step: 1 };
+    for (const store of [real, memory]) t.strictSame(await store.beginAssignment(), { begun: true, attempt });
+
     /** One call, drawn from all that the server makes. */
-    const draw = (): ((store: AgentStore & Pick<MemoryStore, 'setConfiguration'>) => Promise<unknown>) => {
+    const draw = (): ((store: Compared) => Promise<unknown>) => {
       const id = 1 + random.int(8);
       const guid = `g${random.int(8)}`;
       const zone = zones[random.int(2)] ?? 1;
       const msid = 1 + random.int(2);
       const epoch = random.int(4);
       const at = random.int(1_000);
-      switch (random.int(11)) {
+      const { version, assignmentGeneration } = memory.data;
+      const current = attempt;
+      switch (random.int(14)) {
         case 0:
           return store => store.registerHost(factsOf(guid, zone)).then(({ host }) => comparable(host));
         case 1:
@@ -56,11 +64,26 @@ t.test(
         case 6:
           return store => store.configuration();
         case 8:
-          return store => store.setPreferred([{ id, preferred: `10.0.0.${epoch}` }]);
+          return store => store.assignHosts([{ id, preferred: `10.0.0.${epoch}` }], assignmentGeneration);
         case 9:
           return store => store.hostsMsHostList([{ id, epoch, msHostList: 'A,B@static' }]);
         case 7:
-          return store => store.setConfiguration('zones', String(at % 3));
+          return store => store.updateConfiguration(new Map([['zones', String(at % 3)]]), version);
+        case 10:
+          return async store => {
+            const begun = await store.beginAssignment(current.step);
+            if (begun.begun) attempt = begun.attempt;
+            return begun;
+          };
+        case 11:
+          return async store => {
+            const batch = [{ id, preferred: `10.0.1.${epoch}` }];
+            const written = await store.writeAssignments(current, batch);
+            if (written !== undefined) attempt = written;
+            return written;
+          };
+        case 12:
+          return store => store.updateConfiguration(new Map(), version, current);
         default:
           return store => store.zoneId(zone === 1 ? 'one' : 'two');
       }
@@ -78,6 +101,12 @@ t.test(
 );
 
 /** Without the uuid, which is chance. */
-function comparable({ id, guid, name, zoneId, preferred, status, msid, epoch, instanceId, linkAddress }: AgentRow) {
-  return { id, guid, name, zoneId, preferred, status, msid, epoch, instanceId, linkAddress };
+function comparable(row: AgentRow) {
+  const { uuid: _, ...rest } = row;
+  const { id, guid, name, zoneId, preferred, nextPreferred, nextGeneration, status, msid, epoch } = rest;
+  const { instanceId, linkAddress } = rest;
+  return {
+    ...{ id, guid, name, zoneId, preferred, nextPreferred, nextGeneration, status, msid, epoch },
+    ...{ instanceId, linkAddress },
+  };
 }

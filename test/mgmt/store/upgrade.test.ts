@@ -12,6 +12,7 @@ import { openSqlite } from '../../../src/mgmt/store/sqlite/sqlite.js';
 import { claimServer } from '../../helpers/api-bench.js';
 import { startCluster } from '../../helpers/cluster-bench.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { setConfiguration } from '../../helpers/set-configuration.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog };
 
@@ -111,7 +112,7 @@ async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, gui
   t.same(await store.hostsMsHostList([{ id: host.id, epoch: 1, msHostList: 'b@static', configurationVersion: 3 }]), [
     true,
   ]);
-  await store.setPreferred([{ id: host.id, preferred: 'b' }]);
+  t.same(await store.assignHosts([{ id: host.id, preferred: 'b' }], 0), ['b']);
   t.match((await store.heartbeat(1001, 'run-1001', true)).kind, 'alive');
   const lost = { id: host.id, msid: 1001, epoch: 1, at: 0, reason: 'gone' };
   t.same(await store.hostsDisconnected([lost]), [true]);
@@ -120,7 +121,7 @@ async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, gui
   t.equal(await store.finishJob(job.uuid, 1001, { status: 'succeeded', resultCode: 0, result: '{}' }), true);
   t.match(await store.host(host.id), { guid, status: 'Disconnected', preferred: 'b', msHostList: 'b@static' });
   t.ok((await store.servers()).length > 0);
-  await store.setConfiguration('zones', `default,${guid}`);
+  await setConfiguration(store, 'zones', `default,${guid}`);
   await store.clusters();
   await store.hostsChanged();
 }
@@ -142,6 +143,7 @@ t.test(
 t.test('upgrade: settings that a newer version brings are passed over by the one before', async t => {
   const stored = {
     version: 8,
+    assignmentGeneration: 0,
     values: new Map([
       ['host', 'a'],
       ['agent.of.the.future', 'yes'],

@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import { HOSTS_A_BATCH } from '../host-store.js';
 
 /** A batch that is too large is a mistake of the caller's. */
@@ -22,4 +23,15 @@ export function* inPieces<T>(batch: readonly T[], keyOf: (entry: T) => string | 
     piece.set(key, entry);
   }
   if (piece.size > 0) yield [...piece.values()];
+}
+
+/** For each host its own value; one value for all is written as such. */
+export function byId<T extends { readonly id: number }, V>(
+  entries: readonly T[],
+  valueFor: (entry: T) => V,
+): RawBuilder<Exclude<V, object>> {
+  const values = entries.map(valueFor);
+  if (values.every(value => value === values[0])) return sql`${values[0]}`;
+  const cases = entries.map(({ id }, i) => sql`when ${id} then ${values[i]}`);
+  return sql`case id ${sql.join(cases, sql` `)} end`;
 }

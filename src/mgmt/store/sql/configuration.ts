@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ConfigurationStore } from '../configuration-store.js';
+import { commitAssignments } from './assignments.js';
+import type { SqlDatabase } from './database.js';
 import type { Schema } from './schema.js';
 import { raiseSequence, sequenceValue } from './sequence.js';
 import type { Transactions } from './transactions.js';
@@ -11,6 +13,7 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
       transactions.read('configuration', async db => ({
         version: await sequenceValue(db, 'configuration'),
         values: await valuesOf(db),
+        assignmentGeneration: await sequenceValue(db, 'assignment_committed'),
       })),
 
     initialiseConfiguration: values =>
@@ -22,20 +25,22 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
         return new Map([...values].filter(differs).map(([name]) => [name, standing.get(name) ?? '']));
       }),
 
-    setConfiguration: (name, value) =>
-      transactions.write('setConfiguration', async db =>
-        put(db, await valuesOf(db), new Map([[name, value]]), clock.wallTime()),
-      ),
-
-    updateConfiguration: (changes, expectedVersion) =>
+    updateConfiguration: (changes, expectedVersion, attempt) =>
       transactions.write('updateConfiguration', async db => {
-        // Whoever changes the configuration holds its counter first, so that no other change comes in between.
-        const counter = db.selectFrom('sequence').select('value').where('name', '=', 'configuration');
-        const version = (await transactions.database.locked(counter).executeTakeFirst())?.value ?? 0;
-        if (expectedVersion !== undefined && expectedVersion !== version) return { done: false, version };
-        return { done: true, version: await put(db, await valuesOf(db), changes, clock.wallTime()) };
+        const version = await lockedVersion(transactions.database, db);
+        if (expectedVersion !== version) return { done: false, version };
+        if (attempt !== undefined && !(await commitAssignments(db, attempt))) return { done: false, version };
+        const written = await put(db, await valuesOf(db), changes, clock.wallTime());
+        const isToBeRead = attempt !== undefined && written === version;
+        return { done: true, version: isToBeRead ? await raiseSequence(db, 'configuration') : written };
       }),
   };
+}
+
+/** The configuration's generation. Whoever changes it reads it so: no other change comes in between. */
+export async function lockedVersion(database: SqlDatabase, db: Kysely<Schema>): Promise<number> {
+  const counter = db.selectFrom('sequence').select('value').where('name', '=', 'configuration');
+  return (await database.locked(counter).executeTakeFirst())?.value ?? 0;
 }
 
 async function valuesOf(db: Kysely<Schema>): Promise<ReadonlyMap<string, string>> {

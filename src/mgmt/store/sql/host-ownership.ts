@@ -1,23 +1,22 @@
-import { type ExpressionBuilder, type Kysely, type RawBuilder, sql } from 'kysely';
+import type { ExpressionBuilder, Kysely } from 'kysely';
 import {
   HOSTS_A_BATCH,
   type HostDisconnectedEntry,
   type HostListEntry,
   type HostReadyEntry,
   type HostStore,
-  type PreferredEntry,
 } from '../host-store.js';
-import { bounded, inPieces } from './batches.js';
+import { bounded, byId, inPieces } from './batches.js';
 import type { Schema } from './schema.js';
 import type { Transactions } from './transactions.js';
 
 /**
- * Which server has which host, and which one is its preferred server. A batch is a few statements over many rows, with a
+ * Which server has which host. A batch is a few statements over many rows, with a
  * CASE for values that differ, so that many agents that connect at once cost few round trips and few commits.
  */
 export function hostOwnership(
   transactions: Transactions,
-): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts' | 'setPreferred'> {
+): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'> {
   const { database } = transactions;
 
   /** @param entries each host once */
@@ -188,19 +187,6 @@ export function hostOwnership(
           if (found.rows < HOSTS_A_BATCH) return count;
         }
       }),
-
-    setPreferred: async batch => {
-      await transactions.write('setPreferred', async db => {
-        for (const [preferred, ids] of byPreferred(bounded(batch))) {
-          await db
-            .updateTable('host')
-            .set({ preferred, changed: database.now() })
-            .where('id', 'in', ids)
-            .where('removed', 'is', null)
-            .execute();
-        }
-      });
-    },
   };
 }
 
@@ -211,21 +197,4 @@ function released(eb: ExpressionBuilder<Schema, 'host'>) {
     mgmt_server_id: null,
     status: 'Disconnected' as const,
   };
-}
-
-/** For each host its own value; one value for all is written as such. */
-function byId<T extends { readonly id: number }, V>(
-  entries: readonly T[],
-  valueFor: (entry: T) => V,
-): RawBuilder<Exclude<V, object>> {
-  const values = entries.map(valueFor);
-  if (values.every(value => value === values[0])) return sql`${values[0]}`;
-  const cases = entries.map(({ id }, i) => sql`when ${id} then ${values[i]}`);
-  return sql`case id ${sql.join(cases, sql` `)} end`;
-}
-
-function byPreferred(batch: readonly PreferredEntry[]): Map<string | null, number[]> {
-  const ids = new Map<string | null, number[]>();
-  for (const { id, preferred } of batch) ids.set(preferred, [...(ids.get(preferred) ?? []), id]);
-  return ids;
 }

@@ -58,6 +58,8 @@ export function hostOf(row: HostColumns): HostRow {
     msHostList: row.ms_host_list,
     configurationVersion: row.configuration_version,
     preferred: row.preferred,
+    nextPreferred: row.next_preferred,
+    nextGeneration: row.next_generation,
     lastPing: row.last_ping,
     instanceId: row.instance_id,
     linkAddress: row.link_address,

@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription } from '../host-store.js';
 import type { LocationStore } from '../location-store.js';
+import { lockedVersion } from './configuration.js';
 import type { Schema } from './schema.js';
-import { raiseSequence, sequenceValue } from './sequence.js';
+import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 export function locationStore(transactions: Transactions): LocationStore {
@@ -36,18 +37,19 @@ export function locationStore(transactions: Transactions): LocationStore {
           .execute(),
       ),
 
-    setClusterCheckInterval: (clusterId, seconds) =>
+    setClusterCheckInterval: (clusterId, seconds, expectedVersion) =>
       transactions.write('setClusterCheckInterval', async db => {
+        const version = await lockedVersion(transactions.database, db);
+        if (version !== expectedVersion) return { done: false, version };
         const cluster = await db
           .selectFrom('cluster')
           .select('lb_check_interval')
           .where('id', '=', clusterId)
           .executeTakeFirst();
-        if (cluster === undefined) return undefined;
-        if (cluster.lb_check_interval === seconds) return sequenceValue(db, 'configuration');
-        const version = await raiseSequence(db, 'configuration');
+        // Clusters are never removed: whoever names one has read its row.
+        if (cluster === undefined || cluster.lb_check_interval === seconds) return { done: true, version };
         await db.updateTable('cluster').set({ lb_check_interval: seconds }).where('id', '=', clusterId).execute();
-        return version;
+        return { done: true, version: await raiseSequence(db, 'configuration') };
       }),
   };
 }

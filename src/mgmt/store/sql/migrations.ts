@@ -184,15 +184,7 @@ export const MIGRATIONS: readonly Migration[] = [
         .addColumn('msid', 'bigint')
         .execute();
 
-      for (const [table, name, columns] of INDEXES) {
-        if (!(await facts.hasIndex(db, table, name))) {
-          await db.schema
-            .createIndex(name)
-            .on(table)
-            .columns([...columns])
-            .execute();
-        }
-      }
+      await addIndexes(db, facts, INDEXES_2);
     },
   },
   {
@@ -208,6 +200,7 @@ export const MIGRATIONS: readonly Migration[] = [
           .addColumn(column, isFlag ? 'bigint' : type, built => (isFlag ? built.notNull().defaultTo(0) : built))
           .execute();
       }
+      await addIndexes(db, lookup, INDEXES_3);
     },
   },
 ];
@@ -228,6 +221,22 @@ const COLUMNS_3 = [
   ['async_job', 'expires', 'bigint'],
 ] as const;
 
+/** Of migration 3: finds assignments that are not committed. */
+const INDEXES_3 = [['host', 'i_host__next_generation', ['next_generation']]] as const;
+
+type Index = readonly [table: string, name: string, columns: readonly string[]];
+
+async function addIndexes(db: Kysely<Schema>, lookup: SchemaLookup, indexes: readonly Index[]): Promise<void> {
+  for (const [table, name, columns] of indexes) {
+    if (await lookup.hasIndex(db, table, name)) continue;
+    await db.schema
+      .createIndex(name)
+      .on(table)
+      .columns([...columns])
+      .execute();
+  }
+}
+
 /** Zones, pods and clusters begin alike. */
 function placed(table: CreateTableBuilder<string, never>) {
   return table
@@ -240,7 +249,7 @@ function placed(table: CreateTableBuilder<string, never>) {
  * Of migration 2. A Ready writes two or three entries of them, in `changed`, the owner and the status; the others stand
  * still. Each ends in what its readers sort by.
  */
-const INDEXES = [
+const INDEXES_2 = [
   ['host', 'i_host__removed', ['removed', 'id']],
   ['host', 'i_host__data_center_id', ['data_center_id', 'removed', 'id']],
   ['host', 'i_host__cluster_id', ['cluster_id', 'removed', 'id']],

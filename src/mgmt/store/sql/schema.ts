@@ -26,9 +26,22 @@ export interface ConfigurationTable {
   updated: number;
 }
 
-/** Counters that only ever rise: the last id given to a row of that table, and the configuration's generation. */
+/**
+ * Counters that only ever rise: the last id given to a row of that table, the configuration's generation, the steps of
+ * attempts to assign hosts anew, and the generation of assignments that was committed last.
+ */
 export interface SequenceTable {
-  name: 'host' | 'data_center' | 'host_pod_ref' | 'cluster' | 'mshost' | 'async_job' | 'event' | 'configuration';
+  name:
+    | 'host'
+    | 'data_center'
+    | 'host_pod_ref'
+    | 'cluster'
+    | 'mshost'
+    | 'async_job'
+    | 'event'
+    | 'configuration'
+    | 'assignment'
+    | 'assignment_committed';
   value: number;
 }
 

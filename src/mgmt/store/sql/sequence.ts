@@ -15,6 +15,12 @@ export async function raiseSequence(db: Kysely<Schema>, name: SequenceTable['nam
   return sequenceValue(db, name);
 }
 
+/** Sets a counter to a value that was taken from another one. */
+export async function setSequence(db: Kysely<Schema>, name: SequenceTable['name'], value: number): Promise<void> {
+  const set = await db.updateTable('sequence').set({ value }).where('name', '=', name).executeTakeFirst();
+  if (set.numUpdatedRows === 0n) await db.insertInto('sequence').values({ name, value }).execute();
+}
+
 /** The last value that was taken; 0 before the first. */
 export async function sequenceValue(db: Kysely<Schema>, name: SequenceTable['name']): Promise<number> {
   const row = await db.selectFrom('sequence').select('value').where('name', '=', name).executeTakeFirst();

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.js';
 import type { Random } from '../../../lib/random.js';
 import type { Store } from '../store.js';
+import { assignmentStore } from './assignments.js';
 import { configurationStore } from './configuration.js';
 import type { SqlDatabase } from './database.js';
 import { eventStore } from './events.js';
@@ -22,6 +23,7 @@ export function sqlStore(database: SqlDatabase, env: { readonly clock: Clock; re
   const transactions = new Transactions(database, env);
   return {
     ...configurationStore(transactions),
+    ...assignmentStore(transactions),
     ...locationStore(transactions),
     ...hostRegistration(transactions),
     ...hostReading(transactions),

@@ -8,6 +8,7 @@ import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import { FakeClock } from '../../../helpers/fake-clock.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
+import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { storeProcess } from '../../../helpers/store-process.js';
 import { storeContract } from '../contract.js';
 
@@ -34,7 +35,7 @@ t.test('sqlite: the folder and all files are made for this user only', async t =
 t.test('sqlite: after an orderly stop the one file holds everything', async t => {
   const folder = t.testdir();
   const store = await open(join(folder, 'muster.db'));
-  await store.setConfiguration('host', '192.0.2.1');
+  await setConfiguration(store, 'host', '192.0.2.1');
   await store.close();
   await writeFile(join(folder, 'copy.db'), await readFile(join(folder, 'muster.db')));
   const copy = await open(join(folder, 'copy.db'));
@@ -86,7 +87,7 @@ async function lockedStore(t: Test) {
 t.test('sqlite: a write waits for another process, and reads do not', async t => {
   const { store, clock, other } = await lockedStore(t);
   let written = false;
-  const write = store.setConfiguration('host', 'a').then(() => {
+  const write = store.updateConfiguration(new Map([['host', 'a']]), 0).then(() => {
     written = true;
   });
   t.equal((await store.configuration()).version, 0, 'a read in between');
@@ -100,22 +101,23 @@ t.test('sqlite: a write waits for another process, and reads do not', async t =>
 
 t.test('sqlite: a write that gets no turn for 2 s is given up, and has changed nothing', async t => {
   const { store, clock, other } = await lockedStore(t);
-  const result = await runOut(clock, Promise.allSettled([store.setConfiguration('a', '1'), store.zoneId('default')]));
+  const calls = [store.updateConfiguration(new Map([['a', '1']]), 0), store.zoneId('default')];
+  const result = await runOut(clock, Promise.allSettled(calls));
   t.match(result, {
     value: [
-      { reason: { name: 'StoreError', code: 'STORE_BUSY', operation: 'setConfiguration' } },
+      { reason: { name: 'StoreError', code: 'STORE_BUSY', operation: 'updateConfiguration' } },
       { reason: { name: 'StoreError', code: 'STORE_BUSY', operation: 'zoneId' } },
     ],
   });
   t.ok(clock.now() <= 2_020, 'both together');
   t.equal(clock.pending, 0);
   other.exec('COMMIT');
-  t.strictSame(await store.configuration(), { version: 0, values: new Map() });
+  t.strictSame(await store.configuration(), { version: 0, values: new Map(), assignmentGeneration: 0 });
 });
 
 t.test('sqlite: a thousand writes that wait hold up the event loop no more than one does', async t => {
   const { store, clock, other } = await lockedStore(t);
-  const writes = Array.from({ length: 1_000 }, (_, i) => store.setConfiguration(`n${i}`, ''));
+  const writes = Array.from({ length: 1_000 }, (_, i) => store.initialiseConfiguration(new Map([[`n${i}`, '']])));
   await clock.advance(0);
   // One attempt blocks for 10 ms; a thousand would for 10 s. Whoever tries again waits for the clock: one at a time.
   t.equal(clock.pending, 1);
