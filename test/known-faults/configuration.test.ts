@@ -1,12 +1,12 @@
 import t from 'tap';
-import { setConfiguration } from '../helpers/set-configuration.js';
-import { leads } from '../helpers/assign.js';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
 import { SetupMSListCommand } from '../../src/protocol/index.js';
 import { apiBench } from '../helpers/api-bench.js';
+import { leads } from '../helpers/assign.js';
 import { type Cluster, startCluster } from '../helpers/cluster-bench.js';
 import { knownFault } from '../helpers/known-fault.js';
 import { obeys } from '../helpers/obedient-agent.js';
+import { setConfiguration } from '../helpers/set-configuration.js';
 import { fails } from '../helpers/store-faults.js';
 import { testServer } from '../helpers/test-server.js';
 

@@ -1,5 +1,4 @@
 import t from 'tap';
-import { setConfiguration } from '../helpers/set-configuration.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { JobRunner } from '../../src/mgmt/jobs/job-runner.js';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
@@ -8,6 +7,7 @@ import { apiBench, freshStore, MSID_1, MSID_2 } from '../helpers/api-bench.js';
 import { startCluster } from '../helpers/cluster-bench.js';
 import { FakeClock, settle } from '../helpers/fake-clock.js';
 import { knownFault } from '../helpers/known-fault.js';
+import { setConfiguration } from '../helpers/set-configuration.js';
 import { fails } from '../helpers/store-faults.js';
 
 const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { hostReady } from '../helpers/one-host.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
@@ -11,6 +10,7 @@ import { startCluster } from '../helpers/cluster-bench.js';
 import { contentOf } from '../helpers/fake-agent.js';
 import { FakeClock, settle } from '../helpers/fake-clock.js';
 import { knownFault } from '../helpers/known-fault.js';
+import { hostReady } from '../helpers/one-host.js';
 import { scratchFolder } from '../helpers/scratch.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { MSID, testServer } from '../helpers/test-server.js';

@@ -1,13 +1,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { reassign } from '../helpers/assign.js';
 import { silentLog } from '../../src/lib/logger.js';
 import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
 import { LinkFactsWriter } from '../../src/mgmt/hosts/link-facts-writer.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { turns } from '../helpers/agent-bench.js';
+import { reassign } from '../helpers/assign.js';
 import { ClusterNode, startCluster } from '../helpers/cluster-bench.js';
 import { FakeClock, settle } from '../helpers/fake-clock.js';
 import { factsOf } from '../helpers/host-facts.js';

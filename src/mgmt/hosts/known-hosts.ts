@@ -43,10 +43,40 @@ export class KnownHosts {
   }
 
   learn(host: KnownHost): KnownHost {
-    const { id, uuid, guid, name, zoneId, clusterId, preferred, nextPreferred, nextGeneration, status, msid, epoch, instanceId, linkAddress } = host;
+    const {
+      id,
+      uuid,
+      guid,
+      name,
+      zoneId,
+      clusterId,
+      preferred,
+      nextPreferred,
+      nextGeneration,
+      status,
+      msid,
+      epoch,
+      instanceId,
+      linkAddress,
+    } = host;
     const former = this.#byId.get(id);
     const changed = host.changed ?? former?.changed;
-    const facts = { id, uuid, guid, name, zoneId, clusterId, preferred, nextPreferred, nextGeneration, status, msid, epoch, instanceId, linkAddress };
+    const facts = {
+      id,
+      uuid,
+      guid,
+      name,
+      zoneId,
+      clusterId,
+      preferred,
+      nextPreferred,
+      nextGeneration,
+      status,
+      msid,
+      epoch,
+      instanceId,
+      linkAddress,
+    };
     const known: KnownHost = { ...facts, changed };
     this.#byGuid.set(guid, known);
     this.#byId.set(id, known);
