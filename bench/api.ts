@@ -10,6 +10,7 @@ import { silentLog } from '#dist/lib/logger.js';
 import { systemRandom } from '#dist/lib/random.js';
 import { readConfiguration } from '#dist/mgmt/config/parameters.js';
 import { type LinkFact, packLinkFacts } from '#dist/mgmt/hosts/link-facts.js';
+import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { Api } from '#dist/mgmt/http/api.js';
 import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
@@ -95,14 +96,16 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     clock: systemClock,
     store,
     events: { add() {} },
+    address: '10.0.0.1',
     configuration: () => configuration,
     // None of the commands below changes anything.
     startJob: () => Promise.reject(new Error('a job was started')),
     configurationChanged: async () => {},
     stateChanged: async () => {},
   });
-  const ownLinks = () => links.get(OWN_MSID) ?? [];
-  const handlers = handlersFor({ msid: OWN_MSID, store, operations: domain, ownLinks });
+  const own = new Map((links.get(OWN_MSID) ?? []).map(fact => [fact.hostId, fact]));
+  const present = new PresentLinks({ store, msid: OWN_MSID, ownLink: hostId => own.get(hostId) });
+  const handlers = handlersFor({ msid: OWN_MSID, store, operations: domain, presentLinks: () => present.read() });
   const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });
   const server = httpServer({ api, notReady: () => undefined });
   const port = await listenHttp(server, '127.0.0.1', 0);

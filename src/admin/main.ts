@@ -95,6 +95,7 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
       if (definition.isAsync) answer = result;
       else parts.err(reportOf(result));
     }
+    if (jobs.length > 0) answer = await asItIsNow(api, definition, answer);
   }
   parts.out(asked.output === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : shown(definition, answer, asked, parts));
   return EXIT_CODES.ok;
@@ -137,6 +138,15 @@ function jobsOf({ response }: ApiCommand, answer: ApiAnswer): readonly string[] 
   const inside = (answer[response.object] ?? answer) as { jobid?: unknown; jobids?: unknown };
   const ids = Array.isArray(inside.jobids) ? inside.jobids : [answer.jobid ?? inside.jobid];
   return ids.filter((id): id is string => typeof id === 'string');
+}
+
+/** After a wait, the state of the management server that the answer is about is another one. */
+async function asItIsNow(api: ApiCall, { response }: ApiCommand, answer: ApiAnswer): Promise<ApiAnswer> {
+  const before = answer[response.object] as ApiAnswer | undefined;
+  if (typeof before?.managementserverid !== 'string' || typeof before.state !== 'string') return answer;
+  const { managementserverid } = before;
+  const { readyforshutdown: now } = await api('readyForShutdown', { managementserverid });
+  return { ...answer, [response.object]: { ...before, ...(now as ApiAnswer) } };
 }
 
 /** The outcome of a job that moves agents: one line, and a line for each agent that is left. */

@@ -38,7 +38,7 @@ async function lookUp(
   value: string,
   api: ApiCall,
 ): Promise<readonly ApiAnswer[] | undefined> {
-  const isServer = param === 'managementserverid' || (param === 'id' && command === 'listManagementServers');
+  const isServer = param === 'managementserverid' || (param === 'id' && /ManagementServers?$/.test(command));
   if (isServer) {
     const servers = rowsOf((await api('listManagementServers')).managementserver);
     return servers.filter(({ name, ipaddress }) => ipaddress === value || name === value);

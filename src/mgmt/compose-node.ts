@@ -17,7 +17,7 @@ import { handlersFor } from './http/handlers/index.js';
 import { answersElsewhere } from './jobs/answers-elsewhere.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
-import type { StartJob } from './jobs/job-request.js';
+import { newJob, type StartJob } from './jobs/job-request.js';
 import { JobRunner } from './jobs/job-runner.js';
 import { type Operations, operations } from './jobs/operations.js';
 import { OwnState } from './jobs/own-state.js';
@@ -136,8 +136,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const jobs = new JobRunner(store, { ...shared, work });
   const ownState = new OwnState(jobParts, jobs);
   const facts = new LinkFactsWriter(store, shared, () => agents.linkFacts());
-  const startJob: StartJob = async ({ params, ...job }) => {
-    const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: address });
+  const startJob: StartJob = async job => {
+    const row = await store.createJob(newJob(job, address));
     if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
     return row;
   };
@@ -145,10 +145,14 @@ export function composeNode(parts: NodeParts): ManagementNode {
     clock,
     store,
     events,
+    address,
     startJob,
     configuration: () => agents.lists.configuration,
     configurationChanged: () => agents.poller.poll(),
-    stateChanged: async () => void (await membership.refresh()),
+    async stateChanged() {
+      await membership.refresh();
+      void jobs.look();
+    },
   });
   const links = new PresentLinks({ store, msid, ownLink: hostId => agents.registry.get(hostId)?.fact });
   const handlers = handlersFor({ msid, store, operations: calls, presentLinks: () => links.read() });

@@ -170,6 +170,20 @@ t.test('admin: a job that fails is 1 with its reason; one whose server goes away
   t.equal(away.err, 'no answer\nthe job goes on; queryAsyncJobResult jobid=j-1 tells what came of it\n');
 });
 
+t.test('regression: after the wait for a drain, the state is shown as it is then', async t => {
+  const managementserverid = '00000000-0000-4000-8000-000000000001';
+  const before = { managementserverid, state: 'PreparingForMaintenance', agentscount: 3, pendingjobscount: 1 };
+  const after = { managementserverid, state: 'Maintenance', agentscount: 0, pendingjobscount: 0 };
+  const one = terminal(command => {
+    if (command === 'prepareForMaintenance') return { prepareformaintenance: { ...before, jobid: 'j-1' } };
+    if (command === 'readyForShutdown') return { readyforshutdown: after };
+    return { jobstatus: 1, jobresult: { moved: 3, leftcount: 0, left: [] } };
+  });
+  t.equal(await one.run('prepareForMaintenance', `managementserverid=${managementserverid}`, '-o', 'json'), 0);
+  t.same(JSON.parse(one.out), { prepareformaintenance: { ...after, jobid: 'j-1' } });
+  t.equal(one.calls.at(-1), `readyForShutdown managementserverid=${managementserverid}`);
+});
+
 t.test('admin: --async does not wait, and prints what to ask for', async t => {
   const one = terminal(job([]));
   t.equal(await one.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001', '--async'), 0);

@@ -12,7 +12,7 @@ import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
 import { PresentLinks } from '../../src/mgmt/hosts/present-links.js';
 import { Api } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
-import type { JobRequest } from '../../src/mgmt/jobs/job-request.js';
+import { type JobRequest, newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operations } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
@@ -95,8 +95,9 @@ export async function apiBench(t: Test) {
     store: seen,
     events: { add: event => void events.push(event) },
     configuration: () => configuration,
-    async startJob({ params, ...job }: JobRequest) {
-      const row = await store.createJob({ ...job, params: JSON.stringify(params), createdBy: '192.0.2.1' });
+    address: '192.0.2.1',
+    async startJob(job: JobRequest) {
+      const row = await store.createJob(newJob(job, '192.0.2.1'));
       await bench.onJob?.(row);
       return row;
     },

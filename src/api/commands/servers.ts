@@ -1,4 +1,15 @@
-import { type ApiCommands, boolean, date, integer, LIST_PARAMS, list, optional, string, uuid } from '../table.js';
+import {
+  type ApiCommands,
+  boolean,
+  date,
+  integer,
+  LIST_PARAMS,
+  list,
+  optional,
+  required,
+  string,
+  uuid,
+} from '../table.js';
 
 const PEER = {
   id: string('the id of the other server'),
@@ -39,5 +50,15 @@ export const SERVER_COMMANDS = {
     },
     response: { kind: 'list', object: 'managementserver', fields: SERVER },
     columns: ['name', 'state', 'ipaddress', 'version', 'agentscount', 'pendingjobscount', 'lastserverstart'],
+  },
+  removeManagementServer: {
+    description: 'Removes a management server that is Down and will not come back, with all that waits for it',
+    params: { id: required(uuid('the management server')) },
+    response: {
+      kind: 'plain',
+      object: 'success',
+      fields: { success: boolean('true'), displaytext: string('what was done') },
+    },
+    columns: ['success', 'displaytext'],
   },
 } as const satisfies ApiCommands;

@@ -22,7 +22,8 @@ export type EventType =
   | 'CONFIGURATION.UPDATE'
   | 'SERVER.UP'
   | 'SERVER.DOWN'
-  | 'SERVER.STATE';
+  | 'SERVER.STATE'
+  | 'SERVER.REMOVE';
 
 /** Where events go. */
 export interface EventSink {

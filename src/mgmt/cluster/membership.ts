@@ -129,8 +129,7 @@ export class Membership {
     this.#isStopped = true;
     this.#timer?.cancel();
     const { msid, clock } = this.#parts;
-    const kept = { from: KEPT_STATES, to: 'Maintenance' } as const;
-    const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), kept);
+    const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), KEPT_STATES);
     if (isOurs) await this.#store.failJobsOfServer(msid, JOBS_OF_DEAD_SERVER);
   }
 

@@ -1,3 +1,4 @@
+import { API, isCommandName } from '../../api/commands/index.js';
 import { invalidParameterText } from '../../api/error-text.js';
 import type { OperationError } from '../../lib/operation-error.js';
 
@@ -36,11 +37,11 @@ export function invalidParameter(command: string, name: string, value: string, w
   return new ApiError(431, invalidParameterText(command, { name, value, why }), 4350);
 }
 
-/** Arguments of the operations whose names in the API are others. */
-const PARAMETER_OF: Readonly<Record<string, string>> = {
-  serverId: 'managementserverid',
-  hostId: 'id',
-  clusterId: 'clusterid',
+/** Arguments of the operations whose names in the API are others; which one, the command's table says. */
+const PARAMETERS_OF: Readonly<Record<string, readonly string[]>> = {
+  serverId: ['managementserverid', 'id'],
+  hostId: ['id'],
+  clusterId: ['clusterid'],
 };
 
 /** An operation that was not carried out, as the answer to a command. */
@@ -52,7 +53,12 @@ export function fromOperationError(command: string, error: OperationError): ApiE
       return new ApiError(431, error.reason, 4350, { cause: error });
     case 'ARGUMENT_INVALID': {
       const { argument = '', value = '', reason } = error;
-      return invalidParameter(command, PARAMETER_OF[argument] ?? argument, value, reason);
+      return invalidParameter(command, parameterOf(command, argument), value, reason);
     }
   }
+}
+
+function parameterOf(command: string, argument: string): string {
+  const params = isCommandName(command) ? API[command].params : {};
+  return PARAMETERS_OF[argument]?.find(name => name in params) ?? argument;
 }

@@ -2,12 +2,12 @@ import type { Clock } from '../../lib/clock.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
 import type { HostRow, JobRow, Store } from '../store/store.js';
-import { errorTextOf, jobOutcome } from './job-outcome.js';
+import { errorTextOf, jobOutcome, STARTED_WITHIN_MS } from './job-outcome.js';
 import type { StartJob } from './job-request.js';
 
 export interface HostOperationParts {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'findHosts' | 'job' | 'removeHost'>;
+  readonly store: Pick<Store, 'findHosts' | 'job' | 'cancelJob' | 'removeHost'>;
   readonly events: EventSink;
   readonly startJob: StartJob;
 }
@@ -27,8 +27,8 @@ export interface RemovedHost {
 }
 
 /**
- * Removes a host. The server that has it tells its agent not to come back; that takes up to a minute. The id is never
- * used again.
+ * Removes a host. The server that has it tells its agent not to come back; that takes up to a minute. When this is
+ * refused, the agent is not told later either. The id is never used again.
  * @throws OperationError ARGUMENT_INVALID (`hostId`), OPERATION_REFUSED; StoreError
  */
 export async function removeHost(
@@ -67,16 +67,17 @@ export async function reconnectHost(
     throw refusedOperation(`host ${host.name} is not Up: there is no link to end`);
   }
   const params = { id: host.uuid, epoch: host.epoch };
-  return startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id });
+  const expiresInMs = STARTED_WITHIN_MS;
+  return startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
 }
 
 /** Has the server that has the host tell its agent. @returns why that could not be done */
 async function tellAgent({ store, startJob, clock }: HostOperationParts, host: HostRow): Promise<string | undefined> {
   if (host.msid === null) return undefined;
   const params = { id: host.uuid };
-  const job = await startJob({ cmd: 'deleteHost', params, targetMsid: host.msid, hostId: host.id });
+  const expiresInMs = STARTED_WITHIN_MS;
+  const job = await startJob({ cmd: 'deleteHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
   const outcome = await jobOutcome(store, clock, job);
-  if (outcome === undefined) return `job ${job.uuid} has not ended yet`;
   return outcome.status === 'succeeded' ? undefined : errorTextOf(outcome);
 }
 

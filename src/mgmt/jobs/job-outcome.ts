@@ -1,33 +1,56 @@
 import { type Clock, delay } from '../../lib/clock.js';
-import type { JobRow, Store } from '../store/store.js';
+import { peerText } from '../../lib/peer-text.js';
+import type { JobOutcome, JobRow, Store } from '../store/store.js';
 
 const POLL_MS = 250;
-const LONGEST_MS = 60_000;
+/** How long a job that somebody waits for may take to be started. Its server looks every two seconds. */
+export const STARTED_WITHIN_MS = 30_000;
 
 /**
- * Waits until a job has an outcome.
- * @param withinMs at most so long
- * @returns the job with its outcome; undefined when it takes longer
- * @throws StoreError
+ * Waits until a job has ended, which must expire within `startedWithinMs`. A job that nobody has started by then is
+ * cancelled, so that it is never carried out after its caller has been refused. One that has been started is waited for:
+ * it ends, at the latest by being failed when its server is found silent.
+ * @returns the job as it is at its end: succeeded, failed or expired
+ * @throws StoreError; then the job is cancelled, or expires
  */
 export async function jobOutcome(
-  store: Pick<Store, 'job'>,
+  store: Pick<Store, 'job' | 'cancelJob'>,
   clock: Clock,
   started: JobRow,
-  withinMs: number = LONGEST_MS,
-): Promise<JobRow | undefined> {
-  const deadline = clock.now() + withinMs;
-  for (;;) {
-    const job = (await store.job(started.uuid)) ?? started;
-    if (job.status === 'succeeded' || job.status === 'failed') return job;
-    if (clock.now() >= deadline) return undefined;
-    await delay(clock, POLL_MS);
+  startedWithinMs: number = STARTED_WITHIN_MS,
+): Promise<JobRow> {
+  const deadline = clock.now() + startedWithinMs;
+  const cancel = () => store.cancelJob(started.uuid, failure(NOT_STARTED));
+  try {
+    for (;;) {
+      const job = await store.job(started.uuid);
+      if (job === undefined) throw new Error(`job ${started.uuid} is gone`);
+      if (job.status !== 'pending' && job.status !== 'running') return job;
+      if (job.status === 'pending' && clock.now() >= deadline) await cancel();
+      else await delay(clock, POLL_MS);
+    }
+  } catch (error) {
+    await cancel().catch(() => {});
+    throw error;
   }
 }
 
+const NOT_STARTED = 'the management server that has to do it did not begin in time';
+
+/** An error's outcome: the reason as the store can keep it, and a page can show it. */
+export function failure(reason: string): JobOutcome & { readonly status: 'failed' } {
+  return { status: 'failed', resultCode: 530, result: JSON.stringify({ errorcode: 530, errortext: peerText(reason) }) };
+}
+
+/** What became of a job that has ended, as an object: what its work returned, or the error. Undefined: it has not ended. */
+export function resultOf({ status, result }: JobRow): Readonly<Record<string, unknown>> | undefined {
+  const text = status === 'expired' ? failure(NOT_STARTED).result : result;
+  // JSON that was written by one of our own servers.
+  return text === null ? undefined : (JSON.parse(text) as Readonly<Record<string, unknown>>);
+}
+
 /** The reason of a job that failed. */
-export function errorTextOf({ result }: JobRow): string {
-  // Written by one of our own servers.
-  const { errortext } = (result === null ? {} : JSON.parse(result)) as { errortext?: unknown };
+export function errorTextOf(job: JobRow): string {
+  const errortext = resultOf(job)?.errortext;
   return typeof errortext === 'string' ? errortext : 'it failed without a reason';
 }

@@ -1,4 +1,4 @@
-import type { JobRow } from '../store/store.js';
+import type { JobRow, NewJob } from '../store/store.js';
 
 /** A job that one server is asked to carry out. */
 export interface JobRequest {
@@ -9,7 +9,14 @@ export interface JobRequest {
   readonly targetMsid: number | null;
   /** The host that it is about. */
   readonly hostId: number | null;
+  /** It is not started later than this, in milliseconds. @default it does not expire */
+  readonly expiresInMs?: number;
 }
 
 /** Writes the job into the store. @returns its row, as it was written @throws StoreError */
 export type StartJob = (job: JobRequest) => Promise<JobRow>;
+
+/** The job as the store takes it. @param createdBy the address of the server that was asked for it */
+export function newJob({ params, ...job }: JobRequest, createdBy: string): NewJob {
+  return { ...job, params: JSON.stringify(params), createdBy };
+}

@@ -1,8 +1,9 @@
-import type { Clock, Timer } from '../../lib/clock.js';
+import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
-import type { JobRow, Store } from '../store/store.js';
-import type { StoreHealth } from '../store/store-health.js';
+import type { JobOutcome, JobRow, Store } from '../store/store.js';
+import { isAway, type StoreHealth } from '../store/store-health.js';
+import { failure } from './job-outcome.js';
 
 /** Carries out one kind of job. @returns the result, as the API shows it; what it throws is the job's failure */
 export type JobWork = (
@@ -19,20 +20,31 @@ export interface JobRunnerOptions {
   readonly work: Readonly<Record<string, JobWork>>;
 }
 
-type JobRunnerStore = Pick<Store, 'pendingJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteJobsBefore'>;
+type JobRunnerStore = Pick<
+  Store,
+  'pendingJobs' | 'runningJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteJobsBefore'
+>;
 
 const LOOK_MS = 2_000;
 const KEPT_MS = 7 * 86_400_000;
 const SWEEP_MS = 3_600_000;
 
-/** Carries out what only this server can do, and others ask for through the store. */
+/**
+ * Carries out what only this server can do, and others ask for through the store. Each look compares the store's jobs
+ * with those that this process knows: a pending job is started, and one that is running by this server and is not known
+ * here is carried out, too: its start was committed though the call failed. Jobs that a former process of this server
+ * had begun have failed before this one looks: `Membership.join` sees to it.
+ */
 export class JobRunner {
   readonly #store: JobRunnerStore;
   readonly #options: JobRunnerOptions;
-  readonly #running = new Set<string>();
-  #timer: Timer | undefined;
+  /** UUIDs of the jobs whose outcome is not in the store yet. */
+  readonly #known = new Set<string>();
+  readonly #stopping = new AbortController();
+  #looking: Promise<void> = Promise.resolve();
+  /** A look that has not begun yet. */
+  #nextLook: Promise<void> | undefined;
   #sweptAt = 0;
-  #stopped = false;
 
   constructor(store: JobRunnerStore, options: JobRunnerOptions) {
     this.#store = store;
@@ -41,82 +53,131 @@ export class JobRunner {
 
   start(): void {
     this.#sweptAt = this.#options.clock.now();
-    this.#lookLater();
+    void this.#lookAgainAndAgain();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#stopping.abort();
   }
 
   /** Looks at once: a job of ours has just been made. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    // One after another: a job that ends while a list is read must not be taken for one that is not known.
+    this.#nextLook ??= this.#looking.then(() => {
+      this.#nextLook = undefined;
+      return this.#lookOnce();
+    });
+    this.#looking = this.#nextLook;
+    return this.#looking;
+  }
+
+  async #lookAgainAndAgain(): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#stopping;
+    for (;;) {
+      await delay(clock, LOOK_MS, signal);
+      if (signal.aborted) return;
+      await this.look();
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
     const { health, msid, log } = this.#options;
     try {
-      for (const job of await health.watch(() => this.#store.pendingJobs(msid))) {
-        if (this.#stopped) return;
-        if (!this.#running.has(job.uuid) && (await this.#store.startJob(job.uuid, msid))) void this.#carryOut(job);
-      }
+      // Read before the jobs are: one that has ended by then is not running in the store.
+      const known = [...this.#known];
+      for (const job of await health.watch(() => this.#store.runningJobs(msid, known))) this.#begin(job);
+      for (const job of await health.watch(() => this.#store.pendingJobs(msid))) await this.#startPending(job);
       await this.#sweep();
     } catch (error) {
       log.debug('Jobs could not be looked at', { reason: reasonOf(error) });
     }
   }
 
-  #lookLater(): void {
-    if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(LOOK_MS, () => void this.look().finally(() => this.#lookLater()));
+  /** @throws StoreError: the store is away */
+  async #startPending(job: JobRow): Promise<void> {
+    const { msid, log } = this.#options;
+    if (this.#stopping.signal.aborted) return;
+    try {
+      if (await this.#store.startJob(job.uuid, msid)) this.#begin(job);
+    } catch (error) {
+      if (isAway(error)) throw error;
+      // It must not hold up the others.
+      log.warn('A job could not be started; it is tried again', { job: job.uuid, reason: reasonOf(error) });
+    }
+  }
+
+  #begin(job: JobRow): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#known.add(job.uuid);
+    void this.#carryOut(job).finally(() => this.#known.delete(job.uuid));
   }
 
   async #carryOut(job: JobRow): Promise<void> {
-    const { log, msid, work } = this.#options;
-    this.#running.add(job.uuid);
+    const { log } = this.#options;
     const facts = { cmd: job.cmd, job: job.uuid };
-    const progress = async (text: string) => {
+    log.info('Job started', facts);
+    let outcome: JobOutcome;
+    try {
+      outcome = { status: 'succeeded', resultCode: 0, result: JSON.stringify(await this.#work(job)) };
+      log.info('Job succeeded', facts);
+    } catch (error) {
+      const reason = reasonOf(error);
+      outcome = failure(reason);
+      log.warn('Job failed', { ...facts, reason });
+    }
+    await this.#finish(job, outcome);
+  }
+
+  async #work(job: JobRow): Promise<Readonly<Record<string, unknown>>> {
+    const { log, msid, work } = this.#options;
+    const carryOut = work[job.cmd];
+    if (carryOut === undefined) {
+      throw new Error(`this server does not know the job ${job.cmd}: is it of another version?`);
+    }
+    // Written by one of our own servers.
+    const params = JSON.parse(job.params) as Record<string, unknown>;
+    return carryOut({ params, hostId: job.hostId, uuid: job.uuid }, async text => {
       try {
         await this.#store.jobProgress(job.uuid, msid, text);
       } catch (error) {
         // For people who wait; the work goes on without it.
-        log.debug('The progress of a job could not be written', { ...facts, reason: reasonOf(error) });
+        log.debug('The progress of a job could not be written', { job: job.uuid, reason: reasonOf(error) });
       }
-    };
-    log.info('Job started', facts);
-    try {
-      const carryOut = work[job.cmd];
-      if (carryOut === undefined)
-        throw new Error(`this server does not know the job ${job.cmd}: is it of another version?`);
-      // Written by one of our own servers.
-      const params = JSON.parse(job.params) as Record<string, unknown>;
-      const result = await carryOut({ params, hostId: job.hostId, uuid: job.uuid }, progress);
-      await this.#finish(job, { status: 'succeeded', resultCode: 0, result: JSON.stringify(result) });
-      log.info('Job succeeded', facts);
-    } catch (error) {
-      const errortext = reasonOf(error);
-      log.warn('Job failed', { ...facts, reason: errortext });
-      const result = JSON.stringify({ errorcode: 530, errortext });
-      await this.#finish(job, { status: 'failed', resultCode: 530, result });
-    } finally {
-      this.#running.delete(job.uuid);
-    }
+    });
   }
 
-  /** The outcome waits for a store that is away. */
-  async #finish(job: JobRow, outcome: Parameters<Store['finishJob']>[2], isFirst = true): Promise<void> {
+  /** The outcome waits for a store that is away; one that the store refuses is replaced by a plain one. */
+  async #finish(job: JobRow, outcome: JobOutcome): Promise<void> {
     const { health, msid, clock, log } = this.#options;
-    try {
-      await health.watch(() => this.#store.finishJob(job.uuid, msid, outcome));
-    } catch (error) {
-      if (this.#stopped) return;
-      const facts = { job: job.uuid, reason: reasonOf(error) };
-      if (isFirst) log.warn('The outcome of a job could not be written; it is tried again', facts);
-      clock.after(LOOK_MS, () => void this.#finish(job, outcome, false));
+    const { signal } = this.#stopping;
+    let writing = outcome;
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        await health.watch(() => this.#store.finishJob(job.uuid, msid, writing));
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const reason = reasonOf(error);
+        if (isFirst)
+          log.warn('The outcome of a job could not be written; it is tried again', { job: job.uuid, reason });
+        if (!isAway(error) && writing === outcome) {
+          const done =
+            outcome.status === 'succeeded' ? 'it was carried out, but its result' : 'it failed, and its reason';
+          writing = failure(`${done} could not be kept: ${reason}`);
+          continue;
+        }
+      }
+      await delay(clock, LOOK_MS, signal);
     }
   }
 
+  /** One batch a look, until none is left. */
   async #sweep(): Promise<void> {
     const { clock } = this.#options;
     if (clock.now() - this.#sweptAt < SWEEP_MS) return;
-    this.#sweptAt = clock.now();
-    await this.#store.deleteJobsBefore(clock.wallTime() - KEPT_MS);
+    const deleted = await this.#store.deleteJobsBefore(clock.wallTime() - KEPT_MS);
+    if (deleted === 0) this.#sweptAt = clock.now();
   }
 }

@@ -8,6 +8,7 @@ import {
   cancelShutdown,
   prepareForMaintenance,
   prepareForShutdown,
+  removeServer,
   type ServerOperationParts,
   triggerShutdown,
 } from './server-operations.js';
@@ -43,6 +44,7 @@ export interface Operations {
   readonly prepareForShutdown: Bound<typeof prepareForShutdown>;
   readonly cancelShutdown: Bound<typeof cancelShutdown>;
   readonly triggerShutdown: Bound<typeof triggerShutdown>;
+  readonly removeServer: Bound<typeof removeServer>;
 }
 
 /** The operations of one server, from its parts. */
@@ -61,5 +63,6 @@ export function operations(parts: OperationParts): Operations {
     prepareForShutdown: args => prepareForShutdown(parts, args),
     cancelShutdown: args => cancelShutdown(parts, args),
     triggerShutdown: args => triggerShutdown(parts, args),
+    removeServer: args => removeServer(parts, args),
   };
 }

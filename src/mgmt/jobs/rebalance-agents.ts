@@ -1,6 +1,6 @@
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
-import type { JobRow, Store } from '../store/store.js';
-import type { StartJob } from './job-request.js';
+import type { JobRow, ServerRow, Store } from '../store/store.js';
+import type { JobRequest, StartJob } from './job-request.js';
 import { serverByUuid } from './server-status.js';
 
 export interface RebalanceParts extends ReassignParts {
@@ -28,24 +28,21 @@ export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const target = serverId === undefined ? undefined : await serverByUuid(parts.store, serverId);
+  const { store, startJob } = parts;
+  const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
   const placed = await reassignHosts(parts);
-  return { placed, jobs: await startRebalance(parts, target?.serviceIp) };
+  const jobs: JobRow[] = [];
+  for (const job of rebalanceJobs(await store.servers(), target?.serviceIp)) jobs.push(await startJob(job));
+  return { placed, jobs };
 }
 
 /**
  * A job for each server that is Up: it tells its agents to go to their preferred host.
  * @param address only agents that prefer the server with this address
  */
-export async function startRebalance(
-  { store, startJob }: { readonly store: Pick<Store, 'servers'>; readonly startJob: StartJob },
-  address?: string,
-): Promise<readonly JobRow[]> {
-  const jobs: JobRow[] = [];
-  for (const { msid, state, serviceIp } of await store.servers()) {
-    if (state !== 'Up' || serviceIp === address) continue;
-    const params = address === undefined ? {} : { address };
-    jobs.push(await startJob({ cmd: 'rebalance', params, targetMsid: msid, hostId: null }));
-  }
-  return jobs;
+export function rebalanceJobs(servers: readonly ServerRow[], address?: string): readonly JobRequest[] {
+  const params = address === undefined ? {} : { address };
+  return servers
+    .filter(({ state, serviceIp }) => state === 'Up' && serviceIp !== address)
+    .map(({ msid }) => ({ cmd: 'rebalance', params, targetMsid: msid, hostId: null }));
 }

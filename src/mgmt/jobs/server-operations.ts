@@ -1,17 +1,26 @@
+import type { Clock } from '../../lib/clock.js';
 import { refusedOperation } from '../../lib/operation-error.js';
+import type { EventSink } from '../cluster/events.js';
 import { type ServerStep, TRANSITIONS } from '../cluster/server-state.js';
 import { ALGORITHM_NAMES, type Configuration } from '../config/parameters.js';
-import type { JobRow, ServerRow, Store } from '../store/store.js';
-import type { JobRequest, StartJob } from './job-request.js';
-import { startRebalance } from './rebalance-agents.js';
+import type { JobRow, ServerRow, ServerState, Store } from '../store/store.js';
+import { failure } from './job-outcome.js';
+import { type JobRequest, newJob } from './job-request.js';
+import { rebalanceJobs } from './rebalance-agents.js';
 import { serverByUuid } from './server-status.js';
 
 /** Operators' steps of a server's state; server-state.ts draws them. Agents are moved by jobs (server-jobs.ts). */
 export interface ServerOperationParts {
-  readonly store: Pick<Store, 'servers' | 'agentsOfServer' | 'changeServerState'>;
-  readonly startJob: StartJob;
+  readonly store: Pick<
+    Store,
+    'servers' | 'agentsOfServer' | 'changeServerStateWithJobs' | 'releaseHosts' | 'removeServer'
+  >;
+  readonly clock: Pick<Clock, 'wallTime'>;
+  readonly events: EventSink;
+  /** This server's address, which its jobs are marked with. */
+  readonly address: string;
   configuration(): Configuration;
-  /** Has this server read the servers' states now. The others notice the change by their heartbeat. */
+  /** Has this server read now what the servers' states and its jobs are. The others notice a change a little later. */
   stateChanged(): Promise<void>;
 }
 
@@ -52,7 +61,7 @@ export async function prepareForMaintenance(
   const server = await serverByUuid(parts.store, serverId);
   await checkDrain(parts, server, forced);
   const params = { purpose: 'maintenance', forced, ...(algorithm !== undefined && { algorithm }) };
-  return startDrain(parts, server, 'prepareForMaintenance', params);
+  return oneJob(await changeState(parts, server, 'prepareForMaintenance', [jobOf(server, 'drain', params)]));
 }
 
 /**
@@ -64,8 +73,7 @@ export async function cancelMaintenance(
   { serverId, rebalance = true }: CancelMaintenanceArguments,
 ): Promise<void> {
   const server = await serverByUuid(parts.store, serverId);
-  await changeState(parts, server, 'cancelMaintenance');
-  if (rebalance) await startRebalance(parts, server.serviceIp);
+  await changeState(parts, server, 'cancelMaintenance', rebalance ? await returningJobs(parts, server) : []);
 }
 
 /**
@@ -76,7 +84,8 @@ export async function cancelMaintenance(
 export async function prepareForShutdown(parts: ServerOperationParts, { serverId }: ServerArguments): Promise<JobRow> {
   const server = await serverByUuid(parts.store, serverId);
   await checkDrain(parts, server, false);
-  return startDrain(parts, server, 'prepareForShutdown', { purpose: 'shutdown' });
+  const params = { purpose: 'shutdown' };
+  return oneJob(await changeState(parts, server, 'prepareForShutdown', [jobOf(server, 'drain', params)]));
 }
 
 /**
@@ -85,8 +94,7 @@ export async function prepareForShutdown(parts: ServerOperationParts, { serverId
  */
 export async function cancelShutdown(parts: ServerOperationParts, { serverId }: ServerArguments): Promise<void> {
   const server = await serverByUuid(parts.store, serverId);
-  await changeState(parts, server, 'cancelShutdown');
-  await startRebalance(parts, server.serviceIp);
+  await changeState(parts, server, 'cancelShutdown', await returningJobs(parts, server));
 }
 
 /**
@@ -99,11 +107,30 @@ export async function triggerShutdown(
   { serverId, forced = false }: TriggerShutdownArguments,
 ): Promise<JobRow> {
   const server = await serverByUuid(parts.store, serverId);
-  // A job for a server that does not run would end its next process.
   if (!isRunning(server)) throw refusedOperation(`management server ${server.serviceIp} is not running`);
   if (!forced) await checkTargets(parts, server, await parts.store.servers());
-  await changeState(parts, server, 'triggerShutdown');
-  return parts.startJob({ cmd: 'shutdown', params: {}, targetMsid: server.msid, hostId: null });
+  return oneJob(await changeState(parts, server, 'triggerShutdown', [jobOf(server, 'shutdown', {})]));
+}
+
+/**
+ * Removes a server that is Down and will not come back: its row, its link facts, and what waits for it. Its address
+ * stays in `host` until the configuration is changed.
+ * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED; StoreError
+ */
+export async function removeServer(parts: ServerOperationParts, { serverId }: ServerArguments): Promise<ServerRow> {
+  const { store, clock, events, stateChanged } = parts;
+  const server = await serverByUuid(store, serverId);
+  const { msid, serviceIp, state } = server;
+  const notDown = (now: string) =>
+    refusedOperation(`management server ${serviceIp} is ${now}: only one that is Down is removed`);
+  if (state !== 'Down') throw notDown(state);
+  // Hosts that it still has would point to nothing.
+  await store.releaseHosts(msid, { at: clock.wallTime(), reason: 'its management server was removed' });
+  if (!(await store.removeServer(msid, failure('the management server was removed'))))
+    throw notDown('not Down any more');
+  events.add({ type: 'SERVER.REMOVE', level: 'INFO', description: `Management server ${serviceIp} was removed` });
+  await stateChanged();
+  return server;
 }
 
 /** Whether the server may be drained, and its agents have a server to go to. @throws OperationError OPERATION_REFUSED */
@@ -134,51 +161,66 @@ async function checkTargets(
   }
 }
 
-/** @throws OperationError OPERATION_REFUSED; StoreError */
-async function startDrain(
-  parts: ServerOperationParts,
-  server: ServerRow,
-  step: 'prepareForMaintenance' | 'prepareForShutdown',
-  params: JobRequest['params'],
-): Promise<JobRow> {
-  const { store, startJob, stateChanged } = parts;
-  await changeState(parts, server, step);
-  try {
-    // Of two requests at the same moment at least one sees the other.
-    const other = otherPreparing(await store.servers(), server);
-    if (other !== undefined) {
-      throw refusedOperation(`management server ${other.serviceIp} is ${other.state} at the same time`);
-    }
-    return await startJob({ cmd: 'drain', params, targetMsid: server.msid, hostId: null });
-  } catch (error) {
-    // Without a job the server would take no agents, and nothing would move those that it has.
-    const { from, to } = TRANSITIONS[step];
-    await store.changeServerState(server.msid, { from: [to], to: from[0] ?? 'Up' }).catch(() => {});
-    await stateChanged();
-    throw error;
-  }
-}
+const PREPARING: readonly ServerState[] = ['PreparingForMaintenance', 'PreparingForShutDown'];
 
 /**
- * One step of the server's state.
- * @throws OperationError OPERATION_REFUSED when it is in none of the states that the step starts from; StoreError
+ * One step of the server's state, and the jobs that follow from it: all of it is done, or nothing.
+ * @returns the jobs
+ * @throws OperationError OPERATION_REFUSED when it is in none of the states that the step starts from, or another server
+ * is being prepared; StoreError
  */
 async function changeState(
-  { store, stateChanged }: ServerOperationParts,
+  { store, address, stateChanged }: ServerOperationParts,
   server: ServerRow,
   step: ServerStep,
-): Promise<void> {
+  jobs: readonly JobRequest[],
+): Promise<readonly JobRow[]> {
   const { from, to } = TRANSITIONS[step];
-  // A server that does not run comes Up when it is started; until then it must not count as Up.
-  const done = await store.changeServerState(server.msid, {
+  const change = {
     from,
-    to: to === 'Up' && !isRunning(server) ? 'Down' : to,
+    to,
     by: 'operator',
-  });
-  if (!done) {
-    throw refusedOperation(`management server ${server.serviceIp} is ${server.state}; ${from.join(' or ')} is needed`);
+    // A server that does not run comes Up when it is started; until then it must not count as Up.
+    ...(to === 'Up' && { ifStopped: 'Down' as const }),
+    ...(PREPARING.includes(to) && { unlessAnotherIs: PREPARING }),
+    // The order is for the process that runs now: it would end the next one.
+    ...(to === 'ShuttingDown' && server.runId !== null && { runId: server.runId }),
+  };
+  const changed = await store.changeServerStateWithJobs(
+    server.msid,
+    change,
+    jobs.map(job => newJob(job, address)),
+  );
+  if (!changed.done) {
+    const { another, state = 'removed' } = changed;
+    if (another !== undefined) {
+      throw refusedOperation(`management server ${another.serviceIp} is ${another.state} already`);
+    }
+    throw refusedOperation(
+      from.some(one => one === state)
+        ? `management server ${server.serviceIp} was started anew at the same time`
+        : `management server ${server.serviceIp} is ${state}; ${from.join(' or ')} is needed`,
+    );
   }
   await stateChanged();
+  return changed.jobs;
+}
+
+function jobOf({ msid }: ServerRow, cmd: string, params: JobRequest['params']): JobRequest {
+  return { cmd, params, targetMsid: msid, hostId: null };
+}
+
+/** The jobs by which agents return to a server that is put back to Up. @throws StoreError */
+async function returningJobs(
+  { store }: ServerOperationParts,
+  { serviceIp }: ServerRow,
+): Promise<readonly JobRequest[]> {
+  return rebalanceJobs(await store.servers(), serviceIp);
+}
+
+function oneJob([job]: readonly JobRow[]): JobRow {
+  if (job === undefined) throw new Error('the store made no job');
+  return job;
 }
 
 /** It was not stopped in good order. Whether it lives shows by its heartbeat. */
@@ -187,5 +229,5 @@ function isRunning({ runId }: ServerRow): boolean {
 }
 
 function otherPreparing(servers: readonly ServerRow[], { msid }: ServerRow): ServerRow | undefined {
-  return servers.find(one => one.msid !== msid && /^Preparing/.test(one.state));
+  return servers.find(one => one.msid !== msid && PREPARING.includes(one.state));
 }

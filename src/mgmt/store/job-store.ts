@@ -3,8 +3,18 @@ export interface JobStore {
   createJob(job: NewJob): Promise<JobRow>;
   /** What `msid` may start, oldest first, at most `JOBS_A_LOOK`: its own, and those that any server may carry out. */
   pendingJobs(msid: number): Promise<readonly JobRow[]>;
-  /** @returns whether the job is the caller's now: of all that ask, one is told so */
+  /**
+   * The jobs that `msid` has started and not finished, oldest first, at most `JOBS_A_LOOK`.
+   * @param except UUIDs of jobs that are left out
+   */
+  runningJobs(msid: number, except: readonly string[]): Promise<readonly JobRow[]>;
+  /** @returns whether the job is the caller's now: of all that ask, one is told so. An expired job is nobody's */
   startJob(uuid: string, msid: number): Promise<boolean>;
+  /**
+   * Nobody needs the job any more: if it is pending it has failed, and is never started.
+   * @returns false when it has begun, has ended, or is not there
+   */
+  cancelJob(uuid: string, outcome: Omit<JobOutcome, 'status'>): Promise<boolean>;
   /** @returns false when the job does not run, or not there */
   jobProgress(uuid: string, msid: number, progress: string): Promise<boolean>;
   /** @returns false when the job does not run, or not there */
@@ -16,15 +26,18 @@ export interface JobStore {
    */
   failJobsOfServer(msid: number, outcome: Omit<JobOutcome, 'status'>, keepPending?: boolean): Promise<number>;
   job(uuid: string): Promise<JobRow | undefined>;
+  /** A page of all jobs, newest first. */
+  jobs(query: JobQuery): Promise<JobPage>;
   /** Pending and running jobs that each server must carry out, or has begun to. */
   countPendingJobs(): Promise<ReadonlyMap<number, number>>;
-  /** Finished ones, by the store's clock; at most 1,000 a call. @returns how many went */
+  /** Jobs that ended or expired before `at`, by the store's clock; at most 1,000 a call. @returns how many went */
   deleteJobsBefore(at: number): Promise<number>;
 }
 
 export const JOBS_A_LOOK = 100;
 
-export type JobStatus = 'pending' | 'running' | 'succeeded' | 'failed';
+/** `expired`: it was not started before its time was out, and never will be. */
+export type JobStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'expired';
 
 export interface NewJob {
   readonly cmd: string;
@@ -35,10 +48,12 @@ export interface NewJob {
   /** What it is about. */
   readonly hostId: number | null;
   readonly createdBy: string | null;
+  /** It is not started later than this after it was made, by the store's clock. @default it does not expire */
+  readonly expiresInMs?: number | undefined;
 }
 
 /** Moments are by the store's clock. */
-export interface JobRow extends NewJob {
+export interface JobRow extends Omit<NewJob, 'expiresInMs'> {
   readonly id: number;
   readonly uuid: string;
   readonly status: JobStatus;
@@ -50,7 +65,24 @@ export interface JobRow extends NewJob {
   readonly result: string | null;
   readonly created: number;
   readonly started: number | null;
+  /** When it ended or expired. */
   readonly completed: number | null;
+}
+
+export interface JobQuery {
+  /** From 1. */
+  readonly page: number;
+  readonly pagesize: number;
+  /** Only jobs made at this moment or later, by the store's clock. */
+  readonly since?: number;
+  /** Only jobs that this server carries out, or must. */
+  readonly msid?: number;
+}
+
+export interface JobPage {
+  /** Of all jobs that match, on whatever page. */
+  readonly count: number;
+  readonly rows: readonly JobRow[];
 }
 
 export interface JobOutcome {

@@ -1,3 +1,5 @@
+import type { JobOutcome, JobRow, NewJob } from './job-store.js';
+
 /** The management servers of the cluster, each a row that it keeps alive by a heartbeat. */
 export interface ServerStore {
   /**
@@ -20,13 +22,25 @@ export interface ServerStore {
    * @returns whether it was done
    */
   changeServerState(msid: number, change: ServerStateChange): Promise<boolean>;
+  /** One step of a server's state and the jobs that follow from it, in one transaction: both are written, or neither. */
+  changeServerStateWithJobs(
+    msid: number,
+    change: OrderedStateChange,
+    jobs: readonly NewJob[],
+  ): Promise<OrderedStateChanged>;
   /**
    * The server ends in good order: nobody need wait for its heartbeat.
    * @param at by the server's clock
-   * @param kept states that outlive the stop, and what they become; any other becomes Down
+   * @param keepStates a server in one of these states is in `Maintenance` from now on, any other `Down`. @default none
    * @returns false when another run has the row by now, and nothing changed
    */
-  stopServer(msid: number, runId: string, at: number, kept?: KeptStates): Promise<boolean>;
+  stopServer(msid: number, runId: string, at: number, keepStates?: readonly ServerState[]): Promise<boolean>;
+  /**
+   * Removes a server that is Down, and its link facts. Jobs that it was carrying out, or that only it could do, have
+   * failed. Its msid may be claimed again.
+   * @returns false when it is not Down, or not there, and nothing changed
+   */
+  removeServer(msid: number, jobOutcome: Omit<JobOutcome, 'status'>): Promise<boolean>;
 
   /** The row is not a server's any more, if its heartbeat counter still has this value. @returns whether it was removed */
   retireServer(msid: number, beat: number): Promise<boolean>;
@@ -83,12 +97,6 @@ export interface ServerClaim {
   readonly keepStates?: readonly ServerState[];
 }
 
-/** States that outlive a stop. Decided in the store: an order may come in the last moment. */
-export interface KeptStates {
-  readonly from: readonly ServerState[];
-  readonly to: ServerState;
-}
-
 export type ServerClaimed =
   | {
       readonly claimed: true;
@@ -141,6 +149,24 @@ export interface ServerStateChange {
   /** Only if this run has the row. */
   readonly runId?: string;
 }
+
+/** A step that an operator has asked for. */
+export interface OrderedStateChange extends ServerStateChange {
+  /** What it is from now on if it has stopped in good order. @default `to` */
+  readonly ifStopped?: ServerState;
+  /** Refused while another server is in one of these states. Of two changes at once, one sees the other. */
+  readonly unlessAnotherIs?: readonly ServerState[];
+}
+
+export type OrderedStateChanged =
+  | { readonly done: true; readonly jobs: readonly JobRow[] }
+  | {
+      readonly done: false;
+      /** The server's state, which is none of those that the step starts from. Undefined: it is gone. */
+      readonly state: ServerState | undefined;
+      /** The server that is in one of the states of `unlessAnotherIs`. */
+      readonly another: { readonly serviceIp: string; readonly state: ServerState } | undefined;
+    };
 
 export interface LinkFacts {
   readonly msid: number;

@@ -2,6 +2,7 @@ import t from 'tap';
 import { API } from '../../../src/api/commands/index.js';
 import type { ApiCommand, Fields } from '../../../src/api/table.js';
 import { type LinkFact, packLinkFacts } from '../../../src/mgmt/hosts/link-facts.js';
+import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
@@ -11,6 +12,7 @@ import { setConfiguration } from '../../helpers/set-configuration.js';
 type Bench = Awaited<ReturnType<typeof apiBench>>;
 
 const START = Date.UTC(2026, 0, 1);
+const JOB = { cmd: 'drain', params: '{}', hostId: null, createdBy: null };
 const names = (items: readonly { name: string }[]) => items.map(({ name }) => name);
 
 function factOf(hostId: number, more: Partial<LinkFact> = {}): LinkFact {
@@ -310,15 +312,107 @@ t.test('deleteHost: an agent that cannot be told keeps its host, unless it is fo
 });
 
 t.test('regression: a server that never carries it out does not keep forced=true from removing the host', async t => {
-  const { call, clock, addHosts } = await apiBench(t);
+  const { call, clock, addHosts, store } = await apiBench(t);
   const [host] = await addHosts(1, MSID_2);
   const waiting = call('deleteHost', { id: host?.uuid ?? '' });
   await advance(clock, 61_000);
-  t.match(await waiting, { status: 530, body: { errortext: /has not ended yet; forced=true/ } });
+  t.match(await waiting, { status: 530, body: { errortext: /did not begin in time; forced=true/ } });
+  t.same(await store.pendingJobs(MSID_2), [], 'and it never will');
   const forced = call('deleteHost', { id: host?.uuid ?? '', forced: 'TRUE' });
   await advance(clock, 61_000);
   t.match(await forced, { status: 200, body: { success: true } });
   t.same((await call('listHosts')).body, {});
+});
+
+t.test('deleteHost: a server that has begun to tell the agent is waited for', async t => {
+  const { call, clock, addHosts, store } = await apiBench(t);
+  const [host] = await addHosts(1, MSID_2);
+  const waiting = call('deleteHost', { id: host?.uuid ?? '' });
+  await advance(clock, 1_000);
+  const [job] = await store.pendingJobs(MSID_2);
+  t.equal(await store.startJob(job?.uuid ?? '', MSID_2), true);
+  await advance(clock, 61_000);
+  t.match(await store.job(job?.uuid ?? ''), { status: 'running' });
+  await store.finishJob(job?.uuid ?? '', MSID_2, { status: 'succeeded', resultCode: 0, result: '{}' });
+  await advance(clock, 1_000);
+  t.match(await waiting, { status: 200, body: { success: true } });
+});
+
+t.test('deleteHost: when the store goes away while it waits, the agent is not told later', async t => {
+  const { clock, addHosts, store, operations } = await apiBench(t);
+  const [host] = await addHosts(1, MSID_2);
+  const { job } = store;
+  store.job = async () => {
+    throw new StoreError('STORE_BUSY', 'job');
+  };
+  const waiting = operations.removeHost({ hostId: host?.uuid ?? '' });
+  const refused = t.rejects(waiting, { code: 'STORE_BUSY' });
+  await advance(clock, 1_000);
+  await refused;
+  store.job = job;
+  t.match(await store.jobs({ page: 1, pagesize: 9 }), { rows: [{ cmd: 'deleteHost', status: 'failed' }] });
+});
+
+t.test('listAsyncJobs: all jobs, by server and moment, those that expired as failed', async t => {
+  const { call, store, two, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1);
+  const drain = await store.createJob({ ...JOB, targetMsid: MSID_2 });
+  const late = await store.createJob({
+    ...JOB,
+    cmd: 'deleteHost',
+    params: JSON.stringify({ id: host?.uuid }),
+    hostId: host?.id ?? 0,
+    targetMsid: MSID_1,
+    expiresInMs: 0,
+  });
+  const { body } = await call('listAsyncJobs');
+  t.equal(body.count, 2);
+  t.match(body.asyncjobs, [
+    {
+      jobid: late.uuid,
+      jobstatus: 2,
+      jobresultcode: 530,
+      jobresult: { errorcode: 530, errortext: /did not begin in time/ },
+      jobinstanceid: host?.uuid,
+      completed: String,
+    },
+    { jobid: drain.uuid, cmd: 'drain', jobstatus: 0, managementserverid: two.uuid, managementservername: two.name },
+  ]);
+  const ids = async (params: Record<string, string | number>) =>
+    ((await call('listAsyncJobs', params)).body.asyncjobs ?? []).map(({ jobid }: { jobid: string }) => jobid);
+  t.same(await ids({ managementserverid: two.uuid }), [drain.uuid]);
+  t.same(await ids({ page: 2, pagesize: 1 }), [drain.uuid]);
+  t.same(await ids({ startdate: '2020-01-01' }), [late.uuid, drain.uuid]);
+  t.same(await ids({ startdate: '2999-01-01T00:00:00+0000' }), []);
+  t.match(await call('listAsyncJobs', { startdate: 'soon' }), { status: 431 });
+  t.match(await call('listAsyncJobs', { managementserverid: host?.uuid ?? '' }), { status: 431 });
+  t.match((await call('queryAsyncJobResult', { jobid: late.uuid })).body, { jobstatus: 2, jobresultcode: 530 });
+});
+
+t.test('removeManagementServer: one that is Down goes, with what is its; any other is refused', async t => {
+  const { call, store, two, addHosts, events } = await apiBench(t);
+  const [host] = await addHosts(1, MSID_2);
+  const job = await store.createJob({ ...JOB, targetMsid: MSID_2 });
+  await store.putLinkFacts(MSID_2, START, new Uint8Array());
+  const id = two.uuid;
+  const refused = await call('removeManagementServer', { id });
+  t.match(refused, {
+    status: 530,
+    body: { errortext: 'management server 192.0.2.2 is Up: only one that is Down is removed' },
+  });
+  t.match(await store.host(host?.id ?? 0), { msid: MSID_2 }, 'nothing has changed');
+  await store.changeServerState(MSID_2, { from: ['Up'], to: 'Down' });
+  t.match((await call('removeManagementServer', { id })).body, {
+    success: true,
+    displaytext: /192\.0\.2\.2 is removed/,
+  });
+  t.equal((await call('listManagementServers')).body.count, 1);
+  t.match(await store.host(host?.id ?? 0), { status: 'Disconnected', msid: null });
+  t.match(await store.job(job.uuid), { status: 'failed', result: /was removed/ });
+  t.same(await store.linkFacts(), []);
+  t.match(events, [{ type: 'SERVER.REMOVE', description: 'Management server 192.0.2.2 was removed' }]);
+  const again = await call('removeManagementServer', { id });
+  t.match(again, { status: 431, body: { errortext: /Invalid parameter id value=/ } });
 });
 
 t.test('deleteHost: one that nobody has needs nobody to be told, and its id is never used again', async t => {

@@ -210,6 +210,84 @@ t.test('jobs: finished ones go after a week, looked for once an hour', async t =
   t.equal(state.calls, 1);
 });
 
+t.test('regression: old jobs are deleted until none is left, not a thousand an hour', async t => {
+  const store = await freshStore(t);
+  let left = 5;
+  store.deleteJobsBefore = async () => (left > 0 ? left-- : 0);
+  const { jobs, clock } = runner(t, store, MSID_1);
+  jobs.start();
+  for (let passed = 0; passed < 3_620_000; passed += 2_000) await clock.advance(2_000);
+  await rest();
+  t.equal(left, 0);
+});
+
+t.test('regression: a job whose result or reason the store refuses ends all the same', async t => {
+  const store = await freshStore(t);
+  const { finishJob } = store;
+  let attempts = 0;
+  store.finishJob = async (uuid, msid, outcome) => {
+    attempts++;
+    if (outcome.result.length > 1_000) throw new StoreError('STORE_VALUE_REFUSED', 'finishJob');
+    return finishJob(uuid, msid, outcome);
+  };
+  const { jobs, clock } = runner(t, store, MSID_1, {
+    talk: async () => ({ text: 'y'.repeat(5_000) }),
+    complain: async () => {
+      throw new Error(`no\0${'\u202e'.repeat(300)}${'x'.repeat(70_000)}`);
+    },
+  });
+  const [talk, complain] = [
+    await store.createJob({ ...JOB, cmd: 'talk' }),
+    await store.createJob({ ...JOB, cmd: 'complain' }),
+  ];
+  jobs.start();
+  for (let i = 0; i < 100; i++) {
+    await clock.advance(2_000);
+    await settle();
+  }
+  await rest();
+  t.equal(attempts, 3);
+  t.match(await store.job(talk.uuid), { status: 'failed', result: /carried out, but its result could not be kept/ });
+  const { result } = await jobOf(store, complain);
+  t.same(JSON.parse(result ?? ''), { errorcode: 530, errortext: 'no ' });
+});
+
+t.test('regression: a job whose start was committed though the call failed is carried out, and once', async t => {
+  const store = await freshStore(t);
+  const { startJob } = store;
+  store.startJob = async (...args) => {
+    store.startJob = startJob;
+    await startJob(...args);
+    throw new StoreError('STORE_UNAVAILABLE', 'startJob');
+  };
+  let done = 0;
+  const { jobs } = runner(t, store, MSID_1, { add: async () => ({ done: ++done }) });
+  const job = await store.createJob(JOB);
+  await jobs.look();
+  t.match(await jobOf(store, job), { status: 'running' });
+  await Promise.all([jobs.look(), jobs.look(), jobs.look()]);
+  await rest();
+  await jobs.look();
+  await rest();
+  t.equal(done, 1);
+  t.match(await jobOf(store, job), { status: 'succeeded', result: '{"done":1}' });
+});
+
+t.test('jobs: one that cannot be started does not hold up the others', async t => {
+  const store = await freshStore(t);
+  const { startJob } = store;
+  const [bad, good] = [await store.createJob(JOB), await store.createJob(JOB)];
+  store.startJob = async (uuid, msid) => {
+    if (uuid === bad.uuid) throw new StoreError('STORE_FAILED', 'startJob');
+    return startJob(uuid, msid);
+  };
+  const { jobs } = runner(t, store, MSID_1);
+  await jobs.look();
+  await rest();
+  t.match(await jobOf(store, good), { status: 'succeeded' });
+  t.match(await jobOf(store, bad), { status: 'pending' });
+});
+
 // ---- what is done about one host
 
 t.test('reconnectHost: the link is closed, and the job ends when the host is Ready in a later epoch', async t => {

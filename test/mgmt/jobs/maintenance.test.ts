@@ -3,6 +3,8 @@ import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { type Cluster, startCluster } from '../../helpers/cluster-bench.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { hostReady } from '../../helpers/one-host.js';
+import { setConfiguration } from '../../helpers/set-configuration.js';
+import { fails } from '../../helpers/store-faults.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 
@@ -143,18 +145,89 @@ t.test('regression: of two operators who prepare two servers at once, not both s
   }
 });
 
-t.test('regression: a server for which no drain could be ordered is Up again', async t => {
+t.test('regression: an order that cannot be written leaves the server Up, and can be given again', async t => {
   const cluster = await startCluster(t, [A, B]);
-  const { createJob } = cluster.store;
-  cluster.store.createJob = async () => {
-    throw new Error('no');
-  };
-  const { status } = await cluster
-    .node(B)
-    .call('prepareForMaintenance', { managementserverid: await idOf(cluster, A) });
-  t.equal(status, 530);
+  const { faults } = cluster.node(B);
+  const managementserverid = await idOf(cluster, A);
+  const call = async (command: string) => (await cluster.node(B).call(command, { managementserverid })).status;
+  for (const [order, cancel] of [
+    ['prepareForMaintenance', 'cancelMaintenance'],
+    ['prepareForShutdown', 'cancelShutdown'],
+  ] as const) {
+    faults.before = fails('changeServerStateWithJobs', 1, 'STORE_UNAVAILABLE');
+    t.equal(await call(order), 530, order);
+    t.equal(await stateOf(cluster, A), 'Up');
+    t.same(await cluster.store.countPendingJobs(), new Map());
+    t.equal(await call(order), 200, `${order} again`);
+    t.equal(await call(cancel), 200, cancel);
+    await cluster.goesOn(20_000);
+  }
+  faults.before = fails('changeServerStateWithJobs', 1, 'STORE_UNAVAILABLE');
+  t.equal(await call('triggerShutdown'), 530);
   t.equal(await stateOf(cluster, A), 'Up');
-  cluster.store.createJob = createJob;
+  t.equal(await call('triggerShutdown'), 200);
+});
+
+t.test('regression: an order that was committed though the call failed is carried out', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  const managementserverid = await idOf(cluster, A);
+  cluster.node(B).faults.after = fails('changeServerStateWithJobs', 1, 'STORE_UNAVAILABLE');
+  t.equal((await cluster.node(B).call('prepareForMaintenance', { managementserverid })).status, 530);
+  await cluster.goesOn(10_000);
+  t.equal(cluster.node(A).state, 'Maintenance');
+  t.same(await cluster.store.countPendingJobs(), new Map());
+  cluster.node(B).faults.after = fails('changeServerStateWithJobs', 1, 'STORE_UNAVAILABLE');
+  t.equal((await cluster.node(B).call('cancelMaintenance', { managementserverid })).status, 530);
+  await cluster.goesOn(20_000);
+  t.equal(cluster.node(A).state, 'Up');
+  t.same(
+    (await cluster.store.jobs({ page: 1, pagesize: 9 })).rows.map(({ cmd, status }) => `${cmd} ${status}`),
+    ['rebalance succeeded', 'drain succeeded'],
+  );
+});
+
+t.test('regression: a job whose start was committed though the call failed is carried out', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await cluster.addAgents(2, `${A},${B}`);
+  cluster.node(A).faults.after = fails('startJob', 1, 'STORE_UNAVAILABLE');
+  const { body } = await cluster.node(B).call('prepareForMaintenance', {
+    managementserverid: (await cluster.row(A)).uuid,
+  });
+  await cluster.goesOn(30_000);
+  t.equal(cluster.node(A).state, 'Maintenance');
+  t.match(await cluster.job(body.prepareformaintenance.jobid), { status: 'succeeded' });
+});
+
+t.test('regression: a deleteHost that was refused is not carried out later', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await setConfiguration(cluster.store, 'host', A);
+  await cluster.addAgents(4, A);
+  await cluster.goesOn(4_000);
+  const hosts = await cluster.store.hosts();
+  await cluster.node(A).kill();
+  await cluster.goesOn(500);
+  const replies = await Promise.all(hosts.map(({ uuid }) => cluster.node(B).call('deleteHost', { id: uuid })));
+  t.same(new Set(replies.map(({ status }) => status)), new Set([530]), 'all are refused');
+  await cluster.start(A);
+  await cluster.goesOn(90_000);
+  t.equal(cluster.counts()[A], 4, 'the agents are back');
+  t.same(
+    cluster.agents.filter(({ agent }) => agent.state.phase.kind !== 'up').map(({ guid }) => guid),
+    [],
+  );
+});
+
+t.test('regression: a server whose maintenance was cancelled just before SIGTERM comes up as Up', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  const managementserverid = await idOf(cluster, A);
+  await cluster.node(B).call('prepareForMaintenance', { managementserverid });
+  await cluster.comes(() => cluster.node(A).state === 'Maintenance', 30_000);
+  t.equal((await cluster.node(B).call('cancelMaintenance', { managementserverid })).status, 200);
+  await cluster.passes(cluster.node(A).stop('SIGTERM'));
+  await cluster.goesOn(5_000);
+  await cluster.start(A);
+  await cluster.goesOn(5_000);
+  t.equal(await stateOf(cluster, A), 'Up');
 });
 
 t.test('regression: a drain that was cancelled before it began moves nobody', async t => {

@@ -120,9 +120,8 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   test('servers: maintenance outlives a restart, an orderly stop too', async (t, store) => {
     await store.claimServer(factsOfServer(MSID_A), claim('one'));
     await store.changeServerState(MSID_A, { from: ['Up'], to: 'Maintenance', by: 'admin' });
-    const kept = { from: ['Maintenance'], to: 'Maintenance' } as const;
-    t.equal(await store.stopServer(MSID_A, 'other', 5_000, kept), false);
-    t.equal(await store.stopServer(MSID_A, 'one', 5_000, kept), true);
+    t.equal(await store.stopServer(MSID_A, 'other', 5_000, ['Maintenance']), false);
+    t.equal(await store.stopServer(MSID_A, 'one', 5_000, ['Maintenance']), true);
     t.match(await store.servers(), [{ state: 'Maintenance', runId: null, stopped: 5_000 }]);
     const keepStates = ['Maintenance'] as const;
     const again = await store.claimServer(factsOfServer(MSID_A), { ...claim('two'), keepStates });
@@ -131,6 +130,102 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.match(without, { claimed: true, formerState: 'Maintenance', server: { state: 'Up' } });
     t.equal(await store.stopServer(MSID_A, 'three', 6_000), true);
     t.match(await store.servers(), [{ state: 'Down', stopped: 6_000 }]);
+  });
+
+  test('servers: what is ordered in the last moment of a server that stops counts', async (t, store) => {
+    const kept = ['PreparingForMaintenance', 'Maintenance'] as const;
+    const stateOf = async () => (await store.servers())[0]?.state;
+    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.changeServerState(MSID_A, { from: ['Up'], to: 'PreparingForMaintenance', by: 'admin' });
+    t.equal(await store.stopServer(MSID_A, 'one', 5_000, kept), true);
+    t.equal(await stateOf(), 'Maintenance');
+    const cancel = { from: ['Maintenance'], to: 'Up', ifStopped: 'Down' } as const;
+    t.strictSame(await store.changeServerStateWithJobs(MSID_A, cancel, []), { done: true, jobs: [] });
+    t.equal(await stateOf(), 'Down', 'it does not run');
+    await store.claimServer(factsOfServer(MSID_A), { ...claim('two'), keepStates: kept });
+    await store.changeServerState(MSID_A, { from: ['Up'], to: 'Maintenance' });
+    t.match(await store.changeServerStateWithJobs(MSID_A, cancel, []), { done: true });
+    t.equal(await stateOf(), 'Up', 'it runs');
+    t.equal(await store.stopServer(MSID_A, 'two', 6_000, kept), true);
+    t.equal(await stateOf(), 'Down');
+  });
+
+  test('servers: a state and its jobs are written together, or neither is', async (t, store, open) => {
+    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    const prepare = { from: ['Up'], to: 'PreparingForMaintenance', by: 'admin' } as const;
+    const drain: NewJob = { ...job, cmd: 'drain', targetMsid: MSID_A };
+    await t.rejects(store.changeServerStateWithJobs(MSID_A, prepare, [drain, { ...drain, params: '\0' }]), {
+      code: 'STORE_VALUE_REFUSED',
+    });
+    t.match(await store.servers(), [{ state: 'Up', stateBy: null }]);
+    t.strictSame(await store.pendingJobs(MSID_A), []);
+    const stores = [store, await open(), await open()];
+    const changes = await Promise.all(stores.map(s => s.changeServerStateWithJobs(MSID_A, prepare, [drain, drain])));
+    const [done, ...others] = changes.toSorted((a, b) => Number(b.done) - Number(a.done));
+    t.match(done, { done: true, jobs: [drain, drain] });
+    t.strictSame(others, [
+      { done: false, state: 'PreparingForMaintenance', another: undefined },
+      { done: false, state: 'PreparingForMaintenance', another: undefined },
+    ]);
+    t.strictSame(await store.pendingJobs(MSID_A), done?.done && done.jobs);
+    t.match(await store.servers(), [{ state: 'PreparingForMaintenance', stateBy: 'admin' }]);
+    t.strictSame(await store.changeServerStateWithJobs(MSID_B, prepare, [drain]), {
+      done: false,
+      state: undefined,
+      another: undefined,
+    });
+    const ofAnotherRun = { from: ['PreparingForMaintenance'], to: 'ShuttingDown', runId: 'two' } as const;
+    t.match(await store.changeServerStateWithJobs(MSID_A, ofAnotherRun, [drain]), { done: false });
+    t.equal((await store.pendingJobs(MSID_A)).length, 2);
+  });
+
+  test('servers: of two that are prepared at the same moment one is refused', async (t, store, open) => {
+    const preparing = ['PreparingForMaintenance', 'PreparingForShutDown'] as const;
+    const stores = [store, await open()] as const;
+    const msids = [MSID_A, MSID_B] as const;
+    for (const [i, msid] of msids.entries()) {
+      await store.claimServer(factsOfServer(msid, { serviceIp: `192.0.2.${i}` }), claim(`run ${i}`, `folder ${i}`));
+    }
+    const wrong: unknown[] = [];
+    for (let round = 0; round < 10; round++) {
+      const to = preparing[round % 2] ?? 'PreparingForMaintenance';
+      const change = { from: ['Up'], to, unlessAnotherIs: preparing } as const;
+      const order = (i: 0 | 1) =>
+        stores[i].changeServerStateWithJobs(msids[i], change, [{ ...job, targetMsid: msids[i] }]);
+      const changes = await Promise.all([order(0), order(1)]);
+      const [one, other] = changes;
+      const refused = one.done ? other : one;
+      const isRight =
+        one.done !== other.done && !refused.done && refused.state === 'Up' && refused.another?.state === to;
+      if (!isRight) wrong.push(changes);
+      for (const msid of msids) await store.changeServerState(msid, { from: preparing, to: 'Up' });
+    }
+    t.strictSame(wrong, []);
+    const jobs = await Promise.all(msids.map(msid => store.pendingJobs(msid)));
+    t.equal(jobs.flat().length, 10);
+  });
+
+  test('servers: one that is Down is removed, with all that is its', async (t, store) => {
+    const why = { resultCode: 530, result: '{"errortext":"removed"}' };
+    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.claimServer(factsOfServer(MSID_B), claim('other', 'other folder'));
+    for (const msid of [MSID_A, MSID_B]) await store.putLinkFacts(msid, 1_000, new Uint8Array([1]));
+    const [waiting, running, others] = await Promise.all(
+      [MSID_A, null, MSID_B].map(targetMsid => store.createJob({ ...job, targetMsid })),
+    );
+    await store.startJob(running?.uuid ?? '', MSID_A);
+    t.equal(await store.removeServer(MSID_A, why), false, 'it is Up');
+    t.equal((await store.linkFacts()).length, 2);
+    await store.stopServer(MSID_A, 'one', 5_000);
+    t.equal(await store.removeServer(MSID_A, why), true);
+    t.equal(await store.removeServer(MSID_A, why), false, 'once');
+    t.match(await store.servers(), [{ msid: MSID_B }]);
+    t.match(await store.linkFacts(), [{ msid: MSID_B }]);
+    for (const job of [waiting, running]) t.match(await store.job(job?.uuid ?? ''), { status: 'failed', ...why });
+    t.match(await store.job(others?.uuid ?? ''), { status: 'pending' });
+    t.match(await store.heartbeat(MSID_A, 'one', true), { kind: 'foreign' });
+    t.match(await store.claimServer(factsOfServer(MSID_A), claim('two', 'new folder')), { claimed: true });
+    t.match(await store.servers(), [{ msid: MSID_A, state: 'Up' }, { msid: MSID_B }]);
   });
 
   test('link facts: one row for each server, the newest', async (t, store) => {
@@ -227,6 +322,70 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.equal(await store.failJobsOfServer(MSID_A, why), 1);
     t.match(await store.job(waiting.uuid), { ...why, status: 'failed' });
     t.match(await store.job(others.uuid), { status: 'pending' });
+  });
+
+  test('jobs: one that is not started in time is never started', async (t, store) => {
+    const late = await make(store, { targetMsid: MSID_A, expiresInMs: 0 });
+    const inTime = await make(store, { targetMsid: MSID_A, expiresInMs: 3_600_000 });
+    t.match(inTime, { status: 'pending', completed: null });
+    t.strictSame(await store.pendingJobs(MSID_A), [inTime]);
+    t.equal(await store.startJob(late.uuid, MSID_A), false);
+    t.match(await store.job(late.uuid), { status: 'expired', completed: late.created, runnerMsid: null, result: null });
+    t.strictSame(await store.countPendingJobs(), new Map([[MSID_A, 1]]));
+    t.equal(await store.startJob(inTime.uuid, MSID_A), true);
+    t.equal(await store.deleteJobsBefore(Date.now() + 3_600_000), 1, 'it goes like one that has ended');
+    t.equal(await store.job(late.uuid), undefined);
+  });
+
+  test('jobs: of who cancels a job and who starts it, one has it', async (t, store, open) => {
+    const other = await open();
+    const why = { resultCode: 530, result: '{"errortext":"nobody needs it"}' };
+    const wrong: unknown[] = [];
+    for (let round = 0; round < 10; round++) {
+      const { uuid } = await make(store, { targetMsid: MSID_A });
+      const [isCancelled, isStarted] = await Promise.all([store.cancelJob(uuid, why), other.startJob(uuid, MSID_A)]);
+      const { status } = (await store.job(uuid)) ?? {};
+      if (isCancelled === isStarted || status !== (isStarted ? 'running' : 'failed')) {
+        wrong.push({ isCancelled, isStarted, status });
+      }
+    }
+    t.strictSame(wrong, []);
+    const waiting = await make(store, { targetMsid: MSID_A });
+    t.equal(await store.cancelJob(waiting.uuid, why), true);
+    t.match(await store.job(waiting.uuid), { status: 'failed', ...why, completed: Number });
+    t.equal(await store.cancelJob(waiting.uuid, why), false, 'once');
+    t.equal(await store.startJob(waiting.uuid, MSID_A), false);
+    t.equal(await store.cancelJob('nowhere', why), false);
+  });
+
+  test('jobs: a server finds what it has started', async (t, store) => {
+    const [one, two, three] = [await make(store), await make(store, { targetMsid: MSID_A }), await make(store)];
+    await store.startJob(one.uuid, MSID_A);
+    await store.startJob(two.uuid, MSID_A);
+    await store.startJob(three.uuid, MSID_B);
+    const running = async (...except: string[]) => (await store.runningJobs(MSID_A, except)).map(({ uuid }) => uuid);
+    t.strictSame(await running(), [one.uuid, two.uuid]);
+    t.strictSame(await running(one.uuid, 'another'), [two.uuid]);
+    t.strictSame(await running(one.uuid, two.uuid), []);
+    await store.finishJob(one.uuid, MSID_A, { status: 'succeeded', resultCode: 0, result: '{}' });
+    t.strictSame(await running(), [two.uuid]);
+  });
+
+  test('jobs: all of them, newest first, in pages, by server and moment', async (t, store) => {
+    const any = await make(store);
+    await make(store, { targetMsid: MSID_A });
+    await make(store, { targetMsid: MSID_B, expiresInMs: 0 });
+    await store.startJob(any.uuid, MSID_B);
+    const all = { page: 1, pagesize: 10 };
+    const ids = async (query: Partial<Parameters<Store['jobs']>[0]>) =>
+      (await store.jobs({ ...all, ...query })).rows.map(({ id }) => id);
+    t.strictSame(await ids({}), [3, 2, 1]);
+    t.match(await store.jobs({ page: 2, pagesize: 2 }), { count: 3, rows: [{ id: 1, status: 'running' }] });
+    t.match(await store.jobs({ page: 1, pagesize: 1 }), { count: 3, rows: [{ id: 3, status: 'expired' }] });
+    t.strictSame(await ids({ msid: MSID_B }), [3, 1], 'it carries them out, or has to');
+    t.strictSame(await ids({ msid: MSID_A }), [2]);
+    t.strictSame(await ids({ since: any.created }), [3, 2, 1]);
+    t.strictSame(await ids({ since: any.created + 3_600_000 }), []);
   });
 
   const add = (store: Store, ...events: readonly Partial<NewEvent>[]) =>

@@ -1,10 +1,11 @@
-import { dateText, parseMoment } from '../../../api/moment.js';
+import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import type { EventLevel, EventRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { type Locations, readLocations } from './locations.js';
+import { sinceOf } from './moments.js';
 import { paging } from './paging.js';
 
 const LEVELS: readonly EventLevel[] = ['INFO', 'WARN', 'ERROR'];
@@ -20,7 +21,7 @@ export async function listEvents(
       level: params.level === undefined ? undefined : levelOf(params.level),
       type: params.type,
       keyword: params.keyword,
-      since: params.startdate === undefined ? undefined : momentOf(params.startdate),
+      since: sinceOf('listEvents', params),
     }),
   });
   return { count, items: rows.map(row => eventObject(row, locations)) };
@@ -46,14 +47,4 @@ function levelOf(text: string): EventLevel {
   const level = LEVELS.find(one => one === text.toUpperCase());
   if (level === undefined) throw invalidParameter('listEvents', 'level', text, `the levels are ${LEVELS.join(', ')}`);
   return level;
-}
-
-/** @throws ApiError 431 */
-function momentOf(text: string): number {
-  const moment = parseMoment(text) ?? parseMoment(`${text}T00:00:00Z`);
-  if (moment === undefined) {
-    const why = 'a date such as 2026-11-22 or 2026-11-22T09:00:00+0000 is expected';
-    throw invalidParameter('listEvents', 'startdate', text, why);
-  }
-  return moment;
 }

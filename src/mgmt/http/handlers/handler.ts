@@ -22,6 +22,7 @@ type StoreQueries =
   | 'events'
   | 'findHosts'
   | 'job'
+  | 'jobs'
   | 'pods'
   | 'servers'
   | 'zones';

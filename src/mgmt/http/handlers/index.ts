@@ -5,7 +5,7 @@ import { listConfigurations, updateConfiguration } from './configurations.js';
 import { listEvents } from './events.js';
 import type { Handler, HandlerParts } from './handler.js';
 import { deleteHost, listHosts, reconnectHost } from './hosts.js';
-import { queryAsyncJobResult } from './jobs.js';
+import { listAsyncJobs, queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
 import {
   cancelMaintenance,
@@ -17,11 +17,12 @@ import {
   triggerShutdown,
 } from './maintenance.js';
 import { previewHostList } from './preview.js';
-import { listManagementServers } from './servers.js';
+import { listManagementServers, removeManagementServer } from './servers.js';
 
 /** The handler of each command of the API's table. */
 const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listManagementServers,
+  removeManagementServer,
   listHosts,
   reconnectHost,
   deleteHost,
@@ -30,6 +31,7 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listEvents,
   listApis,
   queryAsyncJobResult,
+  listAsyncJobs,
   listAgentLinks,
   prepareForMaintenance,
   cancelMaintenance,

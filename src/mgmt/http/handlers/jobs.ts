@@ -1,13 +1,16 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response } from '../../../api/types.js';
+import { resultOf } from '../../jobs/job-outcome.js';
 import type { JobRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
-import { dated } from './fields.js';
+import { dated, present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { hostObject } from './host-object.js';
-import { readLocations } from './locations.js';
+import { idOf, type Locations, readLocations } from './locations.js';
+import { sinceOf } from './moments.js';
+import { paging } from './paging.js';
 
-const STATUS = { pending: 0, running: 0, succeeded: 1, failed: 2 } as const;
+const STATUS = { pending: 0, running: 0, succeeded: 1, failed: 2, expired: 2 } as const;
 
 export async function queryAsyncJobResult(
   { store }: HandlerParts,
@@ -15,44 +18,61 @@ export async function queryAsyncJobResult(
 ): Promise<Response<'queryAsyncJobResult'>> {
   const job = await store.job(jobid);
   if (job === undefined) throw invalidParameter('queryAsyncJobResult', 'jobid', jobid, 'there is no job with this id');
+  const locations = await readLocations(store);
+  return jobObject(job, locations, await answerOf(store, job, locations));
+}
+
+export async function listAsyncJobs(
+  { store }: HandlerParts,
+  params: Params<'listAsyncJobs'>,
+): Promise<Response<'listAsyncJobs'>> {
+  const command = 'listAsyncJobs';
+  const locations = await readLocations(store);
+  const msid = idOf(command, 'managementserverid', locations.servers, params.managementserverid, server => server.msid);
+  const query = { ...paging(command, params), ...present({ since: sinceOf(command, params), msid }) };
+  const { count, rows } = await store.jobs(query);
+  return { count, items: rows.map(row => jobObject(row, locations, resultOf(row))) };
+}
+
+function jobObject(
+  job: JobRow,
+  { servers }: Locations,
+  jobresult: Readonly<Record<string, unknown>> | undefined,
+): Response<'queryAsyncJobResult'> {
+  const server = servers.get(job.runnerMsid ?? job.targetMsid);
   return {
     jobid: job.uuid,
     cmd: job.cmd,
     jobstatus: STATUS[job.status],
     jobprocstatus: 0,
-    jobresultcode: job.resultCode ?? 0,
+    jobresultcode: job.status === 'expired' ? 530 : (job.resultCode ?? 0),
     jobresulttype: job.completed === null ? undefined : 'object',
-    jobresult: await resultOf(store, job),
-    jobinstanceid: await instanceOf(store, job),
+    jobresult,
+    jobinstanceid: job.hostId === null ? servers.get(job.targetMsid)?.uuid : hostIdOf(job),
+    managementserverid: server?.uuid,
+    managementservername: server?.name,
     progress: job.progress,
     created: dateText(job.created),
     completed: dated(job.completed),
   };
 }
 
-/** What the command would have answered without a job. For a job that has failed, the error. */
-async function resultOf(
+/** What the command would have answered, had it been carried out at once; of a job that failed, the error. */
+async function answerOf(
   store: HandlerParts['store'],
   job: JobRow,
+  locations: Locations,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
-  if (job.result === null) return undefined;
-  const result = jsonObject(job.result);
-  if (job.status !== 'succeeded' || typeof result.hostid !== 'string') return result;
+  const result = resultOf(job);
+  if (job.status !== 'succeeded' || typeof result?.hostid !== 'string') return result;
   const { rows } = await store.findHosts({ uuid: result.hostid, page: 1, pagesize: 1 });
   const [host] = rows;
-  return host === undefined ? undefined : { host: hostObject(host, await readLocations(store)) };
+  return host === undefined ? undefined : { host: hostObject(host, locations) };
 }
 
-/** The id of the host that the job is about, which may have been removed; otherwise the id of its server. */
-async function instanceOf(store: HandlerParts['store'], job: JobRow): Promise<string | undefined> {
-  if (job.hostId !== null) {
-    const { id } = jsonObject(job.params);
-    return typeof id === 'string' ? id : undefined;
-  }
-  return (await store.servers()).find(({ msid }) => msid === job.targetMsid)?.uuid;
-}
-
-/** JSON that a management server has written. */
-function jsonObject(text: string): Readonly<Record<string, unknown>> {
-  return JSON.parse(text) as Readonly<Record<string, unknown>>;
+/** The id of the host that the job is about, which may be removed by now. */
+function hostIdOf({ params }: JobRow): string | undefined {
+  // JSON that was written by one of our own servers.
+  const { id } = JSON.parse(params) as Readonly<Record<string, unknown>>;
+  return typeof id === 'string' ? id : undefined;
 }

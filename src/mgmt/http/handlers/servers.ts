@@ -27,6 +27,14 @@ export async function listManagementServers(
   return { count: matching.length, items: await Promise.all(items) };
 }
 
+export async function removeManagementServer(
+  { operations }: HandlerParts,
+  { id }: Params<'removeManagementServer'>,
+): Promise<Response<'removeManagementServer'>> {
+  const { serviceIp } = await operations.removeServer({ serverId: id });
+  return { success: true, displaytext: `management server ${serviceIp} is removed` };
+}
+
 type ServerObject = ResponseObject<'listManagementServers'>;
 
 interface MoreOfServer {

@@ -1,6 +1,7 @@
-import type { Selectable } from 'kysely';
-import { JOBS_A_LOOK, type JobRow, type JobStore } from '../job-store.js';
-import type { JobTable } from './schema.js';
+import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
+import { JOBS_A_LOOK, type JobOutcome, type JobQuery, type JobRow, type JobStore, type NewJob } from '../job-store.js';
+import type { SqlDatabase } from './database.js';
+import type { JobTable, Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
@@ -11,29 +12,12 @@ const DELETED_A_CALL = 1_000;
 /** Jobs: each is started by exactly one server, and finished by that one. */
 export function jobStore(transactions: Transactions): JobStore {
   const { database, random } = transactions;
+  const isInTime = (eb: JobExpressions) => eb.or([eb('expires', 'is', null), eb('expires', '>', database.now())]);
   return {
     createJob: job =>
       transactions.write('createJob', async db => {
-        const row: Selectable<JobTable> = {
-          id: await raiseSequence(db, 'async_job'),
-          uuid: random.uuid(),
-          cmd: job.cmd,
-          params: job.params,
-          target_msid: job.targetMsid,
-          host_id: job.hostId,
-          created_by: job.createdBy,
-          status: 'pending',
-          runner_msid: null,
-          progress: null,
-          result_code: null,
-          result: null,
-          created: await database.storeTime(db),
-          started: null,
-          completed: null,
-          expires: null,
-        };
-        await db.insertInto('async_job').values(row).execute();
-        return jobOf(row);
+        const id = await raiseSequence(db, 'async_job');
+        return insertJob(db, job, { id, uuid: random.uuid(), now: await database.storeTime(db) });
       }),
 
     pendingJobs: msid =>
@@ -43,10 +27,27 @@ export function jobStore(transactions: Transactions): JobStore {
           .selectAll()
           .where('status', '=', 'pending')
           .where(eb => eb.or([eb('target_msid', '=', msid), eb('target_msid', 'is', null)]))
+          .where(isInTime)
           .orderBy('id')
           .limit(JOBS_A_LOOK)
           .execute();
-        return rows.map(jobOf);
+        const now = await database.storeTime(db);
+        return rows.map(row => jobOf(row, now));
+      }),
+
+    runningJobs: (msid, except) =>
+      transactions.read('runningJobs', async db => {
+        const rows = await db
+          .selectFrom('async_job')
+          .selectAll()
+          .where('status', '=', 'running')
+          .where('runner_msid', '=', msid)
+          .$if(except.length > 0, query => query.where('uuid', 'not in', except))
+          .orderBy('id')
+          .limit(JOBS_A_LOOK)
+          .execute();
+        const now = await database.storeTime(db);
+        return rows.map(row => jobOf(row, now));
       }),
 
     startJob: (uuid, msid) =>
@@ -57,8 +58,20 @@ export function jobStore(transactions: Transactions): JobStore {
           .where('uuid', '=', uuid)
           .where('status', '=', 'pending')
           .where(eb => eb.or([eb('target_msid', '=', msid), eb('target_msid', 'is', null)]))
+          .where(isInTime)
           .executeTakeFirst();
         return started.numUpdatedRows > 0n;
+      }),
+
+    cancelJob: (uuid, { resultCode, result }) =>
+      transactions.write('cancelJob', async db => {
+        const cancelled = await db
+          .updateTable('async_job')
+          .set({ status: 'failed', result_code: resultCode, result, completed: database.now() })
+          .where('uuid', '=', uuid)
+          .where('status', '=', 'pending')
+          .executeTakeFirst();
+        return cancelled.numUpdatedRows > 0n;
       }),
 
     jobProgress: (uuid, msid, progress) =>
@@ -85,24 +98,27 @@ export function jobStore(transactions: Transactions): JobStore {
         return finished.numUpdatedRows > 0n;
       }),
 
-    failJobsOfServer: (msid, { resultCode, result }, keepPending = false) =>
-      transactions.write('failJobsOfServer', async db => {
-        const failed = await db
-          .updateTable('async_job')
-          .set({ status: 'failed', result_code: resultCode, result, completed: database.now() })
-          .where(eb => {
-            const running = eb.and([eb('status', '=', 'running'), eb('runner_msid', '=', msid)]);
-            const pending = eb.and([eb('status', '=', 'pending'), eb('target_msid', '=', msid)]);
-            return keepPending ? running : eb.or([running, pending]);
-          })
-          .executeTakeFirst();
-        return Number(failed.numUpdatedRows);
-      }),
+    failJobsOfServer: (msid, outcome, keepPending = false) =>
+      transactions.write('failJobsOfServer', db => failJobsOf(db, msid, { ...outcome, keepPending, database })),
 
     job: uuid =>
       transactions.read('job', async db => {
         const row = await db.selectFrom('async_job').selectAll().where('uuid', '=', uuid).executeTakeFirst();
-        return row && jobOf(row);
+        return row && jobOf(row, await database.storeTime(db));
+      }),
+
+    jobs: query =>
+      transactions.read('jobs', async db => {
+        const matches = db.selectFrom('async_job').where(eb => eb.and(conditions(eb, query)));
+        const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+        const rows = await matches
+          .selectAll()
+          .orderBy('id', 'desc')
+          .limit(query.pagesize)
+          .offset((query.page - 1) * query.pagesize)
+          .execute();
+        const now = await database.storeTime(db);
+        return { count: Number(count), rows: rows.map(row => jobOf(row, now)) };
       }),
 
     countPendingJobs: () =>
@@ -111,6 +127,7 @@ export function jobStore(transactions: Transactions): JobStore {
           .selectFrom('async_job')
           .select(eb => [eb.fn.coalesce('runner_msid', 'target_msid').as('msid'), eb.fn.countAll<number>().as('count')])
           .where('status', 'in', UNFINISHED)
+          .where(eb => eb.or([eb('status', '=', 'running'), isInTime(eb)]))
           .groupBy(eb => eb.fn.coalesce('runner_msid', 'target_msid'))
           .execute();
         const counts = new Map<number, number>();
@@ -123,8 +140,12 @@ export function jobStore(transactions: Transactions): JobStore {
         const old = await db
           .selectFrom('async_job')
           .select('id')
-          .where('status', 'in', FINISHED)
-          .where('completed', '<', at)
+          .where(eb =>
+            eb.or([
+              eb.and([eb('status', 'in', FINISHED), eb('completed', '<', at)]),
+              eb.and([eb('status', '=', 'pending'), eb('expires', '<', at)]),
+            ]),
+          )
           .limit(DELETED_A_CALL)
           .execute();
         if (old.length === 0) return 0;
@@ -135,7 +156,69 @@ export function jobStore(transactions: Transactions): JobStore {
   };
 }
 
-function jobOf(row: Selectable<JobTable>): JobRow {
+type JobExpressions = ExpressionBuilder<Schema, 'async_job'>;
+
+/** Within a transaction, in which the id was taken from the sequence. */
+export async function insertJob(
+  db: Kysely<Schema>,
+  job: NewJob,
+  { id, uuid, now }: { readonly id: number; readonly uuid: string; readonly now: number },
+): Promise<JobRow> {
+  const row: Selectable<JobTable> = {
+    id,
+    uuid,
+    cmd: job.cmd,
+    params: job.params,
+    target_msid: job.targetMsid,
+    host_id: job.hostId,
+    created_by: job.createdBy,
+    status: 'pending',
+    runner_msid: null,
+    progress: null,
+    result_code: null,
+    result: null,
+    created: now,
+    started: null,
+    completed: null,
+    expires: job.expiresInMs === undefined ? null : now + job.expiresInMs,
+  };
+  await db.insertInto('async_job').values(row).execute();
+  return jobOf(row, now);
+}
+
+interface FailedJobs extends Omit<JobOutcome, 'status'> {
+  readonly keepPending: boolean;
+  readonly database: SqlDatabase;
+}
+
+/** Within a transaction: what the server was carrying out has failed, and what only it could do, too. @returns how many */
+export async function failJobsOf(
+  db: Kysely<Schema>,
+  msid: number,
+  { resultCode, result, keepPending, database }: FailedJobs,
+): Promise<number> {
+  const failed = await db
+    .updateTable('async_job')
+    .set({ status: 'failed', result_code: resultCode, result, completed: database.now() })
+    .where(eb => {
+      const running = eb.and([eb('status', '=', 'running'), eb('runner_msid', '=', msid)]);
+      const pending = eb.and([eb('status', '=', 'pending'), eb('target_msid', '=', msid)]);
+      return keepPending ? running : eb.or([running, pending]);
+    })
+    .executeTakeFirst();
+  return Number(failed.numUpdatedRows);
+}
+
+function conditions(eb: JobExpressions, { since, msid }: JobQuery) {
+  return [
+    ...(since === undefined ? [] : [eb('created', '>=', since)]),
+    ...(msid === undefined ? [] : [eb(eb.fn.coalesce('runner_msid', 'target_msid'), '=', msid)]),
+  ];
+}
+
+/** @param now by the store's clock */
+function jobOf(row: Selectable<JobTable>, now: number): JobRow {
+  const isExpired = row.status === 'pending' && row.expires !== null && row.expires <= now;
   return {
     id: row.id,
     uuid: row.uuid,
@@ -144,13 +227,13 @@ function jobOf(row: Selectable<JobTable>): JobRow {
     targetMsid: row.target_msid,
     hostId: row.host_id,
     createdBy: row.created_by,
-    status: row.status,
+    status: isExpired ? 'expired' : row.status,
     runnerMsid: row.runner_msid,
     progress: row.progress,
     resultCode: row.result_code,
     result: row.result,
     created: row.created,
     started: row.started,
-    completed: row.completed,
+    completed: isExpired ? row.expires : row.completed,
   };
 }

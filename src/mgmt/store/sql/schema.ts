@@ -150,7 +150,8 @@ export interface JobTable {
   target_msid: number | null;
   host_id: number | null;
   created_by: string | null;
-  status: JobStatus;
+  /** A pending job that has expired stays `pending` here. */
+  status: Exclude<JobStatus, 'expired'>;
   runner_msid: number | null;
   progress: string | null;
   result_code: number | null;

@@ -1,5 +1,7 @@
 import type { Kysely, Selectable } from 'kysely';
-import { LINK_FACTS_KEPT_MS, type ServerRow, type ServerStore } from '../server-store.js';
+import type { JobRow } from '../job-store.js';
+import { LINK_FACTS_KEPT_MS, type OrderedStateChange, type ServerRow, type ServerStore } from '../server-store.js';
+import { failJobsOf, insertJob } from './jobs.js';
 import type { Schema, ServerTable } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
@@ -11,6 +13,25 @@ export function serverStore(transactions: Transactions): ServerStore {
     const query = db.selectFrom('mshost').selectAll().where('msid', '=', msid);
     const row = await database.locked(query).executeTakeFirst();
     return { row, now: await database.storeTime(db) };
+  };
+
+  const changeState = async (db: Kysely<Schema>, msid: number, change: OrderedStateChange) => {
+    const { from, to, by, beat, runId, ifStopped } = change;
+    if (from.length === 0) return false;
+    const changed = await db
+      .updateTable('mshost')
+      .set(eb => ({
+        state: ifStopped === undefined ? to : eb.case().when('runid', 'is', null).then(ifStopped).else(to).end(),
+        state_by: by ?? null,
+        state_since: database.now(),
+      }))
+      .where('msid', '=', msid)
+      .where('state', 'in', from)
+      .where('removed', 'is', null)
+      .$if(beat !== undefined, query => query.where('beat', '=', beat ?? 0))
+      .$if(runId !== undefined, query => query.where('runid', '=', runId ?? ''))
+      .executeTakeFirst();
+    return changed.numUpdatedRows > 0n;
   };
 
   return {
@@ -85,25 +106,34 @@ export function serverStore(transactions: Transactions): ServerStore {
         return rows.map(row => serverOf(row, now));
       }),
 
-    changeServerState: (msid, { from, to, by, beat, runId }) =>
-      transactions.write('changeServerState', async db => {
-        if (from.length === 0) return false;
-        const changed = await db
-          .updateTable('mshost')
-          .set({ state: to, state_by: by ?? null, state_since: database.now() })
-          .where('msid', '=', msid)
-          .where('state', 'in', from)
-          .where('removed', 'is', null)
-          .$if(beat !== undefined, query => query.where('beat', '=', beat ?? 0))
-          .$if(runId !== undefined, query => query.where('runid', '=', runId ?? ''))
-          .executeTakeFirst();
-        return changed.numUpdatedRows > 0n;
+    changeServerState: (msid, change) => transactions.write('changeServerState', db => changeState(db, msid, change)),
+
+    changeServerStateWithJobs: (msid, change, jobs) =>
+      transactions.write('changeServerStateWithJobs', async db => {
+        // Written first, by all such changes: of two at once, one waits for the other or is carried out anew, also when
+        // they reach different nodes of a Galera cluster, where locks of rows that are only read do not count.
+        const last = await raiseSequence(db, 'async_job', Math.max(1, jobs.length));
+        const rows = await db.selectFrom('mshost').selectAll().where('removed', 'is', null).execute();
+        const state = rows.find(row => row.msid === msid)?.state;
+        const another = rows.find(row => row.msid !== msid && change.unlessAnotherIs?.includes(row.state));
+        if (another !== undefined) {
+          const { service_ip: serviceIp, state: itsState } = another;
+          return { done: false as const, state, another: { serviceIp, state: itsState } };
+        }
+        if (!(await changeState(db, msid, change))) return { done: false as const, state, another: undefined };
+        const now = await database.storeTime(db);
+        const made: JobRow[] = [];
+        for (const [i, job] of jobs.entries()) {
+          made.push(await insertJob(db, job, { id: last - jobs.length + 1 + i, uuid: random.uuid(), now }));
+        }
+        return { done: true as const, jobs: made };
       }),
 
-    stopServer: (msid, runId, at, kept) =>
+    stopServer: (msid, runId, at, keepStates = []) =>
       transactions.write('stopServer', async db => {
         const { row } = await rowOf(db, msid);
-        const state = row !== undefined && kept?.from.includes(row.state) ? kept.to : 'Down';
+        // The row says in which state it is: an operator may have changed it since the server read it last.
+        const state = row !== undefined && keepStates.includes(row.state) ? 'Maintenance' : 'Down';
         const stopped = await db
           .updateTable('mshost')
           .set({ runid: null, stopped: at, joined: 0, state, state_by: null, state_since: database.now() })
@@ -123,6 +153,21 @@ export function serverStore(transactions: Transactions): ServerStore {
           .where('removed', 'is', null)
           .executeTakeFirst();
         return removed.numUpdatedRows > 0n;
+      }),
+
+    removeServer: (msid, jobOutcome) =>
+      transactions.write('removeServer', async db => {
+        const removed = await db
+          .updateTable('mshost')
+          .set({ removed: database.now(), runid: null })
+          .where('msid', '=', msid)
+          .where('state', '=', 'Down')
+          .where('removed', 'is', null)
+          .executeTakeFirst();
+        if (removed.numUpdatedRows === 0n) return false;
+        await db.deleteFrom('mshost_link').where('msid', '=', msid).execute();
+        await failJobsOf(db, msid, { ...jobOutcome, keepPending: false, database });
+        return true;
       }),
 
     putLinkFacts: (msid, at, facts) =>
