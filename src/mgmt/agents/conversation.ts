@@ -152,7 +152,7 @@ class Conversation {
     if (zone === undefined) {
       const sender = startup.privateIpAddress ?? this.link.remote.address;
       // No refusal: a Java agent exits for it, and this passes.
-      if (!zones.hasAll(names)) throw new Error('the ids of the zones could not be read from the store yet');
+      if (zones.areIncomplete) throw new Error('the ids of the zones could not be read from the store yet');
       // CloudStack's words; operators search for them.
       const known = names.join(', ');
       return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${known})` };

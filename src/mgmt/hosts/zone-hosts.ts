@@ -1,5 +1,5 @@
-import { indexOfId } from '../../lib/sorted-ids.js';
 import type { AgentStore } from '../store/agent-store.js';
+import { indexOfId } from './sorted-ids.js';
 
 /**
  * The host ids of each zone in memory, ascending. Ids only rise, so a zone is read on from its last id when an id lies

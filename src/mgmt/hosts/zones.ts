@@ -9,6 +9,8 @@ export interface Zone {
 export class Zones {
   readonly #store: Pick<AgentStore, 'zoneId'>;
   readonly #ids = new Map<string, number>();
+  /** Names of the configuration that was read last, whose ids could not be read yet. */
+  #unread = new Set<string>();
 
   constructor(store: Pick<AgentStore, 'zoneId'>) {
     this.#store = store;
@@ -16,14 +18,16 @@ export class Zones {
 
   /** Learns the ids of these names; those that are known cost nothing. @throws StoreError */
   async learn(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      if (!this.#ids.has(name)) this.#ids.set(name, await this.#store.zoneId(name));
+    this.#unread = new Set(names.filter(name => !this.#ids.has(name)));
+    for (const name of [...this.#unread]) {
+      this.#ids.set(name, await this.#store.zoneId(name));
+      this.#unread.delete(name);
     }
   }
 
-  /** Whether the ids of all these names are known. */
-  hasAll(names: readonly string[]): boolean {
-    return names.every(name => this.#ids.has(name));
+  /** Whether ids are still to be read: a zone that is not found may be one of those. */
+  get areIncomplete(): boolean {
+    return this.#unread.size > 0;
   }
 
   /** @param names those that are configured now */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.js';
+import { type Clock, delay } from '../../lib/clock.js';
 import type { LinkElsewhere } from '../agents/guid-guard.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Store } from '../store/store.js';
@@ -13,20 +13,25 @@ export interface AnswersElsewhereParts {
 }
 
 /** Has another server ask the link that it has of a host. @returns whether the agent has answered in time */
-export async function answersElsewhere(
+export async function answersElsewhere(parts: AnswersElsewhereParts, host: LinkElsewhere): Promise<boolean> {
+  const over = new AbortController();
+  // A job that has begun is not waited for longer: its server may have died in the midst of it.
+  const late = delay(parts.clock, MGMT_LIMITS.guidAnswerElsewhereMs, over.signal).then(() => false);
+  try {
+    return await Promise.race([askByJob(parts, host), late]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function askByJob(
   { clock, store, startJob }: AnswersElsewhereParts,
   { hostId, uuid, msid }: LinkElsewhere,
 ): Promise<boolean> {
+  const expiresInMs = MGMT_LIMITS.guidAnswerElsewhereMs;
   try {
-    const job = await startJob({
-      cmd: 'checkHealth',
-      params: { id: uuid },
-      targetMsid: msid,
-      hostId,
-      expiresInMs: MGMT_LIMITS.guidAnswerElsewhereMs,
-    });
-    const outcome = await jobOutcome(store, clock, job, MGMT_LIMITS.guidAnswerElsewhereMs);
-    return outcome.status === 'succeeded';
+    const job = await startJob({ cmd: 'checkHealth', params: { id: uuid }, targetMsid: msid, hostId, expiresInMs });
+    return (await jobOutcome(store, clock, job, expiresInMs)).status === 'succeeded';
   } catch (error) {
     // While the store is away, only this server's links are asked.
     if (error instanceof StoreError) return false;

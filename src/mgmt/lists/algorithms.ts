@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { indexOfId } from '../../lib/sorted-ids.js';
 import type { AlgorithmName } from '../config/parameters.js';
+import { indexOfId } from '../hosts/sorted-ids.js';
 import { listFor, type Weights } from './rendezvous.js';
 
 /** What the list of one agent depends on. */

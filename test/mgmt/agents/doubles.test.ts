@@ -1,7 +1,9 @@
 import t from 'tap';
+import { SetupMSListAnswer } from '../../../src/protocol/index.js';
 import { contentOf } from '../../helpers/fake-agent.js';
 import { FakeClock, settle } from '../../helpers/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
+import { obeys } from '../../helpers/obedient-agent.js';
 import { testServer } from '../../helpers/test-server.js';
 
 t.test('doubles: the old link closes when the new one has answered Ready 2, and not before', async t => {
@@ -135,3 +137,23 @@ t.test('doubles: the late disconnect of a server that the agent has left harms n
   await settle();
   t.match(data.hosts.get(1), { status: 'Up', msid: 1002, epoch: 2 });
 });
+
+t.test(
+  'regression: an agent that comes on a new link while the old one waits to be told again hears of changes',
+  async t => {
+    const { agent, store, clock } = await testServer();
+    const one = agent();
+    await one.join({ guid: 'g1' });
+    obeys(one, () => SetupMSListAnswer.encode({ result: false, details: 'disk full' }));
+    await store.setConfiguration('host', '192.0.2.2,192.0.2.1');
+    // It has refused three times, and the longest wait runs.
+    for (let i = 0; i < 27; i++) await clock.advance(1_000);
+    const two = agent();
+    await two.join({ guid: 'g1', msHostList: '192.0.2.1' });
+    t.ok(one.closed);
+    const { told } = obeys(two);
+    await store.setConfiguration('host', '192.0.2.3,192.0.2.1');
+    for (let i = 0; i < 4; i++) await clock.advance(1_000);
+    t.match(told, [['SetupMSListCommand', { msList: ['192.0.2.3', '192.0.2.1'] }]]);
+  },
+);

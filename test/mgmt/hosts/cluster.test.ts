@@ -35,3 +35,36 @@ t.test('regression: of two agents with one guid on two servers, the established 
   t.equal(first?.log.count('warn Lost connection'), 0, 'the established link is kept');
   t.equal(clone.host, undefined);
 });
+
+t.test('regression: after a host has moved to another zone, all servers give the others the same list', async t => {
+  const cluster = await startCluster(t, [A, B], {
+    'indirect.agent.lb.algorithm': 'roundrobin',
+    'indirect.agent.lb.check.interval': '5',
+    zones: 'default,other',
+  });
+  const [moved, ...others] = await cluster.addAgents(3, `${A},${B}`);
+  await cluster.goesOn(10_000);
+  const row = (await cluster.store.hosts()).find(({ guid }) => guid === `${moved?.guid}-R`);
+  if (row === undefined) throw new Error('the host has no row');
+  await moved?.agent.stop();
+  await cluster.store.registerHost({ ...row, zoneId: await cluster.store.zoneId('other') });
+  // One of the servers reads everything anew.
+  await cluster.passes(cluster.node(A).stop('SIGTERM'));
+  await cluster.goesOn(3_000);
+  await cluster.start(A);
+  await cluster.goesOn(20_000);
+  const seen: string[] = [];
+  for (let i = 0; i < 10; i++) {
+    await cluster.goesOn(5_000);
+    seen.push(others.map(({ host }) => host).join());
+  }
+  const moves = seen.filter((hosts, i) => i > 0 && hosts !== seen[i - 1]).length;
+  t.ok(moves <= 1, `${moves} moves: ${seen.join(' ')}`);
+  const hosts = await cluster.store.hosts();
+  for (const { guid } of others) {
+    const host = hosts.find(row => row.guid === `${guid}-R`);
+    if (host === undefined) throw new Error('the host has no row');
+    const [one, other] = [A, B].map(address => cluster.node(address).node.agents.lists.listFor(host).hosts);
+    t.same(one, other, guid);
+  }
+});
