@@ -68,7 +68,12 @@ export class Disturbance {
 export interface Operation {
   readonly name: string;
   readonly configuration?: Readonly<Record<string, string>>;
+  /** @default 2 */
+  readonly agents?: number;
+  /** @returns what `check` compares with */
   before?(cluster: Cluster): Promise<unknown>;
+  /** What must hold beside all that holds always. @returns what is wrong */
+  check?(cluster: Cluster, memory: unknown): Promise<readonly string[]>;
   run(cluster: Cluster, disturbance: Disturbance): Promise<unknown>;
   /** With which mishaps it does not come right today. */
   readonly faults: readonly Mishap[];
@@ -107,29 +112,25 @@ async function outcome(t: Test, operation: Operation, disturbance: Disturbance):
     'cluster.heartbeat.threshold': '12000',
     ...operation.configuration,
   });
-  await cluster.addAgents(2, ALL);
+  await cluster.addAgents(operation.agents ?? 2, ALL);
   const goesOn = (ms: number) => cluster.goesOn(ms, undefined, STEP_MS);
   await goesOn(2_000);
-  await operation.before?.(cluster);
+  const memory = await operation.before?.(cluster);
   for (const node of cluster.nodes.values()) if (node.isRunning) disturbance.attach(node);
   // What it says is not looked at: it may fail.
   const run = operation.run(cluster, disturbance).catch(() => {});
-  let kill: Promise<unknown> | undefined;
-  for (let gone = 0; gone < OPERATION_MS; gone += STEP_MS) {
-    await goesOn(STEP_MS);
-    if (disturbance.killed?.isRunning) kill = disturbance.killed.kill().catch(() => {});
-  }
-  // It comes no later.
-  for (const { faults } of cluster.nodes.values()) Object.assign(faults, { before: undefined, after: undefined });
+  for (let gone = 0; gone < OPERATION_MS && disturbance.write === undefined; gone += STEP_MS) await goesOn(STEP_MS);
   if (disturbance.write === undefined) return [];
+  if (disturbance.killed?.isRunning) await cluster.passes(disturbance.killed.kill().catch(() => {}));
   if (disturbance.killed) await goesOn(RESTART_MS);
-  await Promise.all([kill, cluster.passes(run)]);
+  await cluster.passes(run);
   let wrong: readonly string[] = [];
-  for (const end = cluster.clock.now() + RIGHT_WITHIN_MS; cluster.clock.now() < end; ) {
+  let looksInOrder = 0;
+  for (const end = cluster.clock.now() + RIGHT_WITHIN_MS; cluster.clock.now() < end && looksInOrder < 2; ) {
     await supervise(cluster);
     await goesOn(2_000);
-    wrong = await whatIsWrong(cluster);
-    if (wrong.length === 0) break;
+    wrong = [...(await whatIsWrong(cluster)), ...((await operation.check?.(cluster, memory)) ?? [])];
+    looksInOrder = wrong.length === 0 ? looksInOrder + 1 : 0;
   }
   return wrong;
 }
@@ -158,10 +159,10 @@ async function whatIsWrong(cluster: Cluster): Promise<string[]> {
     if (agent === undefined) wrong.push(`${guid} has a row, and no agent`);
     if (nodes.length > 1) wrong.push(`${guid} is on ${nodes.map(({ address }) => address)}`);
     const [node] = nodes;
-    if (agent?.host !== node?.address) wrong.push(`${guid} is on ${agent?.host}, and the servers say ${node?.address}`);
-    // An agent that was stopped has no link, and may have none.
-    const isStopped = node === undefined && agent?.isStopped;
-    if (!isStopped && node === undefined) wrong.push(`${guid} is nowhere: ${agent?.agent.state.phase.kind}`);
+    // One that was stopped has no link, and may have none.
+    const host = agent?.isStopped ? undefined : agent?.host;
+    if (host !== node?.address) wrong.push(`${guid} is on ${host}, and the servers say ${node?.address}`);
+    if (!agent?.isStopped && node === undefined) wrong.push(`${guid} is nowhere: ${agent?.agent.state.phase.kind}`);
     if (msid !== (node?.msid ?? null) || (status === 'Up') !== (node !== undefined) || status === 'Connecting') {
       wrong.push(`${guid} is on ${node?.address}, and its row says ${status} on ${msid}`);
     }

@@ -9,15 +9,26 @@ const onHost = (command: string) => async (cluster: Cluster) => {
   return cluster.node(B).call(command, { id: host?.uuid ?? '' });
 };
 
+/** Which server each host is assigned to. */
+const assignments = async ({ store }: Cluster) =>
+  (await store.hosts()).map(({ guid, preferred }) => `${guid}: ${preferred}`).join(', ');
+
 enumerates(t, [
   { name: 'deleteHost', run: onHost('deleteHost'), faults: MISHAPS },
   { name: 'reconnectHost', run: onHost('reconnectHost'), faults: MISHAPS },
   {
     name: 'updateConfiguration of host',
     configuration: RENDEZVOUS,
+    agents: 6,
     async before(cluster) {
       await cluster.node(A).call('rebalanceAgents');
       await cluster.goesOn(15_000);
+      return assignments(cluster);
+    },
+    async check(cluster, former) {
+      const host = (await cluster.store.configuration()).values.get('host');
+      const now = await assignments(cluster);
+      return host === ALL && now !== former ? [`host is as before, and assignments are not: ${former} → ${now}`] : [];
     },
     run: cluster => cluster.node(B).call('updateConfiguration', { name: 'host', value: `${B},${C}` }),
     faults: MISHAPS,
