@@ -79,11 +79,12 @@ export class Cluster {
     if (!holds()) throw new Error(`after ${withinMs} ms it has not come to this: ${holds}\n${this.picture()}`);
   }
 
-  async goesOn(ms: number, watch = () => {}): Promise<void> {
-    for (let gone = 0; gone < ms; gone += 50) {
+  /** @param stepMs longer ones cost less, and what is on its way arrives later */
+  async goesOn(ms: number, watch = () => {}, stepMs = 50): Promise<void> {
+    for (let gone = 0; gone < ms; gone += stepMs) {
       await turns(20);
       watch();
-      await this.clock.advance(Math.min(50, ms - gone));
+      await this.clock.advance(Math.min(stepMs, ms - gone));
       watch();
     }
   }

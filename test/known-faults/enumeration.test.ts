@@ -1,91 +1,21 @@
-import t, { type Test } from 'tap';
-import { StoreError } from '../../src/mgmt/store/store-error.js';
-import { type Cluster, ClusterNode, startCluster } from '../helpers/cluster-bench.js';
-import { knownFault } from '../helpers/known-fault.js';
+import t from 'tap';
+import { type Cluster, ClusterNode } from '../helpers/cluster-bench.js';
+import { A, B, enumerates, MISHAPS } from '../helpers/enumeration.js';
 
-const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
-const ALL = `${A},${B},${C}`;
-
-/** Within this simulated time the cluster is right again, with servers that are down after 12 s of silence. */
-const RIGHT_WITHIN_MS = 60_000;
-/** A process that was killed is started again after so long. */
-const RESTART_MS = 8_000;
-/** For the operation, and all writes that come of it. */
-const OPERATION_MS = 8_000;
-
-/** Calls that write what must hold. Heartbeats, events, progress and link facts are written again and again anyway. */
-const WRITES: ReadonlySet<string> = new Set([
-  'changeServerState',
-  'claimServer',
-  'createJob',
-  'failJobsOfServer',
-  'finishJob',
-  'hostsDisconnected',
-  'hostsMsHostList',
-  'hostsReady',
-  'registerHost',
-  'releaseHosts',
-  'removeHost',
-  'setClusterCheckInterval',
-  'setConfiguration',
-  'setPreferred',
-  'startJob',
-  'stopServer',
-  'updateConfiguration',
-]);
-
-const MISHAPS = ['its process is killed before', 'the call fails before', 'the call fails after'] as const;
-type Mishap = (typeof MISHAPS)[number];
-
-/** What befalls one write of the cluster, counted from now. */
-class Disturbance {
-  readonly #mishap: Mishap;
-  #left: number;
-  /** Which one it was; undefined while it has not come. */
-  write: string | undefined;
-  killed: ClusterNode | undefined;
-
-  constructor(mishap: Mishap, at: number) {
-    this.#mishap = mishap;
-    this.#left = at;
-  }
-
-  attach(node: ClusterNode): void {
-    node.faults[this.#mishap === 'the call fails after' ? 'after' : 'before'] = call => {
-      if (this.write !== undefined || !WRITES.has(call) || this.#left-- > 0) return;
-      this.write = `${call} of ${node.address}`;
-      if (this.#mishap === 'its process is killed before') {
-        node.faults.isAway = true;
-        this.killed = node;
-      }
-      throw new StoreError('STORE_UNAVAILABLE', call);
-    };
-  }
-}
-
-interface Operation {
-  readonly name: string;
-  readonly configuration?: Readonly<Record<string, string>>;
-  before?(cluster: Cluster): Promise<unknown>;
-  run(cluster: Cluster, disturbance: Disturbance): Promise<unknown>;
-  /** With which mishaps it does not come right today. */
-  readonly faults: readonly Mishap[];
-}
-
-const RENDEZVOUS = { 'indirect.agent.lb.algorithm': 'rendezvous' };
+// There are hundreds of clusters in here.
+t.setTimeout(600_000);
 
 const onServer =
   (command: string, address: string, by: string = B) =>
   async (cluster: Cluster) =>
     cluster.node(by).call(command, { managementserverid: (await cluster.row(address)).uuid });
 
-const onHost = (command: string) => async (cluster: Cluster) => {
-  const [host] = await cluster.store.hosts();
-  return cluster.node(B).call(command, { id: host?.uuid ?? '' });
-};
-
-const OPERATIONS: readonly Operation[] = [
-  { name: 'prepareForMaintenance', run: onServer('prepareForMaintenance', A), faults: MISHAPS },
+enumerates(t, [
+  {
+    name: 'prepareForMaintenance',
+    run: onServer('prepareForMaintenance', A),
+    faults: ['its process is killed before', 'the call fails after'],
+  },
   {
     name: 'cancelMaintenance',
     async before(cluster) {
@@ -93,28 +23,14 @@ const OPERATIONS: readonly Operation[] = [
       await cluster.comes(() => cluster.node(A).state === 'Maintenance', 30_000);
     },
     run: onServer('cancelMaintenance', A),
-    faults: MISHAPS,
+    faults: ['the call fails after'],
   },
-  { name: 'prepareForShutdown', run: onServer('prepareForShutdown', A), faults: MISHAPS },
+  {
+    name: 'prepareForShutdown',
+    run: onServer('prepareForShutdown', A),
+    faults: ['its process is killed before', 'the call fails after'],
+  },
   { name: 'triggerShutdown', run: onServer('triggerShutdown', A), faults: MISHAPS },
-  { name: 'deleteHost', run: onHost('deleteHost'), faults: MISHAPS },
-  { name: 'reconnectHost', run: onHost('reconnectHost'), faults: MISHAPS },
-  {
-    name: 'updateConfiguration of host',
-    configuration: RENDEZVOUS,
-    async before(cluster) {
-      await cluster.node(A).call('rebalanceAgents');
-      await cluster.goesOn(15_000);
-    },
-    run: cluster => cluster.node(B).call('updateConfiguration', { name: 'host', value: `${B},${C}` }),
-    faults: MISHAPS,
-  },
-  {
-    name: 'rebalanceAgents',
-    configuration: RENDEZVOUS,
-    run: cluster => cluster.node(B).call('rebalanceAgents'),
-    faults: MISHAPS,
-  },
   {
     name: 'a start',
     before: cluster => cluster.passes(cluster.node(B).stop('SIGTERM')),
@@ -124,115 +40,7 @@ const OPERATIONS: readonly Operation[] = [
       disturbance.attach(node);
       await cluster.passes(node.start());
     },
-    faults: MISHAPS,
+    faults: [],
   },
-  { name: 'a stop', run: cluster => cluster.passes(cluster.node(A).stop('SIGTERM')), faults: MISHAPS },
-  { name: 'a new agent', run: cluster => cluster.addAgents(1, ALL), faults: MISHAPS },
-  {
-    name: 'a loss',
-    async run(cluster) {
-      await cluster.agents[0]?.stop();
-    },
-    faults: MISHAPS,
-  },
-];
-
-for (const operation of OPERATIONS) {
-  for (const mishap of MISHAPS) {
-    const name = `enumeration: ${operation.name} comes right when ${mishap} any store write`;
-    const run = (t: Test) => enumerate(t, operation, mishap);
-    if (operation.faults.includes(mishap)) knownFault(t, name, run);
-    else t.test(`regression: ${name}`, run);
-  }
-}
-
-/** Each write in turn, until there is none so late, or one after which the cluster does not come right. */
-async function enumerate(t: Test, operation: Operation, mishap: Mishap): Promise<void> {
-  for (let at = 0; ; at++) {
-    const disturbance = new Disturbance(mishap, at);
-    let wrong: readonly string[] = [];
-    await t.test(`write ${at}`, async t => {
-      wrong = await outcome(t, operation, disturbance);
-      t.same(wrong, [], `${mishap} ${disturbance.write}`);
-    });
-    if (disturbance.write === undefined || wrong.length > 0) return;
-  }
-}
-
-/** @returns what is not right in the end */
-async function outcome(t: Test, operation: Operation, disturbance: Disturbance): Promise<readonly string[]> {
-  const cluster = await startCluster(t, [A, B, C], {
-    'indirect.agent.lb.check.interval': '5',
-    'management.server.maintenance.timeout': '1',
-    'cluster.heartbeat.threshold': '12000',
-    ...operation.configuration,
-  });
-  await cluster.addAgents(2, ALL);
-  await cluster.goesOn(2_000);
-  await operation.before?.(cluster);
-  for (const node of cluster.nodes.values()) if (node.isRunning) disturbance.attach(node);
-  // What it says is not looked at: it may fail.
-  const run = operation.run(cluster, disturbance).catch(() => {});
-  let kill: Promise<unknown> | undefined;
-  for (let gone = 0; gone < OPERATION_MS; gone += 50) {
-    await cluster.goesOn(50);
-    if (disturbance.killed?.isRunning) kill = disturbance.killed.kill().catch(() => {});
-  }
-  // It comes no later.
-  for (const { faults } of cluster.nodes.values()) Object.assign(faults, { before: undefined, after: undefined });
-  if (disturbance.write === undefined) return [];
-  await cluster.goesOn(RESTART_MS);
-  await Promise.all([kill, cluster.passes(run)]);
-  let wrong: readonly string[] = [];
-  for (const end = cluster.clock.now() + RIGHT_WITHIN_MS; cluster.clock.now() < end; ) {
-    await supervise(cluster);
-    await cluster.goesOn(2_000);
-    wrong = await whatIsWrong(cluster);
-    if (wrong.length === 0) break;
-  }
-  return wrong;
-}
-
-/** As systemd does: who was killed or did not come up is started again; who was told to end, ends. */
-async function supervise(cluster: Cluster): Promise<void> {
-  for (const [address, node] of cluster.nodes) {
-    if (node.isRunning && node.wasToldToStop) await cluster.passes(node.stop('SIGTERM'));
-    else if (!node.isRunning && !node.wasToldToStop) await cluster.start(address);
-  }
-}
-
-async function whatIsWrong(cluster: Cluster): Promise<string[]> {
-  const { store } = cluster;
-  const wrong: string[] = [];
-  const servers = await store.servers();
-  for (const { serviceIp, state } of servers) {
-    if (/^Preparing|^ShuttingDown/.test(state)) wrong.push(`${serviceIp} is ${state}`);
-  }
-  for (const [msid, jobs] of await store.countPendingJobs()) wrong.push(`${jobs} jobs of ${msid} have not ended`);
-  const { values } = await store.configuration();
-  const hosts = await store.hosts();
-  for (const { guid, status, msid, preferred } of hosts) {
-    const agent = cluster.agents.find(agent => `${agent.guid}-R` === guid);
-    const nodes = [...cluster.nodes.values()].filter(({ node }) => node.agents.registry.byGuid(guid) !== undefined);
-    if (agent === undefined) wrong.push(`${guid} has a row, and no agent`);
-    if (nodes.length > 1) wrong.push(`${guid} is on ${nodes.map(({ address }) => address)}`);
-    const [node] = nodes;
-    if (agent?.host !== node?.address) wrong.push(`${guid} is on ${agent?.host}, and the servers say ${node?.address}`);
-    // An agent that was stopped has no link, and may have none.
-    const isStopped = node === undefined && agent?.isStopped;
-    if (!isStopped && node === undefined) wrong.push(`${guid} is nowhere: ${agent?.agent.state.phase.kind}`);
-    if (msid !== (node?.msid ?? null) || (status === 'Up') !== (node !== undefined) || status === 'Connecting') {
-      wrong.push(`${guid} is on ${node?.address}, and its row says ${status} on ${msid}`);
-    }
-    const isAssigned = values.get('indirect.agent.lb.algorithm') === 'rendezvous' && preferred !== null;
-    if (isAssigned && !values.get('host')?.split(',').includes(preferred)) {
-      wrong.push(`${guid} is assigned to ${preferred}, which is not in host`);
-    }
-  }
-  for (const { guid, agent } of cluster.agents) {
-    const hasRow = hosts.some(host => host.guid === `${guid}-R`);
-    const isIdle = agent.state.phase.kind === 'idle';
-    if (hasRow === isIdle) wrong.push(`${guid} is ${agent.state.phase.kind}, and ${hasRow ? 'has a' : 'has no'} row`);
-  }
-  return wrong;
-}
+  { name: 'a stop', run: cluster => cluster.passes(cluster.node(A).stop('SIGTERM')), faults: [] },
+]);

@@ -233,3 +233,15 @@ t.test('scenario: new connections are closed at once while a server prepares', a
   t.same(cluster.counts(), { [A]: 0, [B]: 2 });
   t.ok(cluster.node(A).server.turnedAway >= 2);
 });
+
+t.test('scenario: a drain while one target has just died takes the others', async t => {
+  const cluster = await startCluster(t, [A, B, C]);
+  await cluster.addAgents(3, ALL);
+  await cluster.node(B).kill();
+  await cluster.goesOn(3_000);
+  const from = cluster.clock.now();
+  await cluster.node(C).call('prepareForMaintenance', { managementserverid: await idOf(cluster, A) });
+  await cluster.comes(() => cluster.counts()[C] === 3, 30_000);
+  const took = cluster.clock.now() - from;
+  t.ok(took < 30_000, `after ${took} ms`);
+});

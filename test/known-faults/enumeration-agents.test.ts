@@ -1,0 +1,50 @@
+import t from 'tap';
+import type { Cluster } from '../helpers/cluster-bench.js';
+import { A, ALL, B, C, enumerates, MISHAPS } from '../helpers/enumeration.js';
+
+const RENDEZVOUS = { 'indirect.agent.lb.algorithm': 'rendezvous' };
+
+const onHost = (command: string) => async (cluster: Cluster) => {
+  const [host] = await cluster.store.hosts();
+  return cluster.node(B).call(command, { id: host?.uuid ?? '' });
+};
+
+/** Which server each host is assigned to. */
+const assignments = async ({ store }: Cluster) =>
+  (await store.hosts()).map(({ guid, preferred }) => `${guid}: ${preferred}`).join(', ');
+
+enumerates(t, [
+  { name: 'deleteHost', run: onHost('deleteHost'), faults: MISHAPS },
+  { name: 'reconnectHost', run: onHost('reconnectHost'), faults: MISHAPS },
+  {
+    name: 'updateConfiguration of host',
+    configuration: RENDEZVOUS,
+    agents: 6,
+    async before(cluster) {
+      await cluster.node(A).call('rebalanceAgents');
+      await cluster.goesOn(15_000);
+      return assignments(cluster);
+    },
+    async check(cluster, former) {
+      const host = (await cluster.store.configuration()).values.get('host');
+      const now = await assignments(cluster);
+      return host === ALL && now !== former ? [`host is as before, and assignments are not: ${former} → ${now}`] : [];
+    },
+    run: cluster => cluster.node(B).call('updateConfiguration', { name: 'host', value: `${B},${C}` }),
+    faults: MISHAPS,
+  },
+  {
+    name: 'rebalanceAgents',
+    configuration: RENDEZVOUS,
+    run: cluster => cluster.node(B).call('rebalanceAgents'),
+    faults: MISHAPS,
+  },
+  { name: 'a new agent', run: cluster => cluster.addAgents(1, ALL), faults: MISHAPS },
+  {
+    name: 'a loss',
+    async run(cluster) {
+      await cluster.agents[0]?.stop();
+    },
+    faults: MISHAPS,
+  },
+]);
