@@ -15,7 +15,12 @@ import { type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../helpers/m
 
 // A real database keeps its own time: what it needs is waited for.
 const absent = whyNoMariaDb(t);
-const LIST = { msHostList: 'a@static', configurationVersion: 1 };
+const LIST = {
+  msHostList: 'a@static',
+  configurationVersion: 1,
+  claimant: { address: '198.51.100.1', instanceId: undefined },
+  claimant: { address: '198.51.100.1', instanceId: undefined },
+};
 const MSID = 1001;
 
 interface World {
