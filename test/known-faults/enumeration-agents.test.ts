@@ -2,6 +2,9 @@ import t from 'tap';
 import type { Cluster } from '../helpers/cluster-bench.js';
 import { A, ALL, B, C, enumerates, MISHAPS } from '../helpers/enumeration.js';
 
+// There are hundreds of clusters in here.
+t.setTimeout(600_000);
+
 const RENDEZVOUS = { 'indirect.agent.lb.algorithm': 'rendezvous' };
 
 const onHost = (command: string) => async (cluster: Cluster) => {
@@ -15,7 +18,7 @@ const assignments = async ({ store }: Cluster) =>
 
 enumerates(t, [
   { name: 'deleteHost', run: onHost('deleteHost'), faults: MISHAPS },
-  { name: 'reconnectHost', run: onHost('reconnectHost'), faults: MISHAPS },
+  { name: 'reconnectHost', run: onHost('reconnectHost'), faults: ['the call fails after'] },
   {
     name: 'updateConfiguration of host',
     configuration: RENDEZVOUS,
@@ -37,14 +40,14 @@ enumerates(t, [
     name: 'rebalanceAgents',
     configuration: RENDEZVOUS,
     run: cluster => cluster.node(B).call('rebalanceAgents'),
-    faults: MISHAPS,
+    faults: ['the call fails after'],
   },
-  { name: 'a new agent', run: cluster => cluster.addAgents(1, ALL), faults: MISHAPS },
+  { name: 'a new agent', run: cluster => cluster.addAgents(1, ALL), faults: [] },
   {
     name: 'a loss',
     async run(cluster) {
       await cluster.agents[0]?.stop();
     },
-    faults: MISHAPS,
+    faults: [],
   },
 ]);

@@ -325,7 +325,9 @@ t.test('regression: a heartbeat that was slow does not bring an older state back
   await cluster.goesOn(50);
   release();
   await cluster.passes(Promise.all([slow, quick]));
-  t.same(states, ['PreparingForMaintenance']);
+  // The server begins to drain by itself, and may be through by now.
+  t.same(states.slice(0, 1), ['PreparingForMaintenance']);
+  t.notOk(states.includes('Up'));
   cluster.store.servers = servers;
 });
 
