@@ -19,7 +19,6 @@ const LIST = {
   msHostList: 'a@static',
   configurationVersion: 1,
   claimant: { address: '198.51.100.1', instanceId: undefined },
-  claimant: { address: '198.51.100.1', instanceId: undefined },
 };
 const MSID = 1001;
 
