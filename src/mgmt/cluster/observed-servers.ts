@@ -1,7 +1,7 @@
 import type { ServerRow } from '../store/store.js';
 
 /** So many heartbeat intervals without a change of the counter, and a server is silent. */
-export const SILENT_INTERVALS = 5;
+const SILENT_INTERVALS = 5;
 /** The longest time between two readings that counts as silence, in heartbeat intervals. */
 const COUNTED_INTERVALS = 2;
 

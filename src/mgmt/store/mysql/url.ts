@@ -14,7 +14,7 @@ export interface MysqlHost {
   readonly port: number;
 }
 
-export const MYSQL_ALLOWED =
+const MYSQL_ALLOWED =
   'allowed is mysql://user:password@host:3306/database; several hosts, as of a Galera cluster, are separated by ' +
   'commas, and what is not a letter or digit in user and password is written as %XX';
 
