@@ -25,7 +25,7 @@ export async function memberBench(t: Test) {
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
   const url = `sqlite:${join(folder, 'muster.db')}`;
-  const store = await openStore(url, { clock, random: seededRandom(1), log: silentLog });
+  const store = await openStore(url, { clock, random: seededRandom(1), log: silentLog, thread: 'same' });
   const members: Membership[] = [];
   t.teardown(async () => {
     for (const membership of members) await membership.leave().catch(() => {});

@@ -15,6 +15,7 @@ knownFault(t, 'events: with 2,000 an hour, no more than 100,000 are kept for lon
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
   const store = await openStore(`sqlite:${join(folder, 'muster.db')}`, {
+    thread: 'same',
     clock,
     random: seededRandom(1),
     log: silentLog,

@@ -21,6 +21,7 @@ knownFault(t, 'ownership: an agent that says goodbye with a NUL in its reason is
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
   const store = await openStore(`sqlite:${join(folder, 'muster.db')}`, {
+    thread: 'same',
     clock,
     random: seededRandom(1),
     log: silentLog,

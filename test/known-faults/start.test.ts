@@ -31,6 +31,7 @@ knownFault(t, 'start: what changes while a server reads all hosts at its start i
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
   const store = await openStore(`sqlite:${join(folder, 'muster.db')}`, {
+    thread: 'same',
     clock,
     random: seededRandom(1),
     log: silentLog,

@@ -19,7 +19,7 @@ const minutes = async (clock: FakeClock, count: number) => {
 t.test('regression: an agent that says goodbye with a NUL in its reason, or at length, is Disconnected', async t => {
   const clock = new FakeClock();
   const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
-  const store = await openStore(url, { clock, random: seededRandom(1), log: silentLog });
+  const store = await openStore(url, { clock, random: seededRandom(1), log: silentLog, thread: 'same' });
   t.teardown(() => store.close());
   const server = await testServer({ clock, realStore: store });
   for (const [id, reason] of ['bye\0bye', 'x'.repeat(50_000)].entries()) {

@@ -249,7 +249,7 @@ t.test('regression: a job whose result or reason the store refuses ends all the 
   t.equal(attempts, 3);
   t.match(await store.job(talk.uuid), { status: 'failed', result: /carried out, but its result could not be kept/ });
   const { result } = await jobOf(store, complain);
-  t.same(JSON.parse(result ?? ''), { errorcode: 530, errortext: 'no ' });
+  t.same(JSON.parse(result ?? ''), { errorcode: 530, errortext: 'no' });
 });
 
 t.test('regression: a job whose start was committed though the call failed is carried out, and once', async t => {
