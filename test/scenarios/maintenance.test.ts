@@ -224,14 +224,14 @@ t.test('scenario: by another algorithm the agents of a drained server spread ove
   t.same(new Set(cluster.agents.map(({ agent }) => agent.state.list.algorithm)), new Set(['static']), 'nor any agent');
 });
 
-t.test('scenario: new connections are closed at once while a server prepares', async t => {
+t.test('scenario: the port of a server that takes no agents is closed', async t => {
   const cluster = await startCluster(t, [A, B]);
   const managementserverid = await idOf(cluster, A);
   await cluster.node(B).call('prepareForMaintenance', { managementserverid });
   await cluster.comes(() => cluster.node(A).state === 'Maintenance');
   await cluster.addAgents(2, `${A},${B}`);
   t.same(cluster.counts(), { [A]: 0, [B]: 2 });
-  t.ok(cluster.node(A).server.turnedAway >= 2);
+  t.equal(cluster.node(A).port.serve, undefined, 'its port is closed');
 });
 
 t.test('scenario: a drain while one target has just died takes the others', async t => {

@@ -38,7 +38,7 @@ export async function drain(
     // It was cancelled before it began.
     if (drainPurpose(membership.state) !== purpose) return { cancelled: true, ...leftFields([]), moved: 0 };
     const minutes = agents.lists.configuration.values['management.server.maintenance.timeout'];
-    const report = await moveAllAway(parts, running, { timeoutMs: minutes * 60_000, algorithm, onProgress });
+    const report = await moveAllAway(parts, running, { timeoutMs: minutes * 60_000, algorithm, forced, onProgress });
     return await finish(parts, purpose, report, { forced, cancel: running.cancel.signal });
   } finally {
     watch.cancel();
@@ -79,6 +79,8 @@ function end({ drains }: ServerJobParts, running: RunningDrain): void {
 interface MoveAllOptions {
   readonly timeoutMs: number;
   readonly algorithm?: AlgorithmName | undefined;
+  /** The time goes on even while no server can take agents. @default false */
+  readonly forced?: boolean;
   /** Whether there is no use in going on. @default never */
   isHopeless?(): boolean;
   /** As a job shows it. */
@@ -89,7 +91,7 @@ interface MoveAllOptions {
 async function moveAllAway(
   parts: ServerJobParts,
   { cancel }: RunningDrain,
-  { timeoutMs, algorithm, isHopeless, onProgress }: MoveAllOptions,
+  { timeoutMs, algorithm, forced = false, isHopeless, onProgress }: MoveAllOptions,
 ): Promise<MoveReport> {
   const { clock, log, agents, membership, address, stopping } = parts;
   const { registry, lists, server } = agents;
@@ -114,7 +116,7 @@ async function moveAllAway(
         return hosts.find(other => !avoid.includes(other) && isUp(other));
       },
       isUp,
-      isPaused: () => !membership.othersCanTakeAgents(lists.configuration.values.host),
+      isPaused: () => !forced && !membership.othersCanTakeAgents(lists.configuration.values.host),
       ask: attache => askToMigrate(attache, listFor(attache)),
       rate: () => lists.configuration.values['agent.migrate.rate'],
     },
