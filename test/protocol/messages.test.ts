@@ -16,13 +16,13 @@ const byName = new Map(TYPES.map(type => [type.type, type]));
 const UNTYPED = ['com.cloud.agent.api.GetHostStatsCommand'];
 /** Not recorded, or not with known fields only. */
 const UNPROVEN = [
-  'com.cloud.agent.api.AgentConnectStatusCommand',
   'com.cloud.agent.api.AgentConnectStatusAnswer',
+  'com.cloud.agent.api.AgentConnectStatusCommand',
+  'com.cloud.agent.api.StartupStorageCommand',
   'org.apache.cloudstack.ca.SetupCertificateAnswer',
   'org.apache.cloudstack.ca.SetupCertificateCommand',
   'org.apache.cloudstack.ca.SetupKeyStoreCommand',
   'org.apache.cloudstack.ca.SetupKeystoreAnswer',
-  'com.cloud.agent.api.StartupStorageCommand',
 ];
 /** Java left out a null that we never send. */
 const NOT_OURS = ['setup-ms-list-nulls-request'];
@@ -70,7 +70,9 @@ t.test('messages: what CloudStack 4.23 wrote is what we write, field by field in
   }
   t.same(failures, []);
   t.same(
-    TYPES.map(({ type }) => type).filter(type => !same.has(type)),
+    TYPES.map(({ type }) => type)
+      .filter(type => !same.has(type))
+      .sort(),
     UNPROVEN,
     'classes that no recording proves',
   );

@@ -6,6 +6,7 @@ import { settle } from '../../helpers/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { obeys, type Reply } from '../../helpers/obedient-agent.js';
 import { testServer } from '../../helpers/test-server.js';
+import { until } from '../../helpers/until.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 const ALGORITHM = 'indirect.agent.lb.algorithm';
@@ -312,9 +313,9 @@ t.test('propagation: 10,000 agents are told within seconds, and the store sees f
   bench.store.calls.length = 0;
   await bench.store.setConfiguration('host', `${B},${A},${C}`);
   await bench.clock.advance(10_000);
-  const late = agents.filter(({ told }) => told.length !== 1).length;
-  t.equal(late, 0, 'each once');
+  await until(() => agents.every(({ told }) => told.length > 0));
   await settle();
+  t.equal(agents.filter(({ told }) => told.length !== 1).length, 0, 'each once');
   t.ok(calls('hostsMsHostList') <= 100, `${calls('hostsMsHostList')} writes of lists`);
   const stale = [...bench.store.data.hosts.values()].filter(({ msHostList }) => msHostList !== `${B},${A},${C}@static`);
   t.equal(stale.length, 0);

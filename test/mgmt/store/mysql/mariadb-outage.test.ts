@@ -133,7 +133,7 @@ function values(mariadb: MariaDb): void {
     const name = url.slice(url.lastIndexOf('/') + 1);
     await (await opened(t, url)).zoneId('default');
     for (const sql of [
-      `delete from ${name}.schema_migration where number = 2`,
+      `delete from ${name}.schema_migration where number >= 2`,
       `drop table ${name}.event`,
       `drop index i_host__status on ${name}.host`,
     ]) {

@@ -37,7 +37,7 @@ t.test('worker: an error comes back as what it was', async t => {
   await t.rejects(setConfiguration(store, 'host', 'a\0b'), {
     name: 'StoreError',
     code: 'STORE_VALUE_REFUSED',
-    operation: 'setConfiguration',
+    operation: 'updateConfiguration',
     message: /a text with a NUL character/,
     cause: Error,
   });
@@ -82,12 +82,13 @@ t.test('worker: when it does not answer calls are given up after 2 s, and never 
   const clock = new FakeClock();
   const { store, worker } = await openWithWorker(t, clock);
   await setConfiguration(store, 'host', 'a');
+  const { version } = await store.configuration();
   const held: unknown[] = [];
   const post = worker.postMessage;
   worker.postMessage = message => void held.push(message);
-  const refused = t.rejects(setConfiguration(store, 'host', 'b'), {
+  const refused = t.rejects(store.updateConfiguration(new Map([['host', 'b']]), version), {
     code: 'STORE_UNAVAILABLE',
-    operation: 'setConfiguration',
+    operation: 'updateConfiguration',
     message: /no answer in time/,
   });
   await clock.advance(2_500);
