@@ -109,6 +109,7 @@ export async function apiBench(t: Test) {
     async stateChanged() {},
   });
   const links = new PresentLinks({
+    clock,
     store: seen,
     msid: MSID_1,
     ownLink: id => bench.links.find(({ hostId }) => hostId === id),

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
+import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
@@ -48,7 +49,9 @@ export class LinkFactsWriter {
     const newest = facts.reduce((latest, { since }) => Math.max(latest, since), 0);
     if (newest <= this.#newest && clock.now() - this.#writtenAt < WRITE_MS) return;
     try {
-      await health.watch(() => this.#store.putLinkFacts(msid, clock.wallTime(), packLinkFacts(facts)));
+      const at = clock.wallTime();
+      const row = await runInTurns(packLinkFacts(facts), clock);
+      await health.watch(() => this.#store.putLinkFacts(msid, at, row));
       this.#newest = newest;
       this.#writtenAt = clock.now();
     } catch (error) {

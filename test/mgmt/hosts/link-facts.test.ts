@@ -1,11 +1,12 @@
 import t from 'tap';
-import { type LinkFact, packLinkFacts, unpackLinkFacts } from '../../../src/mgmt/hosts/link-facts.js';
+import type { LinkFact } from '../../../src/mgmt/hosts/link-facts.js';
 import { LinkFactsWriter } from '../../../src/mgmt/hosts/link-facts-writer.js';
 import { PresentLinks } from '../../../src/mgmt/hosts/present-links.js';
 import type { HostRow, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
+import { packedLinks, unpackedLinks } from '../../helpers/packed-links.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { testServer } from '../../helpers/test-server.js';
 
@@ -21,13 +22,15 @@ const FACT: LinkFact = {
 const BARE: LinkFact = { ...FACT, hostId: 8, roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
 
 t.test('link-facts: what is packed comes out again, also what nobody knows', async t => {
-  t.match(unpackLinkFacts(packLinkFacts([FACT, BARE])), [FACT, BARE]);
-  t.strictSame(unpackLinkFacts(packLinkFacts([])), []);
-  t.throws(() => unpackLinkFacts(Buffer.from('x')), SyntaxError);
+  t.match(unpackedLinks(packedLinks([FACT, BARE])), [FACT, BARE]);
+  t.strictSame(unpackedLinks(packedLinks([])), []);
+  const many = Array.from({ length: 1_201 }, (_, hostId) => ({ ...FACT, hostId }));
+  t.same(unpackedLinks(packedLinks(many)), many);
+  t.throws(() => unpackedLinks(Buffer.from('x')), SyntaxError);
 });
 
 t.test('link-facts: 5,000 links are one row of less than a megabyte', async t => {
-  const packed = packLinkFacts(Array.from({ length: 5_000 }, (_, hostId) => ({ ...FACT, hostId })));
+  const packed = packedLinks(Array.from({ length: 5_000 }, (_, hostId) => ({ ...FACT, hostId })));
   t.ok(packed.length < 2 ** 20, `${packed.length} bytes`);
 });
 
@@ -41,7 +44,7 @@ t.test(
     const store = {
       async putLinkFacts(msid: number, at: number, facts: Uint8Array) {
         if (state.away) throw new StoreError('STORE_UNAVAILABLE', 'putLinkFacts');
-        rows.push([msid, at, unpackLinkFacts(facts)]);
+        rows.push([msid, at, unpackedLinks(facts)]);
       },
     };
     let facts: LinkFact[] = [];
@@ -101,7 +104,7 @@ t.test('regression: a writer that is stopped in the midst of a write leaves no t
 });
 
 t.test('present links: what another server has written is read and parsed once', async t => {
-  const rows = new Map([[2, { updated: 10, facts: packLinkFacts([FACT]) as Uint8Array }]]);
+  const rows = new Map([[2, { updated: 10, facts: packedLinks([FACT]) }]]);
   const sent: number[] = [];
   const store: Pick<Store, 'linkFacts'> = {
     async linkFacts(known = []) {
@@ -113,7 +116,12 @@ t.test('present links: what another server has written is read and parsed once',
     },
   };
   const own = { ...FACT, hostId: 9 };
-  const links = new PresentLinks({ store, msid: 1, ownLink: id => (id === 9 ? own : undefined) });
+  const links = new PresentLinks({
+    clock: new FakeClock(),
+    store,
+    msid: 1,
+    ownLink: id => (id === 9 ? own : undefined),
+  });
   const host = (id: number, msid: number) => ({ id, msid, status: 'Up', lastPing: FACT.since }) as HostRow;
   for (let i = 0; i < 3; i++) {
     const linkOf = await links.read();
@@ -122,7 +130,7 @@ t.test('present links: what another server has written is read and parsed once',
     t.equal(linkOf(host(8, 2)), undefined);
   }
   t.same(sent, [10]);
-  rows.set(2, { updated: 11, facts: packLinkFacts([BARE]) });
+  rows.set(2, { updated: 11, facts: packedLinks([BARE]) });
   t.match((await links.read())(host(8, 2)), { fact: { hostId: 8 } });
   t.same(sent, [10, 11]);
   rows.clear();

@@ -1,12 +1,13 @@
 import t from 'tap';
 import { API } from '../../../src/api/commands/index.js';
 import type { ApiCommand, Fields } from '../../../src/api/table.js';
-import { type LinkFact, packLinkFacts } from '../../../src/mgmt/hosts/link-facts.js';
+import type { LinkFact } from '../../../src/mgmt/hosts/link-facts.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { hostDisconnected } from '../../helpers/one-host.js';
+import { packedLinks } from '../../helpers/packed-links.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 
 type Bench = Awaited<ReturnType<typeof apiBench>>;
@@ -203,7 +204,7 @@ t.test('listHosts: the last ping is that of the link, not of the day that it bec
   const [own] = await bench.addHosts(1);
   const [others] = await bench.addHosts(1, MSID_2);
   bench.links = [factOf(own?.id ?? 0, { lastPing: START + 60_000 })];
-  await bench.store.putLinkFacts(MSID_2, START, packLinkFacts([factOf(others?.id ?? 0, { lastPing: START + 30_000 })]));
+  await bench.store.putLinkFacts(MSID_2, START, packedLinks([factOf(others?.id ?? 0, { lastPing: START + 30_000 })]));
   const { body } = await bench.call('listHosts');
   t.same(
     body.host.map(({ lastpinged }: { lastpinged: string }) => lastpinged),
@@ -589,7 +590,7 @@ t.test('listAgentLinks: who is where and why, our own as they are now, the other
     lastPing: START + 3_000,
     lastLoss: 'closed by the peer',
   });
-  await store.putLinkFacts(MSID_2, START, packLinkFacts([fact]));
+  await store.putLinkFacts(MSID_2, START, packedLinks([fact]));
   const { name, body } = await call('listAgentLinks');
   t.equal(name, 'listagentlinksresponse');
   const [first, second] = body.agentlink;
@@ -653,8 +654,8 @@ t.test('regression: what a dead server knew of a link is not told of the link th
   const id = host?.id ?? 0;
   const old = factOf(id, { since: START, lastPing: START + 1_000, roundTripMs: 9 });
   // Of a server that had it before, and of the one that has it, which has not written since.
-  await store.putLinkFacts(3003, START, packLinkFacts([old]));
-  await store.putLinkFacts(MSID_2, START, packLinkFacts([old]));
+  await store.putLinkFacts(3003, START, packedLinks([old]));
+  await store.putLinkFacts(MSID_2, START, packedLinks([old]));
   const [link] = (await call('listAgentLinks')).body.agentlink;
   t.match(link, { since: '2026-01-01T00:01:00+0000', lastpinged: '2026-01-01T00:01:00+0000' });
   t.notOk('roundtripms' in link || 'factsage' in link);
