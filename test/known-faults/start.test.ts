@@ -12,6 +12,7 @@ import { ClusterNode, startCluster } from '../helpers/cluster-bench.js';
 import { FakeClock, settle } from '../helpers/fake-clock.js';
 import { factsOf } from '../helpers/host-facts.js';
 import { knownFault } from '../helpers/known-fault.js';
+import { registerHost } from '../helpers/one-host.js';
 import { scratchFolder } from '../helpers/scratch.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { fails, StoreFaults } from '../helpers/store-faults.js';
@@ -46,7 +47,7 @@ knownFault(t, 'start: what changes while a server reads all hosts at its start i
       ['indirect.agent.lb.algorithm', 'rendezvous'],
     ]),
   );
-  const { host } = await store.registerHost(factsOf('g1', await store.zoneId('default')));
+  const { host } = await registerHost(store, factsOf('g1', await store.zoneId('default')));
   await reassign(store, [{ id: host.id, preferred: A }]);
   const faults = new StoreFaults();
   let isFirst = true;

@@ -17,5 +17,7 @@ export interface AgentStore
     | 'releaseHosts'
     | 'assignHosts'
   > {
-  registerHost(...facts: Parameters<Store['registerHost']>): Promise<{ readonly host: Omit<AgentRow, 'changed'> }>;
+  registerHosts(
+    ...batch: Parameters<Store['registerHosts']>
+  ): Promise<readonly { readonly host: Omit<AgentRow, 'changed'> }[]>;
 }
