@@ -8,6 +8,7 @@ import { readStatus } from '#dist/admin/status.js';
 import { systemClock } from '#dist/lib/clock.js';
 import { silentLog } from '#dist/lib/logger.js';
 import { systemRandom } from '#dist/lib/random.js';
+import { observeServers } from '#dist/mgmt/cluster/observed-servers.js';
 import { readConfiguration } from '#dist/mgmt/config/parameters.js';
 import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { Api } from '#dist/mgmt/http/api.js';
@@ -15,6 +16,7 @@ import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
 import { operations } from '#dist/mgmt/jobs/operations.js';
 import { openStore } from '#dist/mgmt/open-store.js';
+import type { ServerRow } from '#dist/mgmt/store/store.js';
 import { ADDRESSES, fillStore, OWN_MSID } from './filled-store.js';
 
 const ROUNDS = 21;
@@ -30,12 +32,15 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   await store.initialiseConfiguration(new Map([['host', ADDRESSES.join(',')]]));
   const links = await fillStore(store, count);
   const { configuration } = readConfiguration(await store.configuration());
+  const observe = (rows: readonly ServerRow[]) =>
+    observeServers([], { rows, ownMsid: OWN_MSID, elapsedMs: undefined, intervalMs: 1_500, thresholdMs: 150_000 });
   const domain = operations({
     clock: systemClock,
     store,
     events: { add() {} },
     address: '10.0.0.1',
     configuration: () => configuration,
+    observe,
     // None of the commands below changes anything.
     startJob: () => Promise.reject(new Error('a job was started')),
     configurationChanged: async () => {},
@@ -43,7 +48,13 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   });
   const own = new Map((links.get(OWN_MSID) ?? []).map(fact => [fact.hostId, fact]));
   const present = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: hostId => own.get(hostId) });
-  const handlers = handlersFor({ msid: OWN_MSID, store, operations: domain, presentLinks: () => present.read() });
+  const handlers = handlersFor({
+    msid: OWN_MSID,
+    store,
+    operations: domain,
+    observe,
+    presentLinks: () => present.read(),
+  });
   const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });
   const server = httpServer({ api, notReady: () => undefined });
   const port = await listenHttp(server, '127.0.0.1', 0);

@@ -5,8 +5,6 @@ import { formatTable } from './table.js';
 /** How many agents that are not on their preferred host are listed; the rest is counted. */
 const NAMED = 20;
 const INDENT = '  ';
-/** Four heartbeats at the default `cluster.heartbeat.interval`. */
-const SILENT_SECONDS = 6;
 
 /** What the screen shows. */
 export interface StatusFacts {
@@ -47,7 +45,7 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
   const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),
-    isSilent(server) ? `${text(server.state)}, silent ${server.heartbeatage} s` : text(server.state),
+    server.silent ? `${text(server.state)}, silent ${server.heartbeatage} s` : text(server.state),
     text(server.ipaddress),
     text(server.agentscount),
     text(server.pendingjobscount),
@@ -73,11 +71,6 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
   ].join('\n');
 }
 
-/** A silent server counts as Down only after `cluster.heartbeat.threshold`; the screen shows it before. */
-function isSilent({ state, heartbeatage }: ApiAnswer): boolean {
-  return state !== 'Down' && typeof heartbeatage === 'number' && heartbeatage >= SILENT_SECONDS;
-}
-
 /** The state of its preferred host, where that is a reason, and how it lost its last link. */
 function whyAstray({ state, preferredhost, lastloss }: ApiAnswer, servers: readonly ApiAnswer[]): string {
   const preferred = text(preferredhost);
@@ -87,7 +80,7 @@ function whyAstray({ state, preferredhost, lastloss }: ApiAnswer, servers: reado
     // Several servers may have had the address, one after the other. The last one counts.
     const server = servers.findLast(({ ipaddress }) => ipaddress === preferred);
     if (server === undefined) reasons.push(`no server has the address ${preferred}`);
-    else if (isSilent(server)) reasons.push(`${preferred} is silent`);
+    else if (server.silent) reasons.push(`${preferred} is silent`);
     else if (server.state !== 'Up') reasons.push(`${preferred} is ${text(server.state)}`);
   }
   if (text(lastloss) !== '') reasons.push(text(lastloss));

@@ -24,7 +24,7 @@ import { OwnState } from './jobs/own-state.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
-import type { Store } from './store/store.js';
+import type { ServerRow, Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
 /** What one management server is made from. */
@@ -141,12 +141,14 @@ export function composeNode(parts: NodeParts): ManagementNode {
     if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
     return row;
   };
+  const observe = (rows: readonly ServerRow[]) => membership.observe(rows);
   const calls = operations({
     clock,
     store,
     events,
     address,
     startJob,
+    observe,
     configuration: () => agents.lists.configuration,
     configurationChanged: () => agents.poller.poll(),
     async stateChanged() {
@@ -155,7 +157,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     },
   });
   const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.fact });
-  const handlers = handlersFor({ msid, store, operations: calls, presentLinks: () => links.read() });
+  const handlers = handlersFor({ msid, store, operations: calls, observe, presentLinks: () => links.read() });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
   let isServing = false;
   let isStopping = false;

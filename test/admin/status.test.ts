@@ -5,7 +5,7 @@ const NOW = Date.UTC(2026, 0, 10, 12);
 const ago = (seconds: number) => new Date(NOW - seconds * 1_000).toISOString().slice(0, 19).concat('+0000');
 const UP = { name: 'ms1', state: 'Up', ipaddress: '10.0.0.1', agentscount: 2, pendingjobscount: 0, version: '0.1.0' };
 const SERVERS = [
-  { ...UP, lastserverstart: ago(3_600), heartbeatage: 1 },
+  { ...UP, lastserverstart: ago(3_600), heartbeatage: 1, silent: false },
   { ...UP, name: 'ms2', state: 'Down', ipaddress: '10.0.0.2', agentscount: 0, lastserverstart: ago(7_200) },
 ];
 const LINK = { hostname: 'kvm-1', state: 'Up', connectedhost: '10.0.0.1', preferredhost: '10.0.0.2', since: ago(90) };
@@ -53,7 +53,7 @@ t.test('status: who is not where it should be, since when, and why', async t => 
 });
 
 t.test('status: a server that is silent says so before it is taken down', async t => {
-  const servers = [{ ...UP, heartbeatage: 40 }];
+  const servers = [{ ...UP, heartbeatage: 40, silent: true }];
   const astray = [{ ...LINK, preferredhost: '10.0.0.1', connectedhost: '10.0.0.3' }];
   const screen = statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1 }, NOW);
   t.match(screen, /ms1 +Up, silent 40 s/);

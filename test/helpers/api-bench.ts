@@ -7,6 +7,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
+import { observeServers } from '../../src/mgmt/cluster/observed-servers.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
 import { PresentLinks } from '../../src/mgmt/hosts/present-links.js';
@@ -58,6 +59,8 @@ export async function claimServer(store: Store, msid: number, serviceIp: string)
   const claim = { runId: `run-${msid}`, dataDirToken: `token-${msid}` };
   const claimed = await store.claimServer(serverFacts(msid, serviceIp), claim);
   if (!claimed.claimed) throw new Error(`${msid} is held`);
+  // It serves agents.
+  await store.heartbeat(msid, claim.runId, true);
   return claimed.server;
 }
 
@@ -91,7 +94,10 @@ export async function apiBench(t: Test) {
   };
   let configuration = readConfiguration(await store.configuration()).configuration;
   const seen = failing(store, () => bench.outage);
+  const observe = (rows: readonly ServerRow[]) =>
+    observeServers([], { rows, ownMsid: MSID_1, elapsedMs: undefined, intervalMs: 1_500, thresholdMs: 150_000 });
   const calls = operations({
+    observe,
     clock,
     store: seen,
     events: { add: event => void events.push(event) },
@@ -114,7 +120,13 @@ export async function apiBench(t: Test) {
     msid: MSID_1,
     ownLink: id => bench.links.find(({ hostId }) => hostId === id),
   });
-  const handlers = handlersFor({ msid: MSID_1, store: seen, operations: calls, presentLinks: () => links.read() });
+  const handlers = handlersFor({
+    msid: MSID_1,
+    store: seen,
+    operations: calls,
+    observe,
+    presentLinks: () => links.read(),
+  });
   const api = new Api({ clock, log, keys: KEYS, handlers });
 
   /** A signed request. @throws Error: the reply is not as the API's table says */

@@ -76,7 +76,7 @@ export const MAINTENANCE_COMMANDS = {
       fields: {
         success: boolean('true'),
         placed: optional(integer('with rendezvous: how many hosts have another preferred host now')),
-        jobids: list('string', 'a job for each server that is Up'),
+        jobids: list('string', 'a job for each server that can take agents'),
       },
     },
     columns: ['success', 'placed', 'jobids'],

@@ -29,7 +29,10 @@ const SERVER = {
   lastserverstart: optional(date('when its process started')),
   lastserverstop: optional(date('when it last stopped in good order')),
   lastboottime: optional(date('when its machine started')),
-  heartbeatage: optional(integer('seconds since its last heartbeat; none once it has stopped in good order')),
+  heartbeatage: optional(
+    integer('seconds for which the server that answers has seen no heartbeat of it; none once it has stopped'),
+  ),
+  silent: boolean('it has missed five heartbeats, and counts as Down after cluster.heartbeat.threshold'),
   serviceip: string('its address, as it stands in host'),
   ipaddress: string('the same'),
   agents: list('string', 'the ids of the hosts that it has'),

@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls';
 import { reasonOf } from '../../lib/errors.js';
 import { acceptTls, LIMITS, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import { type ConversationParts, converse, type IgnoredReason } from './conversation.js';
+import { type ConversationParts, converse, type IgnoredReason, type LinkStage } from './conversation.js';
 
 export interface AgentServerParts extends Omit<ConversationParts, 'countIgnored'> {
   /** The TLS context for the next connection. */
@@ -22,12 +22,8 @@ export class AgentServer {
   readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
   readonly #budget = new MemoryBudget(LIMITS.allPacketBytesBeforeReady);
   readonly #handshaking = new Set<Duplex>();
-  /** All links; those that are Ready are in the registry. */
-  readonly #links = new Set<Link>();
-  /** Links whose peer has sent a Startup. */
-  readonly #started = new Set<Link>();
-  /** Connections that have not sent a Startup. */
-  #newConnections = 0;
+  readonly #links = new Map<Link, LinkStage>();
+  readonly #count: Record<LinkStage, number> = { new: 0, arriving: 0, ready: 0 };
   #turnedAway = 0;
   #isOpen = false;
 
@@ -43,7 +39,7 @@ export class AgentServer {
 
   /** Links that have registered, or try to, and are not Ready yet. */
   get arriving(): number {
-    return Math.max(0, this.#started.size - this.#parts.registry.size);
+    return this.#count.arriving;
   }
 
   get ignored(): Ignored {
@@ -69,37 +65,36 @@ export class AgentServer {
       socket.destroy();
       return;
     }
-    this.#newConnections++;
     const transport = await this.#secure(socket, remote);
-    if (transport === undefined) this.#newConnections--;
-    else if (!this.#isOpen || !this.#parts.takesAgents()) transport.destroy();
-    else {
-      this.serveTransport(transport, () => {
-        this.#newConnections--;
-      });
-    }
+    if (transport === undefined) return;
+    if (this.#isOpen && this.#parts.takesAgents()) this.serveTransport(transport);
+    else transport.destroy();
   }
 
-  /** A secured connection, from wherever it comes. @param onStarted once it has sent a Startup, or has ended */
-  serveTransport(transport: Transport, onStarted?: () => void): void {
+  /** A secured connection, from wherever it comes. */
+  serveTransport(transport: Transport): void {
     const link = converse(transport, this.#conversation, {
-      onStarted: started => {
-        onStarted?.();
-        if (!started.closed) this.#started.add(started);
-      },
-      onEnd: ended => {
-        this.#links.delete(ended);
-        this.#started.delete(ended);
-      },
+      onStage: (changed, stage) => this.#setStage(changed, stage),
+      onEnd: ended => this.#setStage(ended, undefined),
     });
-    if (!link.closed) this.#links.add(link);
+    if (!link.closed && !this.#links.has(link)) this.#setStage(link, 'new');
+  }
+
+  /** @param stage undefined: the link has ended */
+  #setStage(link: Link, stage: LinkStage | undefined): void {
+    const former = this.#links.get(link);
+    if (former !== undefined) this.#count[former]--;
+    if (stage === undefined) this.#links.delete(link);
+    else {
+      this.#links.set(link, stage);
+      this.#count[stage]++;
+    }
   }
 
   /** Closes every connection that is not Ready: its agent goes to another server. */
   closeArriving(): void {
-    const ready = new Set([...this.#parts.registry].map(({ link }) => link));
     for (const socket of this.#handshaking) socket.destroy();
-    for (const link of [...this.#links]) if (!ready.has(link)) link.close('this server takes no agents now');
+    for (const [link, stage] of [...this.#links]) if (stage !== 'ready') link.close('this server takes no agents now');
   }
 
   /**
@@ -109,7 +104,7 @@ export class AgentServer {
   close(how: 'orderly' | 'now'): void {
     this.#isOpen = false;
     for (const socket of this.#handshaking) socket.destroy();
-    for (const link of [...this.#links]) {
+    for (const link of [...this.#links.keys()]) {
       if (how === 'orderly') link.close('the server stops');
       else link.destroy('the server stops');
     }
@@ -136,8 +131,12 @@ export class AgentServer {
     }
   }
 
+  /** Connections that have not registered, those in their handshake included, are bounded. */
   #isFull(): boolean {
     const { values } = this.#parts.lists.configuration;
-    return this.#newConnections >= (values['agent.max.concurrent.new.connections'] || MGMT_LIMITS.newConnections);
+    return (
+      this.#handshaking.size + this.#count.new >=
+      (values['agent.max.concurrent.new.connections'] || MGMT_LIMITS.newConnections)
+    );
   }
 }

@@ -73,9 +73,22 @@ const UNREADABLE: Message = { type: '', fields: {} };
 
 const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
 
+/**
+ * How far a link has come. `new`: no Startup was accepted, perhaps one was refused. `arriving`: a Startup is being
+ * answered. `ready`: the agent has answered Ready 2.
+ */
+export type LinkStage = 'new' | 'arriving' | 'ready';
+
+const STAGES: Readonly<Record<State['kind'], LinkStage>> = {
+  waiting: 'new',
+  registering: 'arriving',
+  readying: 'arriving',
+  ready: 'ready',
+};
+
 export interface ConversationListener {
-  /** Once, when the peer has sent a Startup or the link has ended: it no longer counts as new. */
-  onStarted?(link: Link): void;
+  /** At each change; the first stage is `new`. */
+  onStage?(link: Link, stage: LinkStage): void;
   /** Once, the last event. */
   onEnd?(link: Link): void;
 }
@@ -90,10 +103,11 @@ class Conversation {
   readonly #parts: ConversationParts;
   readonly #msid: bigint;
   readonly #listener: ConversationListener;
-  #hasStarted = false;
   #requestsBeforeStartup = 0;
   #log: Log;
   #state: State;
+  /** By the clock. */
+  readonly #startupDueAt: number;
 
   constructor(transport: Transport, parts: ConversationParts, listener: ConversationListener) {
     // AgentAttache.java: each link counts from a random start, so that a late answer meets no other link's request.
@@ -107,6 +121,7 @@ class Conversation {
     this.#msid = BigInt(parts.msid);
     this.#listener = listener;
     this.#log = parts.log.child({ address: transport.remote.address });
+    this.#startupDueAt = parts.clock.now() + LIMITS.startupMs;
     this.#state = this.#waiting();
     this.link.start({
       onRequest: request => this.#receive(request),
@@ -184,7 +199,7 @@ class Conversation {
     const claimant = this.#claimant(startup);
     const identity = { guid, host, claimant, msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
     const attache = new Attache(this.link, identity, this.#parts.clock);
-    this.#state = { kind: 'readying', attache };
+    this.#enter({ kind: 'readying', attache });
     this.#parts.registry.arrive(attache);
     this.#log = this.#log.child({ hostId: host.id });
     this.#log.info('Agent connected', { name: host.name, transferred: startup.connectionTransferred || undefined });
@@ -196,7 +211,7 @@ class Conversation {
   /** The link stays, and a later correct Startup is accepted. */
   #refuse(request: Packet, why: string): void {
     this.#log.warn('Agent refused', { reason: why });
-    this.#state = this.#waiting();
+    this.#enter(this.#waiting());
     this.#answerStartup(request, { hostId: 0, hostName: '', hostUuid: '' });
     const flags = FLAG.stopOnError | FLAG.inSequence;
     this.link.post([ReadyCommand.encode({ _details: why })], { flags, ...NOBODY });
@@ -232,7 +247,7 @@ class Conversation {
 
   #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }): void {
     const { registry, ownership, registrar, events } = this.#parts;
-    this.#state = { kind: 'ready', attache };
+    this.#enter({ kind: 'ready', attache });
     this.link.raiseLimits();
     // The deadline for pings counts from here.
     attache.becameReady();
@@ -282,8 +297,7 @@ class Conversation {
 
   #start(request: Packet, startupDue: Timer): void {
     startupDue.cancel();
-    this.#tellStarted();
-    this.#state = { kind: 'registering' };
+    this.#enter({ kind: 'registering' });
     this.#converse(request, readStartup(request)).catch(error => {
       // A link that has ended has said why.
       if (!this.link.closed) this.link.close(reasonOf(error));
@@ -319,21 +333,23 @@ class Conversation {
     this.link.close('a second Startup on the same link');
   }
 
+  /** Refused Startups do not lengthen the time. */
   #waiting(): State {
-    const startupDue = this.#parts.clock.after(LIMITS.startupMs, () => {
-      this.link.close(`no Startup within ${LIMITS.startupMs / 1_000} s`);
+    const { clock } = this.#parts;
+    const startupDue = clock.after(Math.max(0, this.#startupDueAt - clock.now()), () => {
+      this.link.close(`no Startup that is accepted within ${LIMITS.startupMs / 1_000} s`);
     });
     return { kind: 'waiting', startupDue };
   }
 
-  #tellStarted(): void {
-    if (this.#hasStarted) return;
-    this.#hasStarted = true;
-    this.#listener.onStarted?.(this.link);
+  #enter(state: State): void {
+    const former = STAGES[this.#state.kind];
+    this.#state = state;
+    const stage = STAGES[state.kind];
+    if (stage !== former && !this.link.closed) this.#listener.onStage?.(this.link, stage);
   }
 
   #close(reason: CloseReason): void {
-    this.#tellStarted();
     this.#listener.onEnd?.(this.link);
     const state = this.#state;
     // What the peer has said may be part of it.

@@ -93,6 +93,11 @@ export class Membership {
     return avoidedAddresses(this.#servers);
   }
 
+  /** How servers look from here, by rows that were read since the last heartbeat. */
+  observe(rows: readonly ServerRow[]): readonly ObservedServer[] {
+    return this.#look(rows, 0);
+  }
+
   /** Whether a server with this address can take agents. */
   canTakeAgents(address: string): boolean {
     return this.#servers.some(server => server.serviceIp === address && canTakeAgents(server));
@@ -119,7 +124,7 @@ export class Membership {
     const { server } = await this.#claim();
     this.#state = server.state;
     await this.#store.failJobsOfServer(msid, JOBS_OF_DEAD_SERVER, true);
-    this.#observe(await this.#store.servers());
+    this.#take(await this.#store.servers());
     if (this.#state !== 'Up') log.warn('This server takes no agents', { state: this.#state });
     this.#beatLater();
   }
@@ -205,7 +210,7 @@ export class Membership {
         this.#tellForeign(beat.holder);
         return true;
       }
-      this.#observe(await health.watch(() => this.#store.servers()));
+      this.#take(await health.watch(() => this.#store.servers()));
       this.#enter(beat.state === 'Down' ? await this.#rejoin() : beat.state);
     } catch (error) {
       log.debug('No heartbeat', { reason: reasonOf(error) });
@@ -216,12 +221,16 @@ export class Membership {
     return true;
   }
 
-  #observe(rows: readonly ServerRow[]): void {
-    const { clock, msid, intervalMs, thresholdMs } = this.#parts;
-    const now = clock.now();
+  #look(rows: readonly ServerRow[], elapsedMs: number | undefined): readonly ObservedServer[] {
+    const { msid, intervalMs, thresholdMs } = this.#parts;
+    return observeServers(this.#servers, { rows, ownMsid: msid, elapsedMs, intervalMs, thresholdMs });
+  }
+
+  #take(rows: readonly ServerRow[]): void {
+    const now = this.#parts.clock.now();
     const elapsedMs = this.#readAt === undefined ? undefined : now - this.#readAt;
     this.#readAt = now;
-    this.#servers = observeServers(this.#servers, { rows, ownMsid: msid, elapsedMs, intervalMs, thresholdMs });
+    this.#servers = this.#look(rows, elapsedMs);
     const avoided = this.avoided;
     if (avoided.join() === this.#toldAvoided) return;
     this.#toldAvoided = avoided.join();

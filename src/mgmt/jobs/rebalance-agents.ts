@@ -1,3 +1,4 @@
+import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
 import type { JobRow, ServerRow, Store } from '../store/store.js';
 import type { JobRequest, StartJob } from './job-request.js';
@@ -6,6 +7,8 @@ import { serverByUuid } from './server-status.js';
 export interface RebalanceParts extends ReassignParts {
   readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
+  /** How the servers look from here, by rows that were just read. */
+  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
 }
 
 export interface RebalanceArguments {
@@ -16,7 +19,7 @@ export interface RebalanceArguments {
 export interface StartedRebalance {
   /** How many hosts have another preferred host now. Undefined with other algorithms than `rendezvous`. */
   readonly placed: number | undefined;
-  /** One for each server that is Up. */
+  /** One for each server that can take agents. */
   readonly jobs: readonly JobRow[];
 }
 
@@ -28,21 +31,21 @@ export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const { store, startJob } = parts;
+  const { store, startJob, observe } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
   const placed = await reassignHosts(parts);
   const jobs: JobRow[] = [];
-  for (const job of rebalanceJobs(await store.servers(), target?.serviceIp)) jobs.push(await startJob(job));
+  for (const job of rebalanceJobs(observe(await store.servers()), target?.serviceIp)) jobs.push(await startJob(job));
   return { placed, jobs };
 }
 
 /**
- * A job for each server that is Up: it tells its agents to go to their preferred host.
+ * A job for each server that can take agents, but for the one that they are to go to: it tells its agents to go to their preferred host.
  * @param address only agents that prefer the server with this address
  */
-export function rebalanceJobs(servers: readonly ServerRow[], address?: string): readonly JobRequest[] {
+export function rebalanceJobs(servers: readonly ObservedServer[], address?: string): readonly JobRequest[] {
   const params = address === undefined ? {} : { address };
   return servers
-    .filter(({ state, serviceIp }) => state === 'Up' && serviceIp !== address)
+    .filter(server => canTakeAgents(server) && server.serviceIp !== address)
     .map(({ msid }) => ({ cmd: 'rebalance', params, targetMsid: msid, hostId: null }));
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { refusedOperation } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
+import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ServerStep, TRANSITIONS } from '../cluster/server-state.js';
 import { ALGORITHM_NAMES, type Configuration } from '../config/parameters.js';
 import type { JobRow, ServerRow, ServerState, Store } from '../store/store.js';
@@ -20,6 +21,8 @@ export interface ServerOperationParts {
   /** This server's address, which its jobs are marked with. */
   readonly address: string;
   configuration(): Configuration;
+  /** How the servers look from here, by rows that were just read. */
+  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** Has this server read now what the servers' states and its jobs are. The others notice a change a little later. */
   stateChanged(): Promise<void>;
 }
@@ -108,7 +111,7 @@ export async function triggerShutdown(
 ): Promise<JobRow> {
   const server = await serverByUuid(parts.store, serverId);
   if (!isRunning(server)) throw refusedOperation(`management server ${server.serviceIp} is not running`);
-  if (!forced) await checkTargets(parts, server, await parts.store.servers());
+  if (!forced) await checkTargets(parts, server, await othersThatTakeAgents(parts, server));
   return oneJob(await changeState(parts, server, 'triggerShutdown', [jobOf(server, 'shutdown', {})]));
 }
 
@@ -139,24 +142,30 @@ async function checkDrain(parts: ServerOperationParts, server: ServerRow, forced
   if (server.state !== 'Up') throw refusedOperation(`management server ${server.serviceIp} is ${server.state}, not Up`);
   const other = otherPreparing(servers, server);
   if (other !== undefined) throw refusedOperation(`management server ${other.serviceIp} is ${other.state} already`);
-  const others = servers.filter(({ msid, state }) => msid !== server.msid && state === 'Up');
-  if (others.length === 0) throw refusedOperation('no other management server is Up');
-  if (!forced) await checkTargets(parts, server, servers);
+  const others = await othersThatTakeAgents(parts, server);
+  if (others.length === 0) throw refusedOperation('no other management server can take agents');
+  if (!forced) await checkTargets(parts, server, others);
+}
+
+async function othersThatTakeAgents(
+  { store, observe }: Pick<ServerOperationParts, 'store' | 'observe'>,
+  server: ServerRow,
+): Promise<readonly ObservedServer[]> {
+  return observe(await store.servers()).filter(other => other.msid !== server.msid && canTakeAgents(other));
 }
 
 /** Whether another server of `host` would take the agents, if there are any. @throws OperationError OPERATION_REFUSED */
 async function checkTargets(
   { store, configuration }: ServerOperationParts,
   server: ServerRow,
-  servers: readonly ServerRow[],
+  others: readonly ObservedServer[],
 ): Promise<void> {
   const { host } = configuration().values;
-  const others = servers.filter(({ msid, state }) => msid !== server.msid && state === 'Up');
   if (others.some(({ serviceIp }) => host.includes(serviceIp))) return;
   const agents = await store.countAgents(server.msid);
   if (agents > 0) {
     throw refusedOperation(
-      `no other management server of host (${host.join(',')}) is Up: its ${agents} agents would have nowhere to go`,
+      `no other management server of host (${host.join(',')}) can take agents: its ${agents} agents would have nowhere to go`,
     );
   }
 }
@@ -212,10 +221,10 @@ function jobOf({ msid }: ServerRow, cmd: string, params: JobRequest['params']): 
 
 /** The jobs by which agents return to a server that is put back to Up. @throws StoreError */
 async function returningJobs(
-  { store }: ServerOperationParts,
+  { store, observe }: ServerOperationParts,
   { serviceIp }: ServerRow,
 ): Promise<readonly JobRequest[]> {
-  return rebalanceJobs(await store.servers(), serviceIp);
+  return rebalanceJobs(observe(await store.servers()), serviceIp);
 }
 
 function oneJob([job]: readonly JobRow[]): JobRow {

@@ -127,8 +127,6 @@ export interface ServerRow extends ServerDescription {
   readonly stateSince: number;
   /** The last heartbeat, by the store's clock. */
   readonly lastUpdate: number;
-  /** How long ago that was when this was read, by the store's clock: for people. */
-  readonly ageMs: number;
   /** Raised by each heartbeat. */
   readonly beat: number;
   /** It serves agents: it has read the hosts, and its agents' port is bound. As of its last heartbeat. */

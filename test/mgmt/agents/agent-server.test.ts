@@ -70,13 +70,20 @@ t.test('server: with as many new connections as it takes, another is closed at o
   await Promise.all(both.map((one, i) => one.join({ guid: `both${i}` })));
 });
 
-t.test('server: a refused agent does not count as new for ever', async t => {
-  const { dial } = await tlsServer(t, { 'agent.max.concurrent.new.connections': '1' });
+t.test('server: a refused agent counts as new, and not for longer than one that is silent', async t => {
+  const { accept, dial, server, clock } = await tlsServer(t, { 'agent.max.concurrent.new.connections': '1' });
   const refused = await dial();
-  refused.startup({ dataCenter: 'moon' });
-  await refused.receive();
+  for (let round = 0; round < 2; round++) {
+    refused.startup({ dataCenter: 'moon' });
+    await refused.receive();
+    t.equal(server.arriving, 0);
+    await accept().served;
+    t.equal(server.turnedAway, round + 1);
+    await clock.advance(29_000);
+  }
+  await clock.advance(2_000);
+  t.ok(refused.closed);
   await (await dial()).join();
-  t.notOk(refused.closed);
 });
 
 t.test('server: a handshake that takes too long ends', async t => {

@@ -94,7 +94,11 @@ t.test('maintenance: what cannot be done is refused with 530 and the reason', as
   await refused('prepareForShutdown', { managementserverid }, /192\.0\.2\.2 is PreparingForShutDown already/);
   await cluster.store.changeServerState(cluster.node(B).msid, { from: ['PreparingForShutDown'], to: 'Down' });
   await cluster.store.changeServerState(cluster.node(C).msid, { from: ['Up'], to: 'Down' });
-  await refused('prepareForMaintenance', { managementserverid, forced: 'true' }, /no other management server is Up/);
+  await refused(
+    'prepareForMaintenance',
+    { managementserverid, forced: 'true' },
+    /no other management server can take agents/,
+  );
   await cluster.store.changeServerState(cluster.node(C).msid, { from: ['Down'], to: 'ShuttingDown' });
   await refused('triggerShutdown', { managementserverid: await idOf(cluster, C) }, /is ShuttingDown; Up or /);
   t.equal(await stateOf(cluster, A), 'Up', 'and nothing has changed');
@@ -110,7 +114,7 @@ t.test('maintenance: a server with agents is refused when no other of host is Up
   t.equal(refusal.status, 530);
   t.match(
     refusal.body.errortext,
-    /no other management server of host \(192\.0\.2\.1,192\.0\.2\.3\) is Up: its 2 agents/,
+    /no other management server of host \(192\.0\.2\.1,192\.0\.2\.3\) can take agents: its 2 agents/,
   );
   const forced = await cluster.node(B).call('prepareForMaintenance', { managementserverid, forced: 'true' });
   t.match(forced.body.prepareformaintenance, { state: 'PreparingForMaintenance', agentscount: 2 });
@@ -253,7 +257,7 @@ t.test('regression: a stopped server in Maintenance that is taken back is Down u
   const { body } = await cluster.node(B).call('cancelMaintenance', { managementserverid });
   t.match(body.cancelmaintenance, { state: 'Down' });
   const alone = await cluster.node(B).call('prepareForMaintenance', { managementserverid: await idOf(cluster, B) });
-  t.match(alone, { status: 530, body: { errortext: /no other management server is Up/ } });
+  t.match(alone, { status: 530, body: { errortext: /no other management server can take agents/ } });
   await cluster.start(A);
   t.equal(await stateOf(cluster, A), 'Up');
 });

@@ -58,7 +58,7 @@ t.test('operations: what the state does not allow is refused, and nothing is cha
       () => operations.prepareForMaintenance({ serverId, algorithm: 'best' }),
       /^the algorithm best is unknown: static, /,
     ],
-    [() => operations.prepareForMaintenance({ serverId }), /^no other management server is Up$/],
+    [() => operations.prepareForMaintenance({ serverId }), /^no other management server can take agents$/],
     [() => operations.prepareForShutdown({ serverId: two.uuid }), /192\.0\.2\.2 is Maintenance, not Up$/],
     [() => operations.cancelMaintenance({ serverId }), /is Up; PreparingForMaintenance or Maintenance is needed$/],
     [() => operations.cancelShutdown({ serverId }), /is Up; PreparingForShutDown or ReadyToShutDown is needed$/],

@@ -1,17 +1,19 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import type { ObservedServer } from '../../cluster/observed-servers.js';
 import { readAll } from '../../store/pages.js';
-import type { HostUuid, ServerRow } from '../../store/store.js';
+import type { HostUuid } from '../../store/store.js';
 import { dated } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 
 export async function listManagementServers(
-  { store }: HandlerParts,
+  { store, observe }: HandlerParts,
   params: Params<'listManagementServers'>,
 ): Promise<Response<'listManagementServers'>> {
   const page = paging('listManagementServers', params);
-  const [servers, jobs] = await Promise.all([store.servers(), store.countPendingJobs()]);
+  const [rows, jobs] = await Promise.all([store.servers(), store.countPendingJobs()]);
+  const servers = observe(rows);
   const matching = servers.filter(
     ({ uuid, name }) =>
       (params.id === undefined || uuid === params.id) &&
@@ -43,10 +45,10 @@ interface MoreOfServer {
   readonly agents: readonly HostUuid[];
   readonly lastAgents: readonly HostUuid[];
   readonly pendingJobs: number;
-  readonly peers: readonly ServerRow[] | undefined;
+  readonly peers: readonly ObservedServer[] | undefined;
 }
 
-function serverObject(server: ServerRow, { agents, lastAgents, pendingJobs, peers }: MoreOfServer): ServerObject {
+function serverObject(server: ObservedServer, { agents, lastAgents, pendingJobs, peers }: MoreOfServer): ServerObject {
   return {
     id: server.uuid,
     name: server.name,
@@ -57,7 +59,8 @@ function serverObject(server: ServerRow, { agents, lastAgents, pendingJobs, peer
     lastserverstart: dated(server.started),
     lastserverstop: dated(server.stopped),
     lastboottime: dated(server.lastBootTime),
-    heartbeatage: server.runId === null ? undefined : Math.round(server.ageMs / 1000),
+    heartbeatage: server.runId === null ? undefined : Math.round(server.silentMs / 1000),
+    silent: server.isSilent && !server.isDead,
     serviceip: server.serviceIp,
     ipaddress: server.serviceIp,
     agents: agents.map(({ uuid }) => uuid),
@@ -70,6 +73,6 @@ function serverObject(server: ServerRow, { agents, lastAgents, pendingJobs, peer
 
 type PeerObject = NonNullable<ServerObject['peers']>[number];
 
-function peerObject({ uuid, name, state, serviceIp, lastUpdate }: ServerRow): PeerObject {
+function peerObject({ uuid, name, state, serviceIp, lastUpdate }: ObservedServer): PeerObject {
   return { id: uuid, name, state, ipaddress: serviceIp, lastupdated: dateText(lastUpdate) };
 }

@@ -44,7 +44,7 @@ export function serverStore(transactions: Transactions): ServerStore {
           former.runid !== null &&
           former.data_dir_token !== dataDirToken &&
           former.beat !== silentBeat;
-        if (isHeld) return { claimed: false as const, holder: serverOf(former, now) };
+        if (isHeld) return { claimed: false as const, holder: serverOf(former) };
         const state = former !== undefined && keepStates.includes(former.state) ? former.state : 'Up';
         const isSame = former !== undefined && former.state === state;
         const row: Selectable<ServerTable> = {
@@ -80,7 +80,7 @@ export function serverStore(transactions: Transactions): ServerStore {
           .where('removed', 'is', null)
           .where(eb => eb.or([eb('runid', 'is', null), eb('state', '=', 'Down')]))
           .execute();
-        return { claimed: true as const, server: serverOf(row, now), formerState: former?.state };
+        return { claimed: true as const, server: serverOf(row), formerState: former?.state };
       }),
 
     heartbeat: (msid, runId, joined) =>
@@ -92,9 +92,9 @@ export function serverStore(transactions: Transactions): ServerStore {
           .where('runid', '=', runId)
           .where('removed', 'is', null)
           .executeTakeFirst();
-        const { row, now } = await rowOf(db, msid);
+        const { row } = await rowOf(db, msid);
         if (row === undefined || beaten.numUpdatedRows === 0n) {
-          return { kind: 'foreign' as const, holder: row && serverOf(row, now) };
+          return { kind: 'foreign' as const, holder: row && serverOf(row) };
         }
         return { kind: 'alive' as const, state: row.state };
       }),
@@ -102,8 +102,7 @@ export function serverStore(transactions: Transactions): ServerStore {
     servers: () =>
       transactions.read('servers', async db => {
         const rows = await db.selectFrom('mshost').selectAll().where('removed', 'is', null).orderBy('id').execute();
-        const now = await database.storeTime(db);
-        return rows.map(row => serverOf(row, now));
+        return rows.map(serverOf);
       }),
 
     changeServerState: (msid, change) => transactions.write('changeServerState', db => changeState(db, msid, change)),
@@ -202,7 +201,7 @@ export function serverStore(transactions: Transactions): ServerStore {
   };
 }
 
-function serverOf(row: Selectable<ServerTable>, now: number): ServerRow {
+function serverOf(row: Selectable<ServerTable>): ServerRow {
   return {
     id: row.id,
     uuid: row.uuid,
@@ -218,7 +217,6 @@ function serverOf(row: Selectable<ServerTable>, now: number): ServerRow {
     stateBy: row.state_by,
     stateSince: row.state_since,
     lastUpdate: row.last_update,
-    ageMs: ageOf(row.last_update, now),
     started: row.started,
     stopped: row.stopped,
     created: row.created,

@@ -84,7 +84,7 @@ function values(mariadb: MariaDb): void {
     t.strictSame(await store.hosts(), []);
   });
 
-  test("mariadb: a server's age is the store's business, whatever its own clock says", async (t, _, url) => {
+  test("mariadb: the time of a heartbeat is the store's business, whatever its own clock says", async (t, _, url) => {
     const ahead: Clock = { ...systemClock, wallTime: () => Date.now() + 86_400_000 };
     const store = await opened(t, url, { clock: ahead });
     const facts = { msid: 1, name: 'a', version: '1', serviceIp: 'a' };
@@ -92,7 +92,7 @@ function values(mariadb: MariaDb): void {
     const claim = { runId: 'run', dataDirToken: 'folder' };
     await store.claimServer({ ...facts, ...unknown }, claim);
     const [server] = await store.servers();
-    t.ok(server && server.ageMs < 5_000 && Math.abs(server.lastUpdate - Date.now()) < 60_000);
+    t.ok(server && Math.abs(server.lastUpdate - Date.now()) < 60_000);
   });
 
   test('mariadb: batches that lock the same rows in another order all come through', async (t, store, url) => {
