@@ -13,7 +13,7 @@ import { type Configuration, type ParameterName, readConfiguration } from './con
 import type { MgmtSettings } from './config/settings.js';
 import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
-import { keyOfDbUrl, openStore } from './open-store.js';
+import { defaultSealingKey, isRemoteStore, openStore } from './open-store.js';
 import { type ApiKeys, hasIni, openApiKeys, writeIni } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
 import { loadCertificateFiles } from './security/certificate-files.js';
@@ -84,10 +84,7 @@ async function start(options: NodeOptions, undo: (() => unknown)[]): Promise<Run
   const waiting = { clock, stopping };
   const store = await openStoreWhenThere(options, stopping);
   undo.push(() => store.close());
-  const sealingKey =
-    settings.keyFile === undefined
-      ? sealUnder(keyOfDbUrl(settings.dbUrl), 'the password in db.url (no key.file is given)')
-      : await openSealingKey(settings.keyFile, { log });
+  const sealingKey = await sealingKeyOf(settings, log);
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
   const certificate = await retryWhileAway(waiting, () =>
     openCertificate(settings, store, sealingKey, { address, msid }, options),
@@ -157,8 +154,8 @@ async function openStoreWhenThere(
     try {
       return await openStore(settings.dbUrl, { clock, random, log });
     } catch (error) {
-      const isThere = !(error instanceof FatalError && isAway(error.cause)) || settings.dbUrl.startsWith('sqlite:');
-      if (isThere || stopping.aborted) throw error;
+      const mayComeBack = isRemoteStore(settings.dbUrl) && error instanceof FatalError && isAway(error.cause);
+      if (!mayComeBack || stopping.aborted) throw error;
       if (isFirst) log.error('The store is away; this server waits for it', { reason: reasonOf(error) });
       await delay(clock, STORE_RETRY_MS, stopping);
       stopping.throwIfAborted();
@@ -167,6 +164,12 @@ async function openStoreWhenThere(
 }
 
 const STORE_RETRY_MS = 2_000;
+
+/** @throws ConfigError, FatalError */
+async function sealingKeyOf({ keyFile, dbUrl }: MgmtSettings, log: Log): Promise<SealingKey> {
+  const source = keyFile === undefined ? defaultSealingKey(dbUrl) : { file: keyFile };
+  return 'file' in source ? openSealingKey(source.file, { log }) : sealUnder(source.key, source.origin);
+}
 
 /** Whenever `data.dir` has none: a start that was killed may have made the pair and not written it down. */
 async function writeIniOnce(

@@ -113,7 +113,8 @@ async function moveAllAway(
       arriving: () => server.arriving,
       target(attache) {
         const { hosts, avoid } = listFor(attache);
-        return hosts.find(other => !avoid.includes(other) && isUp(other));
+        const address = hosts.find(other => !avoid.includes(other) && isUp(other));
+        return address === undefined ? { none: 'no other server of its list is Up' } : { address };
       },
       isUp,
       isPaused: () => !forced && !membership.othersCanTakeAgents(lists.configuration.values.host),

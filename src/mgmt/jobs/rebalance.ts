@@ -27,19 +27,24 @@ export async function rebalance(
   await poller.poll();
   if (target !== undefined) await noticed(parts, target);
   const isUp = (other: string) => membership.canTakeAgents(other);
-  const targetOf = ({ host, held }: Attache) => {
+  const otherHost = ({ host, held }: Attache) => {
     const [preferred] = lists.listFor(host, { held }).hosts;
     const isElsewhere = preferred !== undefined && preferred !== address && isUp(preferred);
     return isElsewhere && (target === undefined || preferred === target) ? preferred : undefined;
   };
-  const going = [...registry].filter(attache => targetOf(attache) !== undefined);
+  const going = [...registry].filter(attache => otherHost(attache) !== undefined);
   return moveAgents(
     {
       clock,
       log,
       onProgress: text => void onProgress(text),
       staying: () => going.filter(({ link }) => link.closed === undefined),
-      target: targetOf,
+      target(attache) {
+        const address = otherHost(attache);
+        return address === undefined
+          ? { none: 'it prefers this server by now, or one that takes no agents' }
+          : { address };
+      },
       isUp,
       async ask(attache) {
         await propagation.trigger(attache);
