@@ -9,7 +9,7 @@ import { systemClock } from '#dist/lib/clock.js';
 import { silentLog } from '#dist/lib/logger.js';
 import { systemRandom } from '#dist/lib/random.js';
 import { readConfiguration } from '#dist/mgmt/config/parameters.js';
-import { type LinkFact, packLinkFacts } from '#dist/mgmt/hosts/link-facts.js';
+import { type LinkStatus, packLinkStatus } from '#dist/mgmt/hosts/link-status.js';
 import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { Api } from '#dist/mgmt/http/api.js';
 import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
@@ -30,7 +30,7 @@ function msidOf(server: number): number {
 }
 
 /** Registers the servers and `count` Ready agents. @returns the links of each server, by msid */
-async function fill(store: Store, count: number): Promise<ReadonlyMap<number, readonly LinkFact[]>> {
+async function fill(store: Store, count: number): Promise<ReadonlyMap<number, readonly LinkStatus[]>> {
   for (const [index, serviceIp] of ADDRESSES.entries()) {
     const msid = msidOf(index);
     await store.claimServer(
@@ -47,7 +47,7 @@ async function fill(store: Store, count: number): Promise<ReadonlyMap<number, re
     );
   }
   const zoneId = await store.zoneId('default');
-  const links = new Map(ADDRESSES.map((_, index): [number, LinkFact[]] => [msidOf(index), []]));
+  const links = new Map(ADDRESSES.map((_, index): [number, LinkStatus[]] => [msidOf(index), []]));
   for (let from = 0; from < count; from += HOSTS_A_BATCH) {
     const descriptions = Array.from({ length: Math.min(HOSTS_A_BATCH, count - from) }, (_, i) => ({
       guid: `guid-${from + i}`,
@@ -79,7 +79,7 @@ async function fill(store: Store, count: number): Promise<ReadonlyMap<number, re
       links.get(msid)?.push({ ...link, lag: undefined });
     }
   }
-  for (const [msid, facts] of links) await store.putLinkFacts(msid, Date.now(), packLinkFacts(facts));
+  for (const [msid, facts] of links) await store.putLinkStatus(msid, Date.now(), packLinkStatus(facts));
   return links;
 }
 

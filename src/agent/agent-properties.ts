@@ -27,6 +27,9 @@ const RETRY_MS = 60_000;
 /**
  * agent.properties: the agent reads it at its start, and writes to it what servers tell it. When the file cannot be
  * written, the agent logs it once, goes on with the values in memory, and repeats the write each minute.
+ * @example
+ * const { document } = await readProperties('conf/agent.properties');
+ * const properties = new AgentProperties('conf/agent.properties', document, systemClock, silentLog);
  */
 export class AgentProperties {
   readonly #path: string;

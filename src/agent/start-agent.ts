@@ -38,6 +38,7 @@ export interface StartAgentOptions {
 
 /** An agent that runs in this process, with its file and lock. */
 export interface RunningAgent {
+  /** The agent itself: `readyLink(agent.state)` is where it is connected. */
   readonly agent: Agent;
   /** An orderly stop: tells the server, ends all links, writes what is pending, and releases the lock. */
   stop(): Promise<void>;

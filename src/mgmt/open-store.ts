@@ -1,7 +1,7 @@
-import type { Clock } from '../lib/clock.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { ConfigError, FatalError } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
-import type { Random } from '../lib/random.js';
+import { type Random, systemRandom } from '../lib/random.js';
 import { remedyOf } from './store/mysql/errors.js';
 import { keyOfPassword, parseMysqlUrl, withoutPassword } from './store/mysql/url.js';
 import type { OpenedStore } from './store/sql/sql-store.js';
@@ -11,9 +11,11 @@ import { StoreError } from './store/store-error.js';
 
 /** What a store is opened with. */
 export interface OpenStoreParts {
-  /** For time limits and for the waits between attempts. */
-  readonly clock: Clock;
-  readonly random: Random;
+  /** For time limits and for the waits between attempts. @default systemClock */
+  readonly clock?: Clock;
+  /** For the waits between attempts, and for new UUIDs. @default systemRandom */
+  readonly random?: Random;
+  /** Gets one line when the schema was brought up to date. */
   readonly log: Log;
   /**
    * Where SQLite runs. In a `worker` thread it never blocks the event loop, and has the system's clock and random
@@ -29,15 +31,18 @@ export interface OpenStoreParts {
  * @param dbUrl `sqlite:` and the path of a file, which is made if there is none; or
  *   `mysql://user:password@host:3306/database`, with several hosts separated by commas
  * @example
- * const store = await openStore('sqlite:data/muster.db', { clock: systemClock, random: systemRandom, log: silentLog });
+ * const store = await openStore('sqlite:data/muster.db', { log: silentLog });
  * const { rows } = await store.findHosts({ status: ['Up'], page: 1, pagesize: 100 });
  * await store.close();
  * @throws ConfigError when `dbUrl` is wrong, or the database refuses user or password
  * @throws FatalError STORE_UNUSABLE, STORE_TOO_NEW
  */
-export async function openStore(dbUrl: string, parts: OpenStoreParts): Promise<Store> {
-  const { store, upgrade } = await databaseOf(dbUrl).open(dbUrl, parts);
-  if (upgrade !== undefined) parts.log.info('store schema brought up to date', { ...upgrade });
+export async function openStore(
+  dbUrl: string,
+  { clock = systemClock, random = systemRandom, log, thread = 'worker' }: OpenStoreParts,
+): Promise<Store> {
+  const { store, upgrade } = await databaseOf(dbUrl).open(dbUrl, { clock, random, log, thread });
+  if (upgrade !== undefined) log.info('store schema brought up to date', { ...upgrade });
   return store;
 }
 
@@ -64,7 +69,7 @@ interface Database {
   readonly isRemote: boolean;
   sealingKey(dbUrl: string): DefaultSealingKey;
   /** Loads the code of the database: with SQLite, its thread does that. @throws ConfigError, FatalError */
-  open(dbUrl: string, parts: OpenStoreParts): Promise<OpenedStore>;
+  open(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore>;
 }
 
 /** By the scheme of `db.url`. */
@@ -103,7 +108,7 @@ function databaseOf(dbUrl: string): Database {
   return database;
 }
 
-async function openMysql(dbUrl: string, parts: OpenStoreParts): Promise<OpenedStore> {
+async function openMysql(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore> {
   const url = parseMysqlUrl(dbUrl);
   const { openMysqlStore } = await import('./store/mysql/mysql-store.js');
   try {
@@ -115,10 +120,10 @@ async function openMysql(dbUrl: string, parts: OpenStoreParts): Promise<OpenedSt
   }
 }
 
-async function openSqlite(dbUrl: string, parts: OpenStoreParts): Promise<OpenedStore> {
+async function openSqlite(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore> {
   const path = sqlitePath(dbUrl);
   try {
-    if (parts.thread !== 'same') return await openWorkerStore(path, parts);
+    if (parts.thread === 'worker') return await openWorkerStore(path, parts);
     const { openSqliteStore } = await import('./store/sqlite/sqlite-store.js');
     return await openSqliteStore(path, parts);
   } catch (error) {

@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { silentLog } from '../../src/lib/logger.js';
-import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
-import { LinkFactsWriter } from '../../src/mgmt/hosts/link-facts-writer.js';
+import type { LinkStatus } from '../../src/mgmt/hosts/link-status.js';
+import { LinkStatusWriter } from '../../src/mgmt/hosts/link-status-writer.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { turns } from '../helpers/agent-bench.js';
@@ -72,7 +72,7 @@ knownFault(t, 'stop: the writer of link facts that is stopped in the midst of a 
   const held = new Promise<void>(resolve => {
     release = resolve;
   });
-  const fact: LinkFact = {
+  const fact: LinkStatus = {
     hostId: 1,
     since: 5,
     lastPing: 1,
@@ -82,7 +82,7 @@ knownFault(t, 'stop: the writer of link facts that is stopped in the midst of a 
     lag: undefined,
   };
   const env = { clock, log: silentLog, health: new StoreHealth(silentLog), msid: 1 };
-  const writer = new LinkFactsWriter({ putLinkFacts: () => held }, env, () => [fact]);
+  const writer = new LinkStatusWriter({ putLinkStatus: () => held }, env, () => [fact]);
   writer.start();
   await clock.advance(5_000);
   writer.stop();

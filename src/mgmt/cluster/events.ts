@@ -55,13 +55,13 @@ export class EventLog implements EventSink {
   #sweptAt: number;
   #isSweeping = false;
 
-  constructor(store: EventStore, health: StoreHealth, env: { clock: Clock; log: Log; msid: number }) {
+  constructor(store: EventStore, health: StoreHealth, parts: { clock: Clock; log: Log; msid: number }) {
     this.#store = store;
     this.#health = health;
-    this.#clock = env.clock;
-    this.#log = env.log;
-    this.#msid = env.msid;
-    this.#sweptAt = env.clock.now();
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#msid = parts.msid;
+    this.#sweptAt = parts.clock.now();
   }
 
   add({ type, level, description, hostUuid }: ClusterEvent): void {

@@ -61,7 +61,7 @@ export class KnownHosts {
     } = host;
     const former = this.#byId.get(id);
     const changed = host.changed ?? former?.changed;
-    const facts = {
+    const known: KnownHost = {
       id,
       uuid,
       guid,
@@ -76,8 +76,8 @@ export class KnownHosts {
       epoch,
       instanceId,
       linkAddress,
+      changed,
     };
-    const known: KnownHost = { ...facts, changed };
     this.#byGuid.set(guid, known);
     this.#byId.set(id, known);
     this.#onLearned(known, former);

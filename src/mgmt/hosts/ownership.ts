@@ -76,13 +76,13 @@ export class Ownership {
   constructor(
     store: OwnershipStore,
     health: StoreHealth,
-    env: { readonly clock: Clock; readonly log: Log; readonly msid: number },
+    parts: { readonly clock: Clock; readonly log: Log; readonly msid: number },
   ) {
     this.#store = store;
     this.#health = health;
-    this.#clock = env.clock;
-    this.#log = env.log;
-    this.#msid = env.msid;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#msid = parts.msid;
     health.onBack(() => this.#write());
   }
 
@@ -237,8 +237,8 @@ export class Ownership {
     this.#dirty.delete(entry);
     this.#failed.add(entry);
     if (!entry.isReported) {
-      const facts = { hostId: entry.hostId, reason: reasonOf(error) };
-      this.#log.error('The state of a host could not be written; it is tried again', facts);
+      const fields = { hostId: entry.hostId, reason: reasonOf(error) };
+      this.#log.error('The state of a host could not be written; it is tried again', fields);
       entry.isReported = true;
     }
     // Whatever it was that the store cannot keep: that the host is here, or not here any more, is what matters.

@@ -16,7 +16,7 @@ export interface AgentStore
     | 'assignHosts'
   > {
   hostsChanged(after?: HostsCursor): Promise<AgentChanges>;
-  registerHost(...facts: Parameters<Store['registerHost']>): Promise<{ readonly host: AgentRow }>;
+  registerHost(...args: Parameters<Store['registerHost']>): Promise<{ readonly host: AgentRow }>;
   hosts(after?: number): Promise<readonly StoredAgentRow[]>;
 }
 

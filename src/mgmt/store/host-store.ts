@@ -8,8 +8,8 @@ export interface HostStore {
    */
   zoneHostIds(zoneId: number, after?: number): Promise<readonly number[]>;
 
-  /** Finds the host with this guid, or makes it; takes over the facts either way. A host that is Up stays Up. */
-  registerHost(facts: HostDescription): Promise<Registration>;
+  /** Finds the host with this guid, or makes it; takes over the description either way. A host that is Up stays Up. */
+  registerHost(description: HostDescription): Promise<Registration>;
   /**
    * The same for many in one transaction. One that cannot be kept fails them all.
    * @param batch at most `HOSTS_A_BATCH`; a guid may occur twice

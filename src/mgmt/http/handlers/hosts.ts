@@ -35,7 +35,7 @@ export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>
     }),
   };
   const [{ count, rows }, linkOf] = await Promise.all([findHosts(store, query), parts.presentLinks()]);
-  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.fact)) };
+  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link)) };
 }
 
 export async function reconnectHost(

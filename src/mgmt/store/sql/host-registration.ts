@@ -28,7 +28,7 @@ export function hostRegistration(
   };
 
   const update = async (db: Kysely<Schema>, known: readonly HostColumns[], entries: readonly LocatedHost[]) => {
-    const byGuid = new Map(entries.map(entry => [entry.facts.guid, entry.columns]));
+    const byGuid = new Map(entries.map(entry => [entry.description.guid, entry.columns]));
     const onlyConnecting: number[] = [];
     const updated: HostColumns[] = [];
     for (const former of known) {
@@ -50,13 +50,13 @@ export function hostRegistration(
   /** @param batch each guid once */
   const registerPiece = async (db: Kysely<Schema>, batch: readonly HostDescription[]): Promise<Registration[]> => {
     const entries: LocatedHost[] = [];
-    for (const facts of batch)
-      entries.push({ facts, columns: columnsOf(facts, await locations.idsOf(db, facts, uuid)) });
+    for (const description of batch)
+      entries.push({ description, columns: columnsOf(description, await locations.idsOf(db, description, uuid)) });
     const guids = batch.map(({ guid }) => guid);
     // Locked: another server may make one of them Up before we write Connecting.
     const known = await database.locked(selectHosts(db).where('guid', 'in', guids).orderBy('id')).execute();
     const knownGuids = new Set(known.map(({ guid }) => guid));
-    const fresh = entries.filter(({ facts }) => !knownGuids.has(facts.guid));
+    const fresh = entries.filter(({ description }) => !knownGuids.has(description.guid));
     const rows = [...(await update(db, known, entries)), ...(await insert(db, fresh))];
     const byGuid = new Map(rows.map(row => [row.guid, row]));
     return batch.flatMap(({ guid }) => {
@@ -76,8 +76,8 @@ export function hostRegistration(
   };
 
   return {
-    async registerHost(facts) {
-      const [registration] = await register('registerHost', [facts]);
+    async registerHost(description) {
+      const [registration] = await register('registerHost', [description]);
       if (registration === undefined) throw new Error('a host that was registered has no row');
       return registration;
     },
@@ -106,7 +106,7 @@ export function hostRegistration(
 }
 
 interface LocatedHost {
-  readonly facts: HostDescription;
+  readonly description: HostDescription;
   readonly columns: ReturnType<typeof columnsOf>;
 }
 

@@ -9,24 +9,24 @@ export type HostColumns = Selectable<HostTable>;
 /** Only of hosts that are not removed. */
 export const selectHosts = (db: Kysely<Schema>) => db.selectFrom('host').selectAll().where('removed', 'is', null);
 
-export function columnsOf(facts: HostDescription, { podId, clusterId }: LocationIds) {
+export function columnsOf(host: HostDescription, { podId, clusterId }: LocationIds) {
   return {
-    guid: facts.guid,
-    name: facts.name,
-    type: facts.type,
-    data_center_id: facts.zoneId,
-    pod: facts.pod,
-    cluster: facts.cluster,
+    guid: host.guid,
+    name: host.name,
+    type: host.type,
+    data_center_id: host.zoneId,
+    pod: host.pod,
+    cluster: host.cluster,
     pod_id: podId,
     cluster_id: clusterId,
-    private_ip_address: facts.privateIpAddress,
-    version: facts.version,
-    hypervisor_type: facts.hypervisorType,
-    arch: facts.arch,
-    sockets: facts.sockets ?? null,
-    cpus: facts.cpus,
-    speed: facts.speed,
-    ram: facts.ram,
+    private_ip_address: host.privateIpAddress,
+    version: host.version,
+    hypervisor_type: host.hypervisorType,
+    arch: host.arch,
+    sockets: host.sockets ?? null,
+    cpus: host.cpus,
+    speed: host.speed,
+    ram: host.ram,
   };
 }
 

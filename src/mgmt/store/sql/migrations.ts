@@ -12,7 +12,7 @@ export interface Migration {
   readonly name: string;
   /** The first version of Muster that knows this migration; older ones are told to become it. */
   readonly since: string;
-  up(db: Kysely<Schema>, facts: SchemaLookup): Promise<void>;
+  up(db: Kysely<Schema>, lookup: SchemaLookup): Promise<void>;
 }
 
 /** Applied ones are never edited. */
@@ -85,7 +85,7 @@ export const MIGRATIONS: readonly Migration[] = [
     number: 2,
     name: 'servers, jobs, events, clusters, changed hosts',
     since: '0.1.0',
-    async up(db, facts) {
+    async up(db, lookup) {
       const create = (table: string) => db.schema.createTable(table).ifNotExists();
       await placed(create('host_pod_ref'))
         .addColumn('data_center_id', 'bigint', column => column.notNull())
@@ -100,7 +100,7 @@ export const MIGRATIONS: readonly Migration[] = [
 
       const addColumns = async (...names: (readonly [name: string, type: 'bigint' | 'varchar(255)'])[]) => {
         for (const [name, type] of names) {
-          if (!(await facts.hasColumn(db, 'host', name))) {
+          if (!(await lookup.hasColumn(db, 'host', name))) {
             await db.schema.alterTable('host').addColumn(name, type).execute();
           }
         }
@@ -114,13 +114,13 @@ export const MIGRATIONS: readonly Migration[] = [
         ['preferred', 'varchar(255)'],
         ['removed_guid', 'varchar(255)'],
       );
-      if (!(await facts.hasColumn(db, 'host', 'resource_state'))) {
+      if (!(await lookup.hasColumn(db, 'host', 'resource_state'))) {
         await db.schema
           .alterTable('host')
           .addColumn('resource_state', 'varchar(32)', column => column.notNull().defaultTo('Enabled'))
           .execute();
       }
-      if (!(await facts.hasColumn(db, 'host', 'changed'))) {
+      if (!(await lookup.hasColumn(db, 'host', 'changed'))) {
         await db.schema
           .alterTable('host')
           .addColumn('changed', 'bigint', column => column.notNull().defaultTo(0))
@@ -184,7 +184,7 @@ export const MIGRATIONS: readonly Migration[] = [
         .addColumn('msid', 'bigint')
         .execute();
 
-      await addIndexes(db, facts, INDEXES_2);
+      await addIndexes(db, lookup, INDEXES_2);
     },
   },
   {

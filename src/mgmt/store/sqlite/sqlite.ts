@@ -24,12 +24,12 @@ import { sqliteDialect } from './driver.js';
 const BUSY_TIMEOUT_MS = 10;
 
 /** Opens or makes the database file, and its folder, for this user only. */
-export async function openSqlite(path: string, env: AttemptParts): Promise<SqlDatabase> {
+export async function openSqlite(path: string, parts: AttemptParts): Promise<SqlDatabase> {
   // An absolute path is never taken for `:memory:` or a URI.
   const file = resolve(path);
   await prepareFile(file);
-  const database = await attempt('open', judge, env, async () => connect(file), env.clock.now() + CALL_LIMIT_MS);
-  const kysely = new Kysely<Schema>({ dialect: sqliteDialect(database, env.clock) });
+  const database = await attempt('open', judge, parts, async () => connect(file), parts.clock.now() + CALL_LIMIT_MS);
+  const kysely = new Kysely<Schema>({ dialect: sqliteDialect(database, parts.clock) });
   return {
     kysely,
     judge,
@@ -37,8 +37,8 @@ export async function openSqlite(path: string, env: AttemptParts): Promise<SqlDa
     schema: schemaLookup,
     mayHang: false,
     // All servers on this file are on one machine.
-    now: () => sql`${env.clock.wallTime()}`,
-    storeTime: async () => env.clock.wallTime(),
+    now: () => sql`${parts.clock.wallTime()}`,
+    storeTime: async () => parts.clock.wallTime(),
     // Whoever will write has the whole database to itself from the start.
     locked: query => query,
     async close() {

@@ -1,5 +1,5 @@
-/** What a server knows of one agent's link, and does not write to the store at each change. Moments: milliseconds since 1970. */
-export interface LinkFact {
+/** What a server knows of one agent's link, and the store gets only now and then. Moments: milliseconds since 1970. */
+export interface LinkStatus {
   readonly hostId: number;
   /** Since when the link is Ready. */
   readonly since: number;
@@ -25,16 +25,16 @@ type Packed = [
 ];
 
 /** One row for all links of a server: a JSON array of arrays. */
-export function packLinkFacts(facts: Iterable<LinkFact>): Uint8Array {
+export function packLinkStatus(links: Iterable<LinkStatus>): Uint8Array {
   const rows: Packed[] = [];
-  for (const { hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag } of facts) {
+  for (const { hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag } of links) {
     rows.push([hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null, lag ?? null]);
   }
   return Buffer.from(JSON.stringify(rows), 'utf8');
 }
 
 /** @throws SyntaxError when it is no such row */
-export function unpackLinkFacts(packed: Uint8Array): LinkFact[] {
+export function unpackLinkStatus(packed: Uint8Array): LinkStatus[] {
   const rows = JSON.parse(Buffer.from(packed).toString('utf8')) as Packed[];
   return rows.map(([hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag]) => ({
     hostId,
