@@ -191,7 +191,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
       void jobs.look();
     },
   });
-  const links = new PresentLinks({ store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
+  const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
   const handlers = handlersFor({ msid, store, operations: calls, presentLinks: () => links.read() });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
   let isServing = false;

@@ -18,6 +18,7 @@ import { openStore } from '../../src/mgmt/open-store.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
 import { factsOf } from './host-facts.js';
+import { wholeHosts } from './one-host.js';
 import { RecordingLog } from './recording-log.js';
 
 export const KEYS = { apiKey: 'KEY', secretKey: 'SECRET' };
@@ -108,6 +109,7 @@ export async function apiBench(t: Test) {
     async stateChanged() {},
   });
   const links = new PresentLinks({
+    clock,
     store: seen,
     msid: MSID_1,
     ownLink: id => bench.links.find(({ hostId }) => hostId === id),
@@ -126,7 +128,7 @@ export async function apiBench(t: Test) {
   /** Hosts of zone `default` that are Up on a server: host-1, host-2 and so on. */
   async function addHosts(count: number, msid: number | null = MSID_1): Promise<readonly HostRow[]> {
     const zoneId = await store.zoneId('default');
-    const from = (await store.hosts()).length + 1;
+    const from = (await wholeHosts(store)).length + 1;
     const facts = Array.from({ length: count }, (_, i) =>
       factsOf(`guid-${from + i}`, zoneId, { name: `host-${from + i}`, privateIpAddress: `198.51.100.${from + i}` }),
     );

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { AgentChanges, AgentStore, StoredAgentRow } from '../../src/mgmt/store/agent-store.js';
+import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import {
+  type AgentRow,
   type AssignmentAttempt,
   type AssignmentEntry,
   assignmentOf,
   type BegunAssignment,
+  type ChangedHost,
   type ClusterRow,
   type Configuration,
   type ConfigurationUpdate,
@@ -15,13 +17,14 @@ import {
   type HostReadyEntry,
   type HostsCursor,
   type HostsReleased,
+  type HostVersions,
+  ROWS_A_PAGE,
   type Store,
 } from '../../src/mgmt/store/store.js';
 import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
 
 /** A host's row, as far as serving agents goes. */
-export interface MemoryRow extends HostDescription, StoredAgentRow {
-  readonly msHostList: string | null;
+export interface MemoryRow extends HostDescription, AgentRow {
   readonly disconnected: number | null;
   readonly disconnectReason: string | null;
 }
@@ -111,6 +114,7 @@ export class MemoryStore
     this.#enter('zoneHostIds');
     return this.#rows()
       .filter(host => host.zoneId === zoneId && host.id > after)
+      .slice(0, ROWS_A_PAGE)
       .map(host => host.id);
   }
 
@@ -241,14 +245,23 @@ export class MemoryStore
 
   async hosts(after = 0): Promise<readonly MemoryRow[]> {
     this.#enter('hosts');
-    return this.#rows().filter(host => host.id > after);
+    return this.#rows()
+      .filter(host => host.id > after)
+      .slice(0, ROWS_A_PAGE);
   }
 
   /** Only the position in the list of changes stands in the cursor. */
-  async hostsChanged(after?: HostsCursor): Promise<AgentChanges> {
-    this.#enter('hostsChanged');
+  async hostVersions(after?: HostsCursor): Promise<HostVersions> {
+    this.#enter('hostVersions');
     const { changes } = this.data;
-    return { hosts: after ? changes.slice(after.at) : [], cursor: { at: changes.length }, more: false };
+    if (after === undefined) return { versions: [], cursor: { at: changes.length }, more: false };
+    const at = Math.min(changes.length, after.at + ROWS_A_PAGE);
+    return { versions: changes.slice(after.at, at), cursor: { at }, more: at < changes.length };
+  }
+
+  async hostsById(ids: readonly number[]): Promise<readonly ChangedHost[]> {
+    this.#enter('hostsById');
+    return [...new Set(ids)].flatMap(id => this.data.changes.findLast(change => change.id === id) ?? []);
   }
 
   async removeHost(id: number, at: number): Promise<boolean> {
@@ -256,7 +269,7 @@ export class MemoryStore
     const host = this.data.hosts.get(id);
     if (host === undefined) return false;
     this.data.hosts.delete(id);
-    this.data.changes.push({ ...host, msid: null, removed: at });
+    this.data.changes.push({ ...host, msid: null, changed: this.data.changes.length + 1, removed: at });
     return true;
   }
 

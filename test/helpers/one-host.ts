@@ -1,6 +1,13 @@
-import type { HostDisconnectedEntry, HostListEntry, HostReadyEntry, HostStore } from '../../src/mgmt/store/store.js';
+import { readLargePage } from '../../src/mgmt/store/pages.js';
+import type {
+  HostDisconnectedEntry,
+  HostListEntry,
+  HostReadyEntry,
+  HostRow,
+  HostStore,
+} from '../../src/mgmt/store/store.js';
 
-/** The store's batches, with one entry each. */
+// The store's batches, with one entry each.
 
 export async function hostReady(
   store: Pick<HostStore, 'hostsReady'>,
@@ -24,4 +31,9 @@ export async function hostMsHostList(
   list: Omit<HostListEntry, 'id'>,
 ): Promise<boolean | undefined> {
   return (await store.hostsMsHostList([{ id, ...list }]))[0];
+}
+
+/** All columns of all hosts, where `hosts` has pages of those for serving agents. */
+export async function wholeHosts(store: Pick<HostStore, 'findHosts'>): Promise<readonly HostRow[]> {
+  return (await readLargePage(query => store.findHosts(query), { page: 1, pagesize: 1_000_000 })).rows;
 }

@@ -66,7 +66,7 @@ knownFault(t, 'start: what changes while a server reads all hosts at its start i
   t.equal(server.lists.listFor(host).hosts[0], B, 'as the row says');
 });
 
-knownFault(t, 'stop: the writer of link facts that is stopped in the midst of a write leaves no timer', async t => {
+knownFault(t, 'stop: the writer of the status of links that is stopped in the midst of a write leaves no timer', async t => {
   const clock = new FakeClock();
   let release = () => {};
   const held = new Promise<void>(resolve => {

@@ -10,6 +10,7 @@ import { connectTls, secureContext } from '../../src/protocol/index.js';
 import { plainCertificate } from '../helpers/certificates.js';
 import { FakeAgent } from '../helpers/fake-agent.js';
 import { MgmtProcess, takenPort } from '../helpers/mgmt-process.js';
+import { wholeHosts } from '../helpers/one-host.js';
 
 const storeEnv = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1'];
@@ -120,7 +121,9 @@ t.test('entry: an agent becomes Ready over real TLS, sees leaf and root, and its
   });
   t.notOk((await readdir(join(folder, 'data'))).includes('lock'), 'the lock is gone');
   const store = await openStore(`sqlite:${join(folder, 'data', 'muster.db')}`, storeEnv);
-  t.match(await store.hosts(), [{ id: 1, status: 'Disconnected', msid: null, disconnectReason: 'the server stopped' }]);
+  t.match(await wholeHosts(store), [
+    { id: 1, status: 'Disconnected', msid: null, disconnectReason: 'the server stopped' },
+  ]);
   await store.close();
 
   const second = start(t, folder);

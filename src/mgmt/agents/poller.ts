@@ -4,13 +4,13 @@ import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { type Configuration, readConfiguration } from '../config/parameters.js';
 import type { HostReconciler } from '../hosts/host-reconciler.js';
-import { type HostChange, HostWatch } from '../hosts/host-watch.js';
+import { HostWatch } from '../hosts/host-watch.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
 import type { Ownership } from '../hosts/ownership.js';
 import type { Zones } from '../hosts/zones.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import type { AgentStore } from '../store/agent-store.js';
-import type { Configuration as StoredConfiguration } from '../store/store.js';
+import type { ChangedHost, Configuration as StoredConfiguration } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import type { AttacheRegistry } from './attache-registry.js';
 
@@ -18,7 +18,7 @@ export interface PollerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly msid: number;
-  readonly store: Pick<AgentStore, 'configuration' | 'clusters' | 'hostsChanged'>;
+  readonly store: Pick<AgentStore, 'configuration' | 'clusters' | 'hostVersions' | 'hostsById'>;
   readonly health: StoreHealth;
   readonly lists: AgentLists;
   readonly zones: Zones;
@@ -121,7 +121,7 @@ export class Poller {
     }
   }
 
-  #forget(host: HostChange): void {
+  #forget(host: ChangedHost): void {
     const { lists, knownHosts, reconciler, registry } = this.#parts;
     knownHosts.forget(host.id);
     reconciler.forget(host.id);

@@ -1,4 +1,6 @@
-import type { AgentRow, AgentStore } from '../store/agent-store.js';
+import type { AgentStore } from '../store/agent-store.js';
+import { pagesOf } from '../store/pages.js';
+import type { AgentRow } from '../store/store.js';
 
 /** What an agent is told about itself. */
 export interface HostIdentity {
@@ -16,8 +18,8 @@ export interface RegisteredHost extends HostIdentity {
 }
 
 /** A host's row as it was last read, by whichever way. */
-export interface KnownHost extends AgentRow {
-  /** When the row was written, by the store's clock; undefined: this has not been read yet. */
+export interface KnownHost extends Omit<AgentRow, 'changed' | 'msHostList'> {
+  /** The row's version; undefined: this has not been read yet. */
   readonly changed?: number | undefined;
 }
 
@@ -43,43 +45,10 @@ export class KnownHosts {
   }
 
   learn(host: KnownHost): KnownHost {
-    const {
-      id,
-      uuid,
-      guid,
-      name,
-      zoneId,
-      clusterId,
-      preferred,
-      nextPreferred,
-      nextGeneration,
-      status,
-      msid,
-      epoch,
-      instanceId,
-      linkAddress,
-    } = host;
-    const former = this.#byId.get(id);
-    const changed = host.changed ?? former?.changed;
-    const known: KnownHost = {
-      id,
-      uuid,
-      guid,
-      name,
-      zoneId,
-      clusterId,
-      preferred,
-      nextPreferred,
-      nextGeneration,
-      status,
-      msid,
-      epoch,
-      instanceId,
-      linkAddress,
-      changed,
-    };
-    this.#byGuid.set(guid, known);
-    this.#byId.set(id, known);
+    const former = this.#byId.get(host.id);
+    const known = pick(host, former?.changed);
+    this.#byGuid.set(known.guid, known);
+    this.#byId.set(known.id, known);
     this.#onLearned(known, former);
     return known;
   }
@@ -94,6 +63,27 @@ export class KnownHosts {
 
   /** Reads all hosts. @throws StoreError */
   async read(): Promise<void> {
-    for (const host of await this.#store.hosts()) this.learn(host);
+    for await (const page of pagesOf(after => this.#store.hosts(after))) for (const host of page) this.learn(host);
   }
+}
+
+/** Rows come with more columns than 100,000 hosts are worth in memory. */
+function pick(host: KnownHost, formerChanged: number | undefined): KnownHost {
+  return {
+    id: host.id,
+    uuid: host.uuid,
+    guid: host.guid,
+    name: host.name,
+    zoneId: host.zoneId,
+    clusterId: host.clusterId,
+    preferred: host.preferred,
+    nextPreferred: host.nextPreferred,
+    nextGeneration: host.nextGeneration,
+    status: host.status,
+    msid: host.msid,
+    epoch: host.epoch,
+    instanceId: host.instanceId,
+    linkAddress: host.linkAddress,
+    changed: host.changed ?? formerChanged,
+  };
 }

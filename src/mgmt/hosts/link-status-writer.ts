@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
+import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
@@ -51,7 +52,9 @@ export class LinkStatusWriter {
     const newest = links.reduce((latest, { since }) => Math.max(latest, since), 0);
     if (newest <= this.#newest && clock.now() - this.#writtenAt < WRITE_MS) return;
     try {
-      await health.watch(() => this.#store.putLinkStatus(msid, clock.wallTime(), packLinkStatus(links)));
+      const at = clock.wallTime();
+      const row = await runInTurns(packLinkStatus(links), clock);
+      await health.watch(() => this.#store.putLinkStatus(msid, at, row));
       this.#newest = newest;
       this.#writtenAt = clock.now();
     } catch (error) {

@@ -1,4 +1,6 @@
-/** What a server knows of one agent's link, and the store gets only now and then. Moments: milliseconds since 1970. */
+import type { Interruptible } from '../../lib/interruptible.js';
+
+/** What a server knows of one agent's link, and does not write to the store at each change. Moments: milliseconds since 1970. */
 export interface LinkStatus {
   readonly hostId: number;
   /** Since when the link is Ready. */
@@ -24,19 +26,38 @@ type Packed = [
   lag: string | null,
 ];
 
-/** One row for all links of a server: a JSON array of arrays. */
-export function packLinkStatus(links: Iterable<LinkStatus>): Uint8Array {
-  const rows: Packed[] = [];
-  for (const { hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag } of links) {
-    rows.push([hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null, lag ?? null]);
+/** Links on a line, which is a few milliseconds' work. */
+const LINKS_A_LINE = 500;
+
+/** One row for all links of a server: lines, each of which is a JSON array of arrays. */
+export function* packLinkStatus(links: readonly LinkStatus[]): Interruptible<Uint8Array> {
+  const lines: string[] = [];
+  for (let from = 0; from < links.length; from += LINKS_A_LINE) {
+    lines.push(JSON.stringify(links.slice(from, from + LINKS_A_LINE).map(packed)));
+    yield;
   }
-  return Buffer.from(JSON.stringify(rows), 'utf8');
+  return Buffer.from(lines.join('\n'), 'utf8');
 }
 
 /** @throws SyntaxError when it is no such row */
-export function unpackLinkStatus(packed: Uint8Array): LinkStatus[] {
-  const rows = JSON.parse(Buffer.from(packed).toString('utf8')) as Packed[];
-  return rows.map(([hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag]) => ({
+export function* unpackLinkStatus(row: Uint8Array): Interruptible<LinkStatus[]> {
+  const links: LinkStatus[] = [];
+  const text = Buffer.from(row).toString('utf8');
+  for (let from = 0, to = 0; from < text.length; from = to + 1) {
+    const end = text.indexOf('\n', from);
+    to = end < 0 ? text.length : end;
+    for (const one of JSON.parse(text.slice(from, to)) as Packed[]) links.push(unpacked(one));
+    yield;
+  }
+  return links;
+}
+
+function packed({ hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag }: LinkStatus): Packed {
+  return [hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null, lag ?? null];
+}
+
+function unpacked([hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag]: Packed): LinkStatus {
+  return {
     hostId,
     since,
     lastPing,
@@ -44,5 +65,5 @@ export function unpackLinkStatus(packed: Uint8Array): LinkStatus[] {
     failovers: failovers ?? undefined,
     lastLoss: lastLoss ?? undefined,
     lag: lag ?? undefined,
-  }));
+  };
 }

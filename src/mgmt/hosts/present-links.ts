@@ -1,7 +1,10 @@
+import type { Clock } from '../../lib/clock.js';
+import { runInTurns } from '../../lib/interruptible.js';
 import type { HostRow, Store } from '../store/store.js';
 import { type LinkStatus, unpackLinkStatus } from './link-status.js';
 
 export interface PresentLinksParts {
+  readonly clock: Pick<Clock, 'turn'>;
   readonly store: Pick<Store, 'linkStatus'>;
   /** Of this server. */
   readonly msid: number;
@@ -44,7 +47,7 @@ export class PresentLinks {
     const ages = new Map<number, number>();
     const known = [...former].map(([server, { updated }]) => ({ msid: server, updated }));
     for (const row of await store.linkStatus(known)) {
-      const byHost = row.packed === undefined ? former.get(row.msid)?.byHost : byHostOf(row.packed);
+      const byHost = row.packed === undefined ? former.get(row.msid)?.byHost : await this.#byHost(row.packed);
       if (byHost !== undefined) parsed.set(row.msid, { updated: row.updated, byHost });
       ages.set(row.msid, Math.round(row.ageMs / 1000));
     }
@@ -58,6 +61,11 @@ export class PresentLinks {
       return { link, ageSeconds: isOwn ? 0 : (ages.get(host.msid) ?? 0) };
     };
   }
+
+  async #byHost(row: Uint8Array): Promise<ReadonlyMap<number, LinkStatus>> {
+    const links = await runInTurns(unpackLinkStatus(row), this.#parts.clock);
+    return new Map(links.map(link => [link.hostId, link]));
+  }
 }
 
 /** The row and the status are of one moment, and differ by a little. */
@@ -66,8 +74,4 @@ const SAME_MS = 1_000;
 /** When the link became Ready. `lastPing` of a row is written then; later pings are not. */
 function readyAt({ lastPing }: HostRow): number {
   return lastPing ?? 0;
-}
-
-function byHostOf(packed: Uint8Array): ReadonlyMap<number, LinkStatus> {
-  return new Map(unpackLinkStatus(packed).map(link => [link.hostId, link]));
 }

@@ -1,4 +1,5 @@
 import type { AgentStore } from '../store/agent-store.js';
+import { pagesOf, readAll } from '../store/pages.js';
 import { indexOfId } from './sorted-ids.js';
 
 /**
@@ -54,14 +55,15 @@ export class ZoneHosts {
 
   async #readTail(zoneId: number, zone: Zone): Promise<void> {
     // In place: many thousands of ids are not copied for every new host.
-    for (const id of await this.#store.zoneHostIds(zoneId, zone.ids.at(-1) ?? 0)) zone.ids.push(id);
+    const read = (after: number) => this.#store.zoneHostIds(zoneId, after);
+    for await (const page of pagesOf(read, zone.ids.at(-1))) zone.ids.push(...page);
   }
 
   async #readUpTo(zoneId: number, zone: Zone, hostId: number): Promise<void> {
     if (has(zone.ids, hostId)) return;
     if (hostId > (zone.ids.at(-1) ?? 0)) await this.#readTail(zoneId, zone);
     // The host came from another zone, or its row was committed behind a later one.
-    else zone.ids = [...(await this.#store.zoneHostIds(zoneId))];
+    else zone.ids = await readAll(after => this.#store.zoneHostIds(zoneId, after));
   }
 
   #zone(zoneId: number): Zone {

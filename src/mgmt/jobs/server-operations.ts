@@ -13,7 +13,7 @@ import { serverByUuid } from './server-status.js';
 export interface ServerOperationParts {
   readonly store: Pick<
     Store,
-    'servers' | 'agentsOfServer' | 'changeServerStateWithJobs' | 'releaseHosts' | 'removeServer'
+    'servers' | 'countAgents' | 'changeServerStateWithJobs' | 'releaseHosts' | 'removeServer'
   >;
   readonly clock: Pick<Clock, 'wallTime'>;
   readonly events: EventSink;
@@ -153,10 +153,10 @@ async function checkTargets(
   const { host } = configuration().values;
   const others = servers.filter(({ msid, state }) => msid !== server.msid && state === 'Up');
   if (others.some(({ serviceIp }) => host.includes(serviceIp))) return;
-  const { agents } = await store.agentsOfServer(server.msid);
-  if (agents.length > 0) {
+  const agents = await store.countAgents(server.msid);
+  if (agents > 0) {
     throw refusedOperation(
-      `no other management server of host (${host.join(',')}) is Up: its ${agents.length} agents would have nowhere to go`,
+      `no other management server of host (${host.join(',')}) is Up: its ${agents} agents would have nowhere to go`,
     );
   }
 }

@@ -13,6 +13,7 @@ import {
   readConfiguration,
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
+import { readAll } from '../store/pages.js';
 import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
 import { listedAgent, listSettingsOf } from './list-settings.js';
 import { giveSameLists, previewInSteps } from './preview.js';
@@ -84,7 +85,7 @@ function changeGlobally(
     let agentsMoving = 0;
     let assignments: readonly AssignmentEntry[] = [];
     if (!giveSameLists(now, proposed)) {
-      const rows = await store.hosts();
+      const rows = await readAll(after => store.hosts(after));
       const agents = rows.map(row => listedAgent(row, configuration));
       const { moving, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
       agentsMoving = moving;

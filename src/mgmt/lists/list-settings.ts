@@ -1,6 +1,6 @@
 import { parseReportedList } from '../../protocol/host-list.js';
 import type { Configuration } from '../config/parameters.js';
-import { assignmentOf, type HostRow } from '../store/store.js';
+import { type AgentRow, assignmentOf } from '../store/store.js';
 import type { ListedAgent, ListSettings } from './preview.js';
 
 /** The part of a configuration that host lists follow from. */
@@ -14,7 +14,7 @@ export function listSettingsOf({ version, values }: Configuration): ListSettings
 }
 
 /** The part of a host's row that its list follows from. */
-export function listedAgent(row: HostRow, { values, assignmentGeneration }: Configuration): ListedAgent {
+export function listedAgent(row: AgentRow, { values, assignmentGeneration }: Configuration): ListedAgent {
   const reported = parseReportedList(row.msHostList ?? undefined).hosts[0];
   const isAssigned = values['indirect.agent.lb.algorithm'] === 'rendezvous';
   const assigned = isAssigned ? assignmentOf(row, assignmentGeneration) : null;

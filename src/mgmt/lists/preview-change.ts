@@ -4,7 +4,8 @@ import { runInTurns } from '../../lib/interruptible.js';
 import { invalidArgument } from '../../lib/operation-error.js';
 import { PARAMETERS, readConfiguration } from '../config/parameters.js';
 import { type Kind, ValueError } from '../config/value-kinds.js';
-import type { HostRow, Store } from '../store/store.js';
+import { readAll } from '../store/pages.js';
+import type { AgentRow, Store } from '../store/store.js';
 import { algorithms } from './algorithms.js';
 import { listedAgent, listSettingsOf } from './list-settings.js';
 import { type ListSettings, type Preview, previewInSteps, zoneHostIdsOf } from './preview.js';
@@ -27,7 +28,7 @@ export interface ChangePreview extends Pick<Preview, 'moving' | 'shares'> {
 }
 
 export interface PreviewedHost {
-  readonly row: HostRow;
+  readonly row: AgentRow;
   /** Whether its preferred host would be another one. */
   readonly moves: boolean;
   /** Computes the list that it would get. The first entry is its preferred host. */
@@ -53,7 +54,7 @@ export async function previewChange(
         : parsed('algorithm', algorithm, PARAMETERS['indirect.agent.lb.algorithm'].kind),
     seed: String(configuration.version + 1),
   };
-  const rows = await store.hosts();
+  const rows = await readAll(after => store.hosts(after));
   const agents = rows.map(row => listedAgent(row, configuration));
   const { moving, shares, before, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
   const zones = zoneHostIdsOf(agents);
@@ -66,7 +67,7 @@ export async function previewChange(
 }
 
 function listOf(
-  { id: hostId }: HostRow,
+  { id: hostId }: AgentRow,
   preferred: string | undefined,
   zoneHostIds: readonly number[],
   { algorithm, servers, weights, seed }: ListSettings,

@@ -2,12 +2,13 @@ import { type Clock, delay } from '../../lib/clock.js';
 import { runInTurns } from '../../lib/interruptible.js';
 import { refusedOperation } from '../../lib/operation-error.js';
 import { type Configuration, readConfiguration } from '../config/parameters.js';
+import { readAll } from '../store/pages.js';
 import {
+  type AgentRow,
   type AssignmentAttempt,
   type AssignmentEntry,
   assignmentOf,
   HOSTS_A_BATCH,
-  type HostRow,
   type Store,
   type Configuration as StoredConfiguration,
 } from '../store/store.js';
@@ -58,7 +59,7 @@ export async function reassignHosts({ clock, store }: ReassignParts): Promise<nu
     const { configuration } = readConfiguration(stored);
     const settings = listSettingsOf(configuration);
     if (settings.algorithm !== 'rendezvous') return { reassigned: undefined };
-    const rows = await store.hosts();
+    const rows = await readAll(after => store.hosts(after));
     const agents = rows.map(row => listedAgent(row, configuration));
     const plan = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
     const isDone = await commitChange(
@@ -77,7 +78,7 @@ export async function reassignHosts({ clock, store }: ReassignParts): Promise<nu
  * @param preferred the server of each host, in the order of the rows
  */
 export function assignmentsOf(
-  rows: readonly HostRow[],
+  rows: readonly AgentRow[],
   preferred: readonly (string | undefined)[],
   { assignmentGeneration }: Pick<Configuration, 'assignmentGeneration'>,
 ): readonly AssignmentEntry[] {

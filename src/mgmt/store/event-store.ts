@@ -4,7 +4,7 @@ import type { Page, PageQuery } from './host-store.js';
 export interface EventStore {
   /** In one transaction, in their order. @param batch at most `EVENTS_A_BATCH` */
   addEvents(batch: readonly NewEvent[]): Promise<void>;
-  /** Newest first. */
+  /** Newest first. @param query its page has at most `ROWS_A_PAGE` rows */
   events(query: EventQuery): Promise<Page<EventRow>>;
   /** What is too old, or behind the newest `keep`; at most 1,000 a call. @returns how many went */
   deleteEvents(bounds: EventBounds): Promise<number>;

@@ -3,7 +3,7 @@ import type { AssignmentRow } from './assignment-store.js';
 /** The hosts: who they are, and which server has them. */
 export interface HostStore {
   /**
-   * The ids of a zone's hosts that are not removed, whatever their state, ascending.
+   * The ids of a zone's hosts that are not removed, whatever their state, ascending; at most `ROWS_A_PAGE`.
    * @param after only ids beyond this one
    */
   zoneHostIds(zoneId: number, after?: number): Promise<readonly number[]>;
@@ -45,27 +45,37 @@ export interface HostStore {
   removeHost(id: number, at: number): Promise<boolean>;
 
   /**
-   * All hosts that are not removed, by ascending id; read in several transactions.
+   * The hosts that are not removed, by ascending id; at most `ROWS_A_PAGE`.
    * @param after only ids beyond this one
    */
-  hosts(after?: number): Promise<readonly StoredHost[]>;
+  hosts(after?: number): Promise<readonly AgentRow[]>;
+  /** The rows of these hosts, removed ones too, by ascending id. @param ids at most `ROWS_A_PAGE` */
+  hostsById(ids: readonly number[]): Promise<readonly ChangedHost[]>;
   /** A host that is not removed. */
   host(id: number): Promise<HostRow | undefined>;
-  /** One page of the hosts that match all that is given, by ascending id, and how many match in all. */
+  /**
+   * One page of the hosts that match all that is given, by ascending id, and how many match in all.
+   * @param query its page has at most `ROWS_A_PAGE` rows
+   */
   findHosts(query: HostQuery): Promise<Page<HostRow>>;
   /**
-   * What has changed behind a cursor, removals too, oldest first; at most `CHANGES_A_PAGE` rows. Changes of the last
-   * ten seconds come more than once, since one that was begun earlier may be committed later: take the row as it is.
-   * @param after where the last call ended; undefined: no rows, only where the store stands now
+   * Which hosts have changed behind a cursor, removed ones too, oldest change first; at most `ROWS_A_PAGE`. Versions of
+   * the last ten seconds before the cursor come again, since a change that was begun earlier may be committed later.
+   * @param after where the last call ended; undefined: nothing, only where the store stands now
    */
-  hostsChanged(after?: HostsCursor): Promise<HostChanges>;
-  /** UUIDs of the hosts that the server has, and of those that it had last and no server has now; ascending by id. */
-  agentsOfServer(msid: number): Promise<AgentsOfServer>;
+  hostVersions(after?: HostsCursor): Promise<HostVersions>;
+  /** The hosts that the server has, by ascending id; at most `ROWS_A_PAGE`. @param after only ids beyond this one */
+  agentsOfServer(msid: number, after?: number): Promise<readonly HostUuid[]>;
+  /** Likewise those that the server had last, and that no server has now. */
+  lastAgentsOfServer(msid: number, after?: number): Promise<readonly HostUuid[]>;
+  /** How many hosts the server has. */
+  countAgents(msid: number): Promise<number>;
 }
 
-/** More at once would hold up SQLite's event loop, and Galera's certification, for too long. */
+/** A larger transaction would delay other writers, and Galera's certification, for too long. */
 export const HOSTS_A_BATCH = 500;
-export const CHANGES_A_PAGE = 2_000;
+/** Rows in one answer. A larger answer would block the event loop of its reader. */
+export const ROWS_A_PAGE = 1_000;
 
 /** What an agent says of its host at Startup. `null`: it did not say. */
 export interface HostDescription {
@@ -119,11 +129,29 @@ export interface HostRow extends HostDescription, AssignmentRow {
   readonly created: number;
 }
 
-/** A host's row, and when it was written. */
-export interface StoredHost extends HostRow {
-  /** When the row was last written, by the store's clock: tells whether it is still the row that was read. */
+/** What servers need to know of a host in order to serve its agent. */
+export interface AgentRow
+  extends Pick<
+    HostRow,
+    | 'id'
+    | 'uuid'
+    | 'guid'
+    | 'name'
+    | 'zoneId'
+    | 'clusterId'
+    | keyof AssignmentRow
+    | 'status'
+    | 'msid'
+    | 'epoch'
+    | 'msHostList'
+    | 'instanceId'
+    | 'linkAddress'
+  > {
+  /** The row's version. Each write raises it: the time by the store's clock, or one more than before. */
   readonly changed: number;
 }
+
+export type HostUuid = Pick<HostRow, 'id' | 'uuid'>;
 
 export interface Registration {
   readonly host: HostRow;
@@ -159,7 +187,7 @@ export interface HostDisconnectedEntry {
   readonly epoch: number;
   readonly at: number;
   readonly reason: string;
-  /** Only while the row is Connecting, and was last written at this moment. When left out, owner and epoch decide. */
+  /** Only while the row is Connecting, and has this version. When left out, owner and epoch decide. */
   readonly connectingSince?: number;
 }
 
@@ -189,7 +217,7 @@ export interface HostQuery extends PageQuery {
 export interface PageQuery {
   /** From 1. */
   readonly page: number;
-  /** At least 1. */
+  /** Rows on a page: 1 to `ROWS_A_PAGE`. */
   readonly pagesize: number;
 }
 
@@ -200,27 +228,24 @@ export interface Page<T> {
 }
 
 /** A host as it is now, or was when it was removed. */
-export interface ChangedHost extends StoredHost {
+export interface ChangedHost extends AgentRow {
   /** When it was removed; null: it is there. */
   readonly removed: number | null;
 }
 
-/** Where a reader of changes stands; only the store knows what is in it. */
+/** How far a reader of versions has read. */
 export interface HostsCursor {
-  /** By the store's clock. */
+  /** When the reading began, by the store's clock. */
   readonly at: number;
-  /** In the midst of a reading: the row that came last. */
-  readonly last?: { readonly changed: number; readonly id: number };
+  /** The last version of the answer, when the reading takes several. */
+  readonly last?: HostVersion;
 }
 
-export interface HostChanges {
-  readonly hosts: readonly ChangedHost[];
+export type HostVersion = Pick<AgentRow, 'id' | 'changed'>;
+
+export interface HostVersions {
+  readonly versions: readonly HostVersion[];
   readonly cursor: HostsCursor;
   /** There were more than fit: ask again at once. */
   readonly more: boolean;
-}
-
-export interface AgentsOfServer {
-  readonly agents: readonly string[];
-  readonly lastAgents: readonly string[];
 }

@@ -7,7 +7,7 @@ import { factsOf } from '../../helpers/host-facts.js';
 import { hostReady } from '../../helpers/one-host.js';
 import { testServer } from '../../helpers/test-server.js';
 
-function watch(store: Pick<Store, 'hostsChanged'>) {
+function watch(store: Pick<Store, 'hostVersions' | 'hostsById'>) {
   const seen: string[] = [];
   const watch = new HostWatch(store, {
     onChanged: ({ id, msid }) => void seen.push(`${id} on ${msid}`),
@@ -29,6 +29,30 @@ t.test('host-watch: the first poll tells nothing, later ones what has changed si
   await store.removeHost(host.id, 0);
   await watcher.poll();
   t.equal(seen.at(-1), '1 removed');
+});
+
+t.test('host-watch: a version of a row is told once, unless the reading failed', async t => {
+  const store = await freshStore(t);
+  const zoneId = await store.zoneId('default');
+  await store.registerHosts([1, 2, 3].map(i => factsOf(`g${i}`, zoneId)));
+  const failing = { hostVersions: store.hostVersions, hostsById: store.hostsById };
+  const { watch: watcher, seen } = watch(failing);
+  await watcher.poll();
+  await watcher.poll();
+  t.same(seen, ['1 on null', '2 on null', '3 on null']);
+  await watcher.poll();
+  t.equal(seen.length, 3);
+  await hostReady(store, 2, { msid: MSID_1, msHostList: null, at: 0 });
+  await store.removeHost(3, 0);
+  failing.hostsById = async () => {
+    throw new Error('it failed');
+  };
+  await t.rejects(watcher.poll(), /it failed/);
+  failing.hostsById = store.hostsById;
+  await watcher.poll();
+  t.same(seen.slice(3), [`2 on ${MSID_1}`, '3 removed']);
+  await watcher.poll();
+  t.equal(seen.length, 5);
 });
 
 t.test('host-watch: more changes than fit in a page are all told', async t => {

@@ -1,11 +1,12 @@
 import t from 'tap';
-import { type LinkStatus, packLinkStatus, unpackLinkStatus } from '../../../src/mgmt/hosts/link-status.js';
+import type { LinkStatus } from '../../../src/mgmt/hosts/link-status.js';
 import { LinkStatusWriter } from '../../../src/mgmt/hosts/link-status-writer.js';
 import { PresentLinks } from '../../../src/mgmt/hosts/present-links.js';
 import type { HostRow, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
+import { packedLinks, unpackedLinks } from '../../helpers/packed-links.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { testServer } from '../../helpers/test-server.js';
 
@@ -21,13 +22,15 @@ const FACT: LinkStatus = {
 const BARE: LinkStatus = { ...FACT, hostId: 8, roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
 
 t.test('link-status: what is packed comes out again, also what nobody knows', async t => {
-  t.match(unpackLinkStatus(packLinkStatus([FACT, BARE])), [FACT, BARE]);
-  t.strictSame(unpackLinkStatus(packLinkStatus([])), []);
-  t.throws(() => unpackLinkStatus(Buffer.from('x')), SyntaxError);
+  t.match(unpackedLinks(packedLinks([FACT, BARE])), [FACT, BARE]);
+  t.strictSame(unpackedLinks(packedLinks([])), []);
+  const many = Array.from({ length: 1_201 }, (_, hostId) => ({ ...FACT, hostId }));
+  t.same(unpackedLinks(packedLinks(many)), many);
+  t.throws(() => unpackedLinks(Buffer.from('x')), SyntaxError);
 });
 
 t.test('link-status: 5,000 links are one row of less than a megabyte', async t => {
-  const packed = packLinkStatus(Array.from({ length: 5_000 }, (_, hostId) => ({ ...FACT, hostId })));
+  const packed = packedLinks(Array.from({ length: 5_000 }, (_, hostId) => ({ ...FACT, hostId })));
   t.ok(packed.length < 2 ** 20, `${packed.length} bytes`);
 });
 
@@ -39,9 +42,9 @@ t.test(
     const rows: [number, number, LinkStatus[]][] = [];
     const state = { away: false };
     const store = {
-      async putLinkStatus(msid: number, at: number, packed: Uint8Array) {
+      async putLinkStatus(msid: number, at: number, links: Uint8Array) {
         if (state.away) throw new StoreError('STORE_UNAVAILABLE', 'putLinkStatus');
-        rows.push([msid, at, unpackLinkStatus(packed)]);
+        rows.push([msid, at, unpackedLinks(links)]);
       },
     };
     let links: LinkStatus[] = [];
@@ -101,7 +104,7 @@ t.test('regression: a writer that is stopped in the midst of a write leaves no t
 });
 
 t.test('present links: what another server has written is read and parsed once', async t => {
-  const rows = new Map([[2, { updated: 10, packed: packLinkStatus([FACT]) as Uint8Array }]]);
+  const rows = new Map([[2, { updated: 10, packed: packedLinks([FACT]) }]]);
   const sent: number[] = [];
   const store: Pick<Store, 'linkStatus'> = {
     async linkStatus(known = []) {
@@ -113,7 +116,12 @@ t.test('present links: what another server has written is read and parsed once',
     },
   };
   const own = { ...FACT, hostId: 9 };
-  const links = new PresentLinks({ store, msid: 1, ownLink: id => (id === 9 ? own : undefined) });
+  const links = new PresentLinks({
+    clock: new FakeClock(),
+    store,
+    msid: 1,
+    ownLink: id => (id === 9 ? own : undefined),
+  });
   const host = (id: number, msid: number) => ({ id, msid, status: 'Up', lastPing: FACT.since }) as HostRow;
   for (let i = 0; i < 3; i++) {
     const linkOf = await links.read();
@@ -122,9 +130,9 @@ t.test('present links: what another server has written is read and parsed once',
     t.equal(linkOf(host(8, 2)), undefined);
   }
   t.same(sent, [10]);
-  rows.set(2, { updated: 11, packed: packLinkStatus([BARE]) });
+  rows.set(2, { updated: 11, packed: packedLinks([BARE]) });
   t.match((await links.read())(host(8, 2)), { link: { hostId: 8 } });
   t.same(sent, [10, 11]);
   rows.clear();
-  t.equal((await links.read())(host(8, 2)), undefined, 'its packed were deleted');
+  t.equal((await links.read())(host(8, 2)), undefined, 'its status was deleted');
 });

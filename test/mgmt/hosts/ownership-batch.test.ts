@@ -11,6 +11,7 @@ import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { startMariaDb, whyNoMariaDb } from '../../helpers/mariadb.js';
+import { wholeHosts } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { until } from '../../helpers/until.js';
 
@@ -120,7 +121,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     for (const id of ids) one.ownership.lost(id, 'the end');
     await one.rest();
     t.equal(one.writes.length, 4);
-    const wrong = (await store.hosts()).filter(
+    const wrong = (await wholeHosts(store)).filter(
       ({ status, msid, msHostList, configurationVersion, epoch }) =>
         `${status} ${msid} ${msHostList} ${configurationVersion} ${epoch}` !== 'Disconnected null 192.0.2.2@static 9 1',
     );

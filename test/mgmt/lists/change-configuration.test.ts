@@ -58,14 +58,14 @@ t.test(
     const agent = bench.agent();
     await agent.join({ guid: 'g1' });
     const { told } = obeys(agent);
-    const { hostsChanged } = bench.store;
-    bench.store.hostsChanged = async () => {
-      throw new StoreError('STORE_BUSY', 'hostsChanged');
+    const { hostVersions } = bench.store;
+    bench.store.hostVersions = async () => {
+      throw new StoreError('STORE_BUSY', 'hostVersions');
     };
     await bench.store.setConfiguration('host', `${B},${A}`);
     await bench.clock.advance(4_000);
     t.equal(told.length, 0);
-    bench.store.hostsChanged = hostsChanged;
+    bench.store.hostVersions = hostVersions;
     await bench.clock.advance(4_000);
     t.equal(told.length, 1);
   },

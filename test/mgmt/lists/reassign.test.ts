@@ -3,6 +3,7 @@ import { type AssignmentEntry, HOSTS_A_BATCH } from '../../../src/mgmt/store/sto
 import { apiBench, MSID_1 } from '../../helpers/api-bench.js';
 import { assignments } from '../../helpers/assign.js';
 import { factsOf } from '../../helpers/host-facts.js';
+import { wholeHosts } from '../../helpers/one-host.js';
 
 type Bench = Awaited<ReturnType<typeof apiBench>>;
 const ALGORITHM = 'indirect.agent.lb.algorithm';
@@ -10,7 +11,7 @@ const ALGORITHM = 'indirect.agent.lb.algorithm';
 /** The first server of each host's list as its agent has it, and as its row says for rendezvous. */
 async function placesOf({ store }: Bench) {
   const assigned = await assignments(store);
-  return (await store.hosts()).map(({ id, msHostList }) => ({
+  return (await wholeHosts(store)).map(({ id, msHostList }) => ({
     id,
     preferred: assigned.get(id),
     reported: msHostList?.split(/[,@]/)[0],
@@ -48,7 +49,7 @@ async function checkPreviewed(t: Test, bench: Bench, change: { host?: string; al
   const before = await placesOf(bench);
   const { agentsmoving } = await set(bench, name, value);
   t.equal(agentsmoving, moves, 'as many move as previewed');
-  const rows = await bench.store.hosts();
+  const rows = await wholeHosts(bench.store);
   const assigned = await assignments(bench.store);
   const uuids = new Map(rows.map(({ id, uuid }) => [uuid, assigned.get(id)]));
   const differing = agents.filter(

@@ -1,4 +1,4 @@
-import { HOSTS_A_BATCH, type Store } from '../../../src/mgmt/store/store.js';
+import { HOSTS_A_BATCH, ROWS_A_PAGE, type Store } from '../../../src/mgmt/store/store.js';
 import { assignments, writtenAttempt } from '../../helpers/assign.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { type FreshStore, storeTest } from './store-test.js';
@@ -35,18 +35,11 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
 
   test('assignments: those of a new generation count from its commit on, with the values', async (t, store) => {
     await registered(store, 4);
-    const { cursor } = await store.hostsChanged();
     await store.assignHosts([entry(1, 'a'), entry(2, 'a')], 0);
     const attempt = await writtenAttempt(store, [entry(1, 'b'), entry(3, 'b')]);
     t.strictSame([...(await assignments(store)).values()], ['a', 'a', null, null], 'not yet');
-    t.match(
-      (await store.hostsChanged(cursor)).hosts.find(({ id }) => id === 1),
-      {
-        preferred: 'a',
-        nextPreferred: 'b',
-        nextGeneration: attempt.generation,
-      },
-    );
+    const { generation } = attempt;
+    t.match(await store.hostsById([1]), [{ preferred: 'a', nextPreferred: 'b', nextGeneration: generation }]);
     t.strictSame(await store.assignHosts([entry(3, 'c'), entry(4, 'c')], 0), ['c', 'c'], 'meanwhile');
     const values = new Map([['host', 'b']]);
     t.strictSame(await store.updateConfiguration(values, 0, attempt), { done: true, version: 1 });
@@ -90,13 +83,14 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
     const { step } = dead;
     t.strictSame(await other.beginAssignment(), { begun: false, step });
     t.strictSame(await other.beginAssignment(step - 1), { begun: false, step }, 'it has written since');
-    const { cursor } = await store.hostsChanged();
+    const { cursor } = await store.hostVersions();
     const begun = await other.beginAssignment(step);
     t.match(begun, { begun: true, attempt: { generation: step + 1 } });
     t.equal(await store.writeAssignments(dead, [entry(1, 'late')]), undefined);
     t.match(await store.updateConfiguration(NONE, 0, dead), { done: false });
     t.equal((await store.hosts()).filter(({ nextPreferred }) => nextPreferred !== null).length, 0);
-    t.ok((await store.hostsChanged(cursor)).hosts.length >= 1_200, 'the others are told that it is gone');
+    const { versions, more } = await store.hostVersions(cursor);
+    t.ok(versions.length === ROWS_A_PAGE && more, 'the others are told that it is gone');
     if (begun.begun) t.match(await other.updateConfiguration(NONE, 0, begun.attempt), { done: true, version: 1 });
     t.strictSame(new Set((await assignments(store)).values()), new Set([null]));
   });

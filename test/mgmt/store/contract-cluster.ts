@@ -29,7 +29,7 @@ const event: NewEvent = {
   msid: MSID_A,
 };
 
-/** The servers themselves: membership, link facts, jobs, events. */
+/** The servers themselves: membership, the status of links, jobs, events. */
 export function clusterContract(kind: string, fresh: FreshStore): void {
   const test = storeTest(kind, fresh);
 

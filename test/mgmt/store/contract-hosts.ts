@@ -1,6 +1,13 @@
-import { HOSTS_A_BATCH, type HostQuery, type HostsCursor, type Store } from '../../../src/mgmt/store/store.js';
+import { readAll, readLargePage } from '../../../src/mgmt/store/pages.js';
+import {
+  HOSTS_A_BATCH,
+  type HostQuery,
+  type HostsCursor,
+  ROWS_A_PAGE,
+  type Store,
+} from '../../../src/mgmt/store/store.js';
 import { factsOf } from '../../helpers/host-facts.js';
-import { hostDisconnected, hostReady } from '../../helpers/one-host.js';
+import { hostDisconnected, hostReady, wholeHosts } from '../../helpers/one-host.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
 const ready = (id: number, msid: number, more: { at?: number; msHostList?: string | null } = {}) => ({
@@ -17,10 +24,11 @@ async function registered(store: Store, count: number): Promise<void> {
   await store.registerHosts(Array.from({ length: count }, (_, i) => factsOf(`guid${i + 1}`, zone)));
 }
 
-/** Everything that has changed behind a cursor. */
-async function allChanges(store: Store, after: HostsCursor) {
-  const { hosts, cursor, more } = await store.hostsChanged(after);
-  return { ids: hosts.map(({ id }) => id), hosts, cursor, more };
+/** The rows that have changed behind a cursor, and their ids in the order of the changes. */
+async function changes(store: Store, after: HostsCursor) {
+  const { versions, cursor, more } = await store.hostVersions(after);
+  const ids = versions.map(({ id }) => id);
+  return { ids, hosts: await store.hostsById(ids), cursor, more };
 }
 
 /** Many hosts at once: batches, pages, changes, placement. */
@@ -45,12 +53,12 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
       { host: { id: 4, name: 'renamed' }, isNew: false },
     ]);
     t.strictSame(
-      (await store.hosts()).map(({ changed: _, ...host }) => host),
+      await wholeHosts(store),
       [2, 0, 5, 3].map(i => registrations[i]?.host),
     );
     const broken = [factsOf('other', 1), factsOf('a\0b', 1)];
     await t.rejects(store.registerHosts(broken), { name: 'StoreError', code: 'STORE_VALUE_REFUSED' });
-    t.equal((await store.hosts()).length, 4, 'one that cannot be kept fails them all');
+    t.equal((await wholeHosts(store)).length, 4, 'one that cannot be kept fails them all');
     t.strictSame(await store.registerHosts([]), []);
   });
 
@@ -159,7 +167,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     }
     t.equal(epochs, 5_000);
     t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed' }), 5_000);
-    t.strictSame(await store.agentsOfServer(MSID_A).then(({ agents }) => agents), []);
+    t.strictSame(await store.agentsOfServer(MSID_A), []);
   });
 
   test('find: each filter, and pages by ascending id with the count of all', async (t, store) => {
@@ -217,12 +225,12 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
   test('changes: new hosts, owners and removals show, whoever wrote them', async (t, store, open) => {
     const other = await open();
     await registered(store, 3);
-    const start = await store.hostsChanged();
-    t.match(start, { hosts: [], more: false });
+    const start = await store.hostVersions();
+    t.match(start, { versions: [], more: false });
     await hostReady(other, 2, { msid: MSID_A, at: 1_000, msHostList: null });
     await store.removeHost(3, 2_000);
     await other.registerHost(factsOf('guid4', 1));
-    const first = await allChanges(store, start.cursor);
+    const first = await changes(store, start.cursor);
     t.strictSame(first.ids.slice(-3).toSorted(), [2, 3, 4], 'those of the last seconds may come, too');
     t.match(
       first.hosts.find(({ id }) => id === 2),
@@ -233,25 +241,72 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
       { status: 'Removed', guid: 'guid3', msid: null, removed: 2_000 },
     );
     await hostDisconnected(store, 2, { msid: MSID_A, epoch: 1, at: 3_000, reason: 'link closed' });
-    const second = await allChanges(store, first.cursor);
-    t.match(second.hosts.at(-1), { id: 2, status: 'Disconnected' });
+    const second = await changes(store, first.cursor);
+    t.equal(second.ids.at(-1), 2);
+    t.match(await store.hostsById([2]), [{ id: 2, status: 'Disconnected' }]);
     await store.assignHosts([{ id: 1, preferred: '192.0.2.1' }], 0);
-    t.match((await allChanges(store, second.cursor)).hosts.at(-1), { id: 1, preferred: '192.0.2.1' });
+    t.equal((await changes(store, second.cursor)).ids.at(-1), 1);
+    t.match(await store.hostsById([1, 1, 99]), [{ id: 1, preferred: '192.0.2.1' }]);
+    t.strictSame(await store.hostsById([]), []);
   });
 
   test('changes: many come in several answers, each host at least once', async (t, store) => {
-    const { cursor } = await store.hostsChanged();
+    const { cursor } = await store.hostVersions();
     await manyHosts(store, 4_500);
     const seen = new Set<number>();
     let [after, answers, more] = [cursor, 0, true];
     while (more) {
-      const changes = await allChanges(store, after);
-      for (const id of changes.ids) seen.add(id);
-      ({ cursor: after, more } = changes);
+      const answer = await changes(store, after);
+      for (const { id } of answer.hosts) seen.add(id);
+      ({ cursor: after, more } = answer);
       answers++;
     }
     t.equal(seen.size, 4_500);
-    t.equal(answers, 3);
+    t.equal(answers, 5);
+  });
+
+  test('changes: writes in the same millisecond give a row different versions', async (t, store) => {
+    await registered(store, 1);
+    const versions = new Set<number>();
+    for (let i = 0; i < 50; i++) {
+      await store.hostsReady([ready(1, MSID_A)]);
+      for (const { changed } of await store.hostsById([1])) versions.add(changed);
+    }
+    t.equal(versions.size, 50);
+  });
+
+  test('pages: all that is read of many hosts has an end', async (t, store) => {
+    await manyHosts(store, 2_500);
+    await store.hostsReady(Array.from({ length: HOSTS_A_BATCH }, (_, i) => ready(i + 1, MSID_A)));
+    await store.removeHost(1_001, 1_000);
+    const zone = await store.zoneId('default');
+    const hosts = await store.hosts();
+    t.strictSame([hosts.length, hosts.at(-1)?.id], [ROWS_A_PAGE, ROWS_A_PAGE]);
+    const ids = await store.zoneHostIds(zone, 1_000);
+    t.strictSame([ids.length, ids[0], ids.at(-1)], [ROWS_A_PAGE, 1_002, 2_001]);
+    t.equal((await store.hosts(2_001)).length, 499);
+    t.equal((await readAll(after => store.hosts(after))).length, 2_499);
+    t.equal((await readAll(after => store.zoneHostIds(zone, after))).length, 2_499);
+    t.equal((await readAll(after => store.agentsOfServer(MSID_A, after))).length, HOSTS_A_BATCH);
+    const all = await readLargePage(query => store.findHosts(query), { page: 1, pagesize: 5_000 });
+    t.strictSame([all.count, all.rows.length], [2_499, 2_499]);
+    const second = await readLargePage(query => store.findHosts(query), { page: 2, pagesize: 1_200 });
+    t.strictSame([second.rows.length, second.rows[0]?.id, second.rows.at(-1)?.id], [1_200, 1_202, 2_401]);
+    const tooLarge = { page: 1, pagesize: ROWS_A_PAGE + 1 };
+    await t.rejects(store.findHosts(tooLarge), { name: 'RangeError' });
+    await t.rejects(store.events(tooLarge), { name: 'RangeError' });
+    await t.rejects(store.hostsById(Array.from({ length: ROWS_A_PAGE + 1 }, (_, i) => i)), { name: 'RangeError' });
+  });
+
+  test('hosts: a row has what servers need to serve the agent', async (t, store) => {
+    await registered(store, 1);
+    await hostReady(store, 1, { msid: MSID_A, at: 1_000, msHostList: 'A,B@static' });
+    const { id, uuid, guid, name, zoneId, clusterId } = (await store.host(1)) ?? {};
+    const identity = { id, uuid, guid, name, zoneId, clusterId, instanceId: null, linkAddress: null };
+    const assignment = { preferred: null, nextPreferred: null, nextGeneration: null };
+    const state = { status: 'Up', msid: MSID_A, epoch: 1, msHostList: 'A,B@static' };
+    const [row] = await store.hosts();
+    t.strictSame(row, { ...identity, ...assignment, ...state, changed: row?.changed });
   });
 
   test('servers: the agents of each, and those that it had last', async (t, store) => {
@@ -260,9 +315,16 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     await hostReady(store, 2, { msid: MSID_B, at: 2_000, msHostList: null });
     await hostDisconnected(store, 4, { msid: MSID_A, epoch: 1, at: 3_000, reason: 'link closed' });
     const uuidOf = async (id: number) => (await store.host(id))?.uuid;
-    const uuids = async (...ids: number[]) => Promise.all(ids.map(uuidOf));
-    t.strictSame(await store.agentsOfServer(MSID_A), { agents: await uuids(1, 3), lastAgents: await uuids(4) });
-    t.strictSame(await store.agentsOfServer(MSID_B), { agents: await uuids(2), lastAgents: [] });
+    const uuids = async (...ids: number[]) => Promise.all(ids.map(async id => ({ id, uuid: await uuidOf(id) })));
+    t.strictSame(await store.agentsOfServer(MSID_A), await uuids(1, 3));
+    t.strictSame(await store.agentsOfServer(MSID_A, 1), await uuids(3));
+    t.strictSame(await store.lastAgentsOfServer(MSID_A), await uuids(4));
+    t.strictSame(await store.agentsOfServer(MSID_B), await uuids(2));
+    t.strictSame(await store.lastAgentsOfServer(MSID_B), []);
+    t.strictSame(
+      [await store.countAgents(MSID_A), await store.countAgents(MSID_B), await store.countAgents(1)],
+      [2, 1, 0],
+    );
   });
 }
 

@@ -123,7 +123,8 @@ async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, gui
   t.ok((await store.servers()).length > 0);
   await setConfiguration(store, 'zones', `default,${guid}`);
   await store.clusters();
-  await store.hostsChanged();
+  await store.hostVersions();
+  await store.hostsById([host.id]);
 }
 
 t.test(

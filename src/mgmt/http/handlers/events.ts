@@ -1,5 +1,6 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import { readLargePage } from '../../store/pages.js';
 import type { EventLevel, EventRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { present } from './fields.js';
@@ -15,7 +16,7 @@ export async function listEvents(
   params: Params<'listEvents'>,
 ): Promise<Response<'listEvents'>> {
   const locations = await readLocations(store);
-  const { count, rows } = await store.events({
+  const { count, rows } = await readLargePage(part => store.events(part), {
     ...paging('listEvents', params),
     ...present({
       level: params.level === undefined ? undefined : levelOf(params.level),

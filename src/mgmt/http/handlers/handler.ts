@@ -16,6 +16,7 @@ export interface HandlerParts {
 
 type StoreQueries =
   | 'agentsOfServer'
+  | 'lastAgentsOfServer'
   | 'clusters'
   | 'configuration'
   | 'countPendingJobs'

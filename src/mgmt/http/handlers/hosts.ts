@@ -1,5 +1,5 @@
 import type { Params, Response } from '../../../api/types.js';
-import { findHosts } from '../../hosts/find-hosts.js';
+import { readLargePage } from '../../store/pages.js';
 import type { HostQuery, HostStatus } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { present } from './fields.js';
@@ -34,7 +34,10 @@ export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>
       msid: idOf(command, 'managementserverid', servers, params.managementserverid, server => server.msid),
     }),
   };
-  const [{ count, rows }, linkOf] = await Promise.all([findHosts(store, query), parts.presentLinks()]);
+  const [{ count, rows }, linkOf] = await Promise.all([
+    readLargePage(part => store.findHosts(part), query),
+    parts.presentLinks(),
+  ]);
   return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link)) };
 }
 

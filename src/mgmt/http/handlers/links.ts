@@ -1,7 +1,7 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
-import { findHosts } from '../../hosts/find-hosts.js';
 import type { AgedLinkStatus } from '../../hosts/present-links.js';
+import { readLargePage } from '../../store/pages.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
 import { dated, present } from './fields.js';
 import type { HandlerParts } from './handler.js';
@@ -26,11 +26,14 @@ export async function listAgentLinks(
   });
   const objectOf = (row: HostRow) => linkObject(row, locations, linkOf(row));
   if (!params.astray && !params.laggards) {
-    const { count, rows } = await findHosts(store, { ...filter, ...page });
+    const { count, rows } = await readLargePage(part => store.findHosts(part), { ...filter, ...page });
     return { count, items: rows.map(objectOf) };
   }
-  // These two filters need what is known of links, XX: all hosts that match the other filters are read.
-  const { rows } = await findHosts(store, { ...filter, ...paging(command, { pagesize: -1 }) });
+  // These two filters need the status of links, which is not in the rows: all hosts that match the other filters are read.
+  const { rows } = await readLargePage(part => store.findHosts(part), {
+    ...filter,
+    ...paging(command, { pagesize: -1 }),
+  });
   const found = rows
     .map(objectOf)
     .filter(link => (!params.astray || !link.ispreferred) && (!params.laggards || link.lag !== undefined));

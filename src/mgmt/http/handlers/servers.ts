@@ -1,6 +1,7 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
-import type { AgentsOfServer, ServerRow } from '../../store/store.js';
+import { readAll } from '../../store/pages.js';
+import type { HostUuid, ServerRow } from '../../store/store.js';
 import { dated } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
@@ -19,7 +20,8 @@ export async function listManagementServers(
   );
   const items = pageOf(matching, page).map(async server =>
     serverObject(server, {
-      agents: await store.agentsOfServer(server.msid),
+      agents: await readAll(after => store.agentsOfServer(server.msid, after)),
+      lastAgents: await readAll(after => store.lastAgentsOfServer(server.msid, after)),
       pendingJobs: jobs.get(server.msid) ?? 0,
       peers: params.peers ? servers.filter(other => other !== server) : undefined,
     }),
@@ -38,12 +40,13 @@ export async function removeManagementServer(
 type ServerObject = ResponseObject<'listManagementServers'>;
 
 interface MoreOfServer {
-  readonly agents: AgentsOfServer;
+  readonly agents: readonly HostUuid[];
+  readonly lastAgents: readonly HostUuid[];
   readonly pendingJobs: number;
   readonly peers: readonly ServerRow[] | undefined;
 }
 
-function serverObject(server: ServerRow, { agents, pendingJobs, peers }: MoreOfServer): ServerObject {
+function serverObject(server: ServerRow, { agents, lastAgents, pendingJobs, peers }: MoreOfServer): ServerObject {
   return {
     id: server.uuid,
     name: server.name,
@@ -57,9 +60,9 @@ function serverObject(server: ServerRow, { agents, pendingJobs, peers }: MoreOfS
     heartbeatage: server.runId === null ? undefined : Math.round(server.ageMs / 1000),
     serviceip: server.serviceIp,
     ipaddress: server.serviceIp,
-    agents: agents.agents,
-    lastagents: agents.lastAgents,
-    agentscount: agents.agents.length,
+    agents: agents.map(({ uuid }) => uuid),
+    lastagents: lastAgents.map(({ uuid }) => uuid),
+    agentscount: agents.length,
     pendingjobscount: pendingJobs,
     peers: peers?.map(peerObject),
   };

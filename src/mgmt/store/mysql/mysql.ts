@@ -11,7 +11,7 @@ import {
   sql,
 } from 'kysely';
 import type { Clock } from '../../../lib/clock.js';
-import { type AttemptParts, attempt, type SchemaLookup, type SqlDatabase } from '../sql/database.js';
+import { type AttemptParts, attempt, type SchemaDialect, type SqlDatabase } from '../sql/database.js';
 import type { Schema } from '../sql/schema.js';
 import { MysqlDriver } from './driver.js';
 import { judgeMysql } from './errors.js';
@@ -40,9 +40,10 @@ export async function openMysql(url: MysqlUrl, parts: AttemptParts, limits: Mysq
   }
   return {
     kysely,
-    schema: schemaLookup,
+    schema: schemaDialect,
     mayHang: true,
     now: () => STORE_TIME,
+    greatest: (one, other) => sql`greatest(${one}, ${other})`,
     async storeTime(db) {
       const { rows } = await sql<{ now: number }>`select ${STORE_TIME} as now`.execute(db);
       if (rows[0] === undefined) throw new Error('the database did not tell its time');
@@ -87,7 +88,7 @@ class TableOptions implements KyselyPlugin {
   }
 }
 
-const schemaLookup: SchemaLookup = {
+const schemaDialect: SchemaDialect = {
   async hasColumn(db, table, column) {
     const { rows } = await sql`select 1 from information_schema.columns
       where table_schema = database() and table_name = ${table} and column_name = ${column}`.execute(db);
@@ -97,5 +98,8 @@ const schemaLookup: SchemaLookup = {
     const { rows } = await sql`select 1 from information_schema.statistics
       where table_schema = database() and table_name = ${table} and index_name = ${index}`.execute(db);
     return rows.length > 0;
+  },
+  async dropIndex(db, table, index) {
+    await db.schema.dropIndex(index).on(table).execute();
   },
 };

@@ -7,6 +7,7 @@ import {
 } from '../assignment-store.js';
 import { HOSTS_A_BATCH } from '../host-store.js';
 import { bounded, byId, inPieces } from './batches.js';
+import { changeTime } from './host-rows.js';
 import type { Schema } from './schema.js';
 import { raiseSequence, sequenceValue, setSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
@@ -35,7 +36,7 @@ export function assignmentStore(transactions: Transactions): AssignmentStore {
         const rows = await database.locked(query).execute();
         const standing = new Map(rows.map(row => [row.id, assignmentOf(row, committed)]));
         for (const [preferred, ids] of byPreferred(batch.filter(({ id }) => standing.get(id) === null))) {
-          const values = { preferred, changed: database.now() };
+          const values = { preferred, changed: changeTime(database) };
           await db.updateTable('host').set(values).where('id', 'in', ids).execute();
         }
         return batch.map(({ id, preferred }) => (standing.has(id) ? (standing.get(id) ?? preferred) : null));
@@ -60,7 +61,7 @@ export function assignmentStore(transactions: Transactions): AssignmentStore {
               .limit(HOSTS_A_BATCH)
               .execute();
             if (rows.length === 0) return 0;
-            const values = { next_preferred: null, next_generation: null, changed: database.now() };
+            const values = { next_preferred: null, next_generation: null, changed: changeTime(database) };
             const ids = rows.map(({ id }) => id);
             await db.updateTable('host').set(values).where('id', 'in', ids).execute();
             return rows.length;
@@ -82,7 +83,7 @@ export function assignmentStore(transactions: Transactions): AssignmentStore {
               preferred: committedAssignment(eb, committed),
               next_preferred: byId(entries, ({ preferred }) => preferred),
               next_generation: attempt.generation,
-              changed: database.now(),
+              changed: changeTime(database),
             }))
             .where(
               'id',

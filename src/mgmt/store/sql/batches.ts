@@ -1,11 +1,27 @@
 import { type RawBuilder, sql } from 'kysely';
-import { HOSTS_A_BATCH } from '../host-store.js';
+import { HOSTS_A_BATCH, ROWS_A_PAGE } from '../host-store.js';
 
 /** A batch that is too large is a mistake of the caller's. */
 export function bounded<T>(batch: readonly T[]): readonly T[] {
   if (batch.length > HOSTS_A_BATCH)
     throw new RangeError(`${batch.length} hosts at once; the limit is ${HOSTS_A_BATCH}`);
   return batch;
+}
+
+/** @throws RangeError for a page that is too large, by a mistake of the caller's */
+export function checkPageSize(rows: number): void {
+  if (rows > ROWS_A_PAGE) throw new RangeError(`${rows} rows on a page; the limit is ${ROWS_A_PAGE}`);
+}
+
+/**
+ * Values for an `in (…)`. The last one is repeated until their number is a power of two: each number of values is
+ * another statement that has to be prepared.
+ */
+export function repeatedToPowerOfTwo<T>(values: readonly T[]): readonly T[] {
+  const last = values.at(-1);
+  if (last === undefined) return values;
+  const length = 2 ** Math.ceil(Math.log2(values.length));
+  return [...values, ...new Array<T>(length - values.length).fill(last)];
 }
 
 /** A CASE is gone through for every row of its statement, so that its length counts twice. */

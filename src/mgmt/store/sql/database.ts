@@ -17,11 +17,13 @@ export interface SqlDatabase {
    * thousand callers that each block for a moment to learn that it is busy would hold up the event loop for seconds.
    */
   readonly writers?: Semaphore;
-  readonly schema: SchemaLookup;
+  readonly schema: SchemaDialect;
   /** Behind a network: an answer may never come, so that a call has to be given up while its transaction waits. */
   readonly mayHang: boolean;
   /** The store's clock in a statement, as milliseconds since 1970: the same for all servers. */
   now(): RawBuilder<number>;
+  /** The greater of two numbers, in a statement. */
+  greatest(one: RawBuilder<number>, other: RawBuilder<number>): RawBuilder<number>;
   /** The same clock, read. */
   storeTime(db: Kysely<Schema>): Promise<number>;
   /** Rows that are read in order to be written stay as they are until then. */
@@ -30,10 +32,11 @@ export interface SqlDatabase {
   close(): Promise<void>;
 }
 
-/** What a migration has to look up, since neither database can be asked in the other's words. */
-export interface SchemaLookup {
+/** What a migration has to say to each database in its own words. */
+export interface SchemaDialect {
   hasColumn(db: Kysely<Schema>, table: string, column: string): Promise<boolean>;
   hasIndex(db: Kysely<Schema>, table: string, index: string): Promise<boolean>;
+  dropIndex(db: Kysely<Schema>, table: string, index: string): Promise<void>;
 }
 
 /** What an error means; `not-ours` for what did not come from the database. */

@@ -1,5 +1,6 @@
 import type { ExpressionBuilder, Selectable } from 'kysely';
 import { EVENTS_A_BATCH, type EventQuery, type EventRow, type EventStore } from '../event-store.js';
+import { checkPageSize } from './batches.js';
 import { containing } from './contains.js';
 import type { EventTable, Schema } from './schema.js';
 import { raiseSequence, sequenceValue } from './sequence.js';
@@ -32,8 +33,9 @@ export function eventStore(transactions: Transactions): EventStore {
       });
     },
 
-    events: query =>
-      transactions.read('events', async db => {
+    events: async query => {
+      checkPageSize(query.pagesize);
+      return transactions.read('events', async db => {
         const matches = db.selectFrom('event').where(eb => eb.and(conditions(eb, query)));
         const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
         const rows = await matches
@@ -43,7 +45,8 @@ export function eventStore(transactions: Transactions): EventStore {
           .offset((query.page - 1) * query.pagesize)
           .execute();
         return { count: Number(count), rows: rows.map(eventOf) };
-      }),
+      });
+    },
 
     deleteEvents: ({ before, keep }) =>
       transactions.write('deleteEvents', async db => {

@@ -7,6 +7,7 @@ import {
   type HostStore,
 } from '../host-store.js';
 import { bounded, byId, inPieces } from './batches.js';
+import { changeTime } from './host-rows.js';
 import type { Schema } from './schema.js';
 import type { Transactions } from './transactions.js';
 
@@ -47,7 +48,7 @@ export function hostOwnership(
         link_address: byId(entries, entry => entry.linkAddress ?? null),
         disconnected: null,
         disconnect_reason: null,
-        changed: database.now(),
+        changed: changeTime(database),
       }))
       .where('id', 'in', ids)
       .where('removed', 'is', null)
@@ -91,7 +92,7 @@ export function hostOwnership(
             listed,
             entry => entry.configurationVersion ?? eb.ref('configuration_version' as const),
           ),
-          changed: database.now(),
+          changed: changeTime(database),
         }))
         .where(
           'id',
@@ -122,7 +123,7 @@ export function hostOwnership(
           ...released(eb),
           disconnected: byId(lost, entry => entry.at),
           disconnect_reason: byId(lost, entry => entry.reason),
-          changed: database.now(),
+          changed: changeTime(database),
         }))
         .where(
           'id',
@@ -172,7 +173,7 @@ export function hostOwnership(
                 ...released(eb),
                 disconnected: at,
                 disconnect_reason: reason,
-                changed: database.now(),
+                changed: changeTime(database),
               }))
               .where(
                 'id',

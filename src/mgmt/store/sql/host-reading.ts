@@ -1,11 +1,15 @@
 import type { Kysely } from 'kysely';
-import type { HostStore } from '../host-store.js';
-import { type HostColumns, hostOf, selectHosts, storedHostOf } from './host-rows.js';
+import { type HostStore, type HostsCursor, type HostVersion, ROWS_A_PAGE } from '../host-store.js';
+import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
+import { AGENT_COLUMNS, guid, hostOf, selectHosts } from './host-rows.js';
 import type { Schema } from './schema.js';
 import type { Transactions } from './transactions.js';
 
-/** One host, or all of them by ascending id. */
-export function hostReading(transactions: Transactions): Pick<HostStore, 'zoneHostIds' | 'hosts' | 'host'> {
+type Reads = 'zoneHostIds' | 'hosts' | 'host' | 'hostsById' | 'hostVersions';
+
+/** One host, all of them by ascending id, or those that have changed. */
+export function hostReading(transactions: Transactions): Pick<HostStore, Reads> {
+  const { database } = transactions;
   return {
     zoneHostIds: (zoneId, after = 0) =>
       transactions.read('zoneHostIds', async db => {
@@ -16,32 +20,81 @@ export function hostReading(transactions: Transactions): Pick<HostStore, 'zoneHo
           .where('id', '>', after)
           .where('removed', 'is', null)
           .orderBy('id')
+          .limit(ROWS_A_PAGE)
           .execute();
-        return rows.map(row => row.id);
+        return rows.map(({ id }) => id);
       }),
 
     hosts: (after = 0) =>
-      transactions.several('hosts', async ({ read }) => {
-        const all = [];
-        for (let last = after; ; ) {
-          const rows = await read(db => hostsBehind(db, last));
-          for (const row of rows) all.push(storedHostOf(row));
-          if (rows.length < ROWS_A_READ) return all;
-          last = rows.at(-1)?.id ?? last;
-        }
-      }),
+      transactions.read('hosts', db =>
+        db
+          .selectFrom('host')
+          .select(AGENT_COLUMNS)
+          .select(guid)
+          .where('removed', 'is', null)
+          .where('id', '>', after)
+          .orderBy('id')
+          .limit(ROWS_A_PAGE)
+          .execute(),
+      ),
 
     host: id =>
       transactions.read('host', async db => {
         const row = await selectHosts(db).where('id', '=', id).executeTakeFirst();
         return row && hostOf(row);
       }),
+
+    hostsById: async ids => {
+      checkPageSize(ids.length);
+      if (ids.length === 0) return [];
+      return transactions.read('hostsById', db =>
+        db
+          .selectFrom('host')
+          .select(AGENT_COLUMNS)
+          .select([guid, 'removed'])
+          .where('id', 'in', repeatedToPowerOfTwo(ids))
+          .orderBy('id')
+          .execute(),
+      );
+    },
+
+    hostVersions: after =>
+      transactions.read('hostVersions', async db => {
+        const now = await database.storeTime(db);
+        if (after === undefined) return { versions: [], cursor: { at: now }, more: false };
+        // A clock that was set back must hide nothing.
+        const from = Math.min(after.at, now) - OVERLAP_MS;
+        const versions = await versionsBehind(db, after.last, from);
+        const more = versions.length === ROWS_A_PAGE;
+        const last = versions.at(-1);
+        // A reading of several answers ends where the store stood at its first: what has changed since is read again.
+        const at = after.last === undefined ? now : after.at;
+        const cursor: HostsCursor = more && last ? { at, last } : { at };
+        return { versions, cursor, more };
+      }),
   };
 }
 
-/** Between two reads others get their turn. */
-const ROWS_A_READ = 2_000;
+/**
+ * A write is marked with the time of its statement, and is seen when its transaction ends: mostly at once, at most a
+ * call's limit later, and on Galera after the time that the nodes need to give up one that died in between. A counter
+ * that all writers raise would be a total order, but each connect in the whole cluster would wait for its row, and
+ * Galera's nodes would refuse each other.
+ */
+const OVERLAP_MS = 10_000;
 
-function hostsBehind(db: Kysely<Schema>, id: number): Promise<HostColumns[]> {
-  return selectHosts(db).where('id', '>', id).orderBy('id').limit(ROWS_A_READ).execute();
+/** From the index alone. */
+function versionsBehind(db: Kysely<Schema>, last: HostVersion | undefined, from: number): Promise<HostVersion[]> {
+  return db
+    .selectFrom('host')
+    .select(['id', 'changed'])
+    .where(eb =>
+      last === undefined
+        ? eb('changed', '>=', from)
+        : eb.or([eb('changed', '>', last.changed), eb.and([eb('changed', '=', last.changed), eb('id', '>', last.id)])]),
+    )
+    .orderBy('changed')
+    .orderBy('id')
+    .limit(ROWS_A_PAGE)
+    .execute();
 }

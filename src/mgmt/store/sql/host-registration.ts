@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription, HostStore, Registration } from '../host-store.js';
 import { bounded, inPieces } from './batches.js';
-import { columnsOf, type HostColumns, hostOf, selectHosts } from './host-rows.js';
+import { changeTime, columnsOf, type HostColumns, hostOf, selectHosts } from './host-rows.js';
 import { LocationIdCache } from './locations.js';
 import type { Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -35,23 +35,27 @@ export function hostRegistration(
       const columns = byGuid.get(former.guid ?? '');
       const row: HostColumns = { ...former, ...columns, status: former.status === 'Up' ? 'Up' : 'Connecting' };
       if (columns !== undefined && !isPartOf(columns, former)) {
-        const values = { ...columns, status: row.status, changed: database.now() };
+        const values = { ...columns, status: row.status, changed: changeTime(database) };
         await db.updateTable('host').set(values).where('id', '=', row.id).execute();
       } else if (row.status !== former.status) onlyConnecting.push(row.id);
       updated.push(row);
     }
     if (onlyConnecting.length > 0) {
-      const values = { status: 'Connecting' as const, changed: database.now() };
+      const values = { status: 'Connecting' as const, changed: changeTime(database) };
       await db.updateTable('host').set(values).where('id', 'in', onlyConnecting).execute();
     }
     return updated;
   };
 
   /** @param batch each guid once */
-  const registerPiece = async (db: Kysely<Schema>, batch: readonly HostDescription[]): Promise<Registration[]> => {
+  const registerPiece = async (
+    db: Kysely<Schema>,
+    batch: readonly HostDescription[],
+    locate: ReturnType<LocationIdCache['finder']>,
+  ): Promise<Registration[]> => {
     const entries: LocatedHost[] = [];
     for (const description of batch)
-      entries.push({ description, columns: columnsOf(description, await locations.idsOf(db, description, uuid)) });
+      entries.push({ description, columns: columnsOf(description, await locate(description)) });
     const guids = batch.map(({ guid }) => guid);
     // Locked: another server may make one of them Up before we write Connecting.
     const known = await database.locked(selectHosts(db).where('guid', 'in', guids).orderBy('id')).execute();
@@ -68,7 +72,8 @@ export function hostRegistration(
   const register = async (operation: string, batch: readonly HostDescription[]) => {
     const registrations = await transactions.write(operation, async db => {
       const all: Registration[] = [];
-      for (const piece of inPieces(batch, ({ guid }) => guid)) all.push(...(await registerPiece(db, piece)));
+      const locate = locations.finder(db, uuid);
+      for (const piece of inPieces(batch, ({ guid }) => guid)) all.push(...(await registerPiece(db, piece, locate)));
       return all;
     });
     for (const { host } of registrations) locations.learn(host, host);
@@ -95,7 +100,7 @@ export function hostRegistration(
             mgmt_server_id: null,
             status: 'Removed' as const,
             removed: at,
-            changed: database.now(),
+            changed: changeTime(database),
           }))
           .where('id', '=', id)
           .where('removed', 'is', null)

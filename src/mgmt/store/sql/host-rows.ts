@@ -1,5 +1,6 @@
-import type { Kysely, Selectable } from 'kysely';
-import type { ChangedHost, HostDescription, HostRow, StoredHost } from '../host-store.js';
+import { type Kysely, type Selectable, sql } from 'kysely';
+import type { HostDescription, HostRow } from '../host-store.js';
+import type { SqlDatabase } from './database.js';
 import type { LocationIds } from './locations.js';
 import type { HostTable, Schema } from './schema.js';
 
@@ -8,6 +9,31 @@ export type HostColumns = Selectable<HostTable>;
 
 /** Only of hosts that are not removed. */
 export const selectHosts = (db: Kysely<Schema>) => db.selectFrom('host').selectAll().where('removed', 'is', null);
+
+/** The columns of an `AgentRow`, under its names. */
+export const AGENT_COLUMNS = [
+  'id',
+  'uuid',
+  'name',
+  'data_center_id as zoneId',
+  'cluster_id as clusterId',
+  'preferred',
+  'next_preferred as nextPreferred',
+  'next_generation as nextGeneration',
+  'status',
+  'mgmt_server_id as msid',
+  'epoch',
+  'ms_host_list as msHostList',
+  'instance_id as instanceId',
+  'link_address as linkAddress',
+  'changed',
+] as const;
+
+/** The guid that a host has, or had when it was removed. */
+export const guid = sql<string>`coalesce(guid, removed_guid, '')`.as('guid');
+
+/** `changed` of a host that is updated: the store's time, and always later than before. */
+export const changeTime = (database: SqlDatabase) => database.greatest(database.now(), sql<number>`changed + 1`);
 
 export function columnsOf(host: HostDescription, { podId, clusterId }: LocationIds) {
   return {
@@ -67,12 +93,4 @@ export function hostOf(row: HostColumns): HostRow {
     disconnectReason: row.disconnect_reason,
     created: row.created,
   };
-}
-
-export function storedHostOf(row: HostColumns): StoredHost {
-  return { ...hostOf(row), changed: row.changed };
-}
-
-export function changedHostOf(row: HostColumns): ChangedHost {
-  return { ...storedHostOf(row), removed: row.removed };
 }

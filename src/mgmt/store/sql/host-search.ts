@@ -1,18 +1,19 @@
 import type { ExpressionBuilder, Kysely } from 'kysely';
-import { CHANGES_A_PAGE, type HostQuery, type HostStore, type HostsCursor } from '../host-store.js';
+import { type HostQuery, type HostStore, ROWS_A_PAGE } from '../host-store.js';
+import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
 import { containing } from './contains.js';
-import { changedHostOf, hostOf } from './host-rows.js';
+import { hostOf } from './host-rows.js';
 import type { Schema } from './schema.js';
 import type { Transactions } from './transactions.js';
 
-/** Hosts by what they are, by their server, and by when they changed. */
+/** Hosts by what they are, and by their server. */
 export function hostSearch(
   transactions: Transactions,
-): Pick<HostStore, 'findHosts' | 'hostsChanged' | 'agentsOfServer'> {
-  const { database } = transactions;
+): Pick<HostStore, 'findHosts' | 'agentsOfServer' | 'lastAgentsOfServer' | 'countAgents'> {
   return {
-    findHosts: query =>
-      transactions.read('findHosts', async db => {
+    findHosts: async query => {
+      checkPageSize(query.pagesize);
+      return transactions.read('findHosts', async db => {
         const matches = db
           .selectFrom('host')
           .where('removed', 'is', null)
@@ -30,51 +31,38 @@ export function hostSearch(
           ids.map(({ id }) => id),
         );
         return { count: Number(count), rows: rows.map(hostOf) };
-      }),
+      });
+    },
 
-    hostsChanged: after =>
-      transactions.read('hostsChanged', async db => {
-        const now = await database.storeTime(db);
-        if (after === undefined) return { hosts: [], cursor: { at: now }, more: false };
-        const { last } = after;
-        const rows = await db
+    agentsOfServer: (msid, after = 0) =>
+      transactions.read('agentsOfServer', db => uuids(db, after).where('mgmt_server_id', '=', msid).execute()),
+
+    lastAgentsOfServer: (msid, after = 0) =>
+      transactions.read('lastAgentsOfServer', db =>
+        uuids(db, after).where('last_mgmt_server_id', '=', msid).where('mgmt_server_id', 'is', null).execute(),
+      ),
+
+    countAgents: msid =>
+      transactions.read('countAgents', async db => {
+        const { count } = await db
           .selectFrom('host')
-          .selectAll()
-          .where(eb =>
-            last === undefined
-              ? eb('changed', '>=', Math.min(after.at, now) - OVERLAP_MS)
-              : eb.or([
-                  eb('changed', '>', last.changed),
-                  eb.and([eb('changed', '=', last.changed), eb('id', '>', last.id)]),
-                ]),
-          )
-          .orderBy('changed')
-          .orderBy('id')
-          .limit(CHANGES_A_PAGE)
-          .execute();
-        const end = rows.at(-1);
-        const more = rows.length === CHANGES_A_PAGE;
-        // A reading of several pages ends where it stood when it began: all that came later is read again.
-        const at = last === undefined ? now : after.at;
-        const cursor: HostsCursor = more && end ? { at, last: { changed: end.changed, id: end.id } } : { at };
-        return { hosts: rows.map(changedHostOf), cursor, more };
-      }),
-
-    agentsOfServer: msid =>
-      transactions.read('agentsOfServer', async db => {
-        const uuids = db.selectFrom('host').select('uuid').where('removed', 'is', null).orderBy('id');
-        const agents = await uuids.where('mgmt_server_id', '=', msid).execute();
-        const last = await uuids.where('last_mgmt_server_id', '=', msid).where('mgmt_server_id', 'is', null).execute();
-        return { agents: agents.map(row => row.uuid), lastAgents: last.map(row => row.uuid) };
+          .select(eb => eb.fn.countAll<number>().as('count'))
+          .where('mgmt_server_id', '=', msid)
+          .where('removed', 'is', null)
+          .executeTakeFirstOrThrow();
+        return Number(count);
       }),
   };
 }
 
-/**
- * A write is marked with the time of its statement, and is seen when its transaction ends: mostly at once, at most a
- * call's limit later, and on Galera after the time that the nodes need to give up one that died in between.
- */
-const OVERLAP_MS = 10_000;
+const uuids = (db: Kysely<Schema>, after: number) =>
+  db
+    .selectFrom('host')
+    .select(['id', 'uuid'])
+    .where('removed', 'is', null)
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(ROWS_A_PAGE);
 
 function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
   const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, type, hypervisor, arch, resourceState } = query;
@@ -96,5 +84,5 @@ function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
 
 async function rowsOf(db: Kysely<Schema>, ids: readonly number[]) {
   if (ids.length === 0) return [];
-  return db.selectFrom('host').selectAll().where('id', 'in', ids).orderBy('id').execute();
+  return db.selectFrom('host').selectAll().where('id', 'in', repeatedToPowerOfTwo(ids)).orderBy('id').execute();
 }

@@ -63,13 +63,19 @@ export interface LocationIds {
 export class LocationIdCache {
   readonly #known = new Map<string, LocationIds>();
 
-  /** Within a transaction; what it finds is kept only when `learn` says that the transaction was committed. */
-  async idsOf(db: Kysely<Schema>, { zoneId, pod, cluster }: HostDescription, uuid: () => string): Promise<LocationIds> {
-    const known = this.#known.get(keyOf(zoneId, pod, cluster));
-    if (known !== undefined) return known;
-    if (pod === null) return { podId: null, clusterId: null };
-    const podId = await podIdOf(db, zoneId, pod, uuid());
-    return { podId, clusterId: cluster === null ? null : await clusterIdOf(db, { zoneId, podId, cluster }, uuid()) };
+  /** For one transaction. What it finds is kept only when `learn` says that the transaction was committed. */
+  finder(db: Kysely<Schema>, uuid: () => string): (host: HostDescription) => Promise<LocationIds> {
+    const found = new Map<string, LocationIds>();
+    return async ({ zoneId, pod, cluster }) => {
+      const key = keyOf(zoneId, pod, cluster);
+      const known = this.#known.get(key) ?? found.get(key);
+      if (known !== undefined) return known;
+      const podId = pod === null ? null : await podIdOf(db, zoneId, pod, uuid());
+      const isPlaced = podId !== null && cluster !== null;
+      const ids = { podId, clusterId: isPlaced ? await clusterIdOf(db, { zoneId, podId, cluster }, uuid()) : null };
+      found.set(key, ids);
+      return ids;
+    };
   }
 
   learn({ zoneId, pod, cluster }: HostDescription, ids: LocationIds): void {

@@ -11,7 +11,7 @@ import {
   attempt,
   CALL_LIMIT_MS,
   final,
-  type SchemaLookup,
+  type SchemaDialect,
   type SqlDatabase,
   type Verdict,
 } from '../sql/database.js';
@@ -24,21 +24,22 @@ import { sqliteDialect } from './driver.js';
 const BUSY_TIMEOUT_MS = 10;
 
 /** Opens or makes the database file, and its folder, for this user only. */
-export async function openSqlite(path: string, parts: AttemptParts): Promise<SqlDatabase> {
+export async function openSqlite(path: string, env: AttemptParts): Promise<SqlDatabase> {
   // An absolute path is never taken for `:memory:` or a URI.
   const file = resolve(path);
   await prepareFile(file);
-  const database = await attempt('open', judge, parts, async () => connect(file), parts.clock.now() + CALL_LIMIT_MS);
-  const kysely = new Kysely<Schema>({ dialect: sqliteDialect(database, parts.clock) });
+  const database = await attempt('open', judge, env, async () => connect(file), env.clock.now() + CALL_LIMIT_MS);
+  const kysely = new Kysely<Schema>({ dialect: sqliteDialect(database, env.clock) });
   return {
     kysely,
     judge,
     writers: new Semaphore(),
-    schema: schemaLookup,
+    schema: schemaDialect,
     mayHang: false,
     // All servers on this file are on one machine.
-    now: () => sql`${parts.clock.wallTime()}`,
-    storeTime: async () => parts.clock.wallTime(),
+    now: () => sql`${env.clock.wallTime()}`,
+    greatest: (one, other) => sql`max(${one}, ${other})`,
+    storeTime: async () => env.clock.wallTime(),
     // Whoever will write has the whole database to itself from the start.
     locked: query => query,
     async close() {
@@ -48,7 +49,7 @@ export async function openSqlite(path: string, parts: AttemptParts): Promise<Sql
   };
 }
 
-const schemaLookup: SchemaLookup = {
+const schemaDialect: SchemaDialect = {
   async hasColumn(db, table, column) {
     const { rows } = await sql`select 1 from pragma_table_info(${table}) where name = ${column}`.execute(db);
     return rows.length > 0;
@@ -56,6 +57,9 @@ const schemaLookup: SchemaLookup = {
   async hasIndex(db, _table, index) {
     const { rows } = await sql`select 1 from sqlite_master where type = 'index' and name = ${index}`.execute(db);
     return rows.length > 0;
+  },
+  async dropIndex(db, _table, index) {
+    await db.schema.dropIndex(index).execute();
   },
 };
 

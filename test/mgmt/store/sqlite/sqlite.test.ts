@@ -7,6 +7,7 @@ import { silentLog } from '../../../../src/lib/logger.js';
 import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import { FakeClock } from '../../../helpers/fake-clock.js';
+import { wholeHosts } from '../../../helpers/one-host.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { storeProcess } from '../../../helpers/store-process.js';
@@ -57,7 +58,7 @@ t.test('sqlite: three processes that start at the same moment share one schema, 
   t.equal(new Set(shared).size, 1);
   t.equal(new Set(ids.map(([, id]) => id)).size, 61);
   const store = await open(file);
-  t.equal((await store.hosts()).length, 61);
+  t.equal((await wholeHosts(store)).length, 61);
   await store.close();
 });
 

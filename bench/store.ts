@@ -1,0 +1,118 @@
+// How long a server reads the hosts of a large cluster, and how long its event loop is blocked by that.
+// Usage: npm run bench:store [-- [db.url] HOSTS …], with an empty database
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { systemClock } from '#dist/lib/clock.js';
+import { silentLog } from '#dist/lib/logger.js';
+import { systemRandom } from '#dist/lib/random.js';
+import { HostWatch } from '#dist/mgmt/hosts/host-watch.js';
+import { KnownHosts } from '#dist/mgmt/hosts/known-hosts.js';
+import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
+import { ZoneHosts } from '#dist/mgmt/hosts/zone-hosts.js';
+import { openStore } from '#dist/mgmt/open-store.js';
+import { readAll, readLargePage } from '#dist/mgmt/store/pages.js';
+import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
+import { fillStore, OWN_MSID } from './filled-store.js';
+
+const HOST_COUNTS = [1_000, 10_000, 100_000];
+const ROUNDS = 3;
+
+interface Figure {
+  readonly ms: number;
+  /** The longest time for which the event loop did not turn. */
+  readonly blockedMs: number;
+}
+
+async function measured(work: () => Promise<unknown>): Promise<Figure> {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const start = performance.now();
+  await work();
+  const ms = performance.now() - start;
+  // What is recorded is the time between two turns, and a timer of 1 ms is between them.
+  await new Promise(resolve => setTimeout(resolve, 5));
+  delay.disable();
+  return { ms, blockedMs: Math.max(0, delay.max / 1e6 - 1) };
+}
+
+/** The median by time of several rounds. */
+async function median(prepare: () => Promise<unknown>, work: () => Promise<unknown>): Promise<Figure> {
+  const figures: Figure[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    await prepare();
+    figures.push(await measured(work));
+  }
+  const [middle] = figures.sort((one, other) => one.ms - other.ms).slice(ROUNDS >> 1);
+  return middle ?? { ms: Number.NaN, blockedMs: Number.NaN };
+}
+
+async function changeAll(store: Store, count: number): Promise<void> {
+  for (let from = 0; from < count; from += HOSTS_A_BATCH) {
+    const size = Math.min(HOSTS_A_BATCH, count - from);
+    const at = Date.now();
+    const entries = Array.from({ length: size }, (_, i) => ({
+      id: from + i + 1,
+      msid: OWN_MSID,
+      msHostList: null,
+      at,
+    }));
+    await store.hostsReady(entries);
+  }
+}
+
+async function measure(dbUrl: string, count: number): Promise<ReadonlyMap<string, Figure>> {
+  const store = await openStore(dbUrl, { clock: systemClock, random: systemRandom, log: silentLog });
+  await fillStore(store, count);
+  const zoneId = await store.zoneId('default');
+  const nothing = async () => {};
+  const known = new KnownHosts(store, () => {});
+  const watch = new HostWatch(store, { onRemoved() {}, onChanged: host => void known.learn(host) });
+  await watch.poll();
+  const figures = new Map<string, Figure>();
+  const links = () => new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: () => undefined }).read();
+  figures.set('all hosts, at start', await median(nothing, () => known.read()));
+  figures.set('the ids of a zone', await median(nothing, () => new ZoneHosts(store).readOn(zoneId)));
+  figures.set('all hosts, for a change of lists', await median(nothing, () => readAll(after => store.hosts(after))));
+  figures.set(
+    'poll after every row changed',
+    await median(
+      () => changeAll(store, count),
+      () => watch.poll(),
+    ),
+  );
+  figures.set('the poll after that', await median(nothing, () => watch.poll()));
+  figures.set(
+    'agents of a server',
+    await median(nothing, () => readAll(after => store.agentsOfServer(OWN_MSID, after))),
+  );
+  figures.set('number of its agents', await median(nothing, () => store.countAgents(OWN_MSID)));
+  figures.set('one page of 500', await median(nothing, () => store.findHosts({ page: 2, pagesize: 500 })));
+  const everything = { page: 1, pagesize: count };
+  figures.set(
+    'all of listHosts',
+    await median(nothing, () => readLargePage(part => store.findHosts(part), everything)),
+  );
+  figures.set('links of all servers, first', await median(nothing, links));
+  await store.close();
+  return figures;
+}
+
+const given = process.argv.slice(2);
+const dbUrl = given[0]?.includes(':') ? given.shift() : undefined;
+const counts = given.length > 0 ? given.map(Number) : HOST_COUNTS;
+const columns: ReadonlyMap<string, Figure>[] = [];
+for (const count of counts) {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-store-'));
+  columns.push(await measure(dbUrl ?? `sqlite:${join(folder, 'muster.db')}`, count));
+  rmSync(folder, { recursive: true });
+}
+console.log(`${'ms / longest block'.padEnd(34)}${counts.map(count => `${count} hosts`.padStart(18)).join('')}`);
+for (const name of columns[0]?.keys() ?? []) {
+  const cells = columns.map(figures => {
+    const { ms, blockedMs } = figures.get(name) ?? { ms: Number.NaN, blockedMs: Number.NaN };
+    return `${ms.toFixed(0)} / ${blockedMs.toFixed(0)}`.padStart(18);
+  });
+  console.log(`${name.padEnd(34)}${cells.join('')}`);
+}

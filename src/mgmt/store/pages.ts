@@ -1,0 +1,52 @@
+import { type Page, type PageQuery, ROWS_A_PAGE } from './store.js';
+
+/** What pages are read by: rows by their id, or the ids themselves. */
+type ById = number | { readonly id: number };
+
+/**
+ * The pages of a reading by ascending id, such as `hosts`. Others get their turn between two pages.
+ * @param after only ids beyond this one
+ * @throws StoreError
+ */
+export async function* pagesOf<T extends ById>(
+  read: (after: number) => Promise<readonly T[]>,
+  after = 0,
+): AsyncGenerator<readonly T[], void> {
+  for (let last = after; ; ) {
+    const page = await read(last);
+    yield page;
+    const end = page.at(-1);
+    if (end === undefined || page.length < ROWS_A_PAGE) return;
+    last = typeof end === 'number' ? end : end.id;
+  }
+}
+
+/** All rows of such a reading. @throws StoreError */
+export async function readAll<T extends ById>(read: (after: number) => Promise<readonly T[]>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const page of pagesOf(read)) all.push(...page);
+  return all;
+}
+
+/**
+ * One page of a search, such as `findHosts`, with more than `ROWS_A_PAGE` rows, read in several transactions. A row that
+ * is removed meanwhile moves those behind it to the front, so one may be left out.
+ * @throws StoreError
+ */
+export async function readLargePage<Q extends PageQuery, T extends { readonly id: number }>(
+  find: (query: Q) => Promise<Page<T>>,
+  query: Q,
+): Promise<Page<T>> {
+  if (query.pagesize <= ROWS_A_PAGE) return find(query);
+  const from = (query.page - 1) * query.pagesize;
+  const before = from % ROWS_A_PAGE;
+  // By id: no row comes twice.
+  const found = new Map<number, T>();
+  for (let page = 1 + (from - before) / ROWS_A_PAGE; ; page++) {
+    const { count, rows } = await find({ ...query, page, pagesize: ROWS_A_PAGE });
+    for (const row of rows) found.set(row.id, row);
+    if (rows.length < ROWS_A_PAGE || found.size >= before + query.pagesize) {
+      return { count, rows: [...found.values()].slice(before, before + query.pagesize) };
+    }
+  }
+}
