@@ -8,7 +8,7 @@ import { type ConversationParts, converse, type IgnoredReason } from './conversa
 export interface AgentServerParts extends Omit<ConversationParts, 'countIgnored'> {
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
-  /** Whether connections are served now; else they are closed at once. */
+  /** Whether connections are served now. If not, they are closed at once. */
   takesAgents(): boolean;
 }
 

@@ -35,7 +35,7 @@ export interface AgentsParts {
   readonly configuration: Configuration;
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
-  /** False in maintenance, and on the way there: connections are closed at once. */
+  /** Whether the agents' port is open. If not, a connection that still comes is closed at once. */
   takesAgents(): boolean;
   /** How another server looks from here: one that lives may have hosts, also while it drains. */
   lifeOf(msid: number): ServerLife;
