@@ -219,7 +219,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
-    // The others learn that it serves.
+    // A heartbeat now, so that the others see that it serves.
     await membership.refresh();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
     log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
@@ -237,7 +237,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
       events.add({ type: 'SERVER.DOWN', level: 'INFO', description: `Management server ${address} was stopped` });
     }
     await events.close();
-    await membership.leave().catch(error => log.warn('The others will notice late', { reason: reasonOf(error) }));
+    await membership
+      .leave()
+      .catch(error =>
+        log.warn('The other servers will notice by its silence that this one has stopped', { reason: reasonOf(error) }),
+      );
   }
 
   return {

@@ -105,7 +105,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   undo.push(() => lock.releaseSync());
   const address = settings.nodeIp ?? canonicalAddress(firstAddress());
 
-  // The API's port first: whoever looks sees that the process lives, and that it is not ready.
+  // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
   let node: ManagementNode | undefined;
   const http = httpServer({
     api: { handle: async (params, from) => (isServing(node) ? node.api.handle(params, from) : STARTING) },

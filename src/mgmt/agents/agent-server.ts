@@ -128,7 +128,7 @@ export class AgentServer {
         budget: this.#budget,
       });
     } catch (error) {
-      // Agents that probe, and scanners, do this all day.
+      // Agents that probe a host do this, and so do port scanners.
       log.debug('No TLS handshake', { address: remote.address, reason: reasonOf(error) });
       return undefined;
     } finally {

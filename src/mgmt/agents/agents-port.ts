@@ -144,7 +144,7 @@ export class PortKeeper {
     return at;
   }
 
-  /** Ready links stay: nobody waits for them to end. */
+  /** Ready links stay, and are not waited for. */
   #close(): void {
     this.#isOpen = false;
     void this.#parts.port.close();

@@ -12,7 +12,7 @@ export class Registrar {
   readonly #health: StoreHealth;
   readonly #known: KnownHosts;
   readonly #clock: Clock;
-  readonly #gate = new Semaphore(MGMT_LIMITS.registrations);
+  readonly #registrations = new Semaphore(MGMT_LIMITS.registrations);
 
   constructor(store: Pick<AgentStore, 'registerHost'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
     this.#store = store;
@@ -27,17 +27,19 @@ export class Registrar {
   }
 
   /**
-   * @returns undefined when the store stays away, and nobody knows the guid
+   * @returns undefined when the store stays away, and the guid is not known
    * @throws StoreError STORE_VALUE_REFUSED, STORE_CLOSED
    */
   async register(description: HostDescription): Promise<RegisteredHost | undefined> {
     const deadline = this.#clock.now() + MGMT_LIMITS.registrationMs;
     for (;;) {
       const known = this.#known.get(description.guid);
-      // Asking a store that is away costs each agent two seconds, and a thousand of them stand in line.
+      // Asking a store that is away costs each agent two seconds, and a thousand of them would wait for each other.
       if (known && this.#health.away) return registered(known, undefined);
       try {
-        const { host } = await this.#gate.run(() => this.#health.watch(() => this.#store.registerHost(description)));
+        const { host } = await this.#registrations.run(() =>
+          this.#health.watch(() => this.#store.registerHost(description)),
+        );
         const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
         return registered(this.#known.learn(host), connectingEpoch);
       } catch (error) {

@@ -50,7 +50,7 @@ async function nodeId(dataDir: string, random: Random): Promise<number> {
   const path = join(dataDir, NODE_ID_FILE);
   const text = await readIfThere(path);
   if (text === undefined) {
-    // CloudStack's msid is a MAC address: 48 bits, and 0 is nobody.
+    // CloudStack's msid is a MAC address: 48 bits, and 0 stands for no server.
     const made = 1 + random.int(2 ** 48 - 1);
     await writeFileAtomic(path, `${made}\n`, { mode: 0o600 });
     return made;

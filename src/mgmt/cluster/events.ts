@@ -40,7 +40,7 @@ const KEPT_MS = 30 * 86_400_000;
 const SWEEP_MS = 3_600_000;
 const DESCRIPTION_LENGTH = 1_000;
 
-/** Writes events behind everybody's back, in batches: a storm of agents is no storm of writes. */
+/** Writes events in the background and in batches: many agents that come at once are few writes. */
 export class EventLog implements EventSink {
   readonly #store: EventStore;
   readonly #health: StoreHealth;

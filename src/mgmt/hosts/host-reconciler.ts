@@ -32,7 +32,7 @@ const NO_LINK = 'its management server has no link to it';
 const NEVER_READY = 'the agent did not become Ready';
 
 /**
- * Compares the rows of hosts with this server's links, and corrects what differs, whoever caused it: a call that failed
+ * Compares the rows of hosts with this server's links, and corrects what differs, whatever caused it: a call that failed
  * and was committed, a process that was killed, an agent that left at the wrong moment.
  */
 export class HostReconciler {

@@ -50,7 +50,7 @@ export interface LeftAgent {
   readonly why: string;
 }
 
-/** An agent that has said yes has this long to move before it is asked again; one that has said no, to think it over. */
+/** An agent that has answered, with yes or no, is asked again after this if it is still here. */
 const ASK_AGAIN_MS = 15_000;
 /** An agent that has no target is looked at again after this. */
 const NO_TARGET_AGAIN_MS = 5_000;
@@ -60,10 +60,10 @@ const PROGRESS_MS = 2_000;
 const LISTS_PER_TURN = 500;
 const WAIT_SECONDS = 60;
 
-/** How it stands with one agent. */
+/** What is known of one agent during a move. */
 interface Note {
   why: string;
-  /** Where it would have gone when that was last computed: whose queue it stands in. */
+  /** The address of its target when that was last computed. */
   target: string | undefined;
   tries: number;
   isAsking: boolean;
@@ -82,7 +82,7 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
   let deadline = clock.now() + timeoutMs;
   const pace = new Pace();
   const notes = new Map<Attache, Note>();
-  // Nobody is told after the end.
+  // No agent is told after the end.
   const end = new AbortController();
   setMaxListeners(0, end.signal);
   let saidAt = clock.now();

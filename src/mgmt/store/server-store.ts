@@ -29,7 +29,7 @@ export interface ServerStore {
     jobs: readonly NewJob[],
   ): Promise<OrderedStateChanged>;
   /**
-   * The server ends in good order: nobody need wait for its heartbeat.
+   * The server stops in good order: the others need not wait for its silence.
    * @param at by the server's clock
    * @param keepStates a server in one of these states is in `Maintenance` from now on, any other `Down`. @default none
    * @returns false when another run has the row by now, and nothing changed

@@ -46,7 +46,7 @@ export function locationStore(transactions: Transactions): LocationStore {
           .select('lb_check_interval')
           .where('id', '=', clusterId)
           .executeTakeFirst();
-        // Clusters are never removed: whoever names one has read its row.
+        // Clusters are never removed: the caller has read the row of the one that it names.
         if (cluster === undefined || cluster.lb_check_interval === seconds) return { done: true, version };
         await db.updateTable('cluster').set({ lb_check_interval: seconds }).where('id', '=', clusterId).execute();
         return { done: true, version: await raiseSequence(db, 'configuration') };
