@@ -25,7 +25,7 @@ const WRITES: ReadonlySet<string> = new Set([
   'hostsDisconnected',
   'hostsMsHostList',
   'hostsReady',
-  'registerHost',
+  'registerHosts',
   'releaseHosts',
   'removeHost',
   'setClusterCheckInterval',

@@ -118,12 +118,20 @@ export class MemoryStore
       .map(host => host.id);
   }
 
-  async registerHost(facts: HostDescription): Promise<{ readonly host: MemoryRow }> {
-    this.#enter('registerHost');
+  async registerHosts(batch: readonly HostDescription[]): Promise<readonly { readonly host: MemoryRow }[]> {
+    this.#enter('registerHosts');
+    for (const facts of batch) this.#check(facts);
+    return batch.map(facts => ({ host: this.#register(facts) }));
+  }
+
+  #check(facts: HostDescription): void {
     if (Object.values(facts).some(value => typeof value === 'string' && value.includes('\0'))) {
-      throw new StoreError('STORE_VALUE_REFUSED', 'registerHost');
+      throw new StoreError('STORE_VALUE_REFUSED', 'registerHosts');
     }
-    if (![...this.data.zones.values()].includes(facts.zoneId)) throw new StoreError('STORE_FAILED', 'registerHost');
+    if (![...this.data.zones.values()].includes(facts.zoneId)) throw new StoreError('STORE_FAILED', 'registerHosts');
+  }
+
+  #register(facts: HostDescription): MemoryRow {
     const known = this.#rows().find(host => host.guid === facts.guid);
     const host: MemoryRow = known
       ? { ...known, ...facts, status: known.status === 'Up' ? 'Up' : 'Connecting' }
@@ -146,7 +154,7 @@ export class MemoryStore
           disconnectReason: null,
         };
     const isSame = known !== undefined && isDeepStrictEqual(known, host);
-    return { host: isSame ? known : this.#put(host) };
+    return isSame ? known : this.#put(host);
   }
 
   async hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly (number | undefined)[]> {

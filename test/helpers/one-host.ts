@@ -1,5 +1,6 @@
 import { readLargePage } from '../../src/mgmt/store/pages.js';
 import type {
+  HostDescription,
   HostDisconnectedEntry,
   HostListEntry,
   HostReadyEntry,
@@ -8,6 +9,15 @@ import type {
 } from '../../src/mgmt/store/store.js';
 
 // The store's batches, with one entry each.
+
+export async function registerHost<R>(
+  store: { registerHosts(batch: readonly HostDescription[]): Promise<readonly R[]> },
+  facts: HostDescription,
+): Promise<R> {
+  const [registration] = await store.registerHosts([facts]);
+  if (registration === undefined) throw new Error('a host that was registered has no row');
+  return registration;
+}
 
 export async function hostReady(
   store: Pick<HostStore, 'hostsReady'>,

@@ -12,6 +12,7 @@ import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { factsOf } from '../helpers/host-facts.js';
 import { knownFault } from '../helpers/known-fault.js';
 import { type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../helpers/mariadb.js';
+import { registerHost } from '../helpers/one-host.js';
 
 // A real database keeps its own time: what it needs is waited for.
 const absent = whyNoMariaDb(t);
@@ -60,7 +61,7 @@ async function whileCommitsAreBlocked<T>({ administrator }: World, work: () => P
 }
 
 async function hostOf({ store }: World, guid: string): Promise<number> {
-  return (await store.registerHost(factsOf(guid, await store.zoneId('default')))).host.id;
+  return (await registerHost(store, factsOf(guid, await store.zoneId('default')))).host.id;
 }
 
 /** Heartbeats, until it holds or for so many seconds. */

@@ -12,6 +12,7 @@ import { ClusterNode, startCluster } from '../helpers/cluster-bench.js';
 import { FakeClock, settle } from '../helpers/fake-clock.js';
 import { factsOf } from '../helpers/host-facts.js';
 import { knownFault } from '../helpers/known-fault.js';
+import { registerHost } from '../helpers/one-host.js';
 import { scratchFolder } from '../helpers/scratch.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { fails, StoreFaults } from '../helpers/store-faults.js';
@@ -46,7 +47,7 @@ knownFault(t, 'start: what changes while a server reads all hosts at its start i
       ['indirect.agent.lb.algorithm', 'rendezvous'],
     ]),
   );
-  const { host } = await store.registerHost(factsOf('g1', await store.zoneId('default')));
+  const { host } = await registerHost(store, factsOf('g1', await store.zoneId('default')));
   await reassign(store, [{ id: host.id, preferred: A }]);
   const faults = new StoreFaults();
   let isFirst = true;
@@ -66,27 +67,31 @@ knownFault(t, 'start: what changes while a server reads all hosts at its start i
   t.equal(server.lists.listFor(host).hosts[0], B, 'as the row says');
 });
 
-knownFault(t, 'stop: the writer of the status of links that is stopped in the midst of a write leaves no timer', async t => {
-  const clock = new FakeClock();
-  let release = () => {};
-  const held = new Promise<void>(resolve => {
-    release = resolve;
-  });
-  const fact: LinkStatus = {
-    hostId: 1,
-    since: 5,
-    lastPing: 1,
-    roundTripMs: undefined,
-    failovers: undefined,
-    lastLoss: undefined,
-    lag: undefined,
-  };
-  const env = { clock, log: silentLog, health: new StoreHealth(silentLog), msid: 1 };
-  const writer = new LinkStatusWriter({ putLinkStatus: () => held }, env, () => [fact]);
-  writer.start();
-  await clock.advance(5_000);
-  writer.stop();
-  release();
-  await settle();
-  t.equal(clock.pending, 0);
-});
+knownFault(
+  t,
+  'stop: the writer of the status of links that is stopped in the midst of a write leaves no timer',
+  async t => {
+    const clock = new FakeClock();
+    let release = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    const fact: LinkStatus = {
+      hostId: 1,
+      since: 5,
+      lastPing: 1,
+      roundTripMs: undefined,
+      failovers: undefined,
+      lastLoss: undefined,
+      lag: undefined,
+    };
+    const env = { clock, log: silentLog, health: new StoreHealth(silentLog), msid: 1 };
+    const writer = new LinkStatusWriter({ putLinkStatus: () => held }, env, () => [fact]);
+    writer.start();
+    await clock.advance(5_000);
+    writer.stop();
+    release();
+    await settle();
+    t.equal(clock.pending, 0);
+  },
+);

@@ -1,21 +1,20 @@
 import { type Clock, delay } from '../../lib/clock.js';
-import { Semaphore } from '../../lib/semaphore.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostIdentity, KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { HostDescription } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
+import { RegistrationBatches } from './registration-batches.js';
 
 /** Gives agents their ids: from the store, or from memory while the store is away. */
 export class Registrar {
-  readonly #store: Pick<AgentStore, 'registerHost'>;
+  readonly #batches: RegistrationBatches;
   readonly #health: StoreHealth;
   readonly #known: KnownHosts;
   readonly #clock: Clock;
-  readonly #registrations = new Semaphore(MGMT_LIMITS.registrations);
 
-  constructor(store: Pick<AgentStore, 'registerHost'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
-    this.#store = store;
+  constructor(store: Pick<AgentStore, 'registerHosts'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
+    this.#batches = new RegistrationBatches(store, health);
     this.#health = health;
     this.#known = known;
     this.#clock = clock;
@@ -37,9 +36,7 @@ export class Registrar {
       // Asking a store that is away costs each agent two seconds, and a thousand of them would wait for each other.
       if (known && this.#health.away) return registered(known, undefined);
       try {
-        const { host } = await this.#registrations.run(() =>
-          this.#health.watch(() => this.#store.registerHost(description)),
-        );
+        const host = await this.#batches.register(description);
         const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
         return registered(this.#known.learn(host), connectingEpoch);
       } catch (error) {

@@ -2,8 +2,6 @@
 export const MGMT_LIMITS = {
   /** Connections that have not sent a Startup, when `agent.max.concurrent.new.connections` is 0. */
   newConnections: 4096,
-  /** Calls of the store at once that register hosts; other Startups wait for their turn. */
-  registrations: 32,
   /** How long the Startup of an unknown agent waits for a store that is away: less than the agent's own 30 s. */
   registrationMs: 20_000,
   /** Between two attempts to register such an agent. */

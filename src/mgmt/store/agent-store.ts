@@ -17,5 +17,7 @@ export interface AgentStore
     | 'releaseHosts'
     | 'assignHosts'
   > {
-  registerHost(...args: Parameters<Store['registerHost']>): Promise<{ readonly host: Omit<AgentRow, 'changed'> }>;
+  registerHosts(
+    ...args: Parameters<Store['registerHosts']>
+  ): Promise<readonly { readonly host: Omit<AgentRow, 'changed'> }[]>;
 }

@@ -8,10 +8,9 @@ export interface HostStore {
    */
   zoneHostIds(zoneId: number, after?: number): Promise<readonly number[]>;
 
-  /** Finds the host with this guid, or makes it; takes over the description either way. A host that is Up stays Up. */
-  registerHost(description: HostDescription): Promise<Registration>;
   /**
-   * The same for many in one transaction. One that cannot be kept fails them all.
+   * Finds the hosts with these guids, or makes them, and takes over the descriptions either way; in one transaction. A host
+   * that is Up stays Up. One that cannot be kept fails them all.
    * @param batch at most `HOSTS_A_BATCH`; a guid may occur twice
    * @returns in the order of the batch
    */

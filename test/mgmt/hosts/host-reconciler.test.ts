@@ -124,13 +124,13 @@ t.test('regression: an agent that goes while it registers is not Connecting for 
   first.close();
   await bench.clock.advance(4_000);
   t.equal(bench.row(1)?.status, 'Disconnected');
-  const { registerHost } = bench.store;
+  const { registerHosts } = bench.store;
   let release = () => {};
   const held = new Promise<void>(resolve => {
     release = resolve;
   });
-  bench.store.registerHost = async facts => {
-    const registered = await registerHost.call(bench.store, facts);
+  bench.store.registerHosts = async batch => {
+    const registered = await registerHosts.call(bench.store, batch);
     await held;
     return registered;
   };

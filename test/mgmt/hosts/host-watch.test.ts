@@ -4,7 +4,7 @@ import { HostWatch } from '../../../src/mgmt/hosts/host-watch.js';
 import type { Store } from '../../../src/mgmt/store/store.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { factsOf } from '../../helpers/host-facts.js';
-import { hostReady } from '../../helpers/one-host.js';
+import { hostReady, registerHost } from '../../helpers/one-host.js';
 import { testServer } from '../../helpers/test-server.js';
 
 function watch(store: Pick<Store, 'hostVersions' | 'hostsById'>) {
@@ -19,7 +19,7 @@ function watch(store: Pick<Store, 'hostVersions' | 'hostsById'>) {
 t.test('host-watch: the first poll tells nothing, later ones what has changed since', async t => {
   const store = await freshStore(t);
   const zoneId = await store.zoneId('default');
-  const { host } = await store.registerHost(factsOf('g', zoneId));
+  const { host } = await registerHost(store, factsOf('g', zoneId));
   const { watch: watcher, seen } = watch(store);
   await watcher.poll();
   t.same(seen, []);

@@ -6,7 +6,7 @@ import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
-import { hostDisconnected } from '../../helpers/one-host.js';
+import { hostDisconnected, registerHost } from '../../helpers/one-host.js';
 import { packedLinks } from '../../helpers/packed-links.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 
@@ -159,7 +159,7 @@ t.test('listHosts: every filter finds what it should, and only that', async t =>
   await addHosts(1, null);
   const moon = await store.zoneId('moon');
   const facts = factsOf('guid-4', moon, { name: 'Moon%1', pod: 'p4', cluster: 'c4', type: 'SecondaryStorage' });
-  await store.registerHost({ ...facts, hypervisorType: 'Xen', arch: 'aarch64', privateIpAddress: '203.0.113.4' });
+  await registerHost(store, { ...facts, hypervisorType: 'Xen', arch: 'aarch64', privateIpAddress: '203.0.113.4' });
   const [zone] = (await store.zones()).filter(({ name }) => name === 'moon');
   const [pod] = (await store.pods()).filter(({ name }) => name === 'p4');
   const [cluster] = (await store.clusters()).filter(({ name }) => name === 'c4');
@@ -421,7 +421,7 @@ t.test('deleteHost: one that nobody has needs nobody to be told, and its id is n
   const [host] = await addHosts(1, null);
   t.match((await call('deleteHost', { id: host?.uuid ?? '' })).body, { success: true });
   const zoneId = await store.zoneId('default');
-  const again = await store.registerHost(factsOf(host?.guid ?? '', zoneId));
+  const again = await registerHost(store, factsOf(host?.guid ?? '', zoneId));
   t.ok(again.isNew);
   t.ok(again.host.id > (host?.id ?? 0));
 });

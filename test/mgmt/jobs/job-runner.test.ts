@@ -7,7 +7,7 @@ import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { FakeClock, settle } from '../../helpers/fake-clock.js';
 import { factsOf } from '../../helpers/host-facts.js';
-import { hostDisconnected, hostReady } from '../../helpers/one-host.js';
+import { hostDisconnected, hostReady, registerHost } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
 const JOB: NewJob = { cmd: 'add', params: '{"a":1,"b":2}', targetMsid: null, hostId: 7, createdBy: null };
@@ -294,7 +294,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const store = await freshStore(t);
   const clock = new FakeClock();
   const zoneId = await store.zoneId('default');
-  const { host } = await store.registerHost(factsOf('g', zoneId));
+  const { host } = await registerHost(store, factsOf('g', zoneId));
   const ready = { msid: MSID_1, msHostList: null, at: 0 };
   const epoch = await hostReady(store, host.id, ready);
   const closed: string[] = [];
@@ -316,7 +316,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
 t.test('reconnectHost: an agent that does not come back fails the job after a minute', async t => {
   const store = await freshStore(t);
   const clock = new FakeClock();
-  const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
   const attache = { host, link: { close() {} } };
   const work = hostJobs({ clock, registry: { get: () => attache as never }, store });
   const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u' }, async () => {});
@@ -330,7 +330,7 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
 
 t.test('deleteHost: the agent is told to shut down with removeHost, and a refusal is the job’s failure', async t => {
   const store = await freshStore(t);
-  const { host } = await store.registerHost(factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
   const asked: unknown[] = [];
   const closed: string[] = [];
   const state = { result: true };

@@ -134,14 +134,14 @@ t.test(
 
 t.test('server-jobs: an agent that registers while its server goes into maintenance does not stay behind', async t => {
   const cluster = await startCluster(t, [A, B]);
-  const { registerHost } = cluster.store;
+  const { registerHosts } = cluster.store;
   let release = () => {};
   const held = new Promise<void>(resolve => {
     release = resolve;
   });
-  cluster.store.registerHost = async facts => {
+  cluster.store.registerHosts = async batch => {
     await held;
-    return registerHost(facts);
+    return registerHosts(batch);
   };
   const adding = cluster.addAgents(1, `${A},${B}`);
   adding.catch(() => {});
@@ -153,5 +153,5 @@ t.test('server-jobs: an agent that registers while its server goes into maintena
   await adding;
   await cluster.comes(() => cluster.node(A).state === 'Maintenance', 20_000);
   t.same(cluster.counts(), { [A]: 0, [B]: 1 });
-  cluster.store.registerHost = registerHost;
+  cluster.store.registerHosts = registerHosts;
 });

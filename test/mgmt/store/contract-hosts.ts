@@ -7,7 +7,7 @@ import {
   type Store,
 } from '../../../src/mgmt/store/store.js';
 import { factsOf } from '../../helpers/host-facts.js';
-import { hostDisconnected, hostReady, wholeHosts } from '../../helpers/one-host.js';
+import { hostDisconnected, hostReady, registerHost, wholeHosts } from '../../helpers/one-host.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
 const ready = (id: number, msid: number, more: { at?: number; msHostList?: string | null } = {}) => ({
@@ -91,7 +91,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.match(await store.host(1), { instanceId: 'p1', linkAddress: '2001:db8::1' });
     t.match(await store.host(2), { instanceId: null, linkAddress: null });
     await hostDisconnected(store, 1, { msid: MSID_A, epoch: 1, at: 2_000, reason: 'gone' });
-    await store.registerHost({ ...factsOf('guid1', 1), name: 'other' });
+    await registerHost(store, { ...factsOf('guid1', 1), name: 'other' });
     t.match(await store.host(1), { instanceId: 'p1', status: 'Connecting' }, 'until another one is Ready');
     await store.hostsReady([{ ...ready(1, MSID_B), instanceId: 'p2', linkAddress: null }]);
     t.match(await store.host(1), { instanceId: 'p2', linkAddress: null });
@@ -173,7 +173,8 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
   test('find: each filter, and pages by ascending id with the count of all', async (t, store) => {
     const [zone, edge] = [await store.zoneId('default'), await store.zoneId('edge')];
     for (let i = 1; i <= 12; i++) {
-      await store.registerHost(
+      await registerHost(
+        store,
         factsOf(`guid${i}`, i % 3 === 0 ? edge : zone, {
           name: i === 7 ? 'Kvm_100%' : `host${i}`,
           privateIpAddress: `192.0.2.${i}`,
@@ -229,7 +230,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.match(start, { versions: [], more: false });
     await hostReady(other, 2, { msid: MSID_A, at: 1_000, msHostList: null });
     await store.removeHost(3, 2_000);
-    await other.registerHost(factsOf('guid4', 1));
+    await registerHost(other, factsOf('guid4', 1));
     const first = await changes(store, start.cursor);
     t.strictSame(first.ids.slice(-3).toSorted(), [2, 3, 4], 'those of the last seconds may come, too');
     t.match(

@@ -8,9 +8,7 @@ import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 /** Hosts come and go. After a restart thousands of them register that are known and unchanged: each costs one small write. */
-export function hostRegistration(
-  transactions: Transactions,
-): Pick<HostStore, 'registerHost' | 'registerHosts' | 'removeHost'> {
+export function hostRegistration(transactions: Transactions): Pick<HostStore, 'registerHosts' | 'removeHost'> {
   const { clock, random, database } = transactions;
   const locations = new LocationIdCache();
   const uuid = () => random.uuid();
@@ -69,24 +67,18 @@ export function hostRegistration(
     });
   };
 
-  const register = async (operation: string, batch: readonly HostDescription[]) => {
-    const registrations = await transactions.write(operation, async db => {
-      const all: Registration[] = [];
-      const locate = locations.finder(db, uuid);
-      for (const piece of inPieces(batch, ({ guid }) => guid)) all.push(...(await registerPiece(db, piece, locate)));
-      return all;
-    });
-    for (const { host } of registrations) locations.learn(host, host);
-    return registrations;
-  };
-
   return {
-    async registerHost(description) {
-      const [registration] = await register('registerHost', [description]);
-      if (registration === undefined) throw new Error('a host that was registered has no row');
-      return registration;
+    async registerHosts(batch) {
+      const pieces = [...inPieces(bounded(batch), ({ guid }) => guid)];
+      const registrations = await transactions.write('registerHosts', async db => {
+        const all: Registration[] = [];
+        const locate = locations.finder(db, uuid);
+        for (const piece of pieces) all.push(...(await registerPiece(db, piece, locate)));
+        return all;
+      });
+      for (const { host } of registrations) locations.learn(host, host);
+      return registrations;
     },
-    registerHosts: async batch => register('registerHosts', bounded(batch)),
 
     removeHost: (id, at) =>
       transactions.write('removeHost', async db => {

@@ -9,7 +9,7 @@ import { migrate } from '../../../../src/mgmt/store/sql/migrate.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
 import { factsOf } from '../../../helpers/host-facts.js';
 import { freePort, type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
-import { hostReady } from '../../../helpers/one-host.js';
+import { hostReady, registerHost } from '../../../helpers/one-host.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { until } from '../../../helpers/until.js';
 
@@ -72,7 +72,7 @@ function values(mariadb: MariaDb): void {
     const ids = new Set<number>();
     for (const name of names) ids.add(await store.zoneId(name));
     t.equal(ids.size, names.length);
-    const { host } = await store.registerHost(factsOf('🦉', 1, { ram: Number.MAX_SAFE_INTEGER }));
+    const { host } = await registerHost(store, factsOf('🦉', 1, { ram: Number.MAX_SAFE_INTEGER }));
     await hostReady(store, host.id, { msid: 2 ** 48 - 1, at: 2 ** 50 + 1, msHostList: '\\' });
     t.match(await store.host(host.id), { guid: '🦉', ram: Number.MAX_SAFE_INTEGER, msid: 2 ** 48 - 1 });
     t.match(await store.host(host.id), { lastPing: 2 ** 50 + 1, msHostList: '\\' });
@@ -80,7 +80,7 @@ function values(mariadb: MariaDb): void {
 
   test('mariadb: a text that does not fit is refused, not cut', async (t, store) => {
     const long = 'x'.repeat(256);
-    await t.rejects(store.registerHost(factsOf(long, await store.zoneId('default'))), { code: 'STORE_VALUE_REFUSED' });
+    await t.rejects(registerHost(store, factsOf(long, await store.zoneId('default'))), { code: 'STORE_VALUE_REFUSED' });
     t.strictSame(await store.hosts(), []);
   });
 

@@ -9,7 +9,7 @@ import { sqlStore } from '../../../../src/mgmt/store/sql/sql-store.js';
 import { openSqlite } from '../../../../src/mgmt/store/sqlite/sqlite.js';
 import { FakeClock } from '../../../helpers/fake-clock.js';
 import { factsOf } from '../../../helpers/host-facts.js';
-import { hostReady, wholeHosts } from '../../../helpers/one-host.js';
+import { hostReady, registerHost, wholeHosts } from '../../../helpers/one-host.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 
 /** Several servers' connections to one file, each as fresh as after a start. */
@@ -184,7 +184,7 @@ t.test('migrations: what the schema before held is there afterwards, with the ne
   t.match(await wholeHosts(store), [
     { id: 1, guid: 'guid', status: 'Up', msid: 7, epoch: 3, resourceState: 'Enabled', podId: null, preferred: null },
   ]);
-  t.match(await store.registerHost(factsOf('guid', 1)), { isNew: false, host: { id: 1, podId: 1, clusterId: 1 } });
+  t.match(await registerHost(store, factsOf('guid', 1)), { isNew: false, host: { id: 1, podId: 1, clusterId: 1 } });
   t.equal(await hostReady(store, 1, { msid: 8, at: 2_000, msHostList: null }), 4);
   t.match(await store.host(1), { msid: 8, lastMsid: 7 });
 });
