@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import type { CommandLine } from './lib/command-line.js';
 import { type Entry, type Running, runEntry } from './lib/entry.js';
 import { ConfigError, codeOf, FatalError, reasonOf } from './lib/errors.js';
+import { parseProperties } from './lib/files/properties.js';
 import { openLog } from './lib/logger.js';
-import { parseProperties } from './lib/properties.js';
 import { PARAMETERS, readSettings, SETTING_HELP, StoreError, startNode } from './mgmt/index.js';
 
 const entry: Entry = {

@@ -1,10 +1,10 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeFileAtomic } from '../lib/atomic-file.js';
 import { type Clock, delay } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
+import { writeFileAtomic } from '../lib/files/atomic-file.js';
+import { type PropertiesDocument, parseProperties } from '../lib/files/properties.js';
 import type { Log } from '../lib/logger.js';
-import { type PropertiesDocument, parseProperties } from '../lib/properties.js';
 
 /**
  * Reads agent.properties. A missing file counts as empty.

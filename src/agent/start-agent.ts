@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
-import { type FileLock, FileLockedError, lockFile } from '../lib/file-lock.js';
+import { type FileLock, FileLockedError, lockFile } from '../lib/files/file-lock.js';
 import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { nearestKey } from '../lib/nearest-key.js';
 import { type Random, systemRandom } from '../lib/random.js';

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { DetailedPeerCertificate, SecureContext, TLSSocket } from 'node:tls';
-import { writeFileAtomic } from '../lib/atomic-file.js';
 import type { Clock } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
+import { writeFileAtomic } from '../lib/files/atomic-file.js';
 import type { Log } from '../lib/logger.js';
 import { certificatesIn, pemOf } from '../lib/pem.js';
 import { secureContext } from '../protocol/index.js';

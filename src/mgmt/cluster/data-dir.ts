@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../lib/atomic-file.js';
 import { ConfigError, reasonOf } from '../../lib/errors.js';
-import { type FileLock, FileLockedError, lockFile } from '../../lib/file-lock.js';
+import { writeFileAtomic } from '../../lib/files/atomic-file.js';
+import { type FileLock, FileLockedError, lockFile } from '../../lib/files/file-lock.js';
+import { readIfThere } from '../../lib/files/read-if-there.js';
 import type { Random } from '../../lib/random.js';
-import { readIfThere } from '../../lib/read-if-there.js';
 
 /** The folder of one server, locked while it runs. */
 export interface DataDir {
