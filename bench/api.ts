@@ -46,7 +46,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     configurationChanged: async () => {},
     stateChanged: async () => {},
   });
-  const own = new Map((links.get(OWN_MSID) ?? []).map(fact => [fact.hostId, fact]));
+  const own = new Map((links.get(OWN_MSID) ?? []).map(link => [link.hostId, link]));
   const present = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: hostId => own.get(hostId) });
   const handlers = handlersFor({
     msid: OWN_MSID,

@@ -1,5 +1,5 @@
 import { runAtOnce } from '#dist/lib/interruptible.js';
-import { type LinkFact, packLinkFacts } from '#dist/mgmt/hosts/link-facts.js';
+import { type LinkStatus, packLinkStatus } from '#dist/mgmt/hosts/link-status.js';
 import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
 
 /** Of the management servers. */
@@ -12,7 +12,7 @@ function msidOf(server: number): number {
 }
 
 /** Registers the servers and `count` Ready agents. @returns the links of each server, by msid */
-export async function fillStore(store: Store, count: number): Promise<ReadonlyMap<number, readonly LinkFact[]>> {
+export async function fillStore(store: Store, count: number): Promise<ReadonlyMap<number, readonly LinkStatus[]>> {
   for (const [index, serviceIp] of ADDRESSES.entries()) {
     const msid = msidOf(index);
     await store.claimServer(
@@ -29,7 +29,7 @@ export async function fillStore(store: Store, count: number): Promise<ReadonlyMa
     );
   }
   const zoneId = await store.zoneId('default');
-  const links = new Map(ADDRESSES.map((_, index): [number, LinkFact[]] => [msidOf(index), []]));
+  const links = new Map(ADDRESSES.map((_, index): [number, LinkStatus[]] => [msidOf(index), []]));
   for (let from = 0; from < count; from += HOSTS_A_BATCH) {
     const descriptions = Array.from({ length: Math.min(HOSTS_A_BATCH, count - from) }, (_, i) => ({
       guid: `guid-${from + i}`,
@@ -61,6 +61,6 @@ export async function fillStore(store: Store, count: number): Promise<ReadonlyMa
       links.get(msid)?.push({ ...link, lag: undefined });
     }
   }
-  for (const [msid, facts] of links) await store.putLinkFacts(msid, Date.now(), runAtOnce(packLinkFacts(facts)));
+  for (const [msid, own] of links) await store.putLinkStatus(msid, Date.now(), runAtOnce(packLinkStatus(own)));
   return links;
 }

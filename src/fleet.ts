@@ -9,9 +9,9 @@ import { systemClock } from './lib/clock.js';
 import type { CommandLine } from './lib/command-line.js';
 import { type Entry, type Running, runEntry } from './lib/entry.js';
 import { ConfigError, codeOf, reasonOf } from './lib/errors.js';
+import { parseProperties } from './lib/files/properties.js';
 import { openLog } from './lib/logger.js';
 import { nearestKey } from './lib/nearest-key.js';
-import { parseProperties } from './lib/properties.js';
 import { systemRandom } from './lib/random.js';
 
 const entry: Entry = {

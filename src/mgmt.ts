@@ -1,12 +1,10 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
-import { systemClock } from './lib/clock.js';
 import type { CommandLine } from './lib/command-line.js';
 import { type Entry, type Running, runEntry } from './lib/entry.js';
 import { ConfigError, codeOf, FatalError, reasonOf } from './lib/errors.js';
+import { parseProperties } from './lib/files/properties.js';
 import { openLog } from './lib/logger.js';
-import { parseProperties } from './lib/properties.js';
-import { systemRandom } from './lib/random.js';
 import { PARAMETERS, readSettings, SETTING_HELP, StoreError, startNode } from './mgmt/index.js';
 
 const entry: Entry = {
@@ -41,8 +39,6 @@ async function start(
     const node = await startNode({
       settings,
       initial,
-      clock: systemClock,
-      random: systemRandom,
       log,
       stopping,
       onFatal,

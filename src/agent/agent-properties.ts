@@ -1,10 +1,10 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeFileAtomic } from '../lib/atomic-file.js';
 import { type Clock, delay } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
+import { writeFileAtomic } from '../lib/files/atomic-file.js';
+import { type PropertiesDocument, parseProperties } from '../lib/files/properties.js';
 import type { Log } from '../lib/logger.js';
-import { type PropertiesDocument, parseProperties } from '../lib/properties.js';
 
 /**
  * Reads agent.properties. A missing file counts as empty.
@@ -27,6 +27,9 @@ const RETRY_MS = 60_000;
 /**
  * agent.properties: the agent reads it at its start, and writes to it what servers tell it. When the file cannot be
  * written, the agent logs it once, goes on with the values in memory, and repeats the write each minute.
+ * @example
+ * const { document } = await readProperties('conf/agent.properties');
+ * const properties = new AgentProperties('conf/agent.properties', document, systemClock, silentLog);
  */
 export class AgentProperties {
   readonly #path: string;

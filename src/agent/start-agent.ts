@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
-import { type FileLock, FileLockedError, lockFile } from '../lib/file-lock.js';
+import { type FileLock, FileLockedError, lockFile } from '../lib/files/file-lock.js';
 import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { nearestKey } from '../lib/nearest-key.js';
 import { type Random, systemRandom } from '../lib/random.js';
@@ -38,6 +38,7 @@ export interface StartAgentOptions {
 
 /** An agent that runs in this process, with its file and lock. */
 export interface RunningAgent {
+  /** The agent itself: `readyLink(agent.state)` is where it is connected. */
   readonly agent: Agent;
   /** An orderly stop: tells the server, ends all links, writes what is pending, and releases the lock. */
   stop(): Promise<void>;

@@ -1,14 +1,18 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { DetailedPeerCertificate, SecureContext, TLSSocket } from 'node:tls';
-import { writeFileAtomic } from '../lib/atomic-file.js';
 import type { Clock } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
+import { writeFileAtomic } from '../lib/files/atomic-file.js';
 import type { Log } from '../lib/logger.js';
 import { certificatesIn, pemOf } from '../lib/pem.js';
 import { secureContext } from '../protocol/index.js';
 
-/** The agent does not trust this server, or cannot use the file of the known CA. */
+/**
+ * The agent does not trust this server, or cannot use the file of the known CA. A dial ends with it.
+ * @example
+ * if (error instanceof TrustError) console.log('not trusted:', error.message);
+ */
 export class TrustError extends Error {
   override readonly name = 'TrustError';
   readonly code = 'SERVER_NOT_TRUSTED';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, reasonOf } from '../lib/errors.js';
-import { FileLockedError, lockFile } from '../lib/file-lock.js';
+import { FileLockedError, lockFile } from '../lib/files/file-lock.js';
 
 /** Where the agents' files are, for this process alone. */
 export interface Folder {

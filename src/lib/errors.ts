@@ -1,12 +1,19 @@
 /** The exit codes of the programs. */
 export const EXIT_CODES = { ok: 0, configuration: 66, fatal: 67 } as const;
 
-/** A setting is wrong. The message has the key, the value and what is allowed. The program exits with 66. */
+/**
+ * A setting is wrong. The message has the key, the value and what is allowed. The program exits with 66.
+ * @example
+ * if (error instanceof ConfigError) console.error(`${error.key} must be: ${error.allowed}`);
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'CONFIG_INVALID';
+  /** The key of the setting, such as `db.url`. */
   readonly key: string;
+  /** What was given. A password in it is left out. */
   readonly value: string;
+  /** What is allowed, or what is wrong, in words. */
   readonly allowed: string;
 
   constructor(key: string, value: string, allowed: string, options?: ErrorOptions) {
@@ -19,6 +26,8 @@ export class ConfigError extends Error {
 
 /**
  * The program cannot go on, although its settings are valid: a port is in use, the schema is newer. It exits with 67.
+ * @example
+ * if (error instanceof FatalError && error.code === 'PORT_IN_USE') console.error(error.message);
  */
 export class FatalError extends Error {
   override readonly name = 'FatalError';

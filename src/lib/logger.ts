@@ -9,9 +9,13 @@ export type LogFields = Readonly<Record<string, string | number | bigint | boole
  * log.info('Connected to the host', { host: '192.0.2.1' });
  */
 export interface Log {
+  /** Something failed, and an operator has to act. */
   error(message: string, fields?: LogFields): void;
+  /** Something is wrong, and the program goes on. */
   warn(message: string, fields?: LogFields): void;
+  /** Something that an operator would want to know, such as a start or a drain. */
   info(message: string, fields?: LogFields): void;
+  /** Details, up to one line for a packet. */
   debug(message: string, fields?: LogFields): void;
   /** A log of which every line has these fields as well. */
   child(fields: LogFields): Log;

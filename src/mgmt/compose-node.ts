@@ -1,8 +1,8 @@
 import type { SecureContext } from 'node:tls';
-import type { Clock } from '../lib/clock.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { type FatalError, reasonOf } from '../lib/errors.js';
-import type { Log } from '../lib/logger.js';
-import type { Random } from '../lib/random.js';
+import { type Log, silentLog } from '../lib/logger.js';
+import { type Random, systemRandom } from '../lib/random.js';
 import type { AgentsPort } from './agents/agents-port.js';
 import { PortKeeper } from './agents/agents-port.js';
 import { type Agents, composeAgents } from './agents/compose-agents.js';
@@ -10,7 +10,7 @@ import { EventLog } from './cluster/events.js';
 import { Membership } from './cluster/membership.js';
 import { drainPurpose } from './cluster/server-state.js';
 import type { Configuration } from './config/parameters.js';
-import { LinkFactsWriter } from './hosts/link-facts-writer.js';
+import { LinkStatusWriter } from './hosts/link-status-writer.js';
 import { PresentLinks } from './hosts/present-links.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
@@ -27,52 +27,89 @@ import type { ApiKeys } from './security/api-keys.js';
 import type { ServerRow, Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
-/** What one management server is made from. */
+/** What one management server is made from. `startNode` makes all of it from settings. */
 export interface NodeParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
+  /** @default systemClock */
+  readonly clock?: Clock;
+  /** @default systemRandom */
+  readonly random?: Random;
+  /** Where the server logs. @default silentLog */
+  readonly log?: Log;
+  /** What the servers of the cluster share. `stop` leaves it open. */
   readonly store: Store;
+  /** The server's id, 1 to 2^48 − 1; another one for each server of the cluster. */
   readonly msid: number;
-  /** As it stands in `host`. */
+  /** The server's address as it stands in `host`. */
   readonly address: string;
-  /** For people. */
+  /** The server's name, for people. */
   readonly name: string;
-  /** Random, kept in `data.dir`: tells a restart from a second server with the same msid. */
+  /** Random, kept in `data.dir`: it distinguishes a restart from a second server with the same msid. */
   readonly dataDirToken: string;
-  /** What the store's configuration is now. */
+  /** The store's configuration, as `readConfiguration` reads it. */
   readonly configuration: Configuration;
+  /** Where agents connect. */
   readonly agentsPort: AgentsPort;
-  /** The TLS context for the next agent. */
+  /** The TLS context for the next agent: see `secureContext` of `muster/protocol`. */
   secureContext(): SecureContext;
+  /** The key pair with which clients of the HTTP API sign. */
   readonly apiKeys: ApiKeys;
-  /** The process must end: another one has this server's row. */
+  /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. */
   onFatal(error: FatalError): void;
-  /** An operator wants this server to end, in good order. */
+  /** Called when an operator wants this server to end: call `drain`, then `stop`. */
   onShutdown(): void;
 }
 
 /** One management server: its agents, its row among the others', its jobs, its API. */
 export interface ManagementNode {
+  /** The connected agents: `agents.registry` has an `Attache` for each, which sends it requests. */
   readonly agents: Agents;
+  /** This server's state, and what is known of the other servers. */
   readonly membership: Membership;
+  /** The jobs that this server carries out. */
   readonly jobs: JobRunner;
-  /** What operators can ask of the cluster: the HTTP API and embedders call them. */
+  /** What operators can ask of the cluster: the HTTP API and programs call them. */
   readonly operations: Operations;
+  /** The HTTP API without its port. */
   readonly api: Api;
-  /** Why agents and operators should go elsewhere now; undefined when it serves. */
+  /** Why agents and operators should use another server now; undefined when it serves. */
   notReady(): string | undefined;
-  /** Opens the agents' port, joins the cluster, and serves. What was started is undone when a later part fails. */
+  /**
+   * Joins the cluster, opens the agents' port, and serves. It waits for a store that is away. When a part fails, those
+   * that were started are stopped.
+   * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED, SERVER_ROW_TAKEN; StoreError
+   */
   start(): Promise<void>;
-  /** Moves the agents to other servers, as far as they go and the time allows. */
+  /** Moves the agents to other servers, for up to `management.server.shutdown.drain.timeout` seconds. Never rejects. */
   drain(): Promise<void>;
-  /** @param how `orderly`: links end by FIN, behind what is queued; `now`: at once */
+  /**
+   * Ends all links, and leaves the cluster. Never rejects.
+   * @param how `orderly`: links end by FIN, behind what is queued; `now`: at once
+   */
   stop(how: 'orderly' | 'now'): Promise<void>;
 }
 
-/** Puts one management server together. Production, tests and simulation all call it. */
+/**
+ * Puts one management server together from its parts. Production, tests and simulation all call it. Nothing is started
+ * before `start`.
+ * @example
+ * const node = composeNode({
+ *   store,
+ *   msid: 1,
+ *   address: '192.0.2.1',
+ *   name: 'ms1',
+ *   dataDirToken: systemRandom.uuid(),
+ *   configuration: readConfiguration(await store.configuration()).configuration,
+ *   agentsPort: tcpAgentsPort({ address: '192.0.2.1', port: 8250 }),
+ *   secureContext: () => context,
+ *   apiKeys: { apiKey: 'key', secretKey: 'secret' },
+ *   onFatal: error => console.error(error.message),
+ *   onShutdown: () => void node.drain().then(() => node.stop('orderly')),
+ * });
+ * await node.start();
+ */
 export function composeNode(parts: NodeParts): ManagementNode {
-  const { clock, random, log, store, msid, address, configuration, agentsPort } = parts;
+  const { clock = systemClock, random = systemRandom, log = silentLog } = parts;
+  const { store, msid, address, configuration, agentsPort } = parts;
   const health = new StoreHealth(log);
   const shared = { clock, random, log, health, msid };
   const events = new EventLog(store, health, shared);
@@ -135,7 +172,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const work = { ...hostJobs({ clock, registry: agents.registry, store }), ...serverJobs(jobParts) };
   const jobs = new JobRunner(store, { ...shared, work });
   const ownState = new OwnState(jobParts, jobs);
-  const facts = new LinkFactsWriter(store, shared, () => agents.linkFacts());
+  const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
   const startJob: StartJob = async job => {
     const row = await store.createJob(newJob(job, address));
     if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
@@ -156,7 +193,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
       void jobs.look();
     },
   });
-  const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.fact });
+  const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
   const handlers = handlersFor({ msid, store, operations: calls, observe, presentLinks: () => links.read() });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
   let isServing = false;
@@ -180,11 +217,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
     const at = shouldBeOpen() ? await keeper.open() : undefined;
     isServing = true;
     jobs.start();
-    facts.start();
+    linkStatusWriter.start();
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
-    // The others learn that it serves.
+    // A heartbeat now, so that the others see that it serves.
     await membership.refresh();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
     log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
@@ -194,7 +231,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     isStopping = true;
     stopping.abort();
     jobs.stop();
-    facts.stop();
+    linkStatusWriter.stop();
     const closed = keeper.close();
     await agents.stop(how);
     await closed;
@@ -202,7 +239,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
       events.add({ type: 'SERVER.DOWN', level: 'INFO', description: `Management server ${address} was stopped` });
     }
     await events.close();
-    await membership.leave().catch(error => log.warn('The others will notice late', { reason: reasonOf(error) }));
+    await membership
+      .leave()
+      .catch(error =>
+        log.warn('The other servers will notice by its silence that this one has stopped', { reason: reasonOf(error) }),
+      );
   }
 
   return {

@@ -5,14 +5,12 @@
  * parts of one's own: a clock, a store, a port.
  *
  * @example
- * import { readSettings, silentLog, startNode, systemClock, systemRandom } from 'muster/mgmt';
+ * import { readSettings, silentLog, startNode } from 'muster/mgmt';
  *
  * const { settings, initial } = readSettings(new Map([['db.url', 'sqlite:data/muster.db']]), new Map());
  * const running = await startNode({
  *   settings,
  *   initial,
- *   clock: systemClock,
- *   random: systemRandom,
  *   log: silentLog,
  *   onFatal: error => console.error(error.message),
  *   onShutdown: () => void running.stop('SIGTERM'),
@@ -27,6 +25,9 @@ export { OperationError, type OperationErrorCode } from '../lib/operation-error.
 export { type Random, systemRandom } from '../lib/random.js';
 export type { RemoteEnd } from '../protocol/index.js';
 export { type AgentsPort, tcpAgentsPort } from './agents/agents-port.js';
+export type { AskOptions, Attache } from './agents/attache.js';
+export type { AttacheRegistry } from './agents/attache-registry.js';
+export type { Agents } from './agents/compose-agents.js';
 export { composeNode, type ManagementNode, type NodeParts } from './compose-node.js';
 export {
   ALGORITHM_NAMES,

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
 import { errorEnvelope } from '../api/envelope.js';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
-import { type Clock, delay } from '../lib/clock.js';
+import { type Clock, delay, systemClock } from '../lib/clock.js';
 import { ConfigError, FatalError, reasonOf } from '../lib/errors.js';
 import { firstAddress } from '../lib/interfaces.js';
 import type { Log } from '../lib/logger.js';
-import type { Random } from '../lib/random.js';
+import { type Random, systemRandom } from '../lib/random.js';
 import { tcpAgentsPort } from './agents/agents-port.js';
 import { openDataDir } from './cluster/data-dir.js';
 import { composeNode, type ManagementNode } from './compose-node.js';
@@ -13,7 +13,7 @@ import { type Configuration, type ParameterName, readConfiguration } from './con
 import type { MgmtSettings } from './config/settings.js';
 import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
-import { keyOfDbUrl, openStore } from './open-store.js';
+import { defaultSealingKey, isRemoteStore, openStore } from './open-store.js';
 import { type ApiKeys, hasIni, openApiKeys, writeIni } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
 import { loadCertificateFiles } from './security/certificate-files.js';
@@ -22,38 +22,69 @@ import { type CertificateSource, ServerCertificate } from './security/server-cer
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
 
+/** How a management server is started. `readSettings` makes `settings` and `initial`. */
 export interface NodeOptions {
+  /** What `readSettings` has read. */
   readonly settings: MgmtSettings;
-  /** Initial values of the global configuration. */
+  /** Initial values of the global configuration, by name. A value that the store has already wins, and is logged. */
   readonly initial: ReadonlyMap<ParameterName, string>;
-  readonly clock: Clock;
-  readonly random: Random;
+  /** @default systemClock */
+  readonly clock?: Clock;
+  /** @default systemRandom */
+  readonly random?: Random;
+  /** Where the server logs. */
   readonly log: Log;
-  /** Gives up a start that is under way. @default never */
+  /** Aborts a start that is under way: `startNode` then rejects with the signal's reason. @default never */
   readonly stopping?: AbortSignal;
-  /** The process must end: another one has this server's row. */
+  /** Called when the process must end: SERVER_ROW_TAKEN, another one has this server's row. */
   onFatal(error: FatalError): void;
-  /** An operator wants this server to end, in good order. */
+  /** Called when an operator wants this server to end: call `RunningNode.stop('SIGTERM')`. */
   onShutdown(): void;
 }
 
 /** A management server that runs, with its files and sockets. */
 export interface RunningNode {
+  /** Its agents and its operations. */
   readonly node: ManagementNode;
+  /**
+   * Ends it in good order, and releases its files. Never called twice.
+   * @param signal `SIGTERM` moves the agents to other servers first, for up to
+   *   `management.server.shutdown.drain.timeout` seconds; `SIGINT` closes their links at once
+   */
   stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void>;
+  /** Reads the certificate files again, or has a new certificate issued. Links that are open keep the old one. */
   reloadCertificate(): void;
-  /** The process dies: synchronous, never throws. */
+  /** Releases the lock of `data.dir`, for a process that ends without `stop`. Synchronous; never throws. */
   abandon(): void;
 }
 
 /**
- * Starts all of it, from the folder to the sockets; what has been started is undone when a later part fails.
- * @throws ConfigError, FatalError, StoreError
+ * Starts a management server as `node dist/mgmt.js` does, with its files and sockets. It returns once the server takes
+ * agents. A database behind a network that is away is waited for. When a part fails, those that were started are stopped.
+ * @example
+ * const { settings, initial } = readSettings(new Map(), new Map([['db.url', 'sqlite:data/muster.db']]));
+ * const running = await startNode({
+ *   settings,
+ *   initial,
+ *   log: silentLog,
+ *   onFatal: error => console.error(error.message),
+ *   onShutdown: () => void running.stop('SIGTERM'),
+ * });
+ * for (const attache of running.node.agents.registry) console.log(attache.host.name);
+ * await running.stop('SIGTERM');
+ * @throws ConfigError when a setting cannot be used, or the database refuses user or password
+ * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED, STORE_UNUSABLE, STORE_TOO_NEW, KEY_FILE_UNUSABLE,
+ *   SERVER_ROW_TAKEN
+ * @throws StoreError when the store refuses a value or is damaged
  */
-export async function startNode(options: NodeOptions): Promise<RunningNode> {
+export async function startNode({
+  clock = systemClock,
+  random = systemRandom,
+  ...options
+}: NodeOptions): Promise<RunningNode> {
   const undo: (() => unknown)[] = [];
   try {
-    return await start(options, undo);
+    return await start({ ...options, clock, random }, undo);
   } catch (error) {
     for (const step of undo.reverse()) {
       try {
@@ -66,13 +97,15 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   }
 }
 
-async function start(options: NodeOptions, undo: (() => unknown)[]): Promise<RunningNode> {
+type StartOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'random'>>;
+
+async function start(options: StartOptions, undo: (() => unknown)[]): Promise<RunningNode> {
   const { settings, clock, random, log, stopping = new AbortController().signal } = options;
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
   const address = settings.nodeIp ?? canonicalAddress(firstAddress());
 
-  // The API's port first: whoever looks sees that the process lives, and that it is not ready.
+  // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
   let node: ManagementNode | undefined;
   const http = httpServer({
     api: { handle: async (params, from) => (isServing(node) ? node.api.handle(params, from) : STARTING) },
@@ -84,10 +117,7 @@ async function start(options: NodeOptions, undo: (() => unknown)[]): Promise<Run
   const waiting = { clock, stopping };
   const store = await openStoreWhenThere(options, stopping);
   undo.push(() => store.close());
-  const sealingKey =
-    settings.keyFile === undefined
-      ? sealUnder(keyOfDbUrl(settings.dbUrl), 'the password in db.url (no key.file is given)')
-      : await openSealingKey(settings.keyFile, { log });
+  const sealingKey = await sealingKeyOf(settings, log);
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
   const certificate = await retryWhileAway(waiting, () =>
     openCertificate(settings, store, sealingKey, { address, msid }, options),
@@ -150,15 +180,15 @@ function isServing(node: ManagementNode | undefined): node is ManagementNode {
 
 /** A database behind a network may be away when the server starts: it waits. @throws ConfigError, FatalError */
 async function openStoreWhenThere(
-  { settings, clock, random, log }: NodeOptions,
+  { settings, clock, random, log }: StartOptions,
   stopping: AbortSignal,
 ): Promise<Store> {
   for (let isFirst = true; ; isFirst = false) {
     try {
       return await openStore(settings.dbUrl, { clock, random, log });
     } catch (error) {
-      const isThere = !(error instanceof FatalError && isAway(error.cause)) || settings.dbUrl.startsWith('sqlite:');
-      if (isThere || stopping.aborted) throw error;
+      const mayComeBack = isRemoteStore(settings.dbUrl) && error instanceof FatalError && isAway(error.cause);
+      if (!mayComeBack || stopping.aborted) throw error;
       if (isFirst) log.error('The store is away; this server waits for it', { reason: reasonOf(error) });
       await delay(clock, STORE_RETRY_MS, stopping);
       stopping.throwIfAborted();
@@ -167,6 +197,12 @@ async function openStoreWhenThere(
 }
 
 const STORE_RETRY_MS = 2_000;
+
+/** @throws ConfigError, FatalError */
+async function sealingKeyOf({ keyFile, dbUrl }: MgmtSettings, log: Log): Promise<SealingKey> {
+  const source = keyFile === undefined ? defaultSealingKey(dbUrl) : { file: keyFile };
+  return 'file' in source ? openSealingKey(source.file, { log }) : sealUnder(source.key, source.origin);
+}
 
 /** Whenever `data.dir` has none: a start that was killed may have made the pair and not written it down. */
 async function writeIniOnce(
@@ -235,7 +271,7 @@ async function openCertificate(
   store: Store,
   sealingKey: SealingKey,
   self: { readonly address: string; readonly msid: number },
-  { clock, random, log }: NodeOptions,
+  { clock, random, log }: StartOptions,
 ): Promise<ServerCertificate> {
   if (tls !== undefined) {
     const source: CertificateSource = { kind: 'files', obtain: () => loadCertificateFiles(tls, { clock }) };

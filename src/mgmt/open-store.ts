@@ -1,9 +1,9 @@
-import type { Clock } from '../lib/clock.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { ConfigError, FatalError } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
-import type { Random } from '../lib/random.js';
+import { type Random, systemRandom } from '../lib/random.js';
 import { remedyOf } from './store/mysql/errors.js';
-import { isMysqlUrl, keyOfPassword, type MysqlUrl, parseMysqlUrl, withoutPassword } from './store/mysql/url.js';
+import { keyOfPassword, parseMysqlUrl, withoutPassword } from './store/mysql/url.js';
 import type { OpenedStore } from './store/sql/sql-store.js';
 import { openWorkerStore } from './store/sqlite/worker-store.js';
 import type { Store } from './store/store.js';
@@ -11,9 +11,11 @@ import { StoreError } from './store/store-error.js';
 
 /** What a store is opened with. */
 export interface OpenStoreParts {
-  /** For time limits and for the waits between attempts. */
-  readonly clock: Clock;
-  readonly random: Random;
+  /** For time limits and for the waits between attempts. @default systemClock */
+  readonly clock?: Clock;
+  /** For the waits between attempts, and for new UUIDs. @default systemRandom */
+  readonly random?: Random;
+  /** Gets one line when the schema was brought up to date. */
   readonly log: Log;
   /**
    * Where SQLite runs. In a `worker` thread it never blocks the event loop, and has the system's clock and random
@@ -23,41 +25,91 @@ export interface OpenStoreParts {
   readonly thread?: 'worker' | 'same';
 }
 
-const ALLOWED =
-  'allowed is sqlite: and the path of a file, such as sqlite:data/muster.db, ' +
-  'or mysql://user:password@host:3306/database for MariaDB and MySQL';
-
 /**
  * Opens the store that the servers of a cluster share, and brings its schema up to date. This is the only place that
  * knows which databases there are.
  * @param dbUrl `sqlite:` and the path of a file, which is made if there is none; or
  *   `mysql://user:password@host:3306/database`, with several hosts separated by commas
  * @example
- * const store = await openStore('sqlite:data/muster.db', { clock: systemClock, random: systemRandom, log: silentLog });
+ * const store = await openStore('sqlite:data/muster.db', { log: silentLog });
  * const { rows } = await store.findHosts({ status: ['Up'], page: 1, pagesize: 100 });
  * await store.close();
  * @throws ConfigError when `dbUrl` is wrong, or the database refuses user or password
  * @throws FatalError STORE_UNUSABLE, STORE_TOO_NEW
  */
-export async function openStore(dbUrl: string, parts: OpenStoreParts): Promise<Store> {
-  const opening = isMysqlUrl(dbUrl) ? openMysql(parseMysqlUrl(dbUrl), parts) : openSqlite(dbUrl, parts);
-  const { store, upgrade } = await opening;
-  if (upgrade !== undefined) parts.log.info('store schema brought up to date', { ...upgrade });
+export async function openStore(
+  dbUrl: string,
+  { clock = systemClock, random = systemRandom, log, thread = 'worker' }: OpenStoreParts,
+): Promise<Store> {
+  const { store, upgrade } = await databaseOf(dbUrl).open(dbUrl, { clock, random, log, thread });
+  if (upgrade !== undefined) log.info('store schema brought up to date', { ...upgrade });
   return store;
 }
 
 /**
- * The key that secrets in the store are sealed under when no `key.file` is given: for MariaDB and MySQL, where there is
- * no file that it could lie beside.
+ * Whether the database is behind a network, so that a server that starts waits for one that is away.
  * @throws ConfigError
  */
-export function keyOfDbUrl(dbUrl: string): Uint8Array {
-  return keyOfPassword(parseMysqlUrl(dbUrl).password);
+export function isRemoteStore(dbUrl: string): boolean {
+  return databaseOf(dbUrl).isRemote;
 }
 
-// The code of a database is loaded where it is used: with SQLite that is the worker thread.
+/** The key that secrets in the store are sealed under when no `key.file` is given. @throws ConfigError */
+export function defaultSealingKey(dbUrl: string): DefaultSealingKey {
+  return databaseOf(dbUrl).sealingKey(dbUrl);
+}
 
-async function openMysql(url: MysqlUrl, parts: OpenStoreParts): Promise<OpenedStore> {
+/** A file that holds the key, or the key itself and the setting that it comes from. */
+export type DefaultSealingKey = { readonly file: string } | { readonly key: Uint8Array; readonly origin: string };
+
+/** All that differs from one database to another, outside its folder in `store`. */
+interface Database {
+  /** Its form of `db.url`, for error messages. */
+  readonly form: string;
+  readonly isRemote: boolean;
+  sealingKey(dbUrl: string): DefaultSealingKey;
+  /** Loads the code of the database: with SQLite, its thread does that. @throws ConfigError, FatalError */
+  open(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore>;
+}
+
+/** By the scheme of `db.url`. */
+const DATABASES: ReadonlyMap<string, Database> = new Map([
+  [
+    'sqlite',
+    {
+      form: 'sqlite: and the path of a file, such as sqlite:data/muster.db',
+      isRemote: false,
+      sealingKey: dbUrl => ({ file: `${sqlitePath(dbUrl)}.key` }),
+      open: openSqlite,
+    },
+  ],
+  [
+    'mysql',
+    {
+      form: 'mysql://user:password@host:3306/database for MariaDB and MySQL',
+      isRemote: true,
+      sealingKey: dbUrl => ({
+        key: keyOfPassword(parseMysqlUrl(dbUrl).password),
+        origin: 'the password in db.url (no key.file is given)',
+      }),
+      open: openMysql,
+    },
+  ],
+]);
+
+const ALLOWED = `allowed is ${[...DATABASES.values()].map(({ form }) => form).join(', or ')}`;
+
+/** @throws ConfigError */
+function databaseOf(dbUrl: string): Database {
+  const scheme = /^([a-z]+):/.exec(dbUrl)?.[1] ?? '';
+  const database = DATABASES.get(scheme);
+  // The rest of the URL may contain a password, and errors are logged.
+  if (database === undefined) throw new ConfigError('db.url', scheme === '' ? '…' : `${scheme}:…`, ALLOWED);
+  return database;
+}
+
+async function openMysql(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore> {
+  const url = parseMysqlUrl(dbUrl);
   const { openMysqlStore } = await import('./store/mysql/mysql-store.js');
   try {
     return await openMysqlStore(url, parts);
@@ -68,10 +120,10 @@ async function openMysql(url: MysqlUrl, parts: OpenStoreParts): Promise<OpenedSt
   }
 }
 
-async function openSqlite(dbUrl: string, parts: OpenStoreParts): Promise<OpenedStore> {
+async function openSqlite(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore> {
   const path = sqlitePath(dbUrl);
   try {
-    if (parts.thread !== 'same') return await openWorkerStore(path, parts);
+    if (parts.thread === 'worker') return await openWorkerStore(path, parts);
     const { openSqliteStore } = await import('./store/sqlite/sqlite-store.js');
     return await openSqliteStore(path, parts);
   } catch (error) {
@@ -84,11 +136,8 @@ function asFatal(error: unknown, shownUrl: string): unknown {
   return new FatalError('STORE_UNUSABLE', `db.url=${shownUrl}: ${error.message}`, { cause: error });
 }
 
+/** @throws ConfigError */
 function sqlitePath(dbUrl: string): string {
-  if (!dbUrl.startsWith('sqlite:')) {
-    // The rest may contain a password, and errors are logged.
-    throw new ConfigError('db.url', `${/^[a-z]*:/.exec(dbUrl)?.[0] ?? ''}…`, ALLOWED);
-  }
   const path = dbUrl.slice('sqlite:'.length);
   // In a URL, `//data` is the name of a machine; as a path, it is a folder at the root. Neither is meant.
   if (path === '' || path.includes('\0') || /^\/\/[^/]/.test(path)) throw new ConfigError('db.url', dbUrl, ALLOWED);

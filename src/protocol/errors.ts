@@ -1,6 +1,7 @@
 /** Facts about an error, for the fields of a log line. */
 export type ErrorContext = Readonly<Record<string, string | number>>;
 
+/** What is wrong with what the peer sent. */
 export type ProtocolErrorCode =
   /** A frame is longer than `LIMITS.frameBytes`. A length of 0x8000 or more is negative for CloudStack's reader. */
   | 'FRAME_TOO_LONG'
@@ -60,6 +61,7 @@ export class ProtocolError extends Error {
   }
 }
 
+/** Why a request got no answer, or the link ended. */
 export type LinkErrorCode =
   /** The link closed before the answer came. */
   | 'LINK_CLOSED'
@@ -72,7 +74,16 @@ export type LinkErrorCode =
   /** Unfinished packets of links before Ready fill their `MemoryBudget`; this link is closed. */
   | 'MEMORY_BUDGET';
 
-/** A request got no answer over this link, or the link has ended. */
+/**
+ * A request got no answer over this link, or the link has ended.
+ * @example
+ * try {
+ *   await link.request([CheckHealthCommand.encode({ wait: 5 })], header, 10_000);
+ * } catch (error) {
+ *   if (error instanceof LinkError && error.code === 'ANSWER_TIMEOUT') console.log(error.message);
+ *   else throw error;
+ * }
+ */
 export class LinkError extends Error {
   override readonly name = 'LinkError';
   readonly code: LinkErrorCode;

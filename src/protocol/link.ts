@@ -37,6 +37,7 @@ export interface RequestHeader {
   readonly via: bigint;
 }
 
+/** How one side of a link sends. */
 export interface LinkOptions {
   /** For the time limits of answers. @default systemClock */
   readonly clock?: Clock;

@@ -9,7 +9,7 @@ import { systemRandom } from '../../src/lib/random.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { observeServers } from '../../src/mgmt/cluster/observed-servers.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
-import type { LinkFact } from '../../src/mgmt/hosts/link-facts.js';
+import type { LinkStatus } from '../../src/mgmt/hosts/link-status.js';
 import { PresentLinks } from '../../src/mgmt/hosts/present-links.js';
 import { Api } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
@@ -81,7 +81,7 @@ export async function apiBench(t: Test) {
     two,
     events,
     /** Links of this server. */
-    links: [] as LinkFact[],
+    links: [] as LinkStatus[],
     /** How often the server was told of a new configuration. */
     told: 0,
     /** What happens to a job that was made. */

@@ -15,7 +15,7 @@ const OPERATION_MS = 8_000;
 
 const STEP_MS = 200;
 
-/** Calls that write what must hold. Heartbeats, events, progress and link facts are written again and again anyway. */
+/** Calls that write what must hold. Heartbeats, events, progress and the status of links are written again and again anyway. */
 const WRITES: ReadonlySet<string> = new Set([
   'changeServerState',
   'claimServer',

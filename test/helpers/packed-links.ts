@@ -1,11 +1,11 @@
 import { runAtOnce } from '../../src/lib/interruptible.js';
-import { type LinkFact, packLinkFacts, unpackLinkFacts } from '../../src/mgmt/hosts/link-facts.js';
+import { type LinkStatus, packLinkStatus, unpackLinkStatus } from '../../src/mgmt/hosts/link-status.js';
 
 /** The row that a server writes of its links. */
-export function packedLinks(facts: readonly LinkFact[]): Uint8Array {
-  return runAtOnce(packLinkFacts(facts));
+export function packedLinks(links: readonly LinkStatus[]): Uint8Array {
+  return runAtOnce(packLinkStatus(links));
 }
 
-export function unpackedLinks(row: Uint8Array): LinkFact[] {
-  return runAtOnce(unpackLinkFacts(row));
+export function unpackedLinks(row: Uint8Array): LinkStatus[] {
+  return runAtOnce(unpackLinkStatus(row));
 }

@@ -19,14 +19,12 @@ import {
   silentLog,
   startNode,
   systemClock,
-  systemRandom,
   tcpAgentsPort,
 } from 'muster/mgmt';
 import * as protocol from 'muster/protocol';
 
 const [folder = ''] = process.argv.slice(2);
 const dbUrl = `sqlite:${join(folder, 'muster.db')}`;
-const system = { clock: systemClock, random: systemRandom };
 
 /** Where the server listens for agents stands in its log alone. */
 let agentsPort: string | undefined;
@@ -52,7 +50,7 @@ const onFatal = (error: FatalError) => {
   console.error(error.code, error.message);
   process.exit(1);
 };
-const running: RunningNode = await startNode({ settings, initial, ...system, log, onFatal, onShutdown() {} });
+const running: RunningNode = await startNode({ settings, initial, log, onFatal, onShutdown() {} });
 const { operations, agents } = running.node;
 
 await operations.changeConfiguration({ name: 'indirect.agent.lb.check.interval', value: '30' });
@@ -71,13 +69,13 @@ console.log('healthy:', health?.messages[0]?.fields.result, 'on', readyLink(agen
 await stop();
 await running.stop('SIGTERM');
 
-const store: Store = await openStore(dbUrl, { ...system, log });
+const store: Store = await openStore(dbUrl, { log });
 const { configuration } = readConfiguration(await store.configuration());
 console.log('check interval:', configuration.values['indirect.agent.lb.check.interval']);
 
 /** A server of one's own parts: compiled, and not started. */
 export function ownNode(parts: Omit<Parameters<typeof composeNode>[0], 'agentsPort'>): ManagementNode {
-  const port: AgentsPort = tcpAgentsPort({ address: '127.0.0.1', port: 0 }, systemClock);
+  const port: AgentsPort = tcpAgentsPort({ address: '127.0.0.1', port: 0 });
   return composeNode({ ...parts, agentsPort: port });
 }
 await store.close();

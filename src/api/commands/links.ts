@@ -29,7 +29,7 @@ const LINK = {
   disconnected: optional(date('when its server lost it')),
   lag: optional(string('why it has not taken the list that it should have by now')),
   configurationversion: optional(integer('the generation of the configuration that its list was made from')),
-  factsage: optional(integer('seconds since the facts of this link were written to the store')),
+  factsage: optional(integer('how old what is told of this link is, in seconds')),
 } as const;
 
 export const LINK_COMMANDS = {

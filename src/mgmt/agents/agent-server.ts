@@ -8,7 +8,7 @@ import { type ConversationParts, converse, type IgnoredReason, type LinkStage } 
 export interface AgentServerParts extends Omit<ConversationParts, 'countIgnored'> {
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
-  /** Whether connections are served now; else they are closed at once. */
+  /** Whether connections are served now. If not, they are closed at once. */
   takesAgents(): boolean;
 }
 
@@ -123,7 +123,7 @@ export class AgentServer {
         budget: this.#budget,
       });
     } catch (error) {
-      // Agents that probe, and scanners, do this all day.
+      // Agents that probe a host do this, and so do port scanners.
       log.debug('No TLS handshake', { address: remote.address, reason: reasonOf(error) });
       return undefined;
     } finally {

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../lib/clock.js';
+import { type Clock, systemClock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import { Semaphore } from '../../lib/semaphore.js';
@@ -33,11 +33,11 @@ export interface AgentsPort {
 /**
  * The agents' TCP port.
  * @param at where to listen; port 0 lets the system choose one
- * @param clock for the time limit of `close`
+ * @param clock for the time limit of `close`; the system's unless one is given
  * @example
- * const agentsPort = tcpAgentsPort({ address: '0.0.0.0', port: 8250 }, systemClock);
+ * const agentsPort = tcpAgentsPort({ address: '0.0.0.0', port: 8250 });
  */
-export function tcpAgentsPort({ address, port }: RemoteEnd, clock: Clock): AgentsPort {
+export function tcpAgentsPort({ address, port }: RemoteEnd, clock: Clock = systemClock): AgentsPort {
   let listener: Server | undefined;
   return {
     async open(serve) {
@@ -144,7 +144,7 @@ export class PortKeeper {
     return at;
   }
 
-  /** Ready links stay: nobody waits for them to end. */
+  /** Ready links stay, and are not waited for. */
   #close(): void {
     this.#isOpen = false;
     void this.#parts.port.close();

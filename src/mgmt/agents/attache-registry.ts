@@ -7,7 +7,8 @@ export type Departure =
   /** It has no link here any more. */
   | { readonly kind: 'lost'; readonly reason: string };
 
-interface Seat {
+/** The links that a host has here. */
+interface HostLinks {
   /** The link that is Ready. */
   current: Attache | undefined;
   /** Links that have registered and are not Ready yet. */
@@ -16,23 +17,28 @@ interface Seat {
   lostReason: string | undefined;
 }
 
-/** The connected agents by host id. During a move an agent has two links here, of which one is Ready. */
+/**
+ * The connected agents by host id. During a move an agent has two links here, of which one is Ready.
+ * @example
+ * for (const attache of node.agents.registry) console.log(attache.host.name, attache.link.remote.address);
+ */
 export class AttacheRegistry {
-  readonly #seats = new Map<number, Seat>();
+  readonly #links = new Map<number, HostLinks>();
   readonly #byGuid = new Map<string, Attache>();
 
   /** The host's Ready link. */
   get(hostId: number): Attache | undefined {
-    return this.#seats.get(hostId)?.current;
+    return this.#links.get(hostId)?.current;
   }
 
   /** What the host has here. */
   linkOf(hostId: number): 'ready' | 'arriving' | 'none' {
-    const seat = this.#seats.get(hostId);
-    if (seat === undefined) return 'none';
-    return seat.current === undefined ? 'arriving' : 'ready';
+    const links = this.#links.get(hostId);
+    if (links === undefined) return 'none';
+    return links.current === undefined ? 'arriving' : 'ready';
   }
 
+  /** The Ready link of the agent with this guid. */
   byGuid(guid: string): Attache | undefined {
     return this.#byGuid.get(guid);
   }
@@ -49,20 +55,20 @@ export class AttacheRegistry {
 
   /** The agent has registered. */
   arrive(attache: Attache): void {
-    const seat = this.#seats.get(attache.host.id);
-    if (seat) seat.arriving.add(attache);
-    else this.#seats.set(attache.host.id, { current: undefined, arriving: new Set([attache]), lostReason: undefined });
+    const links = this.#links.get(attache.host.id);
+    if (links) links.arriving.add(attache);
+    else this.#links.set(attache.host.id, { current: undefined, arriving: new Set([attache]), lostReason: undefined });
   }
 
   /** The agent is Ready. @returns the link that it had before, which is to be closed */
-  seat(attache: Attache): Attache | undefined {
-    const seat = this.#seats.get(attache.host.id);
-    if (seat === undefined) throw new Error(`host ${attache.host.id} is seated without having arrived`);
+  ready(attache: Attache): Attache | undefined {
+    const links = this.#links.get(attache.host.id);
+    if (links === undefined) throw new Error(`host ${attache.host.id} is Ready without having arrived`);
     // By guid: a host that was removed registers again under another id.
     const former = this.#byGuid.get(attache.guid);
-    seat.arriving.delete(attache);
-    seat.current = attache;
-    seat.lostReason = undefined;
+    links.arriving.delete(attache);
+    links.current = attache;
+    links.lostReason = undefined;
     this.#byGuid.set(attache.guid, attache);
     return former;
   }
@@ -72,16 +78,16 @@ export class AttacheRegistry {
    * old link as soon as it has seen the new one's Ready.
    */
   depart(attache: Attache, reason: string): Departure {
-    const seat = this.#seats.get(attache.host.id);
-    if (seat === undefined) return { kind: 'nothing' };
-    seat.arriving.delete(attache);
-    if (seat.current === attache) {
-      seat.current = undefined;
-      seat.lostReason = reason;
+    const links = this.#links.get(attache.host.id);
+    if (links === undefined) return { kind: 'nothing' };
+    links.arriving.delete(attache);
+    if (links.current === attache) {
+      links.current = undefined;
+      links.lostReason = reason;
       if (this.#byGuid.get(attache.guid) === attache) this.#byGuid.delete(attache.guid);
     }
-    if (seat.current !== undefined || seat.arriving.size > 0) return { kind: 'nothing' };
-    this.#seats.delete(attache.host.id);
-    return { kind: 'lost', reason: seat.lostReason ?? reason };
+    if (links.current !== undefined || links.arriving.size > 0) return { kind: 'nothing' };
+    this.#links.delete(attache.host.id);
+    return { kind: 'lost', reason: links.lostReason ?? reason };
   }
 }

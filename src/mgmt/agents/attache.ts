@@ -6,7 +6,7 @@ import { FLAG, type Link, LinkError, type Message, type Packet } from '../../pro
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Claimant } from '../hosts/claimant.js';
 import type { RegisteredHost } from '../hosts/known-hosts.js';
-import type { LinkFact } from '../hosts/link-facts.js';
+import type { LinkStatus } from '../hosts/link-status.js';
 import type { AgentList } from '../lists/agent-list.js';
 import { type AttacheEffect, type AttacheEvent, type AttacheState, next } from './attache-state.js';
 
@@ -32,13 +32,18 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The server's object for one connected agent: sends it requests, and knows whether it is alive. */
+/**
+ * The server's object for one connected agent: sends it requests, and knows whether it is alive.
+ * @example
+ * const { messages } = await attache.ask([CheckHealthCommand.encode({ wait: 5 })]);
+ * console.log(attache.host.name, messages[0]?.fields.result);
+ */
 export class Attache {
   readonly guid: string;
   readonly host: RegisteredHost;
   readonly claimant: Claimant;
   readonly link: Link;
-  readonly #facts: AttacheIdentity;
+  readonly #identity: AttacheIdentity;
   readonly #clock: Clock;
   /** Milliseconds since 1970. */
   #readySince: number;
@@ -53,12 +58,12 @@ export class Attache {
   readonly #inSequence = new Semaphore();
   #held = 0;
 
-  constructor(link: Link, facts: AttacheIdentity, clock: Clock) {
-    this.guid = facts.guid;
-    this.host = facts.host;
-    this.claimant = facts.claimant;
+  constructor(link: Link, identity: AttacheIdentity, clock: Clock) {
+    this.guid = identity.guid;
+    this.host = identity.host;
+    this.claimant = identity.claimant;
     this.link = link;
-    this.#facts = facts;
+    this.#identity = identity;
     this.#clock = clock;
     this.#readySince = clock.wallTime();
     this.#lastPing = this.#readySince;
@@ -80,15 +85,15 @@ export class Attache {
   }
 
   /** For listAgentLinks. */
-  get fact(): LinkFact {
-    const { failovers, lastLoss } = this.#facts;
+  get linkStatus(): LinkStatus {
+    const { failovers, lastLoss } = this.#identity;
     const [since, lastPing, roundTripMs] = [this.#readySince, this.#lastPing, this.#roundTripMs];
     return { hostId: this.host.id, since, lastPing, roundTripMs, failovers, lastLoss, lag: this.lag };
   }
 
   /** How often the agent pings: as its StartupAnswer has told it, whatever the configuration says by now. */
   get pingIntervalMs(): number {
-    return this.#facts.pingIntervalSeconds * 1_000;
+    return this.#identity.pingIntervalSeconds * 1_000;
   }
 
   /** Ready 2 is answered. */
@@ -136,12 +141,12 @@ export class Attache {
 
   /** Answers a request of the agent, with one answer for each command. */
   answer(request: Omit<Packet, 'messages'>, answers: readonly Message[]): void {
-    this.link.answer(request, answers, { mgmtId: this.#facts.msid, via: BigInt(this.host.id) });
+    this.link.answer(request, answers, { mgmtId: this.#identity.msid, via: BigInt(this.host.id) });
   }
 
   async #request(commands: readonly Message[], flags: number): Promise<Packet> {
     const hostId = BigInt(this.host.id);
-    const header = { flags: flags | FLAG.stopOnError, mgmtId: this.#facts.msid, agentId: hostId, via: hostId };
+    const header = { flags: flags | FLAG.stopOnError, mgmtId: this.#identity.msid, agentId: hostId, via: hostId };
     const sentAt = this.#clock.now();
     const answer = await this.link.request(commands, header, answerTimeMs(commands));
     this.#roundTripMs = Math.round((this.#clock.now() - sentAt) * 10) / 10;

@@ -7,7 +7,7 @@ import type { EventSink } from '../cluster/events.js';
 import type { Configuration } from '../config/parameters.js';
 import { HostReconciler } from '../hosts/host-reconciler.js';
 import { KnownHosts } from '../hosts/known-hosts.js';
-import type { LinkFact } from '../hosts/link-facts.js';
+import type { LinkStatus } from '../hosts/link-status.js';
 import { Ownership } from '../hosts/ownership.js';
 import type { ServerLife } from '../hosts/reconcile.js';
 import { Zones } from '../hosts/zones.js';
@@ -35,7 +35,7 @@ export interface AgentsParts {
   readonly configuration: Configuration;
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
-  /** False in maintenance, and on the way there: connections are closed at once. */
+  /** Whether the agents' port is open. If not, a connection that still comes is closed at once. */
   takesAgents(): boolean;
   /** How another server looks from here: one that lives may have hosts, also while it drains. */
   lifeOf(msid: number): ServerLife;
@@ -52,7 +52,7 @@ export interface Agents {
   readonly propagation: Propagation<Attache>;
   readonly ownership: Ownership;
   /** What is known of the Ready links, as of now. */
-  linkFacts(): readonly LinkFact[];
+  linkStatus(): readonly LinkStatus[];
   /** Reads what the store has, then serves. @throws StoreError */
   start(): Promise<void>;
   /** @param how `orderly`: links end by FIN, behind what is queued; `now`: at once */
@@ -116,7 +116,7 @@ export function composeAgents(parts: AgentsParts): Agents {
     poller,
     propagation,
     ownership,
-    linkFacts: () => [...registry].map(attache => attache.fact),
+    linkStatus: () => [...registry].map(attache => attache.linkStatus),
 
     async start() {
       await poller.read();

@@ -176,7 +176,7 @@ class Conversation {
     const refusal = await guids.judge(startup.guid, this.#claimant(startup));
     if (refusal !== undefined) return { refusal };
     if (this.link.closed) throw new Error('the agent left before it was registered');
-    const host = await registrar.register(startup.facts(zone.id));
+    const host = await registrar.register(startup.description(zone.id));
     // No refusal: a Java agent exits for it, and this passes.
     if (host === undefined) throw new Error('the store is away, and this agent is new');
     return host;
@@ -251,7 +251,7 @@ class Conversation {
     this.link.raiseLimits();
     // The deadline for pings counts from here.
     attache.becameReady();
-    const former = registry.seat(attache);
+    const former = registry.ready(attache);
     attache.held = held;
     const { configurationVersion } = held;
     const ready = { msHostList: storedList(held), configurationVersion, claimant: attache.claimant };

@@ -29,7 +29,7 @@ export interface PollerParts {
 }
 
 /**
- * Follows the store: configuration, zones, hosts, and who has them, whoever changed them. It reads all that an agent
+ * Follows the store: configuration, zones, hosts and their owners, whichever server changed them. It reads all that an agent
  * needs to become Ready while the store is away.
  */
 export class Poller {

@@ -26,17 +26,17 @@ export class Registrar {
   }
 
   /**
-   * @returns undefined when the store stays away, and nobody knows the guid
+   * @returns undefined when the store stays away, and the guid is not known
    * @throws StoreError STORE_VALUE_REFUSED, STORE_CLOSED
    */
-  async register(facts: HostDescription): Promise<RegisteredHost | undefined> {
+  async register(description: HostDescription): Promise<RegisteredHost | undefined> {
     const deadline = this.#clock.now() + MGMT_LIMITS.registrationMs;
     for (;;) {
-      const known = this.#known.get(facts.guid);
-      // Asking a store that is away costs each agent two seconds, and a thousand of them stand in line.
+      const known = this.#known.get(description.guid);
+      // Asking a store that is away costs each agent two seconds, and a thousand of them would wait for each other.
       if (known && this.#health.away) return registered(known, undefined);
       try {
-        const host = await this.#batches.register(facts);
+        const host = await this.#batches.register(description);
         const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
         return registered(this.#known.learn(host), connectingEpoch);
       } catch (error) {

@@ -6,7 +6,7 @@ import { isAway, type StoreHealth } from '../store/store-health.js';
 export type RegisteredRow = Awaited<ReturnType<AgentStore['registerHosts']>>[number]['host'];
 
 interface Waiting {
-  readonly facts: HostDescription;
+  readonly description: HostDescription;
   resolve(host: RegisteredRow): void;
   reject(error: unknown): void;
 }
@@ -24,9 +24,9 @@ export class RegistrationBatches {
   }
 
   /** @throws StoreError */
-  register(facts: HostDescription): Promise<RegisteredRow> {
+  register(description: HostDescription): Promise<RegisteredRow> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ facts, resolve, reject });
+      this.#waiting.push({ description, resolve, reject });
       if (!this.#isWriting) void this.#writeAll();
     });
   }
@@ -43,8 +43,8 @@ export class RegistrationBatches {
 
   async #write(batch: readonly Waiting[]): Promise<void> {
     try {
-      const facts = batch.map(one => one.facts);
-      const registrations = await this.#health.watch(() => this.#store.registerHosts(facts));
+      const descriptions = batch.map(one => one.description);
+      const registrations = await this.#health.watch(() => this.#store.registerHosts(descriptions));
       for (const [index, one] of batch.entries()) {
         const registration = registrations[index];
         if (registration === undefined) one.reject(new Error('a host that was registered has no row'));

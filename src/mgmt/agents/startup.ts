@@ -19,7 +19,7 @@ export interface Startup {
   readonly lastLoss: string | undefined;
   readonly privateIpAddress: string | undefined;
   /** What the store keeps of the host. Long texts are cut. */
-  facts(zoneId: number): HostDescription;
+  description(zoneId: number): HostDescription;
 }
 
 const STARTUP_CLASS = /^com\.cloud\.agent\.api\.Startup\w*Command$/;
@@ -56,7 +56,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     failovers: fields.failovers,
     lastLoss: clean(fields.lastLoss) ?? undefined,
     privateIpAddress: clean(fields.privateIpAddress) ?? undefined,
-    facts: zoneId => ({
+    description: zoneId => ({
       guid,
       name: clean(name) ?? clean(fields.privateIpAddress) ?? guid,
       type: clean(fields.type, 32) ?? 'Routing',

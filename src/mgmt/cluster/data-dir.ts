@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../lib/atomic-file.js';
 import { ConfigError, reasonOf } from '../../lib/errors.js';
-import { type FileLock, FileLockedError, lockFile } from '../../lib/file-lock.js';
+import { writeFileAtomic } from '../../lib/files/atomic-file.js';
+import { type FileLock, FileLockedError, lockFile } from '../../lib/files/file-lock.js';
+import { readIfThere } from '../../lib/files/read-if-there.js';
 import type { Random } from '../../lib/random.js';
-import { readIfThere } from '../../lib/read-if-there.js';
 
 /** The folder of one server, locked while it runs. */
 export interface DataDir {
@@ -50,7 +50,7 @@ async function nodeId(dataDir: string, random: Random): Promise<number> {
   const path = join(dataDir, NODE_ID_FILE);
   const text = await readIfThere(path);
   if (text === undefined) {
-    // CloudStack's msid is a MAC address: 48 bits, and 0 is nobody.
+    // CloudStack's msid is a MAC address: 48 bits, and 0 stands for no server.
     const made = 1 + random.int(2 ** 48 - 1);
     await writeFileAtomic(path, `${made}\n`, { mode: 0o600 });
     return made;

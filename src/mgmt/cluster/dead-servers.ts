@@ -29,7 +29,7 @@ const AGAIN_MS = 60_000;
 
 /**
  * What must hold of servers that do not run: they are Down or in Maintenance, have no hosts, carry out no jobs, and none
- * of them has the address of a living one. Each server checks it at each heartbeat, whoever caused it and whichever
+ * of them has the address of a living one. Each server checks it at each heartbeat, whatever caused it and whichever
  * process was killed meanwhile.
  */
 export class DeadServers {

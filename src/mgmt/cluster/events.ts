@@ -40,7 +40,7 @@ const KEPT_MS = 30 * 86_400_000;
 const SWEEP_MS = 3_600_000;
 const DESCRIPTION_LENGTH = 1_000;
 
-/** Writes events behind everybody's back, in batches: a storm of agents is no storm of writes. */
+/** Writes events in the background and in batches: many agents that come at once are few writes. */
 export class EventLog implements EventSink {
   readonly #store: EventStore;
   readonly #health: StoreHealth;
@@ -55,13 +55,13 @@ export class EventLog implements EventSink {
   #sweptAt: number;
   #isSweeping = false;
 
-  constructor(store: EventStore, health: StoreHealth, env: { clock: Clock; log: Log; msid: number }) {
+  constructor(store: EventStore, health: StoreHealth, parts: { clock: Clock; log: Log; msid: number }) {
     this.#store = store;
     this.#health = health;
-    this.#clock = env.clock;
-    this.#log = env.log;
-    this.#msid = env.msid;
-    this.#sweptAt = env.clock.now();
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#msid = parts.msid;
+    this.#sweptAt = parts.clock.now();
   }
 
   add({ type, level, description, hostUuid }: ClusterEvent): void {

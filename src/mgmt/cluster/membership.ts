@@ -29,7 +29,7 @@ export interface MembershipParts {
   readonly thresholdMs: number;
   /** Whether this server serves agents now: the others learn it by the heartbeat. */
   isServing(): boolean;
-  /** This server's state has changed, by whoever. */
+  /** This server's state has changed, here or by another server. */
   onState(state: ServerState): void;
   /** Other addresses are to be avoided than before. */
   onAvoided(avoided: readonly string[]): void;

@@ -28,7 +28,7 @@ export interface ObservationInput {
 
 /**
  * Pure: what a successful reading of all rows tells. Silence is measured by the observer's own clock, and only while its
- * readings succeed: of the time between two readings at most two intervals count. So nobody is silent because the store
+ * readings succeed: of the time between two readings at most two intervals count. So no server is silent because the store
  * was away, because this process stood still, or because a clock was set.
  */
 export function observeServers(

@@ -12,7 +12,7 @@ import type { ServerState } from '../store/store.js';
  *     any other ─stopped, or silent for cluster.heartbeat.threshold─▶ Down ─started─▶ Up
  *     PreparingForMaintenance ─silent─▶ Maintenance
  *
- * Maintenance outlives restarts and silence: somebody is at work on the machine, and ends it by cancelMaintenance. Each
+ * Maintenance outlives restarts and silence: an operator works on the machine, and ends it by cancelMaintenance. Each
  * step is a compare-and-set in the store, so of two operators who ask at once one is told no.
  */
 export type ServerStep =

@@ -121,14 +121,14 @@ export const PARAMETERS = {
     kind: integer(100, 600_000),
     default: 1_500,
     unit: 'milliseconds',
-    description: 'How often a server shows in the store that it lives',
+    description: 'How often a server raises its heartbeat counter in the store',
     dynamic: false,
   }),
   'cluster.heartbeat.threshold': parameter({
     kind: integer(1_000, 86_400_000),
     default: 150_000,
     unit: 'milliseconds',
-    description: 'After how long without a heartbeat a server counts as down',
+    description: 'How long a heartbeat counter is seen unchanged before its server counts as down',
     dynamic: false,
   }),
 } as const;

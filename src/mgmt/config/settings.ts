@@ -31,7 +31,7 @@ export interface MgmtSettings {
   readonly dbUrl: string;
   /**
    * The file with the key that secrets in the store are sealed under. Key: `key.file`.
-   * @default with SQLite, beside the database file; with MySQL undefined: the key is derived from the password in `db.url`
+   * @default with SQLite, a file beside the database file; with MySQL, none: the key is derived from the password in `db.url`
    */
   readonly keyFile: string | undefined;
   /** The operator's own certificates. Keys: `tls.cert`, `tls.key`, `tls.ca`. @default issued by the CA in the store */
@@ -68,7 +68,7 @@ const KINDS = {
   // 48 bits; 0 stands for no server.
   'cluster.node.id': integer(1, 2 ** 48 - 1),
   'data.dir': text('the path of a folder'),
-  'db.url': text('sqlite: and the path of a file, or mysql://user:password@host:3306/database'),
+  'db.url': text('the URL of a database, such as sqlite:data/muster.db'),
   'key.file': text('the path of a file'),
   'tls.cert': text('the path of a PEM file'),
   'tls.key': text('the path of a PEM file'),
@@ -154,15 +154,14 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
       'this version gives agents no certificates yet, so only false is allowed',
     );
   }
-  const dbUrl = value('db.url') ?? defaults.dbUrl;
   return {
     bindAddress: value('bind.address') ?? defaults.bindAddress,
     port: value('port') ?? defaults.port,
     nodeIp: value('cluster.node.IP'),
     nodeId: value('cluster.node.id'),
     dataDir: value('data.dir') ?? defaults.dataDir,
-    dbUrl,
-    keyFile: value('key.file') ?? (dbUrl.startsWith('sqlite:') ? `${dbUrl.slice('sqlite:'.length)}.key` : undefined),
+    dbUrl: value('db.url') ?? defaults.dbUrl,
+    keyFile: value('key.file'),
     tls: pemFiles(value('tls.cert'), value('tls.key'), value('tls.ca')),
     apiAddress: value('api.address') ?? defaults.apiAddress,
     apiPort: value('api.port') ?? defaults.apiPort,

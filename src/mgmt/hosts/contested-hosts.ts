@@ -10,7 +10,7 @@ const CLOSE_AFTER_MS = 30_000;
 
 /**
  * Hosts that two servers have a link of. Which one is right is in the row; the other one closes its link, though not at
- * once: an agent in the midst of a move has two.
+ * once: during a move an agent has two.
  */
 export class ContestedHosts {
   readonly #contests = new Map<number, Contest>();

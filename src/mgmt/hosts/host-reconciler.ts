@@ -32,7 +32,7 @@ const NO_LINK = 'its management server has no link to it';
 const NEVER_READY = 'the agent did not become Ready';
 
 /**
- * Compares the rows of hosts with this server's links, and corrects what differs, whoever caused it: a call that failed
+ * Compares the rows of hosts with this server's links, and corrects what differs, whatever caused it: a call that failed
  * and was committed, a process that was killed, an agent that left at the wrong moment.
  */
 export class HostReconciler {
@@ -93,8 +93,8 @@ export class HostReconciler {
       epoch: ownership.epochOf(hostId),
     };
     const connectingSince = this.#connecting.get(hostId)?.since ?? clock.now();
-    const facts = { msid, lifeOf: this.#parts.lifeOf, connectingMs: clock.now() - connectingSince };
-    const correction = correctionOf(row, own, facts);
+    const circumstances = { msid, lifeOf: this.#parts.lifeOf, connectingMs: clock.now() - connectingSince };
+    const correction = correctionOf(row, own, circumstances);
     if (correction.kind === 'contested') this.#contested.note(hostId, correction.epoch, clock.now());
     else this.#contested.settle(hostId);
     switch (correction.kind) {

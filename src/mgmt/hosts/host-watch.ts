@@ -3,7 +3,7 @@ import type { ChangedHost, HostsCursor, HostVersions } from '../store/store.js';
 
 export interface HostWatchListener {
   onRemoved(host: ChangedHost): void;
-  /** The host's row as it is now, whoever changed it. */
+  /** The host's row as it is now, whichever server changed it. */
   onChanged(host: ChangedHost): void;
 }
 

@@ -52,7 +52,7 @@ interface Writing<W extends DesiredState> {
 type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'>;
 
 /**
- * Which hosts this server has, written behind the agents' backs: a link never waits for the store, nor ends with it.
+ * Which hosts this server has. It is written in the background: a link never waits for the store, nor ends because of it.
  * What comes while a write is under way goes into the next one, so a storm makes few of them. Of each host only the latest
  * wish is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still lives. A disconnect is
  * written under the epoch of the Ready before it, so it never harms a newer owner. What could not be written is tried again
@@ -76,13 +76,13 @@ export class Ownership {
   constructor(
     store: OwnershipStore,
     health: StoreHealth,
-    env: { readonly clock: Clock; readonly log: Log; readonly msid: number },
+    parts: { readonly clock: Clock; readonly log: Log; readonly msid: number },
   ) {
     this.#store = store;
     this.#health = health;
-    this.#clock = env.clock;
-    this.#log = env.log;
-    this.#msid = env.msid;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#msid = parts.msid;
     health.onBack(() => this.#write());
   }
 
@@ -162,7 +162,7 @@ export class Ownership {
     this.#entries.clear();
     this.#dirty.clear();
     this.#failed.clear();
-    // What is on its way must not come in behind, and have the host Up on a server that is no more.
+    // A write that is under way must not be carried out after this one: the host would be Up on a server that has stopped.
     await this.#underWay;
     return this.#health.watch(() => this.#store.releaseHosts(this.#msid, { at: this.#clock.wallTime(), reason }));
   }
@@ -237,8 +237,8 @@ export class Ownership {
     this.#dirty.delete(entry);
     this.#failed.add(entry);
     if (!entry.isReported) {
-      const facts = { hostId: entry.hostId, reason: reasonOf(error) };
-      this.#log.error('The state of a host could not be written; it is tried again', facts);
+      const fields = { hostId: entry.hostId, reason: reasonOf(error) };
+      this.#log.error('The state of a host could not be written; it is tried again', fields);
       entry.isReported = true;
     }
     // Whatever it was that the store cannot keep: that the host is here, or not here any more, is what matters.

@@ -13,7 +13,8 @@ export interface OwnHost {
 /** How another server looks from here: `silent`, it may live or not. */
 export type ServerLife = 'up' | 'silent' | 'dead';
 
-export interface ReconcileFacts {
+/** What the decision depends on, beside the row and the links. */
+export interface Circumstances {
   readonly msid: number;
   lifeOf(msid: number): ServerLife;
   /** How long the row has been Connecting without any change, by this process's clock. */
@@ -38,7 +39,7 @@ export const CONNECTING_LIMIT_MS = 180_000;
 const NONE: Correction = { kind: 'none' };
 
 /** Compares a host's row with what this server has of the host. The same answer as often as it is asked. */
-export function correctionOf(row: KnownHost, own: OwnHost, { msid, lifeOf, connectingMs }: ReconcileFacts): Correction {
+export function correctionOf(row: KnownHost, own: OwnHost, { msid, lifeOf, connectingMs }: Circumstances): Correction {
   // What is pending decides first; the next pass compares again.
   if (own.isPending) return NONE;
   if (own.link === 'ready') {

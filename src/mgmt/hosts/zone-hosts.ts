@@ -39,7 +39,10 @@ export class ZoneHosts {
     if (ids[index] !== hostId) ids.splice(index, 0, hostId);
   }
 
-  /** The host was removed, or is in another zone now. The position of those behind it changes; they are told at their next connect. */
+  /**
+   * The host was removed, or is in another zone now. The position of hosts with higher ids changes; they are told at their
+   * next connect.
+   */
   remove(zoneId: number, hostId: number): void {
     const { ids } = this.#zone(zoneId);
     const index = indexOfId(ids, hostId);
@@ -62,7 +65,7 @@ export class ZoneHosts {
   async #readUpTo(zoneId: number, zone: Zone, hostId: number): Promise<void> {
     if (has(zone.ids, hostId)) return;
     if (hostId > (zone.ids.at(-1) ?? 0)) await this.#readTail(zoneId, zone);
-    // The host came from another zone, or its row was committed behind a later one.
+    // The host came from another zone, or its row was committed after one with a higher id.
     else zone.ids = await readAll(after => this.#store.zoneHostIds(zoneId, after));
   }
 

@@ -15,7 +15,7 @@ export interface AnswersElsewhereParts {
 /** Has another server ask the link that it has of a host. @returns whether the agent has answered in time */
 export async function answersElsewhere(parts: AnswersElsewhereParts, host: LinkElsewhere): Promise<boolean> {
   const over = new AbortController();
-  // A job that has begun is not waited for longer: its server may have died in the midst of it.
+  // A job that has begun is not waited for longer: its server may have died while it carried the job out.
   const late = delay(parts.clock, MGMT_LIMITS.guidAnswerElsewhereMs, over.signal).then(() => false);
   try {
     return await Promise.race([askByJob(parts, host), late]);

@@ -29,7 +29,7 @@ export async function drain(
 ): Promise<Readonly<Record<string, unknown>>> {
   const { membership, agents } = parts;
   const running = begin(parts, purpose);
-  // By whoever puts the server into another state, perhaps through another server.
+  // Another server may have changed this server's state.
   const watch = membership.onChange(() => {
     if (drainPurpose(membership.state) !== purpose) running.cancel.abort();
   });
@@ -46,11 +46,11 @@ export async function drain(
   }
 }
 
-/** A server that ends hands its agents over first, if another server can take them. */
+/** Before a server stops: moves its agents to others, if another server can take them. */
 export async function drainBeforeStop(parts: ServerJobParts): Promise<void> {
   const { agents, membership, log } = parts;
   const timeoutMs = agents.lists.configuration.values['management.server.shutdown.drain.timeout'] * 1_000;
-  // When the whole cluster stops, the others go at the same time.
+  // When the whole cluster is stopped, no server is left that could take the agents.
   const isHopeless = () => !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
   if (timeoutMs === 0 || agents.registry.size === 0 || isHopeless()) return;
   const running = begin(parts, 'stop');
@@ -113,7 +113,8 @@ async function moveAllAway(
       arriving: () => server.arriving,
       target(attache) {
         const { hosts, avoid } = listFor(attache);
-        return hosts.find(other => !avoid.includes(other) && isUp(other));
+        const address = hosts.find(other => !avoid.includes(other) && isUp(other));
+        return address === undefined ? { none: 'no other server of its list is Up' } : { address };
       },
       isUp,
       isPaused: () => !forced && !membership.othersCanTakeAgents(lists.configuration.values.host),

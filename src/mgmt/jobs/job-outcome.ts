@@ -3,11 +3,11 @@ import { peerText } from '../../lib/peer-text.js';
 import type { JobOutcome, JobRow, Store } from '../store/store.js';
 
 const POLL_MS = 250;
-/** How long a job that somebody waits for may take to be started. Its server looks every two seconds. */
+/** How long a job whose caller waits may take to be started. Its server looks every two seconds. */
 export const STARTED_WITHIN_MS = 30_000;
 
 /**
- * Waits until a job has ended, which must expire within `startedWithinMs`. A job that nobody has started by then is
+ * Waits until a job has ended, which must expire within `startedWithinMs`. A job that no server has started by then is
  * cancelled, so that it is never carried out after its caller has been refused. One that has been started is waited for:
  * it ends, at the latest by being failed when its server is found silent.
  * @returns the job as it is at its end: succeeded, failed or expired

@@ -116,16 +116,16 @@ export class JobRunner {
 
   async #carryOut(job: JobRow): Promise<void> {
     const { log } = this.#options;
-    const facts = { cmd: job.cmd, job: job.uuid };
-    log.info('Job started', facts);
+    const fields = { cmd: job.cmd, job: job.uuid };
+    log.info('Job started', fields);
     let outcome: JobOutcome;
     try {
       outcome = { status: 'succeeded', resultCode: 0, result: JSON.stringify(await this.#work(job)) };
-      log.info('Job succeeded', facts);
+      log.info('Job succeeded', fields);
     } catch (error) {
       const reason = reasonOf(error);
       outcome = failure(reason);
-      log.warn('Job failed', { ...facts, reason });
+      log.warn('Job failed', { ...fields, reason });
     }
     await this.#finish(job, outcome);
   }

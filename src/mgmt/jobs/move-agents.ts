@@ -17,8 +17,8 @@ export interface MoveParts {
   arriving?(): number;
   /** No server can take agents now: nothing ends, and the time does not go on. @default false */
   isPaused?(): boolean;
-  /** The server that the agent would go to as things are now; undefined: nowhere. */
-  target(attache: Attache): string | undefined;
+  /** Where the agent would go as things are now. */
+  target(attache: Attache): MoveTarget;
   /** Whether the server with this address takes agents, as far as is known. */
   isUp(address: string): boolean;
   /** Tells it to go. @returns why it says that it does not; undefined: it goes @throws Error, LinkError: no good answer */
@@ -27,6 +27,9 @@ export interface MoveParts {
   rate(): number;
   onProgress(text: string): void;
 }
+
+/** The address of a server; or why the agent is not told to go yet, for the report. */
+export type MoveTarget = { readonly address: string } | { readonly none: string };
 
 export interface MoveOptions {
   readonly timeoutMs: number;
@@ -47,20 +50,20 @@ export interface LeftAgent {
   readonly why: string;
 }
 
-/** An agent that has said yes has this long to move before it is asked again; one that has said no, to think it over. */
+/** An agent that has answered, with yes or no, is asked again after this if it is still here. */
 const ASK_AGAIN_MS = 15_000;
-/** Those that have nowhere to go are looked at again after this. */
-const NOWHERE_AGAIN_MS = 5_000;
+/** An agent that has no target is looked at again after this. */
+const NO_TARGET_AGAIN_MS = 5_000;
 const LOOK_MS = 250;
 const PROGRESS_MS = 2_000;
 /** Lists that are computed before others get a turn. */
 const LISTS_PER_TURN = 500;
 const WAIT_SECONDS = 60;
 
-/** How it stands with one agent. */
+/** What is known of one agent during a move. */
 interface Note {
   why: string;
-  /** Where it would have gone when that was last computed: whose queue it stands in. */
+  /** The address of its target when that was last computed. */
   target: string | undefined;
   tries: number;
   isAsking: boolean;
@@ -79,7 +82,7 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
   let deadline = clock.now() + timeoutMs;
   const pace = new Pace();
   const notes = new Map<Attache, Note>();
-  // Nobody is told after the end.
+  // No agent is told after the end.
   const end = new AbortController();
   setMaxListeners(0, end.signal);
   let saidAt = clock.now();
@@ -105,13 +108,15 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
       const isInLine = note.target !== undefined && pace.waitMs(note.target, clock.now()) >= LOOK_MS;
       if (isInLine && note.target !== undefined && parts.isUp(note.target)) continue;
       if (++computed % LISTS_PER_TURN === 0) await clock.turn();
-      note.target = parts.target(attache);
-      if (note.target === undefined) {
-        note.why = 'no other server of its list is Up';
+      const target = parts.target(attache);
+      if ('none' in target) {
+        note.target = undefined;
+        note.why = target.none;
         note.tries++;
-        note.again = clock.now() + NOWHERE_AGAIN_MS;
+        note.again = clock.now() + NO_TARGET_AGAIN_MS;
         continue;
       }
+      note.target = target.address;
       if (pace.waitMs(note.target, clock.now()) >= LOOK_MS) continue;
       void askInTurn(parts, attache, note, pace.take(note.target, parts.rate(), clock.now()), end.signal);
     }

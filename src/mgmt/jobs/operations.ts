@@ -27,29 +27,79 @@ type Bound<F> = F extends (parts: never, args: infer A) => infer R ? (args: A) =
 
 /**
  * What operators can ask of a cluster, through any of its servers: the HTTP API, the command line and programs that
- * embed a server share these calls. Each is documented where it is defined.
+ * embed a server share these calls. Ids of hosts, servers and clusters are UUIDs.
  *
  * All of them reject with an `OperationError` when they are refused or an argument is invalid, and with a `StoreError`
- * when the store cannot be reached.
+ * when the store cannot be reached. A call that returns a job returns its row at once; `Store.job` tells its outcome.
+ * @example
+ * const [server] = await store.servers();
+ * const job = await node.operations.prepareForMaintenance({ serverId: server.uuid });
+ * const { status, progress } = (await store.job(job.uuid)) ?? job;
  */
 export interface Operations {
+  /**
+   * Changes a value of the global configuration, or a cluster's own value.
+   * @returns the value as it is kept, and how many agents have another preferred host by it
+   * @throws OperationError CONFIGURATION_NAME_UNKNOWN, ARGUMENT_INVALID (`value`, `clusterId`), OPERATION_REFUSED
+   */
   readonly changeConfiguration: Bound<typeof changeConfiguration>;
+  /**
+   * Computes what a change of the host list or of the algorithm would do. Nothing is changed.
+   * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`)
+   */
   readonly previewChange: Bound<typeof previewChange>;
+  /**
+   * Removes a host, after its agent was told not to come back, for up to a minute. The id is never used again.
+   * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: the agent could not be told, and `forced` is false
+   */
   readonly removeHost: Bound<typeof removeHost>;
+  /**
+   * Ends the link of a host. The job succeeds when the host is Ready again, at any server.
+   * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: the host is not Up
+   */
   readonly reconnectHost: Bound<typeof reconnectHost>;
+  /**
+   * Has agents that are not on their preferred host go there, by one job for each server that is Up. With `rendezvous`,
+   * all assignments are computed anew first.
+   * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED
+   */
   readonly rebalanceAgents: Bound<typeof rebalanceAgents>;
+  /** The state, the hosts and the pending jobs of a server. @throws OperationError ARGUMENT_INVALID (`serverId`) */
   readonly serverStatus: Bound<typeof serverStatus>;
+  /**
+   * Takes a server out of service. The job moves its agents to others, for up to
+   * `management.server.maintenance.timeout` minutes.
+   * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED
+   */
   readonly prepareForMaintenance: Bound<typeof prepareForMaintenance>;
+  /** Takes a server back into service. @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED */
   readonly cancelMaintenance: Bound<typeof cancelMaintenance>;
+  /**
+   * The job moves the agents of a server to others, so that it can be shut down.
+   * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED
+   */
   readonly prepareForShutdown: Bound<typeof prepareForShutdown>;
+  /**
+   * Takes a server that was prepared for its shutdown back into service.
+   * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED
+   */
   readonly cancelShutdown: Bound<typeof cancelShutdown>;
+  /**
+   * Ends the process of a server in good order.
+   * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED
+   */
   readonly triggerShutdown: Bound<typeof triggerShutdown>;
+  /**
+   * Removes a server that is Down and will not come back, and what waits for it.
+   * @returns its row as it was
+   * @throws OperationError ARGUMENT_INVALID (`serverId`); OPERATION_REFUSED: it is not Down
+   */
   readonly removeServer: Bound<typeof removeServer>;
 }
 
 /** The operations of one server, from its parts. */
 export function operations(parts: OperationParts): Operations {
-  // They would make each other do their work anew.
+  // Two at a time would each find the other's change, and begin again.
   const changes = new Semaphore();
   return {
     changeConfiguration: change => changes.run(() => changeConfiguration(parts, change)),

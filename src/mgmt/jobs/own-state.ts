@@ -6,7 +6,7 @@ import type { Drains, RunningDrain, ServerJobParts } from './server-job-parts.js
 
 /**
  * What must hold of this server's own state: in PreparingForMaintenance and PreparingForShutDown it drains, in
- * ShuttingDown it ends. Whoever brought it into the state, and whatever became of the job: one pass at each heartbeat
+ * ShuttingDown it ends. However it came into the state, and whatever became of the job: one pass at each heartbeat
  * begins the work when nothing has.
  */
 export class OwnState {

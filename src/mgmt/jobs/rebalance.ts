@@ -7,7 +7,7 @@ import { refreshServers, type ServerJobParts } from './server-job-parts.js';
 /** A server that was just put back to Up knows it with its next heartbeat. */
 const NOTICE_MS = 10_000;
 const LOOK_MS = 500;
-/** An agent that does not go to its preferred host has its reasons. */
+/** How often an agent is told to go to its preferred host. */
 const TRIES = 3;
 const TIMEOUT_MS = 3_600_000;
 
@@ -23,29 +23,34 @@ export async function rebalance(
   const { clock, log, agents, membership, address, stopping } = parts;
   const { registry, lists, poller, propagation } = agents;
   await refreshServers(parts);
-  // Whoever asked for it may have assigned the agents anew.
+  // The assignments may have been computed anew just before, by rebalanceAgents.
   await poller.poll();
   if (target !== undefined) await noticed(parts, target);
   const isUp = (other: string) => membership.canTakeAgents(other);
-  const targetOf = ({ host, held }: Attache) => {
+  const otherHost = ({ host, held }: Attache) => {
     const [preferred] = lists.listFor(host, { held }).hosts;
     const isElsewhere = preferred !== undefined && preferred !== address && isUp(preferred);
     return isElsewhere && (target === undefined || preferred === target) ? preferred : undefined;
   };
-  const going = [...registry].filter(attache => targetOf(attache) !== undefined);
+  const going = [...registry].filter(attache => otherHost(attache) !== undefined);
   return moveAgents(
     {
       clock,
       log,
       onProgress: text => void onProgress(text),
       staying: () => going.filter(({ link }) => link.closed === undefined),
-      target: targetOf,
+      target(attache) {
+        const address = otherHost(attache);
+        return address === undefined
+          ? { none: 'it prefers this server by now, or one that takes no agents' }
+          : { address };
+      },
       isUp,
       async ask(attache) {
         await propagation.trigger(attache);
         return undefined;
       },
-      // The others send to the same targets at the same time.
+      // All servers send agents to the same targets: each takes its share of the rate.
       rate() {
         const up = membership.servers.filter(canTakeAgents).length;
         return lists.configuration.values['agent.migrate.rate'] / Math.max(1, up - 1);

@@ -116,7 +116,7 @@ export async function triggerShutdown(
 }
 
 /**
- * Removes a server that is Down and will not come back: its row, its link facts, and what waits for it. Its address
+ * Removes a server that is Down and will not come back: its row, the status of its links, and what waits for it. Its address
  * stays in `host` until the configuration is changed.
  * @throws OperationError ARGUMENT_INVALID (`serverId`), OPERATION_REFUSED; StoreError
  */

@@ -41,10 +41,11 @@ export function assignNew(
   counts: ReadonlyMap<string, number>,
 ): readonly string[] {
   const contenders = contendersOf(servers, weights);
-  const led = contenders.map(({ address }) => counts.get(address) ?? 0);
-  const bounds = boundsOf(sum(led) + 1, contenders);
+  const shares = contenders.map(({ address }) => counts.get(address) ?? 0);
+  const bounds = boundsOf(sum(shares) + 1, contenders);
   const agent = agentHash(hostId);
-  const chosen = contenders[highestOpen(agent, contenders, led, lacking(led, bounds) > 0 ? bounds.least : bounds.most)];
+  const chosen =
+    contenders[highestOpen(agent, contenders, shares, lacking(shares, bounds) > 0 ? bounds.least : bounds.most)];
   const order = byScore(agent, contenders).map(({ address }) => address);
   if (chosen === undefined) return order;
   return [chosen.address, ...order.filter(address => address !== chosen.address)];
@@ -74,123 +75,133 @@ export function* assignAllInSteps(
   weights: Weights,
 ): Interruptible<AssignmentPlan> {
   const contenders = contendersOf(servers, weights);
-  const board: Board = {
+  const work: Assigning = {
     agents,
     contenders,
     bounds: boundsOf(agents.length, contenders),
     hashes: [],
-    places: new Int16Array(agents.length),
-    led: contenders.map(() => 0),
+    serverOf: new Int16Array(agents.length),
+    counts: contenders.map(() => 0),
     isStepFull: workCounter(WORK_PER_STEP),
   };
-  const homeless = yield* seat(board);
-  const leavers = yield* leave(board, homeless.length);
-  yield* settle(board, [...homeless, ...leavers]);
-  return yield* assignmentOf(board, servers);
+  const unassigned = yield* keepPresentServers(work);
+  const leaving = yield* chooseLeaving(work, unassigned.length);
+  yield* assignServers(work, [...unassigned, ...leaving]);
+  return yield* assignmentOf(work, servers);
 }
 
 /** A unit of work is one score, or one agent that is read. A step takes about 1 ms. */
 const WORK_PER_STEP = 10_000;
 
-/** The state of the computation. Agents and servers are indices here. A place is the index of a server. */
-interface Board {
+/** The state of the computation. Agents and servers are indices here. */
+interface Assigning {
   readonly agents: readonly AssignedAgent[];
   readonly contenders: readonly Contender[];
   readonly bounds: Bounds;
   readonly hashes: Hash64[];
-  readonly places: Int16Array;
+  /** For each agent the index of its server, or NONE. */
+  readonly serverOf: Int16Array;
   /** How many agents prefer each server so far. */
-  readonly led: number[];
-  readonly isStepFull: (work: number) => boolean;
+  readonly counts: number[];
+  readonly isStepFull: (units: number) => boolean;
 }
 
-const NOWHERE = -1;
+const NONE = -1;
 const NO_HASH: Hash64 = { high: 0, low: 0 };
 
-/** Gives each agent the place that it has now. @returns the agents without a place */
-function* seat({ agents, contenders, hashes, places, led, isStepFull }: Board): Interruptible<readonly number[]> {
-  const placeOf = new Map(contenders.map(({ address }, place) => [address, place]));
-  const homeless: number[] = [];
+/** Gives each agent the server that it has now. @returns the agents that have none */
+function* keepPresentServers({
+  agents,
+  contenders,
+  hashes,
+  serverOf,
+  counts,
+  isStepFull,
+}: Assigning): Interruptible<readonly number[]> {
+  const indexOf = new Map(contenders.map(({ address }, server) => [address, server]));
+  const unassigned: number[] = [];
   for (const [index, { hostId, preferred }] of agents.entries()) {
     hashes.push(agentHash(hostId));
-    const place = (preferred === undefined ? undefined : placeOf.get(preferred)) ?? NOWHERE;
-    places[index] = place;
-    if (place === NOWHERE) homeless.push(index);
-    else led[place] = at(led, place) + 1;
+    const server = (preferred === undefined ? undefined : indexOf.get(preferred)) ?? NONE;
+    serverOf[index] = server;
+    if (server === NONE) unassigned.push(index);
+    else counts[server] = at(counts, server) + 1;
     if (isStepFull(1)) yield;
   }
-  return homeless;
+  return unassigned;
 }
 
 /**
  * Chooses the agents that leave their server: as many as it has above its upper bound. If servers below their lower bound
  * need more agents than that, more leave, from servers above their lower bound.
  */
-function* leave(board: Board, homeless: number): Interruptible<readonly number[]> {
-  const { contenders, bounds, hashes, places, led, isStepFull } = board;
-  const excess = led.map((count, place) => Math.max(0, count - at(bounds.most, place)));
-  const free = homeless + sum(excess);
-  const wanted = lacking(led, bounds);
+function* chooseLeaving(work: Assigning, unassigned: number): Interruptible<readonly number[]> {
+  const { contenders, bounds, hashes, serverOf, counts, isStepFull } = work;
+  const excess = counts.map((count, server) => Math.max(0, count - at(bounds.most, server)));
+  const free = unassigned + sum(excess);
+  const wanted = lacking(counts, bounds);
   let more = Math.max(0, wanted - free);
   const room = wanted >= free ? bounds.least : bounds.most;
 
-  const isDonor = led.map((count, place) => at(excess, place) > 0 || (more > 0 && count > at(bounds.least, place)));
+  const mayGiveUp = counts.map(
+    (count, server) => at(excess, server) > 0 || (more > 0 && count > at(bounds.least, server)),
+  );
   const candidates: number[] = [];
-  for (const [index, place] of places.entries()) {
-    if (place !== NOWHERE && at(isDonor, place)) candidates.push(index);
+  for (const [index, server] of serverOf.entries()) {
+    if (server !== NONE && at(mayGiveUp, server)) candidates.push(index);
     if (isStepFull(1)) yield;
   }
   /** From 0, for an agent with a much higher score elsewhere, to 1. */
   const attachment = (index: number) => {
     const agent = at(hashes, index);
-    const here = scoreOf(agent, at(contenders, at(places, index)));
-    const there = scoreOf(agent, at(contenders, highestOpen(agent, contenders, led, room)));
+    const here = scoreOf(agent, at(contenders, at(serverOf, index)));
+    const there = scoreOf(agent, at(contenders, highestOpen(agent, contenders, counts, room)));
     return here / (here + there);
   };
-  const staying = [...led];
-  const leavers: number[] = [];
-  for (const index of yield* ascending(board, candidates, attachment, contenders.length)) {
-    const place = at(places, index);
-    if (at(excess, place) > 0) excess[place] = at(excess, place) - 1;
-    else if (more > 0 && at(staying, place) > at(bounds.least, place)) more--;
+  const staying = [...counts];
+  const leaving: number[] = [];
+  for (const index of yield* ascending(work, candidates, attachment, contenders.length)) {
+    const server = at(serverOf, index);
+    if (at(excess, server) > 0) excess[server] = at(excess, server) - 1;
+    else if (more > 0 && at(staying, server) > at(bounds.least, server)) more--;
     else continue;
-    staying[place] = at(staying, place) - 1;
-    leavers.push(index);
+    staying[server] = at(staying, server) - 1;
+    leaving.push(index);
     if (isStepFull(1)) yield;
   }
-  for (const [place, count] of staying.entries()) led[place] = count;
-  return leavers;
+  for (const [server, count] of staying.entries()) counts[server] = count;
+  return leaving;
 }
 
-/** Gives each agent that moves a place. The last ones go to servers that would stay below their lower bound. */
-function* settle(board: Board, moving: readonly number[]): Interruptible<void> {
-  const { contenders, bounds, hashes, places, led, isStepFull } = board;
+/** Gives each agent that moves a server. The last ones go to servers that would stay below their lower bound. */
+function* assignServers(work: Assigning, moving: readonly number[]): Interruptible<void> {
+  const { contenders, bounds, hashes, serverOf, counts, isStepFull } = work;
   if (contenders.length === 0) return;
   let remaining = moving.length;
-  let reserved = lacking(led, bounds);
+  let reserved = lacking(counts, bounds);
   // In the order of hashes: which agents find a server full must not depend on their age.
-  for (const index of yield* ascending(board, moving, index => uniformOf(at(hashes, index), NO_HASH), 1)) {
+  for (const index of yield* ascending(work, moving, index => uniformOf(at(hashes, index), NO_HASH), 1)) {
     const limits = reserved >= remaining ? bounds.least : bounds.most;
-    const place = highestOpen(at(hashes, index), contenders, led, limits);
-    places[index] = place;
-    if (at(led, place) < at(bounds.least, place)) reserved--;
-    led[place] = at(led, place) + 1;
+    const server = highestOpen(at(hashes, index), contenders, counts, limits);
+    serverOf[index] = server;
+    if (at(counts, server) < at(bounds.least, server)) reserved--;
+    counts[server] = at(counts, server) + 1;
     remaining--;
     if (isStepFull(contenders.length)) yield;
   }
 }
 
-function* assignmentOf(board: Board, servers: readonly string[]): Interruptible<AssignmentPlan> {
-  const { agents, contenders, places, led, isStepFull } = board;
+function* assignmentOf(work: Assigning, servers: readonly string[]): Interruptible<AssignmentPlan> {
+  const { agents, contenders, serverOf, counts, isStepFull } = work;
   const preferred: (string | undefined)[] = [];
   const changes: Change[] = [];
   for (const [index, { hostId, preferred: from }] of agents.entries()) {
-    const to = contenders[at(places, index)]?.address;
+    const to = contenders[at(serverOf, index)]?.address;
     preferred.push(to);
     if (to !== undefined && to !== from) changes.push({ hostId, from, to });
     if (isStepFull(1)) yield;
   }
-  const byAddress = new Map(contenders.map(({ address }, place) => [address, at(led, place)]));
+  const byAddress = new Map(contenders.map(({ address }, server) => [address, at(counts, server)]));
   return { preferred, changes, counts: new Map(servers.map(address => [address, byAddress.get(address) ?? 0])) };
 }
 
@@ -215,25 +226,25 @@ function boundsOf(agents: number, contenders: readonly Contender[]): Bounds {
 }
 
 /** How many agents all servers below their lower bound need together. */
-function lacking(led: readonly number[], { least }: Bounds): number {
-  return sum(led.map((count, place) => Math.max(0, at(least, place) - count)));
+function lacking(counts: readonly number[], { least }: Bounds): number {
+  return sum(counts.map((count, server) => Math.max(0, at(least, server) - count)));
 }
 
 /** The server with the agent's highest score among those below their limit. Of equal scores, the lower address. */
 function highestOpen(
   agent: Hash64,
   contenders: readonly Contender[],
-  led: readonly number[],
+  counts: readonly number[],
   limits: readonly number[],
 ): number {
-  let best = NOWHERE;
+  let best = NONE;
   let highest = Number.NEGATIVE_INFINITY;
   // Most of the time is spent in this loop: no iterators.
-  for (let place = 0; place < contenders.length; place++) {
-    if (at(led, place) >= at(limits, place)) continue;
-    const score = scoreOf(agent, at(contenders, place));
+  for (let server = 0; server < contenders.length; server++) {
+    if (at(counts, server) >= at(limits, server)) continue;
+    const score = scoreOf(agent, at(contenders, server));
     if (score > highest) {
-      best = place;
+      best = server;
       highest = score;
     }
   }
@@ -248,7 +259,7 @@ const MEMBERS_PER_BUCKET = 64;
  * which Array.sort cannot.
  */
 function* ascending(
-  { agents, isStepFull }: Board,
+  { agents, isStepFull }: Assigning,
   members: readonly number[],
   keyOf: (member: number) => number,
   workPerKey: number,

@@ -17,7 +17,7 @@ export interface AssignmentsParts {
 
 /**
  * The assignments of `rendezvous` in memory: the preferred host of each host, and how many hosts each server leads. A new
- * host is assigned by the counts alone; its row is written behind that. What rows say of a generation that is not
+ * host is assigned by the counts alone; its row is written afterwards. What rows say of a generation that is not
  * committed, as far as this server has read, waits until it is.
  */
 export class Assignments {
@@ -50,7 +50,7 @@ export class Assignments {
       if (this.#preferred.has(hostId)) return false;
     } else this.#coming.delete(hostId);
     const assigned = assignmentOf(row, this.#generation);
-    // A row without one was read before ours was written: nobody takes one away.
+    // A row without an assignment was read before this server wrote it: assignments are never taken away.
     if (assigned === null || this.#unwritten.has(hostId) || assigned === this.#preferred.get(hostId)) return false;
     this.#set(hostId, assigned);
     return true;

@@ -126,7 +126,7 @@ async function changeForCluster(
   });
 }
 
-/** An agent that takes a list of which no server is Up reaches nobody. @throws OperationError ARGUMENT_INVALID */
+/** Refuses a list of which no server is Up: its agents would reach no server. @throws OperationError ARGUMENT_INVALID */
 async function checkReachable(store: Pick<Store, 'servers'>, hosts: readonly string[]): Promise<void> {
   const up = (await store.servers()).filter(({ state }) => state === 'Up').map(({ serviceIp }) => serviceIp);
   if (hosts.some(host => up.includes(host))) return;

@@ -70,7 +70,8 @@ export function giveSameLists(now: ListSettings, proposed: ListSettings): boolea
         isSameSet(now.servers, proposed.servers) &&
         now.servers.every(server => (now.weights.get(server) ?? 1) === (proposed.weights.get(server) ?? 1))
       );
-    default:
+    case 'static':
+    case 'roundrobin':
       return now.servers.join() === proposed.servers.join();
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../lib/atomic-file.js';
-import { readIfThere } from '../../lib/read-if-there.js';
+import { writeFileAtomic } from '../../lib/files/atomic-file.js';
+import { readIfThere } from '../../lib/files/read-if-there.js';
 import type { Store } from '../store/store.js';
 import type { SealingKey } from './sealing-key.js';
 

@@ -48,11 +48,11 @@ const EC_P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' };
 
 /** Loads the CA from the store. The first server makes it. @throws StoreError; FatalError KEY_FILE_UNUSABLE */
-export async function openCa(store: Store, sealingKey: SealingKey, env: CaParts): Promise<Ca> {
+export async function openCa(store: Store, sealingKey: SealingKey, parts: CaParts): Promise<Ca> {
   const sealed =
     (await store.secret(SECRET)) ??
     // Another server may make one at the same time: the store keeps the first.
-    (await store.createSecret(SECRET, sealingKey.seal(SECRET, Buffer.from(await makeRoot(env)))));
+    (await store.createSecret(SECRET, sealingKey.seal(SECRET, Buffer.from(await makeRoot(parts)))));
   const rootPem = Buffer.from(sealingKey.unseal(SECRET, sealed)).toString();
   const root = new x509.X509Certificate(blockOf(rootPem, 'CERTIFICATE'));
   const rootKey = await webcrypto.subtle.importKey('pkcs8', blockOf(rootPem, 'PRIVATE KEY'), EC_P256, false, ['sign']);
@@ -63,10 +63,10 @@ export async function openCa(store: Store, sealingKey: SealingKey, env: CaParts)
       const keys = await generateKeys();
       const leaf = await x509.X509CertificateGenerator.create(
         {
-          serialNumber: serialNumber(env.random),
+          serialNumber: serialNumber(parts.random),
           subject: `CN=Muster management server ${msid}`,
           issuer: root.subjectName,
-          ...validity(env.clock, SERVER_YEARS),
+          ...validity(parts.clock, SERVER_YEARS),
           signingAlgorithm: SIGNATURE,
           publicKey: keys.publicKey,
           signingKey: rootKey,

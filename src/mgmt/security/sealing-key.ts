@@ -1,10 +1,10 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createFileAtomic } from '../../lib/atomic-file.js';
 import { FatalError, reasonOf } from '../../lib/errors.js';
+import { createFileAtomic } from '../../lib/files/atomic-file.js';
+import { readIfThere } from '../../lib/files/read-if-there.js';
 import type { Log } from '../../lib/logger.js';
-import { readIfThere } from '../../lib/read-if-there.js';
 
 /** The key under which the secrets in the store are encrypted. All servers of a cluster have the same one. */
 export interface SealingKey {

@@ -18,6 +18,6 @@ export interface AgentStore
     | 'assignHosts'
   > {
   registerHosts(
-    ...batch: Parameters<Store['registerHosts']>
+    ...args: Parameters<Store['registerHosts']>
   ): Promise<readonly { readonly host: Omit<AgentRow, 'changed'> }[]>;
 }

@@ -6,7 +6,7 @@ export interface EventStore {
   addEvents(batch: readonly NewEvent[]): Promise<void>;
   /** Newest first. @param query its page has at most `ROWS_A_PAGE` rows */
   events(query: EventQuery): Promise<Page<EventRow>>;
-  /** What is too old, or behind the newest `keep`; at most 1,000 a call. @returns how many went */
+  /** Deletes events that are too old, or not among the newest `keep`; at most 1,000 a call. @returns how many */
   deleteEvents(bounds: EventBounds): Promise<number>;
 }
 

@@ -9,7 +9,7 @@ export interface HostStore {
   zoneHostIds(zoneId: number, after?: number): Promise<readonly number[]>;
 
   /**
-   * Finds the hosts with these guids, or makes them, and takes over the facts either way; in one transaction. A host
+   * Finds the hosts with these guids, or makes them, and takes over the descriptions either way; in one transaction. A host
    * that is Up stays Up. One that cannot be kept fails them all.
    * @param batch at most `HOSTS_A_BATCH`; a guid may occur twice
    * @returns in the order of the batch
@@ -58,7 +58,7 @@ export interface HostStore {
    */
   findHosts(query: HostQuery): Promise<Page<HostRow>>;
   /**
-   * Which hosts have changed behind a cursor, removed ones too, oldest change first; at most `ROWS_A_PAGE`. Versions of
+   * Which hosts have changed since a cursor, removed ones too, oldest change first; at most `ROWS_A_PAGE`. Versions of
    * the last ten seconds before the cursor come again, since a change that was begun earlier may be committed later.
    * @param after where the last call ended; undefined: nothing, only where the store stands now
    */
@@ -181,7 +181,7 @@ export interface HostListEntry {
 
 export interface HostDisconnectedEntry {
   readonly id: number;
-  /** Who had the host; null: nobody had it, it was still Connecting. */
+  /** The server that had the host; null: none, it was still Connecting. */
   readonly msid: number | null;
   readonly epoch: number;
   readonly at: number;

@@ -8,7 +8,7 @@ export interface JobStore {
    * @param except UUIDs of jobs that are left out
    */
   runningJobs(msid: number, except: readonly string[]): Promise<readonly JobRow[]>;
-  /** @returns whether the job is the caller's now: of all that ask, one is told so. An expired job is nobody's */
+  /** @returns whether the job is the caller's now: of all that ask, one is told so. An expired job is given to none */
   startJob(uuid: string, msid: number): Promise<boolean>;
   /**
    * Nobody needs the job any more: if it is pending it has failed, and is never started.

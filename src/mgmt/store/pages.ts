@@ -30,7 +30,7 @@ export async function readAll<T extends ById>(read: (after: number) => Promise<r
 
 /**
  * One page of a search, such as `findHosts`, with more than `ROWS_A_PAGE` rows, read in several transactions. A row that
- * is removed meanwhile moves those behind it to the front, so one may be left out.
+ * is removed meanwhile moves the later ones forward, so one may be left out.
  * @throws StoreError
  */
 export async function readLargePage<Q extends PageQuery, T extends { readonly id: number }>(

@@ -3,13 +3,13 @@ import type { JobOutcome, JobRow, NewJob } from './job-store.js';
 /** The management servers of the cluster, each a row that it keeps alive by a heartbeat. */
 export interface ServerStore {
   /**
-   * A server starts. Its row, found by the msid or made, gets the run id and the facts.
+   * A server starts. Its row, found by the msid or made, gets the run id and the description.
    *
    * The row is refused while another `data.dir` holds it: the token differs, the run has not been stopped, and its
    * heartbeat counter is not `silentBeat`. The same token takes over at once: the folder's lock says that the former
    * process is dead. Rows of the same address whose servers do not run any more are removed.
    */
-  claimServer(facts: ServerDescription, claim: ServerClaim): Promise<ServerClaimed>;
+  claimServer(server: ServerDescription, claim: ServerClaim): Promise<ServerClaimed>;
   /**
    * Says that the server lives, and learns its state.
    * @param joined whether it serves agents
@@ -29,14 +29,14 @@ export interface ServerStore {
     jobs: readonly NewJob[],
   ): Promise<OrderedStateChanged>;
   /**
-   * The server ends in good order: nobody need wait for its heartbeat.
+   * The server stops in good order: the others need not wait for its silence.
    * @param at by the server's clock
    * @param keepStates a server in one of these states is in `Maintenance` from now on, any other `Down`. @default none
    * @returns false when another run has the row by now, and nothing changed
    */
   stopServer(msid: number, runId: string, at: number, keepStates?: readonly ServerState[]): Promise<boolean>;
   /**
-   * Removes a server that is Down, and its link facts. Jobs that it was carrying out, or that only it could do, have
+   * Removes a server that is Down, and the status of its links. Jobs that it was carrying out, or that only it could do, have
    * failed. Its msid may be claimed again.
    * @returns false when it is not Down, or not there, and nothing changed
    */
@@ -46,19 +46,19 @@ export interface ServerStore {
   retireServer(msid: number, beat: number): Promise<boolean>;
 
   /**
-   * What a server knows of its agents' links, packed; the former facts are replaced. Facts of any server that are older
-   * than `LINK_FACTS_KEPT_MS` are deleted: that server writes no more.
+   * What a server knows of its agents' links, packed; what it wrote before is replaced. Rows of any server that are older
+   * than `LINK_STATUS_KEPT_MS` are deleted: that server writes no more.
    * @param at by the server's clock
    */
-  putLinkFacts(msid: number, at: number, facts: Uint8Array): Promise<void>;
+  putLinkStatus(msid: number, at: number, packed: Uint8Array): Promise<void>;
   /**
-   * The facts of all servers, by ascending msid.
-   * @param known what the caller has of each server: its facts are left out when they are still the same
+   * What all servers know of their links, by ascending msid.
+   * @param known what the caller has of each server: `packed` is left out when it is still the same
    */
-  linkFacts(known?: readonly Pick<LinkFacts, 'msid' | 'updated'>[]): Promise<readonly LinkFacts[]>;
+  linkStatus(known?: readonly Pick<LinkStatusRow, 'msid' | 'updated'>[]): Promise<readonly LinkStatusRow[]>;
 }
 
-export const LINK_FACTS_KEPT_MS = 86_400_000;
+export const LINK_STATUS_KEPT_MS = 86_400_000;
 
 /** CloudStack's states of `mshost`. */
 export const SERVER_STATES = [
@@ -166,14 +166,14 @@ export type OrderedStateChanged =
       readonly another: { readonly serviceIp: string; readonly state: ServerState } | undefined;
     };
 
-export interface LinkFacts {
+export interface LinkStatusRow {
   readonly msid: number;
   /** By the server's clock. */
   readonly at: number;
-  /** When they were written, by the store's clock: the same as before means the same facts. */
+  /** When they were written, by the store's clock: the same as before means the same content. */
   readonly updated: number;
   /** By the store's clock. */
   readonly ageMs: number;
-  /** Undefined: they are those that the caller has. */
-  readonly facts: Uint8Array | undefined;
+  /** Undefined: the caller has it already. */
+  readonly packed: Uint8Array | undefined;
 }

@@ -11,13 +11,24 @@ const MEANINGS = {
   STORE_FAILED: 'the store failed',
 } as const;
 
+/** Why a call to the store failed: see `docs/errors.md`. */
 export type StoreErrorCode = keyof typeof MEANINGS;
 
-/** A call to the store failed, and has changed nothing. The database's own error is the cause. */
+/**
+ * A call to the store failed, and has changed nothing, unless its method says otherwise. The database's own error is the
+ * `cause`. `STORE_BUSY` and `STORE_UNAVAILABLE` pass: the same call may succeed later.
+ * @example
+ * try {
+ *   await store.configuration();
+ * } catch (error) {
+ *   if (error instanceof StoreError && error.code === 'STORE_UNAVAILABLE') return undefined;
+ *   throw error;
+ * }
+ */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly code: StoreErrorCode;
-  /** The method that was called. */
+  /** The method of `Store` that was called. */
   readonly operation: string;
 
   constructor(code: StoreErrorCode, operation: string, options?: ErrorOptions) {

@@ -4,7 +4,7 @@ import type { Log } from '../../lib/logger.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
 
 /**
- * Whether the store answers. While it is away nobody waits for it in vain: agents that are known register from memory,
+ * Whether the store answers. While it is away, calls do not wait for it: agents that are known register from memory,
  * and what has to be written waits for the poll, which goes on asking, to find it back.
  */
 export class StoreHealth {

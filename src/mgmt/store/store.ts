@@ -12,6 +12,10 @@ import type { ServerStore } from './server-store.js';
  * Every method may reject with a `StoreError`; after one, nothing of the call has been written, unless the method says
  * otherwise, or the connection broke in the very moment of the commit. None takes longer than 2 s, or 2 s for each
  * transaction where it says that it needs several.
+ * @example
+ * const store: Store = await openStore('sqlite:data/muster.db', { log: silentLog });
+ * const servers = await store.servers();
+ * await store.close();
  */
 export interface Store
   extends ConfigurationStore,

@@ -5,6 +5,7 @@ import { ProtocolError } from '../errors.js';
 export interface Field<T> {
   /** What is expected, in words, for an error's message. */
   readonly expected: string;
+  /** Whether a value from the wire is of this type. */
   accepts(value: unknown): value is T;
   /** The value when the field is missing. Java's primitives have one, references do not. */
   readonly missing?: T;

@@ -84,6 +84,7 @@ export const AgentConnectStatusCommand = command('com.cloud.agent.api.AgentConne
   guid: text,
   name: text,
 });
+/** Whether the agent may register. */
 export const AgentConnectStatusAnswer = answer('com.cloud.agent.api.AgentConnectStatusAnswer', {
   /** The agent may send its Startup. */
   lockAvailable: optionalFlag,

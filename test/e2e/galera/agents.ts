@@ -13,7 +13,7 @@ import {
   Trust,
   tcpDialer,
 } from '../../../src/agent/index.js';
-import { parseProperties } from '../../../src/lib/properties.js';
+import { parseProperties } from '../../../src/lib/files/properties.js';
 import { ADDRESSES } from './servers.js';
 
 const machine = builtInResource('LibvirtComputingResource');

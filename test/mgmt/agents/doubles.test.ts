@@ -100,7 +100,7 @@ t.test('doubles: two new links at once end as one', async t => {
 });
 
 t.test(
-  'doubles: a link that ends right behind its last ReadyAnswer is not seated, while another is arriving',
+  'doubles: a link that ends right behind its last ReadyAnswer does not become the Ready one, while another is arriving',
   async t => {
     const { agent, registry, row } = await testServer();
     const [one, two] = [agent(), agent()];

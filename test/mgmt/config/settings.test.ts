@@ -14,7 +14,7 @@ t.test('settings: the defaults are those of the design', async t => {
       nodeId: undefined,
       dataDir: 'data',
       dbUrl: 'sqlite:data/muster.db',
-      keyFile: 'data/muster.db.key',
+      keyFile: undefined,
       tls: undefined,
       apiAddress: '127.0.0.1',
       apiPort: 8080,

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { API } from '../../../src/api/commands/index.js';
 import type { ApiCommand, Fields } from '../../../src/api/table.js';
-import type { LinkFact } from '../../../src/mgmt/hosts/link-facts.js';
+import type { LinkStatus } from '../../../src/mgmt/hosts/link-status.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
@@ -16,7 +16,7 @@ const START = Date.UTC(2026, 0, 1);
 const JOB = { cmd: 'drain', params: '{}', hostId: null, createdBy: null };
 const names = (items: readonly { name: string }[]) => items.map(({ name }) => name);
 
-function factOf(hostId: number, more: Partial<LinkFact> = {}): LinkFact {
+function linkOf(hostId: number, more: Partial<LinkStatus> = {}): LinkStatus {
   const nothing = { roundTripMs: undefined, failovers: undefined, lastLoss: undefined, lag: undefined };
   return { hostId, since: START, lastPing: START, ...nothing, ...more };
 }
@@ -203,8 +203,8 @@ t.test('listHosts: the last ping is that of the link, not of the day that it bec
   const bench = await apiBench(t);
   const [own] = await bench.addHosts(1);
   const [others] = await bench.addHosts(1, MSID_2);
-  bench.links = [factOf(own?.id ?? 0, { lastPing: START + 60_000 })];
-  await bench.store.putLinkFacts(MSID_2, START, packedLinks([factOf(others?.id ?? 0, { lastPing: START + 30_000 })]));
+  bench.links = [linkOf(own?.id ?? 0, { lastPing: START + 60_000 })];
+  await bench.store.putLinkStatus(MSID_2, START, packedLinks([linkOf(others?.id ?? 0, { lastPing: START + 30_000 })]));
   const { body } = await bench.call('listHosts');
   t.same(
     body.host.map(({ lastpinged }: { lastpinged: string }) => lastpinged),
@@ -394,7 +394,7 @@ t.test('removeManagementServer: one that is Down goes, with what is its; any oth
   const { call, store, two, addHosts, events } = await apiBench(t);
   const [host] = await addHosts(1, MSID_2);
   const job = await store.createJob({ ...JOB, targetMsid: MSID_2 });
-  await store.putLinkFacts(MSID_2, START, new Uint8Array());
+  await store.putLinkStatus(MSID_2, START, new Uint8Array());
   const id = two.uuid;
   const refused = await call('removeManagementServer', { id });
   t.match(refused, {
@@ -410,7 +410,7 @@ t.test('removeManagementServer: one that is Down goes, with what is its; any oth
   t.equal((await call('listManagementServers')).body.count, 1);
   t.match(await store.host(host?.id ?? 0), { status: 'Disconnected', msid: null });
   t.match(await store.job(job.uuid), { status: 'failed', result: /was removed/ });
-  t.same(await store.linkFacts(), []);
+  t.same(await store.linkStatus(), []);
   t.match(events, [{ type: 'SERVER.REMOVE', description: 'Management server 192.0.2.2 was removed' }]);
   const again = await call('removeManagementServer', { id });
   t.match(again, { status: 431, body: { errortext: /Invalid parameter id value=/ } });
@@ -583,14 +583,14 @@ t.test('listAgentLinks: who is where and why, our own as they are now, the other
   const [own] = await bench.addHosts(1);
   const [others] = await bench.addHosts(1, MSID_2);
   bench.links = [
-    factOf(own?.id ?? 0, { since: START + 1_000, lastPing: START + 61_000, roundTripMs: 1.5, failovers: 2 }),
+    linkOf(own?.id ?? 0, { since: START + 1_000, lastPing: START + 61_000, roundTripMs: 1.5, failovers: 2 }),
   ];
-  const fact = factOf(others?.id ?? 0, {
+  const link = linkOf(others?.id ?? 0, {
     since: START + 2_000,
     lastPing: START + 3_000,
     lastLoss: 'closed by the peer',
   });
-  await store.putLinkFacts(MSID_2, START, packedLinks([fact]));
+  await store.putLinkStatus(MSID_2, START, packedLinks([link]));
   const { name, body } = await call('listAgentLinks');
   t.equal(name, 'listagentlinksresponse');
   const [first, second] = body.agentlink;
@@ -652,10 +652,10 @@ t.test('regression: what a dead server knew of a link is not told of the link th
   await clock.advance(60_000);
   const [host] = await addHosts(1, MSID_2);
   const id = host?.id ?? 0;
-  const old = factOf(id, { since: START, lastPing: START + 1_000, roundTripMs: 9 });
+  const old = linkOf(id, { since: START, lastPing: START + 1_000, roundTripMs: 9 });
   // Of a server that had it before, and of the one that has it, which has not written since.
-  await store.putLinkFacts(3003, START, packedLinks([old]));
-  await store.putLinkFacts(MSID_2, START, packedLinks([old]));
+  await store.putLinkStatus(3003, START, packedLinks([old]));
+  await store.putLinkStatus(MSID_2, START, packedLinks([old]));
   const [link] = (await call('listAgentLinks')).body.agentlink;
   t.match(link, { since: '2026-01-01T00:01:00+0000', lastpinged: '2026-01-01T00:01:00+0000' });
   t.notOk('roundtripms' in link || 'factsage' in link);

@@ -57,7 +57,7 @@ async function bench(options: BenchOptions = {}) {
       return agents;
     },
     start() {
-      const target = (attache: Attache) => {
+      const addressFor = (attache: Attache) => {
         const { hosts, avoid } = listFor(attache);
         return hosts.find(address => !avoid.includes(address) && b.up.has(address));
       };
@@ -67,10 +67,13 @@ async function bench(options: BenchOptions = {}) {
           log: { error() {}, warn() {}, info() {}, debug() {}, child: () => undefined as never },
           staying: () => [...server.registry],
           arriving: () => b.arriving,
-          target,
+          target(attache) {
+            const address = addressFor(attache);
+            return address === undefined ? { none: 'no other server of its list is Up' } : { address };
+          },
           isUp: address => b.up.has(address),
           ask: attache => {
-            b.asked.push({ at: clock.now(), target: target(attache) ?? '' });
+            b.asked.push({ at: clock.now(), target: addressFor(attache) ?? '' });
             return askToMigrate(attache, listFor(attache));
           },
           rate: () => b.rate,

@@ -29,7 +29,7 @@ const event: NewEvent = {
   msid: MSID_A,
 };
 
-/** The servers themselves: membership, link facts, jobs, events. */
+/** The servers themselves: membership, the status of links, jobs, events. */
 export function clusterContract(kind: string, fresh: FreshStore): void {
   const test = storeTest(kind, fresh);
 
@@ -209,18 +209,18 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     const why = { resultCode: 530, result: '{"errortext":"removed"}' };
     await store.claimServer(factsOfServer(MSID_A), claim('one'));
     await store.claimServer(factsOfServer(MSID_B), claim('other', 'other folder'));
-    for (const msid of [MSID_A, MSID_B]) await store.putLinkFacts(msid, 1_000, new Uint8Array([1]));
+    for (const msid of [MSID_A, MSID_B]) await store.putLinkStatus(msid, 1_000, new Uint8Array([1]));
     const [waiting, running, others] = await Promise.all(
       [MSID_A, null, MSID_B].map(targetMsid => store.createJob({ ...job, targetMsid })),
     );
     await store.startJob(running?.uuid ?? '', MSID_A);
     t.equal(await store.removeServer(MSID_A, why), false, 'it is Up');
-    t.equal((await store.linkFacts()).length, 2);
+    t.equal((await store.linkStatus()).length, 2);
     await store.stopServer(MSID_A, 'one', 5_000);
     t.equal(await store.removeServer(MSID_A, why), true);
     t.equal(await store.removeServer(MSID_A, why), false, 'once');
     t.match(await store.servers(), [{ msid: MSID_B }]);
-    t.match(await store.linkFacts(), [{ msid: MSID_B }]);
+    t.match(await store.linkStatus(), [{ msid: MSID_B }]);
     for (const job of [waiting, running]) t.match(await store.job(job?.uuid ?? ''), { status: 'failed', ...why });
     t.match(await store.job(others?.uuid ?? ''), { status: 'pending' });
     t.match(await store.heartbeat(MSID_A, 'one', true), { kind: 'foreign' });
@@ -228,31 +228,31 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.match(await store.servers(), [{ msid: MSID_A, state: 'Up' }, { msid: MSID_B }]);
   });
 
-  test('link facts: one row for each server, the newest', async (t, store) => {
-    t.strictSame(await store.linkFacts(), []);
+  test('link packed: one row for each server, the newest', async (t, store) => {
+    t.strictSame(await store.linkStatus(), []);
     const large = new Uint8Array(300_000).map((_, i) => i % 251);
-    await store.putLinkFacts(MSID_A, 1_000, new Uint8Array([1, 0, 255]));
-    await store.putLinkFacts(MSID_B, 2_000, new Uint8Array());
-    await store.putLinkFacts(MSID_A, 3_000, large);
-    const facts = await store.linkFacts();
-    t.match(facts, [
+    await store.putLinkStatus(MSID_A, 1_000, new Uint8Array([1, 0, 255]));
+    await store.putLinkStatus(MSID_B, 2_000, new Uint8Array());
+    await store.putLinkStatus(MSID_A, 3_000, large);
+    const rows = await store.linkStatus();
+    t.match(rows, [
       { msid: MSID_B, at: 2_000 },
       { msid: MSID_A, at: 3_000 },
     ]);
     t.strictSame(
-      facts.map(({ facts }) => facts),
+      rows.map(({ packed }) => packed),
       [new Uint8Array(), large],
     );
-    t.ok(facts.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
-    const again = await store.linkFacts(facts.map(({ msid, updated }) => ({ msid, updated })));
+    t.ok(rows.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
+    const again = await store.linkStatus(rows.map(({ msid, updated }) => ({ msid, updated })));
     t.match(again, [
-      { msid: MSID_B, at: 2_000, facts: undefined },
-      { msid: MSID_A, at: 3_000, facts: undefined },
+      { msid: MSID_B, at: 2_000, packed: undefined },
+      { msid: MSID_A, at: 3_000, packed: undefined },
     ]);
-    const [b] = facts;
-    const some = await store.linkFacts([{ msid: MSID_B, updated: (b?.updated ?? 0) - 1 }]);
+    const [b] = rows;
+    const some = await store.linkStatus([{ msid: MSID_B, updated: (b?.updated ?? 0) - 1 }]);
     t.strictSame(
-      some.map(({ facts }) => facts),
+      some.map(({ packed }) => packed),
       [new Uint8Array(), large],
       'what the caller has of another moment is sent again',
     );

@@ -1,15 +1,15 @@
 import { dateText } from '../../../api/moment.js';
 import type { ResponseObject } from '../../../api/types.js';
-import type { LinkFact } from '../../hosts/link-facts.js';
+import type { LinkStatus } from '../../hosts/link-status.js';
 import type { HostRow } from '../../store/store.js';
 import { dated } from './fields.js';
 import type { Locations } from './locations.js';
 
-/** A host as the API shows it. @param fact what is known of its present link */
+/** A host as the API shows it. @param link what is known of its present link */
 export function hostObject(
   row: HostRow,
   { zones, pods, clusters, servers }: Locations,
-  fact?: LinkFact,
+  link?: LinkStatus,
 ): ResponseObject<'listHosts'> {
   const zone = zones.get(row.zoneId);
   const pod = pods.get(row.podId);
@@ -39,6 +39,6 @@ export function hostObject(
     memorytotal: row.ram,
     created: dateText(row.created),
     disconnected: dated(row.disconnected),
-    lastpinged: dated(fact?.lastPing ?? row.lastPing),
+    lastpinged: dated(link?.lastPing ?? row.lastPing),
   };
 }

@@ -38,7 +38,7 @@ export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>
     readLargePage(part => store.findHosts(part), query),
     parts.presentLinks(),
   ]);
-  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.fact)) };
+  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link)) };
 }
 
 export async function reconnectHost(

@@ -1,6 +1,6 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
-import type { AgedLinkFact } from '../../hosts/present-links.js';
+import type { AgedLinkStatus } from '../../hosts/present-links.js';
 import { readLargePage } from '../../store/pages.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
 import { dated, present } from './fields.js';
@@ -29,7 +29,7 @@ export async function listAgentLinks(
     const { count, rows } = await readLargePage(part => store.findHosts(part), { ...filter, ...page });
     return { count, items: rows.map(objectOf) };
   }
-  // These two filters need facts that are not in the rows: all hosts that match the other filters are read.
+  // These two filters need the status of links, which is not in the rows: all hosts that match the other filters are read.
   const { rows } = await readLargePage(part => store.findHosts(part), {
     ...filter,
     ...paging(command, { pagesize: -1 }),
@@ -43,12 +43,12 @@ export async function listAgentLinks(
 function linkObject(
   row: HostRow,
   { servers }: Locations,
-  aged: AgedLinkFact | undefined,
+  aged: AgedLinkStatus | undefined,
 ): ResponseObject<'listAgentLinks'> {
   const { hosts: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
   const server = servers.get(row.msid);
   const isUp = row.status === 'Up';
-  const fact = aged?.fact;
+  const link = aged?.link;
   const [preferred] = hostlist;
   return {
     hostid: row.uuid,
@@ -60,14 +60,14 @@ function linkObject(
     ispreferred: isUp && server !== undefined && server.serviceIp === preferred,
     hostlist,
     algorithm,
-    // Without facts of the link, the row has the moment: `lastPing` is written when the link becomes Ready.
-    since: isUp ? dated(fact?.since ?? row.lastPing) : undefined,
-    lastpinged: dated(fact?.lastPing ?? row.lastPing),
-    roundtripms: fact?.roundTripMs,
-    failovers: fact?.failovers,
-    lastloss: isUp ? fact?.lastLoss : row.disconnectReason,
+    // Without a status of the link, the row has the moment: `lastPing` is written when the link becomes Ready.
+    since: isUp ? dated(link?.since ?? row.lastPing) : undefined,
+    lastpinged: dated(link?.lastPing ?? row.lastPing),
+    roundtripms: link?.roundTripMs,
+    failovers: link?.failovers,
+    lastloss: isUp ? link?.lastLoss : row.disconnectReason,
     disconnected: dated(row.disconnected),
-    lag: isUp ? fact?.lag : undefined,
+    lag: isUp ? link?.lag : undefined,
     configurationversion: row.configurationVersion,
     factsage: aged?.ageSeconds,
   };

@@ -62,7 +62,7 @@ export class MysqlDriver implements Driver {
     try {
       await connection.run('commit');
     } catch (error) {
-      // Nobody knows whether it was committed, so nobody may carry it out anew.
+      // It is not known whether it was committed, so it must not be carried out anew.
       throw error instanceof MysqlHostError ? error.butNotAgain() : error;
     }
     this.#hosts.worked(connection.session.host);
@@ -146,7 +146,7 @@ class MysqlConnection implements DatabaseConnection {
     return { rows: [], numAffectedRows: BigInt(affectedRows) };
   }
 
-  // biome-ignore lint/correctness/useYield: an interface's duty that nobody here uses
+  // biome-ignore lint/correctness/useYield: the interface demands it, and it is not used here
   async *streamQuery(): AsyncIterableIterator<never> {
     throw new Error('streaming is not supported');
   }

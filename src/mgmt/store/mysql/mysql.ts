@@ -25,15 +25,15 @@ export const CALL_LIMITS: MysqlLimits = { connectMs: 1_000, statementMs: 1_500 }
 export const MIGRATION_LIMITS: MysqlLimits = { connectMs: 5_000, statementMs: 60_000 };
 
 /** MariaDB, MySQL, or a Galera cluster of several nodes. The database must be there. @throws StoreError */
-export async function openMysql(url: MysqlUrl, env: AttemptParts, limits: MysqlLimits): Promise<SqlDatabase> {
+export async function openMysql(url: MysqlUrl, parts: AttemptParts, limits: MysqlLimits): Promise<SqlDatabase> {
   const tables = new TableOptions();
-  const kysely = new Kysely<Schema>({ dialect: mysqlDialect(url, env.clock, limits), plugins: [tables] });
+  const kysely = new Kysely<Schema>({ dialect: mysqlDialect(url, parts.clock, limits), plugins: [tables] });
   const findVersion = async () => {
     const { rows } = await sql<{ version: string }>`select version() as version`.execute(kysely);
     tables.setVersion(rows[0]?.version ?? '');
   };
   try {
-    await attempt('open', judgeMysql, env, findVersion, env.clock.now() + limits.connectMs * url.hosts.length);
+    await attempt('open', judgeMysql, parts, findVersion, parts.clock.now() + limits.connectMs * url.hosts.length);
   } catch (error) {
     await kysely.destroy();
     throw error;

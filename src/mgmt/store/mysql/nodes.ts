@@ -2,7 +2,8 @@ import type { MysqlHost } from './url.js';
 
 /**
  * Which of several nodes is asked: one at a time, so that writers of the same rows meet in one node and not in Galera's
- * certification. It is left when it fails, for the next in the order of `db.url`; nobody returns for a preference's sake.
+ * certification. It is left when it fails, for the next in the order of `db.url`; a server
+ * never returns to a node only because it comes first.
  */
 export class MysqlNodes {
   readonly #hosts: readonly MysqlHost[];

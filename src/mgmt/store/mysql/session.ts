@@ -87,7 +87,7 @@ export class MysqlSession {
   }
 
   async #setUp(statementMs: number): Promise<void> {
-    const [facts] = (await this.run('select version() as version')) as { version: string }[];
+    const [server] = (await this.run('select version() as version')) as { version: string }[];
     const seconds = Math.ceil(statementMs / 1_000);
     // What does not fit is refused, not cut; backslashes escape, as the driver writes them.
     await this.run(
@@ -96,7 +96,7 @@ export class MysqlSession {
     );
     // No locks on the gaps between rows: hosts that are new at the same moment do not wait for each other.
     await this.run('set session transaction isolation level read committed');
-    if (/mariadb/i.test(facts?.version ?? '')) {
+    if (/mariadb/i.test(server?.version ?? '')) {
       // On Galera, what was committed on another node is seen here; elsewhere the second setting does nothing.
       await this.run(
         `set session max_statement_time = ${(statementMs - SERVER_EARLIER_MS) / 1_000}, wsrep_sync_wait = 1`,

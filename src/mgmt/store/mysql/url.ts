@@ -22,10 +22,6 @@ const FORM = /^mysql:\/\/(?<user>[^:@/]+)(?::(?<password>[^@/]*))?@(?<hosts>[^@/
 const HOST_FORM = /^(?:\[(?<ipv6>[0-9a-fA-F:.]+)\]|(?<host>[A-Za-z0-9._-]+))(?::(?<port>\d{1,5}))?$/;
 const DEFAULT_PORT = 3306;
 
-export function isMysqlUrl(dbUrl: string): boolean {
-  return dbUrl.startsWith('mysql:');
-}
-
 /** Not the WHATWG parser's work: that knows one host only. @throws ConfigError, which never shows the password */
 export function parseMysqlUrl(dbUrl: string): MysqlUrl {
   const groups = FORM.exec(dbUrl)?.groups;

@@ -13,7 +13,7 @@ import { raiseSequence, sequenceValue, setSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 /**
- * An attempt is ended by whatever raises its counter: each of its own writes raises it, and checks first that nobody else
+ * An attempt is ended by whatever raises its counter: each of its own writes raises it, and checks first that no other server
  * has. All of them write that one row, so that Galera, which certifies writes only, lets one of two win.
  */
 export function assignmentStore(transactions: Transactions): AssignmentStore {

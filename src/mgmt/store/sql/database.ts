@@ -13,7 +13,7 @@ import type { Schema } from './schema.js';
 export interface SqlDatabase {
   readonly kysely: Kysely<Schema>;
   /**
-   * Where calls that write stand in line, if the database lets one write at a time. Only the first in line tries: a
+   * The queue of calls that write, if the database lets one write at a time. Only the first in line tries: a
    * thousand callers that each block for a moment to learn that it is busy would hold up the event loop for seconds.
    */
   readonly writers?: Semaphore;
@@ -63,7 +63,7 @@ export interface AttemptParts {
 /** No call to the store takes longer than this, however many attempts it needs. */
 export const CALL_LIMIT_MS = 2_000;
 
-/** The commit that is in our way is done in a few milliseconds, unless many stand in line. */
+/** The other server's commit takes a few milliseconds, unless many calls wait. */
 const RETRY = { baseMs: 4, maxMs: 100 };
 
 /**

@@ -26,7 +26,7 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
   };
 
   const update = async (db: Kysely<Schema>, known: readonly HostColumns[], entries: readonly LocatedHost[]) => {
-    const byGuid = new Map(entries.map(entry => [entry.facts.guid, entry.columns]));
+    const byGuid = new Map(entries.map(entry => [entry.description.guid, entry.columns]));
     const onlyConnecting: number[] = [];
     const updated: HostColumns[] = [];
     for (const former of known) {
@@ -52,12 +52,13 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
     locate: ReturnType<LocationIdCache['finder']>,
   ): Promise<Registration[]> => {
     const entries: LocatedHost[] = [];
-    for (const facts of batch) entries.push({ facts, columns: columnsOf(facts, await locate(facts)) });
+    for (const description of batch)
+      entries.push({ description, columns: columnsOf(description, await locate(description)) });
     const guids = batch.map(({ guid }) => guid);
     // Locked: another server may make one of them Up before we write Connecting.
     const known = await database.locked(selectHosts(db).where('guid', 'in', guids).orderBy('id')).execute();
     const knownGuids = new Set(known.map(({ guid }) => guid));
-    const fresh = entries.filter(({ facts }) => !knownGuids.has(facts.guid));
+    const fresh = entries.filter(({ description }) => !knownGuids.has(description.guid));
     const rows = [...(await update(db, known, entries)), ...(await insert(db, fresh))];
     const byGuid = new Map(rows.map(row => [row.guid, row]));
     return batch.flatMap(({ guid }) => {
@@ -102,7 +103,7 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
 }
 
 interface LocatedHost {
-  readonly facts: HostDescription;
+  readonly description: HostDescription;
   readonly columns: ReturnType<typeof columnsOf>;
 }
 

@@ -35,24 +35,24 @@ export const guid = sql<string>`coalesce(guid, removed_guid, '')`.as('guid');
 /** `changed` of a host that is updated: the store's time, and always later than before. */
 export const changeTime = (database: SqlDatabase) => database.greatest(database.now(), sql<number>`changed + 1`);
 
-export function columnsOf(facts: HostDescription, { podId, clusterId }: LocationIds) {
+export function columnsOf(host: HostDescription, { podId, clusterId }: LocationIds) {
   return {
-    guid: facts.guid,
-    name: facts.name,
-    type: facts.type,
-    data_center_id: facts.zoneId,
-    pod: facts.pod,
-    cluster: facts.cluster,
+    guid: host.guid,
+    name: host.name,
+    type: host.type,
+    data_center_id: host.zoneId,
+    pod: host.pod,
+    cluster: host.cluster,
     pod_id: podId,
     cluster_id: clusterId,
-    private_ip_address: facts.privateIpAddress,
-    version: facts.version,
-    hypervisor_type: facts.hypervisorType,
-    arch: facts.arch,
-    sockets: facts.sockets ?? null,
-    cpus: facts.cpus,
-    speed: facts.speed,
-    ram: facts.ram,
+    private_ip_address: host.privateIpAddress,
+    version: host.version,
+    hypervisor_type: host.hypervisorType,
+    arch: host.arch,
+    sockets: host.sockets ?? null,
+    cpus: host.cpus,
+    speed: host.speed,
+    ram: host.ram,
   };
 }
 

@@ -46,7 +46,7 @@ export function locationStore(transactions: Transactions): LocationStore {
           .select('lb_check_interval')
           .where('id', '=', clusterId)
           .executeTakeFirst();
-        // Clusters are never removed: whoever names one has read its row.
+        // Clusters are never removed: the caller has read the row of the one that it names.
         if (cluster === undefined || cluster.lb_check_interval === seconds) return { done: true, version };
         await db.updateTable('cluster').set({ lb_check_interval: seconds }).where('id', '=', clusterId).execute();
         return { done: true, version: await raiseSequence(db, 'configuration') };
@@ -64,7 +64,7 @@ export class LocationIdCache {
   readonly #known = new Map<string, LocationIds>();
 
   /** For one transaction. What it finds is kept only when `learn` says that the transaction was committed. */
-  finder(db: Kysely<Schema>, uuid: () => string): (facts: HostDescription) => Promise<LocationIds> {
+  finder(db: Kysely<Schema>, uuid: () => string): (host: HostDescription) => Promise<LocationIds> {
     const found = new Map<string, LocationIds>();
     return async ({ zoneId, pod, cluster }) => {
       const key = keyOf(zoneId, pod, cluster);

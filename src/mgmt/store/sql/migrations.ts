@@ -12,7 +12,7 @@ export interface Migration {
   readonly name: string;
   /** The first version of Muster that knows this migration; older ones are told to become it. */
   readonly since: string;
-  up(db: Kysely<Schema>, schema: SchemaDialect): Promise<void>;
+  up(db: Kysely<Schema>, dialect: SchemaDialect): Promise<void>;
 }
 
 /** Applied ones are never edited. */
@@ -85,7 +85,7 @@ export const MIGRATIONS: readonly Migration[] = [
     number: 2,
     name: 'servers, jobs, events, clusters, changed hosts',
     since: '0.1.0',
-    async up(db, schema) {
+    async up(db, dialect) {
       const create = (table: string) => db.schema.createTable(table).ifNotExists();
       await placed(create('host_pod_ref'))
         .addColumn('data_center_id', 'bigint', column => column.notNull())
@@ -100,7 +100,7 @@ export const MIGRATIONS: readonly Migration[] = [
 
       const addColumns = async (...names: (readonly [name: string, type: 'bigint' | 'varchar(255)'])[]) => {
         for (const [name, type] of names) {
-          if (!(await schema.hasColumn(db, 'host', name))) {
+          if (!(await dialect.hasColumn(db, 'host', name))) {
             await db.schema.alterTable('host').addColumn(name, type).execute();
           }
         }
@@ -114,13 +114,13 @@ export const MIGRATIONS: readonly Migration[] = [
         ['preferred', 'varchar(255)'],
         ['removed_guid', 'varchar(255)'],
       );
-      if (!(await schema.hasColumn(db, 'host', 'resource_state'))) {
+      if (!(await dialect.hasColumn(db, 'host', 'resource_state'))) {
         await db.schema
           .alterTable('host')
           .addColumn('resource_state', 'varchar(32)', column => column.notNull().defaultTo('Enabled'))
           .execute();
       }
-      if (!(await schema.hasColumn(db, 'host', 'changed'))) {
+      if (!(await dialect.hasColumn(db, 'host', 'changed'))) {
         await db.schema
           .alterTable('host')
           .addColumn('changed', 'bigint', column => column.notNull().defaultTo(0))
@@ -184,25 +184,25 @@ export const MIGRATIONS: readonly Migration[] = [
         .addColumn('msid', 'bigint')
         .execute();
 
-      await addIndexes(db, schema, INDEXES_2);
+      await addIndexes(db, dialect, INDEXES_2);
     },
   },
   {
     number: 3,
     name: 'heartbeat counters, assignments by generation, identity of links, jobs that expire',
     since: '0.1.0',
-    async up(db, schema) {
+    async up(db, dialect) {
       for (const [table, column, type] of COLUMNS_3) {
-        if (await schema.hasColumn(db, table, column)) continue;
+        if (await dialect.hasColumn(db, table, column)) continue;
         const isFlag = type === 'counter';
         await db.schema
           .alterTable(table)
           .addColumn(column, isFlag ? 'bigint' : type, built => (isFlag ? built.notNull().defaultTo(0) : built))
           .execute();
       }
-      await addIndexes(db, schema, INDEXES_3);
+      await addIndexes(db, dialect, INDEXES_3);
       for (const [table, name] of NO_INDEXES_3) {
-        if (await schema.hasIndex(db, table, name)) await schema.dropIndex(db, table, name);
+        if (await dialect.hasIndex(db, table, name)) await dialect.dropIndex(db, table, name);
       }
     },
   },
@@ -238,9 +238,9 @@ const NO_INDEXES_3 = [
 
 type Index = readonly [table: string, name: string, columns: readonly string[]];
 
-async function addIndexes(db: Kysely<Schema>, schema: SchemaDialect, indexes: readonly Index[]): Promise<void> {
+async function addIndexes(db: Kysely<Schema>, dialect: SchemaDialect, indexes: readonly Index[]): Promise<void> {
   for (const [table, name, columns] of indexes) {
-    if (await schema.hasIndex(db, table, name)) continue;
+    if (await dialect.hasIndex(db, table, name)) continue;
     await db.schema
       .createIndex(name)
       .on(table)

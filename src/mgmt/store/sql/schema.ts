@@ -12,7 +12,7 @@ export interface Schema {
   cluster: ClusterTable;
   host: HostTable;
   mshost: ServerTable;
-  mshost_link: LinkFactsTable;
+  mshost_link: LinkStatusTable;
   async_job: JobTable;
   event: EventTable;
   secret: SecretTable;
@@ -133,7 +133,7 @@ export interface ServerTable {
   joined: number;
 }
 
-export interface LinkFactsTable {
+export interface LinkStatusTable {
   msid: number;
   /** By the server's clock. */
   at: number;

@@ -1,6 +1,6 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { JobRow } from '../job-store.js';
-import { LINK_FACTS_KEPT_MS, type OrderedStateChange, type ServerRow, type ServerStore } from '../server-store.js';
+import { LINK_STATUS_KEPT_MS, type OrderedStateChange, type ServerRow, type ServerStore } from '../server-store.js';
 import { failJobsOf, insertJob } from './jobs.js';
 import type { Schema, ServerTable } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -35,9 +35,9 @@ export function serverStore(transactions: Transactions): ServerStore {
   };
 
   return {
-    claimServer: (facts, { runId, dataDirToken, silentBeat, keepStates = [] }) =>
+    claimServer: (server, { runId, dataDirToken, silentBeat, keepStates = [] }) =>
       transactions.write('claimServer', async db => {
-        const { row: former, now } = await rowOf(db, facts.msid);
+        const { row: former, now } = await rowOf(db, server.msid);
         const isHeld =
           former !== undefined &&
           former.removed === null &&
@@ -50,15 +50,15 @@ export function serverStore(transactions: Transactions): ServerStore {
         const row: Selectable<ServerTable> = {
           id: former?.id ?? (await raiseSequence(db, 'mshost')),
           uuid: former?.uuid ?? random.uuid(),
-          msid: facts.msid,
+          msid: server.msid,
           runid: runId,
           data_dir_token: dataDirToken,
-          name: facts.name,
-          version: facts.version,
-          service_ip: facts.serviceIp,
-          os_distribution: facts.osDistribution,
-          kernel_version: facts.kernelVersion,
-          last_boot_time: facts.lastBootTime,
+          name: server.name,
+          version: server.version,
+          service_ip: server.serviceIp,
+          os_distribution: server.osDistribution,
+          kernel_version: server.kernelVersion,
+          last_boot_time: server.lastBootTime,
           state,
           state_by: isSame ? former.state_by : null,
           state_since: isSame ? former.state_since : now,
@@ -75,8 +75,8 @@ export function serverStore(transactions: Transactions): ServerStore {
         await db
           .updateTable('mshost')
           .set({ removed: now, runid: null, state: 'Down' as const })
-          .where('service_ip', '=', facts.serviceIp)
-          .where('msid', '!=', facts.msid)
+          .where('service_ip', '=', server.serviceIp)
+          .where('msid', '!=', server.msid)
           .where('removed', 'is', null)
           .where(eb => eb.or([eb('runid', 'is', null), eb('state', '=', 'Down')]))
           .execute();
@@ -169,13 +169,13 @@ export function serverStore(transactions: Transactions): ServerStore {
         return true;
       }),
 
-    putLinkFacts: (msid, at, facts) =>
-      transactions.write('putLinkFacts', async db => {
-        const values = { at, facts, updated: database.now() };
+    putLinkStatus: (msid, at, packed) =>
+      transactions.write('putLinkStatus', async db => {
+        const values = { at, facts: packed, updated: database.now() };
         const now = await database.storeTime(db);
         await db
           .deleteFrom('mshost_link')
-          .where('updated', '<', now - LINK_FACTS_KEPT_MS)
+          .where('updated', '<', now - LINK_STATUS_KEPT_MS)
           .execute();
         const updated = await db.updateTable('mshost_link').set(values).where('msid', '=', msid).executeTakeFirst();
         if (updated.numUpdatedRows > 0n) return;
@@ -185,8 +185,8 @@ export function serverStore(transactions: Transactions): ServerStore {
           .execute();
       }),
 
-    linkFacts: (known = []) =>
-      transactions.read('linkFacts', async db => {
+    linkStatus: (known = []) =>
+      transactions.read('linkStatus', async db => {
         const rows = await db.selectFrom('mshost_link').select(['msid', 'at', 'updated']).orderBy('msid').execute();
         const knownAt = new Map(known.map(({ msid, updated }) => [msid, updated]));
         const news = rows.filter(({ msid, updated }) => knownAt.get(msid) !== updated).map(({ msid }) => msid);
@@ -196,7 +196,7 @@ export function serverStore(transactions: Transactions): ServerStore {
           for (const { msid, facts } of await query.execute()) packed.set(msid, facts);
         }
         const now = await database.storeTime(db);
-        return rows.map(row => ({ ...row, ageMs: ageOf(row.updated, now), facts: packed.get(row.msid) }));
+        return rows.map(row => ({ ...row, ageMs: ageOf(row.updated, now), packed: packed.get(row.msid) }));
       }),
   };
 }

@@ -26,8 +26,8 @@ export interface OpenedStore {
  * The store in SQL that SQLite and MariaDB both understand. All inserts are made in the same way: read first, insert if
  * there is no row. If another server has inserted the same key meanwhile, the transaction runs again and finds its row.
  */
-export function sqlStore(database: SqlDatabase, env: { readonly clock: Clock; readonly random: Random }): Store {
-  const transactions = new Transactions(database, env);
+export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; readonly random: Random }): Store {
+  const transactions = new Transactions(database, parts);
   return {
     ...configurationStore(transactions),
     ...assignmentStore(transactions),

@@ -22,10 +22,10 @@ export class Transactions {
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  constructor(database: SqlDatabase, env: { readonly clock: Clock; readonly random: Random }) {
+  constructor(database: SqlDatabase, parts: { readonly clock: Clock; readonly random: Random }) {
     this.database = database;
-    this.clock = env.clock;
-    this.random = env.random;
+    this.clock = parts.clock;
+    this.random = parts.random;
   }
 
   read<T>(operation: string, work: Work<T>): Promise<T> {

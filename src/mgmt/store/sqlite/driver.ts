@@ -96,7 +96,7 @@ class SqliteConnection implements DatabaseConnection {
     return { rows: [], numAffectedRows: BigInt(statement.run(parameters).changes) };
   }
 
-  // biome-ignore lint/correctness/useYield: an interface's duty that nobody here uses
+  // biome-ignore lint/correctness/useYield: the interface demands it, and it is not used here
   async *streamQuery(): AsyncIterableIterator<never> {
     throw new Error('streaming is not supported');
   }

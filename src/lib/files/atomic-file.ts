@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, link, lstat, open, readlink, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { codeOf, reasonOf } from './errors.js';
-import { systemRandom } from './random.js';
+import { codeOf, reasonOf } from '../errors.js';
+import { systemRandom } from '../random.js';
 
 export interface WriteFileOptions {
   /** Permission bits of a new file, whatever the umask. An existing file keeps its own. @default 0o600 */

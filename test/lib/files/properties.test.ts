@@ -1,6 +1,6 @@
 import t from 'tap';
-import { parseProperties } from '../../src/lib/properties.js';
-import { seededRandom } from '../helpers/seeded-random.js';
+import { parseProperties } from '../../../src/lib/files/properties.js';
+import { seededRandom } from '../../helpers/seeded-random.js';
 
 const asObject = (source: string | Uint8Array) => {
   const document = parseProperties(source);

@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { LinkFact } from '../../../src/mgmt/hosts/link-facts.js';
-import { LinkFactsWriter } from '../../../src/mgmt/hosts/link-facts-writer.js';
+import type { LinkStatus } from '../../../src/mgmt/hosts/link-status.js';
+import { LinkStatusWriter } from '../../../src/mgmt/hosts/link-status-writer.js';
 import { PresentLinks } from '../../../src/mgmt/hosts/present-links.js';
 import type { HostRow, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
@@ -10,7 +10,7 @@ import { packedLinks, unpackedLinks } from '../../helpers/packed-links.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { testServer } from '../../helpers/test-server.js';
 
-const FACT: LinkFact = {
+const FACT: LinkStatus = {
   hostId: 7,
   since: 1_767_225_600_000,
   lastPing: 1_767_225_660_123,
@@ -19,9 +19,9 @@ const FACT: LinkFact = {
   lastLoss: 'closed by the peer, "quoted", ü',
   lag: undefined,
 };
-const BARE: LinkFact = { ...FACT, hostId: 8, roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
+const BARE: LinkStatus = { ...FACT, hostId: 8, roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
 
-t.test('link-facts: what is packed comes out again, also what nobody knows', async t => {
+t.test('link-status: what is packed comes out again, also what nobody knows', async t => {
   t.match(unpackedLinks(packedLinks([FACT, BARE])), [FACT, BARE]);
   t.strictSame(unpackedLinks(packedLinks([])), []);
   const many = Array.from({ length: 1_201 }, (_, hostId) => ({ ...FACT, hostId }));
@@ -29,42 +29,42 @@ t.test('link-facts: what is packed comes out again, also what nobody knows', asy
   t.throws(() => unpackedLinks(Buffer.from('x')), SyntaxError);
 });
 
-t.test('link-facts: 5,000 links are one row of less than a megabyte', async t => {
+t.test('link-status: 5,000 links are one row of less than a megabyte', async t => {
   const packed = packedLinks(Array.from({ length: 5_000 }, (_, hostId) => ({ ...FACT, hostId })));
   t.ok(packed.length < 2 ** 20, `${packed.length} bytes`);
 });
 
 t.test(
-  'link-facts: one write each half minute, whatever happens on the links; soon when an agent has come',
+  'link-status: one write each half minute, whatever happens on the links; soon when an agent has come',
   async t => {
     const clock = new FakeClock();
     const log = new RecordingLog();
-    const rows: [number, number, LinkFact[]][] = [];
+    const rows: [number, number, LinkStatus[]][] = [];
     const state = { away: false };
     const store = {
-      async putLinkFacts(msid: number, at: number, facts: Uint8Array) {
-        if (state.away) throw new StoreError('STORE_UNAVAILABLE', 'putLinkFacts');
-        rows.push([msid, at, unpackedLinks(facts)]);
+      async putLinkStatus(msid: number, at: number, links: Uint8Array) {
+        if (state.away) throw new StoreError('STORE_UNAVAILABLE', 'putLinkStatus');
+        rows.push([msid, at, unpackedLinks(links)]);
       },
     };
-    let facts: LinkFact[] = [];
-    const writer = new LinkFactsWriter(store, { clock, log, health: new StoreHealth(log), msid: 1 }, () => facts);
+    let links: LinkStatus[] = [];
+    const writer = new LinkStatusWriter(store, { clock, log, health: new StoreHealth(log), msid: 1 }, () => links);
     writer.start();
     await clock.advance(29_999);
     t.same(rows, []);
     await clock.advance(1);
     t.same(rows, [[1, clock.wallTime(), []]]);
-    facts = [FACT];
+    links = [FACT];
     await clock.advance(5_000);
     t.match(rows.at(-1), [1, clock.wallTime(), [FACT]], 'an agent has come');
-    facts = [{ ...FACT, lastPing: FACT.lastPing + 20_000 }];
+    links = [{ ...FACT, lastPing: FACT.lastPing + 20_000 }];
     await clock.advance(25_000);
     t.equal(rows.length, 2, 'a ping is no reason to write');
     state.away = true;
     await clock.advance(5_000);
     state.away = false;
     await clock.advance(5_000);
-    t.match(rows.at(-1)?.[2], facts, 'it goes on after an outage');
+    t.match(rows.at(-1)?.[2], links, 'it goes on after an outage');
     t.equal(rows.length, 3);
     writer.stop();
     t.equal(clock.pending, 0);
@@ -72,15 +72,15 @@ t.test(
 );
 
 t.test('regression: a ping moves the last ping on, and tells the round trip that the agent measured', async t => {
-  const { linkFacts, stop, agent, clock } = await testServer();
+  const { linkStatus, stop, agent, clock } = await testServer();
   t.teardown(() => stop('now'));
   const one = agent();
   await one.join();
-  const [before] = linkFacts();
+  const [before] = linkStatus();
   await clock.advance(30_000);
   one.request([{ type: 'com.cloud.agent.api.PingRoutingCommand', fields: { hostType: 'Routing', roundTripMs: 1.25 } }]);
   await one.receive();
-  const [after] = linkFacts();
+  const [after] = linkStatus();
   t.equal(after?.since, before?.since);
   t.equal(after?.lastPing, (before?.lastPing ?? 0) + 30_000);
   t.equal(after?.roundTripMs, 1.25);
@@ -93,8 +93,8 @@ t.test('regression: a writer that is stopped in the midst of a write leaves no t
   const held = new Promise<void>(resolve => {
     release = resolve;
   });
-  const store = { putLinkFacts: () => held };
-  const writer = new LinkFactsWriter(store, { clock, log, health: new StoreHealth(log), msid: 1 }, () => [FACT]);
+  const store = { putLinkStatus: () => held };
+  const writer = new LinkStatusWriter(store, { clock, log, health: new StoreHealth(log), msid: 1 }, () => [FACT]);
   writer.start();
   await clock.advance(5_000);
   writer.stop();
@@ -104,14 +104,14 @@ t.test('regression: a writer that is stopped in the midst of a write leaves no t
 });
 
 t.test('present links: what another server has written is read and parsed once', async t => {
-  const rows = new Map([[2, { updated: 10, facts: packedLinks([FACT]) }]]);
+  const rows = new Map([[2, { updated: 10, packed: packedLinks([FACT]) }]]);
   const sent: number[] = [];
-  const store: Pick<Store, 'linkFacts'> = {
-    async linkFacts(known = []) {
-      return [...rows].map(([msid, { updated, facts }]) => {
+  const store: Pick<Store, 'linkStatus'> = {
+    async linkStatus(known = []) {
+      return [...rows].map(([msid, { updated, packed }]) => {
         const isKnown = known.some(one => one.msid === msid && one.updated === updated);
         if (!isKnown) sent.push(updated);
-        return { msid, at: 1, updated, ageMs: 2_000, facts: isKnown ? undefined : facts };
+        return { msid, at: 1, updated, ageMs: 2_000, packed: isKnown ? undefined : packed };
       });
     },
   };
@@ -125,14 +125,14 @@ t.test('present links: what another server has written is read and parsed once',
   const host = (id: number, msid: number) => ({ id, msid, status: 'Up', lastPing: FACT.since }) as HostRow;
   for (let i = 0; i < 3; i++) {
     const linkOf = await links.read();
-    t.match(linkOf(host(7, 2)), { fact: { hostId: 7 }, ageSeconds: 2 });
-    t.match(linkOf(host(9, 1)), { fact: own, ageSeconds: 0 });
+    t.match(linkOf(host(7, 2)), { link: { hostId: 7 }, ageSeconds: 2 });
+    t.match(linkOf(host(9, 1)), { link: own, ageSeconds: 0 });
     t.equal(linkOf(host(8, 2)), undefined);
   }
   t.same(sent, [10]);
-  rows.set(2, { updated: 11, facts: packedLinks([BARE]) });
-  t.match((await links.read())(host(8, 2)), { fact: { hostId: 8 } });
+  rows.set(2, { updated: 11, packed: packedLinks([BARE]) });
+  t.match((await links.read())(host(8, 2)), { link: { hostId: 8 } });
   t.same(sent, [10, 11]);
   rows.clear();
-  t.equal((await links.read())(host(8, 2)), undefined, 'its facts were deleted');
+  t.equal((await links.read())(host(8, 2)), undefined, 'its status was deleted');
 });

@@ -1,9 +1,9 @@
 import { readFileSync, unlinkSync } from 'node:fs';
 import { link, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { codeOf } from '../errors.js';
+import { systemRandom } from '../random.js';
 import { writeSynced } from './atomic-file.js';
-import { codeOf } from './errors.js';
-import { systemRandom } from './random.js';
 
 /** A lock that this process holds. */
 export interface FileLock {

@@ -4,9 +4,9 @@ import { readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
-import { FileLockedError, lockFile } from '../../src/lib/file-lock.js';
+import { FileLockedError, lockFile } from '../../../src/lib/files/file-lock.js';
 
-const MODULE = new URL('../../src/lib/file-lock.js', import.meta.url).href;
+const MODULE = new URL('../../../src/lib/files/file-lock.js', import.meta.url).href;
 const hasProc = process.platform === 'linux';
 
 /** A process that takes the lock once it is told to, says `locked` or why not, and then lives on. */

@@ -1,7 +1,7 @@
 import type { Interruptible } from '../../lib/interruptible.js';
 
 /** What a server knows of one agent's link, and does not write to the store at each change. Moments: milliseconds since 1970. */
-export interface LinkFact {
+export interface LinkStatus {
   readonly hostId: number;
   /** Since when the link is Ready. */
   readonly since: number;
@@ -26,37 +26,37 @@ type Packed = [
   lag: string | null,
 ];
 
-/** Facts on a line, which is a few milliseconds' work. */
-const FACTS_A_LINE = 500;
+/** Links on a line, which is a few milliseconds' work. */
+const LINKS_A_LINE = 500;
 
 /** One row for all links of a server: lines, each of which is a JSON array of arrays. */
-export function* packLinkFacts(facts: readonly LinkFact[]): Interruptible<Uint8Array> {
+export function* packLinkStatus(links: readonly LinkStatus[]): Interruptible<Uint8Array> {
   const lines: string[] = [];
-  for (let from = 0; from < facts.length; from += FACTS_A_LINE) {
-    lines.push(JSON.stringify(facts.slice(from, from + FACTS_A_LINE).map(packed)));
+  for (let from = 0; from < links.length; from += LINKS_A_LINE) {
+    lines.push(JSON.stringify(links.slice(from, from + LINKS_A_LINE).map(packed)));
     yield;
   }
   return Buffer.from(lines.join('\n'), 'utf8');
 }
 
 /** @throws SyntaxError when it is no such row */
-export function* unpackLinkFacts(row: Uint8Array): Interruptible<LinkFact[]> {
-  const facts: LinkFact[] = [];
+export function* unpackLinkStatus(row: Uint8Array): Interruptible<LinkStatus[]> {
+  const links: LinkStatus[] = [];
   const text = Buffer.from(row).toString('utf8');
   for (let from = 0, to = 0; from < text.length; from = to + 1) {
     const end = text.indexOf('\n', from);
     to = end < 0 ? text.length : end;
-    for (const one of JSON.parse(text.slice(from, to)) as Packed[]) facts.push(unpacked(one));
+    for (const one of JSON.parse(text.slice(from, to)) as Packed[]) links.push(unpacked(one));
     yield;
   }
-  return facts;
+  return links;
 }
 
-function packed({ hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag }: LinkFact): Packed {
+function packed({ hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag }: LinkStatus): Packed {
   return [hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null, lag ?? null];
 }
 
-function unpacked([hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag]: Packed): LinkFact {
+function unpacked([hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag]: Packed): LinkStatus {
   return {
     hostId,
     since,

@@ -1,13 +1,13 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { createFileAtomic, FileError, writeFileAtomic } from '../../src/lib/atomic-file.js';
+import { createFileAtomic, FileError, writeFileAtomic } from '../../../src/lib/files/atomic-file.js';
 
 const modeOf = async (path: string) => (await fs.stat(path)).mode & 0o7777;
 
 /** The module with some of the system's calls failing. */
 const withFaults = (t: Test, faults: Partial<typeof fs>) =>
-  t.mockImport<typeof import('../../src/lib/atomic-file.js')>('../../src/lib/atomic-file.js', {
+  t.mockImport<typeof import('../../../src/lib/files/atomic-file.js')>('../../../src/lib/files/atomic-file.js', {
     'node:fs/promises': { ...fs, ...faults },
   });
 

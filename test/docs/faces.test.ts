@@ -1,0 +1,63 @@
+import t from 'tap';
+import ts from 'typescript';
+
+const root = new URL('../../', import.meta.url).pathname;
+const FACES = ['protocol', 'agent', 'mgmt'].map(folder => `${root}src/${folder}/index.ts`);
+
+const config = ts.readConfigFile(`${root}tsconfig.base.json`, ts.sys.readFile).config;
+const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+const program = ts.createProgram(FACES, { ...options, noEmit: true });
+const checker = program.getTypeChecker();
+
+/** What the faces export: the symbols where they are declared. */
+function exported(): readonly ts.Symbol[] {
+  const symbols = new Set<ts.Symbol>();
+  for (const face of FACES) {
+    const source = program.getSourceFile(face);
+    const module = source && checker.getSymbolAtLocation(source);
+    if (module === undefined) throw new Error(`${face} is no module`);
+    for (const symbol of checker.getExportsOfModule(module)) {
+      symbols.add(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+    }
+  }
+  return [...symbols];
+}
+
+const commentOf = (symbol: ts.Symbol) => ts.displayPartsToString(symbol.getDocumentationComment(checker));
+const tagsOf = (symbol: ts.Symbol) => symbol.getJsDocTags(checker).map(({ name }) => name);
+
+/** The members of a class or an interface that a user of it sees. */
+function members(symbol: ts.Symbol): readonly ts.Symbol[] {
+  if (!(symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface))) return [];
+  return [...(symbol.members?.values() ?? [])].filter(
+    ({ name, flags }) => !/^(#|__)/.test(name) && !(flags & ts.SymbolFlags.TypeParameter),
+  );
+}
+
+t.test('docs: everything that the faces export has a comment', async t => {
+  const bare = exported().filter(symbol => commentOf(symbol) === '');
+  t.same(
+    bare.map(({ name }) => name),
+    [],
+  );
+});
+
+t.test('docs: every function and class that the faces export has an example', async t => {
+  const bare = exported().filter(
+    symbol => symbol.flags & (ts.SymbolFlags.Function | ts.SymbolFlags.Class) && !tagsOf(symbol).includes('example'),
+  );
+  t.same(
+    bare.map(({ name }) => name),
+    [],
+  );
+});
+
+t.test('docs: every method that the faces export has a comment', async t => {
+  const bare = exported().flatMap(symbol =>
+    members(symbol)
+      .filter(({ flags }) => flags & ts.SymbolFlags.Method)
+      .filter(member => commentOf(member) === '' && tagsOf(member).length === 0)
+      .map(member => `${symbol.name}.${member.name}`),
+  );
+  t.same(bare, []);
+});
