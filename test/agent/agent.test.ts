@@ -290,6 +290,73 @@ t.test('agent: without a zone it stays idle, and says so', async t => {
   t.equal(clock.pending, 0);
 });
 
+t.test('regression: agent: all addresses of a name are tried up to Ready, before the next host', async t => {
+  for (const spoil of [
+    (a: FakeServer) => {
+      a.mood = 'close';
+    },
+    (a: FakeServer) => {
+      a.onStartup = (link, startup) => link.startupAnswer(startup, { result: false, details: 'in maintenance' });
+    },
+    (a: FakeServer) => {
+      a.onStartup = (link, startup) => link.startupAnswer(startup);
+    },
+  ]) {
+    const { agent, a, b, c, log, upOn } = await bench(t, {
+      file: 'guid=g\nhost=ms,c\n',
+      names: { ms: '10.0.0.1,10.0.0.2' },
+    });
+    spoil(a);
+    c.mood = 'refuse';
+    agent.start();
+    await until(() => a.connections === 1);
+    await upOn(b, LIMITS.readyWithOthersMs + 1_000).catch(() => {});
+    t.equal(b.ready.length, 1);
+    t.equal(readyLink(agent.state)?.host, 'ms');
+    t.match(log.fieldsOf('warn Cannot connect to an address of host: ms'), { reason: /^10\.0\.0\.1: / });
+    await agent.stop();
+  }
+});
+
+t.test('agent: a host that swallows the connection is not waited for, and stays in the cycle', async t => {
+  const { agent, a, b, clock, network, upOn } = await bench(t);
+  a.mood = 'hang';
+  b.mood = 'mute';
+  let bytes = 0;
+  b.accept = async socket => {
+    b.connections++;
+    socket.on('data', chunk => {
+      bytes += chunk.length;
+    });
+  };
+  agent.start();
+  await passes(clock, () => bytes > 0, 1_000);
+  t.equal(clock.now(), 250);
+  a.mood = 'accept';
+  await upOn(a, 31_000);
+  t.same(
+    network.dialled.map(dial => dial.replace(/^\d+ /, '')),
+    ['a', 'b', 'a'],
+  );
+});
+
+t.test('agent: after a move it pings the new server at once, and again when the old link has ended', async t => {
+  const { agent, a, b, clock, upOn } = await bench(t);
+  agent.start();
+  await upOn(a);
+  await a.last.send([MigrateAgentConnectionCommand.encode({ avoidMsList: ['a'] })]);
+  await upOn(b);
+  const pings = () => b.last.of(PingRoutingCommand).length;
+  await until(() => pings() === 1);
+  await until(() => a.last.closed !== undefined);
+  await turns();
+  t.equal(pings(), 1);
+  await clock.advance(1_000);
+  await until(() => pings() === 2);
+  await clock.advance(50_000);
+  t.equal(pings(), 2, 'then at the usual times');
+});
+
 // ---- lost links
 
 t.test('agent: a lost link is replaced by one to the next host within half a second', async t => {

@@ -40,7 +40,7 @@ export function upOn(state: AgentState, link: LinkRef, env: Env, leaveAfterMs = 
 
 // ---- the way to the new link
 
-export function startMove(
+function startMove(
   state: AgentState,
   { link }: { readonly link: LinkRef },
   reason: MoveReason,
@@ -90,7 +90,7 @@ export function onMoveFailed(
 }
 
 /** The dial of a move has ended: tries the next target, or stays. */
-export function moveOn(state: AgentState, phase: Moving, env: Env): Step {
+function moveOn(state: AgentState, phase: Moving, env: Env): Step {
   const { link, move, isSilent, dial } = phase;
   if (move.targets.length > 0) return startMove(state, phase, move.reason, move.targets, isSilent);
   const others = othersThan(state, link.host).filter(host => host !== dial.host);
