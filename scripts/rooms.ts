@@ -42,15 +42,20 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'what a command does (`mgmt/http`), or how the command line shows it (`admin`)',
     mayImport: ['lib'],
   },
-  agent: {
-    holds: 'the agent: its state, its dials and links, its settings and its properties file',
-    not: 'anything of a server; what both need of the wire is in `protocol`',
+  'agent/dial': {
+    holds: 'from the name of a host to a TCP connection: lookups, addresses, connects',
+    not: 'which host is dialled and when (`agent/steps`), and what is said on the connection',
     mayImport: ['lib', 'protocol'],
+  },
+  agent: {
+    holds: 'the agent: its state, its links, its settings and its properties file; in `steps` the decisions',
+    not: 'anything of a server; what both need of the wire is in `protocol`',
+    mayImport: ['lib', 'protocol', 'agent/dial'],
   },
   'agent/doctor': {
     holds: 'the checks of the command line’s `doctor` on a hypervisor',
     not: 'anything that changes the agent',
-    mayImport: ['lib', 'protocol', 'agent'],
+    mayImport: ['lib', 'protocol', 'agent', 'agent/dial'],
   },
   fleet: {
     holds: 'many agents in one process, for load tests and demonstrations',

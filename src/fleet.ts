@@ -40,7 +40,7 @@ async function start({ file, settings: commandLine }: CommandLine): Promise<Runn
   try {
     const trust = new Trust(join(folder.path, 'cloud.ca.crt'), systemClock, log);
     await trust.load().catch(asConfigError);
-    const parts = { settings, folder: folder.path, resource, trust, dialer: tcpDialer, clock: systemClock };
+    const parts = { settings, folder: folder.path, resource, trust, dialer: tcpDialer(), clock: systemClock };
     const fleet = await Fleet.open({ ...parts, random: systemRandom, log });
     fleet.start();
     if (settings.durationMs !== undefined) {

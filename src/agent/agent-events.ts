@@ -15,12 +15,20 @@ export interface HostUpdate {
 export type AgentEvent =
   /** The time of `nextDue` has come. */
   | { readonly kind: 'tick' }
-  /** A dial has failed before Ready. `refused`: the server has refused this agent. */
-  | { readonly kind: 'dial-failed'; readonly id: number; readonly why: string; readonly refused: boolean }
+  /** The TCP connection of a dial is open. Nothing has been sent on it. */
+  | { readonly kind: 'connected'; readonly id: number }
+  /** The server has answered Startup. Ready is what it has to say next. */
+  | { readonly kind: 'startup-answered'; readonly id: number }
+  /** An address of the dialled name has failed after the TCP connection. The dial goes on with the next address. */
+  | { readonly kind: 'address-failed'; readonly id: number; readonly why: string }
+  /** A dial has failed before Ready. */
+  | { readonly kind: 'dial-failed'; readonly id: number; readonly why: string; readonly how: DialFailure }
   /** The dialled host is the server to which the agent is connected. */
   | { readonly kind: 'same-server'; readonly id: number }
   /** A ReadyCommand with a host id and without a refusal has come. The first one makes the link Ready. */
   | { readonly kind: 'ready'; readonly id: number; readonly update: HostUpdate }
+  /** A link that was told to retire has ended. */
+  | { readonly kind: 'retired'; readonly id: number }
   /** A Ready link has ended. */
   | { readonly kind: 'lost'; readonly id: number; readonly why: string }
   /** SetupMSList, or an avoid list. `checkNow`: check the preferred host at once. */
@@ -36,9 +44,12 @@ export type AgentEvent =
   /** The server tells the agent to stop. */
   | { readonly kind: 'shutdown'; readonly id: number; readonly removeHost: boolean };
 
+/** How a dial has failed: the server has refused this agent; nothing listens at the host; or in any other way. */
+export type DialFailure = 'agent-refused' | 'connection-refused' | 'other';
+
 /** What a step wants done: the output of `agent-step`, beside the next state. */
 export type Effect =
-  /** Open a connection, and register the agent over it. */
+  /** Look up a host and open a TCP connection to it. Nothing is sent on it before `proceed`. */
   | {
       readonly kind: 'dial';
       readonly id: number;
@@ -47,11 +58,19 @@ export type Effect =
       readonly transferred: boolean;
       /** The link whose server must not be reached by this dial. */
       readonly unlike: number | undefined;
+      /** Addresses of the name are tried beside each other: there is no Ready link. */
+      readonly isUrgent: boolean;
     }
+  /** Register the agent over the TCP connection of a dial. */
+  | { readonly kind: 'proceed'; readonly id: number }
+  /** The server of a dial has had its time: go on with the next address of the name, or fail. */
+  | { readonly kind: 'give-up'; readonly id: number; readonly why: string }
   /** End a dial or a link at once. */
   | { readonly kind: 'drop'; readonly id: number; readonly why: string }
   /** End a link that a newer one replaces, once the commands in progress on it are answered. */
   | { readonly kind: 'retire'; readonly id: number }
+  /** Send a ping on this link now. */
+  | { readonly kind: 'ping'; readonly id: number }
   /** Send no more pings on this link. Its server will close it. */
   | { readonly kind: 'quiesce'; readonly id: number }
   /** Write properties. */

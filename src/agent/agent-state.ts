@@ -1,4 +1,4 @@
-import type { HostList } from '../protocol/index.js';
+import { type HostList, LIMITS } from '../protocol/index.js';
 
 /**
  * What an agent is doing about its link.
@@ -11,11 +11,30 @@ import type { HostList } from '../protocol/index.js';
  */
 export type Phase =
   | { readonly kind: 'waiting'; readonly until: number }
-  | { readonly kind: 'joining'; readonly dial: Dial }
+  | Joining
   | { readonly kind: 'up'; readonly link: LinkRef; readonly leaveAt: number | undefined }
-  | { readonly kind: 'moving'; readonly link: LinkRef; readonly dial: Dial; readonly move: Move }
+  | Moving
   | { readonly kind: 'settling'; readonly link: LinkRef; readonly old: LinkRef; readonly until: number }
   | { readonly kind: 'idle'; readonly reason: IdleReason };
+
+/** There is no Ready link. Several hosts may be dialled at a time, until the first TCP connection. */
+export interface Joining {
+  readonly kind: 'joining';
+  /** In the order in which they began. When one is connected, it is the only one. */
+  readonly dials: readonly Dial[];
+  /** When the next host is dialled beside them; undefined when none is. */
+  readonly nextAt: number | undefined;
+}
+
+/** There is a Ready link, and one dial that is to replace it. */
+export interface Moving {
+  readonly kind: 'moving';
+  readonly link: LinkRef;
+  /** The server of `link` does not answer. */
+  readonly isSilent: boolean;
+  readonly dial: Dial;
+  readonly move: Move;
+}
 
 /** Why an agent does not dial: its host was removed, or a server has shut it down. */
 export type IdleReason = 'removed' | 'shutdown';
@@ -25,12 +44,20 @@ export interface Dial {
   /** The number of the dial, and of the link that comes of it. */
   readonly id: number;
   readonly host: string;
+  /** Its TCP connection is open: TLS and Startup are under way. */
+  readonly isConnected: boolean;
+  /** When the server has answered Startup. From then on it may take its time until Ready. */
+  readonly answeredAt: number | undefined;
 }
 
 /** A Ready link. */
-export interface LinkRef extends Dial {
+export interface LinkRef {
+  readonly id: number;
+  readonly host: string;
   /** When it became Ready, by the clock of `Env.now`. */
   readonly since: number;
+  /** It came of a check of the preferred host. */
+  readonly isFailback: boolean;
 }
 
 /** A new link is opened to another host before the old one closes. */
@@ -63,9 +90,20 @@ export interface AgentState {
   readonly lastCompleted: HostList | undefined;
   /** Hosts of the current cycle that are still to be tried. */
   readonly remaining: readonly string[];
-  /** Full cycles that have failed since the last link that was Ready for `RESET_AFTER_MS`. */
+  /** Hosts whose last dial has failed. */
+  readonly failed: readonly string[];
+  /** All hosts of the current cycle that were tried have refused the TCP connection at once. */
+  readonly onlyRefused: boolean;
+  /**
+   * For the backoff: full cycles that have failed since the last link that was Ready for `RESET_AFTER_MS`. One in which
+   * every host refused at once counts a quarter.
+   */
   readonly failures: number;
+  /** The same cycles, each counted once. */
+  readonly failedCycles: number;
   readonly check: Check;
+  /** When to ping the server of the Ready link, beside its regular pings. */
+  readonly pingAt: number | undefined;
   readonly nextDialId: number;
 }
 
@@ -76,7 +114,11 @@ export interface Check {
   /** When the next check is due, by the clock of `Env.now`. */
   readonly nextAt: number | undefined;
   /** With `shuffle`, no more checks are needed: one has succeeded for this list. */
-  readonly done: boolean;
+  readonly isDone: boolean;
+  /** A server has asked for a check, and none has succeeded since. */
+  readonly isTriggered: boolean;
+  /** The interval is multiplied by this. It doubles when a failback did not last. */
+  readonly damping: number;
 }
 
 /** The state at the start of an agent. @param idle why it does not dial; undefined when it does */
@@ -87,21 +129,26 @@ export function initialState(list: HostList, lastCompleted: HostList | undefined
     avoid: [],
     lastCompleted,
     remaining: [],
+    failed: [],
+    onlyRefused: true,
     failures: 0,
-    check: { intervalMs: 0, nextAt: undefined, done: false },
+    failedCycles: 0,
+    check: { intervalMs: 0, nextAt: undefined, isDone: false, isTriggered: false, damping: 1 },
+    pingAt: undefined,
     nextDialId: 1,
   };
 }
 
 /** When the next tick is due, by the clock of `Env.now`; undefined when nothing waits for time. */
-export function nextDue({ phase, check }: AgentState): number | undefined {
-  const due: number[] = [];
+export function nextDue(state: AgentState): number | undefined {
+  const { phase, check, pingAt } = state;
+  const due: (number | undefined)[] = [readyDueAt(state)];
   if (phase.kind === 'waiting' || phase.kind === 'settling') due.push(phase.until);
-  if (phase.kind === 'up') {
-    if (phase.leaveAt !== undefined) due.push(phase.leaveAt);
-    if (check.nextAt !== undefined) due.push(check.nextAt);
-  }
-  return due.length === 0 ? undefined : Math.min(...due);
+  if (phase.kind === 'joining') due.push(phase.nextAt);
+  if (phase.kind === 'up') due.push(phase.leaveAt, check.nextAt);
+  if (readyLink(state) !== undefined) due.push(pingAt);
+  const known = due.filter(at => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 /**
@@ -113,10 +160,15 @@ export function readyLink({ phase }: AgentState): LinkRef | undefined {
   return phase.kind === 'up' || phase.kind === 'moving' || phase.kind === 'settling' ? phase.link : undefined;
 }
 
-/** Whether a link may set the agent's identity: the Ready link may, and the dial that may replace it. */
+/** The dials under way. */
+export function dialsOf({ phase }: AgentState): readonly Dial[] {
+  if (phase.kind === 'joining') return phase.dials;
+  return phase.kind === 'moving' ? [phase.dial] : [];
+}
+
+/** Whether a link may set the agent's identity: the Ready link may, and a dial that may replace it. */
 export function hasSay(state: AgentState, id: number): boolean {
-  const { phase } = state;
-  return isCurrent(state, id) || ('dial' in phase && phase.dial.id === id);
+  return isCurrent(state, id) || dialsOf(state).some(dial => dial.id === id);
 }
 
 /** The hosts to which a migration may go: those that are not avoided, except the connected one. */
@@ -128,4 +180,29 @@ export function migrationTargets(state: AgentState): readonly string[] {
 /** Whether a link is the newest Ready one. Only that one may change the host list. */
 export function isCurrent(state: AgentState, id: number): boolean {
   return readyLink(state)?.id === id;
+}
+
+/**
+ * Until when a server that has answered Startup has time to become Ready; undefined when none has answered. It is a
+ * short time while another host may be well and no Ready link is.
+ */
+export function readyDueAt(state: AgentState): number | undefined {
+  const answered = dialsOf(state).find(({ answeredAt }) => answeredAt !== undefined);
+  return answered?.answeredAt === undefined ? undefined : answered.answeredAt + readyLimitMs(state);
+}
+
+/** How long a server that has answered Startup may take until Ready. */
+export function readyLimitMs({ phase, remaining, list }: AgentState): number {
+  switch (phase.kind) {
+    case 'joining':
+      return remaining.length === 0 ? LIMITS.readyMs : LIMITS.readyWithOthersMs;
+    case 'moving': {
+      const { link, dial, move, isSilent } = phase;
+      const others = list.hosts.filter(host => host !== link.host && host !== dial.host);
+      const untried = move.reason === 'suspect' ? move.targets : others;
+      return isSilent && untried.length > 0 ? LIMITS.readyWithOthersMs : LIMITS.readyMs;
+    }
+    default:
+      return LIMITS.readyMs;
+  }
 }

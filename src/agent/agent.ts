@@ -7,7 +7,7 @@ import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import type { AgentProperties } from './agent-properties.js';
 import { type AgentState, hasSay, initialState, migrationTargets, nextDue, readyLink } from './agent-state.js';
 import { next } from './agent-step.js';
-import type { Dialer } from './dialer.js';
+import type { Dialer } from './dial/dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
 import type { Resource } from './resource.js';
 import { Session, type StartupFields } from './session.js';
@@ -133,6 +133,15 @@ export class Agent {
       case 'dial':
         this.#dial(effect);
         return;
+      case 'proceed':
+        this.#sessions.get(effect.id)?.proceed();
+        return;
+      case 'give-up':
+        this.#sessions.get(effect.id)?.giveUp(effect.why);
+        return;
+      case 'ping':
+        this.#sessions.get(effect.id)?.ping();
+        return;
       case 'drop':
         this.#sessions.get(effect.id)?.drop(effect.why);
         this.#sessions.delete(effect.id);
@@ -152,11 +161,11 @@ export class Agent {
     }
   }
 
-  #dial({ id, host, transferred, unlike }: Effect & { kind: 'dial' }): void {
+  #dial({ id, host, transferred, unlike, isUrgent }: Effect & { kind: 'dial' }): void {
     const { settings, clock, log, dialer, trust, resource } = this.#parts;
     const remote = unlike === undefined ? undefined : this.#sessions.get(unlike)?.remoteAddress;
     const session = new Session(
-      { id, host, transferred, unlike: remote },
+      { id, host, transferred, unlike: remote, isUrgent },
       {
         clock,
         log,
@@ -165,6 +174,7 @@ export class Agent {
         resource,
         port: settings.port,
         handshakeTimeoutMs: settings.handshakeTimeoutMs,
+        commandTimeoutMs: settings.commandTimeoutMs,
         liveness: { answerTimeoutMs: settings.pingAnswerTimeoutMs, retries: settings.pingRetries },
         nextSequence: () => this.#sequence++,
         hostId: () => this.#identity?.hostId,
@@ -182,6 +192,7 @@ export class Agent {
   async #retire(id: number): Promise<void> {
     await this.#sessions.get(id)?.retire();
     this.#sessions.delete(id);
+    this.#dispatch({ kind: 'retired', id });
   }
 
   // ---- for the sessions

@@ -50,6 +50,11 @@ export class LivenessWatch {
     this.#observe({ kind: 'heard' });
   }
 
+  /** Sends a ping before the next one is due. */
+  pingNow(): void {
+    this.#observe({ kind: 'ping-wanted' });
+  }
+
   /** No more pings and no more reports. Idempotent. */
   stop(): void {
     this.#isStopped = true;

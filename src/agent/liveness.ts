@@ -33,6 +33,8 @@ export type LivenessEvent =
   /** The time of `nextLook` has come. */
   | { readonly kind: 'tick' }
   | { readonly kind: 'ping-answered' }
+  /** A ping is wanted before the next one is due. */
+  | { readonly kind: 'ping-wanted' }
   /** Any other packet has come from the server. */
   | { readonly kind: 'heard' }
   /** The kernel has repeated our bytes and got no acknowledgement. */
@@ -83,6 +85,8 @@ export function observe(
     }
     case 'unacknowledged':
       return before.silentSince === undefined ? { liveness: before, effects: [] } : suspectNow(before, now, rules);
+    case 'ping-wanted':
+      return ping(before, now, rules);
     case 'tick':
       return onTick(before, now, rules);
   }
@@ -98,6 +102,10 @@ function onTick(before: Liveness, now: number, rules: LivenessRules): ReturnType
   if (before.unanswered >= rules.retries) {
     return { liveness: before, effects: [{ kind: 'give-up', unanswered: before.unanswered }] };
   }
+  return ping(before, now, rules);
+}
+
+function ping(before: Liveness, now: number, rules: LivenessRules): ReturnType<typeof observe> {
   const look = before.look ?? {
     at: now + Math.min(ASK_KERNEL_AFTER_MS, rules.answerTimeoutMs),
     kind: 'kernel' as const,

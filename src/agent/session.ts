@@ -17,8 +17,10 @@ import {
   StartupAnswer,
   StartupRoutingCommand,
 } from '../protocol/index.js';
-import type { AgentEvent, HostUpdate } from './agent-events.js';
-import type { Dialer, Wire } from './dialer.js';
+import type { AgentEvent, DialFailure, HostUpdate } from './agent-events.js';
+import { connectToAny } from './dial/connect-to-any.js';
+import type { Dialer, Wire } from './dial/dialer.js';
+import { isConnectionRefused, plainReason } from './dial/plain-reason.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
 import { spelledAsListed } from './handlers/host-list.js';
 import { failed, handleRequest, unsupported } from './handlers/index.js';
@@ -40,6 +42,8 @@ export interface SessionParts {
   readonly resource: Resource;
   readonly port: number;
   readonly handshakeTimeoutMs: number;
+  /** A command without a `wait` of its own counts as in progress for this long, and one with a longer one too. */
+  readonly commandTimeoutMs: number;
   /** The interval comes from the server. */
   readonly liveness: Omit<LivenessRules, 'intervalMs'>;
   /** Counts over all links of the agent. */
@@ -62,6 +66,8 @@ export interface SessionOrder {
   readonly transferred: boolean;
   /** The remote address that must not be reached: that of the link which the session is to replace. */
   readonly unlike: string | undefined;
+  /** Addresses of the name are tried beside each other. */
+  readonly isUrgent: boolean;
 }
 
 /** The server has refused this agent. */
@@ -78,21 +84,30 @@ class SameServerError extends Error {
 const RETIRE_MS = 30_000;
 
 /**
- * One dial and the link that comes of it: connect, TLS, Startup, Ready, then commands and pings until the link ends.
+ * One dial and the link that comes of it: connect, TLS, Startup, Ready, then commands and pings until the link ends. A
+ * name may have several addresses: the dial goes on with the next one when one fails before Ready.
  *
- *     dialling ─▶ registering ─Ready─▶ ready ─▶ ended
+ *     connecting ─TCP─▶ connected ─proceed()─▶ registering ─Ready─▶ ready ─▶ ended
+ *         ▲                                        │ failed, and there are further addresses
+ *         └────────────────────────────────────────┘
  */
 export class Session {
   readonly id: number;
   readonly #order: SessionOrder;
   readonly #parts: SessionParts;
-  readonly #abort = new AbortController();
-  #phase: 'dialling' | 'registering' | 'ready' | 'ended' = 'dialling';
+  #phase: 'connecting' | 'connected' | 'registering' | 'ready' | 'ended' = 'connecting';
+  /** Ends all that is under way for the current address. */
+  #abort = new AbortController();
+  /** Addresses of the host that are still to be tried. */
+  #untried: readonly string[] = [];
+  #wire: Wire | undefined;
   #link: Link | undefined;
-  #remoteAddress: string | undefined;
+  /** What the server of the current address says who we are. It counts for the agent once the link is Ready. */
+  #identity: HostIdentity | undefined;
   #deadline: Timer | undefined;
   #liveness: LivenessWatch | undefined;
-  #commandsInProgress = 0;
+  /** Requests that are not answered yet, each with the time until which it counts as in progress. */
+  readonly #inProgress = new Map<Packet, number>();
   #onIdle: (() => void) | undefined;
 
   constructor(order: SessionOrder, parts: SessionParts) {
@@ -102,15 +117,34 @@ export class Session {
   }
 
   start(): void {
-    this.#run().catch(error => this.#fail(error));
+    this.#attempt(this.#run());
   }
 
   get remoteAddress(): string | undefined {
-    return this.#remoteAddress;
+    return this.#wire?.remote.address;
   }
 
+  /** Whether a command is in progress: for the time that the server waits for it, and `commandTimeoutMs` at most. */
   get busy(): boolean {
-    return this.#commandsInProgress > 0;
+    const now = this.#parts.clock.now();
+    for (const until of this.#inProgress.values()) if (now < until) return true;
+    return false;
+  }
+
+  /** Registers the agent over the TCP connection, which is open. */
+  proceed(): void {
+    if (this.#phase !== 'connected' || this.#wire === undefined) return;
+    this.#attempt(this.#secure(this.#wire));
+  }
+
+  /** The server has had its time. */
+  giveUp(why: string): void {
+    this.#fail(new Error(why));
+  }
+
+  /** Sends a ping now, beside the regular ones. */
+  ping(): void {
+    this.#liveness?.pingNow();
   }
 
   /** Ends the session at once, without an event. */
@@ -122,7 +156,7 @@ export class Session {
   /** Ends the session with a FIN, once its commands are answered or 30 s have passed. Causes no event. */
   async retire(): Promise<void> {
     this.quiesce();
-    if (this.busy) {
+    if (this.#inProgress.size > 0) {
       await Promise.race([
         new Promise<void>(resolve => {
           this.#onIdle = resolve;
@@ -154,77 +188,98 @@ export class Session {
 
   // ---- connect, TLS, Startup
 
+  /** Looks up the host, and connects to the first of its addresses, within `LIMITS.connectMs` for both. */
   async #run(): Promise<void> {
-    const { clock, trust, handshakeTimeoutMs } = this.#parts;
-    const wire = await this.#connect();
-    if (this.#abort.signal.aborted) {
+    const { clock, dialer } = this.#parts;
+    const { host, unlike } = this.#order;
+    const from = clock.now();
+    const addresses = await untilAborted(dialer.addresses(host), this.#abort.signal);
+    if (addresses.some(address => isSameAddress(address, unlike))) throw new SameServerError();
+    this.#untried = [...new Set(addresses)];
+    await this.#connect(LIMITS.connectMs - (clock.now() - from));
+  }
+
+  async #connect(limitMs: number): Promise<void> {
+    const { clock, dialer, port } = this.#parts;
+    const { signal } = this.#abort;
+    const addresses = this.#untried;
+    // When all of them fail, none is left.
+    this.#untried = [];
+    const { wire, untried } = await connectToAny(addresses, {
+      clock,
+      connect: (address, attempt) => dialer.connect(address, port, attempt),
+      staggerMs: this.#order.isUrgent ? LIMITS.connectStaggerMs : undefined,
+      limitMs,
+      signal,
+    });
+    this.#untried = untried;
+    this.#wire = wire;
+    // Until TLS listens to it.
+    wire.socket.on('error', () => {});
+    if (signal.aborted) {
       wire.socket.destroy();
       return;
     }
-    const connection = {
-      localAddress: wire.local.address,
-      localPort: wire.local.port,
-      remoteAddress: wire.remote.address,
-      remotePort: wire.remote.port,
-    };
-    this.#remoteAddress = wire.remote.address;
-    const destroy = () => wire.socket.destroy();
-    this.#abort.signal.addEventListener('abort', destroy, { once: true });
-    const transport = await connectTls(wire.socket, {
+    this.#phase = 'connected';
+    this.#parts.onEvent({ kind: 'connected', id: this.id });
+  }
+
+  /** Work for the current address. When that is given up meanwhile, its failure means nothing. */
+  #attempt(work: Promise<void>): void {
+    const { signal } = this.#abort;
+    work.catch(error => {
+      if (!signal.aborted) this.#fail(error);
+    });
+  }
+
+  async #secure({ socket, local, remote }: Wire): Promise<void> {
+    const { clock, trust, handshakeTimeoutMs } = this.#parts;
+    const { signal } = this.#abort;
+    this.#phase = 'registering';
+    const transport = await connectTls(socket, {
       clock,
       context: trust.context,
       handshakeTimeoutMs,
-      remote: wire.remote,
+      remote,
       host: this.#order.host,
       judge: peer => trust.judge(peer),
     });
-    this.#abort.signal.removeEventListener('abort', destroy);
-    if (this.#abort.signal.aborted) {
+    if (signal.aborted) {
       transport.destroy();
       return;
     }
     const link = new Link(transport, { clock, nextSequence: () => this.#parts.nextSequence() });
-    await this.#register(link, connection);
-  }
-
-  /** Looks up the host and connects, within `LIMITS.connectMs` for both. */
-  async #connect(): Promise<Wire> {
-    const { clock, dialer, port } = this.#parts;
-    const { host, unlike } = this.#order;
-    const timeout = new AbortController();
-    const signal = AbortSignal.any([this.#abort.signal, timeout.signal]);
-    const timer = clock.after(LIMITS.connectMs, () =>
-      timeout.abort(new Error(`no connection within ${LIMITS.connectMs} ms`)),
-    );
-    try {
-      const addresses = await untilAborted(dialer.addresses(host), signal);
-      if (addresses.some(address => isSameAddress(address, unlike))) throw new SameServerError();
-      return await dialer.connect(addresses, port, signal);
-    } finally {
-      timer.cancel();
-    }
+    await this.#register(link, {
+      localAddress: local.address,
+      localPort: local.port,
+      remoteAddress: remote.address,
+      remotePort: remote.port,
+    });
   }
 
   async #register(link: Link, connection: Connection): Promise<void> {
+    const { signal } = this.#abort;
     this.#link = link;
-    this.#phase = 'registering';
     link.start({
-      onRequest: request => this.#onRequest(request),
+      onRequest: request => this.#onRequest(link, request),
       onUnreadable: (header, error) => {
         this.#liveness?.heard();
         link.answer(header, [unsupported(error.message)]);
       },
-      onClose: reason => this.#fail(new Error(describeClose(reason))),
+      onClose: reason => {
+        if (!signal.aborted) this.#fail(new Error(describeClose(reason)));
+      },
     });
     this.#within(LIMITS.startupAnswerMs, 'the resource did not describe this machine');
     const fields = await this.#parts.startupFields();
+    if (signal.aborted) return;
     this.#deadline?.cancel();
     const startup = StartupRoutingCommand.encode({ ...fields, connectionTransferred: this.#order.transferred });
     const answer = await link.request([startup], this.#header(0), LIMITS.startupAnswerMs);
-    if (this.#isEnded()) return;
+    if (signal.aborted) return;
     const pingIntervalMs = this.#onStartupAnswer(answer.messages[0]);
     if (pingIntervalMs > 0) this.#startLiveness(link, connection, pingIntervalMs);
-    if (this.#phase === 'registering') this.#within(LIMITS.readyMs, 'the server was not ready');
+    if (this.#phase === 'registering') this.#parts.onEvent({ kind: 'startup-answered', id: this.id });
   }
 
   /** @returns the server's ping interval in milliseconds; 0 for none */
@@ -236,7 +291,7 @@ export class Session {
     if (!answer.result) throw new RefusedError(answer.details ?? 'Startup was refused without a reason');
     const { hostId, hostUuid, hostName } = answer;
     // CloudStack's server sends 0 here, and the real id in Ready.
-    if (hostId > 0) this.#parts.onIdentity({ hostId, hostUuid, hostName });
+    if (hostId > 0) this.#identity ??= { hostId, hostUuid, hostName };
     return answer.pingInterval * 1000;
   }
 
@@ -246,20 +301,28 @@ export class Session {
 
   // ---- commands
 
-  async #onRequest(request: Packet): Promise<void> {
-    const link = this.#link;
-    if (link === undefined) return;
+  async #onRequest(link: Link, request: Packet): Promise<void> {
+    const { signal } = this.#abort;
     this.#liveness?.heard();
-    this.#commandsInProgress++;
+    this.#inProgress.set(request, this.#parts.clock.now() + this.#allowedMs(request));
     const { answers, consequences } = await handleRequest(request, {
       resource: this.#parts.resource,
-      signal: this.#abort.signal,
+      signal,
       canMigrate: update => this.#parts.canMigrate(update),
     });
-    this.#commandsInProgress--;
+    this.#inProgress.delete(request);
     this.#answer(link, request, answers);
-    for (const consequence of consequences) this.#onConsequence(consequence);
-    if (!this.busy) this.#onIdle?.();
+    if (!signal.aborted) for (const consequence of consequences) this.#onConsequence(consequence);
+    if (this.#inProgress.size === 0) this.#onIdle?.();
+  }
+
+  /** How long the server waits for the commands of a packet, one after another. */
+  #allowedMs({ messages }: Packet): number {
+    const { commandTimeoutMs } = this.#parts;
+    return messages.reduce((sum, { fields: { wait } }) => {
+      const hasWait = typeof wait === 'number' && wait > 0;
+      return sum + (hasWait ? Math.min(wait * 1000, commandTimeoutMs) : commandTimeoutMs);
+    }, 0);
   }
 
   #answer(link: Link, request: Packet, answers: readonly Message[]): void {
@@ -277,7 +340,7 @@ export class Session {
   }
 
   #onConsequence(consequence: Consequence): void {
-    if (this.#isEnded()) return;
+    if (this.#phase === 'ended') return;
     const { id } = this;
     switch (consequence.kind) {
       case 'refused':
@@ -291,7 +354,8 @@ export class Session {
           const { objection } = consequence;
           this.#parts.log.error('Going on with the list that is known', { host: this.#order.host, reason: objection });
         }
-        this.#parts.onIdentity(consequence.identity);
+        this.#identity = { ...this.#identity, ...known(consequence.identity) };
+        this.#parts.onIdentity(this.#identity);
         this.#parts.onEvent({ kind: 'ready', id, update: consequence.update });
         return;
       case 'update':
@@ -312,7 +376,7 @@ export class Session {
       log: log.child({ host: this.#order.host }),
       rules: { ...liveness, intervalMs },
       connection,
-      hostId: () => this.#parts.hostId(),
+      hostId: () => this.#hostId(),
       request: (ping, timeoutMs) => link.request([ping], this.#header(FLAG.stopOnError), timeoutMs),
       onPingAnswer: answer => this.#onPingAnswer(answer),
       onSuspect: silentMs => {
@@ -337,34 +401,64 @@ export class Session {
   // ---- the end
 
   #header(flags: number): RequestHeader {
-    const id = BigInt(this.#parts.hostId() ?? -1);
+    const id = BigInt(this.#hostId() ?? -1);
     return { flags, mgmtId: -1n, agentId: id, via: id };
   }
 
-  #isEnded(): boolean {
-    return this.#phase === 'ended';
+  #hostId(): number | undefined {
+    return this.#identity?.hostId ?? this.#parts.hostId();
   }
 
   #fail(error: unknown): void {
-    if (this.#isEnded()) return;
-    const wasReady = this.#phase === 'ready';
-    this.#end();
-    this.#link?.close(reasonOf(error));
+    if (this.#phase === 'ended') return;
     const { id } = this;
-    if (wasReady) this.#parts.onEvent({ kind: 'lost', id, why: reasonOf(error) });
-    else if (error instanceof SameServerError) this.#parts.onEvent({ kind: 'same-server', id });
-    else {
-      const refused = error instanceof RefusedError;
-      this.#parts.onEvent({ kind: 'dial-failed', id, why: reasonOf(error), refused });
+    const why = plainReason(error);
+    if (this.#phase === 'ready') {
+      this.#end();
+      this.#link?.close(why);
+      this.#parts.onEvent({ kind: 'lost', id, why });
+    } else if (this.#untried.length > 0) {
+      this.#nextAddress(why);
+    } else {
+      this.#end();
+      this.#link?.close(why);
+      if (error instanceof SameServerError) this.#parts.onEvent({ kind: 'same-server', id });
+      else this.#parts.onEvent({ kind: 'dial-failed', id, why, how: this.#howItFailed(error) });
     }
+  }
+
+  #howItFailed(error: unknown): DialFailure {
+    if (error instanceof RefusedError) return 'agent-refused';
+    return this.#wire === undefined && isConnectionRefused(error) ? 'connection-refused' : 'other';
+  }
+
+  /** The address has failed after the TCP connection, and there are others. */
+  #nextAddress(why: string): void {
+    const address = this.#wire?.remote.address ?? '';
+    this.#end();
+    this.#link?.close(why);
+    this.#link = undefined;
+    this.#liveness = undefined;
+    this.#identity = undefined;
+    this.#abort = new AbortController();
+    this.#phase = 'connecting';
+    this.#parts.onEvent({ kind: 'address-failed', id: this.id, why: `${address}: ${why}` });
+    this.#attempt(this.#connect(LIMITS.connectMs));
   }
 
   #end(): void {
     this.#phase = 'ended';
     this.#deadline?.cancel();
     this.quiesce();
+    this.#inProgress.clear();
     this.#abort.abort(new Error('the link has ended'));
+    if (this.#link === undefined) this.#wire?.socket.destroy();
   }
+}
+
+/** Without what the server has not said. */
+function known({ hostId, hostUuid, hostName }: HostIdentity): HostIdentity {
+  return { hostId, ...(hostUuid && { hostUuid }), ...(hostName && { hostName }) };
 }
 
 /** Compares addresses. An IPv4 address equals its IPv6-mapped form. */

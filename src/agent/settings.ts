@@ -2,7 +2,7 @@ import { AddressError, parseHostList } from '../lib/address.js';
 import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
 import { type HostList, splitHostList } from '../protocol/index.js';
-import type { AgentRules } from './agent-step.js';
+import type { AgentRules } from './steps/step.js';
 
 /** The checked settings of an agent. Keys and defaults: docs/configuration.md. */
 export interface AgentSettings {
@@ -26,6 +26,8 @@ export interface AgentSettings {
   readonly pingRetries: number;
   /** Key: `ssl.handshake.timeout` (seconds). */
   readonly handshakeTimeoutMs: number;
+  /** A command that is not answered counts as in progress for this long. Key: `command.timeout` (seconds). */
+  readonly commandTimeoutMs: number;
   readonly rules: AgentRules;
   readonly log: LogOptions;
 }
@@ -44,6 +46,7 @@ export const AGENT_KEYS = {
   'backoff.seconds': 'base of the backoff once a whole list has failed (5)',
   'failover.spread.ms': 'the first attempt after a loss comes after 0 to this (500)',
   'ssl.handshake.timeout': 'seconds (30)',
+  'command.timeout': 'seconds for which an unanswered command counts as in progress (300)',
   resource: 'module that answers commands (built in)',
   'last.setup.completed.host': 'written by the agent: the last list that worked',
   'log.level': 'error, warn, info, debug (info)',
@@ -111,6 +114,7 @@ export function readSettings(get: (key: AgentKey) => string | undefined): AgentS
     pingAnswerTimeoutMs: integer('ping.answer.timeout', 15, 1, DAY_SECONDS) * 1000,
     pingRetries: integer('ping.retries', 5, 1, 1000),
     handshakeTimeoutMs: integer('ssl.handshake.timeout', 30, 1, DAY_SECONDS) * 1000,
+    commandTimeoutMs: integer('command.timeout', 300, 1, DAY_SECONDS) * 1000,
     rules: {
       failoverSpreadMs: integer('failover.spread.ms', 500, 0, 600_000),
       backoff: { baseMs: integer('backoff.seconds', 5, 0, 3600) * 1000, maxMs: MAX_BACKOFF_MS },

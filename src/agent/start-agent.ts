@@ -9,7 +9,7 @@ import { nearestKey } from '../lib/nearest-key.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { Agent } from './agent.js';
 import { AgentProperties, readProperties } from './agent-properties.js';
-import { type Dialer, tcpDialer } from './dialer.js';
+import { type Dialer, tcpDialer } from './dial/dialer.js';
 import { loadResource, type Resource } from './resource.js';
 import { AGENT_KEYS, isAgentKey, readSettings } from './settings.js';
 import { Trust, TrustError } from './trust.js';
@@ -28,7 +28,7 @@ export interface StartAgentOptions {
   readonly resource?: Resource;
   /** Where log lines go. @default as the settings `log.level`, `log.format` and `log.file` say */
   readonly log?: Log;
-  /** How servers are reached. @default tcpDialer */
+  /** How servers are reached. @default tcpDialer, with the addresses of names in a file beside agent.properties */
   readonly dialer?: Dialer;
   /** @default systemClock */
   readonly clock?: Clock;
@@ -64,7 +64,7 @@ export const DEFAULT_AGENT_FILE = 'conf/agent.properties';
  *   runs with the file
  */
 export async function startAgent(options: StartAgentOptions = {}): Promise<RunningAgent> {
-  const { file = DEFAULT_AGENT_FILE, overrides = {}, dialer = tcpDialer } = options;
+  const { file = DEFAULT_AGENT_FILE, overrides = {} } = options;
   const { clock = systemClock, random = systemRandom } = options;
   for (const [key, value] of Object.entries(overrides)) refuseUnknown(key, value);
   const { document, error: readError } = await readProperties(file);
@@ -85,6 +85,7 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     await trust.load().catch(asConfigError);
     const guid = settings.guid ?? random.uuid();
     if (settings.guid === undefined) properties.set({ guid });
+    const dialer = options.dialer ?? tcpDialer({ addressFile: `${file}.addresses`, clock, log });
     const agent = new Agent({ settings, properties, guid, resource, trust, dialer, clock, random, log });
     agent.start();
     return {

@@ -43,9 +43,14 @@ export function objectionTo(
   const [own] = presented.chain;
   if (own === undefined) return 'it presented no certificate';
   if (bundle.some(known => known.raw.equals(own.raw))) {
-    return isInDate(own, wallTime) ? undefined : `its certificate is not in date (${own.validFrom} to ${own.validTo})`;
+    return objectionToDates('its certificate', own, wallTime);
   }
   if (presented.verified) return undefined;
+  const isAboutDates = /NOT_YET_VALID|HAS_EXPIRED/.test(presented.objection ?? '');
+  for (const certificate of isAboutDates ? [...presented.chain, ...bundle] : []) {
+    const objection = objectionToDates(`its certificate (${subjectOf(certificate)})`, certificate, wallTime);
+    if (objection !== undefined) return objection;
+  }
   return `its certificate (${subjectOf(own)}) does not verify against the known CA: ${presented.objection ?? 'unknown'}`;
 }
 
@@ -55,9 +60,8 @@ export function objectionTo(
  */
 export function certificateToPin(chain: readonly X509Certificate[], wallTime: number): X509Certificate {
   for (const [index, certificate] of chain.entries()) {
-    if (!isInDate(certificate, wallTime)) {
-      throw new TrustError(`the certificate ${subjectOf(certificate)} is not in date: it ends ${certificate.validTo}`);
-    }
+    const objection = objectionToDates(`the certificate ${subjectOf(certificate)}`, certificate, wallTime);
+    if (objection !== undefined) throw new TrustError(objection);
     const issuer = chain[index + 1];
     if (issuer !== undefined && !certificate.verify(issuer.publicKey)) {
       throw new TrustError(`the certificate ${subjectOf(certificate)} is not signed by the next one of its chain`);
@@ -172,8 +176,16 @@ function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
   return chain;
 }
 
-function isInDate(certificate: X509Certificate, wallTime: number): boolean {
-  return Date.parse(certificate.validFrom) <= wallTime && wallTime <= Date.parse(certificate.validTo);
+/** In every objection to a certificate whose time has not come. */
+export const NOT_YET_VALID = 'is not valid before';
+
+/** Why a certificate cannot be used at this time; undefined when it can. */
+function objectionToDates(what: string, { validFrom, validTo }: X509Certificate, wallTime: number): string | undefined {
+  if (wallTime < Date.parse(validFrom)) {
+    const now = new Date(wallTime).toISOString();
+    return `${what} ${NOT_YET_VALID} ${validFrom}: this machine's clock says ${now}; one of the two clocks is wrong`;
+  }
+  return wallTime > Date.parse(validTo) ? `${what} is not in date: it ended ${validTo}` : undefined;
 }
 
 export function subjectOf(certificate: X509Certificate): string {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
 import { type Clock, systemClock, type Timer } from '../lib/clock.js';
+import { codeOf } from '../lib/errors.js';
 import { LinkError, ProtocolError } from './errors.js';
 import { type Frame, RECORD_TYPE } from './frame.js';
 import { FramingStream } from './framing-stream.js';
@@ -11,6 +12,8 @@ import { recordOverhead } from './tls-profile.js';
 import type { RemoteEnd, Transport, TransportListener } from './transport.js';
 
 const NOTHING = Buffer.alloc(0);
+/** Turns of the event loop from the bytes of a socket to the error that OpenSSL makes of them. */
+const TURNS_FOR_ALERT = 3;
 
 /** What both sides of a handshake need. */
 export interface FramedTlsOptions {
@@ -105,9 +108,20 @@ function handshake(
       tls.destroy();
       reject(error);
     };
-    const failTls = (cause: Error) =>
-      fail(new ProtocolError('TLS_FAILED', `TLS handshake failed: ${cause.message}`, {}, { cause }));
-    const closed = () => fail(new ProtocolError('HANDSHAKE_CLOSED', 'the peer closed during the TLS handshake'));
+    let isSecure = false;
+    let hasEnded = false;
+    const failClosed = () => fail(new ProtocolError('HANDSHAKE_CLOSED', 'the peer closed during the TLS handshake'));
+    const failTls = (cause: Error) => {
+      // Node's own error for an end that comes too early.
+      if (hasEnded && codeOf(cause) === 'ECONNRESET') failClosed();
+      else fail(new ProtocolError('TLS_FAILED', `TLS handshake failed: ${cause.message}`, {}, { cause }));
+    };
+    const closed = async () => {
+      hasEnded = true;
+      // An alert that came before the FIN says more, and OpenSSL has it only after the next turns.
+      for (let turn = 0; turn < TURNS_FOR_ALERT; turn++) await clock.turn();
+      if (!isSecure) failClosed();
+    };
 
     const framing = new FramingStream(socket, fail);
     const tls = start(framing);
@@ -122,6 +136,7 @@ function handshake(
     socket.once('end', closed);
     socket.once('close', closed);
     tls.once(done, () => {
+      isSecure = true;
       timer.cancel();
       socket.off('end', closed);
       socket.off('close', closed);

@@ -22,12 +22,22 @@ export const LIMITS = {
   queuedBytes: 4 * 2 ** 20,
   /** Requests of one link that may wait for their answers. */
   pendingRequests: 1000,
-  /** Agent: from the name lookup to the TCP connection. */
+  /** Agent: the lookup of a name. */
+  lookupMs: 3_000,
+  /** Agent: addresses that are kept for one name. */
+  addressesPerName: 32,
+  /** Agent: names whose addresses are kept. */
+  knownNames: 512,
+  /** Agent: from the name lookup to the TCP connection; for each further address of the name, its TCP connection. */
   connectMs: 5_000,
+  /** Agent, while it has no Ready link: between the starts of two TCP connections. */
+  connectStaggerMs: 250,
   /** Agent: from Startup to StartupAnswer. */
   startupAnswerMs: 30_000,
   /** Agent: from StartupAnswer to Ready. CloudStack's server may set up storage in between. */
   readyMs: 15 * 60_000,
+  /** Agent: likewise, while no other link of it is well and another host may be. */
+  readyWithOthersMs: 60_000,
   /** Server: from the handshake to Startup. */
   startupMs: 60_000,
   /** After our FIN, how long the peer has for its own before the socket is destroyed. */

@@ -177,8 +177,8 @@ t.test('agent: goes on to the next host on any failure, and gives each its time'
       },
     ],
     [
-      'swallowed',
-      LIMITS.connectMs,
+      'swallowed, after which the next one is dialled beside it',
+      LIMITS.connectStaggerMs,
       (a: FakeServer) => {
         a.mood = 'hang';
       },
@@ -216,7 +216,7 @@ t.test('agent: goes on to the next host on any failure, and gives each its time'
     ],
     [
       'never Ready',
-      LIMITS.readyMs,
+      LIMITS.readyWithOthersMs,
       (a: FakeServer) => {
         a.onStartup = (link, startup) => link.startupAnswer(startup);
       },
@@ -232,21 +232,28 @@ t.test('agent: goes on to the next host on any failure, and gives each its time'
       await clock.advance(1);
     }
     await upOn(b);
-    t.equal(log.count('warn Cannot connect to host: a'), log.count('error') > 0 ? 0 : 1, what);
+    const isSaid = log.count('error') === 0 && !what.startsWith('swallowed');
+    t.equal(log.count('warn Cannot connect to host: a'), isSaid ? 1 : 0, what);
     await agent.stop();
     t.equal(clock.pending, 0, `${what}: no timer is left`);
   }
 });
 
-t.test('agent: waits for Ready no longer than its pings are answered', async t => {
-  const { agent, a, b, clock, upOn } = await bench(t);
+t.test('agent: waits for Ready of its only host for as long as its pings are answered', async t => {
+  const { agent, a, clock, log } = await bench(t, { file: 'guid=g\nhost=a\n' });
   a.onStartup = (link, startup) => link.startupAnswer(startup);
-  a.answersPings = false;
   agent.start();
   await turns();
-  await passes(clock, () => b.connections > 0, 76_000, 1_000);
-  t.equal(clock.now(), 75_000, 'the first ping after 60 s, and 15 s for its answer');
-  await upOn(b);
+  const hasFailed = () => log.count('warn Cannot connect to host: a') > 0;
+  for (let minute = 0; minute < 5; minute++) {
+    await turns();
+    await clock.advance(60_000);
+  }
+  t.notOk(hasFailed());
+  await turns();
+  a.answersPings = false;
+  await passes(clock, hasFailed, 76_000, 1_000);
+  t.equal(clock.now(), 375_000, 'the next ping after 60 s, and 15 s for its answer');
 });
 
 t.test('agent: with all servers down it keeps trying, and finds the first that is back', async t => {
@@ -281,6 +288,73 @@ t.test('agent: without a zone it stays idle, and says so', async t => {
   t.same(network.dialled, []);
   t.equal(log.count('error Agent stays idle: zone is empty'), 1);
   t.equal(clock.pending, 0);
+});
+
+t.test('regression: agent: all addresses of a name are tried up to Ready, before the next host', async t => {
+  for (const spoil of [
+    (a: FakeServer) => {
+      a.mood = 'close';
+    },
+    (a: FakeServer) => {
+      a.onStartup = (link, startup) => link.startupAnswer(startup, { result: false, details: 'in maintenance' });
+    },
+    (a: FakeServer) => {
+      a.onStartup = (link, startup) => link.startupAnswer(startup);
+    },
+  ]) {
+    const { agent, a, b, c, log, upOn } = await bench(t, {
+      file: 'guid=g\nhost=ms,c\n',
+      names: { ms: '10.0.0.1,10.0.0.2' },
+    });
+    spoil(a);
+    c.mood = 'refuse';
+    agent.start();
+    await until(() => a.connections === 1);
+    await upOn(b, LIMITS.readyWithOthersMs + 1_000).catch(() => {});
+    t.equal(b.ready.length, 1);
+    t.equal(readyLink(agent.state)?.host, 'ms');
+    t.match(log.fieldsOf('warn Cannot connect to an address of host: ms'), { reason: /^10\.0\.0\.1: / });
+    await agent.stop();
+  }
+});
+
+t.test('agent: a host that swallows the connection is not waited for, and stays in the cycle', async t => {
+  const { agent, a, b, clock, network, upOn } = await bench(t);
+  a.mood = 'hang';
+  b.mood = 'mute';
+  let bytes = 0;
+  b.accept = async socket => {
+    b.connections++;
+    socket.on('data', chunk => {
+      bytes += chunk.length;
+    });
+  };
+  agent.start();
+  await passes(clock, () => bytes > 0, 1_000);
+  t.equal(clock.now(), 250);
+  a.mood = 'accept';
+  await upOn(a, 31_000);
+  t.same(
+    network.dialled.map(dial => dial.replace(/^\d+ /, '')),
+    ['a', 'b', 'a'],
+  );
+});
+
+t.test('agent: after a move it pings the new server at once, and again when the old link has ended', async t => {
+  const { agent, a, b, clock, upOn } = await bench(t);
+  agent.start();
+  await upOn(a);
+  await a.last.send([MigrateAgentConnectionCommand.encode({ avoidMsList: ['a'] })]);
+  await upOn(b);
+  const pings = () => b.last.of(PingRoutingCommand).length;
+  await until(() => pings() === 1);
+  await until(() => a.last.closed !== undefined);
+  await turns();
+  t.equal(pings(), 1);
+  await clock.advance(1_000);
+  await until(() => pings() === 2);
+  await clock.advance(50_000);
+  t.equal(pings(), 2, 'then at the usual times');
 });
 
 // ---- lost links

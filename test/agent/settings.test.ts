@@ -17,6 +17,7 @@ t.test('settings: the defaults', async t => {
     pingAnswerTimeoutMs: 15_000,
     pingRetries: 5,
     handshakeTimeoutMs: 30_000,
+    commandTimeoutMs: 300_000,
     rules: { failoverSpreadMs: 500, backoff: { baseMs: 5_000, maxMs: 60_000 }, checkIntervalMs: undefined },
     log: { level: 'info', format: 'text', file: 'stdout' },
   });
@@ -37,6 +38,7 @@ t.test('settings: every key is read', async t => {
       'backoff.seconds': '0',
       'failover.spread.ms': '0',
       'ssl.handshake.timeout': '86400',
+      'command.timeout': '1',
       resource: './resource.mjs',
       'last.setup.completed.host': 'A,B',
       'log.level': 'debug',
@@ -55,6 +57,7 @@ t.test('settings: every key is read', async t => {
       pingAnswerTimeoutMs: 1_000,
       pingRetries: 1_000,
       handshakeTimeoutMs: 86_400_000,
+      commandTimeoutMs: 1_000,
       rules: { failoverSpreadMs: 0, backoff: { baseMs: 0, maxMs: 60_000 }, checkIntervalMs: 10_000 },
       log: { level: 'debug', format: 'json', file: 'agent.log' },
     },

@@ -1,6 +1,7 @@
-import type { AgentEvent, Effect, HostUpdate } from '../../src/agent/agent-events.js';
+import type { AgentEvent, DialFailure, Effect, HostUpdate } from '../../src/agent/agent-events.js';
 import { type AgentState, initialState, nextDue } from '../../src/agent/agent-state.js';
-import { type AgentRules, next } from '../../src/agent/agent-step.js';
+import { next } from '../../src/agent/agent-step.js';
+import type { AgentRules } from '../../src/agent/steps/step.js';
 import { type HostList, splitHostList } from '../../src/protocol/index.js';
 
 export const PLAY_RULES: AgentRules = {
@@ -61,8 +62,16 @@ export class AgentPlay {
     return this.on({ kind: 'ready', id, update });
   }
 
-  failed(id: number, why = 'refused', refused = false): string[] {
-    return this.on({ kind: 'dial-failed', id, why, refused });
+  connected(id: number): string[] {
+    return this.on({ kind: 'connected', id });
+  }
+
+  startupAnswered(id: number): string[] {
+    return this.on({ kind: 'startup-answered', id });
+  }
+
+  failed(id: number, why = 'it hangs', how: DialFailure = 'other'): string[] {
+    return this.on({ kind: 'dial-failed', id, why, how });
   }
 
   lost(id: number): string[] {
@@ -120,6 +129,9 @@ function inShort(effect: Effect): string {
       return `dial ${effect.id} ${effect.host}${unlike}${effect.transferred ? ' transferred' : ''}`;
     }
     case 'drop':
+    case 'give-up':
+    case 'ping':
+    case 'proceed':
     case 'retire':
     case 'quiesce':
       return `${effect.kind} ${effect.id}`;

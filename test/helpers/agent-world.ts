@@ -1,18 +1,38 @@
-import type { AgentEvent, Effect, HostUpdate } from '../../src/agent/agent-events.js';
-import { type AgentState, initialState, nextDue, readyLink } from '../../src/agent/agent-state.js';
+import type { AgentEvent, DialFailure, Effect, HostUpdate } from '../../src/agent/agent-events.js';
+import { type AgentState, dialsOf, initialState, nextDue, readyLink } from '../../src/agent/agent-state.js';
 import { next } from '../../src/agent/agent-step.js';
 import type { Random } from '../../src/lib/random.js';
 import type { HostList } from '../../src/protocol/index.js';
 
-/** With one well server in the list: the others hang first, and there is a whole backoff. */
-const UP_WITHIN_MS = 15 * 60_000;
+/** With one well server in the list: others come first, one of them may be waited for a quarter of an hour. */
+const UP_WITHIN_MS = 25 * 60_000;
 
 const NAMES = ['A', 'B', 'C', 'D', 'E', 'F'];
 const ALGORITHMS = ['static', 'roundrobin', 'shuffle', undefined];
 
 /** How a server takes a dial. */
-type Mood = 'accepts' | 'accepts-once' | 'flaps' | 'refuses' | 'hangs' | 'mute' | 'rejects';
-const MOODS: readonly Mood[] = ['accepts', 'accepts', 'accepts-once', 'flaps', 'refuses', 'hangs', 'mute', 'rejects'];
+type Mood =
+  | 'accepts'
+  | 'accepts-once'
+  | 'accepts-at-second-address'
+  | 'flaps'
+  | 'refuses'
+  | 'hangs'
+  | 'mute'
+  | 'rejects'
+  | 'half-up';
+const MOODS: readonly Mood[] = [
+  'accepts',
+  'accepts',
+  'accepts-once',
+  'accepts-at-second-address',
+  'flaps',
+  'refuses',
+  'hangs',
+  'mute',
+  'rejects',
+  'half-up',
+];
 
 interface Planned {
   readonly at: number;
@@ -31,6 +51,8 @@ export class AgentWorld {
   readonly #planned: Planned[] = [];
   /** Under way, by id. */
   readonly #dials = new Map<number, string>();
+  /** Those that were told to go on beyond TCP. */
+  readonly #proceeding = new Set<number>();
   /** Ready, by id. */
   readonly #links = new Map<number, string>();
   /** Told to retire, and not closed yet; or quiet after a Shutdown. */
@@ -68,7 +90,7 @@ export class AgentWorld {
     const { list } = this.#state;
     const well = this.#pick(list.hosts);
     for (const name of NAMES)
-      this.#moods.set(name, name === well ? 'accepts' : this.#pick(['hangs', 'mute', 'refuses']));
+      this.#moods.set(name, name === well ? 'accepts' : this.#pick(['hangs', 'mute', 'refuses', 'half-up']));
     for (const [id, host] of this.#links) if (host !== well) this.#lose(id);
     const end = this.#now + UP_WITHIN_MS;
     while (this.#now < end && this.#due() !== undefined) this.#advance();
@@ -153,6 +175,7 @@ export class AgentWorld {
         const [dial] = this.#dials.keys();
         if (dial !== undefined && this.#random.int(2) === 0) {
           this.#dials.delete(dial);
+          this.#proceeding.delete(dial);
           this.#tell({ kind: 'same-server', id: dial });
         }
         return;
@@ -174,7 +197,7 @@ export class AgentWorld {
     const update = this.#update();
     const event = this.#pick<AgentEvent>([
       { kind: 'ready', id, update },
-      { kind: 'dial-failed', id, why: 'late', refused: false },
+      { kind: 'dial-failed', id, why: 'late', how: 'other' },
       { kind: 'lost', id, why: 'late' },
       { kind: 'update', id, update, checkNow: true },
       { kind: 'same-server', id },
@@ -196,34 +219,58 @@ export class AgentWorld {
   #onDial(id: number, host: string): void {
     this.#dials.set(id, host);
     const mood = this.#moods.get(host) ?? 'refuses';
-    const fail =
-      (why: string, refused = false) =>
-      () => {
-        if (!this.#dials.delete(id)) return undefined;
-        return { kind: 'dial-failed', id, why, refused } as const;
-      };
+    if (mood === 'refuses') this.#fail(id, 1 + this.#random.int(20), 'connection-refused');
+    else if (mood === 'hangs') this.#fail(id, 5_000);
+    else this.#connect(id);
+  }
+
+  #fail(id: number, afterMs: number, how: DialFailure = 'other'): void {
+    this.#plan(afterMs, () => {
+      this.#proceeding.delete(id);
+      return this.#dials.delete(id) ? { kind: 'dial-failed', id, why: how, how } : undefined;
+    });
+  }
+
+  #connect(id: number): void {
+    this.#plan(1 + this.#random.int(1_000), () => (this.#dials.has(id) ? { kind: 'connected', id } : undefined));
+  }
+
+  /** TLS and Startup. */
+  #onProceed(id: number, host: string): void {
     const ready = () => {
+      this.#proceeding.delete(id);
       if (this.#dials.delete(id)) this.#links.set(id, host);
       return this.#links.has(id)
         ? ({ kind: 'ready', id, update: this.#isCalm || this.#random.int(4) > 0 ? {} : this.#update() } as const)
         : undefined;
     };
     const latency = 1 + this.#random.int(2_000);
-    switch (mood) {
+    const answered = () => (this.#dials.has(id) ? ({ kind: 'startup-answered', id } as const) : undefined);
+    switch (this.#moods.get(host) ?? 'refuses') {
       case 'refuses':
-        this.#plan(latency, fail('refused'));
-        return;
       case 'hangs':
-        this.#plan(5_000, fail('no connection'));
+        this.#fail(id, latency);
         return;
       case 'mute':
-        this.#plan(30_000, fail('no handshake'));
+        this.#fail(id, 30_000);
         return;
       case 'rejects':
-        this.#plan(latency, fail('wrong zone', true));
+        this.#fail(id, latency, 'agent-refused');
+        return;
+      case 'half-up':
+        this.#plan(latency, answered);
+        return;
+      case 'accepts-at-second-address':
+        this.#plan(latency, () => {
+          if (!this.#proceeding.delete(id) || !this.#dials.has(id)) return undefined;
+          this.#moods.set(host, 'accepts');
+          this.#connect(id);
+          return { kind: 'address-failed', id, why: 'closed' };
+        });
         return;
       case 'accepts-once':
-        this.#plan(latency, ready);
+        this.#plan(latency, answered);
+        this.#plan(latency + 1, ready);
         return;
       case 'flaps':
         this.#plan(latency, ready);
@@ -269,13 +316,31 @@ export class AgentWorld {
     switch (effect.kind) {
       case 'dial':
         check(effect.id > this.#lastId, `dial ${effect.id} is not a new number`);
-        check(this.#dials.size === 0, 'two dials at once');
+        check(effect.isUrgent === (readyLink(this.#state) === undefined), 'urgent with a Ready link, or not without');
+        check(this.#dials.size === 0 || effect.isUrgent, 'two dials at once beside a Ready link');
+        check(this.#proceeding.size === 0, 'a dial beside one that is beyond TCP');
+        check(![...this.#dials.values()].includes(effect.host), `two dials of ${effect.host}`);
         check(effect.unlike === undefined || this.#links.has(effect.unlike), 'unlike an unknown link');
         this.#lastId = effect.id;
         this.#checkWanted(effect.host);
         this.#onDial(effect.id, effect.host);
         return;
+      case 'proceed': {
+        const host = this.#dials.get(effect.id);
+        check(host !== undefined && this.#proceeding.size === 0, `proceed with ${effect.id}`);
+        this.#proceeding.add(effect.id);
+        this.#onProceed(effect.id, host);
+        return;
+      }
+      case 'give-up':
+        check(this.#proceeding.has(effect.id), `give up of ${effect.id}, which is no dial beyond TCP`);
+        this.#fail(effect.id, 0);
+        return;
+      case 'ping':
+        check(this.#links.has(effect.id), `ping on ${effect.id}, which is no link`);
+        return;
       case 'drop':
+        this.#proceeding.delete(effect.id);
         check(this.#dials.delete(effect.id), `drop of ${effect.id}, which is no dial`);
         return;
       case 'retire':
@@ -284,7 +349,8 @@ export class AgentWorld {
         // Its commands take their time.
         this.#plan(this.#random.int(30_000), () => {
           this.#leaving.delete(effect.id);
-          return this.#links.delete(effect.id) ? { kind: 'lost', id: effect.id, why: 'retired' } : undefined;
+          this.#links.delete(effect.id);
+          return { kind: 'retired', id: effect.id };
         });
         return;
       case 'quiesce':
@@ -315,7 +381,7 @@ export class AgentWorld {
 
   #checkState(): void {
     const { phase } = this.#state;
-    const dials = 'dial' in phase ? [phase.dial.id] : [];
+    const dials = dialsOf(this.#state).map(({ id }) => id);
     const links = [...('link' in phase ? [phase.link.id] : []), ...('old' in phase ? [phase.old.id] : [])];
     check(String([...this.#dials.keys()]) === String(dials), `dials ${[...this.#dials.keys()]}, but it knows ${dials}`);
     for (const id of links) {
@@ -324,7 +390,9 @@ export class AgentWorld {
     }
     const kept = [...this.#links.keys()].filter(id => !this.#leaving.has(id));
     check(kept.length === links.length, `links ${kept}, but it knows ${links}`);
-    check(kept.length + dials.length <= 2, 'more than two links');
+    check(kept.length <= 2 && (kept.length === 0 || kept.length + dials.length <= 2), 'more than two links');
+    const isKnown = (id: number) => dialsOf(this.#state).some(dial => dial.id === id && dial.isConnected);
+    check([...this.#proceeding].every(isKnown), 'a dial beyond TCP that it does not know');
     const due = nextDue(this.#state);
     check(due === undefined || !Number.isNaN(due), 'due at NaN');
   }
@@ -355,10 +423,11 @@ export class AgentWorld {
   }
 }
 
-function phaseText({ phase }: AgentState): string {
+function phaseText(state: AgentState): string {
+  const { phase } = state;
   const link = 'link' in phase ? ` ${phase.link.id}${phase.link.host}` : '';
-  const dial = 'dial' in phase ? ` →${phase.dial.id}${phase.dial.host}` : '';
-  return phase.kind + link + dial;
+  const dials = dialsOf(state).map(({ id, host }) => ` →${id}${host}`);
+  return phase.kind + link + dials.join('');
 }
 
 function effectText(effect: Effect): string {

@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { readyLink } from '../../src/agent/agent-state.js';
-import type { Dialer, Wire } from '../../src/agent/dialer.js';
+import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
 import { builtInResource } from '../../src/agent/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust.js';
@@ -318,7 +318,7 @@ class ClusterDialer implements Dialer {
     return [host];
   }
 
-  async connect([address = '']: readonly string[], port: number): Promise<Wire> {
+  async connect(address: string, port: number): Promise<Wire> {
     const serve = this.#cluster.nodes.get(address)?.port.serve;
     if (serve === undefined) {
       throw Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' });

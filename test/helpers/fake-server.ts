@@ -1,6 +1,6 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import type { SecureContext } from 'node:tls';
-import type { Dialer, Wire } from '../../src/agent/dialer.js';
+import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
 import type { Clock } from '../../src/lib/clock.js';
 import {
   acceptTls,
@@ -176,7 +176,7 @@ export class FakeNetwork implements Dialer {
   readonly dialled: string[] = [];
   #port = 40_000;
 
-  /** @param names to addresses; a server has its address as a name in any case */
+  /** @param names to addresses, with commas between several; a server has its address as a name in any case */
   constructor(servers: readonly FakeServer[], names: Readonly<Record<string, string>>, clock: Clock) {
     this.#servers = servers;
     this.#names = new Map(Object.entries(names));
@@ -189,18 +189,18 @@ export class FakeNetwork implements Dialer {
 
   async addresses(host: string): Promise<readonly string[]> {
     this.dialled.push(`${Math.round(this.#clock.now())} ${host}`);
-    return [this.#names.get(host) ?? host];
+    return (this.#names.get(host) ?? host).split(',');
   }
 
-  connect(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Wire> {
+  connect(address: string, port: number, signal: AbortSignal): Promise<Wire> {
     return new Promise((resolve, reject) => {
-      const server = this.#servers.find(({ address }) => addresses.includes(address));
+      const server = this.#servers.find(other => other.address === address);
       if (server?.mood === 'hang') {
         signal.addEventListener('abort', () => reject(signal.reason), { once: true });
         return;
       }
       if (server === undefined || server.mood === 'refuse') {
-        reject(Object.assign(new Error(`connect ECONNREFUSED ${addresses}:${port}`), { code: 'ECONNREFUSED' }));
+        reject(Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' }));
         return;
       }
       const [agentSide, serverSide] = duplexPair();

@@ -121,36 +121,6 @@ for (const [what, answer] of Object.entries(NONSENSE)) {
   else t.test(`regression: ${name}`, run);
 }
 
-knownFault(t, 'agent: a way back to a host that leaves the list meanwhile ends', async t => {
-  const file = 'guid=g\nhost=a,b,c\nhost.lb.check.interval=10\n';
-  const { agent, a, b, clock } = await bench(t, { file });
-  a.mood = 'refuse';
-  agent.start();
-  await passes(clock, () => readyLink(agent.state)?.host === 'b', 5_000);
-  a.mood = 'accept';
-  let register: (() => void) | undefined;
-  a.onStartup = (link, startup) => {
-    register = () => void link.register(startup).catch(() => {});
-  };
-  await passes(clock, () => register !== undefined, 11_000, 500);
-  await b.last.send([
-    SetupMSListCommand.encode({
-      msList: ['b', 'c'],
-      avoidMsList: ['a'],
-      lbAlgorithm: 'static',
-      lbCheckInterval: 10,
-      triggerHostLb: false,
-    }),
-  ]);
-  await turns();
-  register?.();
-  for (let i = 0; i < 20; i++) {
-    await turns(30);
-    await clock.advance(50);
-  }
-  t.equal(readyLink(agent.state)?.host, 'b');
-});
-
 t.test('regression: agent: commands on the link that it leaves are answered before that link ends', async t => {
   let release: (() => void) | undefined;
   const answer = () =>

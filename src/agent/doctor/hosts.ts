@@ -4,9 +4,10 @@ import { type Clock, delay } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import { pemOf } from '../../lib/pem.js';
 import { connectTls, LIMITS, secureContext } from '../../protocol/index.js';
-import { tcpDialer, type Wire } from '../dialer.js';
+import { type Dialer, tcpDialer, type Wire } from '../dial/dialer.js';
+import { plainReason } from '../dial/plain-reason.js';
 import type { AgentSettings } from '../settings.js';
-import { objectionTo, presentedBy, subjectOf } from '../trust.js';
+import { NOT_YET_VALID, objectionTo, presentedBy, subjectOf } from '../trust.js';
 import type { Check, Finding } from './check.js';
 
 /** Whether each host of the list, and of the last list that worked, takes agents. */
@@ -14,27 +15,30 @@ export const hosts: Check = {
   name: 'hosts',
   async *run({ settings, knownCa, clock }) {
     if (settings === undefined) return;
-    for (const host of new Set([...settings.list.hosts, ...(settings.lastCompleted?.hosts ?? [])])) {
-      yield await lookAtHost(host, settings, knownCa.bundle, clock);
-    }
+    const dialer = tcpDialer({ clock });
+    const names = new Set([...settings.list.hosts, ...(settings.lastCompleted?.hosts ?? [])]);
+    // All at once: a host that does not answer takes its time.
+    const looks = [...names].map(host => lookAtHost(host, { settings, bundle: knownCa.bundle, clock, dialer }));
+    for (const look of looks) yield await look;
   },
 };
+
+interface LookParts {
+  readonly settings: AgentSettings;
+  readonly bundle: readonly X509Certificate[];
+  readonly clock: Clock;
+  readonly dialer: Dialer;
+}
 
 /** A server that takes no agents closes at once; one that does waits for their Startup. */
 const CLOSED_WITHIN_MS = 1_000;
 
-/** Dials one host as an agent does, up to the end of the TLS handshake. */
-async function lookAtHost(
-  host: string,
-  { port, handshakeTimeoutMs }: AgentSettings,
-  bundle: readonly X509Certificate[],
-  clock: Clock,
-): Promise<Finding> {
-  const what = `${host} port ${port}`;
-  const started = clock.now();
+/** Dials the addresses of one host, one after another, until one takes agents. */
+async function lookAtHost(host: string, parts: LookParts): Promise<Finding> {
+  const what = `${host} port ${parts.settings.port}`;
   let addresses: readonly string[];
   try {
-    addresses = await tcpDialer.addresses(host);
+    addresses = await parts.dialer.addresses(host);
   } catch (error) {
     return {
       level: 'error',
@@ -43,19 +47,36 @@ async function lookAtHost(
       remedy: 'correct the name in host, or the name service',
     };
   }
+  let found: Finding | undefined;
+  for (const address of addresses) {
+    const next = await lookAtAddress(address, host, what, parts);
+    // Of several that take no agents, a server that is there says more than one that is not.
+    if (found === undefined || next.level !== 'error') found = next;
+    if (next.level === 'ok') break;
+  }
+  return found ?? { level: 'error', what, found: 'the name has no address', remedy: 'correct the name in host' };
+}
+
+/** Dials as an agent does, up to the end of the TLS handshake. */
+async function lookAtAddress(
+  address: string,
+  host: string,
+  what: string,
+  { settings: { port, handshakeTimeoutMs }, bundle, clock, dialer }: LookParts,
+): Promise<Finding> {
+  const started = clock.now();
   let wire: Wire;
   try {
-    wire = await connect(addresses, port, clock);
+    wire = await connect(address, port, dialer, clock);
   } catch (error) {
-    if (isClosing(error)) return closesAtOnce(what, addresses.join(', '));
+    if (isClosing(error)) return closesAtOnce(what, address);
     return {
       level: 'error',
       what,
-      found: `${addresses.join(', ')}: no connection: ${reasonOf(error)}`,
+      found: `${address}: no connection: ${reasonOf(error)}`,
       remedy: 'is the server up, and does a firewall let this machine through?',
     };
   }
-  const { address } = wire.remote;
   let presented: { peer: string; objection: string | undefined } | undefined;
   try {
     const transport = await connectTls(wire.socket, {
@@ -77,7 +98,7 @@ async function lookAtHost(
         level: 'error',
         what,
         found: `${address}: ${presented.objection}`,
-        remedy: 'is this the right server? If its CA was replaced, replace cloud.ca.crt by the new one',
+        remedy: remedyFor(presented.objection),
       };
     }
     if (isClosed) return closesAtOnce(what, address);
@@ -87,19 +108,25 @@ async function lookAtHost(
     return {
       level: 'error',
       what,
-      found: `${address}: ${reasonOf(error)}`,
+      found: `${address}: ${plainReason(error)}`,
       remedy: "is this the agents' port of a management server?",
     };
   }
 }
 
-async function connect(addresses: readonly string[], port: number, clock: Clock): Promise<Wire> {
+function remedyFor(objection: string): string {
+  return objection.includes(NOT_YET_VALID)
+    ? "set this machine's clock, or the server's"
+    : 'is this the right server? If its CA was replaced, replace cloud.ca.crt by the new one';
+}
+
+async function connect(address: string, port: number, dialer: Dialer, clock: Clock): Promise<Wire> {
   const timeout = new AbortController();
   const timer = clock.after(LIMITS.connectMs, () =>
     timeout.abort(new Error(`no answer within ${LIMITS.connectMs} ms`)),
   );
   try {
-    return await tcpDialer.connect(addresses, port, timeout.signal);
+    return await dialer.connect(address, port, timeout.signal);
   } finally {
     timer.cancel();
   }

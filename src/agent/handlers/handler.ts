@@ -19,8 +19,8 @@ export type Consequence =
 /** The ids and the name that servers give to this host. */
 export interface HostIdentity {
   readonly hostId: number;
-  readonly hostUuid: string | undefined;
-  readonly hostName: string | undefined;
+  readonly hostUuid?: string | undefined;
+  readonly hostName?: string | undefined;
 }
 
 /** The result of one command. */

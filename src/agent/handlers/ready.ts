@@ -8,7 +8,7 @@ export const handleReady: Handler = command => {
   const answer = ReadyAnswer.encode({ detailsMap: {}, result: true });
   if (ready._details !== undefined) return { answer, consequence: { kind: 'refused', why: ready._details } };
   // CloudStack sends a Ready without an id to an agent whose host it has not created yet.
-  if (ready.hostId === undefined) return { answer };
+  if (ready.hostId === undefined || ready.hostId <= 0) return { answer };
   const identity = { hostId: ready.hostId, hostUuid: ready.hostUuid, hostName: ready.hostName };
   return { answer, consequence: { kind: 'ready', identity, ...usableUpdate(ready) } };
 };

@@ -87,7 +87,7 @@ export class WatchedAgent {
       // One machine has one host name: each agent reports a name of its own.
       resource: { ...machine, startup: async () => ({ ...(await machine.startup()), name }) },
       trust,
-      dialer: tcpDialer,
+      dialer: tcpDialer(),
       clock: systemClock,
       random: systemRandom,
       log,

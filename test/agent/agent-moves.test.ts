@@ -1,11 +1,10 @@
 import t, { type Test } from 'tap';
 import { readyLink } from '../../src/agent/agent-state.js';
 import { builtInResource } from '../../src/agent/resource.js';
-import { MigrateAgentConnectionCommand, PingRoutingCommand } from '../../src/protocol/index.js';
+import { MigrateAgentConnectionCommand, PingRoutingCommand, SetupMSListCommand } from '../../src/protocol/index.js';
 import { type Bench, type BenchOptions, bench, passes, turns } from '../helpers/agent-bench.js';
 import { type AgentPlay, listed, upFor } from '../helpers/agent-play.js';
 import type { FakeLink } from '../helpers/fake-server.js';
-import { knownFault } from '../helpers/known-fault.js';
 
 type Startup = Parameters<FakeLink['startupAnswer']>[0];
 
@@ -35,9 +34,8 @@ async function timeUntil({ clock }: Bench, holds: () => boolean, withinMs: numbe
   return clock.now() - from;
 }
 
-knownFault(
-  t,
-  'moves: when the link is lost while a half-up host holds the way back, another well host is taken',
+t.test(
+  'regression: moves: when the link is lost while a half-up host holds the way back, another well host is taken',
   async t => {
     const world = await onSecond(t, 60);
     const { agent, a, b, c } = world;
@@ -53,20 +51,22 @@ knownFault(
   },
 );
 
-knownFault(t, 'moves: a silent server is left within two pings while a half-up host holds the way back', async t => {
-  const world = await onSecond(t, 60);
-  const { agent, a, b } = world;
-  a.onStartup = halfUp;
-  await timeUntil(world, () => agent.state.phase.kind === 'moving', 61_000);
-  b.answersPings = false;
-  const isWell = () => agent.state.phase.kind === 'up' && readyHost(world) === 'c';
-  const took = await timeUntil(world, isWell, 40 * 60_000);
-  t.ok(took < 200_000, `on a well server after ${took} ms`);
-});
+t.test(
+  'regression: moves: a silent server is left within two pings while a half-up host holds the way back',
+  async t => {
+    const world = await onSecond(t, 60);
+    const { agent, a, b } = world;
+    a.onStartup = halfUp;
+    await timeUntil(world, () => agent.state.phase.kind === 'moving', 61_000);
+    b.answersPings = false;
+    const isWell = () => agent.state.phase.kind === 'up' && readyHost(world) === 'c';
+    const took = await timeUntil(world, isWell, 40 * 60_000);
+    t.ok(took < 200_000, `on a well server after ${took} ms`);
+  },
+);
 
-knownFault(
-  t,
-  'moves: a half-up first host holds an agent that joins for a minute, not for a quarter of an hour',
+t.test(
+  'regression: moves: a half-up first host holds an agent that joins for a minute, not for a quarter of an hour',
   async t => {
     const world = await bench(t);
     world.a.onStartup = halfUp;
@@ -77,7 +77,7 @@ knownFault(
   },
 );
 
-knownFault(t, 'moves: an agent that is asked again and again gets beyond a mute first target', async t => {
+t.test('regression: moves: an agent that is asked again and again gets beyond a mute first target', async t => {
   const world = await bench(t);
   const { agent, a, b, c, upOn } = world;
   agent.start();
@@ -96,7 +96,7 @@ knownFault(t, 'moves: an agent that is asked again and again gets beyond a mute 
   t.equal(readyHost(world), 'c', `${b.connections} dials of b, ${c.connections} of c`);
 });
 
-knownFault(t, 'moves: a command that is never answered does not stop the way back for ever', async t => {
+t.test('regression: moves: a command that is never answered does not stop the way back for ever', async t => {
   const resource = { ...builtInResource('R'), answer: () => new Promise<undefined>(() => {}) };
   const world = await onSecond(t, 10, { resource });
   world.b.last.send([{ type: 'com.cloud.agent.api.GetHostStatsCommand', fields: { wait: 60 } }]).catch(() => {});
@@ -105,7 +105,7 @@ knownFault(t, 'moves: a command that is never answered does not stop the way bac
   t.equal(readyHost(world), 'a', 'within an hour');
 });
 
-knownFault(t, 'moves: the id that a refused dial was told is neither kept nor sent on the good link', async t => {
+t.test('regression: moves: the id that a refused dial was told is neither kept nor sent on the good link', async t => {
   const world = await onSecond(t, 60);
   const { a, b, text } = world;
   a.identity = { hostId: 99, hostUuid: 'foreign', hostName: 'foreign' };
@@ -127,9 +127,8 @@ knownFault(t, 'moves: the id that a refused dial was told is neither kept nor se
 });
 
 for (const staysSeconds of [1, 6, 31]) {
-  knownFault(
-    t,
-    `moves: a preferred host that drops the agent after ${staysSeconds} s is tried more and more seldom`,
+  t.test(
+    `regression: moves: a preferred host that drops the agent after ${staysSeconds} s is tried more and more seldom`,
     async t => {
       const world = await onSecond(t, 10);
       const { a, clock, log } = world;
@@ -152,9 +151,8 @@ for (const staysSeconds of [1, 6, 31]) {
   );
 }
 
-knownFault(
-  t,
-  'moves: two servers that tell lists with the other one first do not move an agent to and fro for ever',
+t.test(
+  'regression: moves: two servers that tell lists with the other one first do not move an agent to and fro for ever',
   async t => {
     const world = await bench(t, { file: 'guid=g\nhost=a,b\n' });
     const { agent, a, b, log, upOn } = world;
@@ -168,15 +166,48 @@ knownFault(
   },
 );
 
-knownFault(t, 'moves: a check that was triggered while the agent was busy is not lost with the next list', async t => {
-  const play = onSecondPurely();
-  play.busy = true;
-  play.update(2, listed('A,B,C', { checkIntervalSeconds: 0 }), true);
-  play.tickWhenDue();
-  play.update(2, listed('A,B,C', { checkIntervalSeconds: 0 }), false);
-  play.busy = false;
-  t.match(playUntilDial(play), /^dial \d+ A/);
+t.test('regression: moves: a way back to a host that leaves the list meanwhile ends', async t => {
+  const file = 'guid=g\nhost=a,b,c\nhost.lb.check.interval=10\n';
+  const { agent, a, b, clock } = await bench(t, { file });
+  a.mood = 'refuse';
+  agent.start();
+  await passes(clock, () => readyLink(agent.state)?.host === 'b', 5_000);
+  a.mood = 'accept';
+  let register: (() => void) | undefined;
+  a.onStartup = (link, startup) => {
+    register = () => void link.register(startup).catch(() => {});
+  };
+  await passes(clock, () => register !== undefined, 11_000, 500);
+  await b.last.send([
+    SetupMSListCommand.encode({
+      msList: ['b', 'c'],
+      avoidMsList: ['a'],
+      lbAlgorithm: 'static',
+      lbCheckInterval: 10,
+      triggerHostLb: false,
+    }),
+  ]);
+  await turns();
+  register?.();
+  for (let i = 0; i < 20; i++) {
+    await turns(30);
+    await clock.advance(50);
+  }
+  t.equal(readyLink(agent.state)?.host, 'b');
 });
+
+t.test(
+  'regression: moves: a check that was triggered while the agent was busy is not lost with the next list',
+  async t => {
+    const play = onSecondPurely();
+    play.busy = true;
+    play.update(2, listed('A,B,C', { checkIntervalSeconds: 0 }), true);
+    play.tickWhenDue();
+    play.update(2, listed('A,B,C', { checkIntervalSeconds: 0 }), false);
+    play.busy = false;
+    t.match(playUntilDial(play), /^dial \d+ A/);
+  },
+);
 
 t.test('regression: moves: a check that was triggered during a move is made when the move has ended', async t => {
   const play = onSecondPurely();

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { untilAborted } from '../../lib/abort.js';
+import { type Clock, systemClock } from '../../lib/clock.js';
+import { type Log, silentLog } from '../../lib/logger.js';
+import type { RemoteEnd } from '../../protocol/index.js';
+import { KnownAddresses } from './known-addresses.js';
+import { Names } from './names.js';
+import { systemLookup } from './system-lookup.js';
+
+/** A TCP connection. In tests, a stream in memory. */
+export interface Wire {
+  readonly socket: Duplex;
+  /** This end of the connection. */
+  readonly local: RemoteEnd;
+  /** The server's end. */
+  readonly remote: RemoteEnd;
+}
+
+/** Opens connections to management servers. `tcpDialer` makes the real one; a test may have its own. */
+export interface Dialer {
+  /**
+   * Looks up a host, in `LIMITS.lookupMs` at most.
+   * @returns all its addresses; the host itself when it is an address
+   * @throws the resolver's error, such as ENOTFOUND
+   */
+  addresses(host: string): Promise<readonly string[]>;
+  /**
+   * Connects to an address. Sends nothing.
+   * @param signal ends the attempt @throws its reason, or the system's error
+   */
+  connect(address: string, port: number, signal: AbortSignal): Promise<Wire>;
+}
+
+export interface TcpDialerOptions {
+  /** Where the addresses of names are kept, for the next start. @default undefined: in memory only */
+  readonly addressFile?: string;
+  /** @default systemClock */
+  readonly clock?: Clock;
+  /** @default silentLog */
+  readonly log?: Log;
+}
+
+/** After this, Node's keepalive probes 10 times, 1 s apart: a server that is gone is noticed within 15 s. */
+const KEEPALIVE_IDLE_MS = 5_000;
+
+/**
+ * Opens TCP connections with keepalive. Agents that share a dialer share its name lookups.
+ * @example
+ * const dialer = tcpDialer();
+ * const [address = ''] = await dialer.addresses('localhost');
+ * const wire = await dialer.connect(address, 8250, AbortSignal.timeout(5_000));
+ */
+export function tcpDialer(options: TcpDialerOptions = {}): Dialer {
+  const { addressFile, clock = systemClock, log = silentLog } = options;
+  const names = new Names({ clock, known: new KnownAddresses(addressFile, log), lookup: systemLookup(clock) });
+  return { addresses: host => names.addresses(host), connect: connectTcp };
+}
+
+async function connectTcp(address: string, port: number, signal: AbortSignal): Promise<Wire> {
+  signal.throwIfAborted();
+  const socket = connect({
+    host: address,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEPALIVE_IDLE_MS,
+  });
+  try {
+    await untilAborted(once(socket, 'connect'), signal);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  return {
+    socket,
+    local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+    remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
+  };
+}
