@@ -19,5 +19,5 @@ export type { AgentRules } from './agent-step.js';
 export { type Dialer, tcpDialer, type Wire } from './dialer.js';
 export { builtInResource, loadResource, type MachineDescription, type Resource } from './resource.js';
 export { AGENT_KEYS, type AgentKey, type AgentSettings, readSettings } from './settings.js';
-export { DEFAULT_AGENT_FILE, type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
+export { type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
 export { Trust, TrustError } from './trust.js';

@@ -17,15 +17,19 @@ t.test('entry: an agent whose host was removed stays, idle, until it is told to 
 });
 
 t.test('entry: a wrong value, an unknown key and a second agent on the file exit with 66, and say why', async t => {
-  const folder = t.testdir({ 'agent.properties': 'guid=g\nzone=\n' });
+  const folder = t.testdir({
+    'agent.properties': 'guid=g\nzone=\n',
+    'link.properties': t.fixture('symlink', 'agent.properties'),
+  });
   const file = join(folder, 'agent.properties');
   const first = start(folder, file);
   await first.says(/stays idle/);
   const cases: [string[], RegExp][] = [
     [[file], /another agent \(process \d+\) runs with this file/],
-    [['other.properties', 'port=x'], /^port=x: a whole number from 1 to 65535/],
-    [['other.properties', 'host=a,,b'], /^host=a,,b: /],
-    [['other.properties', 'hots=a'], /did you mean host\?/],
+    [['link.properties'], /another agent \(process \d+\) runs with this file/],
+    [['port=x'], /^port=x: a whole number from 1 to 65535/],
+    [['host=,'], /^host=,: /],
+    [['hots=a'], /did you mean host\?/],
   ];
   for (const [args, text] of cases) {
     const agent = start(folder, ...args);

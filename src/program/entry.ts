@@ -1,12 +1,20 @@
-import { systemClock } from './clock.js';
+import { systemClock } from '../lib/clock.js';
+import { ConfigError, EXIT_CODES, FatalError, reasonOf } from '../lib/errors.js';
+import { toStderr } from '../lib/log-sink.js';
+import { VERSION } from '../lib/version.js';
+import { wrapWords } from '../lib/wrap-words.js';
 import { type CommandLine, type CommandUsage, parseCommandLine, usageLine } from './command-line.js';
-import { ConfigError, EXIT_CODES, FatalError, reasonOf } from './errors.js';
-import { VERSION } from './version.js';
 
 /** A program: how it is called, and what it does. */
 export interface Entry extends CommandUsage {
   /** What the program is, in one line. */
   readonly summary: string;
+  /** Loads the rest, once signals are heard: a SIGHUP that comes while a thousand modules are read ends nothing. */
+  load(): Promise<Program>;
+}
+
+/** What a program does. */
+export interface Program {
   /** Each key with its meaning, for `--help`. */
   readonly settings: readonly (readonly [key: string, meaning: string])[];
   /**
@@ -18,7 +26,7 @@ export interface Entry extends CommandUsage {
 
 /** A program that has started. */
 export interface Running {
-  /** Stops it: in order on SIGTERM, at once on SIGINT. A second signal exits without waiting for that. */
+  /** Stops it: in order on SIGTERM, at once on SIGINT. A second signal ends the process without waiting for that. */
   stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void>;
   /** On SIGHUP: opens the logs again, and reads the certificates again. */
   reload(): void;
@@ -32,7 +40,7 @@ export interface Running {
 export async function runEntry(entry: Entry): Promise<void> {
   let running: Running | undefined;
   const die = (error: unknown) => {
-    process.stderr.write(`${describe(error)}\n`);
+    toStderr(`${describe(error)}\n`);
     running?.abandon();
     process.exit(error instanceof ConfigError ? EXIT_CODES.configuration : EXIT_CODES.fatal);
   };
@@ -44,7 +52,7 @@ export async function runEntry(entry: Entry): Promise<void> {
   const onSignal = (signal: 'SIGTERM' | 'SIGINT') => {
     if (signalled) {
       running?.abandon();
-      process.exit(EXIT_CODES.ok);
+      exitAtOnce();
     }
     signalled = true;
     if (running === undefined) starting.abort(new Error(`${signal} came while it started`));
@@ -52,19 +60,28 @@ export async function runEntry(entry: Entry): Promise<void> {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  process.on('SIGHUP', () => running?.reload());
+  process.on('SIGHUP', () => {
+    try {
+      running?.reload();
+    } catch (error) {
+      toStderr(`SIGHUP: ${describe(error)}\n`);
+    }
+  });
+  // The reader of a pipe may end before this process does.
+  process.stdout.on('error', () => {});
 
   try {
     const commandLine = parseCommandLine(process.argv.slice(2), entry);
     if (commandLine.help) {
-      process.stdout.write(helpText(entry));
+      process.stdout.write(helpText(entry, await entry.load(), process.stdout.columns));
       return;
     }
     if (commandLine.version) {
       process.stdout.write(`muster ${VERSION}\n`);
       return;
     }
-    running = await entry.start(commandLine, die, starting.signal);
+    const program = await entry.load();
+    running = await program.start(commandLine, die, starting.signal);
     if (starting.signal.aborted) {
       await running.stop('SIGINT');
       process.exit(EXIT_CODES.ok);
@@ -86,14 +103,39 @@ function stayAlive(): void {
 
 const DAY_MS = 86_400_000;
 
+/**
+ * Node waits at its exit for calls of the system in its thread pool, such as a name lookup, which may take a minute.
+ */
+function exitAtOnce(): never {
+  const isHeldUp = process.getActiveResourcesInfo().some(name => /^(GetAddrInfo|GetNameInfo|FSReq)/.test(name));
+  if (isHeldUp) process.kill(process.pid, 'SIGKILL');
+  process.exit(EXIT_CODES.ok);
+}
+
 /** One line for an error that an operator can correct; the stack of any other one. */
 function describe(error: unknown): string {
   if (error instanceof ConfigError || error instanceof FatalError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : reasonOf(error);
+  return error instanceof Error && typeof error.stack === 'string' ? error.stack : reasonOf(error);
 }
 
-function helpText(entry: Entry): string {
-  const width = Math.max(...entry.settings.map(([key]) => key.length));
-  const settings = entry.settings.map(([key, meaning]) => `  ${key.padEnd(width)}  ${meaning}\n`);
-  return `${entry.summary}\n\nUsage: ${usageLine(entry)}\n\nSettings, in FILE or as key=value (which beats the file):\n${settings.join('')}`;
+function helpText(entry: Entry, program: Program, columns = DEFAULT_COLUMNS): string {
+  const keyWidth = Math.max(...program.settings.map(([key]) => key.length));
+  const settings = program.settings.flatMap(([key, meaning]) =>
+    wrapWords(meaning, Math.max(MIN_MEANING, columns - keyWidth - 4)).map(
+      (line, index) => `  ${(index === 0 ? key : '').padEnd(keyWidth)}  ${line}`,
+    ),
+  );
+  return [
+    ...wrapWords(entry.summary, columns),
+    '',
+    `Usage: ${usageLine(entry)}`,
+    '',
+    'Settings, in FILE or as key=value (which beats the file):',
+    ...settings,
+    '',
+  ].join('\n');
 }
+
+const DEFAULT_COLUMNS = 80;
+/** Meanings are not made narrower than this, in characters. */
+const MIN_MEANING = 24;
