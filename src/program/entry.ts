@@ -128,7 +128,7 @@ function helpText(entry: Entry, program: Program, columns = DEFAULT_COLUMNS): st
   return [
     ...wrapWords(entry.summary, columns),
     '',
-    `Usage: ${usageLine(entry)}`,
+    ...wrapWords(`Usage: ${usageLine(entry)}`, columns),
     '',
     'Settings, in FILE or as key=value (which beats the file):',
     ...settings,
