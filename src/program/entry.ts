@@ -42,7 +42,7 @@ export async function runEntry(entry: Entry): Promise<void> {
   const die = (error: unknown) => {
     toStderr(`${describe(error)}\n`);
     running?.abandon();
-    process.exit(error instanceof ConfigError ? EXIT_CODES.configuration : EXIT_CODES.fatal);
+    exit(error instanceof ConfigError ? EXIT_CODES.configuration : EXIT_CODES.fatal);
   };
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
@@ -56,7 +56,7 @@ export async function runEntry(entry: Entry): Promise<void> {
     }
     signalled = true;
     if (running === undefined) starting.abort(new Error(`${signal} came while it started`));
-    else running.stop(signal).then(() => process.exit(EXIT_CODES.ok), die);
+    else running.stop(signal).then(() => exit(EXIT_CODES.ok), die);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
@@ -84,11 +84,11 @@ export async function runEntry(entry: Entry): Promise<void> {
     running = await program.start(commandLine, die, starting.signal);
     if (starting.signal.aborted) {
       await running.stop('SIGINT');
-      process.exit(EXIT_CODES.ok);
+      exit(EXIT_CODES.ok);
     }
     stayAlive();
   } catch (error) {
-    if (starting.signal.aborted) process.exit(EXIT_CODES.ok);
+    if (starting.signal.aborted) exit(EXIT_CODES.ok);
     die(error);
   }
 }
@@ -102,6 +102,12 @@ function stayAlive(): void {
 }
 
 const DAY_MS = 86_400_000;
+
+/** While Node waits at its exit, as `exitAtOnce` says, a signal ends the process. */
+function exit(code: number): never {
+  process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT');
+  process.exit(code);
+}
 
 /**
  * Node waits at its exit for calls of the system in its thread pool, such as a name lookup, which may take a minute.

@@ -12,6 +12,9 @@ const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Remo
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */
 const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
+/** kvm-2 before kvm-10. */
+const BY_NAME = new Intl.Collator('en', { numeric: true });
+
 export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
   const { store } = parts;
   const command = 'listHosts';
@@ -35,7 +38,9 @@ export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>
     }),
   };
   const [{ count, rows }, linkOf] = await Promise.all([findHosts(store, query), parts.presentLinks()]);
-  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.fact)) };
+  // Pages are cut by id, from an index: all are sorted where one page has all.
+  const sorted = rows.toSorted((one, other) => BY_NAME.compare(one.name, other.name) || one.id - other.id);
+  return { count, items: sorted.map(row => hostObject(row, locations, linkOf(row)?.fact)) };
 }
 
 export async function reconnectHost(
