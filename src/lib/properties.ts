@@ -26,7 +26,7 @@ export function parseProperties(source: string | Uint8Array): PropertiesDocument
 }
 
 /** The bytes are no text that a .properties file may have. */
-export class PropertiesError extends Error {
+class PropertiesError extends Error {
   override readonly name = 'PropertiesError';
   readonly code = 'PROPERTIES_ENCODING';
 }
