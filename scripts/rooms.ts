@@ -32,6 +32,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'anything that knows of CloudStack, agents or servers',
     mayImport: [],
   },
+  program: {
+    holds: 'what running programs have in common: arguments, settings file, signals, an end in order',
+    not: 'what a program does between its start and its end',
+    mayImport: ['lib'],
+  },
   protocol: {
     holds: 'bytes to messages and back, in both directions; links over which both sides ask and answer',
     not: 'what a message leads to: that is in `agent/handlers` and `mgmt/agents`',
@@ -50,7 +55,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   agent: {
     holds: 'the agent: its state, its links, its settings and its properties file; in `steps` the decisions',
     not: 'anything of a server; what both need of the wire is in `protocol`',
-    mayImport: ['lib', 'protocol', 'agent/dial'],
+    mayImport: ['lib', 'program', 'protocol', 'agent/dial'],
   },
   'agent/doctor': {
     holds: 'the checks of the command line’s `doctor` on a hypervisor',
@@ -60,7 +65,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   fleet: {
     holds: 'many agents in one process, for load tests and demonstrations',
     not: 'behaviour of a single agent (`agent`)',
-    mayImport: ['lib', 'protocol', 'agent'],
+    mayImport: ['lib', 'program', 'protocol', 'agent'],
   },
   admin: {
     holds: 'the command line: arguments, credentials, calls of the API, tables',
@@ -130,7 +135,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   mgmt: {
     holds: 'one server put together from its parts, and the face for programs that embed a server',
     not: 'behaviour: that is in the folders below',
-    mayImport: [...HTTP, 'mgmt/store/sql', 'mgmt/store/sqlite', 'mgmt/store/mysql'],
+    mayImport: [...HTTP, 'program', 'mgmt/store/sql', 'mgmt/store/sqlite', 'mgmt/store/mysql'],
   },
 };
 

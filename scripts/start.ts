@@ -1,21 +1,33 @@
 // A whole cluster on this machine: three management servers and three agents, and a table of who is connected where.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseProperties } from '#dist/lib/files/properties.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const [argument] = process.argv.slice(2);
-if (argument?.startsWith('-')) {
-  console.log(
-    'Usage: npm start [-- FOLDER]\nRuns three management servers and three agents on this machine; FOLDER (cluster) keeps what they write.',
-  );
-  process.exit(argument === '--help' || argument === '-h' ? 0 : 66);
+const USAGE = `Usage: npm start [-- [FOLDER] [--ports=AGENTS[,API]]]
+Runs three management servers and three agents on this machine. FOLDER (cluster) keeps what they write. Ports: those of the
+files in FOLDER (8250,8080); where one is taken, the next that is free.`;
+const words = process.argv.slice(2);
+const folderWord = words.find(word => !word.startsWith('-'));
+const [, givenPort, givenApiPort] =
+  words.map(word => /^--ports=(\d{1,5})(?:,(\d{1,5}))?$/.exec(word)).find(match => match !== null) ?? [];
+const unknown = words.find(word => word !== folderWord && !/^--ports=\d{1,5}(,\d{1,5})?$/.test(word));
+if (unknown !== undefined) {
+  console.log(USAGE);
+  process.exit(unknown === '--help' || unknown === '-h' ? 0 : 66);
 }
-const folder = argument ?? join(root, 'cluster');
+const folder = folderWord ?? join(root, 'cluster');
 const PORT = 8250;
+const API_PORT = 8080;
+/** How many ports behind a taken one are tried. */
+const PORTS_TRIED = 100;
+/** One Ctrl-C may come twice: from the terminal, and through npm. */
+const SAME_SIGNAL_MS = 500;
 const CHECK_SECONDS = 10;
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 8_000;
@@ -93,7 +105,17 @@ function makeAgent(number: number): Agent {
     'log.format=json',
     `resource=${shown(resource)}`,
   ]);
-  return { name, home, file, connected: '', list: '', state: 'starting', since: Date.now() };
+  // From an earlier run.
+  const list = valueIn(file, 'host') ?? '';
+  return {
+    name,
+    home,
+    file,
+    connected: '',
+    list: list.includes('@') ? list : '',
+    state: 'starting',
+    since: Date.now(),
+  };
 }
 
 /** A file that exists stays as it is, so that an operator's changes survive the next run. */
@@ -101,13 +123,60 @@ function writeOnce(path: string, lines: readonly string[]): void {
   if (!existsSync(path)) writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o640 });
 }
 
+function valueIn(file: string, key: string): string | undefined {
+  return existsSync(file) ? parseProperties(readFileSync(file)).get(key) : undefined;
+}
+
+// ---- ports
+
+interface Ports {
+  readonly agents: number;
+  readonly api: number;
+  /** What the command lines need, because the files say something else. */
+  readonly serverSettings: readonly string[];
+  readonly agentSettings: readonly string[];
+}
+
+async function choosePorts(): Promise<Ports> {
+  const file = servers[0]?.file ?? '';
+  const inFile = { agents: Number(valueIn(file, 'port') ?? PORT), api: Number(valueIn(file, 'api.port') ?? API_PORT) };
+  const agents = await freePort('port', inFile.agents, givenPort);
+  const api = await freePort('api.port', inFile.api, givenApiPort);
+  const port = agents === inFile.agents ? [] : [`port=${agents}`];
+  const apiPort = api === inFile.api ? [] : [`api.port=${api}`];
+  return { agents, api, serverSettings: [...port, ...apiPort], agentSettings: port };
+}
+
+/** The port, or the next one that is free on all addresses. */
+async function freePort(key: string, wanted: number, given: string | undefined): Promise<number> {
+  const first = given === undefined ? wanted : Number(given);
+  for (let port = first; port < first + PORTS_TRIED; port++) {
+    const taken = await Promise.all(ADDRESSES.map(address => isTaken(address, port)));
+    if (!taken.includes(true)) {
+      if (port !== first) console.log(`${key}=${first} is taken on this machine: ${port} is used.`);
+      return port;
+    }
+    if (given !== undefined) break;
+  }
+  console.error(`${key}=${first} is taken on this machine: name others with -- --ports=AGENTS,API`);
+  process.exit(67);
+}
+
+function isTaken(address: string, port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer();
+    server.once('error', () => resolve(true));
+    server.listen(port, address, () => server.close(() => resolve(false)));
+  });
+}
+
 // ---- processes
 
 const children = new Map<string, ChildProcess>();
 let isStopping = false;
 
-function launch(name: string, script: string, file: string) {
-  const child = spawn(process.execPath, [join(root, 'dist', script), file], {
+function launch(name: string, script: string, file: string, settings: readonly string[]) {
+  const child = spawn(process.execPath, [join(root, 'dist', script), file, ...settings], {
     // A process group of its own: Ctrl-C reaches only this process, which stops the others in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -144,7 +213,8 @@ function serverPid({ name, home }: Server): number | undefined {
 async function startServer(server: Server): Promise<void> {
   const log = join(server.home, 'mgmt.log');
   const from = existsSync(log) ? readFileSync(log).length : 0;
-  const child = launch(server.name, 'mgmt.js', server.file);
+  console.log(`Starting ${server.name} on ${server.address}:${ports.agents} …`);
+  const child = launch(server.name, 'mgmt.js', server.file, ports.serverSettings);
   const deadline = performance.now() + START_LIMIT_MS;
   while (performance.now() < deadline && child.exitCode === null) {
     if (existsSync(log) && readFileSync(log).subarray(from).includes('Listening for agents')) return;
@@ -153,7 +223,7 @@ async function startServer(server: Server): Promise<void> {
 }
 
 function startAgent(agent: Agent): void {
-  const child = launch(agent.name, 'agent.js', agent.file);
+  const child = launch(agent.name, 'agent.js', agent.file, ports.agentSettings);
   const log = createWriteStream(join(agent.home, 'agent.log'), { flags: 'a' });
   createInterface({ input: child.stdout }).on('line', line => {
     log.write(`${line}\n`);
@@ -198,13 +268,17 @@ function follow(agent: Agent, { message, host = '', list, reason }: LogEntry): v
 function help(): string[] {
   const [first, , third] = servers;
   if (!first || !third) return [];
+  const ini = join(first.home, 'data/cloudstack.ini');
+  const endpoint = (address: string) => `--endpoint http://${address}:${ports.api}/client/api`;
+  // The file has the port of the run that wrote it.
+  const isOther = existsSync(ini) && !readFileSync(ini, 'utf8').includes(`:${ports.api}/`);
   return [
     '',
     `Files: ${shown(folder)}. Watch failover and failback from another terminal, in this folder:`,
     `  stop a server:         kill -9 ${serverPid(first) ?? '…'}   (server-1)`,
-    `  start it again:        node dist/mgmt.js ${shown(first.file)}`,
-    `  who is where, and why: node dist/admin.js --config ${shown(join(first.home, 'data/cloudstack.ini'))} status`,
-    `  … also while server-1 is down: the same with --endpoint http://${third.address}:8080/client/api before status`,
+    `  start it again:        ${['node dist/mgmt.js', shown(first.file), ...ports.serverSettings].join(' ')}`,
+    `  who is where, and why: node dist/admin.js --config ${shown(ini)} ${isOther ? `${endpoint(first.address)} ` : ''}status`,
+    `  … also while server-1 is down: the same with ${endpoint(third.address)} before status`,
     '  Ctrl-C here ends everything.',
   ];
 }
@@ -228,7 +302,7 @@ function draw(): void {
     ['server', 'address', 'state', 'process'],
     ...servers.map(server => {
       const pid = serverPid(server);
-      return [server.name, `${server.address}:${PORT}`, pid ? 'up' : 'DOWN', pid ? String(pid) : ''];
+      return [server.name, `${server.address}:${ports.agents}`, pid ? 'up' : 'DOWN', pid ? String(pid) : ''];
     }),
   ]);
   process.stdout.write(`\x1b[H\x1b[2J${['Muster', '', ...serverTable, '', ...agentTable, ...help()].join('\n')}\n`);
@@ -241,15 +315,26 @@ function format(rows: readonly (readonly string[])[]): string[] {
 
 // ---- stop
 
+let stoppedAt = 0;
+
 async function stop(code: number, message?: string): Promise<void> {
-  // A second Ctrl-C does not wait.
-  if (isStopping) process.exit(1);
+  if (isStopping) {
+    if (performance.now() - stoppedAt < SAME_SIGNAL_MS) return;
+    // A second Ctrl-C does not wait, and leaves nothing behind.
+    for (const pid of allPids()) signal(pid, 'SIGKILL');
+    process.exit(1);
+  }
   isStopping = true;
+  stoppedAt = performance.now();
   if (message) console.error(message);
   else console.log('\nStopping …');
   await end([...children].filter(([name]) => name.startsWith('agent')).map(([, child]) => child.pid));
   await end(servers.map(serverPid));
   process.exit(code);
+}
+
+function allPids(): number[] {
+  return [...[...children.values()].map(({ pid }) => pid), ...servers.map(serverPid)].filter(pid => pid !== undefined);
 }
 
 /** SIGINT, and SIGKILL for those that still run after `STOP_LIMIT_MS`. */
@@ -272,6 +357,9 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
 }
 
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop(0));
+// Nobody reads it any more: the terminal was closed, or the pipe.
+process.stdout.on('error', () => isStopping || stop(0));
+process.stderr.on('error', () => {});
 
 for (const server of servers) {
   const running = serverPid(server);
@@ -280,6 +368,7 @@ for (const server of servers) {
     process.exit(1);
   }
 }
+const ports = await choosePorts();
 for (const server of servers) if (!isStopping) await startServer(server);
 for (const agent of agents) if (!isStopping) startAgent(agent);
 // `stop` ends the process.

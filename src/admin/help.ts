@@ -1,5 +1,6 @@
 import { API } from '../api/commands/index.js';
 import type { ApiCommand } from '../api/table.js';
+import { wrapWords } from '../lib/wrap-words.js';
 import { formatTable } from './table.js';
 
 /** Commands of the command line alone: they are no commands of the API. */
@@ -19,15 +20,33 @@ const LOCAL_HELP: Readonly<Record<keyof typeof LOCAL_COMMANDS, readonly string[]
   ],
 };
 
-export function localHelp(name: keyof typeof LOCAL_COMMANDS): string {
-  return [`${name}: ${LOCAL_COMMANDS[name]}`, '', ...LOCAL_HELP[name], ''].join('\n');
+export function localHelp(name: keyof typeof LOCAL_COMMANDS, width = DEFAULT_WIDTH): string {
+  const paragraphs = [`${name}: ${LOCAL_COMMANDS[name]}`, '', ...LOCAL_HELP[name], ''];
+  return paragraphs.flatMap(text => wrapWords(text, width)).join('\n');
 }
 
+const CREDENTIALS_HELP =
+  'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which the first server writes. --endpoint asks another server with the same key.';
 const EXIT_CODES_HELP =
   'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server.';
 
-/** @param width of the terminal, in characters; undefined: nothing is cut */
-export function generalHelp(width?: number): string {
+const DEFAULT_WIDTH = 80;
+/** The last column is not made narrower than this, in characters. */
+const NARROWEST = 24;
+
+/** Rows as aligned columns, of which the last one is broken between words. */
+function helpRows(rows: readonly (readonly string[])[], width: number): string[] {
+  const left = formatTable(rows.map(row => row.slice(0, -1)));
+  const leftWidth = Math.max(...left.map(line => line.length));
+  return rows.flatMap((row, index) =>
+    wrapWords(row.at(-1) ?? '', Math.max(NARROWEST, width - leftWidth - 4)).map(
+      (line, part) => `  ${(part === 0 ? (left[index] ?? '') : '').padEnd(leftWidth)}  ${line}`,
+    ),
+  );
+}
+
+/** @param width of the terminal, in characters */
+export function generalHelp(width = DEFAULT_WIDTH): string {
   const commands: [string, string][] = Object.entries<ApiCommand>(API).map(([name, { description }]) => [
     name,
     description,
@@ -36,32 +55,35 @@ export function generalHelp(width?: number): string {
   return [
     'The command line for operators, over the HTTP API of a management server.',
     '',
-    'Usage: node dist/admin.js COMMAND [key=value …] [-o table|json] [--config FILE] [--endpoint URL] [--async]',
+    'Usage: node dist/admin.js COMMAND [key=value …] [-o table|json] [--async]',
+    '                          [--config FILE] [--endpoint URL]',
     '       node dist/admin.js status [--watch]',
     '       node dist/admin.js doctor [DIR]',
     '       node dist/admin.js COMMAND --help',
     '',
-    ...formatTable(lines, width && width - 2).map(line => `  ${line}`),
+    ...helpRows(lines, width),
     '',
-    'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini,',
-    'or data/cloudstack.ini, which the first server writes. --endpoint asks another server with the same key.',
-    EXIT_CODES_HELP,
+    ...wrapWords(CREDENTIALS_HELP, width),
+    ...wrapWords(EXIT_CODES_HELP, width),
     '',
   ].join('\n');
 }
 
-export function commandHelp(name: string, command: ApiCommand): string {
+export function commandHelp(name: string, command: ApiCommand, width = DEFAULT_WIDTH): string {
   const params = Object.entries(command.params).map(([param, { type, description, required }]) => [
     `${param}=`,
     `${type}${required ? ', required' : ''}`,
     description,
   ]);
   return [
-    `${name}: ${command.description}`,
+    ...wrapWords(`${name}: ${command.description}`, width),
     '',
-    ...(params.length === 0 ? ['No parameters.'] : formatTable(params).map(line => `  ${line}`)),
+    ...(params.length === 0 ? ['No parameters.'] : helpRows(params, width)),
     '',
-    `Columns: ${command.columns.join(', ')}; -o json shows all of ${Object.keys(command.response.fields).join(', ')}.`,
+    ...wrapWords(
+      `Columns: ${command.columns.join(', ')}; -o json shows all of ${Object.keys(command.response.fields).join(', ')}.`,
+      width,
+    ),
     ...(command.isAsync ? ['', 'It is a job: the command waits for its end, unless --async is given.'] : []),
     '',
   ].join('\n');

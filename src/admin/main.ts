@@ -64,11 +64,11 @@ async function run(asked: AdminArguments, parts: AdminParts): Promise<number> {
   const command = asked.command === 'help' ? asked.words[0] : asked.command;
   if (command === undefined) return say(generalHelp(parts.width()));
   if (command === 'status' || command === 'doctor') {
-    if (isHelp) return say(localHelp(command));
+    if (isHelp) return say(localHelp(command, parts.width()));
     return command === 'status' ? showStatus(asked, parts) : runDoctor(asked, parts);
   }
   if (!isCommandName(command)) throw new UsageError(`${command} is no command: ${suggestion(command, ALL_NAMES)}`);
-  return isHelp ? say(commandHelp(command, API[command])) : carryOut(command, asked, parts);
+  return isHelp ? say(commandHelp(command, API[command], parts.width())) : carryOut(command, asked, parts);
 }
 
 // ---- commands of the API

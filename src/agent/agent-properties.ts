@@ -24,9 +24,18 @@ export async function readProperties(path: string): Promise<{ document: Properti
 /** A failed write is repeated after this. */
 const RETRY_MS = 60_000;
 
+/** Whether a key says who this host is: its guid, and the ids that servers have given to it. */
+export function isIdentityKey(key: string): boolean {
+  return /^(?:guid|\w+\.(?:id|uuid|name))$/.test(key);
+}
+
 /**
  * agent.properties: the agent reads it at its start, and writes to it what servers tell it. When the file cannot be
  * written, the agent logs it once, goes on with the values in memory, and repeats the write each minute.
+ *
+ * The identity is never lost: a write, and `close`, put back what of it the file has lost meanwhile, as when a template
+ * has replaced it. A guid in the file is never replaced; when it is another one, the file gets no ids of this host.
+ *
  * @example
  * const { document } = await readProperties('conf/agent.properties');
  * const properties = new AgentProperties('conf/agent.properties', document, systemClock, silentLog);
@@ -38,9 +47,12 @@ export class AgentProperties {
   #document: PropertiesDocument;
   /** Values that are not in the file yet. */
   readonly #unwritten = new Map<string, string>();
+  /** What is known of who this host is, by key. */
+  readonly #identity = new Map<string, string>();
   readonly #stopping = new AbortController();
   #writing: Promise<void> | undefined;
   #lastFailure: string | undefined;
+  #guidSaid: string | undefined;
 
   /** @param document what `readProperties` has read from `path` */
   constructor(path: string, document: PropertiesDocument, clock: Clock, log: Log) {
@@ -48,25 +60,36 @@ export class AgentProperties {
     this.#document = document;
     this.#clock = clock;
     this.#log = log;
+    for (const key of document.keys()) this.#noteIdentity(key, document.get(key) ?? '');
   }
 
   /** The value of a key, whether or not it is in the file yet. */
   get(key: string): string | undefined {
-    return this.#unwritten.get(key) ?? this.#document.get(key);
+    return this.#unwritten.get(key) ?? this.#identity.get(key) ?? this.#document.get(key);
   }
 
   /** Changes values. `get` has them at once; the file is written afterwards. */
   set(changes: Readonly<Record<string, string>>): void {
     for (const [key, value] of Object.entries(changes)) {
       if (this.get(key) !== value) this.#unwritten.set(key, value);
+      this.#noteIdentity(key, value);
     }
     if (this.#unwritten.size > 0) this.#writing ??= this.#writeAll();
   }
 
-  /** Tries once more to write pending values, and then never again. */
+  /** Tries once more to write pending values and what of the identity the file has lost, and then never again. */
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#writing;
+    try {
+      await this.#write(new Map(), 'only if it is there');
+    } catch (error) {
+      this.#sayFailure(reasonOf(error));
+    }
+  }
+
+  #noteIdentity(key: string, value: string): void {
+    if (isIdentityKey(key) && value !== '') this.#identity.set(key, value);
   }
 
   async #writeAll(): Promise<void> {
@@ -89,17 +112,49 @@ export class AgentProperties {
   }
 
   /** Reads the file again first, so that changes by an operator stay. */
-  async #write(changes: ReadonlyMap<string, string>): Promise<void> {
-    let current = this.#document;
-    try {
-      current = parseProperties(await readFile(this.#path));
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-      await mkdir(dirname(this.#path), { recursive: true });
-    }
-    const next = current.with(changes);
-    await writeFileAtomic(this.#path, next.toBytes(), { mode: 0o640 });
+  async #write(changes: ReadonlyMap<string, string>, when?: 'only if it is there'): Promise<void> {
+    const inFile = await this.#readFile();
+    if (inFile === undefined && when !== undefined) return;
+    const current = inFile ?? this.#document;
+    const next = current.with(this.#withIdentity(current, changes));
+    const bytes = next.toBytes();
     this.#document = next;
+    if (inFile !== undefined && Buffer.compare(bytes, inFile.toBytes()) === 0) return;
+    await mkdir(dirname(this.#path), { recursive: true });
+    await writeFileAtomic(this.#path, bytes, { mode: 0o640 });
+  }
+
+  /** Undefined when there is no file, or an empty one: somebody is about to write it, and has emptied it first. */
+  async #readFile(): Promise<PropertiesDocument | undefined> {
+    try {
+      const bytes = await readFile(this.#path);
+      return bytes.length === 0 ? undefined : parseProperties(bytes);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** The changes, with what of the identity a document lacks, or without the identity when it is another host's. */
+  #withIdentity(current: PropertiesDocument, changes: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+    const guid = this.#identity.get('guid');
+    const guidInFile = current.get('guid');
+    const isAnothers = Boolean(guid && guidInFile && guid !== guidInFile);
+    if (isAnothers && guidInFile !== this.#guidSaid) {
+      this.#guidSaid = guidInFile;
+      this.#log.error(
+        'The properties file has another guid now: this agent keeps its own, and writes no ids to the file',
+        {
+          file: this.#path,
+          guid,
+          guidInFile,
+        },
+      );
+    }
+    const own = [...changes].filter(([key]) => !isIdentityKey(key));
+    if (isAnothers) return new Map(own);
+    const lost = [...this.#identity].filter(([key]) => !current.get(key) || changes.has(key));
+    return new Map([...own, ...lost]);
   }
 
   #sayFailure(reason: string): void {

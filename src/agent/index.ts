@@ -20,6 +20,6 @@ export {
 export { type Dialer, type TcpDialerOptions, tcpDialer, type Wire } from './dial/dialer.js';
 export { builtInResource, loadResource, type MachineDescription, type Resource } from './resource.js';
 export { AGENT_KEYS, type AgentKey, type AgentSettings, readSettings } from './settings.js';
-export { DEFAULT_AGENT_FILE, type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
+export { type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
 export type { AgentRules } from './steps/step.js';
 export { Trust, TrustError } from './trust.js';

@@ -80,6 +80,9 @@ class SameServerError extends Error {
   override readonly name = 'SameServerError';
 }
 
+/** Of what cannot be used of a command, so many points are logged. */
+const OBJECTIONS_SAID = 3;
+
 /** How long a link that a newer one replaces waits for the answers to its commands. */
 const RETIRE_MS = 30_000;
 
@@ -179,11 +182,17 @@ export class Session {
     const isReady = this.#phase === 'ready';
     this.#end();
     if (link === undefined) return;
-    if (isReady && !link.closed) {
-      const flags = FLAG.stopOnError | FLAG.inSequence;
-      link.post([ShutdownCommand.encode({ reason: 'sig.kill' })], this.#header(flags));
+    const why = 'the agent stops';
+    try {
+      if (isReady && !link.closed) {
+        const flags = FLAG.stopOnError | FLAG.inSequence;
+        link.post([ShutdownCommand.encode({ reason: 'sig.kill' })], this.#header(flags));
+      }
+      link.close(why);
+    } catch {
+      // The server does not read: nothing reaches it.
+      link.destroy(why);
     }
-    link.close('the agent stops');
   }
 
   // ---- connect, TLS, Startup
@@ -261,7 +270,7 @@ export class Session {
     const { signal } = this.#abort;
     this.#link = link;
     link.start({
-      onRequest: request => this.#onRequest(link, request),
+      onRequest: request => void this.#onRequest(link, request).catch(error => this.#fail(error)),
       onUnreadable: (header, error) => {
         this.#liveness?.heard();
         link.answer(header, [unsupported(error.message)]);
@@ -350,20 +359,30 @@ export class Session {
         this.#deadline?.cancel();
         this.#phase = 'ready';
         this.#link?.raiseLimits();
-        if (consequence.objection !== undefined) {
-          const { objection } = consequence;
-          this.#parts.log.error('Going on with the list that is known', { host: this.#order.host, reason: objection });
-        }
+        this.#sayNotUsed(consequence.objections);
         this.#identity = { ...this.#identity, ...known(consequence.identity) };
         this.#parts.onIdentity(this.#identity);
         this.#parts.onEvent({ kind: 'ready', id, update: consequence.update });
         return;
       case 'update':
       case 'migrate':
+        this.#sayNotUsed(consequence.objections);
+        this.#parts.onEvent({ ...consequence, id });
+        return;
       case 'shutdown':
         this.#parts.onEvent({ ...consequence, id });
         return;
     }
+  }
+
+  #sayNotUsed(objections: readonly string[]): void {
+    if (objections.length === 0) return;
+    const reason = objections.slice(0, OBJECTIONS_SAID).join('; ');
+    this.#parts.log.warn('Not all that the server says about hosts can be used: the rest is', {
+      host: this.#order.host,
+      objections: objections.length,
+      reason,
+    });
   }
 
   // ---- liveness

@@ -1,4 +1,4 @@
-import { AddressError, parseHostList } from '../lib/address.js';
+import { readHostList } from '../lib/address.js';
 import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
 import { type HostList, splitHostList } from '../protocol/index.js';
@@ -60,17 +60,22 @@ export function isAgentKey(key: string): key is AgentKey {
   return Object.hasOwn(AGENT_KEYS, key);
 }
 
+const DEFAULT_LIST: HostList = { hosts: ['localhost'], algorithm: undefined };
 const MAX_BACKOFF_MS = 60_000;
 const DAY_SECONDS = 86_400;
 
 /**
  * Checks the settings of an agent, and fills in the defaults.
  * @param get the value of a key; undefined when there is none
+ * @param onWarning is told, in a sentence, what of a value is not used
  * @example
  * const settings = readSettings(key => document.get(key));
  * @throws ConfigError with the key, the value and what is allowed
  */
-export function readSettings(get: (key: AgentKey) => string | undefined): AgentSettings {
+export function readSettings(
+  get: (key: AgentKey) => string | undefined,
+  onWarning: (warning: string) => void = () => {},
+): AgentSettings {
   const text = (key: AgentKey, fallback: string) => get(key) ?? fallback;
   const integer = (key: AgentKey, fallback: number, min: number, max: number) => {
     const value = get(key);
@@ -86,14 +91,18 @@ export function readSettings(get: (key: AgentKey) => string | undefined): AgentS
     if (found === undefined) throw new ConfigError(key, value, `allowed are ${allowed.join(', ')}`);
     return found;
   };
-  const hostList = (key: AgentKey, value: string): HostList => {
-    const { hosts, algorithm } = splitHostList(value);
-    try {
-      return { hosts: parseHostList(hosts), algorithm };
-    } catch (cause) {
-      if (!(cause instanceof AddressError)) throw cause;
-      throw new ConfigError(key, value, cause.message, { cause });
+  /** What can be used of a list; undefined when that is nothing. */
+  const hostList = (key: AgentKey, value: string): HostList | undefined => {
+    const { hosts: text, algorithm } = splitHostList(value);
+    const { hosts, faults } = readHostList(text);
+    if (hosts.length === 0) {
+      if (key === 'host') throw new ConfigError(key, value, faults[0] ?? 'the list is empty');
+      onWarning(`${key}=${value} is not used: ${faults[0]}`);
+      return undefined;
     }
+    if (faults.length > 0) onWarning(`${key}=${value}: the rest of the list is used: ${faults.join('; ')}`);
+    if (value.split('@').length > 2) onWarning(`${key}=${value}: one @ is allowed; taken as @${algorithm}`);
+    return { hosts, algorithm };
   };
 
   const guid = get('guid');
@@ -102,9 +111,11 @@ export function readSettings(get: (key: AgentKey) => string | undefined): AgentS
   }
   const checkInterval = get('host.lb.check.interval');
   const lastCompleted = get('last.setup.completed.host');
+  const host = get('host');
+  if (host === undefined) onWarning(`host is not set: ${DEFAULT_LIST.hosts} is dialled`);
   return {
     guid: guid === '' ? undefined : guid,
-    list: hostList('host', text('host', 'localhost')),
+    list: (host === undefined ? undefined : hostList('host', host)) ?? DEFAULT_LIST,
     lastCompleted: lastCompleted ? hostList('last.setup.completed.host', lastCompleted) : undefined,
     port: integer('port', 8250, 1, 65_535),
     zone: text('zone', 'default'),
@@ -117,7 +128,7 @@ export function readSettings(get: (key: AgentKey) => string | undefined): AgentS
     commandTimeoutMs: integer('command.timeout', 300, 1, DAY_SECONDS) * 1000,
     rules: {
       failoverSpreadMs: integer('failover.spread.ms', 500, 0, 600_000),
-      backoff: { baseMs: integer('backoff.seconds', 5, 0, 3600) * 1000, maxMs: MAX_BACKOFF_MS },
+      backoff: { baseMs: integer('backoff.seconds', 5, 1, 3600) * 1000, maxMs: MAX_BACKOFF_MS },
       checkIntervalMs: checkInterval ? integer('host.lb.check.interval', 0, 0, DAY_SECONDS) * 1000 : undefined,
     },
     log: {

@@ -1,14 +1,17 @@
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
+import { clearTemporaries, resolveLinks } from '../lib/files/atomic-file.js';
 import { type FileLock, FileLockedError, lockFile } from '../lib/files/file-lock.js';
+import type { PropertiesDocument } from '../lib/files/properties.js';
 import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { nearestKey } from '../lib/nearest-key.js';
 import { type Random, systemRandom } from '../lib/random.js';
+import { endInOrder } from '../program/end-in-order.js';
+import { readSettingsFile } from '../program/settings-file.js';
 import { Agent } from './agent.js';
-import { AgentProperties, readProperties } from './agent-properties.js';
+import { AgentProperties, isIdentityKey } from './agent-properties.js';
 import { type Dialer, tcpDialer } from './dial/dialer.js';
 import { loadResource, type Resource } from './resource.js';
 import { AGENT_KEYS, isAgentKey, readSettings } from './settings.js';
@@ -22,6 +25,8 @@ export interface StartAgentOptions {
    * @default 'conf/agent.properties'
    */
   readonly file?: string;
+  /** An operator has named the file: a name that is not there is a mistake, and no new agent. @default false */
+  readonly fileMustExist?: boolean;
   /** Settings that beat those of the file, under the same keys. They are not written to it. @default {} */
   readonly overrides?: Readonly<Record<string, string>>;
   /** What the agent manages. @default the one that the setting `resource` names */
@@ -40,7 +45,10 @@ export interface StartAgentOptions {
 export interface RunningAgent {
   /** The agent itself: `readyLink(agent.state)` is where it is connected. */
   readonly agent: Agent;
-  /** An orderly stop: tells the server, ends all links, writes what is pending, and releases the lock. */
+  /**
+   * An orderly stop: tells the server, ends all links, writes what is pending, and releases the lock. Never rejects: what
+   * fails or hangs is logged.
+   */
   stop(): Promise<void>;
   /** Opens the log file again, and reads the known CA again. */
   reload(): void;
@@ -49,7 +57,7 @@ export interface RunningAgent {
 }
 
 /** The properties file when none is named. */
-export const DEFAULT_AGENT_FILE = 'conf/agent.properties';
+const DEFAULT_AGENT_FILE = 'conf/agent.properties';
 
 /**
  * Starts an agent as `node dist/agent.js FILE key=value …` does, in this process. It returns once the first dial is
@@ -60,41 +68,50 @@ export const DEFAULT_AGENT_FILE = 'conf/agent.properties';
  * // …
  * await running.stop();
  *
- * @throws ConfigError when a setting is wrong or unknown, the resource or the known CA cannot be used, or another agent
- *   runs with the file
+ * @throws ConfigError when a setting is wrong or unknown, the file cannot be read, the log cannot be written, the resource
+ *   or the known CA cannot be used, or another agent runs with the file
  */
 export async function startAgent(options: StartAgentOptions = {}): Promise<RunningAgent> {
-  const { file = DEFAULT_AGENT_FILE, overrides = {} } = options;
-  const { clock = systemClock, random = systemRandom } = options;
+  const { overrides = {}, clock = systemClock, random = systemRandom } = options;
   for (const [key, value] of Object.entries(overrides)) refuseUnknown(key, value);
-  const { document, error: readError } = await readProperties(file);
-  const settings = readSettings(key => overrides[key] ?? document.get(key));
-  const { log, reopenLog, closeLog } = logOf(options.log, settings.log);
-  if (readError !== undefined) {
-    log.error('Cannot read the properties file: going on with the defaults and the command line', {
-      file,
-      reason: reasonOf(readError),
-    });
-  }
-  if (!existsSync(file)) log.warn('There is no properties file yet: it will be made', { file });
-  const lock = await lockBeside(file, log);
+  const { file = DEFAULT_AGENT_FILE, fileMustExist = false } = options;
+  const { document, exists, warnings: fileWarnings } = await readSettingsFile(file, fileMustExist);
+  const warnings = [...fileWarnings];
+  const settings = readSettings(
+    key => overrides[key] ?? document.get(key),
+    warning => warnings.push(warning),
+  );
+  const { log, reopenLog, closeLog } = await logOf(options.log, settings.log, clock);
+  let lock: FileLock | undefined;
   try {
+    if (!exists) log.warn('There is no properties file yet: it will be made', { file });
+    for (const warning of warnings) log.warn(warning, { file });
+    sayUnknownKeys(document, file, log);
+    lock = await lockFor(file, clock, log);
     const properties = new AgentProperties(file, document, clock, log);
     const resource = options.resource ?? (await loadResource(settings.resource, log));
     const trust = new Trust(join(dirname(file), 'cloud.ca.crt'), clock, log);
     await trust.load().catch(asConfigError);
     const guid = settings.guid ?? random.uuid();
-    if (settings.guid === undefined) properties.set({ guid });
+    if (settings.guid === undefined) {
+      sayNewGuid(guid, { document, file, exists, log });
+      properties.set({ guid });
+    }
     const dialer = options.dialer ?? tcpDialer({ addressFile: `${file}.addresses`, clock, log });
     const agent = new Agent({ settings, properties, guid, resource, trust, dialer, clock, random, log });
     agent.start();
     return {
       agent,
-      async stop() {
+      stop() {
         log.info('Agent stops');
-        await agent.stop();
-        await lock?.release();
-        await closeLog();
+        return endInOrder(
+          [
+            ['the links and the properties file', () => agent.stop()],
+            ['the lock', () => lock?.release()],
+            ['the log', closeLog],
+          ],
+          { clock, log },
+        );
       },
       reload() {
         reopenLog();
@@ -105,15 +122,41 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     };
   } catch (error) {
     lock?.releaseSync();
+    await closeLog();
     throw error;
   }
 }
 
 /** The caller's log, which the caller closes, or one of our own. */
-function logOf(given: Log | undefined, options: LogOptions) {
+async function logOf(given: Log | undefined, options: LogOptions, clock: Clock) {
   if (given !== undefined) return { log: given, reopenLog() {}, async closeLog() {} };
-  const log = openLog(options);
+  const log = await openLog(options, clock);
   return { log, reopenLog: () => log.reopen(), closeLog: () => log.close() };
+}
+
+/** CloudStack's files have many keys that this agent does not need. One that is nearly a key of ours is a mistake. */
+function sayUnknownKeys(document: PropertiesDocument, file: string, log: Log): void {
+  const unknown = [...document.keys()].filter(key => !isAgentKey(key) && !isIdentityKey(key));
+  for (const key of unknown) {
+    const near = nearestKey(key, Object.keys(AGENT_KEYS));
+    if (near !== undefined) log.warn(`The properties file has an unknown key: is ${near} meant?`, { file, key });
+  }
+  if (unknown.length > 0) log.info('Keys of the properties file that are kept and not used', { keys: unknown });
+}
+
+/** A host that registers with a new guid is a new host for the servers. */
+function sayNewGuid(
+  guid: string,
+  { document, file, exists, log }: { document: PropertiesDocument; file: string; exists: boolean; log: Log },
+): void {
+  const traces = [...document.keys()].filter(key => isIdentityKey(key) || key === 'last.setup.completed.host');
+  if (traces.length > 0) {
+    log.error(
+      'The properties file has lost its guid: this agent makes a new one, and the servers take it for another host; to undo that, stop it and write the old guid into the file',
+      { file, guid, traces },
+    );
+  } else if (exists)
+    log.warn('The properties file has no guid: this agent makes one, and is a new host', { file, guid });
 }
 
 /** @throws ConfigError */
@@ -123,11 +166,17 @@ function refuseUnknown(key: string, value: string): void {
   throw new ConfigError(key, value, near ? `no such setting; did you mean ${near}?` : 'no such setting; see --help');
 }
 
-/** Locks the file: two agents with one guid would displace each other. @throws ConfigError when another agent has it */
-async function lockBeside(file: string, log: Log): Promise<FileLock | undefined> {
+/**
+ * Locks the file, by whichever name it is called: two agents with one guid would displace each other.
+ * @throws ConfigError when another agent has it
+ */
+async function lockFor(file: string, clock: Clock, log: Log): Promise<FileLock | undefined> {
   try {
     await mkdir(dirname(file), { recursive: true });
-    return await lockFile(`${file}.lock`);
+    const target = await resolveLinks(file);
+    const lock = await lockFile(`${target}.lock`);
+    for (const folder of new Set([dirname(target), dirname(file)])) await clearTemporaries(folder, clock.wallTime());
+    return lock;
   } catch (error) {
     if (error instanceof FileLockedError) {
       throw new ConfigError('FILE', file, `another agent (process ${error.holderPid}) runs with this file`, {

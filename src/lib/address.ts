@@ -15,24 +15,40 @@ export class AddressError extends Error {
  * @throws AddressError
  */
 export function parseHostList(text: string): string[] {
-  if (text.trim() === '') throw new AddressError(`the list is empty: ${ALLOWED}, separated by commas`);
+  const {
+    hosts,
+    faults: [fault],
+  } = readHostList(text);
+  if (fault !== undefined) throw new AddressError(fault);
+  return hosts;
+}
+
+/**
+ * Reads what can be used of `A,B,C`: an entry that is empty, wrong or there already is left out.
+ * @returns canonical addresses in their order, and what is wrong with the list, a sentence for each fault
+ */
+export function readHostList(text: string): { hosts: string[]; faults: string[] } {
+  if (text.trim() === '') return { hosts: [], faults: [`the list is empty: ${ALLOWED}, separated by commas`] };
   const entries = text.split(',');
+  const faults: string[] = [];
   if (entries.length > HOST_LIST_MAX) {
-    throw new AddressError(`${entries.length} entries: at most ${HOST_LIST_MAX} are allowed`);
+    faults.push(`${entries.length} entries: at most ${HOST_LIST_MAX} are allowed`);
   }
   const seen = new Map<string, number>();
-  for (const [index, entry] of entries.entries()) {
+  for (const [index, entry] of entries.slice(0, HOST_LIST_MAX).entries()) {
     const position = index + 1;
     const trimmed = entry.trim();
-    if (trimmed === '') throw new AddressError(`entry ${position} of ${entries.length} is empty`);
-    const reason = whyNot(trimmed);
-    if (reason !== undefined) throw new AddressError(`entry ${position}, ${quote(trimmed)}, ${reason}`);
-    const address = canonical(trimmed);
-    const earlier = seen.get(address);
-    if (earlier !== undefined) throw new AddressError(`entries ${earlier} and ${position} are the same: ${address}`);
-    seen.set(address, position);
+    const reason = trimmed === '' ? undefined : whyNot(trimmed);
+    if (trimmed === '') faults.push(`entry ${position} of ${entries.length} is empty`);
+    else if (reason !== undefined) faults.push(`entry ${position}, ${quote(trimmed)}, ${reason}`);
+    else {
+      const address = canonical(trimmed);
+      const earlier = seen.get(address);
+      if (earlier === undefined) seen.set(address, position);
+      else faults.push(`entries ${earlier} and ${position} are the same: ${address}`);
+    }
   }
-  return [...seen.keys()];
+  return { hosts: [...seen.keys()], faults };
 }
 
 /**

@@ -56,12 +56,16 @@ export type FatalErrorCode =
   /** Another server has this server's row in the store. */
   | 'SERVER_ROW_TAKEN';
 
-/** The message of anything that was thrown, for a log line. */
+/** The message of anything that was thrown, for a log line. Never throws: a foreign module may throw anything. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // When the connections to all addresses of a name fail, Node's error has an empty message.
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ');
-  return error.message;
+  try {
+    if (!(error instanceof Error)) return String(error);
+    // When the connections to all addresses of a name fail, Node's error has an empty message.
+    if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ');
+    return String(error.message);
+  } catch {
+    return 'an error without a message';
+  }
 }
 
 /** The code of an error, such as `ECONNREFUSED` or `CONFIG_INVALID`; undefined when it has none. */

@@ -1,4 +1,9 @@
+import { Writable } from 'node:stream';
 import winston from 'winston';
+import type { Clock } from './clock.js';
+import { ConfigError, reasonOf } from './errors.js';
+import { LogSink } from './log-sink.js';
+import { VERSION } from './version.js';
 
 /** The fields of a log line. A field that is undefined is left out. */
 export type LogFields = Readonly<Record<string, string | number | bigint | boolean | readonly string[] | undefined>>;
@@ -38,51 +43,58 @@ export const LOG_DEFAULTS: LogOptions = { level: 'info', format: 'text', file: '
 
 /** A log that this process has opened. */
 export interface OpenLog extends Log {
-  /** Opens the file again, after logrotate has moved it. */
+  /** Opens the file again, after logrotate has moved it. Never throws. */
   reopen(): void;
-  /** Writes pending lines, and closes the file. */
+  /** Writes pending lines, for a second at most, and closes the file. */
   close(): Promise<void>;
 }
 
-/** Opens a log to standard output or to a file. */
-export function openLog(options: LogOptions): OpenLog {
-  const open = () =>
-    options.file === 'stdout'
-      ? new winston.transports.Stream({ stream: process.stdout })
-      : new winston.transports.File({ filename: options.file });
-  let transport: winston.transport = open();
+/**
+ * Opens a log to standard output or to a file, and writes its first line. A log that cannot be written later is no end:
+ * its lines go to standard error meanwhile.
+ * @throws ConfigError when it cannot be opened or written
+ */
+export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLog> {
+  const { level, format, file } = options;
+  const unusable = (reason: string) =>
+    new ConfigError('log.file', file, `a file that can be written is needed, or stdout (${reason})`);
+  let sink: LogSink;
+  try {
+    sink = new LogSink(file, clock);
+  } catch (error) {
+    throw unusable(reasonOf(error));
+  }
+  // The sink has the bound of what may wait.
+  const stream = new Writable({
+    decodeStrings: false,
+    write(line: string, _encoding, done) {
+      sink.write(line);
+      done();
+    },
+  });
   const logger = winston.createLogger({
-    level: options.level,
+    level,
     format: winston.format.combine(
       winston.format.timestamp(),
       winston.format(info => asPlain(info) as winston.Logform.TransformableInfo)(),
-      options.format === 'json' ? winston.format.json() : winston.format.printf(textLine),
+      format === 'json' ? winston.format.json() : winston.format.printf(textLine),
     ),
-    transports: [transport],
+    transports: [new winston.transports.Stream({ stream, eol: '\n' })],
   });
-  // The reader of standard output may end before this process does.
-  if (options.file === 'stdout' && process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {});
-  const complain = (error: Error) => process.stderr.write(`log.file=${options.file}: ${error.message}\n`);
-  logger.on('error', complain);
+  logger.on('error', error => process.stderr.write(`log.file=${file}: ${error.message}\n`));
+  const log = wrap(logger, {});
+  log.info('Log opened', { version: VERSION, pid: process.pid });
+  // winston's own streams begin to flow with the next turn.
+  await clock.turn();
+  const trouble = await sink.opened();
+  if (trouble !== undefined) throw unusable(trouble);
   return {
-    ...wrap(logger, {}),
-    reopen() {
-      if (options.file === 'stdout') return;
-      const old = transport;
-      transport = open();
-      logger.add(transport);
-      logger.remove(old);
+    ...log,
+    reopen: () => sink.reopen(),
+    async close() {
+      await clock.turn();
+      await sink.close();
     },
-    close: () =>
-      new Promise(resolve => {
-        if (options.file === 'stdout') {
-          // Lines may be pending. The callback of an empty write comes after theirs.
-          process.stdout.write('', () => resolve());
-          return;
-        }
-        transport.once('finish', () => resolve());
-        logger.end();
-      }),
   };
 }
 

@@ -1,11 +1,14 @@
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { errorEnvelope } from '../api/envelope.js';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
 import { type Clock, delay, systemClock } from '../lib/clock.js';
 import { ConfigError, FatalError, reasonOf } from '../lib/errors.js';
+import { clearTemporaries } from '../lib/files/atomic-file.js';
 import { firstAddress } from '../lib/interfaces.js';
 import type { Log } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
+import { endInOrder } from '../program/end-in-order.js';
 import { tcpAgentsPort } from './agents/agents-port.js';
 import { openDataDir } from './cluster/data-dir.js';
 import { composeNode, type ManagementNode } from './compose-node.js';
@@ -103,6 +106,8 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   const { settings, clock, random, log, stopping = new AbortController().signal } = options;
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
+  await clearTemporaries(settings.dataDir, clock.wallTime());
+  if (settings.keyFile !== undefined) await clearTemporaries(dirname(settings.keyFile), clock.wallTime());
   const address = settings.nodeIp ?? canonicalAddress(firstAddress());
 
   // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
@@ -154,13 +159,22 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     node: composed,
     async stop(signal) {
       log.info('Stopping', { signal, agents: composed.agents.registry.size });
-      if (signal === 'SIGTERM') await composed.drain();
+      if (signal === 'SIGTERM') {
+        await composed.drain().catch(error => log.error('The drain has failed', { reason: reasonOf(error) }));
+      }
       certificate.stop();
       const closed = http.close();
-      await composed.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
-      await closed;
-      await store.close();
-      await lock.release();
+      // Its failure is told below, in its turn.
+      closed.catch(() => {});
+      await endInOrder(
+        [
+          ['the server', () => composed.stop(signal === 'SIGTERM' ? 'orderly' : 'now')],
+          ['the API', () => closed],
+          ['the store', () => store.close()],
+          ['the lock', () => lock.release()],
+        ],
+        { clock, log },
+      );
       log.info('Stopped');
     },
     reloadCertificate: () => void certificate.reload(),

@@ -20,15 +20,14 @@ export function formatHostList({ hosts, algorithm }: HostList): string {
 }
 
 /**
- * Splits the form of `formatHostList` at its last `@`. The hosts are not checked.
+ * Splits the form of `formatHostList` at its first `@`: no address has one. An algorithm that is written twice, as in
+ * `A,B@static@static`, counts once. The hosts are not checked.
  * @example
  * splitHostList('192.0.2.1,192.0.2.2@static'); // { hosts: '192.0.2.1,192.0.2.2', algorithm: 'static' }
  */
 export function splitHostList(text: string): { hosts: string; algorithm: string | undefined } {
-  const at = text.lastIndexOf('@');
-  if (at < 0) return { hosts: text, algorithm: undefined };
-  const algorithm = text.slice(at + 1).trim();
-  return { hosts: text.slice(0, at), algorithm: algorithm === '' ? undefined : algorithm };
+  const [hosts = '', ...algorithms] = text.split('@');
+  return { hosts, algorithm: algorithms.map(name => name.trim()).findLast(name => name !== '') };
 }
 
 /**

@@ -76,6 +76,54 @@ t.test('properties: what an operator edits meanwhile survives', async t => {
   t.equal(properties.get('zone'), 'two');
 });
 
+t.test('regression: properties: what the file has lost of the identity is put back by the next write', async t => {
+  const before = '# mine\nguid=g\nhost=a\nR.id=7\nR.uuid=u\nzone=one\n';
+  const emptied = await open(t, before);
+  await writeFile(emptied.path, '');
+  emptied.properties.set({ host: 'b' });
+  await emptied.properties.close();
+  t.equal(await emptied.text(), before.replace('host=a', 'host=b'), 'an empty file is as none');
+
+  const template = await open(t, before, join(t.testdir(), 'b.properties'));
+  await writeFile(template.path, 'host=x\nzone=two\nR.id=\n');
+  template.properties.set({ 'R.name': 'n' });
+  await template.properties.close();
+  t.equal(await template.text(), 'host=x\nzone=two\nR.id=7\nguid=g\nR.uuid=u\nR.name=n\n');
+});
+
+t.test('regression: properties: closing puts the identity back, if there is a file', async t => {
+  const { properties, path, text } = await open(t, 'guid=g\nhost=a\nR.id=7\n');
+  await writeFile(path, 'host=x\n');
+  await properties.close();
+  t.equal(await text(), 'host=x\nguid=g\nR.id=7\n');
+  const removed = await open(t, 'guid=g\n', join(t.testdir(), 'b.properties'));
+  await rm(removed.path);
+  await removed.properties.close();
+  await t.rejects(removed.text(), { code: 'ENOENT' });
+});
+
+t.test('regression: properties: a guid never replaces another, and the file of another host gets no ids', async t => {
+  const { properties, path, text, log } = await open(t, 'host=a\n');
+  await writeFile(path, 'guid=other\nhost=a\n');
+  properties.set({ guid: 'made', 'R.id': '7', host: 'b' });
+  await properties.close();
+  t.equal(await text(), 'guid=other\nhost=b\n');
+  t.equal(properties.get('R.id'), '7');
+  t.equal(log.count('error The properties file has another guid now'), 1);
+});
+
+t.test('regression: properties: a file in UTF-16, or of zeros, is not written', async t => {
+  const utf16 = Buffer.from('\ufeffhost=a\r\n', 'utf16le');
+  const { properties, path, log } = await open(t, 'host=a\n');
+  await writeFile(path, utf16);
+  properties.set({ host: 'b' });
+  await properties.close();
+  t.same(await readFile(path), utf16);
+  t.match(log.fieldsOf(SAID), { reason: /no text in UTF-8 or Latin-1/ });
+  await writeFile(path, Buffer.alloc(64));
+  t.match((await readProperties(path)).error, { code: 'PROPERTIES_ENCODING' });
+});
+
 t.test('properties: a file that is removed meanwhile is made anew', async t => {
   const { properties, path, text } = await open(t, 'guid=g\nhost=a\n');
   await rm(path);

@@ -527,16 +527,36 @@ t.test('agent: a SetupMSList is answered, taken and written', async t => {
   t.equal(log.count('info Processed new management server list: a,b,c@shuffle'), 1);
 });
 
-t.test('agent: a list that it cannot use is answered result=false, and changes nothing', async t => {
+t.test('regression: agent: what is wrong in a list is left out with a warning, and the rest is used', async t => {
+  const { agent, a, log, upOn } = await bench(t, { file: 'guid=g\nhost=a,c\n' });
+  agent.start();
+  await upOn(a);
+  const cases = [
+    [{ msList: ['a', 'not a name', 'b'], lbAlgorithm: 'static' }, ['a', 'b'], /"not a name", has a blank/],
+    [{ msList: ['a', 'a\nzone=evil', 'c'], lbAlgorithm: 'static' }, ['a', 'c'], /"a\\nzone=evil"/],
+    [{ msList: ['a', 'b', 'a', ''], lbAlgorithm: 'static' }, ['a', 'b'], /entries 1 and 3 are the same.*4 is empty/],
+    [{ msList: ['a', 'c'], lbAlgorithm: 'static\nzone=evil' }, ['a', 'c'], /the algorithm "static zone=evil"/],
+    [{ msList: ['a', 'b'], lbAlgorithm: 'static', lbCheckInterval: -1 }, ['a', 'b'], /the check interval -1/],
+  ] as const;
+  const said = 'warn Not all that the server says about hosts can be used';
+  for (const [index, [fields, hosts, reason]] of cases.entries()) {
+    const message = command(SetupMSListCommand.type, { ...fields, triggerHostLb: false, contextMap: {}, wait: 0 });
+    t.same(resultsOf(await a.last.send([message])), [true], JSON.stringify(fields));
+    await until(() => log.count(said) === index + 1);
+    t.same(agent.state.list.hosts, hosts);
+    t.match(log.fieldsOf(said), { reason });
+  }
+  t.equal(agent.state.check.intervalMs, 0);
+});
+
+t.test('agent: a list of which it can use nothing is answered result=false, and changes nothing', async t => {
   const { agent, a, upOn } = await bench(t);
   agent.start();
   await upOn(a);
   const before = agent.state;
   for (const fields of [
-    { msList: ['a', 'not a name'], lbAlgorithm: 'static' },
+    { msList: ['not a name'], lbAlgorithm: 'static' },
     { msList: ['a\nzone=evil'], lbAlgorithm: 'static' },
-    { msList: ['a'], lbAlgorithm: 'static\nzone=evil' },
-    { msList: ['a'], lbAlgorithm: 'static', lbCheckInterval: -1 },
     { msList: 'a' },
   ]) {
     const message = command(SetupMSListCommand.type, { ...fields, triggerHostLb: false, contextMap: {}, wait: 0 });
@@ -549,11 +569,11 @@ t.test(
   'regression: agent: a Ready with a list that it cannot use makes it Ready with the list that it has',
   async t => {
     const { agent, a, log, upOn } = await bench(t);
-    a.list = { msHostList: ['a', 'a:8250'], lbAlgorithm: 'static', lbCheckInterval: 10 };
+    a.list = { msHostList: ['a:8250'], lbAlgorithm: 'static', lbCheckInterval: 10 };
     agent.start();
     await upOn(a);
-    await until(() => log.count('error Going on with the list that is known') === 1);
-    t.match(log.fieldsOf('error Going on'), { host: 'a', reason: /a:8250.* has a port/ });
+    await until(() => log.count('warn Not all that the server says about hosts') === 1);
+    t.match(log.fieldsOf('warn Not all'), { host: 'a', reason: /a:8250.* has a port/ });
     t.same(agent.state.list.hosts, ['a', 'b', 'c']);
   },
 );

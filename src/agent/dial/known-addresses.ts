@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { writeFileAtomic } from '../../lib/atomic-file.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
+import { writeFileAtomic } from '../../lib/files/atomic-file.js';
 import type { Log } from '../../lib/logger.js';
 import { isSameSet } from '../../lib/same-set.js';
 import { LIMITS } from '../../protocol/index.js';

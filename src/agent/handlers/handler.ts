@@ -2,18 +2,25 @@ import type { Message } from '../../protocol/index.js';
 import type { HostUpdate } from '../agent-events.js';
 import type { Resource } from '../resource.js';
 
-/** What a command means for the agent, beside its answer. It takes effect after the answer is sent. */
+/**
+ * What a command means for the agent, beside its answer. It takes effect after the answer is sent. `objections` say what of
+ * the command is not used.
+ */
 export type Consequence =
   | {
       readonly kind: 'ready';
       readonly identity: HostIdentity;
       readonly update: HostUpdate;
-      /** Why the host list of the command cannot be used. */
-      readonly objection?: string;
+      readonly objections: readonly string[];
     }
   | { readonly kind: 'refused'; readonly why: string }
-  | { readonly kind: 'update'; readonly update: HostUpdate; readonly checkNow: boolean }
-  | { readonly kind: 'migrate'; readonly update: HostUpdate }
+  | {
+      readonly kind: 'update';
+      readonly update: HostUpdate;
+      readonly checkNow: boolean;
+      readonly objections: readonly string[];
+    }
+  | { readonly kind: 'migrate'; readonly update: HostUpdate; readonly objections: readonly string[] }
   | { readonly kind: 'shutdown'; readonly removeHost: boolean };
 
 /** The ids and the name that servers give to this host. */

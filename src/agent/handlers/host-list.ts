@@ -1,8 +1,8 @@
-import { AddressError, canonicalAddress, parseHostList } from '../../lib/address.js';
+import { AddressError, canonicalAddress, readHostList } from '../../lib/address.js';
+import { peerText } from '../../lib/peer-text.js';
 import {
   MigrateAgentConnectionAnswer,
   MigrateAgentConnectionCommand,
-  ProtocolError,
   SetupMSListAnswer,
   SetupMSListCommand,
 } from '../../protocol/index.js';
@@ -17,29 +17,30 @@ interface WireUpdate {
   readonly checkInterval: number | undefined;
 }
 
-/**
- * Checks what a server says about hosts, before it is written to the agent's properties. An empty list counts as
- * missing.
- * @throws ProtocolError MESSAGE_FIELD
- */
-export function hostUpdate({ hosts, avoid, algorithm, checkInterval }: WireUpdate): HostUpdate {
-  if (algorithm !== undefined && !/^\w+$/.test(algorithm)) throw badField(`the algorithm ${JSON.stringify(algorithm)}`);
-  if (checkInterval !== undefined && checkInterval < 0) throw badField(`the check interval ${checkInterval}`);
-  return {
-    hosts: hosts && hosts.length > 0 ? checkedHosts(hosts) : undefined,
-    avoid: avoid?.map(spelledAsListed),
-    algorithm,
-    checkIntervalSeconds: checkInterval,
-  };
+/** What can be used of what a server says about hosts. */
+export interface UsableUpdate {
+  readonly update: HostUpdate;
+  /** What of it is not used, and why. */
+  readonly objections: readonly string[];
 }
 
-function checkedHosts(hosts: readonly string[]): readonly string[] {
-  try {
-    return parseHostList(hosts.join(','));
-  } catch (error) {
-    if (error instanceof AddressError) throw badField(`the management server list (${error.message})`);
-    throw error;
-  }
+/** Checks what a server says about hosts, before it is written to the agent's properties. An empty list counts as missing. */
+export function hostUpdate({ hosts = [], avoid, algorithm, checkInterval }: WireUpdate): UsableUpdate {
+  const isAlgorithm = algorithm !== undefined && /^\w+$/.test(algorithm);
+  const isInterval = checkInterval !== undefined && checkInterval >= 0;
+  const usable = hosts.length === 0 ? { hosts: [], faults: [] } : readHostList(hosts.join(','));
+  const objections = usable.faults.map(fault => `the management server list: ${fault}`);
+  if (algorithm !== undefined && !isAlgorithm) objections.push(`the algorithm ${JSON.stringify(peerText(algorithm))}`);
+  if (checkInterval !== undefined && !isInterval) objections.push(`the check interval ${checkInterval}`);
+  return {
+    update: {
+      hosts: usable.hosts.length > 0 ? usable.hosts : undefined,
+      avoid: avoid?.map(spelledAsListed),
+      algorithm: isAlgorithm ? algorithm : undefined,
+      checkIntervalSeconds: isInterval ? checkInterval : undefined,
+    },
+    objections,
+  };
 }
 
 /** The canonical form of an entry of an avoid list. A text that is no address stays as it is: it matches no host. */
@@ -52,27 +53,24 @@ export function spelledAsListed(text: string): string {
   }
 }
 
-function badField(what: string): ProtocolError {
-  return new ProtocolError('MESSAGE_FIELD', `cannot use ${what}`);
-}
-
 export const handleSetupMSList: Handler = command => {
   const { msList, avoidMsList, lbAlgorithm, lbCheckInterval, triggerHostLb } = SetupMSListCommand.decode(command);
-  const update = hostUpdate({
+  const { update, objections } = hostUpdate({
     hosts: msList,
     avoid: avoidMsList,
     algorithm: lbAlgorithm,
     checkInterval: lbCheckInterval,
   });
-  return {
-    answer: SetupMSListAnswer.encode({ result: true }),
-    consequence: { kind: 'update', update, checkNow: triggerHostLb },
-  };
+  const isUsable = update.hosts !== undefined || !msList?.length;
+  const answer = SetupMSListAnswer.encode(
+    isUsable ? { result: true } : { result: false, details: objections.join('; ') },
+  );
+  return { answer, consequence: { kind: 'update', update, checkNow: triggerHostLb, objections } };
 };
 
 export const handleMigrateAgentConnection: Handler = (command, context) => {
   const { msList, avoidMsList, lbAlgorithm, lbCheckInterval } = MigrateAgentConnectionCommand.decode(command);
-  const update = hostUpdate({
+  const { update, objections } = hostUpdate({
     hosts: msList,
     avoid: avoidMsList,
     algorithm: lbAlgorithm,
@@ -81,7 +79,8 @@ export const handleMigrateAgentConnection: Handler = (command, context) => {
   if (!context.canMigrate(update)) {
     const details = 'Migrate agent connection failed, due to no other management server that is not avoided';
     const answer = MigrateAgentConnectionAnswer.encode({ result: false, details });
-    return { answer, consequence: { kind: 'update', update, checkNow: false } };
+    return { answer, consequence: { kind: 'update', update, checkNow: false, objections } };
   }
-  return { answer: MigrateAgentConnectionAnswer.encode({ result: true }), consequence: { kind: 'migrate', update } };
+  const answer = MigrateAgentConnectionAnswer.encode({ result: true });
+  return { answer, consequence: { kind: 'migrate', update, objections } };
 };

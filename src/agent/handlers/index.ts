@@ -75,8 +75,8 @@ async function handleCommand(command: Message, context: HandlerContext): Promise
 
 const handleByResource: Handler = async (command, { resource, signal }) => {
   const answer = (await resource.answer(command, { signal })) ?? unsupported(command.type);
-  // The resource may be a module without type checks.
-  if (isMessage(answer)) return { answer };
+  // The resource may be a module without type checks. A copy: what its getters throw, they throw here.
+  if (isMessage(answer)) return { answer: { type: answer.type, fields: { ...answer.fields } } };
   throw new TypeError(`the resource ${resource.name} answered ${command.type} by what is no message`);
 };
 

@@ -1,5 +1,4 @@
-import { ProtocolError, ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
-import type { HostUpdate } from '../agent-events.js';
+import { ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
 import type { Handler } from './handler.js';
 import { hostUpdate } from './host-list.js';
 
@@ -10,21 +9,11 @@ export const handleReady: Handler = command => {
   // CloudStack sends a Ready without an id to an agent whose host it has not created yet.
   if (ready.hostId === undefined || ready.hostId <= 0) return { answer };
   const identity = { hostId: ready.hostId, hostUuid: ready.hostUuid, hostName: ready.hostName };
-  return { answer, consequence: { kind: 'ready', identity, ...usableUpdate(ready) } };
+  const usable = hostUpdate({
+    hosts: ready.msHostList,
+    avoid: ready.avoidMsHostList,
+    algorithm: ready.lbAlgorithm,
+    checkInterval: ready.lbCheckInterval,
+  });
+  return { answer, consequence: { kind: 'ready', identity, ...usable } };
 };
-
-/** A list that cannot be used is no reason to leave the server: the agent goes on with its own list. */
-function usableUpdate(ready: ReturnType<typeof ReadyCommand.decode>): { update: HostUpdate; objection?: string } {
-  try {
-    const update = hostUpdate({
-      hosts: ready.msHostList,
-      avoid: ready.avoidMsHostList,
-      algorithm: ready.lbAlgorithm,
-      checkInterval: ready.lbCheckInterval,
-    });
-    return { update };
-  } catch (error) {
-    if (error instanceof ProtocolError) return { update: {}, objection: error.message };
-    throw error;
-  }
-}

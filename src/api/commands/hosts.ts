@@ -29,7 +29,7 @@ const HOST = {
 
 export const HOST_COMMANDS = {
   listHosts: {
-    description: 'Lists hosts',
+    description: 'Lists hosts, by name on each page',
     params: {
       id: uuid('only this host'),
       name: string('only hosts with this name'),

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { type FileHandle, link, lstat, open, readlink, realpath, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { codeOf, reasonOf } from '../errors.js';
 import { systemRandom } from '../random.js';
@@ -127,9 +127,32 @@ export async function writeSynced(
   }
 }
 
-function temporaryOf(path: string): string {
-  return `${path}.${systemRandom.uuid()}.tmp`;
+/** What a process that was killed left of a write stays; it is cleared when it is older than any write can be. */
+const LEFT_AFTER_MS = 60_000;
+
+/**
+ * Removes the temporary files of processes that were killed while they wrote. Those of the last minute may be in use.
+ * What cannot be removed stays: they do no harm.
+ * @param wallTime milliseconds since 1970
+ */
+export async function clearTemporaries(folder: string, wallTime: number): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!TEMPORARY.test(name)) continue;
+    const path = join(folder, name);
+    const isLeft = await lstat(path).then(
+      ({ mtimeMs }) => wallTime - mtimeMs > LEFT_AFTER_MS,
+      () => false,
+    );
+    if (isLeft) await rm(path, { force: true }).catch(() => {});
+  }
 }
+
+/** The name of a file that `path` is written to first, or locked by. */
+export function temporaryOf(path: string, unique: string = systemRandom.uuid()): string {
+  return `${path}.${unique}.tmp`;
+}
+
+const TEMPORARY = /\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/;
 
 async function setOwnership(file: FileHandle, { mode, uid, gid }: Ownership): Promise<void> {
   const own = await file.stat();
@@ -156,8 +179,11 @@ async function syncFolder(folder: FileHandle): Promise<void> {
 /** Linux follows as many. */
 const MAX_LINKS = 40;
 
-/** The target of `path`, which need not exist: `realpath` fails for a link without a target. */
-async function resolveLinks(path: string): Promise<string> {
+/**
+ * The target of `path`, which need not exist: `realpath` fails for a link without a target.
+ * @throws the system's error when its folder does not exist
+ */
+export async function resolveLinks(path: string): Promise<string> {
   let target = path;
   for (let links = 0; links <= MAX_LINKS; links++) {
     const folder = await realpath(dirname(target));

@@ -3,7 +3,7 @@ import { link, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { codeOf } from '../errors.js';
 import { systemRandom } from '../random.js';
-import { writeSynced } from './atomic-file.js';
+import { temporaryOf, writeSynced } from './atomic-file.js';
 
 /** A lock that this process holds. */
 export interface FileLock {
@@ -25,7 +25,7 @@ export interface FileLock {
  */
 export async function lockFile(path: string): Promise<FileLock> {
   const own: Holder = { ...whoAmI(), nonce: systemRandom.uuid() };
-  const temporary = `${path}.${own.nonce}.tmp`;
+  const temporary = temporaryOf(path, own.nonce);
   try {
     await writeSynced(temporary, `${JSON.stringify(own)}\n`);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {

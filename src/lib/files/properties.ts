@@ -9,14 +9,26 @@ import { propertiesReader } from 'properties-reader';
  *
  * @param source the text, or the bytes of the file: in UTF-8, or in Latin-1 when they are not valid UTF-8. `toBytes`
  *   gives back the same encoding
+ * @throws PropertiesError for bytes that are no text in these encodings
  */
 export function parseProperties(source: string | Uint8Array): PropertiesDocument {
   if (typeof source === 'string') return new PropertiesDocument(source, 'utf8');
+  // Written by an editor in UTF-16, or filled with zeros by a power failure.
+  const [first, second] = source;
+  if (source.includes(0) || (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    throw new PropertiesError('it is no text in UTF-8 or Latin-1 (UTF-16, perhaps)');
+  }
   try {
     return new PropertiesDocument(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(source), 'utf8');
   } catch {
     return new PropertiesDocument(Buffer.from(source).toString('latin1'), 'latin1');
   }
+}
+
+/** The bytes are no text that a .properties file may have. */
+class PropertiesError extends Error {
+  override readonly name = 'PropertiesError';
+  readonly code = 'PROPERTIES_ENCODING';
 }
 
 /** The lines and values of a .properties file. It does not change: `with` makes a new one. */

@@ -445,7 +445,7 @@ t.test('shutdown: the agent goes without an answer, and its host is Disconnected
   await settle();
   t.ok(one.closed);
   t.strictSame(one.waiting, []);
-  const reason = 'the agent shut down: sig.kill: maintenance';
+  const reason = 'the agent was stopped: maintenance';
   t.match(row(1), { status: 'Disconnected', msid: null, disconnectReason: reason });
   t.match(lines.at(-1), { message: 'Agent disconnected', fields: { reason, hostId: 1 } });
 });
@@ -473,7 +473,7 @@ t.test('an agent that ends right behind its last ReadyAnswer leaves no link behi
   await settle();
   t.ok(one.closed);
   t.equal(registry.size, 0);
-  t.match(row(1), { status: 'Disconnected', msid: null, disconnectReason: 'the agent shut down: sig.kill' });
+  t.match(row(1), { status: 'Disconnected', msid: null, disconnectReason: 'the agent was stopped' });
 });
 
 t.test(
@@ -536,7 +536,7 @@ t.test(
     two.request(messagesOf(shutdown.content), { flags: shutdown.flags, sequence: -1n, agentId: 1n, via: 1n });
     await settle();
     t.ok(two.closed);
-    t.match(store.data.hosts.get(1), { status: 'Disconnected', disconnectReason: 'the agent shut down: sig.kill' });
+    t.match(store.data.hosts.get(1), { status: 'Disconnected', disconnectReason: 'the agent was stopped' });
   },
 );
 

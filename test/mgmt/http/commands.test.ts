@@ -133,6 +133,18 @@ t.test('listHosts: pages, -1 for all, and the count is that of all', async t => 
   t.same(await counts({ page: 1, pagesize: 100_000 }), [520, 520, 'host-1'], 'more than there are');
 });
 
+t.test('regression: listHosts: a page is sorted by name, with numbers as numbers', async t => {
+  const { call, store } = await apiBench(t);
+  const zoneId = await store.zoneId('default');
+  const names = ['kvm-10', 'kvm-2', 'a', 'kvm-1'];
+  await store.registerHosts(names.map(name => factsOf(`guid-${name}`, zoneId, { name })));
+  const { host } = (await call('listHosts')).body;
+  t.same(
+    host.map(({ name }: { name: string }) => name),
+    ['a', 'kvm-1', 'kvm-2', 'kvm-10'],
+  );
+});
+
 t.test('regression: more hosts than a statement can name are listed all the same', async t => {
   const { call, addHosts, store } = await apiBench(t);
   for (let i = 0; i < 9; i++) await addHosts(500);

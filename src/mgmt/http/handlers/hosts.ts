@@ -12,6 +12,9 @@ const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Remo
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */
 const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
+/** kvm-2 before kvm-10. */
+const BY_NAME = new Intl.Collator('en', { numeric: true });
+
 export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
   const { store } = parts;
   const command = 'listHosts';
@@ -38,7 +41,9 @@ export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>
     readLargePage(part => store.findHosts(part), query),
     parts.presentLinks(),
   ]);
-  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link)) };
+  // Pages are cut by id, from an index: all are sorted where one page has all.
+  const sorted = rows.toSorted((one, other) => BY_NAME.compare(one.name, other.name) || one.id - other.id);
+  return { count, items: sorted.map(row => hostObject(row, locations, linkOf(row)?.link)) };
 }
 
 export async function reconnectHost(

@@ -1,12 +1,18 @@
 import t from 'tap';
-import { parseCommandLine, usageLine } from '../../src/lib/command-line.js';
 import { ConfigError } from '../../src/lib/errors.js';
+import { parseCommandLine, usageLine } from '../../src/program/command-line.js';
 
 const usage = { name: 'agent', defaultFile: 'conf/agent.properties' };
 const parse = (...argv: string[]) => parseCommandLine(argv, usage);
 
 t.test('command line: nothing is fine', async t => {
-  t.strictSame(parse(), { file: undefined, settings: new Map(), help: false, version: false });
+  t.strictSame(parse(), {
+    file: undefined,
+    defaultFile: 'conf/agent.properties',
+    settings: new Map(),
+    help: false,
+    version: false,
+  });
 });
 
 t.test('command line: FILE and settings in any order', async t => {

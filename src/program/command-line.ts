@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { ConfigError } from './errors.js';
+import { ConfigError } from '../lib/errors.js';
 
 /** How a program is called: `node dist/NAME.js [FILE] [key=value …]`. */
 export interface CommandUsage {
@@ -13,6 +13,8 @@ export interface CommandUsage {
 export interface CommandLine {
   /** Undefined when no FILE is given. */
   readonly file: string | undefined;
+  /** The FILE that is read then. */
+  readonly defaultFile: string;
   /** When a key is given twice, the last value counts, as in a file. */
   readonly settings: ReadonlyMap<string, string>;
   readonly help: boolean;
@@ -57,7 +59,7 @@ export function parseCommandLine(argv: readonly string[], usage: CommandUsage): 
       file = argument;
     }
   }
-  return { file, settings, help, version };
+  return { file, defaultFile: usage.defaultFile, settings, help, version };
 }
 
 /** The usage in one line, for `--help` and for errors. */

@@ -1,0 +1,32 @@
+// Builds dist/ and build/, unless nothing has changed since the last build.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+await import('./setup.mjs');
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stamp = join(root, 'build/.built');
+const changedAt = path => statSync(join(root, path)).mtimeMs;
+// Folders as well: theirs changes when a file is removed.
+const below = folder => [
+  folder,
+  ...readdirSync(join(root, folder), { recursive: true }).map(name => join(folder, name)),
+];
+const sources = ['src', 'scripts', 'bench'].flatMap(below);
+const others = ['tsconfig.json', 'tsconfig.base.json', 'package.json', 'node_modules/.package-lock.json'];
+const isThere = ['dist/mgmt.js', 'dist/agent.js', 'build/scripts/start.js'].every(file => existsSync(join(root, file)));
+const isBuilt =
+  isThere && existsSync(stamp) && [...sources, ...others].every(path => changedAt(path) <= changedAt('build/.built'));
+
+if (!isBuilt) {
+  console.error('Building …');
+  const startedAt = new Date();
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-b', '.', 'scripts', 'bench'], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+  writeFileSync(stamp, '');
+  // What is changed while it builds is newer.
+  utimesSync(stamp, startedAt, startedAt);
+}

@@ -1,0 +1,23 @@
+import t from 'tap';
+import { commandHelp, generalHelp, localHelp } from '../../src/admin/help.js';
+import { API } from '../../src/api/commands/index.js';
+
+t.test('regression: help: at 80 columns no line is longer, and none is cut', async t => {
+  const texts = [
+    generalHelp(),
+    generalHelp(80),
+    localHelp('status'),
+    localHelp('doctor'),
+    ...Object.entries(API).map(([name, command]) => commandHelp(name, command)),
+  ];
+  const lines = texts.flatMap(text => text.split('\n'));
+  t.same(
+    lines.filter(line => line.length > 80),
+    [],
+  );
+  t.notOk(lines.some(line => /(?<!key=value )…/.test(line)));
+  t.match(
+    generalHelp(200),
+    /previewHostList +Tells what a proposed host list or algorithm would do: who would get which/,
+  );
+});

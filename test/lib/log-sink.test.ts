@@ -1,0 +1,76 @@
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { LogSink } from '../../src/lib/log-sink.js';
+import { FakeClock } from '../helpers/fake-clock.js';
+
+/** What goes to standard error. */
+function captureStderr(t: { teardown(fn: () => void): void }) {
+  const { write } = process.stderr;
+  let text = '';
+  process.stderr.write = (chunk: unknown) => {
+    text += String(chunk);
+    return true;
+  };
+  t.teardown(() => {
+    process.stderr.write = write;
+  });
+  return () => text;
+}
+
+t.test('log: lines are written in order, to a file that others cannot read', async t => {
+  const file = join(t.testdir(), 'some', 'x.log');
+  const sink = new LogSink(file, new FakeClock());
+  for (let line = 0; line < 100; line++) sink.write(`${line}\n`);
+  t.equal(await sink.opened(), undefined);
+  await sink.close();
+  t.equal(await readFile(file, 'utf8'), Array.from({ length: 100 }, (_, line) => `${line}\n`).join(''));
+  t.equal(((await stat(file)).mode & 0o777) | 0o040, 0o640);
+});
+
+t.test('log: reopened, it goes on in a new file', async t => {
+  const file = join(t.testdir(), 'x.log');
+  const sink = new LogSink(file, new FakeClock());
+  sink.write('one\n');
+  await sink.opened();
+  await rename(file, `${file}.1`);
+  sink.write('two\n');
+  sink.reopen();
+  sink.write('three\n');
+  await sink.close();
+  t.equal(await readFile(`${file}.1`, 'utf8'), 'one\ntwo\n');
+  t.equal(await readFile(file, 'utf8'), 'three\n');
+});
+
+t.test('regression: log: one that cannot be opened, or written, says so at its start', async t => {
+  const folder = t.testdir();
+  t.throws(() => new LogSink(folder, new FakeClock()), { code: 'EISDIR' });
+  const stderr = captureStderr(t);
+  const full = new LogSink('/dev/full', new FakeClock());
+  full.write('one\n');
+  t.match(await full.opened(), /ENOSPC/);
+  t.equal(stderr(), '', 'the caller tells it');
+});
+
+t.test('regression: log: lines that cannot be written go to standard error, until the log is back', async t => {
+  const stderr = captureStderr(t);
+  const folder = t.testdir();
+  const file = join(folder, 'logs', 'x.log');
+  const clock = new FakeClock();
+  const sink = new LogSink(file, clock);
+  sink.write('one\n');
+  await sink.opened();
+  await rm(join(folder, 'logs'), { recursive: true });
+  await mkdir(file, { recursive: true });
+  sink.reopen();
+  sink.write('two\n');
+  await clock.advance(9_999);
+  sink.write('three\n');
+  t.match(stderr(), /^log\.file=.*x\.log: EISDIR.*; the lines of the log go here meanwhile\ntwo\nthree\n$/);
+  await rm(file, { recursive: true });
+  await clock.advance(1);
+  sink.write('four\n');
+  await sink.close();
+  t.equal(await readFile(file, 'utf8'), 'four\n');
+  t.match(stderr(), /is written again\n$/);
+});
