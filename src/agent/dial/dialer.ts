@@ -33,6 +33,7 @@ export interface Dialer {
   connect(address: string, port: number, signal: AbortSignal): Promise<Wire>;
 }
 
+/** How a dialer looks names up. */
 export interface TcpDialerOptions {
   /** Where the addresses of names are kept, for the next start. @default undefined: in memory only */
   readonly addressFile?: string;

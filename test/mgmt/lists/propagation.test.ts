@@ -357,7 +357,7 @@ t.test('regression: a list that is acknowledged before the Ready is written goes
   await bench.clock.advance(2_000);
   t.match(bench.row(1), { msHostList: `${A},${B},${C}@static`, epoch: 2, status: 'Up' });
   t.same(
-    bench.store.calls.filter(call => call.startsWith('hosts') && call !== 'hosts' && call !== 'hostsChanged'),
+    bench.store.calls.filter(call => call.startsWith('hosts') && call !== 'hosts' && call !== 'hostsById'),
     ['hostsReady'],
   );
 });

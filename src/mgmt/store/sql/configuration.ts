@@ -40,7 +40,10 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
 /** The configuration's generation. Whoever changes it reads it so: no other change comes in between. */
 export async function lockedVersion(database: SqlDatabase, db: Kysely<Schema>): Promise<number> {
   const counter = db.selectFrom('sequence').select('value').where('name', '=', 'configuration');
-  return (await database.locked(counter).executeTakeFirst())?.value ?? 0;
+  const row = await database.locked(counter).executeTakeFirst();
+  // A row that is not there cannot be locked: of two that insert it, one tries again.
+  if (row === undefined) await db.insertInto('sequence').values({ name: 'configuration', value: 0 }).execute();
+  return row?.value ?? 0;
 }
 
 async function valuesOf(db: Kysely<Schema>): Promise<ReadonlyMap<string, string>> {

@@ -1,28 +1,10 @@
 import { Duplex, PassThrough } from 'node:stream';
 import t from 'tap';
 import { ClusterAgent, startCluster } from '../helpers/cluster-bench.js';
-import { settle } from '../helpers/fake-clock.js';
-import { knownFault } from '../helpers/known-fault.js';
-import { testServer } from '../helpers/test-server.js';
 
 const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;
 
-knownFault(t, 'drains: a link that was accepted before maintenance and registers only then is not taken', async t => {
-  let takesAgents = true;
-  const bench = await testServer({ takesAgents: () => takesAgents });
-  // TLS is through.
-  const agent = bench.agent();
-  takesAgents = false;
-  t.equal(bench.server.arriving, 0);
-  t.equal(bench.registry.size, 0);
-  // Its Startup is due 60 s after the handshake.
-  await bench.clock.advance(30_000);
-  const joined = agent.join({ guid: 'g1' }).catch(() => {});
-  await Promise.race([joined, bench.clock.advance(5_000)]);
-  t.equal(bench.registry.size, 0, 'no agent is Ready on a server in Maintenance');
-});
-
-knownFault(t, 'drains: an agent whose bytes come only when the drain has ended is not Ready there', async t => {
+t.test('regression: drains: an agent whose bytes come only when the drain has ended is not Ready there', async t => {
   const cluster = await startCluster(t, [A, B], { 'management.server.maintenance.timeout': '1' });
   await cluster.addAgents(1, `${B},${A}`);
   const slow = await ClusterAgent.make(cluster, 7, `${A},${B}`);
@@ -49,21 +31,7 @@ knownFault(t, 'drains: an agent whose bytes come only when the drain has ended i
   t.equal(slow.host, B);
 });
 
-knownFault(t, 'drains: a refused agent that keeps its link does not count as one that arrives', async t => {
-  const bench = await testServer();
-  const agent = bench.agent();
-  agent.startup({ guid: 'g1', dataCenter: 'nowhere' });
-  await settle();
-  t.equal(bench.server.arriving, 0);
-  for (let i = 0; i < 10; i++) {
-    await bench.clock.advance(50_000);
-    agent.startup({ guid: 'g1', dataCenter: 'nowhere' });
-    await settle();
-  }
-  t.equal(bench.server.arriving, 0, 'after 500 s');
-});
-
-knownFault(t, 'drains: the last server that lives is not drained on the word of one dead for 100 s', async t => {
+t.test('regression: drains: the last server that lives is not drained on the word of one dead for 100 s', async t => {
   const cluster = await startCluster(t, [A, B], { 'management.server.maintenance.timeout': '1' });
   await cluster.addAgents(3, `${A},${B}`);
   await cluster.node(B).kill();
@@ -77,7 +45,7 @@ knownFault(t, 'drains: the last server that lives is not drained on the word of 
   t.equal(cluster.counts()[A], 3);
 });
 
-knownFault(t, 'drains: SIGTERM does not wait for a target that is dead', async t => {
+t.test('regression: drains: SIGTERM does not wait for a target that is dead', async t => {
   const cluster = await startCluster(t, [A, B], { 'management.server.shutdown.drain.timeout': '30' });
   await cluster.addAgents(3, `${A},${B}`);
   await cluster.node(B).kill();

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type Cluster, ClusterNode } from '../helpers/cluster-bench.js';
-import { A, B, enumerates, MISHAPS } from '../helpers/enumeration.js';
+import { A, B, enumerates } from '../helpers/enumeration.js';
 
 // There are hundreds of clusters in here.
 t.setTimeout(600_000);
@@ -14,7 +14,6 @@ enumerates(t, [
   {
     name: 'prepareForMaintenance',
     run: onServer('prepareForMaintenance', A),
-    faults: ['its process is killed before', 'the call fails after'],
   },
   {
     name: 'cancelMaintenance',
@@ -23,14 +22,12 @@ enumerates(t, [
       await cluster.comes(() => cluster.node(A).state === 'Maintenance', 30_000);
     },
     run: onServer('cancelMaintenance', A),
-    faults: ['the call fails after'],
   },
   {
     name: 'prepareForShutdown',
     run: onServer('prepareForShutdown', A),
-    faults: ['its process is killed before', 'the call fails after'],
   },
-  { name: 'triggerShutdown', run: onServer('triggerShutdown', A), faults: MISHAPS },
+  { name: 'triggerShutdown', run: onServer('triggerShutdown', A) },
   {
     name: 'a start',
     before: cluster => cluster.passes(cluster.node(B).stop('SIGTERM')),
@@ -40,7 +37,6 @@ enumerates(t, [
       disturbance.attach(node);
       await cluster.passes(node.start());
     },
-    faults: [],
   },
-  { name: 'a stop', run: cluster => cluster.passes(cluster.node(A).stop('SIGTERM')), faults: [] },
+  { name: 'a stop', run: cluster => cluster.passes(cluster.node(A).stop('SIGTERM')) },
 ]);

@@ -1,0 +1,27 @@
+import t from 'tap';
+import { startCluster } from '../helpers/cluster-bench.js';
+import { memberBench } from '../helpers/member-bench.js';
+
+const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;
+
+t.test("regression: clock: when the store's clock steps forward, nobody is taken for dead", async t => {
+  const bench = await memberBench(t);
+  await bench.members(1001, 1002, 1003);
+  const job = await bench.jobOf(1002);
+  await bench.store.startJob(job.uuid, 1002);
+  await bench.goesOn(6_000);
+  bench.clock.setWallTime(600_000);
+  await bench.goesOn(10_000);
+  t.same(bench.down, []);
+  t.match(await bench.store.job(job.uuid), { status: 'running' });
+});
+
+t.test("regression: clock: when the store's clock is put back by 10 minutes, a drain still finds a target", async t => {
+  const cluster = await startCluster(t, [A, B], { 'management.server.maintenance.timeout': '3' });
+  await cluster.addAgents(3, `${A},${B}`);
+  cluster.clock.setWallTime(-600_000);
+  await cluster.goesOn(5_000);
+  await cluster.node(B).call('prepareForMaintenance', { managementserverid: (await cluster.row(A)).uuid });
+  await cluster.goesOn(60_000);
+  t.equal(cluster.counts()[B], 3);
+});
