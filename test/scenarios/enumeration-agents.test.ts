@@ -3,7 +3,7 @@ import type { Cluster } from '../helpers/cluster-bench.js';
 import { A, ALL, B, C, enumerates } from '../helpers/enumeration.js';
 
 // There are hundreds of clusters in here.
-t.setTimeout(600_000);
+t.setTimeout(1_800_000);
 
 const RENDEZVOUS = { 'indirect.agent.lb.algorithm': 'rendezvous' };
 

@@ -3,7 +3,7 @@ import { type Cluster, ClusterNode } from '../helpers/cluster-bench.js';
 import { A, B, enumerates } from '../helpers/enumeration.js';
 
 // There are hundreds of clusters in here.
-t.setTimeout(600_000);
+t.setTimeout(1_800_000);
 
 const onServer =
   (command: string, address: string, by: string = B) =>
