@@ -27,6 +27,9 @@ import type { ApiKeys } from './security/api-keys.js';
 import type { ServerRow, Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
+/** Heartbeats in a row: another server may just have been started. */
+const NOBODY_AFTER_PASSES = 5;
+
 /** What one management server is made from. `startNode` makes all of it from settings. */
 export interface NodeParts {
   /** @default systemClock */
@@ -169,7 +172,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
     stopping: stopping.signal,
     onShutdown: () => parts.onShutdown(),
   };
-  const work = { ...hostJobs({ clock, registry: agents.registry, store }), ...serverJobs(jobParts) };
+  const work = {
+    ...hostJobs({ clock, stopping: stopping.signal, registry: agents.registry, notices: agents.notices, store }),
+    ...serverJobs(jobParts),
+  };
   const jobs = new JobRunner(store, { ...shared, work });
   const ownState = new OwnState(jobParts, jobs);
   const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
@@ -206,6 +212,19 @@ export function composeNode(parts: NodeParts): ManagementNode {
     return isDraining && !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
   }
 
+  let passesWithoutTarget = 0;
+
+  /** Agents without any server: an operator has to know, and can take this one back. */
+  async function tellWhenNobodyTakesAgents(): Promise<void> {
+    const { host } = agents.lists.configuration.values;
+    const isNobody = membership.state === 'Maintenance' && !membership.othersCanTakeAgents(host);
+    passesWithoutTarget = isNobody ? passesWithoutTarget + 1 : 0;
+    if (passesWithoutTarget !== NOBODY_AFTER_PASSES) return;
+    const description = `No management server can take agents: ${address} is in Maintenance, and no other of host can`;
+    events.add({ type: 'SERVER.NONE', level: 'ERROR', description });
+    log.error(description);
+  }
+
   async function reconcilePort(): Promise<void> {
     if (isServing && !stopping.signal.aborted) await keeper.reconcile(shouldBeOpen);
   }
@@ -221,6 +240,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
+    membership.addPass(tellWhenNobodyTakesAgents);
     // A heartbeat now, so that the others see that it serves.
     await membership.refresh();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
@@ -255,7 +275,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     notReady() {
       if (isStopping) return 'stopping';
       if (!isServing) return 'starting';
-      return membership.state === 'Up' && keeper.isOpen ? undefined : membership.state;
+      if (membership.state !== 'Up') return membership.state;
+      return keeper.isOpen ? undefined : "the agents' port cannot be opened";
     },
     async start() {
       try {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { assignments as assignmentsOf } from '../helpers/assign.js';
 import type { Cluster } from '../helpers/cluster-bench.js';
 import { A, ALL, B, C, enumerates } from '../helpers/enumeration.js';
 
@@ -14,7 +15,7 @@ const onHost = (command: string) => async (cluster: Cluster) => {
 
 /** Which server each host is assigned to. */
 const assignments = async ({ store }: Cluster) =>
-  (await store.hosts()).map(({ guid, preferred }) => `${guid}: ${preferred}`).join(', ');
+  [...(await assignmentsOf(store))].map(([id, preferred]) => `${id}: ${preferred}`).join(', ');
 
 enumerates(t, [
   { name: 'deleteHost', run: onHost('deleteHost') },

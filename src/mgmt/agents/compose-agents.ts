@@ -22,6 +22,7 @@ import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
 import { Poller } from './poller.js';
 import { Registrar } from './registrar.js';
+import { RemovalNotices } from './removal-notices.js';
 
 export interface AgentsParts {
   readonly clock: Clock;
@@ -46,6 +47,7 @@ export interface AgentsParts {
 /** All that serves agents, and looks after them. */
 export interface Agents {
   readonly registry: AttacheRegistry;
+  readonly notices: RemovalNotices;
   readonly lists: AgentLists;
   readonly server: AgentServer;
   readonly poller: Poller;
@@ -106,11 +108,13 @@ export function composeAgents(parts: AgentsParts): Agents {
     registrar: new Registrar(store, health, knownHosts, clock),
     onReady: attache => propagation.check(attache),
   });
-  const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership, reconciler });
+  const notices = new RemovalNotices();
+  const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership, reconciler, notices });
   const monitor = new HealthMonitor({ clock, log, lists, registry });
 
   return {
     registry,
+    notices,
     lists,
     server,
     poller,

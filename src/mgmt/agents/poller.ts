@@ -13,6 +13,7 @@ import type { AgentStore } from '../store/agent-store.js';
 import type { ChangedHost, Configuration as StoredConfiguration } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import type { AttacheRegistry } from './attache-registry.js';
+import type { RemovalNotices } from './removal-notices.js';
 
 export interface PollerParts {
   readonly clock: Clock;
@@ -26,6 +27,7 @@ export interface PollerParts {
   readonly registry: AttacheRegistry;
   readonly ownership: Ownership;
   readonly reconciler: HostReconciler;
+  readonly notices: RemovalNotices;
 }
 
 /**
@@ -122,10 +124,11 @@ export class Poller {
   }
 
   #forget(host: ChangedHost): void {
-    const { lists, knownHosts, reconciler, registry } = this.#parts;
+    const { lists, knownHosts, reconciler, registry, notices } = this.#parts;
     knownHosts.forget(host.id);
     reconciler.forget(host.id);
     lists.forget(host);
-    registry.get(host.id)?.link.close('the host was removed');
+    const attache = registry.get(host.id);
+    if (attache !== undefined) void notices.tell(attache);
   }
 }

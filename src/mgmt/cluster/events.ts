@@ -22,6 +22,7 @@ export type EventType =
   | 'CONFIGURATION.UPDATE'
   | 'SERVER.UP'
   | 'SERVER.DOWN'
+  | 'SERVER.NONE'
   | 'SERVER.STATE'
   | 'SERVER.REMOVE';
 

@@ -9,6 +9,8 @@ const COUNTED_INTERVALS = 2;
 export interface ObservedServer extends ServerRow {
   /** For how long its heartbeat counter was seen unchanged, by this server's own monotonic clock. 0 for this server. */
   readonly silentMs: number;
+  /** Its counter was seen to change: the row of a server that was killed says for long that it serves. Always for this server. */
+  readonly isHeard: boolean;
   /** Its counter has not changed for 5 intervals. */
   readonly isSilent: boolean;
   /** It was stopped, is Down, or has been silent for `cluster.heartbeat.threshold`: it has no agents, and carries out no jobs. */
@@ -45,15 +47,16 @@ export function observeServers(
     return {
       ...row,
       silentMs,
+      isHeard: row.msid === ownMsid || (former !== undefined && (!isUnchanged || former.isHeard)),
       isSilent: silentMs >= SILENT_INTERVALS * intervalMs,
       isDead: isStopped || silentMs >= thresholdMs,
     };
   });
 }
 
-/** The one predicate: state Up, it has joined, its agents' port is bound, and it is not silent. */
-export function canTakeAgents({ state, runId, joined, isSilent }: ObservedServer): boolean {
-  return state === 'Up' && runId !== null && joined && !isSilent;
+/** The one predicate: state Up, it has joined, its agents' port is bound, it was heard, and it is not silent. */
+export function canTakeAgents({ state, runId, joined, isHeard, isSilent }: ObservedServer): boolean {
+  return state === 'Up' && runId !== null && joined && isHeard && !isSilent;
 }
 
 /**

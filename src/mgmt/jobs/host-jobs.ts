@@ -1,22 +1,32 @@
 import { type Clock, delay } from '../../lib/clock.js';
-import { ShutdownCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
 import type { AttacheRegistry } from '../agents/attache-registry.js';
 import { answersHealth } from '../agents/guid-guard.js';
+import type { RemovalNotices } from '../agents/removal-notices.js';
 import type { Store } from '../store/store.js';
+import { retryWhileAway } from '../store/store-health.js';
 import type { JobWork } from './job-runner.js';
 
 interface HostJobParts {
   readonly clock: Clock;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
   readonly registry: Pick<AttacheRegistry, 'get'>;
-  readonly store: Pick<Store, 'host'>;
+  readonly notices: Pick<RemovalNotices, 'tell'>;
+  readonly store: Pick<Store, 'host' | 'removeHost'>;
 }
 
 const BACK_WITHIN_MS = 60_000;
 const LOOK_MS = 500;
 
 /** Jobs about one host, which only the server that has it can carry out. */
-export function hostJobs({ clock, registry, store }: HostJobParts): Readonly<Record<string, JobWork>> {
+export function hostJobs({
+  clock,
+  stopping,
+  registry,
+  notices,
+  store,
+}: HostJobParts): Readonly<Record<string, JobWork>> {
   return {
     /** Ends the link, and waits until the host is Ready again, wherever. */
     async reconnectHost({ hostId, params }, progress) {
@@ -39,14 +49,16 @@ export function hostJobs({ clock, registry, store }: HostJobParts): Readonly<Rec
       return { result: true };
     },
 
-    /** Tells the agent that its host is removed: it blanks its zone, and does not come back. */
+    /**
+     * Removes the host of an agent that is there, and tells the agent. In this order: an agent that was told, and whose
+     * host has a row all the same, would stay away for ever. One that could not be told any more comes back as a new host.
+     */
     async deleteHost({ hostId, params }) {
       const attache = attacheOf(registry, hostId);
-      const command = ShutdownCommand.encode({ reason: 'deleteHost', removeHost: true, wait: 30 });
-      const { messages } = await attache.ask([command], { inSequence: true });
-      if (messages[0]?.fields.result !== true) throw new Error('the agent refused to shut down');
-      attache.link.close('the host was removed');
-      return { hostid: params.id };
+      if (!(await answersHealth(clock, attache))) throw new Error('the agent does not answer');
+      await retryWhileAway({ clock, stopping }, () => store.removeHost(attache.host.id, clock.wallTime()));
+      const notTold = await notices.tell(attache);
+      return { hostid: params.id, ...(notTold !== undefined && { nottold: notTold }) };
     },
   };
 }

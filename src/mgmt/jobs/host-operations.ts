@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
 import type { HostRow, JobRow, Store } from '../store/store.js';
-import { errorTextOf, jobOutcome, STARTED_WITHIN_MS } from './job-outcome.js';
+import { errorTextOf, jobOutcome, resultOf, STARTED_WITHIN_MS } from './job-outcome.js';
 import type { StartJob } from './job-request.js';
 
 export interface HostOperationParts {
@@ -27,8 +27,9 @@ export interface RemovedHost {
 }
 
 /**
- * Removes a host. The server that has it tells its agent not to come back; that takes up to a minute. When this is
- * refused, the agent is not told later either. The id is never used again.
+ * Removes a host. The server that has it asks whether its agent is there, removes the host, and tells the agent not to
+ * come back; that takes up to a minute. When this is refused, the agent is not told later either. The id is never used
+ * again.
  * @throws OperationError ARGUMENT_INVALID (`hostId`), OPERATION_REFUSED; StoreError
  */
 export async function removeHost(
@@ -37,13 +38,13 @@ export async function removeHost(
 ): Promise<RemovedHost> {
   const { store, clock, events } = parts;
   const host = await hostByUuid(store, hostId);
-  const notTold = await tellAgent(parts, host);
-  if (notTold !== undefined && !forced) {
+  const { isRemoved, notTold } = await removeByOwner(parts, host);
+  if (!isRemoved && notTold !== undefined && !forced) {
     throw refusedOperation(
       `the agent of ${host.name} could not be told: ${notTold}; forced=true removes the host all the same`,
     );
   }
-  await store.removeHost(host.id, clock.wallTime());
+  if (!isRemoved) await store.removeHost(host.id, clock.wallTime());
   const how = notTold === undefined ? '' : `, though its agent could not be told: ${notTold}`;
   events.add({
     type: 'HOST.DELETE',
@@ -71,14 +72,19 @@ export async function reconnectHost(
   return startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
 }
 
-/** Has the server that has the host tell its agent. @returns why that could not be done */
-async function tellAgent({ store, startJob, clock }: HostOperationParts, host: HostRow): Promise<string | undefined> {
-  if (host.msid === null) return undefined;
+/** Has the server that has the host remove it, and tell its agent. `notTold`: why its agent was not told. */
+async function removeByOwner(
+  { store, startJob, clock }: HostOperationParts,
+  host: HostRow,
+): Promise<{ readonly isRemoved: boolean; readonly notTold: string | undefined }> {
+  if (host.msid === null) return { isRemoved: false, notTold: undefined };
   const params = { id: host.uuid };
   const expiresInMs = STARTED_WITHIN_MS;
   const job = await startJob({ cmd: 'deleteHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
   const outcome = await jobOutcome(store, clock, job);
-  return outcome.status === 'succeeded' ? undefined : errorTextOf(outcome);
+  if (outcome.status !== 'succeeded') return { isRemoved: false, notTold: errorTextOf(outcome) };
+  const notTold = resultOf(outcome)?.nottold;
+  return { isRemoved: true, notTold: typeof notTold === 'string' ? notTold : undefined };
 }
 
 /** @throws OperationError ARGUMENT_INVALID; StoreError */

@@ -3,6 +3,7 @@ import { runInTurns } from '../../lib/interruptible.js';
 import { nearestKey } from '../../lib/nearest-key.js';
 import { invalidArgument, OperationError } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
+import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import {
   type Configuration,
   canonicalValue,
@@ -14,7 +15,7 @@ import {
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
 import { readAll } from '../store/pages.js';
-import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
+import type { AssignmentEntry, ServerRow, Store, Configuration as StoredConfiguration } from '../store/store.js';
 import { listedAgent, listSettingsOf } from './list-settings.js';
 import { giveSameLists, previewInSteps } from './preview.js';
 import { assignmentsOf, commitChange, judgedAnew, needsReassignment, type ReassignParts } from './reassign.js';
@@ -22,6 +23,8 @@ import { assignmentsOf, commitChange, judgedAnew, needsReassignment, type Reassi
 export interface ChangeConfigurationParts extends ReassignParts {
   readonly store: ReassignParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval' | 'servers'>;
   readonly events: EventSink;
+  /** How the servers look from here, by rows that were just read. */
+  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** Has this server read the configuration now. The others notice the change by their poll. */
   configurationChanged(): Promise<void>;
 }
@@ -71,17 +74,18 @@ export async function changeConfiguration(
 }
 
 function changeGlobally(
-  { clock, store }: ChangeConfigurationParts,
+  parts: ChangeConfigurationParts,
   name: ParameterName,
   text: string,
   forced: boolean,
 ): Promise<ChangedConfiguration> {
+  const { clock, store } = parts;
   const value = checkedValue(name, text);
   return judgedAnew(store, async stored => {
     const { configuration } = readConfiguration(stored);
     const now = listSettingsOf(configuration);
     const proposed = listSettingsOf(proposedConfiguration(stored, name, value));
-    if (name === 'host' && !forced) await checkReachable(store, proposed.servers);
+    if (name === 'host' && !forced) await checkReachable(parts, proposed.servers);
     let agentsMoving = 0;
     let assignments: readonly AssignmentEntry[] = [];
     if (!giveSameLists(now, proposed)) {
@@ -127,10 +131,15 @@ async function changeForCluster(
 }
 
 /** Refuses a list of which no server is Up: its agents would reach no server. @throws OperationError ARGUMENT_INVALID */
-async function checkReachable(store: Pick<Store, 'servers'>, hosts: readonly string[]): Promise<void> {
-  const up = (await store.servers()).filter(({ state }) => state === 'Up').map(({ serviceIp }) => serviceIp);
+async function checkReachable(
+  { store, observe }: Pick<ChangeConfigurationParts, 'store' | 'observe'>,
+  hosts: readonly string[],
+): Promise<void> {
+  const up = observe(await store.servers())
+    .filter(canTakeAgents)
+    .map(({ serviceIp }) => serviceIp);
   if (hosts.some(host => up.includes(host))) return;
-  const why = `none of these servers is Up (${up.join(', ')} are); forced=true sets it all the same`;
+  const why = `none of these servers can take agents (${up.join(', ') || 'none'} can); forced=true sets it all the same`;
   throw invalidArgument('value', hosts.join(','), why);
 }
 

@@ -3,6 +3,7 @@ import { ContestedHosts } from '../../../src/mgmt/hosts/contested-hosts.js';
 import { HostWatch } from '../../../src/mgmt/hosts/host-watch.js';
 import type { Store } from '../../../src/mgmt/store/store.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
+import { contentOf } from '../../helpers/fake-agent.js';
 import { factsOf } from '../../helpers/host-facts.js';
 import { hostReady, registerHost } from '../../helpers/one-host.js';
 import { testServer } from '../../helpers/test-server.js';
@@ -129,9 +130,12 @@ t.test('contested: what somebody let go of, since he thought that this server wa
   t.match(row(), { msid: 1001, status: 'Up' });
 });
 
-t.test('host-watch: a host that an operator has removed loses its link', async t => {
+t.test('host-watch: the agent of a host that was removed is told so, and loses its link', async t => {
   const { agent, store, clock } = await withAgent(t, () => true);
   await store.removeHost(1, 0);
   await clock.advance(4_000);
-  t.ok(agent.closed);
+  t.match(contentOf(agent.received.at(-1)), ['ShutdownCommand', { removeHost: true }], 'it is told not to come back');
+  t.notOk(agent.closed);
+  await clock.advance(40_000);
+  t.ok(agent.closed, 'also when it does not answer');
 });

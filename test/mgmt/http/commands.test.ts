@@ -297,11 +297,14 @@ function outcome(store: Bench['store'], status: 'succeeded' | 'failed', result: 
   };
 }
 
-t.test('deleteHost: the agent is told by the server that has it, then the host is removed', async t => {
+t.test('deleteHost: the server that has the host removes it, and tells the agent', async t => {
   const bench = await apiBench(t);
   const { call, store, events, addHosts } = bench;
   const [host] = await addHosts(1, MSID_2);
-  bench.onJob = outcome(store, 'succeeded', { hostid: host?.uuid });
+  bench.onJob = async job => {
+    await store.removeHost(host?.id ?? 0, 1_000);
+    await outcome(store, 'succeeded', { hostid: host?.uuid })(job);
+  };
   const { name, body } = await call('deleteHost', { id: host?.uuid ?? '' });
   t.equal(name, 'deletehostresponse');
   t.same(body, { success: true, displaytext: 'host host-1 is removed' });

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { RemovalNotices } from '../../../src/mgmt/agents/removal-notices.js';
 import { hostJobs } from '../../../src/mgmt/jobs/host-jobs.js';
 import { JobRunner, type JobWork } from '../../../src/mgmt/jobs/job-runner.js';
 import type { JobRow, NewJob, Store } from '../../../src/mgmt/store/store.js';
@@ -31,6 +32,9 @@ async function jobOf(store: Store, { uuid }: JobRow): Promise<JobRow> {
   if (job === undefined) throw new Error('the job is gone');
   return job;
 }
+
+/** What these jobs about hosts do not need. */
+const UNUSED = { stopping: new AbortController().signal, notices: new RemovalNotices() };
 
 t.test('jobs: of two servers that look at once, one carries a job out', async t => {
   const store = await freshStore(t);
@@ -299,7 +303,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const epoch = await hostReady(store, host.id, ready);
   const closed: string[] = [];
   const attache = { host, link: { close: (why: string) => void closed.push(why) } };
-  const work = hostJobs({ clock, registry: { get: () => attache as never }, store });
+  const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
   const said: string[] = [];
   const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
   const running = work.reconnectHost?.(job, async text => void said.push(text));
@@ -318,7 +322,7 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   const clock = new FakeClock();
   const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
   const attache = { host, link: { close() {} } };
-  const work = hostJobs({ clock, registry: { get: () => attache as never }, store });
+  const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
   const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u' }, async () => {});
   const outcome = t.rejects(async () => void (await running), { message: /did not come back within 60 s/ });
   for (let passed = 0; passed <= 61_000; passed += 500) {
@@ -328,30 +332,38 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   await outcome;
 });
 
-t.test('deleteHost: the agent is told to shut down with removeHost, and a refusal is the job’s failure', async t => {
+t.test('deleteHost: the host of an agent that answers is removed, then the agent is told', async t => {
   const store = await freshStore(t);
   const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
   const asked: unknown[] = [];
   const closed: string[] = [];
-  const state = { result: true };
-  const attache = {
+  const answers = { health: true, shutdown: true };
+  const attacheOf = () => ({
     host,
     link: { close: (why: string) => void closed.push(why) },
-    ask: async ([command]: unknown[]) => {
-      asked.push(command);
-      return { messages: [{ fields: { result: state.result } }] };
+    ask: async ([command]: { type: string }[]) => {
+      const isHealth = command?.type.endsWith('CheckHealthCommand');
+      if (!isHealth) asked.push({ command, row: await store.host(host.id) });
+      if (isHealth && !answers.health) throw new Error('no answer');
+      return { messages: [{ fields: { result: answers.shutdown } }] };
     },
-  };
-  const work = hostJobs({ clock: new FakeClock(), registry: { get: () => attache as never }, store });
-  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
-  t.same(await work.deleteHost?.(job, async () => {}), { hostid: host.uuid });
-  t.match(asked, [{ type: /ShutdownCommand$/, fields: { reason: 'deleteHost', removeHost: true } }]);
-  t.same(closed, ['the host was removed']);
-  state.result = false;
-  await t.rejects(async () => void (await work.deleteHost?.(job, async () => {})), { message: /refused to shut down/ });
-  t.equal(closed.length, 1, 'the link stays');
-  const gone = hostJobs({ clock: new FakeClock(), registry: { get: () => undefined }, store });
-  await t.rejects(async () => void (await gone.deleteHost?.(job, async () => {})), {
-    message: /no link to this server/,
   });
+  const notices = new RemovalNotices();
+  const stopping = new AbortController().signal;
+  const work = (attache: unknown) =>
+    hostJobs({ clock: new FakeClock(), stopping, registry: { get: () => attache as never }, notices, store });
+  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
+  answers.health = false;
+  await t.rejects(async () => work(attacheOf()).deleteHost?.(job, async () => {}), { message: /does not answer/ });
+  t.match(await store.host(host.id), { guid: 'g' }, 'nothing has changed');
+  answers.health = true;
+  const attache = attacheOf();
+  t.same(await work(attache).deleteHost?.(job, async () => {}), { hostid: host.uuid });
+  t.match(asked, [{ command: { fields: { reason: 'deleteHost', removeHost: true } }, row: undefined }]);
+  t.same(closed, ['the host was removed']);
+  await notices.tell(attache as never);
+  t.equal(asked.length, 1, 'told once');
+  answers.shutdown = false;
+  t.match(await work(attacheOf()).deleteHost?.(job, async () => {}), { nottold: 'the agent refused to shut down' });
+  await t.rejects(async () => work(undefined).deleteHost?.(job, async () => {}), { message: /no link to this server/ });
 });

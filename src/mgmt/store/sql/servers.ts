@@ -72,14 +72,6 @@ export function serverStore(transactions: Transactions): ServerStore {
         };
         if (former === undefined) await db.insertInto('mshost').values(row).execute();
         else await db.updateTable('mshost').set(row).where('id', '=', row.id).execute();
-        await db
-          .updateTable('mshost')
-          .set({ removed: now, runid: null, state: 'Down' as const })
-          .where('service_ip', '=', server.serviceIp)
-          .where('msid', '!=', server.msid)
-          .where('removed', 'is', null)
-          .where(eb => eb.or([eb('runid', 'is', null), eb('state', '=', 'Down')]))
-          .execute();
         return { claimed: true as const, server: serverOf(row), formerState: former?.state };
       }),
 
