@@ -103,7 +103,11 @@ export function composeAgents(parts: AgentsParts): Agents {
     lists,
     registry,
     ownership,
-    registrar: new Registrar(store, health, knownHosts, clock),
+    registrar: new Registrar({
+      ...parts,
+      knownHosts,
+      newHostsPerHour: () => lists.configuration.values['agent.new.hosts.per.address'],
+    }),
     onReady: attache => propagation.check(attache),
   });
   const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership, reconciler });
