@@ -13,14 +13,22 @@ import { Operator } from './attack/operator.js';
 import { Fleet, Server } from './attack/processes.js';
 
 const USAGE = `Usage: npm run attack [-- --short] [-- --only=NAME,NAME]
---short: less than a minute, and only a lost link or a server that dies is a failure. NAMEs: ${Object.keys(ATTACKS).join(', ')}`;
+--short: less than a minute, as many attacks as fit into it, and only a lost link or a server that dies is a failure. NAMEs: ${Object.keys(ATTACKS).join(', ')}`;
 const AGENTS = 100;
 const ATTACK_MS = 10_000;
-const SHORT_ATTACK_MS = 1_500;
+const SHORT_ATTACK_MS = 1_000;
+/** The short form begins no further attack after this. */
+const SHORT_MS = 45_000;
 /** How often memory and pings are looked at. */
 const LOOK_MS = 250;
+/** Pings that an attack has held up are reported by the next ones. */
+const LAST_PINGS_MS = 1_200;
 /** What an attack has left behind must be gone by then. */
 const SETTLE_MS = 10_000;
+const SHORT_SETTLE_MS = 1_000;
+/** A new agent that is not Ready by then is given up. */
+const NEW_AGENT_MS = 10_000;
+const SHORT_NEW_AGENT_MS = 3_000;
 const LIMITS = { pingMs: 1_000, newAgentMs: 5_000, apiMs: 5_000, memoryMb: 512, descriptors: 8, logMb: 5 };
 const MB = 1_024 * 1_024;
 
@@ -86,7 +94,8 @@ async function newAgent(): Promise<number> {
   const overrides = { host: '127.0.0.1', port: String(port) };
   const running = await startAgent({ file: join(home, 'agent.properties'), overrides, log: silentLog });
   const tookMs = () => performance.now() - startedAt;
-  while (readyLink(running.agent.state) === undefined && tookMs() < 2 * LIMITS.newAgentMs) await sleep(10);
+  const mostMs = isShort ? SHORT_NEW_AGENT_MS : NEW_AGENT_MS;
+  while (readyLink(running.agent.state) === undefined && tookMs() < mostMs) await sleep(10);
   const took = tookMs();
   await running.stop();
   return took;
@@ -134,8 +143,7 @@ async function play(name: AttackName): Promise<Result> {
       },
     ),
   ]);
-  // Pings that the attack has held up are reported with the next one.
-  await sleep(2_000);
+  await sleep(LAST_PINGS_MS);
   pings.push(...(await operator.pings()).values());
   const left = await leftOf(before.descriptors);
   const measured = {
@@ -150,9 +158,9 @@ async function play(name: AttackName): Promise<Result> {
   return { name, what: await done, ...measured, failures: failuresOf(measured) };
 }
 
-/** How many descriptors more than `before` are open, once it is no more than allowed, or after `SETTLE_MS`. */
+/** How many descriptors more than `before` are open, once it is no more than allowed, or time is up. */
 async function leftOf(before: number): Promise<number> {
-  const deadline = performance.now() + SETTLE_MS;
+  const deadline = performance.now() + (isShort ? SHORT_SETTLE_MS : SETTLE_MS);
   while (server.isAlive && server.descriptors - before > LIMITS.descriptors && performance.now() < deadline) {
     await sleep(LOOK_MS);
   }
@@ -183,33 +191,38 @@ function percentile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.POSITIVE_INFINITY;
 }
 
+/** The heads of the table's columns, and how wide they are. */
 const COLUMNS = [
-  'attack',
-  'links lost',
-  'ping p99 ms',
-  'new agent ms',
-  'API ms',
-  'memory MB',
-  'left',
-  'log MB',
-  'what',
-];
+  ['attack', 15],
+  ['links lost', 10],
+  ['ping p99 ms', 11],
+  ['new agent ms', 12],
+  ['API ms', 6],
+  ['memory MB', 9],
+  ['left', 4],
+  ['log MB', 6],
+  ['what', 0],
+] as const;
 
-function row({ name, what, linksLost, pingMs, newAgentMs, apiMs, memoryMb, left, logMb }: Result): string[] {
+function print(cells: readonly string[]): void {
+  console.log(cells.map((cell, column) => cell.padEnd(COLUMNS[column]?.[1] ?? 0)).join('  '));
+}
+
+function cellsOf({ name, what, linksLost, pingMs, newAgentMs, apiMs, memoryMb, left, logMb }: Result): string[] {
   const numbers = [linksLost, pingMs, newAgentMs, apiMs, memoryMb, left].map(value => String(Math.round(value)));
   return [name, ...numbers, logMb.toFixed(1), `${ATTACKS[name].what}: ${what}`];
 }
 
+print(COLUMNS.map(([head]) => head));
 const results: Result[] = [];
 for (const name of names) {
-  if (!server.isAlive) break;
-  results.push(await play(name));
+  if (!server.isAlive || (isShort && performance.now() > SHORT_MS)) break;
+  const result = await play(name);
+  results.push(result);
+  print(cellsOf(result));
 }
-const rows = [COLUMNS, ...results.map(row)];
-const widths = COLUMNS.map((_, column) => Math.max(...rows.map(cells => cells[column]?.length ?? 0)));
-for (const cells of rows) {
-  console.log(cells.map((cell, column) => (column === 8 ? cell : cell.padEnd(widths[column] ?? 0))).join('  '));
-}
+const skipped = names.slice(results.length);
+if (skipped.length > 0) console.log(`Not played: ${skipped.join(', ')}`);
 const failures = results.flatMap(({ name, failures }) => failures.map(failure => `${name}: ${failure}`));
 for (const failure of failures) console.log(`FAILED  ${failure}`);
 await honest.stop();

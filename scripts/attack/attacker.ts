@@ -4,7 +4,7 @@ import { ATTACKS, type AttackName } from './attacks.js';
 
 const [, , name = '', port, apiPort, milliseconds] = process.argv;
 /** Past its time an attack that does not end is ended. */
-const GRACE_MS = 5_000;
+const GRACE_MS = 2_000;
 const startedAt = performance.now();
 const durationMs = Number(milliseconds);
 

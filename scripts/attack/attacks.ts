@@ -45,6 +45,13 @@ const BOMBS: Readonly<Record<string, string>> = {
 };
 
 export const ATTACKS = {
+  calm: {
+    what: 'no attack, to compare with',
+    async run({ isOver }) {
+      while (!isOver()) await sleep(100);
+      return 'nothing';
+    },
+  },
   'silent-1': {
     what: '5,000 silent connections from one address',
     run: context => silent(context, 5_000, () => 1),
@@ -56,7 +63,7 @@ export const ATTACKS = {
   'slow-handshakes': {
     what: '2,000 handshakes at a byte a second, from 200 addresses',
     async run({ port, isOver }) {
-      const sockets = await many(2_000, index => dial(port, index % 200));
+      const sockets = await many(2_000, index => dial(port, index % 200), isOver);
       for (const socket of sockets) socket.resume();
       // A record of a ClientHello that is announced and never comes to its end.
       const bytes = Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]);
@@ -66,7 +73,7 @@ export const ATTACKS = {
         sent = Math.min(sent + 1, bytes.length - 1);
         await sleep(1_000);
       }
-      return `${sockets.filter(({ destroyed }) => destroyed).length} closed by the server`;
+      return `${sockets.filter(isEnded).length} closed by the server`;
     },
   },
   handshakes: {
@@ -191,7 +198,7 @@ export const ATTACKS = {
   'api-silent': {
     what: '1,000 connections to the API, silent or with half a head',
     async run({ apiPort, isOver }) {
-      const sockets = await many(1_000, index => dial(apiPort, index % 200));
+      const sockets = await many(1_000, index => dial(apiPort, index % 200), isOver);
       for (const [index, socket] of sockets.entries()) {
         socket.resume();
         if (index % 2 === 0) socket.write('GET /client/api?command=listHosts HTTP/1.1\r\nHost: x\r\nX-Slow: ');
@@ -200,7 +207,7 @@ export const ATTACKS = {
         for (const [index, socket] of sockets.entries()) if (index % 2 === 0) socket.write('x');
         await sleep(1_000);
       }
-      return `${sockets.filter(({ destroyed }) => destroyed).length} closed by the server`;
+      return `${sockets.filter(isEnded).length} closed by the server`;
     },
   },
   'api-wrong': {
@@ -248,16 +255,16 @@ async function silent(
   count: number,
   from: (index: number) => number,
 ): Promise<string> {
-  const sockets = await many(count, index => dial(port, from(index)));
+  const sockets = await many(count, index => dial(port, from(index)), isOver);
   for (const socket of sockets) socket.resume();
   while (!isOver()) await sleep(100);
-  return `${sockets.length} opened, ${sockets.filter(({ destroyed }) => destroyed).length} closed by the server`;
+  return `${sockets.length} opened, ${sockets.filter(isEnded).length} closed by the server`;
 }
 
-/** Opens so many, 100 at a time. Those that fail are left out. */
-async function many(count: number, open: (index: number) => Promise<Socket>): Promise<Socket[]> {
+/** Opens so many, 100 at a time, as long as there is time. Those that fail are left out. */
+async function many(count: number, open: (index: number) => Promise<Socket>, isOver: () => boolean): Promise<Socket[]> {
   const sockets: Socket[] = [];
-  for (let first = 0; first < count; first += 100) {
+  for (let first = 0; first < count && !isOver(); first += 100) {
     const some = Array.from({ length: Math.min(100, count - first) }, (_, i) => open(first + i));
     for (const result of await Promise.allSettled(some)) if (result.status === 'fulfilled') sockets.push(result.value);
   }
@@ -311,16 +318,24 @@ async function flood(
   return `${number(sent)} packets, ${peers.filter(({ isClosed }) => isClosed).length} links closed by the server`;
 }
 
+/** By the server: the attacker's own end is open all the time. */
+function isEnded({ readableEnded, destroyed }: Socket): boolean {
+  return readableEnded || destroyed;
+}
+
 function sendBomb(peer: Peer, index: number): void {
   const names = Object.keys(BOMBS);
   const bomb = BOMBS[names[index % (names.length + 1)] ?? ''];
   if (bomb !== undefined) peer.sendBody(Buffer.from(`${BODY_START}${bomb}}}]`));
-  else peer.sendBody(GZIP_BOMB, GZIP_BOMB_LENGTH);
+  else {
+    gzipBomb ??= gzipSync(Buffer.alloc(GZIP_BOMB_LENGTH, '[{},'));
+    peer.sendBody(gzipBomb, GZIP_BOMB_LENGTH);
+  }
 }
 
 /** It unpacks to a thousand times its length. */
-const GZIP_BOMB_LENGTH = 60 * MB;
-const GZIP_BOMB = gzipSync(Buffer.alloc(GZIP_BOMB_LENGTH, '[{},'));
+const GZIP_BOMB_LENGTH = 16 * MB;
+let gzipBomb: Buffer | undefined;
 
 function number(value: number): string {
   return value.toLocaleString('en-US');

@@ -1,13 +1,7 @@
+import { type Bucket, fullBucket, takeFrom, untilPaid } from '../../lib/token-bucket.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 
-/** The rows that agents of one network may still have made. */
-interface Bucket {
-  readonly rows: number;
-  /** When that was so. */
-  readonly at: number;
-}
-
-const HOUR_MS = 3_600_000;
+const HOUR_SECONDS = 3_600;
 
 /**
  * Bounds the rows that unknown agents have made in the store, for each network: as many at once as in an hour, and the
@@ -21,11 +15,12 @@ export class RowAllowance {
    * @returns whether the rows may be made; if not, nothing is taken
    */
   take(network: string, rows: number, { now, perHour }: { readonly now: number; readonly perHour: number }): boolean {
-    const left = leftAt(this.#buckets.get(network), now, perHour);
-    if (left < rows) return false;
+    const rate = { perSecond: perHour / HOUR_SECONDS, burst: perHour };
+    const left = takeFrom(this.#buckets.get(network) ?? fullBucket(rate, now), rows, rate, now);
+    if (untilPaid(left, rate, now) > 0) return false;
     // The network that was heard of last comes last.
     this.#buckets.delete(network);
-    this.#buckets.set(network, { rows: left - rows, at: now });
+    this.#buckets.set(network, left);
     for (const oldest of this.#buckets.keys()) {
       if (this.#buckets.size <= MGMT_LIMITS.rowAddresses) break;
       this.#buckets.delete(oldest);
@@ -36,11 +31,6 @@ export class RowAllowance {
   /** Rows that were not made after all. */
   giveBack(network: string, rows: number): void {
     const bucket = this.#buckets.get(network);
-    if (bucket !== undefined) this.#buckets.set(network, { ...bucket, rows: bucket.rows + rows });
+    if (bucket !== undefined) this.#buckets.set(network, { ...bucket, level: bucket.level + rows });
   }
-}
-
-function leftAt(bucket: Bucket | undefined, now: number, perHour: number): number {
-  if (bucket === undefined) return perHour;
-  return Math.min(perHour, bucket.rows + ((now - bucket.at) / HOUR_MS) * perHour);
 }
