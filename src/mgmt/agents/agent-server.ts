@@ -181,18 +181,10 @@ export class AgentServer {
   async #secure(socket: Duplex, remote: RemoteEnd, stranger: Stranger): Promise<Transport | undefined> {
     const { clock, log, lists, secureContext } = this.#parts;
     this.#handshaking.add(socket);
-    let isSilent = true;
-    const firstByteDue = clock.after(MGMT_LIMITS.firstByteMs, async () => {
-      // An event loop that was busy runs its timers before it reads.
-      await clock.turn();
-      if (isSilent) socket.destroy();
-    });
-    socket.once('data', () => {
-      isSilent = false;
-      firstByteDue.cancel();
-      this.#strangers.spoke(stranger);
-    });
     try {
+      // What TLS needs is made only for those that speak: a silent connection costs hardly anything.
+      await this.#firstByte(socket);
+      this.#strangers.spoke(stranger);
       return await acceptTls(socket, {
         clock,
         context: secureContext(),
@@ -205,8 +197,38 @@ export class AgentServer {
       log.debug('No TLS handshake', { address: remote.address, reason: reasonOf(error) });
       return undefined;
     } finally {
-      firstByteDue.cancel();
       this.#handshaking.delete(socket);
     }
+  }
+
+  /** Resolves when it has come; it is read again by whoever reads next. @throws Error: the connection has ended */
+  #firstByte(socket: Duplex): Promise<void> {
+    const { clock } = this.#parts;
+    return new Promise((resolve, reject) => {
+      let isSilent = true;
+      const settle = () => {
+        isSilent = false;
+        due.cancel();
+        socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onEnd);
+      };
+      const onData = (chunk: Buffer) => {
+        settle();
+        socket.pause();
+        socket.unshift(chunk);
+        resolve();
+      };
+      const onEnd = () => {
+        settle();
+        socket.on('error', () => {});
+        socket.destroy();
+        reject(new Error('the connection ended without a byte'));
+      };
+      const due = clock.after(MGMT_LIMITS.firstByteMs, async () => {
+        // An event loop that was busy runs its timers before it reads.
+        await clock.turn();
+        if (isSilent) onEnd();
+      });
+      socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onEnd);
+    });
   }
 }
