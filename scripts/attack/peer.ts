@@ -23,7 +23,7 @@ const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
 const context = secureContext({});
 
 /** @returns one of the attackers' addresses */
-export function addressOf(index: number): string {
+function addressOf(index: number): string {
   return `127.1.${(index >> 8) & 255}.${index & 255}`;
 }
 
