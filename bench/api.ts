@@ -60,7 +60,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     presentLinks: () => present.read(),
   });
   const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });
-  const server = httpServer({ api, notReady: () => undefined });
+  const server = httpServer({ clock: systemClock, api, notReady: () => undefined });
   const port = await listenHttp(server, '127.0.0.1', 0);
   const credentials = {
     endpoint: `http://127.0.0.1:${port}/client/api`,

@@ -7,7 +7,13 @@ const isProduction = process.argv.includes('--production');
 
 const config: KnipConfig = {
   // The entry points that package.json exports are found there.
-  entry: ['src/*.ts!', 'scripts/*.{ts,mjs}!', 'bench/{api,failover,peer,run,store}.ts!', 'test/**/*.test.ts'],
+  entry: [
+    'src/*.ts!',
+    'scripts/*.{ts,mjs}!',
+    'scripts/attack/attacker.ts!',
+    'bench/{api,failover,peer,run,store}.ts!',
+    'test/**/*.test.ts',
+  ],
   project: ['src/**/*.ts!', 'scripts/**!', 'bench/**!', 'test/**/*.ts'],
   // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is
   // exported for a test, is no dead code.

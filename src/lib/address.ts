@@ -67,6 +67,19 @@ export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/**
+ * What one peer can have many addresses of: an IPv4 address itself, or the /64 of an IPv6 address. Bounds for one address
+ * count by it.
+ * @param address as a socket shows it. What is no address is returned as it is
+ */
+export function networkOf(address: string): string {
+  const [plain = ''] = address.split('%');
+  if (!isIPv6(plain)) return address;
+  const parsed = ipaddr.IPv6.parse(withoutDots(plain));
+  if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString();
+  return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toRFC5952String()}/64`;
+}
+
 const ALLOWED = 'allowed are IPv4 and IPv6 addresses and DNS names, without ports';
 const MAX_NAME_LENGTH = 253;
 const MAX_LABEL_LENGTH = 63;

@@ -113,6 +113,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
   let node: ManagementNode | undefined;
   const http = httpServer({
+    clock,
     api: { handle: async (params, from) => (isServing(node) ? node.api.handle(params, from) : STARTING) },
     notReady: () => (node === undefined ? 'starting' : node.notReady()),
   });
@@ -186,6 +187,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
 const STARTING: ApiReply = {
   status: 503,
   body: errorEnvelope('errorresponse', { code: 503, csCode: 9999, message: 'this management server is starting' }),
+  isSigned: false,
 };
 
 function isServing(node: ManagementNode | undefined): node is ManagementNode {

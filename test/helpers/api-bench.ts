@@ -11,7 +11,7 @@ import { observeServers } from '../../src/mgmt/cluster/observed-servers.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { LinkStatus } from '../../src/mgmt/hosts/link-status.js';
 import { PresentLinks } from '../../src/mgmt/hosts/present-links.js';
-import { Api } from '../../src/mgmt/http/api.js';
+import { Api, type ApiReply } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
 import { type JobRequest, newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operations } from '../../src/mgmt/jobs/operations.js';
@@ -33,6 +33,7 @@ export interface Reply {
   // Whatever the command answers: tests look into it.
   // biome-ignore lint/suspicious/noExplicitAny: a test reads it as JSON
   readonly body: any;
+  readonly isSigned: boolean;
 }
 
 /** An empty store in a folder of the test's own. */
@@ -166,10 +167,10 @@ export function signed(params: Readonly<Record<string, string | number>>, keys =
   return all;
 }
 
-function read({ status, body }: { status: number; body: string }): Reply {
+function read({ status, body, isSigned }: ApiReply): Reply {
   const [[name = '', inside], ...others] = Object.entries(JSON.parse(body)) as [[string, unknown]];
   if (others.length > 0) throw new Error(`more than one name in the envelope: ${body}`);
-  return { status, name, body: inside };
+  return { status, name, body: inside, isSigned };
 }
 
 function failing(store: Store, outage: () => Error | undefined): Store {

@@ -218,9 +218,9 @@ export class ClusterNode {
   /** A signed request to this server. */
   async call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
     const handled = this.node.api.handle(signed({ command, ...params }), '198.51.100.1');
-    const { status, body } = await this.#cluster.passes(handled);
+    const { status, body, isSigned } = await this.#cluster.passes(handled);
     const [[name, inside] = ['', undefined]] = Object.entries(JSON.parse(body));
-    return { status, name, body: inside };
+    return { status, name, body: inside, isSigned };
   }
 }
 

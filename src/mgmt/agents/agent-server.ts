@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
+import { networkOf } from '../../lib/address.js';
+import { Admission, type AdmissionBounds } from '../../lib/admission.js';
 import { reasonOf } from '../../lib/errors.js';
 import { acceptTls, LIMITS, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
@@ -15,6 +17,12 @@ export interface AgentServerParts extends Omit<ConversationParts, 'countIgnored'
 /** How many packets were not handled, by reason. */
 export type Ignored = Readonly<Record<IgnoredReason, number>>;
 
+/** A connection of which it is not known yet who it is. */
+interface Stranger {
+  /** Closes it at once. */
+  end(why: string): void;
+}
+
 /** Accepts connections, secures them, and has a conversation on each. It has no sockets of its own. */
 export class AgentServer {
   readonly #parts: AgentServerParts;
@@ -22,9 +30,12 @@ export class AgentServer {
   readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
   readonly #budget = new MemoryBudget(LIMITS.allPacketBytesBeforeReady);
   readonly #handshaking = new Set<Duplex>();
+  readonly #strangers = new Admission<Stranger>();
   readonly #links = new Map<Link, LinkStage>();
-  readonly #count: Record<LinkStage, number> = { new: 0, arriving: 0, ready: 0 };
+  readonly #count: Record<LinkStage, number> = { new: 0, registering: 0, arriving: 0, ready: 0 };
   #turnedAway = 0;
+  #evicted = 0;
+  #crowdToldAt = Number.NEGATIVE_INFINITY;
   #isOpen = false;
 
   constructor(parts: AgentServerParts) {
@@ -39,7 +50,7 @@ export class AgentServer {
 
   /** Links that have registered, or try to, and are not Ready yet. */
   get arriving(): number {
-    return this.#count.arriving;
+    return this.#count.registering + this.#count.arriving;
   }
 
   get ignored(): Ignored {
@@ -58,26 +69,82 @@ export class AgentServer {
 
   /** A connection that was just accepted: secured, then served until its end. */
   async serve(socket: Duplex, remote: RemoteEnd): Promise<void> {
-    if (!this.#isOpen || !this.#parts.takesAgents() || this.#isFull()) {
+    const stranger = { end: () => socket.destroy() };
+    if (!this.#takesAgents() || !this.#admit(stranger, remote)) {
       // As CloudStack does when it has enough to do: agents take it for a host that is down, and go on.
       this.#turnedAway++;
       socket.on('error', () => {});
       socket.destroy();
       return;
     }
-    const transport = await this.#secure(socket, remote);
-    if (transport === undefined) return;
-    if (this.#isOpen && this.#parts.takesAgents()) this.serveTransport(transport);
-    else transport.destroy();
+    const transport = await this.#secure(socket, remote, stranger);
+    if (transport === undefined) this.#strangers.leave(stranger);
+    else if (this.#takesAgents()) this.#converse(transport, stranger);
+    else {
+      this.#strangers.leave(stranger);
+      transport.destroy();
+    }
   }
 
   /** A secured connection, from wherever it comes. */
   serveTransport(transport: Transport): void {
+    const stranger = { end: () => transport.destroy() };
+    if (!this.#admit(stranger, transport.remote)) {
+      this.#turnedAway++;
+      transport.destroy();
+      return;
+    }
+    this.#strangers.spoke(stranger);
+    this.#converse(transport, stranger);
+  }
+
+  #converse(transport: Transport, stranger: Stranger): void {
     const link = converse(transport, this.#conversation, {
-      onStage: (changed, stage) => this.#setStage(changed, stage),
-      onEnd: ended => this.#setStage(ended, undefined),
+      onStage: (changed, stage) => {
+        // It has registered. A link that was refused stays a stranger.
+        if (stage === 'arriving') this.#strangers.leave(stranger);
+        this.#setStage(changed, stage);
+      },
+      onEnd: ended => {
+        this.#strangers.leave(stranger);
+        this.#setStage(ended, undefined);
+      },
     });
+    stranger.end = why => link.destroy(why);
     if (!link.closed && !this.#links.has(link)) this.#setStage(link, 'new');
+  }
+
+  #takesAgents(): boolean {
+    return this.#isOpen && this.#parts.takesAgents();
+  }
+
+  /** Makes room for a stranger, if there is to be any. */
+  #admit(stranger: Stranger, { address }: RemoteEnd): boolean {
+    const network = networkOf(address);
+    const verdict = this.#strangers.arrive(stranger, network, this.#parts.clock.now(), this.#bounds());
+    for (const { end } of verdict.evicted) end('newer connections took its place before it had registered');
+    this.#evicted += verdict.evicted.length;
+    if (!verdict.isAdmitted || verdict.evicted.length > 0) this.#tellOfCrowd(network);
+    return verdict.isAdmitted;
+  }
+
+  #bounds(): AdmissionBounds {
+    const { values } = this.#parts.lists.configuration;
+    const total = values['agent.max.concurrent.new.connections'] || MGMT_LIMITS.newConnections;
+    const share = Math.max(MGMT_LIMITS.leastShare, Math.floor(total / MGMT_LIMITS.networksAtFullShare));
+    return { total, perNetwork: values['agent.max.concurrent.new.connections.per.address'] || share };
+  }
+
+  #tellOfCrowd(network: string): void {
+    const { clock, log } = this.#parts;
+    if (clock.now() - this.#crowdToldAt < MGMT_LIMITS.crowdWarningMs) return;
+    this.#crowdToldAt = clock.now();
+    log.warn('Too many connections that have not registered: some are closed', {
+      address: network,
+      waiting: this.#strangers.size,
+      closedSinceStart: this.#evicted,
+      turnedAwaySinceStart: this.#turnedAway,
+    });
   }
 
   /** @param stage undefined: the link has ended */
@@ -111,10 +178,13 @@ export class AgentServer {
   }
 
   /** @returns undefined when there was no TLS handshake */
-  async #secure(socket: Duplex, remote: RemoteEnd): Promise<Transport | undefined> {
+  async #secure(socket: Duplex, remote: RemoteEnd, stranger: Stranger): Promise<Transport | undefined> {
     const { clock, log, lists, secureContext } = this.#parts;
     this.#handshaking.add(socket);
     try {
+      // What TLS needs is made only for those that speak: a silent connection costs hardly anything.
+      await this.#firstByte(socket);
+      this.#strangers.spoke(stranger);
       return await acceptTls(socket, {
         clock,
         context: secureContext(),
@@ -131,12 +201,34 @@ export class AgentServer {
     }
   }
 
-  /** Connections that have not registered, those in their handshake included, are bounded. */
-  #isFull(): boolean {
-    const { values } = this.#parts.lists.configuration;
-    return (
-      this.#handshaking.size + this.#count.new >=
-      (values['agent.max.concurrent.new.connections'] || MGMT_LIMITS.newConnections)
-    );
+  /** Resolves when it has come; it is read again by whoever reads next. @throws Error: the connection has ended */
+  #firstByte(socket: Duplex): Promise<void> {
+    const { clock } = this.#parts;
+    return new Promise((resolve, reject) => {
+      let isSilent = true;
+      const settle = () => {
+        isSilent = false;
+        due.cancel();
+        socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onEnd);
+      };
+      const onData = (chunk: Buffer) => {
+        settle();
+        socket.pause();
+        socket.unshift(chunk);
+        resolve();
+      };
+      const onEnd = () => {
+        settle();
+        socket.on('error', () => {});
+        socket.destroy();
+        reject(new Error('the connection ended without a byte'));
+      };
+      const due = clock.after(MGMT_LIMITS.firstByteMs, async () => {
+        // An event loop that was busy runs its timers before it reads.
+        await clock.turn();
+        if (isSilent) onEnd();
+      });
+      socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onEnd);
+    });
   }
 }

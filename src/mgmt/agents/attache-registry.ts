@@ -1,3 +1,4 @@
+import { MGMT_LIMITS } from '../config/limits.js';
 import type { Attache } from './attache.js';
 
 /** What it means for a host that one of its links has ended. */
@@ -53,11 +54,16 @@ export class AttacheRegistry {
     yield* this.#byGuid.values();
   }
 
-  /** The agent has registered. */
-  arrive(attache: Attache): void {
+  /** The agent has registered. @returns the oldest link of its host that is not Ready, which is one too many */
+  arrive(attache: Attache): Attache | undefined {
     const links = this.#links.get(attache.host.id);
-    if (links) links.arriving.add(attache);
-    else this.#links.set(attache.host.id, { current: undefined, arriving: new Set([attache]), lostReason: undefined });
+    if (links === undefined) {
+      this.#links.set(attache.host.id, { current: undefined, arriving: new Set([attache]), lostReason: undefined });
+      return undefined;
+    }
+    links.arriving.add(attache);
+    const [oldest] = links.arriving;
+    return links.arriving.size > MGMT_LIMITS.arrivingLinks ? oldest : undefined;
   }
 
   /** The agent is Ready. @returns the link that it had before, which is to be closed */

@@ -105,7 +105,11 @@ export function composeAgents(parts: AgentsParts): Agents {
     lists,
     registry,
     ownership,
-    registrar: new Registrar(store, health, knownHosts, clock),
+    registrar: new Registrar({
+      ...parts,
+      knownHosts,
+      newHostsPerHour: () => lists.configuration.values['agent.new.hosts.per.address'],
+    }),
     onReady: attache => propagation.check(attache),
   });
   const notices = new RemovalNotices();

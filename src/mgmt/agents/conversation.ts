@@ -74,14 +74,14 @@ const UNREADABLE: Message = { type: '', fields: {} };
 const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
 
 /**
- * How far a link has come. `new`: no Startup was accepted, perhaps one was refused. `arriving`: a Startup is being
- * answered. `ready`: the agent has answered Ready 2.
+ * How far a link has come. `new`: no Startup was accepted, perhaps one was refused. `registering`: a Startup is being
+ * judged. `arriving`: the agent has its ids. `ready`: it has answered Ready 2.
  */
-export type LinkStage = 'new' | 'arriving' | 'ready';
+export type LinkStage = 'new' | 'registering' | 'arriving' | 'ready';
 
 const STAGES: Readonly<Record<State['kind'], LinkStage>> = {
   waiting: 'new',
-  registering: 'arriving',
+  registering: 'registering',
   readying: 'arriving',
   ready: 'ready',
 };
@@ -176,7 +176,7 @@ class Conversation {
     const refusal = await guids.judge(startup.guid, this.#claimant(startup));
     if (refusal !== undefined) return { refusal };
     if (this.link.closed) throw new Error('the agent left before it was registered');
-    const host = await registrar.register(startup.description(zone.id));
+    const host = await registrar.register(startup.description(zone.id), this.link.remote.address);
     // No refusal: a Java agent exits for it, and this passes.
     if (host === undefined) throw new Error('the store is away, and this agent is new');
     return host;
@@ -200,7 +200,7 @@ class Conversation {
     const identity = { guid, host, claimant, msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
     const attache = new Attache(this.link, identity, this.#parts.clock);
     this.#enter({ kind: 'readying', attache });
-    this.#parts.registry.arrive(attache);
+    this.#parts.registry.arrive(attache)?.link.destroy('newer links of its host are on their way');
     this.#log = this.#log.child({ hostId: host.id });
     this.#log.info('Agent connected', { name: host.name, transferred: startup.connectionTransferred || undefined });
     // The real ids: an agent handles this and Ready on two threads, and might write whichever is later.

@@ -1,51 +1,106 @@
+import { networkOf } from '../../lib/address.js';
 import { type Clock, delay } from '../../lib/clock.js';
+import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostIdentity, KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { HostDescription } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import { RegistrationBatches } from './registration-batches.js';
+import { RowAllowance } from './row-allowance.js';
+
+export interface RegistrarParts {
+  readonly store: Pick<AgentStore, 'registerHosts'>;
+  readonly health: StoreHealth;
+  readonly knownHosts: KnownHosts;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** `agent.new.hosts.per.address`; 0: any number. */
+  newHostsPerHour(): number;
+}
 
 /** Gives agents their ids: from the store, or from memory while the store is away. */
 export class Registrar {
+  readonly #parts: RegistrarParts;
   readonly #batches: RegistrationBatches;
-  readonly #health: StoreHealth;
-  readonly #known: KnownHosts;
-  readonly #clock: Clock;
+  readonly #allowance = new RowAllowance();
+  /** Zone, pod and cluster of hosts that were registered: they need no new rows. */
+  readonly #locations = new Set<string>();
+  #refused = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(store: Pick<AgentStore, 'registerHosts'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
-    this.#batches = new RegistrationBatches(store, health);
-    this.#health = health;
-    this.#known = known;
-    this.#clock = clock;
+  constructor(parts: RegistrarParts) {
+    this.#parts = parts;
+    this.#batches = new RegistrationBatches(parts.store, parts.health);
   }
 
   /** The host was removed: its guid will come back under another id. */
   forget(id: number): void {
-    this.#known.forget(id);
+    this.#parts.knownHosts.forget(id);
   }
 
   /**
+   * @param address of the agent
    * @returns undefined when the store stays away, and the guid is not known
+   * @throws Error the guid is not known, and agents of this address have registered too many that were not
    * @throws StoreError STORE_VALUE_REFUSED, STORE_CLOSED
    */
-  async register(description: HostDescription): Promise<RegisteredHost | undefined> {
-    const deadline = this.#clock.now() + MGMT_LIMITS.registrationMs;
+  async register(description: HostDescription, address: string): Promise<RegisteredHost | undefined> {
+    const { clock, knownHosts } = this.#parts;
+    const network = networkOf(address);
+    const perHour = this.#parts.newHostsPerHour();
+    const location = JSON.stringify([description.zoneId, description.pod, description.cluster]);
+    const known = knownHosts.get(description.guid);
+    const newRows = (known === undefined ? 1 : 0) + (this.#locations.has(location) ? 0 : 1);
+    if (perHour > 0 && newRows > 0 && !this.#allowance.take(network, newRows, { now: clock.now(), perHour })) {
+      this.#tell(network, perHour);
+      // Its row stays as it is.
+      if (known) return registered(known, undefined);
+      throw new Error(`agents of ${network} have registered too many new hosts`);
+    }
+    let isRegistered = false;
+    try {
+      const host = await this.#registerInStore(description);
+      isRegistered = host?.isInStore === true;
+      return host?.host;
+    } finally {
+      if (!isRegistered) this.#allowance.giveBack(network, newRows);
+      else if (this.#locations.size < MGMT_LIMITS.knownLocations) this.#locations.add(location);
+    }
+  }
+
+  async #registerInStore(
+    description: HostDescription,
+  ): Promise<{ readonly host: RegisteredHost; readonly isInStore: boolean } | undefined> {
+    const { clock, health, knownHosts } = this.#parts;
+    const deadline = clock.now() + MGMT_LIMITS.registrationMs;
     for (;;) {
-      const known = this.#known.get(description.guid);
+      const known = knownHosts.get(description.guid);
       // Asking a store that is away costs each agent two seconds, and a thousand of them would wait for each other.
-      if (known && this.#health.away) return registered(known, undefined);
+      if (known && health.away) return { host: registered(known, undefined), isInStore: false };
       try {
         const host = await this.#batches.register(description);
         const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
-        return registered(this.#known.learn(host), connectingEpoch);
+        return { host: registered(knownHosts.learn(host), connectingEpoch), isInStore: true };
       } catch (error) {
         if (!isAway(error)) throw error;
-        if (known) return registered(known, undefined);
+        if (known) return { host: registered(known, undefined), isInStore: false };
       }
-      if (this.#clock.now() + MGMT_LIMITS.registrationRetryMs > deadline) return undefined;
-      await delay(this.#clock, MGMT_LIMITS.registrationRetryMs);
+      if (clock.now() + MGMT_LIMITS.registrationRetryMs > deadline) return undefined;
+      await delay(clock, MGMT_LIMITS.registrationRetryMs);
     }
+  }
+
+  #tell(network: string, perHour: number): void {
+    const { clock, log } = this.#parts;
+    this.#refused++;
+    if (clock.now() - this.#toldAt < MGMT_LIMITS.rowWarningMs) return;
+    this.#toldAt = clock.now();
+    log.warn('An address has registered as many new hosts as it may: agents that are not known must wait', {
+      address: network,
+      'agent.new.hosts.per.address': perHour,
+      refusedSinceStart: this.#refused,
+    });
   }
 }
 

@@ -1,7 +1,23 @@
 /** Bounds of the management server that are not those of the wire. `docs/limits.md` explains them. */
 export const MGMT_LIMITS = {
-  /** Connections that have not sent a Startup, when `agent.max.concurrent.new.connections` is 0. */
-  newConnections: 4096,
+  /** Connections that have not registered, when `agent.max.concurrent.new.connections` is 0. */
+  newConnections: 4_096,
+  /** One address (IPv6: one /64) may have this part of them, when the setting for it is 0 … */
+  networksAtFullShare: 16,
+  /** … and at least so many. */
+  leastShare: 16,
+  /** From when the server begins to read a connection to its first byte. */
+  firstByteMs: 5_000,
+  /** Operators are told once in this time that there are too many connections that have not registered. */
+  crowdWarningMs: 60_000,
+  /** Links of one host that have registered and are not Ready. */
+  arrivingLinks: 8,
+  /** Addresses of which it is kept how many new rows their agents have made. */
+  rowAddresses: 10_000,
+  /** Operators are told once in this time that an address may not register new hosts. */
+  rowWarningMs: 60_000,
+  /** Names of pods and clusters that are remembered as registered: others count as new rows. */
+  knownLocations: 10_000,
   /** How long the Startup of an unknown agent waits for a store that is away: less than the agent's own 30 s. */
   registrationMs: 20_000,
   /** Between two attempts to register such an agent. */

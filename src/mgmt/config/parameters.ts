@@ -96,6 +96,20 @@ export const PARAMETERS = {
     description: 'Connections that may be on their way to a Startup at once; 0 = what the server can do',
     dynamic: true,
   }),
+  'agent.max.concurrent.new.connections.per.address': parameter({
+    kind: integer(0, 1_000_000),
+    default: 0,
+    description: 'Those of them that one address (IPv6: one /64) may have; 0 = a sixteenth, and at least 16',
+    dynamic: true,
+  }),
+  'agent.new.hosts.per.address': parameter({
+    kind: integer(0, 1_000_000),
+    default: 1_000,
+    unit: 'hosts an hour',
+    description:
+      'Hosts, pods and clusters not known yet that agents of one address (IPv6: one /64) may register; 0 = any',
+    dynamic: true,
+  }),
   'agent.migrate.rate': parameter({
     kind: integer(1, 1_000_000),
     default: 100,

@@ -1,6 +1,7 @@
 import { API, type CommandName, isCommandName } from '../../api/commands/index.js';
 import { ERROR_RESPONSE, envelope, errorEnvelope, responseName } from '../../api/envelope.js';
 import { param, type RequestParams } from '../../api/signature.js';
+import { networkOf } from '../../lib/address.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
@@ -10,7 +11,7 @@ import type { ApiKeys } from '../security/api-keys.js';
 import { isAway } from '../store/store-health.js';
 import { ApiError, fromOperationError } from './api-error.js';
 import { authenticate } from './authentication.js';
-import { type Failures, failedAgain, heldBackMs, isForgotten } from './failures.js';
+import { type Failures, failedAgain, heldBackMs } from './failures.js';
 import type { Handlers } from './handlers/index.js';
 import { validated } from './validate.js';
 
@@ -26,9 +27,11 @@ export interface ApiReply {
   readonly status: number;
   /** JSON. */
   readonly body: string;
+  /** Whether the request had a right key and signature. */
+  readonly isSigned: boolean;
 }
 
-/** For how many addresses failures are kept. Beyond that, the oldest are dropped. */
+/** For how many addresses failures are kept. Beyond that, the one that has not failed for longest is forgotten. */
 const FAILURES_MAX = 10_000;
 
 /** `/client/api` without sockets: from the parameters of a request to the reply. */
@@ -42,28 +45,38 @@ export class Api {
 
   /**
    * Answers a request. Never rejects.
-   * @param address of the client: its requests are delayed when many of them were refused with 401
+   * @param address of the client: a refusal with 401 is delayed after many others of this address
    */
   async handle(params: RequestParams, address: string): Promise<ApiReply> {
     const command = param(params, 'command') ?? '';
     const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;
+    let isSigned = false;
     try {
-      return { status: 200, body: await this.#answer(command, params, address) };
+      await this.#authenticate(params, networkOf(address));
+      isSigned = true;
+      return { status: 200, body: await this.#answer(command, params), isSigned };
     } catch (error) {
       const failure = this.#asApiError(command, error);
-      return { status: failure.code, body: errorEnvelope(name, failure) };
+      return { status: failure.code, body: errorEnvelope(name, failure), isSigned };
     }
   }
 
-  async #answer(command: string, params: RequestParams, address: string): Promise<string> {
-    await this.#holdBack(address);
+  /** @throws ApiError 401, after a while; 429 */
+  async #authenticate(params: RequestParams, network: string): Promise<void> {
+    const { clock, keys } = this.#parts;
+    const waitMs = heldBackMs(this.#failures.get(network), clock.now());
     try {
-      authenticate(params, this.#parts.keys, this.#parts.clock.wallTime());
+      authenticate(params, keys, clock.wallTime(), { isKeyFirst: waitMs === undefined });
     } catch (error) {
-      this.#noteFailure(address);
+      this.#noteFailure(network);
+      // Those with a right signature are not held back: others may fail at the same address.
+      if (waitMs === undefined) throw tooManyFailures();
+      if (waitMs > 0) await delay(clock, waitMs);
       throw error;
     }
-    this.#failures.delete(address);
+  }
+
+  async #answer(command: string, params: RequestParams): Promise<string> {
     if (command === '') throw new ApiError(431, 'Unable to execute API command due to missing parameter command');
     if (!isCommandName(command)) throw unknownCommand(command);
     return this.#carryOut(command, params);
@@ -73,19 +86,12 @@ export class Api {
     return envelope(command, await this.#parts.handlers(command, validated(command, params)));
   }
 
-  async #holdBack(address: string): Promise<void> {
-    const { clock } = this.#parts;
-    const waitMs = heldBackMs(this.#failures.get(address), clock.now());
-    if (waitMs === undefined) throw new ApiError(429, 'too many requests with a wrong key or signature: wait a minute');
-    if (waitMs > 0) await delay(clock, waitMs);
-  }
-
-  #noteFailure(address: string): void {
-    const now = this.#parts.clock.now();
-    this.#failures.set(address, failedAgain(this.#failures.get(address), now));
-    if (this.#failures.size <= FAILURES_MAX) return;
-    for (const [other, failures] of this.#failures) if (isForgotten(failures, now)) this.#failures.delete(other);
-    for (const [oldest] of this.#failures) {
+  #noteFailure(network: string): void {
+    const failures = failedAgain(this.#failures.get(network), this.#parts.clock.now());
+    // The network that has failed last comes last.
+    this.#failures.delete(network);
+    this.#failures.set(network, failures);
+    for (const oldest of this.#failures.keys()) {
       if (this.#failures.size <= FAILURES_MAX) break;
       this.#failures.delete(oldest);
     }
@@ -102,6 +108,10 @@ export class Api {
     this.#parts.log.error('An API command failed', { command, reason, stack: (error as Error)?.stack });
     return new ApiError(530, 'internal error: see the log of this management server', 4250, { cause: error });
   }
+}
+
+function tooManyFailures(): ApiError {
+  return new ApiError(429, 'too many requests with a wrong key or signature: wait a minute');
 }
 
 function unknownCommand(command: string): ApiError {

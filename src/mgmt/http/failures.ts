@@ -16,16 +16,11 @@ export function failedAgain(failures: Failures | undefined, now: number): Failur
   return { count: countAt(failures, now) + 1, at: now };
 }
 
-/** By how many milliseconds the next answer is delayed; undefined: the request is refused before it is looked at. */
+/** By how many milliseconds the next refusal is delayed; undefined: it is given at once, as 429. */
 export function heldBackMs(failures: Failures | undefined, now: number): number | undefined {
   const count = countAt(failures, now);
   if (count >= REFUSED_FROM) return undefined;
   return Math.min(LONGEST_MS, Math.max(0, count - FREE) * STEP_MS);
-}
-
-/** Whether they no longer count. */
-export function isForgotten(failures: Failures, now: number): boolean {
-  return countAt(failures, now) < 1;
 }
 
 function countAt(failures: Failures | undefined, now: number): number {

@@ -2,10 +2,14 @@ import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import { ERROR_RESPONSE, errorEnvelope } from '../../api/envelope.js';
 import type { RequestParams } from '../../api/signature.js';
+import { networkOf } from '../../lib/address.js';
+import { Admission } from '../../lib/admission.js';
+import type { Clock } from '../../lib/clock.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
 
 export interface HttpParts {
+  readonly clock: Clock;
   readonly api: Pick<Api, 'handle'>;
   /** Why this server takes no agents now, for `/readyz`; undefined when it does. */
   notReady(): string | undefined;
@@ -15,17 +19,40 @@ export type HttpServer = FastifyInstance;
 
 /** Bytes of a form. The longest request sets the value of `host`. */
 const BODY_BYTES = 64 * 1024;
-const REQUEST_MS = 30_000;
+/** Parameters of a request, of query and form together. */
+const PARAMETERS_MAX = 200;
+/** From the first byte of a connection, or the end of the request before, to the end of a request's head. */
+const HEAD_MS = 10_000;
+/** Likewise, to the end of its form. */
+const REQUEST_MS = 15_000;
+/** How often these two are looked at. */
+const LOOK_MS = 1_000;
+/** A connection without a request is closed after this. */
+const IDLE_MS = 5_000;
+/** Connections that have not sent a request with a right signature. */
+const STRANGERS = { total: 512, perNetwork: 256 };
+const CONNECTIONS_MAX = 2_048;
 const JSON_TYPE = 'application/json; charset=UTF-8';
 
 /** `/client/api`, `/healthz` and `/readyz`. `listenHttp` opens its port. */
-export function httpServer({ api, notReady }: HttpParts): HttpServer {
+export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
   const app = fastify({
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_MS,
+    keepAliveTimeout: IDLE_MS,
     forceCloseConnections: true,
     clientErrorHandler: refuseUnreadable,
+    http: { headersTimeout: HEAD_MS, connectionsCheckingInterval: LOOK_MS },
   });
+  app.server.maxConnections = CONNECTIONS_MAX;
+  const strangers = new Admission<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    const verdict = strangers.arrive(socket, networkOf(socket.remoteAddress ?? ''), clock.now(), STRANGERS);
+    for (const evicted of verdict.evicted) evicted.destroy();
+    if (verdict.isAdmitted) socket.once('close', () => strangers.leave(socket));
+    else socket.destroy();
+  });
+  app.addHook('onRequest', async ({ raw }) => strangers.spoke(raw.socket));
   app.removeAllContentTypeParsers();
   // As text: fastify's parser would keep the last of repeated parameters, in an object with keys that a client chooses.
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
@@ -49,7 +76,8 @@ export function httpServer({ api, notReady }: HttpParts): HttpServer {
       const at = request.url.indexOf('?');
       const query = at < 0 ? '' : request.url.slice(at + 1);
       const form = typeof request.body === 'string' ? request.body : '';
-      const { status, body } = await api.handle(firstOfEach(query, form), request.ip);
+      const { status, body, isSigned } = await api.handle(firstOfEach(query, form), request.ip);
+      if (isSigned) strangers.leave(request.raw.socket);
       return reply.code(status).type(JSON_TYPE).send(body);
     },
   });
@@ -81,19 +109,35 @@ function refuseUnreadable(error: Error & { code?: string }, socket: Socket): voi
     socket.destroy();
     return;
   }
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+  const status = UNREADABLE[error.code ?? ''] ?? 400;
   const body = failure(status, textOf(status, error));
   const head = [
     `HTTP/1.1 ${status} Refused`,
     `Content-Type: ${JSON_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
-  socket.end([...head, 'Connection: close', '', body].join('\r\n'));
+  socket.write([...head, 'Connection: close', '', body].join('\r\n'));
+  // Not `end`: that would wait for the client to close its side.
+  socket.destroySoon();
+}
+
+const UNREADABLE: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+/** What a handler throws, with its HTTP status. */
+class RequestError extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+  }
 }
 
 /** The text for a client. Some of fastify's own texts do not say what is expected. */
 function textOf(status: number, error: Error): string {
   switch (status) {
+    case 408:
+      return `the request was not complete within ${REQUEST_MS / 1_000} s`;
     case 413:
       return `the request is longer than ${BODY_BYTES} bytes`;
     case 415:
@@ -112,7 +156,10 @@ function failure(status: number, text: string): string {
 function firstOfEach(...texts: readonly string[]): RequestParams {
   const params = new Map<string, string>();
   for (const text of texts) {
-    for (const [name, value] of new URLSearchParams(text)) if (!params.has(name)) params.set(name, value);
+    for (const [name, value] of new URLSearchParams(text)) {
+      if (!params.has(name)) params.set(name, value);
+      if (params.size > PARAMETERS_MAX) throw new RequestError(400, `more than ${PARAMETERS_MAX} parameters`);
+    }
   }
   return params;
 }

@@ -12,14 +12,14 @@ async function tlsServer(t: Test, configuration: Record<string, string> = {}) {
   const house = await testServer({ configuration, context: secureContext(credentials) });
   t.teardown(() => house.stop('now'));
   /** A connection as the listener gives it, not secured yet. */
-  const accept = () => {
+  const accept = (address = '192.0.2.50') => {
     const [near, far] = duplexPair();
-    const served = house.server.serve(far, { address: '192.0.2.50', port: 40_000 });
+    const served = house.server.serve(far, { address, port: 40_000 });
     // A pair in memory does not tell the one end of the other's destruction.
     return { near, served, ended: () => far.destroyed };
   };
   const dial = async () => {
-    const { near } = accept();
+    const { near, ended } = accept();
     const transport = await connectTls(near, {
       clock: systemClock,
       context: secureContext({}),
@@ -28,7 +28,7 @@ async function tlsServer(t: Test, configuration: Record<string, string> = {}) {
       host: '192.0.2.1',
       judge: () => {},
     });
-    return new FakeAgent(transport);
+    return Object.assign(new FakeAgent(transport), { ended });
   };
   return { ...house, accept, dial };
 }
@@ -49,46 +49,121 @@ t.test('server: it never speaks before the agent does', async t => {
   t.strictSame(one.received, []);
 });
 
-t.test('server: with as many new connections as it takes, another is closed at once; a Startup makes room', async t => {
-  const { accept, dial, server } = await tlsServer(t, { 'agent.max.concurrent.new.connections': '2' });
-  const one = await dial();
-  const idle = accept();
-  const third = accept();
-  await third.served;
+t.test(
+  'server: with as many new connections as it takes, the oldest silent one goes; a Startup makes room',
+  async t => {
+    const { accept, dial, server } = await tlsServer(t, { 'agent.max.concurrent.new.connections': '2' });
+    const one = await dial();
+    const silent = accept();
+    const third = await dial();
+    await silent.served;
+    t.ok(silent.ended());
+    t.equal(server.turnedAway, 0);
+    const refused = accept();
+    await refused.served;
+    t.ok(refused.ended(), 'the others have begun only just now');
+    t.equal(server.turnedAway, 1);
+    await one.join();
+    await third.join({ guid: 'g3' });
+    const both = [await dial(), await dial()];
+    await Promise.all(both.map((one, i) => one.join({ guid: `both${i}` })));
+    t.equal(server.turnedAway, 1, 'Startups have made room');
+  },
+);
+
+t.test('server: an address that has its share loses its own connections, and does not keep others out', async t => {
+  const { accept, dial, lines } = await tlsServer(t, {
+    'agent.max.concurrent.new.connections': '4',
+    'agent.max.concurrent.new.connections.per.address': '3',
+  });
+  const silent = Array.from({ length: 10 }, () => accept('203.0.113.9'));
   await settle();
-  t.ok(third.ended());
-  t.equal(server.turnedAway, 1);
-  t.notOk(idle.ended());
-  await one.join();
-  const fourth = await dial();
-  await fourth.join({ guid: 'g4' });
-  t.equal(server.turnedAway, 1);
-  idle.near.end();
-  await idle.served;
-  const both = [await dial(), await dial()];
-  t.equal(server.turnedAway, 1, 'a handshake that failed, and Startups, have made room');
-  await Promise.all(both.map((one, i) => one.join({ guid: `both${i}` })));
+  t.same(
+    silent.map(({ ended }) => ended()),
+    [...Array(7).fill(true), false, false, false],
+  );
+  await (await dial()).join();
+  t.equal(silent.filter(({ ended }) => ended()).length, 7);
+  t.match(
+    lines.filter(({ level }) => level === 'warn'),
+    [{ message: /Too many connections that have not registered/, fields: { address: '203.0.113.9' } }],
+    'told once',
+  );
 });
 
-t.test('server: a refused agent counts as new, and not for longer than one that is silent', async t => {
-  const { accept, dial, server, clock } = await tlsServer(t, { 'agent.max.concurrent.new.connections': '1' });
+t.test('server: a refused agent counts as one that has not registered, and goes when the place is needed', async t => {
+  const { dial, clock, accept, server } = await tlsServer(t, { 'agent.max.concurrent.new.connections': '1' });
+  const refused = await dial();
+  refused.startup({ dataCenter: 'moon' });
+  await refused.receive();
+  t.equal(server.arriving, 0);
+  await accept().served;
+  t.equal(server.turnedAway, 1);
+  await clock.advance(5_000);
+  await (await dial()).join();
+  t.ok(refused.ended());
+});
+
+t.test('server: a refused agent that nobody needs the place of stays no longer than one that is silent', async t => {
+  const { dial, clock } = await tlsServer(t);
   const refused = await dial();
   for (let round = 0; round < 2; round++) {
     refused.startup({ dataCenter: 'moon' });
     await refused.receive();
-    t.equal(server.arriving, 0);
-    await accept().served;
-    t.equal(server.turnedAway, round + 1);
     await clock.advance(29_000);
+    t.notOk(refused.closed);
   }
   await clock.advance(2_000);
   t.ok(refused.closed);
-  await (await dial()).join();
+});
+
+t.test(
+  'server: a connection that says nothing for 5 s is closed; one that has begun has the time of the handshake',
+  async t => {
+    const { accept, clock } = await tlsServer(t);
+    const silent = accept();
+    const slow = accept();
+    slow.near.write('\x16');
+    await clock.advance(4_999);
+    t.notOk(silent.ended());
+    await clock.advance(1);
+    await silent.served;
+    t.ok(silent.ended());
+    t.notOk(slow.ended());
+    await clock.advance(25_000);
+    await slow.served;
+    t.ok(slow.ended());
+  },
+);
+
+t.test('server: what has come while the event loop was busy counts as said in time', async t => {
+  const { accept, clock } = await tlsServer(t);
+  const one = accept();
+  clock.stall(10_000);
+  one.near.write('\x16');
+  await clock.advance(0);
+  t.notOk(one.ended());
+});
+
+t.test('server: of one host that registers again and again without becoming Ready, the newest links stay', async t => {
+  const { dial } = await tlsServer(t);
+  const links = [];
+  for (let i = 0; i < 10; i++) {
+    const one = await dial();
+    one.startup();
+    await one.receive();
+    links.push(one);
+  }
+  t.same(
+    links.map(({ ended }) => ended()),
+    [true, true, ...Array(8).fill(false)],
+  );
 });
 
 t.test('server: a handshake that takes too long ends', async t => {
   const { accept, clock } = await tlsServer(t, { 'agent.ssl.handshake.timeout': '7' });
   const idle = accept();
+  idle.near.write('\x16');
   await clock.advance(6_999);
   t.notOk(idle.ended());
   await clock.advance(1);

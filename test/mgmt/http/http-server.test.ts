@@ -1,18 +1,21 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { httpServer, listenHttp } from '../../../src/mgmt/http/http-server.js';
+import { FakeClock } from '../../helpers/fake-clock.js';
 import { takenPort } from '../../helpers/mgmt-process.js';
 
 /** The HTTP side on a port of its own, with an API that tells what it was asked. */
 async function serve(t: Test) {
   const asked: { params: [string, string][]; address: string }[] = [];
-  const state = { notReady: undefined as string | undefined, status: 200 };
+  const state = { notReady: undefined as string | undefined, status: 200, isSigned: true };
+  const clock = new FakeClock();
   const app = httpServer({
+    clock,
     api: {
       async handle(params, address) {
         asked.push({ params: [...params], address });
-        return { status: state.status, body: '{"listhostsresponse":{}}' };
+        return { status: state.status, body: '{"listhostsresponse":{}}', isSigned: state.isSigned };
       },
     },
     notReady: () => state.notReady,
@@ -20,7 +23,7 @@ async function serve(t: Test) {
   t.teardown(() => app.close());
   const port = await listenHttp(app, '127.0.0.1', 0);
   const base = `http://127.0.0.1:${port}`;
-  return { asked, state, port, base, api: `${base}/client/api` };
+  return { app, clock, asked, state, port, base, api: `${base}/client/api` };
 }
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -117,6 +120,64 @@ t.test('http: what is no HTTP is answered 400, and the server goes on', async t 
   t.equal((await fetch(api)).status, 200);
 });
 
+t.test(
+  'regression: the socket of a request that is refused is closed, whether the client closes its side or not',
+  async t => {
+    const { app, port } = await serve(t);
+    const sockets = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+        socket.on('error', () => {});
+        socket.write('nonsense\r\n\r\n');
+        socket.resume();
+        await once(socket, 'end');
+        return socket;
+      }),
+    );
+    const left = await new Promise(resolve => app.server.getConnections((_error, count) => resolve(count)));
+    t.equal(left, 0);
+    for (const socket of sockets) socket.destroy();
+  },
+);
+
+t.test('http: more than 200 parameters are refused before they are looked at', async t => {
+  const { asked, api } = await serve(t);
+  const body = Array.from({ length: 201 }, (_, i) => `p${i}=`).join('&');
+  t.match(await failureOf(await fetch(api, { method: 'POST', headers: FORM, body })), refusal(400, /more than 200/));
+  t.same(asked, []);
+});
+
+t.test('http: silent connections, and those with unsigned requests, do not keep a client out', async t => {
+  const { app, clock, state, port } = await serve(t);
+  const open = async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    t.teardown(() => socket.destroy());
+    return socket;
+  };
+  const ask = async (socket: Socket) => {
+    socket.write('GET /client/api?command=listHosts HTTP/1.1\r\nHost: muster\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    return String(answer).slice(0, 12);
+  };
+  const first = await open();
+  t.equal(await ask(first), 'HTTP/1.1 200');
+  state.isSigned = false;
+  const silent = [];
+  for (let i = 0; i < 256; i++) silent.push(await open());
+  const newcomer = await open();
+  t.equal(await ask(newcomer), 'HTTP/1.1 200');
+  if (!silent[0]?.closed) await once(silent[0] as Socket, 'close');
+  t.ok(silent[0]?.closed, 'the oldest silent one has gone for it');
+  t.equal(await ask(first), 'HTTP/1.1 200', 'one that has signed stays');
+  for (const socket of silent.slice(1)) await ask(socket);
+  await clock.advance(5_000);
+  state.isSigned = true;
+  t.equal(await ask(await open()), 'HTTP/1.1 200', 'the oldest has gone, though it has spoken');
+  t.ok(app.server.maxConnections > 256);
+});
+
 t.test('http: healthz says alive, readyz why not', async t => {
   const { base, state, asked } = await serve(t);
   const ask = async (path: string) => {
@@ -133,7 +194,8 @@ t.test('http: healthz says alive, readyz why not', async t => {
 
 t.test('http: a port in use is a fatal error with its own code', async t => {
   const port = await takenPort(t);
-  const app = httpServer({ api: { handle: async () => ({ status: 200, body: '' }) }, notReady: () => undefined });
+  const handle = async () => ({ status: 200, body: '', isSigned: false });
+  const app = httpServer({ clock: new FakeClock(), api: { handle }, notReady: () => undefined });
   t.teardown(() => app.close());
   await t.rejects(listenHttp(app, '127.0.0.1', port), { code: 'PORT_IN_USE', message: /in use/ });
 });
