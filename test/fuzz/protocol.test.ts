@@ -2,8 +2,8 @@ import t from 'tap';
 import type { Random } from '../../src/lib/random.js';
 import { ProtocolError } from '../../src/protocol/errors.js';
 import { FrameDecoder } from '../../src/protocol/frame.js';
-import { LIMITS } from '../../src/protocol/limits.js';
 import { decodePacket, encodePacket } from '../../src/protocol/packet.js';
+import { BEFORE_READY } from '../../src/protocol/packet-limits.js';
 import { FakeClock, settle } from '../helpers/fake-clock.js';
 import { dataRecord, describeUnit, FOLLOWING, frame, HANDSHAKE, inRandomPieces, inSteps } from '../helpers/frames.js';
 import { RawPeer } from '../helpers/raw-peer.js';
@@ -59,7 +59,7 @@ t.test(
       const bytes = mutated(RECORDED[random.int(RECORDED.length)] ?? Buffer.alloc(0), random);
       let code = 'decoded';
       try {
-        const packet = decodePacket(bytes, LIMITS.packetBytesBeforeReady);
+        const packet = decodePacket(bytes, BEFORE_READY);
         // What was read can be written, and reads the same.
         const again = encodePacket(packet);
         if (!encodePacket(decodePacket(again)).equals(again)) failures.push(`run ${run}: another packet comes back`);

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import { reasonOf } from '../../lib/errors.js';
-import { acceptTls, LIMITS, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
+import { acceptTls, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { type ConversationParts, converse, type IgnoredReason, type LinkStage } from './conversation.js';
 
@@ -20,7 +20,7 @@ export class AgentServer {
   readonly #parts: AgentServerParts;
   readonly #conversation: ConversationParts;
   readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
-  readonly #budget = new MemoryBudget(LIMITS.allPacketBytesBeforeReady);
+  readonly #budget = new MemoryBudget();
   readonly #handshaking = new Set<Duplex>();
   readonly #links = new Map<Link, LinkStage>();
   readonly #count: Record<LinkStage, number> = { new: 0, arriving: 0, ready: 0 };

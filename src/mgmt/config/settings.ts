@@ -45,6 +45,8 @@ export interface MgmtSettings {
    * machine, only the first has the API.
    */
   readonly isApiDefault: boolean;
+  /** Unpacked bytes of one packet of a Ready agent, 64 KiB to 64 MiB. Key: `packet.max`. @default 4194304 */
+  readonly packetMaxBytes: number;
   /** Keys: `log.level`, `log.format`, `log.file`. */
   readonly log: LogOptions;
 }
@@ -57,6 +59,8 @@ export interface ReadSettings {
   /** Sentences about keys of the file that are no settings. */
   readonly warnings: readonly string[];
 }
+
+const PACKET_MAX_BYTES = { atLeast: 2 ** 16, atMost: 2 ** 26 } as const;
 
 const port = integer(0, 65_535);
 const address = custom('an IPv4 or IPv6 address, or a name', canonicalAddress, String);
@@ -76,6 +80,7 @@ const KINDS = {
   'ca.plugin.root.auth.strictness': flag,
   'api.address': address,
   'api.port': port,
+  'packet.max': integer(PACKET_MAX_BYTES.atLeast, PACKET_MAX_BYTES.atMost),
   'log.level': oneOf(LOG_LEVELS),
   'log.format': oneOf(LOG_FORMATS),
   'log.file': text('the path of a file, or stdout'),
@@ -99,6 +104,7 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
   ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false, for now)'],
   ['api.address', 'where to listen for the HTTP API (127.0.0.1)'],
   ['api.port', 'its port (8080)'],
+  ['packet.max', 'unpacked bytes of one packet of a Ready agent, up to 64 MiB (4194304)'],
   ['log.level', `${LOG_LEVELS.join(', ')} (info)`],
   ['log.format', `${LOG_FORMATS.join(', ')} (text)`],
   ['log.file', 'a path, or stdout (stdout)'],
@@ -114,6 +120,7 @@ const MGMT_SETTINGS_DEFAULTS = {
   dbUrl: 'sqlite:data/muster.db',
   apiAddress: '127.0.0.1',
   apiPort: 8080,
+  packetMaxBytes: 4 * 2 ** 20,
   log: LOG_DEFAULTS,
 } as const;
 
@@ -166,6 +173,7 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     apiAddress: value('api.address') ?? defaults.apiAddress,
     apiPort: value('api.port') ?? defaults.apiPort,
     isApiDefault: !given.has('api.address') && !given.has('api.port'),
+    packetMaxBytes: value('packet.max') ?? defaults.packetMaxBytes,
     log: {
       level: value('log.level') ?? defaults.log.level,
       format: value('log.format') ?? defaults.log.format,
