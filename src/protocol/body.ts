@@ -68,6 +68,8 @@ const RECEIVED = new WeakMap<Message, { readonly body: ReceivedBody; readonly in
 /**
  * The fields of a message as the peer has written them. To write them again costs nothing, and makes them no longer.
  * @returns undefined for a message that `decodeBody` has not made
+ * @example
+ * const echo = PingAnswer.encode({ _command: receivedFields(ping) ?? ping.fields, result: true });
  */
 export function receivedFields(message: Message): RawJson | undefined {
   const received = RECEIVED.get(message);

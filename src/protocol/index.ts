@@ -17,7 +17,7 @@ export {
   type LinkOptions,
   type RequestHeader,
 } from './link.js';
-export { MemoryAccount, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.js';
+export { type MemoryAccount, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.js';
 export * from './messages/index.js';
 export {
   answer,

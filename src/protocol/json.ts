@@ -110,7 +110,11 @@ function restored(value: unknown, numbers: readonly DelicateNumber[]): unknown {
   return value;
 }
 
-/** JSON text that is written as it is. */
+/**
+ * JSON text that `encodeJson` writes as it is.
+ * @example
+ * encodeJson({ echo: new RawJson('{"id": 1.0}') }); // '{"echo":{"id": 1.0}}'
+ */
 export class RawJson {
   readonly text: string;
 

@@ -39,7 +39,12 @@ export class MemoryBudget {
   }
 }
 
-/** What one link has taken. */
+/**
+ * What one link has taken.
+ * @example
+ * const account = budget.open(() => link.destroy('the memory is full'));
+ * account.take(packet.length);
+ */
 export class MemoryAccount {
   readonly #readyShare: Share;
   readonly #onEnd: () => void;

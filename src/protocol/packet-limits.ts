@@ -17,6 +17,8 @@ export const BEFORE_READY: PacketLimits = {
 /**
  * The bounds on a Ready link.
  * @param bytes the setting `packet.max`
+ * @example
+ * const packet = decodePacket(bytes, readyLimits(64 * 2 ** 20));
  */
 export function readyLimits(bytes: number = LIMITS.packetBytes): PacketLimits {
   return { bytes, values: LIMITS.bodyValues };

@@ -33,6 +33,7 @@ export interface Dialer {
   connect(address: string, port: number, signal: AbortSignal): Promise<Wire>;
 }
 
+/** What a dialer keeps, and where it says so. */
 export interface TcpDialerOptions {
   /** Where the addresses of names are kept, for the next start. @default undefined: in memory only */
   readonly addressFile?: string;
