@@ -70,6 +70,9 @@ function takeNumbers(text: string, values: number): { numbers: readonly Delicate
       if (!isPlain(number) && NUMBER.test(number)) {
         parts.push(text.slice(taken, at), `${numbers.length}.5`);
         numbers.push(delicateNumber(number));
+        // Nothing stands between two of them.
+        if (numbers.length > count + 1)
+          throw new ProtocolError('BODY_JSON', 'the body is not JSON', { length: text.length });
         taken = at + number.length;
       }
       at += number.length - 1;
@@ -101,13 +104,23 @@ function delicateNumber(text: string): DelicateNumber {
 function restored(value: unknown, numbers: readonly DelicateNumber[]): unknown {
   if (typeof value === 'number') return Number.isInteger(value) ? value : numbers[Math.floor(value)];
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) value[index] = restored(value[index], numbers);
+    for (let index = 0; index < value.length; index++) {
+      const item: unknown = value[index];
+      if (isToRestore(item)) value[index] = restored(item, numbers);
+    }
   } else if (typeof value === 'object' && value !== null) {
     Object.setPrototypeOf(value, null);
     const fields = value as Record<string, unknown>;
-    for (const key of Object.keys(fields)) fields[key] = restored(fields[key], numbers);
+    for (const key of Object.keys(fields)) {
+      const item = fields[key];
+      if (isToRestore(item)) fields[key] = restored(item, numbers);
+    }
   }
   return value;
+}
+
+function isToRestore(value: unknown): boolean {
+  return (typeof value === 'object' && value !== null) || (typeof value === 'number' && !Number.isInteger(value));
 }
 
 /**
@@ -135,6 +148,14 @@ const JAVA_ESCAPES: readonly (readonly [character: string, escape: string])[] = 
   ['\u2029', '\\u2029'],
 ];
 const JAVA_ESCAPED = /[<>&='\u2028\u2029]/;
+const ESCAPED_CODES: ReadonlySet<number> = new Set(JAVA_ESCAPES.map(([character]) => character.charCodeAt(0)));
+const ESCAPE_CHARACTERS = 6;
+
+function escapesIn(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) if (ESCAPED_CODES.has(text.charCodeAt(at))) count++;
+  return count;
+}
 
 /** No bound but that of the depth. */
 const UNBOUNDED: PacketLimits = { bytes: Number.POSITIVE_INFINITY, values: Number.POSITIVE_INFINITY };
@@ -191,19 +212,26 @@ class JsonWriter {
   }
 
   #string(text: string): string {
-    // Before it is escaped: that makes it longer.
-    if (text.length > this.#limits.bytes) throw tooLarge(this.#limits.bytes);
+    // Before each step that makes it longer.
+    this.#ensureRoom(text.length);
     let json = JSON.stringify(text);
     if (JAVA_ESCAPED.test(json)) {
+      this.#ensureRoom(json.length + escapesIn(json) * (ESCAPE_CHARACTERS - 1));
       for (const [character, escaped] of JAVA_ESCAPES) json = json.replaceAll(character, escaped);
     }
     return this.#counted(json);
   }
 
   #counted(text: string): string {
+    this.#ensureRoom(text.length);
     this.#characters += text.length;
-    if (this.#characters > this.#limits.bytes) throw tooLarge(this.#limits.bytes);
     return text;
+  }
+
+  #ensureRoom(characters: number): void {
+    const limit = this.#limits.bytes;
+    if (this.#characters + characters > limit)
+      throw new ProtocolError('BODY_TOO_LARGE', 'the body is too large', { limit });
   }
 
   #count(values: number): void {
@@ -216,8 +244,4 @@ class JsonWriter {
 
 function tooDeep(): ProtocolError {
   return new ProtocolError('BODY_JSON', 'the body nests too deep', { limit: LIMITS.bodyDepth });
-}
-
-function tooLarge(limit: number): ProtocolError {
-  return new ProtocolError('BODY_TOO_LARGE', 'the body is too large', { limit });
 }

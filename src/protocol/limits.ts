@@ -8,8 +8,6 @@ export const LIMITS = {
   packetBytesBeforeReady: 2 ** 16,
   /** Bytes of a packet, and of its unpacked body, on a Ready link, unless `packet.max` says otherwise. */
   packetBytes: 4 * 2 ** 20,
-  /** The most that `packet.max` may say. */
-  packetBytesAtMost: 2 ** 26,
   /** Bytes of unfinished and unsent packets that all links before Ready may hold together. */
   allBytesBeforeReady: 2 ** 26,
   /** Likewise, all Ready links. */

@@ -2,6 +2,7 @@ import { canonicalAddress } from '../../lib/address.js';
 import { ConfigError } from '../../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
+import { MGMT_LIMITS } from './limits.js';
 import { canonicalValue, isParameterName, PARAMETER_NAMES, type ParameterName } from './parameters.js';
 import { custom, flag, integer, type Kind, oneOf, text, ValueError } from './value-kinds.js';
 
@@ -60,8 +61,6 @@ export interface ReadSettings {
   readonly warnings: readonly string[];
 }
 
-const PACKET_MAX_BYTES = { atLeast: 2 ** 16, atMost: 2 ** 26 } as const;
-
 const port = integer(0, 65_535);
 const address = custom('an IPv4 or IPv6 address, or a name', canonicalAddress, String);
 
@@ -80,7 +79,7 @@ const KINDS = {
   'ca.plugin.root.auth.strictness': flag,
   'api.address': address,
   'api.port': port,
-  'packet.max': integer(PACKET_MAX_BYTES.atLeast, PACKET_MAX_BYTES.atMost),
+  'packet.max': integer(MGMT_LIMITS.packetMaxAtLeast, MGMT_LIMITS.packetMaxAtMost),
   'log.level': oneOf(LOG_LEVELS),
   'log.format': oneOf(LOG_FORMATS),
   'log.file': text('the path of a file, or stdout'),
