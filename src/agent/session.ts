@@ -1,8 +1,8 @@
 import ipaddr from 'ipaddr.js';
 import { untilAborted } from '../lib/abort.js';
 import { type Clock, delay, type Timer } from '../lib/clock.js';
-import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
+import { peerText } from '../lib/peer-text.js';
 import {
   connectTls,
   describeClose,
@@ -22,8 +22,9 @@ import { connectToAny } from './dial/connect-to-any.js';
 import type { Dialer, Wire } from './dial/dialer.js';
 import { isConnectionRefused, plainReason } from './dial/plain-reason.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
-import { spelledAsListed } from './handlers/host-list.js';
-import { failed, handleRequest, unsupported } from './handlers/index.js';
+import { readAvoidList } from './handlers/host-list.js';
+import { handleRequest, unsupported } from './handlers/index.js';
+import { identityOf } from './handlers/ready.js';
 import type { Connection } from './kernel-tcp.js';
 import type { LivenessRules } from './liveness.js';
 import { LivenessWatch } from './liveness-watch.js';
@@ -73,6 +74,11 @@ export interface SessionOrder {
 /** The server has refused this agent. */
 class RefusedError extends Error {
   override readonly name = 'RefusedError';
+
+  /** @param why in the server's words */
+  constructor(why: string) {
+    super(peerText(why));
+  }
 }
 
 /** The host is another name of the server that must not be reached. */
@@ -300,7 +306,7 @@ export class Session {
     if (!answer.result) throw new RefusedError(answer.details ?? 'Startup was refused without a reason');
     const { hostId, hostUuid, hostName } = answer;
     // CloudStack's server sends 0 here, and the real id in Ready.
-    if (hostId > 0) this.#identity ??= { hostId, hostUuid, hostName };
+    if (hostId > 0) this.#identity ??= identityOf(hostId, hostUuid, hostName);
     return answer.pingInterval * 1000;
   }
 
@@ -337,15 +343,7 @@ export class Session {
   #answer(link: Link, request: Packet, answers: readonly Message[]): void {
     // With sequence −1 nobody waits for an answer.
     if (request.sequence < 0n) return;
-    try {
-      link.answer(request, answers);
-    } catch (error) {
-      // The resource has returned a value that JSON cannot represent.
-      link.answer(
-        request,
-        answers.map(() => failed(reasonOf(error))),
-      );
-    }
+    link.answer(request, answers);
   }
 
   #onConsequence(consequence: Consequence): void {
@@ -411,7 +409,7 @@ export class Session {
   #onPingAnswer({ avoidMsList, sendStartup }: ReturnType<typeof PingAnswer.decode>): void {
     const { id } = this;
     if (avoidMsList) {
-      const update = { avoid: avoidMsList.map(spelledAsListed) };
+      const update = { avoid: readAvoidList(avoidMsList) };
       this.#parts.onEvent({ kind: 'update', id, update, checkNow: false });
     }
     if (sendStartup) this.#parts.onEvent({ kind: 'send-startup', id });

@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
 import { writeFileAtomic } from '../lib/files/atomic-file.js';
 import type { Log } from '../lib/logger.js';
+import { peerText } from '../lib/peer-text.js';
 import { certificatesIn, pemOf } from '../lib/pem.js';
 import { secureContext } from '../protocol/index.js';
 
@@ -188,6 +189,16 @@ function objectionToDates(what: string, { validFrom, validTo }: X509Certificate,
   return wallTime > Date.parse(validTo) ? `${what} is not in date: it ended ${validTo}` : undefined;
 }
 
+/** Whom a certificate names, for a person to read. It may be a stranger's, who has written what he likes. */
 export function subjectOf(certificate: X509Certificate): string {
-  return certificate.subject.replaceAll('\n', ', ');
+  return distinguishedName(certificate.subject);
+}
+
+/** Likewise, who has issued it. */
+export function issuerOf(certificate: X509Certificate): string {
+  return distinguishedName(certificate.issuer);
+}
+
+function distinguishedName(lines: string): string {
+  return peerText(lines.replaceAll('\n', ', '));
 }

@@ -77,7 +77,7 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
     format: winston.format.combine(
       winston.format.timestamp(),
       winston.format(info => asPlain(info) as winston.Logform.TransformableInfo)(),
-      format === 'json' ? winston.format.json() : winston.format.printf(textLine),
+      winston.format.printf(format === 'json' ? jsonLine : textLine),
     ),
     transports: [new winston.transports.Stream({ stream, eol: '\n' })],
   });
@@ -129,13 +129,23 @@ function textLine({ timestamp, level, message, ...fields }: winston.Logform.Tran
   return line;
 }
 
-function fieldText(value: unknown): string {
-  const text = Array.isArray(value) ? value.join(',') : String(value);
-  return text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : oneLine(text);
+function jsonLine(info: winston.Logform.TransformableInfo): string {
+  return oneLine(JSON.stringify(info));
 }
 
-/** Escapes line ends and control characters: text of a peer must not make a second log line. */
+function fieldText(value: unknown): string {
+  const text = Array.isArray(value) ? value.join(',') : String(value);
+  return oneLine(text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : text);
+}
+
+/**
+ * Escapes line ends, control characters and format characters as JSON can: no text may make a second log line, or hide or
+ * turn round what stands beside it.
+ */
 function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are meant
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, c => JSON.stringify(c).slice(1, -1));
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, c => {
+    const escaped = JSON.stringify(c).slice(1, -1);
+    if (escaped !== c) return escaped;
+    return Array.from({ length: c.length }, (_, at) => `\\u${c.charCodeAt(at).toString(16).padStart(4, '0')}`).join('');
+  });
 }

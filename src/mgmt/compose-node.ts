@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import { type FatalError, reasonOf } from '../lib/errors.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
+import { LIMITS } from '../protocol/index.js';
 import type { AgentsPort } from './agents/agents-port.js';
 import { PortKeeper } from './agents/agents-port.js';
 import { type Agents, composeAgents } from './agents/compose-agents.js';
@@ -52,6 +53,8 @@ export interface NodeParts {
   readonly configuration: Configuration;
   /** Where agents connect. */
   readonly agentsPort: AgentsPort;
+  /** Unpacked bytes of one packet of a Ready agent. @default 4 MiB */
+  readonly packetMaxBytes?: number;
   /** The TLS context for the next agent: see `secureContext` of `muster/protocol`. */
   secureContext(): SecureContext;
   /** The key pair with which clients of the HTTP API sign. */
@@ -145,6 +148,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     store,
     events,
     configuration,
+    packetMaxBytes: parts.packetMaxBytes ?? LIMITS.packetBytes,
     secureContext: () => parts.secureContext(),
     takesAgents: () => keeper.isOpen,
     lifeOf: other => membership.lifeOf(other),

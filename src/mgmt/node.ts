@@ -144,6 +144,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     dataDirToken: token,
     configuration,
     agentsPort: tcpAgentsPort({ address: settings.bindAddress, port: settings.port }, clock),
+    packetMaxBytes: settings.packetMaxBytes,
     secureContext: () => certificate.context,
     apiKeys: keys,
     onFatal: error => options.onFatal(error),

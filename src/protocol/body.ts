@@ -1,8 +1,10 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { ProtocolError } from './errors.js';
 import { FLAG, type PacketHeader } from './header.js';
-import { decodeJson, encodeJson } from './json.js';
+import { decodeJson, encodeJson, RawJson } from './json.js';
+import { fieldsTexts } from './json-text.js';
 import { LIMITS } from './limits.js';
+import { type PacketLimits, readyLimits } from './packet-limits.js';
 
 /**
  * One entry of a packet's body: a command, which asks, or an answer, which replies. Message types such as
@@ -19,32 +21,78 @@ export interface Message {
  * Reads a packet's body: unpacks it when it is gzipped, and parses its JSON.
  * @param header tells whether the body is gzipped, and its unpacked length
  * @param body the bytes behind the header
- * @param limit the most bytes that the unpacked body may have
+ * @param limits bounds of the unpacked body
  * @example
  * const { header, body } = decodeHeader(bytes);
- * const messages = decodeBody(header, body, LIMITS.packetBytes);
+ * const messages = decodeBody(header, body);
  * @throws ProtocolError BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
  */
-export function decodeBody(header: PacketHeader, body: Buffer, limit: number): Message[] {
-  const plain = header.flags & FLAG.gzip ? unpack(header.contentLength, body, limit) : body;
-  if (plain.length > limit) throw tooLarge(plain.length, limit);
-  const entries = decodeJson(plain.toString('utf8'));
+export function decodeBody(header: PacketHeader, body: Buffer, limits: PacketLimits = readyLimits()): Message[] {
+  const { bytes, values } = limits;
+  const plain = header.flags & FLAG.gzip ? unpack(header.contentLength, body, bytes) : body;
+  if (plain.length > bytes) throw tooLarge(plain.length, bytes);
+  const text = plain.toString('utf8');
+  const entries = decodeJson(text, values);
   if (!Array.isArray(entries)) throw new ProtocolError('BODY_SHAPE', 'the body is not an array');
-  return entries.map(asMessage);
+  if (entries.length > LIMITS.bodyMessages) {
+    throw new ProtocolError('BODY_TOO_LARGE', 'the body has too many messages', {
+      messages: entries.length,
+      limit: LIMITS.bodyMessages,
+    });
+  }
+  const messages = entries.map(asMessage);
+  const received = new ReceivedBody(text);
+  for (const [index, message] of messages.entries()) RECEIVED.set(message, { body: received, index });
+  return messages;
+}
+
+/** The text that a body came in. */
+class ReceivedBody {
+  readonly #text: string;
+  #fields: readonly string[] | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The text of the fields of one entry. All entries are looked for at once: the time is linear in the text. */
+  fieldsOf(index: number): string {
+    this.#fields ??= fieldsTexts(this.#text);
+    return this.#fields[index] ?? '{}';
+  }
+}
+
+/** Where each message was received: beside the messages, because few are asked for it. */
+const RECEIVED = new WeakMap<Message, { readonly body: ReceivedBody; readonly index: number }>();
+
+/**
+ * The fields of a message as the peer has written them. To write them again costs nothing, and makes them no longer.
+ * @returns undefined for a message that `decodeBody` has not made
+ * @example
+ * const echo = PingAnswer.encode({ _command: receivedFields(ping) ?? ping.fields, result: true });
+ */
+export function receivedFields(message: Message): RawJson | undefined {
+  const received = RECEIVED.get(message);
+  return received && new RawJson(received.body.fieldsOf(received.index));
 }
 
 /**
  * Writes a body as it travels. It is gzipped when `packed` is true or when it has `LIMITS.gzipFromBytes` bytes or more.
+ * @param limits bounds of the body before it is gzipped; none when they are left out
  * @returns the bytes, the unpacked length in bytes, and whether they are gzipped
  * @example
  * const { body, contentLength, packed } = encodeBody([ReadyCommand.encode({ hostId: 7 })], false);
+ * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON; TypeError for what JSON cannot represent
  */
 export function encodeBody(
   messages: readonly Message[],
   packed: boolean,
+  limits?: PacketLimits,
 ): { body: Buffer; contentLength: number; packed: boolean } {
-  const plain = Buffer.from(encodeJson(messages.map(({ type, fields }) => ({ [type]: fields }))), 'utf8');
+  const entries = messages.map(({ type, fields }) => ({ [type]: fields }));
+  const plain = Buffer.from(encodeJson(entries, limits), 'utf8');
   const contentLength = plain.length;
+  if (limits && contentLength > limits.bytes) throw tooLarge(contentLength, limits.bytes);
   if (!packed && contentLength < LIMITS.gzipFromBytes) return { body: plain, contentLength, packed: false };
   return { body: gzipSync(plain), contentLength, packed: true };
 }

@@ -27,7 +27,7 @@ export type ProtocolErrorCode =
   | 'PACKET_VERSION'
   /** A packet has more bytes than its link allows. */
   | 'PACKET_TOO_LARGE'
-  /** An unpacked body has more bytes or values than its link allows. */
+  /** An unpacked body has more bytes, values or messages than its link allows. */
   | 'BODY_TOO_LARGE'
   /** The gzip stream is broken, or its unpacked length is not the one of the header. */
   | 'BODY_GZIP'
@@ -71,7 +71,7 @@ export type LinkErrorCode =
   | 'QUEUE_FULL'
   /** `LIMITS.pendingRequests` requests wait for their answers already. */
   | 'TOO_MANY_REQUESTS'
-  /** Unfinished packets of links before Ready fill their `MemoryBudget`; this link is closed. */
+  /** The packets of all links fill their `MemoryBudget`, and this link holds most of it; it is closed. */
   | 'MEMORY_BUDGET';
 
 /**

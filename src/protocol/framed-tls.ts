@@ -6,8 +6,9 @@ import { LinkError, ProtocolError } from './errors.js';
 import { type Frame, RECORD_TYPE } from './frame.js';
 import { FramingStream } from './framing-stream.js';
 import { LIMITS } from './limits.js';
-import type { MemoryBudget } from './memory-budget.js';
+import { type MemoryAccount, MemoryBudget } from './memory-budget.js';
 import { PacketAssembler } from './packet-assembler.js';
+import { READ_RATE, ReadPace, type ReadRate } from './read-pace.js';
 import { recordOverhead } from './tls-profile.js';
 import type { RemoteEnd, Transport, TransportListener } from './transport.js';
 
@@ -25,8 +26,10 @@ export interface FramedTlsOptions {
   readonly handshakeTimeoutMs: number;
   /** The other end of the socket. The transport passes it on as it is. */
   readonly remote: RemoteEnd;
-  /** Memory for unfinished packets that all links before Ready share. @default none: each packet's own bound holds */
+  /** Memory that all links of a server share. @default one for this link alone */
   readonly budget?: MemoryBudget;
+  /** How much of the peer is read. @default LIMITS.readBytesPerSecond, LIMITS.readPacketsPerSecond, and their bursts */
+  readonly readRate?: ReadRate;
 }
 
 /** What the client's side of a handshake needs. */
@@ -165,16 +168,28 @@ class FramedTls implements Transport {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #failure: Error | undefined;
   #linger: Timer | undefined;
-  #budget: MemoryBudget | undefined;
+  readonly #memory: MemoryAccount;
   #limit: number = LIMITS.packetBytesBeforeReady;
   #assembler = new PacketAssembler();
+  /** Packets that are complete and not passed on yet. */
+  readonly #arrived: Buffer[] = [];
+  /** What of `#memory` is for packets of the peer. */
+  #inboundBytes = 0;
+  readonly #pace: ReadPace;
+  /** Runs while the peer has had its share, and nothing is read. */
+  #pause: Timer | undefined;
+  /** The peer has closed; packets that came before may still be there. */
+  #hasEnded = false;
   /** Bytes by which a record of application data is longer than its plaintext. */
   readonly #overhead: number;
 
   constructor(socket: Duplex, framing: FramingStream, tls: TLSSocket, clock: Clock, options: FramedTlsOptions) {
     this.remote = options.remote;
     this.#clock = clock;
-    this.#budget = options.budget;
+    this.#memory = (options.budget ?? new MemoryBudget()).open(() =>
+      this.#fail(new LinkError('MEMORY_BUDGET', 'the memory for packets is full, and this link holds most of it')),
+    );
+    this.#pace = new ReadPace(options.readRate ?? READ_RATE, clock.now());
     this.#socket = socket;
     this.#framing = framing;
     this.#tls = tls;
@@ -187,8 +202,8 @@ class FramedTls implements Transport {
     tls.on('_tlsError', onTlsError);
     // CloudStack never sends close_notify: a FIN alone is a normal end.
     tls.on('end', () => {
-      this.close();
-      this.#tell();
+      this.#hasEnded = true;
+      this.#passOn();
     });
     socket.on('close', () => this.#finish());
     this.#overhead = recordOverhead(tls.getCipher().name);
@@ -205,20 +220,28 @@ class FramedTls implements Transport {
       listener.onClose(this.#failure);
       return;
     }
-    this.#tls.on('data', chunk => this.#deliver(chunk));
+    this.#tls.on('data', chunk => this.#assemble(chunk));
+    this.#passOn();
   }
 
   send(packet: Buffer): void {
     if (this.#state !== 'open' || packet.length === 0) return;
+    this.#memory.take(packet.length);
+    if (!this.#isOpen) return;
     this.#framing.announce(packet.length);
     this.#tls.write(packet, () => {
+      this.#memory.give(packet.length);
       if (this.#state === 'closing' && this.#tls.writableLength === 0) this.#socket.end();
     });
   }
 
-  raiseLimits(): void {
-    this.#limit = LIMITS.packetBytes;
-    this.#returnBudget();
+  raiseLimits(packetBytes: number): void {
+    this.#limit = packetBytes;
+    this.#memory.becomeReady();
+  }
+
+  unpacked(bytes: number): void {
+    this.#pace.readBytes(bytes, this.#clock.now());
   }
 
   close(): void {
@@ -227,13 +250,21 @@ class FramedTls implements Transport {
     this.#linger = this.#clock.after(LIMITS.lingerMs, () => this.destroy());
     if (this.#tls.writableLength === 0) this.#socket.end();
     // What the peer still sends is read and dropped, so that its FIN is seen.
-    this.#returnBudget();
     this.#assembler = new PacketAssembler();
+    this.#arrived.length = 0;
+    this.#memory.give(this.#inboundBytes);
+    this.#inboundBytes = 0;
+    this.#endPause();
     this.#tls.removeAllListeners('data').resume();
   }
 
   destroy(): void {
     this.#finish();
+  }
+
+  /** After a call that may have ended the link, where the compiler believes that it is open. */
+  get #isOpen(): boolean {
+    return this.#state === 'open';
   }
 
   #onFrame({ records, following }: Frame): void {
@@ -249,20 +280,52 @@ class FramedTls implements Transport {
     }
     if (this.#assembler.growingBytes + bytes > this.#limit) {
       this.#fail(new ProtocolError('PACKET_TOO_LARGE', 'a packet is too large', { limit: this.#limit }));
-    } else if (this.#budget && !this.#budget.take(bytes)) {
-      this.#fail(new LinkError('MEMORY_BUDGET', 'unfinished packets of links before Ready fill their memory'));
-    } else {
-      this.#assembler.frame(bytes, following);
-      this.#deliver(NOTHING);
+      return;
+    }
+    this.#pace.readBytes(Math.max(bytes, LIMITS.frameCostBytes), this.#clock.now());
+    this.#inboundBytes += bytes;
+    this.#memory.take(bytes);
+    if (!this.#isOpen) return;
+    this.#assembler.frame(bytes, following);
+    this.#assemble(NOTHING);
+  }
+
+  #assemble(plaintext: Buffer): void {
+    for (const packet of this.#assembler.push(plaintext)) this.#arrived.push(packet);
+    this.#passOn();
+  }
+
+  /** Passes packets on, as fast as the peer may send, and pauses its socket when it sends faster. */
+  #passOn(): void {
+    if (this.#pause !== undefined) return;
+    while (this.#isOpen && this.#listener !== undefined) {
+      const pauseMs = this.#pace.pauseMs(this.#clock.now());
+      if (pauseMs > 0) {
+        this.#framing.hold();
+        this.#pause = this.#clock.after(pauseMs, () => {
+          this.#pause = undefined;
+          this.#passOn();
+        });
+        return;
+      }
+      const packet = this.#arrived.shift();
+      if (packet === undefined) break;
+      this.#inboundBytes -= packet.length;
+      this.#memory.give(packet.length);
+      this.#pace.readPacket(this.#clock.now());
+      this.#listener.onPacket(packet);
+    }
+    this.#framing.release();
+    if (this.#hasEnded) {
+      this.close();
+      this.#tell();
     }
   }
 
-  #deliver(plaintext: Buffer): void {
-    const packets = this.#assembler.push(plaintext);
-    for (const packet of packets) this.#budget?.give(packet.length);
-    for (const packet of packets) {
-      if (this.#state === 'open') this.#listener?.onPacket(packet);
-    }
+  #endPause(): void {
+    this.#pause?.cancel();
+    this.#pause = undefined;
+    this.#framing.release();
   }
 
   #fail(error: Error): void {
@@ -274,16 +337,12 @@ class FramedTls implements Transport {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#linger?.cancel();
-    this.#returnBudget();
+    this.#pause?.cancel();
+    this.#memory.close();
     // The socket first: otherwise TLS writes a close_notify.
     this.#socket.destroy();
     this.#tls.destroy();
     this.#tell();
-  }
-
-  #returnBudget(): void {
-    this.#budget?.give(this.#assembler.heldBytes);
-    this.#budget = undefined;
   }
 
   #tell(): void {

@@ -10,6 +10,7 @@ export class FramingStream extends Duplex {
   readonly #socket: Duplex;
   readonly #decoder = new FrameDecoder();
   readonly #encoder = new FrameEncoder();
+  #isHeld = false;
   /** Set when the handshake has ended: the cipher's record overhead, and the listener for frames. */
   #secured: { readonly overhead: number; readonly onFrame: (frame: Frame) => void } | undefined;
   onFailure: (error: Error) => void;
@@ -40,6 +41,18 @@ export class FramingStream extends Duplex {
     this.#encoder.announce(packetBytes);
   }
 
+  /** Reads nothing more from the socket, until `release`. What was read goes on to TLS. */
+  hold(): void {
+    this.#isHeld = true;
+    this.#socket.pause();
+  }
+
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#socket.resume();
+  }
+
   #receive(chunk: Buffer): void {
     for (const unit of this.#decoder.push(chunk)) this.#pass(unit);
   }
@@ -64,7 +77,7 @@ export class FramingStream extends Duplex {
   }
 
   override _read(): void {
-    this.#socket.resume();
+    if (!this.#isHeld) this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {

@@ -1,12 +1,13 @@
 /** The CloudStack agent protocol: bytes to messages and back, and links over which both sides ask and answer. */
 export { type Clock, systemClock, type Timer } from '../lib/clock.js';
-export { decodeBody, encodeBody, type Message } from './body.js';
+export type { BucketRate } from '../lib/token-bucket.js';
+export { decodeBody, encodeBody, type Message, receivedFields } from './body.js';
 export { type ErrorContext, LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
 export { type Frame, FrameDecoder, FrameEncoder, type RecordInfo, type Unit } from './frame.js';
 export { acceptTls, connectTls, type FramedTlsClientOptions, type FramedTlsOptions } from './framed-tls.js';
 export { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
 export { formatHostList, type HostList, isSameList, parseReportedList, splitHostList } from './host-list.js';
-export { decodeJson, encodeJson } from './json.js';
+export { decodeJson, encodeJson, RawJson } from './json.js';
 export { LIMITS } from './limits.js';
 export {
   type CloseReason,
@@ -16,7 +17,7 @@ export {
   type LinkOptions,
   type RequestHeader,
 } from './link.js';
-export { MemoryBudget } from './memory-budget.js';
+export { type MemoryAccount, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.js';
 export * from './messages/index.js';
 export {
   answer,
@@ -37,5 +38,7 @@ export {
 } from './messages/schema.js';
 export { decodePacket, encodePacket, isRequest, type Packet } from './packet.js';
 export { PacketAssembler } from './packet-assembler.js';
+export { type PacketLimits, readyLimits } from './packet-limits.js';
+export type { ReadRate } from './read-pace.js';
 export { type Credentials, recordOverhead, secureContext } from './tls-profile.js';
 export type { RemoteEnd, Transport, TransportListener } from './transport.js';

@@ -5,19 +5,37 @@ export const LIMITS = {
   /** Bytes of a raw TLS record during the handshake: RFC 5246 §6.2.3, 2^14 + 2048, and its header. */
   recordBytes: 5 + 2 ** 14 + 2048,
   /** Bytes of a packet, and of its unpacked body, before the link is Ready. */
-  packetBytesBeforeReady: 2 ** 20,
-  /** Bytes of a packet, and of its unpacked body, on a Ready link. */
-  packetBytes: 2 ** 26,
-  /** Bytes of unfinished packets that all links before Ready may hold together. */
-  allPacketBytesBeforeReady: 2 ** 26,
+  packetBytesBeforeReady: 2 ** 16,
+  /** Bytes of a packet, and of its unpacked body, on a Ready link, unless `packet.max` says otherwise. */
+  packetBytes: 4 * 2 ** 20,
+  /** Bytes of unfinished and unsent packets that all links before Ready may hold together. */
+  allBytesBeforeReady: 2 ** 26,
+  /** Likewise, all Ready links. */
+  allBytesReady: 3 * 2 ** 26,
   /** Bodies of this many bytes or more travel gzipped. */
   gzipFromBytes: 8192,
   /** How deep a body's JSON may nest. */
   bodyDepth: 100,
-  /** Values in a body's JSON. A few kB of gzip can hold millions of empty objects. */
-  bodyValues: 2 ** 20,
-  /** Characters of a body with numbers that `JSON.parse` would change: their parser takes 35 times the memory. */
-  losslessCharacters: 2 ** 22,
+  /** Values in a body's JSON before the link is Ready. */
+  bodyValuesBeforeReady: 10_000,
+  /** Values in a body's JSON on a Ready link. A few kB of gzip can hold millions of empty objects. */
+  bodyValues: 200_000,
+  /** Messages in a body. Each command is answered, and the answer is longer than the shortest command. */
+  bodyMessages: 1_000,
+  /** Digits of an integer that becomes a bigint: those of a Java `long`. A longer one stays text. */
+  integerDigits: 19,
+  /** Packets of one link that are ignored: those of an unknown version, too short ones, empty ones. */
+  ignoredPackets: 100,
+  /** Unpacked bytes of one link that are read in a second … */
+  readBytesPerSecond: 2 ** 20,
+  /** … and at once, after a time of silence. */
+  readBytesAtOnce: 8 * 2 ** 20,
+  /** Packets of one link that are read in a second … */
+  readPacketsPerSecond: 200,
+  /** … and at once, after a time of silence. */
+  readPacketsAtOnce: 400,
+  /** Each frame counts as this many bytes at least: tiny frames cost as much work as others. */
+  frameCostBytes: 256,
   /** Bytes that may wait for a peer that does not read. With more, the link closes instead of taking another packet. */
   queuedBytes: 4 * 2 ** 20,
   /** Requests of one link that may wait for their answers. */

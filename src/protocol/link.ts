@@ -1,9 +1,13 @@
 import { type Clock, systemClock, type Timer } from '../lib/clock.js';
+import { reasonOf } from '../lib/errors.js';
+import { peerText } from '../lib/peer-text.js';
 import { decodeBody, type Message } from './body.js';
 import { LinkError, ProtocolError } from './errors.js';
 import { decodeHeader, FLAG, type PacketHeader } from './header.js';
 import { LIMITS } from './limits.js';
+import { Answer } from './messages/control.js';
 import { encodePacket, isRequest, type Packet, packetOf } from './packet.js';
+import { BEFORE_READY, type PacketLimits, readyLimits } from './packet-limits.js';
 import type { RemoteEnd, Transport } from './transport.js';
 
 /** Why a link ended. */
@@ -76,9 +80,10 @@ export class Link {
   readonly #ownFlags: number;
   readonly #pending = new Map<bigint, Pending>();
   #handlers: LinkHandlers | undefined;
-  #bodyLimit: number = LIMITS.packetBytesBeforeReady;
+  #limits: PacketLimits = BEFORE_READY;
   #closed: CloseReason | undefined;
-  #ignored = 0;
+  #malformed = 0;
+  #unexpected = 0;
 
   constructor(transport: Transport, options: LinkOptions) {
     this.remote = transport.remote;
@@ -104,7 +109,7 @@ export class Link {
 
   /** How many packets were ignored: those of an unknown version, too short ones, and answers that nobody waits for. */
   get ignored(): number {
-    return this.#ignored;
+    return this.#malformed + this.#unexpected;
   }
 
   /**
@@ -142,7 +147,8 @@ export class Link {
   }
 
   /**
-   * Answers a request. On a closed link it does nothing.
+   * Answers a request. On a closed link it does nothing. When the answers are larger than a packet may be on this link, or
+   * JSON does not have what is in them, each is replaced by one with result=false.
    * @param request its version, sequence, ids and order flags are repeated
    * @param messages one answer for each command of the request
    * @param changes header fields that are not those of the request
@@ -155,13 +161,27 @@ export class Link {
     if (this.#closed || this.#isQueueFull()) return;
     const flags = (request.flags & (FLAG.stopOnError | FLAG.inSequence)) | this.#ownFlags;
     const { version, sequence, mgmtId, agentId, via } = request;
-    this.#transport.send(encodePacket({ version, sequence, mgmtId, agentId, via, ...changes, flags, messages }));
+    const packet = { version, sequence, mgmtId, agentId, via, ...changes, flags };
+    let bytes: Buffer;
+    try {
+      bytes = encodePacket({ ...packet, messages }, this.#limits);
+    } catch (error) {
+      const failed = Answer.encode({
+        result: false,
+        details: `The answer cannot be sent: ${peerText(reasonOf(error))}`,
+      });
+      bytes = encodePacket({ ...packet, messages: messages.map(() => failed) });
+    }
+    this.#transport.send(bytes);
   }
 
-  /** Raises the bounds from those before Ready to those of a Ready link: see `LIMITS`. */
-  raiseLimits(): void {
-    this.#bodyLimit = LIMITS.packetBytes;
-    this.#transport.raiseLimits();
+  /**
+   * Raises the bounds from those before Ready to those of a Ready link: see `LIMITS`.
+   * @param packetBytes the setting `packet.max`
+   */
+  raiseLimits(packetBytes: number = LIMITS.packetBytes): void {
+    this.#limits = readyLimits(packetBytes);
+    this.#transport.raiseLimits(packetBytes);
   }
 
   /**
@@ -205,13 +225,17 @@ export class Link {
     let body: Buffer;
     try {
       ({ header, body } = decodeHeader(bytes));
-    } catch {
-      this.#ignored++;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      if (++this.#malformed > LIMITS.ignoredPackets) this.#fail(error);
       return;
+    }
+    if (header.flags & FLAG.gzip) {
+      this.#transport.unpacked(Math.min(Math.max(header.contentLength - body.length, 0), this.#limits.bytes));
     }
     let packet: Packet | ProtocolError;
     try {
-      packet = packetOf(header, decodeBody(header, body, this.#bodyLimit));
+      packet = packetOf(header, decodeBody(header, body, this.#limits));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       packet = error;
@@ -225,7 +249,7 @@ export class Link {
   #settle(sequence: bigint, answer: Packet | ProtocolError): void {
     const pending = this.#pending.get(sequence);
     if (pending === undefined) {
-      this.#ignored++;
+      this.#unexpected++;
       return;
     }
     this.#pending.delete(sequence);

@@ -19,24 +19,19 @@ export class PacketAssembler {
   #room = EMPTY;
   #filled = 0;
 
-  /** Bytes of the packets that frames have announced and `push` has not returned yet. */
-  get heldBytes(): number {
-    return this.#ended.reduce((sum, length) => sum + length, this.#growing);
-  }
-
   /** Bytes of the packet whose last frame has not come yet. */
   get growingBytes(): number {
     return this.#growing;
   }
 
   /**
-   * Announces the plaintext of one frame. A packet without any bytes is ignored.
+   * Announces the plaintext of one frame. `push` returns a packet without any bytes as well.
    * @param bytes of plaintext in the frame
    * @param following whether the next frame continues the packet
    */
   frame(bytes: number, following: boolean): void {
     this.#growing += bytes;
-    if (following || this.#growing === 0) return;
+    if (following) return;
     this.#ended.push(this.#growing);
     this.#growing = 0;
   }

@@ -1,6 +1,6 @@
 import { decodeBody, encodeBody, type Message } from './body.js';
 import { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
-import { LIMITS } from './limits.js';
+import { type PacketLimits, readyLimits } from './packet-limits.js';
 
 /** A request or a response: the header's fields and the messages of the body. */
 export interface Packet extends Omit<PacketHeader, 'contentLength'> {
@@ -11,20 +11,21 @@ export interface Packet extends Omit<PacketHeader, 'contentLength'> {
 /**
  * Reads a whole packet.
  * @param bytes the header and the body, as they are in the TLS plaintext
- * @param limit the most bytes that the unpacked body may have
+ * @param limits bounds of the unpacked body; those of a Ready link when they are left out
  * @example
  * const packet = decodePacket(bytes);
  * for (const message of packet.messages) console.log(message.type);
  * @throws ProtocolError PACKET_EMPTY, PACKET_SHORT, PACKET_VERSION, BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
  */
-export function decodePacket(bytes: Buffer, limit: number = LIMITS.packetBytes): Packet {
+export function decodePacket(bytes: Buffer, limits: PacketLimits = readyLimits()): Packet {
   const { header, body } = decodeHeader(bytes);
-  return packetOf(header, decodeBody(header, body, limit));
+  return packetOf(header, decodeBody(header, body, limits));
 }
 
 /**
  * Writes a whole packet. The body is gzipped when the flags say so, or when it has `LIMITS.gzipFromBytes` bytes or
  * more.
+ * @param limits bounds of the body before it is gzipped; none when they are left out
  * @example
  * const bytes = encodePacket({
  *   version: 0,
@@ -35,10 +36,10 @@ export function decodePacket(bytes: Buffer, limit: number = LIMITS.packetBytes):
  *   via: 7n,
  *   messages: [PingCommand.encode({ hostId: 7 })],
  * });
- * @throws ProtocolError PACKET_VERSION
+ * @throws ProtocolError PACKET_VERSION, BODY_TOO_LARGE, BODY_JSON; TypeError for what JSON cannot represent
  */
-export function encodePacket(packet: Packet): Buffer {
-  const { body, contentLength, packed } = encodeBody(packet.messages, (packet.flags & FLAG.gzip) !== 0);
+export function encodePacket(packet: Packet, limits?: PacketLimits): Buffer {
+  const { body, contentLength, packed } = encodeBody(packet.messages, (packet.flags & FLAG.gzip) !== 0, limits);
   const flags = packed ? packet.flags | FLAG.gzip : packet.flags;
   return encodeHeader({ ...packet, flags, contentLength }, body);
 }

@@ -11,8 +11,13 @@ export interface Transport {
   listen(listener: TransportListener): void;
   /** Sends one whole packet. Once the transport is closing it does nothing. */
   send(packet: Buffer): void;
-  /** From now on `LIMITS.packetBytes` bounds the peer's packets, and the shared budget no longer does. */
-  raiseLimits(): void;
+  /** The peer is Ready: from now on its packets may have so many bytes, and count in the budget of Ready links. */
+  raiseLimits(packetBytes: number): void;
+  /**
+   * A packet has become so many bytes longer by unpacking. They count as bytes that were read: with more than
+   * `LIMITS.readBytesPerSecond`, the next packet comes later.
+   */
+  unpacked(bytes: number): void;
   /** Sends a FIN behind the queued packets. The peer has `LIMITS.lingerMs` for its own FIN. Idempotent. */
   close(): void;
   /** Ends the connection at once; queued packets are lost. Idempotent. */

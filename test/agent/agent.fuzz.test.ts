@@ -4,6 +4,7 @@ import {
   Answer,
   CheckHealthCommand,
   CheckNetworkCommand,
+  LIMITS,
   MaintainCommand,
   type Message,
   MigrateAgentConnectionCommand,
@@ -66,7 +67,7 @@ const COMMON = ['contextMap', 'wait', 'bypassHostMaintenance', 'unknown'];
 
 t.test(`fuzz: the agent answers whatever a Ready server asks (seed ${SEED}, ${REQUESTS} requests)`, async t => {
   const random = seededRandom(SEED);
-  const { agent, a, b, c, upOn } = await bench(t, { file: 'guid=g\nhost=a\n' });
+  const { agent, a, b, c, clock, upOn } = await bench(t, { file: 'guid=g\nhost=a\n' });
   // Wherever it is told to go, there is nowhere to go.
   for (const server of [b, c]) server.mood = 'refuse';
   agent.start();
@@ -74,6 +75,8 @@ t.test(`fuzz: the agent answers whatever a Ready server asks (seed ${SEED}, ${RE
   const unanswered: string[] = [];
   for (let at = 0; at < REQUESTS; at++) {
     const messages = Array.from({ length: random.int(4) }, () => nonsense(random));
+    // No faster than the agent reads.
+    await clock.advance(1_000 / LIMITS.readPacketsPerSecond);
     const { messages: answers } = await a.last.send(messages, random.int(4) * 2);
     if (answers.length !== messages.length) unanswered.push(JSON.stringify(messages));
   }

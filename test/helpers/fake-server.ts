@@ -18,6 +18,7 @@ import {
   type Transport,
 } from '../../src/protocol/index.js';
 import { FakeClock } from './fake-clock.js';
+import { ANY_RATE } from './tls-pair.js';
 
 /** What becomes of a connection: it is taken; refused; swallowed; taken and never spoken to; closed at once. */
 export type Mood = 'accept' | 'refuse' | 'hang' | 'mute' | 'close';
@@ -76,7 +77,9 @@ export class FakeServer {
     if (this.mood === 'close') socket.end();
     if (this.mood !== 'accept') return;
     try {
-      const options = { clock: this.clock, context: this.#context, handshakeTimeoutMs: 30_000, remote };
+      // Its clock stands still, so it reads as fast as the agent sends.
+      const readRate = ANY_RATE;
+      const options = { clock: this.clock, context: this.#context, handshakeTimeoutMs: 30_000, remote, readRate };
       this.links.push(new FakeLink(this, await acceptTls(socket, options)));
     } catch {
       // The agent did not like the certificate, or has gone.

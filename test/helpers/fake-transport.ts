@@ -8,6 +8,8 @@ export class FakeTransport implements Transport {
   queuedBytes = 0;
   readonly sent: Packet[] = [];
   isRaised = false;
+  /** By how many bytes packets have become longer by unpacking. */
+  unpackedBytes = 0;
   state: 'open' | 'closed' | 'destroyed' = 'open';
   #listener: TransportListener | undefined;
 
@@ -21,6 +23,10 @@ export class FakeTransport implements Transport {
 
   raiseLimits(): void {
     this.isRaised = true;
+  }
+
+  unpacked(bytes: number): void {
+    this.unpackedBytes += bytes;
   }
 
   close(): void {

@@ -46,6 +46,8 @@ export class MemoryTransport implements Transport {
     this.isRaised = true;
   }
 
+  unpacked(): void {}
+
   close(): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';

@@ -5,6 +5,7 @@ import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
+import { LIMITS } from '../../src/protocol/limits.js';
 import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryStore } from './memory-store.js';
@@ -22,6 +23,7 @@ export interface TestServerOptions {
   readonly clock?: FakeClock;
   readonly msid?: number;
   readonly context?: SecureContext;
+  readonly packetMaxBytes?: number;
   /** The avoid list at the start. */
   readonly avoided?: readonly string[];
   takesAgents?(): boolean;
@@ -47,6 +49,7 @@ export async function testServer(options: TestServerOptions = {}) {
     msid,
     health: new StoreHealth(log),
     configuration,
+    packetMaxBytes: options.packetMaxBytes ?? LIMITS.packetBytes,
     events: { add: event => void events.push(event) },
     takesAgents: () => options.takesAgents?.() ?? true,
     lifeOf: other => ((options.isUp?.(other) ?? true) ? 'up' : 'dead'),

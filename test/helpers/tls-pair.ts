@@ -2,7 +2,14 @@ import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../src/lib/clock.js';
 import { systemClock } from '../../src/lib/clock.js';
-import { acceptTls, connectTls, type MemoryBudget, secureContext, type Transport } from '../../src/protocol/index.js';
+import {
+  acceptTls,
+  connectTls,
+  type MemoryBudget,
+  type ReadRate,
+  secureContext,
+  type Transport,
+} from '../../src/protocol/index.js';
 import { plainCertificate } from './certificates.js';
 import { memoryWire } from './wire-tap.js';
 
@@ -16,7 +23,12 @@ export interface TlsPairOptions {
   readonly agentContext?: SecureContext;
   /** The server's. */
   readonly budget?: MemoryBudget;
+  /** @default as fast as it comes */
+  readonly readRate?: ReadRate;
 }
+
+/** More than any test sends. */
+export const ANY_RATE: ReadRate = { bytes: { perSecond: 1e12, burst: 1e12 }, packets: { perSecond: 1e9, burst: 1e9 } };
 
 /** Two secured transports, joined. */
 export async function tlsPair(options: TlsPairOptions = {}): Promise<{ agent: Transport; server: Transport }> {
@@ -53,5 +65,6 @@ function testContext(): Promise<SecureContext> {
 }
 
 function common(options: TlsPairOptions) {
-  return { clock: options.clock ?? systemClock, handshakeTimeoutMs: 10_000, remote: REMOTE };
+  const { readRate = ANY_RATE } = options;
+  return { readRate, clock: options.clock ?? systemClock, handshakeTimeoutMs: 10_000, remote: REMOTE };
 }

@@ -1,20 +1,21 @@
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { decodeBody, encodeBody } from '../../src/protocol/body.js';
+import { decodeBody, encodeBody, receivedFields } from '../../src/protocol/body.js';
 import { FLAG, type PacketHeader } from '../../src/protocol/header.js';
 import { LIMITS } from '../../src/protocol/limits.js';
 import { decodePacket, encodePacket } from '../../src/protocol/packet.js';
+import { BEFORE_READY, readyLimits } from '../../src/protocol/packet-limits.js';
 
-const LIMIT = LIMITS.packetBytesBeforeReady;
+const LIMIT = 2 ** 20;
 
 function headerOf(flags: number, contentLength: number): PacketHeader {
   return { version: 0, flags, sequence: 1n, contentLength, mgmtId: -1n, agentId: 1n, via: 1n };
 }
 
 const plain = (body: string | Buffer, contentLength = body.length) =>
-  decodeBody(headerOf(0, contentLength), Buffer.from(body), LIMIT);
+  decodeBody(headerOf(0, contentLength), Buffer.from(body), readyLimits(LIMIT));
 const packed = (body: Buffer, contentLength: number, limit = LIMIT) =>
-  decodeBody(headerOf(FLAG.gzip, contentLength), body, limit);
+  decodeBody(headerOf(FLAG.gzip, contentLength), body, readyLimits(limit));
 
 /** A message whose body has exactly `bytes` bytes. */
 function messageOf(bytes: number) {
@@ -114,6 +115,35 @@ t.test('body: an array of objects with one class each, or an error', async t => 
   ]) {
     t.throws(() => plain(text), { code: 'BODY_SHAPE' }, text);
   }
+});
+
+t.test('body: so many messages, and no more', async t => {
+  const body = (count: number) => `[${'{"a.B":{}},'.repeat(count - 1)}{"a.B":{}}]`;
+  t.equal(plain(body(LIMITS.bodyMessages)).length, LIMITS.bodyMessages);
+  t.throws(() => plain(body(LIMITS.bodyMessages + 1)), { code: 'BODY_TOO_LARGE' });
+});
+
+t.test('body: before Ready fewer bytes and values are read', async t => {
+  const read = (body: string) => decodeBody(headerOf(0, body.length), Buffer.from(body), BEFORE_READY);
+  const values = (count: number) => `[{"a.B":{"f":[${'1,'.repeat(count - 1)}1]}}]`;
+  t.equal(read(values(LIMITS.bodyValuesBeforeReady - 3)).length, 1);
+  t.throws(() => read(values(LIMITS.bodyValuesBeforeReady)), { code: 'BODY_TOO_LARGE' });
+  t.equal(plain(values(LIMITS.bodyValuesBeforeReady)).length, 1);
+  const text = (bytes: number) => `[{"a.B":{"f":"${'x'.repeat(bytes - 18)}"}}]`;
+  t.equal(read(text(LIMITS.packetBytesBeforeReady)).length, 1);
+  t.throws(() => read(text(LIMITS.packetBytesBeforeReady + 1)), { code: 'BODY_TOO_LARGE' });
+});
+
+t.test('body: a message that was received can be written as it came', async t => {
+  const written = ['{"b":1.0, "c" : "<\\"}{"}', '{}', '{"d":[{"e":{}}]}'];
+  const [first, second, third] = plain(
+    `[ {"a.B":${written[0]}}, {"a.C":{"x":1},"a.C":${written[1]}},{"a.D":${written[2]}}]`,
+  );
+  const again = [first, second, third].map(message => message && receivedFields(message)?.text);
+  t.same(again, written);
+  t.equal(receivedFields({ type: 'a.B', fields: {} }), undefined);
+  const echo = encodeBody([{ type: 'a.E', fields: { echo: first && receivedFields(first) } }], false);
+  t.equal(echo.body.toString(), `[{"a.E":{"echo":${written[0]}}}]`);
 });
 
 t.test('body: any class name and any field is let through', async t => {

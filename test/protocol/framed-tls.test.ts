@@ -63,6 +63,7 @@ function isCleanedUp(clock: FakeClock, ...sockets: Duplex[]): boolean {
 
 t.test('framed-tls: packets of any size arrive whole and in order, both ways', async t => {
   const { agent, server } = await tlsPair();
+  for (const side of [agent, server]) side.raiseLimits(LIMITS.packetBytes);
   const sizes = [1, 39, 300, 16_383, 16_384, 16_385, 60_000, 1, 2, 3, 500_000];
   const packets = sizes.map((size, index) => Buffer.alloc(size, index));
   const [atServer, atAgent] = [new Heard(server), new Heard(agent)];
@@ -187,7 +188,7 @@ t.test('framed-tls: a packet sent right before close arrives, then the peer sees
   const wire = memoryWire();
   const { agent, server } = await tlsPair({ clock, wire });
   const [atServer, atAgent] = [new Heard(server), new Heard(agent)];
-  agent.send(Buffer.alloc(100_000, 1));
+  agent.send(Buffer.alloc(60_000, 1));
   agent.send(Buffer.from('shutdown'));
   agent.close();
   agent.send(Buffer.from('never'));
@@ -246,7 +247,7 @@ t.test('framed-tls: closing gives the peer some time for its FIN, and no more', 
   server.destroy();
   server.close();
   server.send(Buffer.from('into the void'));
-  server.raiseLimits();
+  server.raiseLimits(LIMITS.packetBytes);
   t.equal(heard.ends.length, 1);
 });
 
@@ -440,8 +441,8 @@ t.test('framed-tls: several records in a frame, and tiny records with following,
   wire.agentEnd.write(frame(Buffer.alloc(0)));
   wire.agentEnd.write(frame(Buffer.alloc(0)));
   wire.agentEnd.write(frame(await peer.encrypt(Buffer.from('last'))));
-  await heard.packetCount(3);
-  t.same(heard.packets.map(String), ['three records', 'byte by byte', 'last']);
+  await heard.packetCount(4);
+  t.same(heard.packets.map(String), ['three records', 'byte by byte', '', 'last']);
 });
 
 t.test('regression: framed-tls: a packet is heard, whether what breaks the stream comes with it or later', async t => {
@@ -537,7 +538,7 @@ t.test('framed-tls: a packet of exactly the bound passes, and a larger one when 
   const heard = new Heard(server);
   agent.send(Buffer.alloc(LIMITS.packetBytesBeforeReady));
   await heard.packetCount(1);
-  server.raiseLimits();
+  server.raiseLimits(LIMITS.packetBytes);
   agent.send(Buffer.alloc(3 * LIMITS.packetBytesBeforeReady));
   await heard.packetCount(2);
   t.same(
@@ -547,7 +548,7 @@ t.test('framed-tls: a packet of exactly the bound passes, and a larger one when 
 });
 
 t.test('framed-tls: links before Ready share a budget, and give all of it back', async t => {
-  const budget = new MemoryBudget(100_000);
+  const budget = new MemoryBudget({ beforeReady: 100_000, ready: 0 });
   const begin = async (bytes: number) => {
     const client = await rawClient({ budget });
     for (let left = bytes; left > 0; left -= 16_384) {
@@ -557,21 +558,17 @@ t.test('framed-tls: links before Ready share a budget, and give all of it back',
     await settle();
     return client;
   };
-  const first = await begin(60_000);
-  t.equal(budget.taken, 60_000);
+  const first = await begin(50_000);
+  t.equal(budget.taken, 50_000);
   const second = await begin(60_000);
   t.equal(await second.heard.end(), 'MEMORY_BUDGET');
-  t.equal(budget.taken, 60_000, 'the refused link gave back what it had');
+  t.equal(budget.taken, 50_000, 'the link that ended gave back what it had');
 
   first.wire.agentEnd.write(frame(await first.peer.encrypt(Buffer.from('end'))));
   await first.heard.packetCount(1);
   t.equal(budget.taken, 0, 'delivery gives back');
 
-  const closes = [
-    (server: Transport) => server.destroy(),
-    (server: Transport) => server.close(),
-    (server: Transport) => server.raiseLimits(),
-  ];
+  const closes = [(server: Transport) => server.destroy(), (server: Transport) => server.close()];
   for (const close of closes) {
     const third = await begin(50_000);
     t.equal(budget.taken, 50_000);
@@ -590,9 +587,112 @@ t.test('framed-tls: links before Ready share a budget, and give all of it back',
   t.equal(budget.taken, 0, 'a FIN in the middle of a packet gives back');
 });
 
+t.test('framed-tls: who fills the memory is closed, and not who asks for a little when it is full', async t => {
+  const budget = new MemoryBudget({ beforeReady: 100_000, ready: 300_000 });
+  const begin = async (bytes: number, isReady = false) => {
+    const client = await rawClient({ budget });
+    if (isReady) client.server.raiseLimits(LIMITS.packetBytes);
+    for (let left = bytes; left > 0; left -= 16_000) {
+      const part = await client.peer.encrypt(Buffer.alloc(Math.min(left, 16_000)));
+      client.wire.agentEnd.write(frame(part, FOLLOWING));
+    }
+    await settle();
+    return client;
+  };
+  const ready = await begin(200_000, true);
+  const greedy = await begin(60_000);
+  const others = [await begin(20_000), await begin(19_000), await begin(2_000)];
+  t.equal(await greedy.heard.end(), 'MEMORY_BUDGET');
+  t.same(
+    [ready, ...others].map(({ heard }) => heard.ends.length),
+    [0, 0, 0, 0],
+  );
+  const second = await begin(150_000, true);
+  t.equal(await ready.heard.end(), 'MEMORY_BUDGET', 'Ready links have a share of their own, with the same rule');
+  t.equal(budget.taken, 191_000);
+  for (const { server } of [...others, second]) server.destroy();
+  t.equal(budget.taken, 0);
+});
+
+t.test('framed-tls: what a peer does not read counts in the budget too', async t => {
+  const budget = new MemoryBudget({ beforeReady: 10_000_000 });
+  const [agentEnd, serverEnd] = await socketPair();
+  const { server } = await tlsPair({ wire: { agentEnd, serverEnd }, budget });
+  const heard = new Heard(server);
+  for (let packet = 0; packet < 200; packet++) server.send(Buffer.alloc(100_000));
+  t.equal(await heard.end(), 'MEMORY_BUDGET');
+  t.equal(budget.taken, 0);
+  agentEnd.destroy();
+});
+
+const SLOW = { bytes: { perSecond: 1_000, burst: 10_000 }, packets: { perSecond: 10, burst: 20 } };
+
+t.test('framed-tls: packets above the rate come later, all of them, in their order', async t => {
+  const { clock, wire, peer, heard, server } = await rawClient({ readRate: SLOW });
+  const frames = [];
+  for (let packet = 0; packet < 100; packet++) frames.push(frame(await peer.encrypt(Buffer.from([packet]))));
+  // Each frame counts as LIMITS.frameCostBytes: the bytes are used up first.
+  wire.agentEnd.write(Buffer.concat(frames.slice(0, 39)));
+  await settle();
+  t.equal(heard.packets.length, 21, 'the burst, and one more');
+  await clock.advance(1_000);
+  t.equal(heard.packets.length, 31);
+  await clock.advance(1_000);
+  t.equal(heard.packets.length, 39);
+  wire.agentEnd.write(Buffer.concat(frames.slice(39)));
+  wire.agentEnd.end();
+  await clock.advance(60_000);
+  t.same(
+    heard.packets.map(packet => packet[0]),
+    Array.from({ length: 100 }, (_, packet) => packet),
+  );
+  t.equal(await heard.end(), 'good', 'the end comes last');
+  server.destroy();
+  t.ok(isCleanedUp(clock, wire.serverEnd));
+});
+
+t.test('framed-tls: bytes above the rate pause the socket, those by unpacking and of empty frames too', async t => {
+  const flood = async (options: { readonly frames: readonly Buffer[]; readonly unpacked?: number }) => {
+    const { clock, wire, server, heard, peer } = await rawClient({ readRate: SLOW });
+    if (options.unpacked) server.unpacked(options.unpacked);
+    wire.agentEnd.write(Buffer.concat(options.frames));
+    await settle();
+    wire.agentEnd.write(frame(await peer.encrypt(Buffer.from('one'))));
+    await settle();
+    const before = heard.packets.length;
+    const isPaused = wire.serverEnd.isPaused();
+    await clock.advance(60_000);
+    const after = heard.packets.length;
+    server.destroy();
+    return [before, isPaused, after];
+  };
+  t.same(await flood({ frames: [] }), [1, false, 1]);
+  t.same(await flood({ frames: [], unpacked: 12_000 }), [0, true, 1]);
+  t.same(await flood({ frames: Array.from({ length: 50 }, () => frame(Buffer.alloc(0), FOLLOWING)) }), [0, true, 1]);
+});
+
+t.test('framed-tls: a link that ends while it is paused leaves nothing', async t => {
+  for (const end of [
+    (server: Transport) => server.destroy(),
+    (server: Transport) => server.close(),
+    (_: Transport, peer: Duplex) => peer.end(),
+  ]) {
+    const { clock, wire, server, heard } = await rawClient({ readRate: SLOW });
+    server.unpacked(20_000);
+    wire.agentEnd.write(frame(Buffer.alloc(0)));
+    await settle();
+    t.equal(clock.pending, 1);
+    end(server, wire.agentEnd);
+    await clock.advance(60_000);
+    t.equal(await heard.end(), 'good');
+    t.ok(isCleanedUp(clock, wire.serverEnd));
+  }
+});
+
 t.test('framed-tls: a side that does not listen yet stops the other side by TCP, and loses nothing', async t => {
   const [agentEnd, serverEnd] = await socketPair();
   const { agent, server } = await tlsPair({ wire: { agentEnd, serverEnd } });
+  agent.raiseLimits(LIMITS.packetBytes);
   const packets = Array.from({ length: 400 }, (_, index) => Buffer.alloc(100_000, index));
   for (const packet of packets) server.send(packet);
   let still = 0;

@@ -226,6 +226,56 @@ t.test('link: a peer that does not read loses its link', async t => {
   }
 });
 
+t.test(
+  'link: an answer that is too large, or that JSON does not have, becomes result=false, and the link stays',
+  async t => {
+    const { transport, link } = setUp(t);
+    link.raiseLimits(100_000);
+    const request = packetOf(FLAG.request, 1n);
+    const fields = { result: true };
+    const large = { type: 'a.BAnswer', fields: { ...fields, text: 'x'.repeat(100_001) } };
+    const escaped = { type: 'a.BAnswer', fields: { ...fields, text: '<'.repeat(20_000) } };
+    const many = { type: 'a.BAnswer', fields: { ...fields, list: Array(LIMITS.bodyValues + 1).fill(0) } };
+    const strange = {
+      type: 'a.BAnswer',
+      fields: {
+        get text() {
+          throw new Error('no text');
+        },
+      },
+    };
+    for (const answer of [large, escaped, many, strange]) link.answer(request, [answer, ...GOOD]);
+    link.answer(request, [{ type: 'a.BAnswer', fields: { ...fields, text: 'x'.repeat(90_000) } }]);
+    const results = transport.sent.map(({ messages }) => messages.map(({ fields: { result } }) => result));
+    t.same(results, [...Array(4).fill([false, false]), [true]]);
+    t.equal(link.closed, undefined);
+  },
+);
+
+t.test('link: packets that cannot be read are ignored, and end the link when there are too many', async t => {
+  const { transport, link, closes } = setUp(t);
+  const short = Buffer.alloc(39);
+  for (let packet = 0; packet < LIMITS.ignoredPackets; packet++) {
+    transport.receive([Buffer.alloc(0), short, Buffer.alloc(100, 1)][packet % 3] ?? short);
+  }
+  // Answers that come late are no fault of the peer.
+  for (let packet = 0; packet < 200; packet++) transport.receive(packetOf(0, BigInt(packet)));
+  t.equal(link.ignored, LIMITS.ignoredPackets + 200);
+  t.same(closes, []);
+  transport.receive(short);
+  t.match(closes, [{ kind: 'error', error: { code: 'PACKET_SHORT' } }]);
+});
+
+t.test('link: bytes that come of unpacking count as read', async t => {
+  const { transport } = setUp(t);
+  const text = '[{"a.B":{"f":"'.padEnd(9_000, 'x');
+  transport.receive(encodePacket(packetOf(FLAG.request, 1n, [{ type: 'a.B', fields: { f: text } }])));
+  t.ok(transport.unpackedBytes > 8_500 && transport.unpackedBytes < 9_100, `${transport.unpackedBytes}`);
+  transport.receive(withBody(FLAG.request | FLAG.gzip, 1n, 'no gzip', -5));
+  transport.receive(encodePacket(packetOf(FLAG.request, 1n)));
+  t.ok(transport.unpackedBytes < 9_100);
+});
+
 t.test('link: so many requests may wait, and no more', async t => {
   const { transport, link } = setUp(t);
   const pending = Array.from({ length: LIMITS.pendingRequests }, () => link.request(CHECK, TO_AGENT, 1000));

@@ -7,7 +7,7 @@ import { connectTls, LIMITS, secureContext } from '../../protocol/index.js';
 import { type Dialer, tcpDialer, type Wire } from '../dial/dialer.js';
 import { plainReason } from '../dial/plain-reason.js';
 import type { AgentSettings } from '../settings.js';
-import { NOT_YET_VALID, objectionTo, presentedBy, subjectOf } from '../trust.js';
+import { issuerOf, NOT_YET_VALID, objectionTo, presentedBy, subjectOf } from '../trust.js';
 import type { Check, Finding } from './check.js';
 
 /** Whether each host of the list, and of the last list that worked, takes agents. */
@@ -137,7 +137,7 @@ function judged(peer: TLSSocket, bundle: readonly X509Certificate[], wallTime: n
   const presented = presentedBy(peer);
   const [own] = presented.chain;
   return {
-    peer: own === undefined ? 'none' : `${subjectOf(own)}, by ${own.issuer.replaceAll('\n', ', ')}`,
+    peer: own === undefined ? 'none' : `${subjectOf(own)}, by ${issuerOf(own)}`,
     objection: bundle.length === 0 ? undefined : objectionTo(presented, bundle, wallTime),
   };
 }

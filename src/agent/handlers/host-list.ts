@@ -1,4 +1,4 @@
-import { AddressError, canonicalAddress, readHostList } from '../../lib/address.js';
+import { AddressError, canonicalAddress, HOST_LIST_MAX, readHostList } from '../../lib/address.js';
 import { peerText } from '../../lib/peer-text.js';
 import {
   MigrateAgentConnectionAnswer,
@@ -35,7 +35,7 @@ export function hostUpdate({ hosts = [], avoid, algorithm, checkInterval }: Wire
   return {
     update: {
       hosts: usable.hosts.length > 0 ? usable.hosts : undefined,
-      avoid: avoid?.map(spelledAsListed),
+      avoid: avoid && readAvoidList(avoid),
       algorithm: isAlgorithm ? algorithm : undefined,
       checkIntervalSeconds: isInterval ? checkInterval : undefined,
     },
@@ -43,14 +43,16 @@ export function hostUpdate({ hosts = [], avoid, algorithm, checkInterval }: Wire
   };
 }
 
-/** The canonical form of an entry of an avoid list. A text that is no address stays as it is: it matches no host. */
-export function spelledAsListed(text: string): string {
-  try {
-    return canonicalAddress(text.trim());
-  } catch (error) {
-    if (error instanceof AddressError) return text;
-    throw error;
-  }
+/** The entries of an avoid list in their canonical form. A text that is no address is left out: it matches no host. */
+export function readAvoidList(texts: readonly string[]): readonly string[] {
+  return texts.slice(0, HOST_LIST_MAX).flatMap(text => {
+    try {
+      return canonicalAddress(text.trim());
+    } catch (error) {
+      if (error instanceof AddressError) return [];
+      throw error;
+    }
+  });
 }
 
 export const handleSetupMSList: Handler = command => {
@@ -63,7 +65,7 @@ export const handleSetupMSList: Handler = command => {
   });
   const isUsable = update.hosts !== undefined || !msList?.length;
   const answer = SetupMSListAnswer.encode(
-    isUsable ? { result: true } : { result: false, details: objections.join('; ') },
+    isUsable ? { result: true } : { result: false, details: peerText(objections.join('; ')) },
   );
   return { answer, consequence: { kind: 'update', update, checkNow: triggerHostLb, objections } };
 };

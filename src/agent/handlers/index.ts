@@ -1,4 +1,5 @@
 import { reasonOf } from '../../lib/errors.js';
+import { peerText } from '../../lib/peer-text.js';
 import {
   AgentControlCommand,
   Answer,
@@ -77,20 +78,20 @@ const handleByResource: Handler = async (command, { resource, signal }) => {
   const answer = (await resource.answer(command, { signal })) ?? unsupported(command.type);
   // The resource may be a module without type checks. A copy: what its getters throw, they throw here.
   if (isMessage(answer)) return { answer: { type: answer.type, fields: { ...answer.fields } } };
-  throw new TypeError(`the resource ${resource.name} answered ${command.type} by what is no message`);
+  throw new TypeError(`the resource ${resource.name} answered ${peerText(command.type)} by what is no message`);
 };
 
 function isMessage({ type, fields }: Partial<Message>): boolean {
   return typeof type === 'string' && typeof fields === 'object' && fields !== null && !Array.isArray(fields);
 }
 
-/** The answer to a command that has failed. */
+/** The answer to a command that has failed. @param details may have words of the command in it */
 export function failed(details: string): Message {
-  return Answer.encode({ result: false, details });
+  return Answer.encode({ result: false, details: peerText(details) });
 }
 
 /** The answer to a class that the agent does not know, and to a body that it cannot read. */
 export function unsupported(what: string): Message {
-  const details = `Unsupported command issued: ${what}.  Are you sure you got the right type of server?`;
+  const details = `Unsupported command issued: ${peerText(what)}.  Are you sure you got the right type of server?`;
   return UnsupportedAnswer.encode({ result: false, details });
 }

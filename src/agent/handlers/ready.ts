@@ -1,5 +1,6 @@
+import { peerText } from '../../lib/peer-text.js';
 import { ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
-import type { Handler } from './handler.js';
+import type { Handler, HostIdentity } from './handler.js';
 import { hostUpdate } from './host-list.js';
 
 export const handleReady: Handler = command => {
@@ -8,7 +9,7 @@ export const handleReady: Handler = command => {
   if (ready._details !== undefined) return { answer, consequence: { kind: 'refused', why: ready._details } };
   // CloudStack sends a Ready without an id to an agent whose host it has not created yet.
   if (ready.hostId === undefined || ready.hostId <= 0) return { answer };
-  const identity = { hostId: ready.hostId, hostUuid: ready.hostUuid, hostName: ready.hostName };
+  const identity = identityOf(ready.hostId, ready.hostUuid, ready.hostName);
   const usable = hostUpdate({
     hosts: ready.msHostList,
     avoid: ready.avoidMsHostList,
@@ -17,3 +18,8 @@ export const handleReady: Handler = command => {
   });
   return { answer, consequence: { kind: 'ready', identity, ...usable } };
 };
+
+/** What a server says who this host is. It goes to the properties file. */
+export function identityOf(hostId: number, hostUuid?: string, hostName?: string): HostIdentity {
+  return { hostId, hostUuid: hostUuid && peerText(hostUuid), hostName: hostName && peerText(hostName) };
+}

@@ -1,3 +1,4 @@
+import { peerText } from '../../lib/peer-text.js';
 import { formatHostList, type HostList } from '../../protocol/index.js';
 import type { Effect, HostUpdate } from '../agent-events.js';
 import { type AgentState, readyLink } from '../agent-state.js';
@@ -18,7 +19,8 @@ export function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkN
     if (text !== formatHostList(state.list)) {
       after = withList(after, list, env);
       effects.push({ kind: 'persist', changes: { host: text } });
-      effects.push(log('info', `Processed new management server list: ${text}`, { list: text }));
+      const said = peerText(text);
+      effects.push(log('info', `Processed new management server list: ${said}`, { list: said }));
     }
   }
   const seconds = update.checkIntervalSeconds;

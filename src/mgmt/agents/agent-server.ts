@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls';
 import { networkOf } from '../../lib/address.js';
 import { Admission, type AdmissionBounds } from '../../lib/admission.js';
 import { reasonOf } from '../../lib/errors.js';
-import { acceptTls, LIMITS, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
+import { acceptTls, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { type ConversationParts, converse, type IgnoredReason, type LinkStage } from './conversation.js';
 
@@ -28,7 +28,7 @@ export class AgentServer {
   readonly #parts: AgentServerParts;
   readonly #conversation: ConversationParts;
   readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
-  readonly #budget = new MemoryBudget(LIMITS.allPacketBytesBeforeReady);
+  readonly #budget = new MemoryBudget();
   readonly #handshaking = new Set<Duplex>();
   readonly #strangers = new Admission<Stranger>();
   readonly #links = new Map<Link, LinkStage>();

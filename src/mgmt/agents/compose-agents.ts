@@ -34,6 +34,8 @@ export interface AgentsParts {
   readonly events: EventSink;
   /** What the store's configuration is now; the poller reads on from there. */
   readonly configuration: Configuration;
+  /** Unpacked bytes of one packet of a Ready agent. */
+  readonly packetMaxBytes: number;
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
   /** Whether the agents' port is open. If not, a connection that still comes is closed at once. */

@@ -49,6 +49,8 @@ export interface ConversationParts {
   readonly registry: AttacheRegistry;
   readonly ownership: Ownership;
   readonly events: EventSink;
+  /** Unpacked bytes of one packet of a Ready agent. */
+  readonly packetMaxBytes: number;
   /** The agent has answered Ready 2. */
   onReady(attache: Attache): void;
   /** A packet was not handled: it was passed over, or answered as an unknown one. */
@@ -248,7 +250,7 @@ class Conversation {
   #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }): void {
     const { registry, ownership, registrar, events } = this.#parts;
     this.#enter({ kind: 'ready', attache });
-    this.link.raiseLimits();
+    this.link.raiseLimits(this.#parts.packetMaxBytes);
     // The deadline for pings counts from here.
     attache.becameReady();
     const former = registry.ready(attache);

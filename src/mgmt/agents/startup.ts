@@ -41,7 +41,8 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     if (error instanceof ProtocolError) return { refusal: reasonOf(error) };
     throw error;
   }
-  const { guid, name, arch = fields.cpuArch } = fields;
+  const { guid, name } = fields;
+  const arch = clean(fields.arch ?? fields.cpuArch, 32);
   if (guid === undefined || guid.trim() === '') return { refusal: 'the startup command has no guid' };
   if (guid.length > PEER_TEXT_LENGTH) return { refusal: `the guid is longer than ${PEER_TEXT_LENGTH} characters` };
   // Cleaned, two guids could become one.
@@ -51,7 +52,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     dataCenter: peerText(fields.dataCenter ?? ''),
     reportedList: parseReportedList(fields.msHostList),
     connectionTransferred: fields.connectionTransferred,
-    arch,
+    arch: arch ?? undefined,
     instanceId: clean(fields.instanceId) ?? undefined,
     failovers: fields.failovers,
     lastLoss: clean(fields.lastLoss) ?? undefined,
@@ -66,7 +67,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
       privateIpAddress: clean(fields.privateIpAddress, 40),
       version: clean(fields.version),
       hypervisorType: clean(fields.hypervisorType, 32),
-      arch: clean(arch, 32),
+      arch,
       sockets: fields.cpuSockets ?? null,
       cpus: fields.cpus || null,
       speed: fields.speed || null,

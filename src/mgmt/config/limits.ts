@@ -1,5 +1,9 @@
 /** Bounds of the management server that are not those of the wire. `docs/limits.md` explains them. */
 export const MGMT_LIMITS = {
+  /** The least that `packet.max` may say, in bytes: what a packet may have before Ready … */
+  packetMaxAtLeast: 2 ** 16,
+  /** … and the most. */
+  packetMaxAtMost: 2 ** 26,
   /** Connections that have not registered, when `agent.max.concurrent.new.connections` is 0. */
   newConnections: 4_096,
   /** One address (IPv6: one /64) may have this part of them, when the setting for it is 0 … */

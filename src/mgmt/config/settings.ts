@@ -2,6 +2,7 @@ import { canonicalAddress } from '../../lib/address.js';
 import { ConfigError } from '../../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
+import { MGMT_LIMITS } from './limits.js';
 import { canonicalValue, isParameterName, PARAMETER_NAMES, type ParameterName } from './parameters.js';
 import { custom, flag, integer, type Kind, oneOf, text, ValueError } from './value-kinds.js';
 
@@ -45,6 +46,8 @@ export interface MgmtSettings {
    * machine, only the first has the API.
    */
   readonly isApiDefault: boolean;
+  /** Unpacked bytes of one packet of a Ready agent, 64 KiB to 64 MiB. Key: `packet.max`. @default 4194304 */
+  readonly packetMaxBytes: number;
   /** Keys: `log.level`, `log.format`, `log.file`. */
   readonly log: LogOptions;
 }
@@ -76,6 +79,7 @@ const KINDS = {
   'ca.plugin.root.auth.strictness': flag,
   'api.address': address,
   'api.port': port,
+  'packet.max': integer(MGMT_LIMITS.packetMaxAtLeast, MGMT_LIMITS.packetMaxAtMost),
   'log.level': oneOf(LOG_LEVELS),
   'log.format': oneOf(LOG_FORMATS),
   'log.file': text('the path of a file, or stdout'),
@@ -99,6 +103,7 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
   ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false, for now)'],
   ['api.address', 'where to listen for the HTTP API (127.0.0.1)'],
   ['api.port', 'its port (8080)'],
+  ['packet.max', 'unpacked bytes of one packet of a Ready agent, up to 64 MiB (4194304)'],
   ['log.level', `${LOG_LEVELS.join(', ')} (info)`],
   ['log.format', `${LOG_FORMATS.join(', ')} (text)`],
   ['log.file', 'a path, or stdout (stdout)'],
@@ -114,6 +119,7 @@ const MGMT_SETTINGS_DEFAULTS = {
   dbUrl: 'sqlite:data/muster.db',
   apiAddress: '127.0.0.1',
   apiPort: 8080,
+  packetMaxBytes: 4 * 2 ** 20,
   log: LOG_DEFAULTS,
 } as const;
 
@@ -166,6 +172,7 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     apiAddress: value('api.address') ?? defaults.apiAddress,
     apiPort: value('api.port') ?? defaults.apiPort,
     isApiDefault: !given.has('api.address') && !given.has('api.port'),
+    packetMaxBytes: value('packet.max') ?? defaults.packetMaxBytes,
     log: {
       level: value('log.level') ?? defaults.log.level,
       format: value('log.format') ?? defaults.log.format,

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { peerText } from '../../lib/peer-text.js';
 import { MigrateAgentConnectionAnswer, MigrateAgentConnectionCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
 import type { AgentList } from '../lists/agent-list.js';
@@ -188,5 +189,5 @@ export async function askToMigrate(attache: Attache, list: AgentList): Promise<s
   if (answer !== undefined && MigrateAgentConnectionAnswer.is(answer)) attache.held = list;
   if (answer?.fields.result === true) return undefined;
   const details = answer?.fields.details;
-  return typeof details === 'string' ? details : 'no';
+  return typeof details === 'string' ? peerText(details) : 'no';
 }

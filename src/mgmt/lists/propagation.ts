@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { peerText } from '../../lib/peer-text.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { formatHostList, type HostList } from '../../protocol/host-list.js';
 import { type Link, type Message, type Packet, SetupMSListCommand } from '../../protocol/index.js';
@@ -161,7 +162,7 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
     const [answer] = messages;
     if (answer?.fields.result !== true) {
       const details = answer?.fields.details;
-      throw new Error(`the agent refused its list${typeof details === 'string' ? `: ${details}` : ''}`);
+      throw new Error(`the agent refused its list${typeof details === 'string' ? `: ${peerText(details)}` : ''}`);
     }
     agent.held = list;
     this.#parts.onAcknowledged(agent, list);

@@ -1,4 +1,4 @@
-import { answer, command, flag, integer, list, optionalInteger, record, text, textList } from './schema.js';
+import { answer, command, flag, integer, list, optionalInteger, rawRecord, record, text, textList } from './schema.js';
 
 /** From an agent: it is alive. */
 export const PingCommand = command('com.cloud.agent.api.PingCommand', {
@@ -24,7 +24,7 @@ export const PingRoutingCommand = command('com.cloud.agent.api.PingRoutingComman
 /** The answer of a server to both kinds of ping. */
 export const PingAnswer = answer('com.cloud.agent.api.PingAnswer', {
   /** The whole ping. CloudStack's KVM agent fails without it. */
-  _command: record,
+  _command: rawRecord,
   /** The server does not know the host any more: the agent registers anew. */
   sendStartup: flag,
   /** Addresses not to dial; missing when nothing has changed. */

@@ -1,5 +1,6 @@
 import type { Message } from '../body.js';
 import { ProtocolError } from '../errors.js';
+import type { RawJson } from '../json.js';
 
 /** The type of one field of a Java class. */
 export interface Field<T> {
@@ -52,6 +53,8 @@ export const textList: Field<readonly string[]> = { expected: 'an array of strin
 export const list: Field<readonly unknown[]> = { expected: 'an array', accepts: isList };
 /** A Java object or map; may be missing. */
 export const record: Field<Readonly<Record<string, unknown>>> = { expected: 'an object', accepts: isRecord };
+/** Likewise; a message that is written may have the text of one in its place. */
+export const rawRecord: Field<Readonly<Record<string, unknown>> | RawJson> = record;
 
 /**
  * One class of messages: how it is written and read.
@@ -119,8 +122,9 @@ function message<S extends Schema>(type: string, schema: S): MessageType<S> {
       for (const [name, field] of entries) {
         const value = message.fields[name] ?? field.missing;
         if (value !== undefined && !field.accepts(value)) {
-          throw new ProtocolError('MESSAGE_FIELD', `${message.type}.${name} must be ${field.expected}`, {
-            type: message.type,
+          // Not the type of the message: that is a peer's text, and may be another one than ours.
+          throw new ProtocolError('MESSAGE_FIELD', `${type}.${name} must be ${field.expected}`, {
+            type,
             field: name,
           });
         }

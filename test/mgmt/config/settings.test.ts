@@ -19,6 +19,7 @@ t.test('settings: the defaults are those of the design', async t => {
       apiAddress: '127.0.0.1',
       apiPort: 8080,
       isApiDefault: true,
+      packetMaxBytes: 4_194_304,
       log: { level: 'info', format: 'text', file: 'stdout' },
     },
     initial: new Map(),
@@ -66,6 +67,8 @@ const refused: readonly [key: string, value: string, says: RegExp][] = [
   ['data.dir', ' ', /path/],
   ['ca.plugin.root.auth.strictness', 'true', /only false is allowed/],
   ['ca.plugin.root.auth.strictness', 'yes', /true, false/],
+  ['packet.max', '65535', /from 65536 to 67108864/],
+  ['packet.max', '67108865', /from 65536 to 67108864/],
   ['log.level', 'loud', /error, warn, info, debug/],
   ['log.format', 'xml', /text, json/],
   ['tls.cert', 'a.pem', /tls\.key=: tls\.cert, tls\.key and tls\.ca are given together/],
@@ -100,7 +103,7 @@ t.test('settings: --help names every key', async t => {
   const known = new Set(SETTING_HELP.map(([key]) => key));
   // Whatever the help names is a key, and whatever it does not is none.
   for (const key of known) t.notMatch(catchError(() => read({}, { [key]: '\0' }))?.message ?? '', /is no setting/, key);
-  t.equal(known.size, 16);
+  t.equal(known.size, 17);
 });
 
 t.test('configuration: every default is a value that its own kind allows', async t => {

@@ -1,13 +1,17 @@
-import { PingAnswer } from '../../../protocol/index.js';
+import { PingAnswer, receivedFields } from '../../../protocol/index.js';
 import type { Handler } from './handler.js';
+
+/** What an agent says beyond it means nothing. */
+const ROUND_TRIP_AT_MOST_MS = 3_600_000;
 
 export const handlePing: Handler = (command, { avoidMsList, pinged }) => {
   const { roundTripMs } = command.fields;
-  pinged(typeof roundTripMs === 'number' ? roundTripMs : undefined);
+  const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && roundTripMs <= ROUND_TRIP_AT_MOST_MS;
+  pinged(isTime ? roundTripMs : undefined);
   return {
     kind: 'answer',
     answer: PingAnswer.encode({
-      _command: command.fields,
+      _command: receivedFields(command) ?? command.fields,
       // Never true: the host's row exists while the link does, and a second Startup ends the link.
       sendStartup: false,
       avoidMsList,
