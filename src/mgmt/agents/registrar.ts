@@ -6,18 +6,30 @@ import type { HostDescription } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import { RegistrationBatches } from './registration-batches.js';
 
+/** @param removedId the id that the host had before it was removed */
+type ReturnListener = (host: HostIdentity, removedId: number) => void;
+
 /** Gives agents their ids: from the store, or from memory while the store is away. */
 export class Registrar {
   readonly #batches: RegistrationBatches;
   readonly #health: StoreHealth;
   readonly #known: KnownHosts;
   readonly #clock: Clock;
+  readonly #onReturned: ReturnListener;
 
-  constructor(store: Pick<AgentStore, 'registerHosts'>, health: StoreHealth, known: KnownHosts, clock: Clock) {
+  /** @param onReturned called when a removed host has registered again */
+  constructor(
+    store: Pick<AgentStore, 'registerHosts'>,
+    health: StoreHealth,
+    known: KnownHosts,
+    clock: Clock,
+    onReturned: ReturnListener,
+  ) {
     this.#batches = new RegistrationBatches(store, health);
     this.#health = health;
     this.#known = known;
     this.#clock = clock;
+    this.#onReturned = onReturned;
   }
 
   /** The host was removed: its guid will come back under another id. */
@@ -36,7 +48,8 @@ export class Registrar {
       // Asking a store that is away costs each agent two seconds, and a thousand of them would wait for each other.
       if (known && this.#health.away) return registered(known, undefined);
       try {
-        const host = await this.#batches.register(description);
+        const { host, removedId } = await this.#batches.register(description);
+        if (removedId !== undefined) this.#onReturned(host, removedId);
         const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
         return registered(this.#known.learn(host), connectingEpoch);
       } catch (error) {

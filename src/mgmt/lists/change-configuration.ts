@@ -14,7 +14,7 @@ import {
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
 import { readAll } from '../store/pages.js';
-import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
+import type { AssignmentEntry, ServerRow, Store, Configuration as StoredConfiguration } from '../store/store.js';
 import { listedAgent, listSettingsOf } from './list-settings.js';
 import { giveSameLists, previewInSteps } from './preview.js';
 import { assignmentsOf, commitChange, judgedAnew, needsReassignment, type ReassignParts } from './reassign.js';
@@ -43,6 +43,8 @@ export interface ChangedConfiguration {
   readonly scope: 'global' | 'cluster';
   /** How many agents have another preferred host by the change. Undefined for a value of a cluster. */
   readonly agentsMoving: number | undefined;
+  /** Addresses of the new `host` that no server has. */
+  readonly withoutServer: readonly string[];
 }
 
 /** The only parameter that a cluster can have its own value of. */
@@ -81,7 +83,10 @@ function changeGlobally(
     const { configuration } = readConfiguration(stored);
     const now = listSettingsOf(configuration);
     const proposed = listSettingsOf(proposedConfiguration(stored, name, value));
-    if (name === 'host' && !forced) await checkReachable(store, proposed.servers);
+    const servers = name === 'host' ? await store.servers() : [];
+    if (name === 'host' && !forced) checkReachable(servers, proposed.servers);
+    const withoutServer =
+      name === 'host' ? proposed.servers.filter(host => servers.every(({ serviceIp }) => serviceIp !== host)) : [];
     let agentsMoving = 0;
     let assignments: readonly AssignmentEntry[] = [];
     if (!giveSameLists(now, proposed)) {
@@ -94,7 +99,7 @@ function changeGlobally(
       if (needsReassignment(now, proposed)) assignments = assignmentsOf(rows, after, configuration);
     }
     const isDone = await commitChange({ clock, store }, configuration, new Map([[name, value]]), assignments);
-    return isDone ? { name, value, scope: 'global' as const, agentsMoving } : undefined;
+    return isDone ? { name, value, scope: 'global' as const, agentsMoving, withoutServer } : undefined;
   });
 }
 
@@ -122,13 +127,14 @@ async function changeForCluster(
     if (cluster === undefined) throw invalidArgument('clusterId', clusterId, 'there is no cluster with this id');
     const seconds = value === undefined ? null : Number(value);
     if (!(await store.setClusterCheckInterval(cluster.id, seconds, version)).done) return undefined;
-    return { name, value: value ?? defaultValue(name), scope: 'cluster' as const, agentsMoving: undefined };
+    const kept = value ?? defaultValue(name);
+    return { name, value: kept, scope: 'cluster' as const, agentsMoving: undefined, withoutServer: [] };
   });
 }
 
 /** Refuses a list of which no server is Up: its agents would reach no server. @throws OperationError ARGUMENT_INVALID */
-async function checkReachable(store: Pick<Store, 'servers'>, hosts: readonly string[]): Promise<void> {
-  const up = (await store.servers()).filter(({ state }) => state === 'Up').map(({ serviceIp }) => serviceIp);
+function checkReachable(servers: readonly ServerRow[], hosts: readonly string[]): void {
+  const up = servers.filter(({ state }) => state === 'Up').map(({ serviceIp }) => serviceIp);
   if (hosts.some(host => up.includes(host))) return;
   const why = `none of these servers is Up (${up.join(', ')} are); forced=true sets it all the same`;
   throw invalidArgument('value', hosts.join(','), why);
