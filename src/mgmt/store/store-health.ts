@@ -51,14 +51,16 @@ export class StoreHealth {
   }
 
   #lost(error: unknown): void {
-    if (codeOf(error) === 'STORE_REPLACED') this.#noteReplaced(error);
+    if (codeOf(error) === 'STORE_REPLACED' && !this.#isReplaced) {
+      this.#away = true;
+      this.#noteReplaced(error);
+    }
     if (this.#away) return;
     this.#away = true;
     this.#log.error('The store is away; connected agents stay, and known ones may come', { reason: reasonOf(error) });
   }
 
   #noteReplaced(error: unknown): void {
-    if (this.#isReplaced) return;
     this.#isReplaced = true;
     this.#log.error('The database file was deleted or replaced: put it back, or restart this server', {
       reason: reasonOf(error),
