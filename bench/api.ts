@@ -58,6 +58,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     operations: domain,
     observe,
     presentLinks: () => present.read(),
+    own: { isNeeded: () => false, hosts: async () => [], links: () => present.own(), servers: () => [] },
   });
   const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });
   const server = httpServer({ clock: systemClock, api, notReady: () => undefined });

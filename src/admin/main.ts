@@ -98,6 +98,8 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
     if (jobs.length > 0) answer = await asItIsNow(api, definition, answer);
   }
   parts.out(asked.output === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : shown(definition, answer, asked, parts));
+  const warning = warningOf(definition, answer);
+  if (warning !== undefined && asked.output === 'table') parts.err(`warning: ${warning}\n`);
   return EXIT_CODES.ok;
 }
 
@@ -131,6 +133,13 @@ function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments,
     lines.push(`${objects.length} of ${count}; page=${page + 1} has the next ones, pagesize=-1 all`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Of a list it is beside the list, of an object within it. */
+function warningOf({ response }: ApiCommand, answer: ApiAnswer): string | undefined {
+  const inside = answer[response.object] as ApiAnswer | undefined;
+  const warning = answer.warning ?? inside?.warning;
+  return typeof warning === 'string' ? warning : undefined;
 }
 
 /** The ids of the jobs that a command has made. */

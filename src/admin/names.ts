@@ -4,8 +4,8 @@ import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { UsageError } from './usage-error.js';
 
 /**
- * Replaces names by ids: the API takes ids, and people know hosts by their names and servers by their addresses. A value
- * that is no id, where the command takes the id of a host or a server, is looked up.
+ * Replaces names by ids: the API takes ids, and people know hosts, zones, pods and clusters by their names and servers by
+ * their addresses. A value that is no id, where the command takes the id of one of them, is looked up.
  * @returns the parameters with ids
  * @throws UsageError: there is none with this name, or there are several; ApiFailure, Unreachable
  */
@@ -31,7 +31,7 @@ export async function withIds(
   return params;
 }
 
-/** @returns the objects with this name; undefined: the parameter is of neither a host nor a server */
+/** @returns the objects with this name; undefined: the parameter is of something that has no name */
 async function lookUp(
   command: string,
   param: string,
@@ -44,5 +44,9 @@ async function lookUp(
     return servers.filter(({ name, ipaddress }) => ipaddress === value || name === value);
   }
   const isHost = param === 'hostid' || (param === 'id' && /Hosts?$/.test(command));
-  return isHost ? rowsOf((await api('listHosts', { name: value })).host) : undefined;
+  if (isHost) return rowsOf((await api('listHosts', { name: value })).host);
+  if (param === 'zoneid') return rowsOf((await api('listZones', { name: value })).zone);
+  if (param === 'podid') return rowsOf((await api('listPods', { name: value })).pod);
+  if (param === 'clusterid') return rowsOf((await api('listClusters', { name: value })).cluster);
+  return undefined;
 }

@@ -1,3 +1,4 @@
+import { wrapWords } from '../lib/wrap-words.js';
 import { age } from './age.js';
 import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { formatTable } from './table.js';
@@ -5,6 +6,8 @@ import { formatTable } from './table.js';
 /** How many agents that are not on their preferred host are listed; the rest is counted. */
 const NAMED = 20;
 const INDENT = '  ';
+/** Of a warning where the output is no terminal. */
+const DEFAULT_WIDTH = 80;
 
 /** What the screen shows. */
 export interface StatusFacts {
@@ -16,6 +19,8 @@ export interface StatusFacts {
   readonly astray: readonly ApiAnswer[];
   /** How many there are of them. */
   readonly astrayCount: number;
+  /** Why this is not all that there is. */
+  readonly warning?: string;
 }
 
 /** @throws ApiFailure, Unreachable */
@@ -26,7 +31,9 @@ export async function readStatus(call: ApiCall): Promise<StatusFacts> {
     call('listAgentLinks', { pagesize: '1', state: 'Up' }),
     call('listAgentLinks', { pagesize: String(NAMED), astray: 'true' }),
   ]);
+  const warning = [servers, all, up, astray].map(answer => answer.warning).find(found => typeof found === 'string');
   return {
+    ...(typeof warning === 'string' && { warning }),
     servers: rowsOf(servers.managementserver),
     agents: countOf(all),
     up: countOf(up),
@@ -41,16 +48,16 @@ export async function readStatus(call: ApiCall): Promise<StatusFacts> {
  * @param width of the terminal, in characters; undefined: nothing is cut
  */
 export function statusScreen(facts: StatusFacts, wallTime: number, width?: number): string {
-  const { servers, agents, up, astray, astrayCount } = facts;
+  const { servers, agents, up, astray, astrayCount, warning } = facts;
   const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),
-    server.silent ? `${text(server.state)}, silent ${server.heartbeatage} s` : text(server.state),
+    stateOf(server),
     text(server.ipaddress),
     text(server.agentscount),
     text(server.pendingjobscount),
     text(server.version),
-    age(server.state === 'Down' ? undefined : server.lastserverstart, wallTime),
+    age(isRunning(server) ? server.lastserverstart : undefined, wallTime),
   ]);
   const agentRows = astray.map(link => [
     text(link.hostname),
@@ -61,6 +68,7 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
     whyAstray(link, servers),
   ]);
   return [
+    ...(warning === undefined ? [] : [...wrapWords(`Warning: ${warning}`, width ?? DEFAULT_WIDTH), '']),
     'Management servers',
     ...table([['NAME', 'STATE', 'ADDRESS', 'AGENTS', 'JOBS', 'VERSION', 'UP FOR'], ...serverRows]),
     '',
@@ -71,8 +79,22 @@ export function statusScreen(facts: StatusFacts, wallTime: number, width?: numbe
   ].join('\n');
 }
 
-/** The state of its preferred host, where that is a reason, and how it lost its last link. */
-function whyAstray({ state, preferredhost, lastloss }: ApiAnswer, servers: readonly ApiAnswer[]): string {
+/** The state of its row, and that of its process where the first does not tell it. */
+function stateOf({ state, processstate, heartbeatage }: ApiAnswer): string {
+  if (state === 'Down') return 'Down';
+  if (processstate === 'Silent') return `${text(state)}, silent ${text(heartbeatage)} s`;
+  return processstate === 'Stopped' ? `${text(state)}, stopped` : text(state);
+}
+
+function isRunning({ state, processstate }: ApiAnswer): boolean {
+  return state !== 'Down' && processstate !== 'Stopped';
+}
+
+/** The state of its preferred host, where that is a reason, and how it lost the link before this one. */
+function whyAstray(
+  { state, connectedhost, preferredhost, lastloss }: ApiAnswer,
+  servers: readonly ApiAnswer[],
+): string {
   const preferred = text(preferredhost);
   const reasons: string[] = [];
   if (preferred === '') reasons.push('no list yet');
@@ -80,10 +102,12 @@ function whyAstray({ state, preferredhost, lastloss }: ApiAnswer, servers: reado
     // Several servers may have had the address, one after the other. The last one counts.
     const server = servers.findLast(({ ipaddress }) => ipaddress === preferred);
     if (server === undefined) reasons.push(`no server has the address ${preferred}`);
-    else if (server.silent) reasons.push(`${preferred} is silent`);
-    else if (server.state !== 'Up') reasons.push(`${preferred} is ${text(server.state)}`);
+    else if (server.state === 'Up' && server.processstate === 'Silent') reasons.push(`${preferred} is silent`);
+    else if (server.state !== 'Up') reasons.push(`${preferred} is ${stateOf(server)}`);
   }
-  if (text(lastloss) !== '') reasons.push(text(lastloss));
+  // An agent that is on the host again that it had lost is not there because of that.
+  const isOver = state === 'Up' && text(lastloss).startsWith(`${text(connectedhost)}: `);
+  if (text(lastloss) !== '' && !isOver) reasons.push(text(lastloss));
   // It moves at its next check of the preferred host, if it checks at all.
   return reasons.join('; ') || 'not moved yet';
 }

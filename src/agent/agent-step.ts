@@ -226,8 +226,8 @@ function onShutdown(state: AgentState, { id, removeHost }: { id: number; removeH
   if (phase.kind === 'settling') effects.push({ kind: 'retire', id: phase.old.id });
   if (removeHost) effects.push({ kind: 'persist', changes: { zone: '', pod: '', cluster: '' } });
   const why = removeHost
-    ? 'this host has been removed from the management servers'
-    : 'the management server shut it down';
-  effects.push(log('error', `Agent stays idle: ${why}; it will not reconnect until it is restarted`));
+    ? 'this host was removed from the management servers; to register it anew, set zone, pod and cluster and start the agent'
+    : 'the management server shut it down; it will not reconnect until it is restarted';
+  effects.push(log('error', `Agent stays idle: ${why}`));
   return [{ ...state, phase: { kind: 'idle', reason: removeHost ? 'removed' : 'shutdown' } }, ...effects];
 }

@@ -113,6 +113,7 @@ export class Agent {
       this.#failovers++;
       this.#lastLoss = `${current.host}: ${event.why}`;
     }
+    if (event.kind === 'ready' && this.#isMoving(event.id)) this.#lastLoss = undefined;
     const { state, effects } = next(this.#state, event, {
       rules: settings.rules,
       now: clock.now(),
@@ -178,7 +179,7 @@ export class Agent {
         liveness: { answerTimeoutMs: settings.pingAnswerTimeoutMs, retries: settings.pingRetries },
         nextSequence: () => this.#sequence++,
         hostId: () => this.#identity?.hostId,
-        startupFields: () => this.#startupFields(),
+        startupFields: () => this.#startupFields(id),
         canMigrate: update => this.#canMigrate(update),
         onIdentity: identity => this.#onIdentity(id, identity),
         onEvent: event => this.#dispatch(event),
@@ -197,7 +198,7 @@ export class Agent {
 
   // ---- for the sessions
 
-  async #startupFields(): Promise<StartupFields> {
+  async #startupFields(session: number): Promise<StartupFields> {
     const { settings, guid, resource } = this.#parts;
     return {
       ...(await resource.startup()),
@@ -211,8 +212,14 @@ export class Agent {
       msHostList: formatHostList(this.#state.list),
       instanceId: this.#instanceId,
       failovers: this.#failovers,
-      lastLoss: this.#lastLoss,
+      lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
     };
+  }
+
+  /** The session is to take the place of a link that is well: what was lost before that link is over. */
+  #isMoving(session: number): boolean {
+    const { phase } = this.#state;
+    return phase.kind === 'moving' && phase.dial.id === session && phase.move.reason !== 'register';
   }
 
   #canMigrate({ hosts, avoid, algorithm }: HostUpdate): boolean {

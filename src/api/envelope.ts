@@ -26,10 +26,10 @@ function body({ isAsync, response: { kind, object } }: ApiCommand, response: obj
   if (isAsync || kind === 'plain') return response;
   if (kind === 'object') return { [object]: response };
   // The table says that it is a list.
-  const { count, items } = response as Listed<unknown>;
+  const { count, items, warning } = response as Listed<unknown>;
   // CloudStack: with nothing found there is nothing, not even a count of 0; behind the last page only the count.
-  if (count === 0) return {};
-  return items.length === 0 ? { count } : { count, [object]: items };
+  if (count === 0) return { warning };
+  return items.length === 0 ? { count, warning } : { count, warning, [object]: items };
 }
 
 /** CloudStack leaves nulls out, at any depth; JSON does so with `undefined`. */

@@ -18,6 +18,8 @@ export interface Listed<T> {
   /** Of all objects that match, on whatever page. */
   readonly count: number;
   readonly items: readonly T[];
+  /** Why the list is not what the store would tell. */
+  readonly warning?: string;
 }
 
 /** The response of a command that makes a job. */

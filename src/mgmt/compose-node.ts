@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { type FatalError, reasonOf } from '../lib/errors.js';
+import { runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { LIMITS } from '../protocol/index.js';
@@ -164,6 +165,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
       events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
     },
   });
+  health.onReplaced(() => {
+    const description = `Management server ${address}: the database file was deleted or replaced while it was in use`;
+    events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
+  });
   const stopping = new AbortController();
   const jobParts: ServerJobParts = {
     clock,
@@ -204,7 +209,19 @@ export function composeNode(parts: NodeParts): ManagementNode {
     },
   });
   const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
-  const handlers = handlersFor({ msid, store, operations: calls, observe, presentLinks: () => links.read() });
+  const handlers = handlersFor({
+    msid,
+    store,
+    operations: calls,
+    observe,
+    presentLinks: () => links.read(),
+    own: {
+      isNeeded: () => health.away,
+      hosts: () => runInTurns(agents.ownView(), clock),
+      links: () => links.own(),
+      servers: () => membership.servers,
+    },
+  });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
   let isServing = false;
   let isStopping = false;
@@ -279,6 +296,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     notReady() {
       if (isStopping) return 'stopping';
       if (!isServing) return 'starting';
+      if (health.isReplaced) return 'the database file was deleted or replaced';
       if (membership.state !== 'Up') return membership.state;
       return keeper.isOpen ? undefined : "the agents' port cannot be opened";
     },

@@ -1,28 +1,38 @@
 import { systemClock } from '../lib/clock.js';
 import { FatalError } from '../lib/errors.js';
-import { openLog } from '../lib/logger.js';
+import { openLog, silentLog } from '../lib/logger.js';
 import { systemRandom } from '../lib/random.js';
 import type { CommandLine } from '../program/command-line.js';
 import type { Program, Running } from '../program/entry.js';
 import { readSettingsFile, valuesOf } from '../program/settings-file.js';
+import type { MgmtSettings } from './config/settings.js';
 import { PARAMETERS, readSettings, SETTING_HELP, StoreError, startNode } from './index.js';
+import { openStore } from './open-store.js';
+import { RESEAL_FROM, resealFrom } from './secret-keys.js';
 
 /** Each key with its meaning, for `--help`. */
 export const settings: Program['settings'] = [
   ...SETTING_HELP,
+  [
+    RESEAL_FROM,
+    'on the command line only: a file with the former key, or the former password of db.url; seals the secrets in the store anew, and ends',
+  ],
   ...Object.entries(PARAMETERS).map(
     ([name, { description, unit }]) => [name, `${description}${unit ? ` (${unit})` : ''}; initial value`] as const,
   ),
 ];
 
 export async function start(
-  { file, defaultFile, settings: commandLine }: CommandLine,
+  { file, defaultFile, settings: given }: CommandLine,
   die: (error: unknown) => void,
   stopping: AbortSignal,
-): Promise<Running> {
+): Promise<Running | 'done'> {
   const path = file ?? defaultFile;
   const { document, exists, warnings: fileWarnings } = await readSettingsFile(path, file !== undefined);
+  const formerFile = given.get(RESEAL_FROM);
+  const commandLine = new Map([...given].filter(([key]) => key !== RESEAL_FROM));
   const { settings, initial, warnings } = readSettings(valuesOf(document), commandLine);
+  if (formerFile !== undefined) return resealSecrets(formerFile, settings);
   const log = await openLog(settings.log, systemClock);
   try {
     if (!exists) log.warn('There is no settings file; defaults and the command line hold', { file: path });
@@ -55,9 +65,28 @@ export async function start(
     };
   } catch (error) {
     await log.close();
-    if (error instanceof StoreError) {
-      throw new FatalError('STORE_UNUSABLE', `db.url: ${error.message}`, { cause: error });
-    }
-    throw error;
+    throw asFatal(error);
+  }
+}
+
+function asFatal(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  return new FatalError('STORE_UNUSABLE', `db.url: ${error.message}`, { cause: error });
+}
+
+/** Seals the secrets in the store anew. Other servers may run meanwhile: they read them at their start. */
+async function resealSecrets(formerFile: string, settings: MgmtSettings): Promise<'done'> {
+  const log = silentLog;
+  const store = await openStore(settings.dbUrl, { clock: systemClock, random: systemRandom, log });
+  try {
+    const names = await resealFrom(formerFile, { settings, store, log });
+    const text =
+      names.length === 0 ? 'all secrets are sealed under the present key' : `sealed anew: ${names.join(', ')}`;
+    process.stdout.write(`${text}\n`);
+    return 'done';
+  } catch (error) {
+    throw asFatal(error);
+  } finally {
+    await store.close();
   }
 }

@@ -13,14 +13,15 @@ import { tcpAgentsPort } from './agents/agents-port.js';
 import { openDataDir } from './cluster/data-dir.js';
 import { composeNode, type ManagementNode } from './compose-node.js';
 import { type Configuration, type ParameterName, readConfiguration } from './config/parameters.js';
-import type { MgmtSettings } from './config/settings.js';
+import { type MgmtSettings, notListening } from './config/settings.js';
 import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
-import { defaultSealingKey, isRemoteStore, openStore } from './open-store.js';
+import { isRemoteStore, openStore } from './open-store.js';
+import { openSecretKey } from './secret-keys.js';
 import { type ApiKeys, hasIni, openApiKeys, writeIni } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
 import { loadCertificateFiles } from './security/certificate-files.js';
-import { openSealingKey, type SealingKey, sealUnder } from './security/sealing-key.js';
+import type { SealingKey } from './security/sealing-key.js';
 import { type CertificateSource, ServerCertificate } from './security/server-certificate.js';
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
@@ -109,6 +110,10 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   await clearTemporaries(settings.dataDir, clock.wallTime());
   if (settings.keyFile !== undefined) await clearTemporaries(dirname(settings.keyFile), clock.wallTime());
   const address = settings.nodeIp ?? canonicalAddress(firstAddress());
+  const unreached = notListening(settings.bindAddress, address);
+  if (unreached !== undefined) {
+    log.warn('Agents cannot reach this server by its address', { 'cluster.node.IP': address, reason: unreached });
+  }
 
   // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
   let node: ManagementNode | undefined;
@@ -123,7 +128,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   const waiting = { clock, stopping };
   const store = await openStoreWhenThere(options, stopping);
   undo.push(() => store.close());
-  const sealingKey = await sealingKeyOf(settings, log);
+  const sealingKey = await retryWhileAway(waiting, () => openSecretKey({ settings, store, log }));
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
   const certificate = await retryWhileAway(waiting, () =>
     openCertificate(settings, store, sealingKey, { address, msid }, options),
@@ -214,12 +219,6 @@ async function openStoreWhenThere(
 }
 
 const STORE_RETRY_MS = 2_000;
-
-/** @throws ConfigError, FatalError */
-async function sealingKeyOf({ keyFile, dbUrl }: MgmtSettings, log: Log): Promise<SealingKey> {
-  const source = keyFile === undefined ? defaultSealingKey(dbUrl) : { file: keyFile };
-  return 'file' in source ? openSealingKey(source.file, { log }) : sealUnder(source.key, source.origin);
-}
 
 /** Whenever `data.dir` has none: a start that was killed may have made the pair and not written it down. */
 async function writeIniOnce(

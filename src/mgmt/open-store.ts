@@ -3,7 +3,7 @@ import { ConfigError, FatalError } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { remedyOf } from './store/mysql/errors.js';
-import { keyOfPassword, parseMysqlUrl, withoutPassword } from './store/mysql/url.js';
+import { parseMysqlUrl, withoutPassword } from './store/mysql/url.js';
 import type { OpenedStore } from './store/sql/sql-store.js';
 import { openWorkerStore } from './store/sqlite/worker-store.js';
 import type { Store } from './store/store.js';
@@ -59,8 +59,8 @@ export function defaultSealingKey(dbUrl: string): DefaultSealingKey {
   return databaseOf(dbUrl).sealingKey(dbUrl);
 }
 
-/** A file that holds the key, or the key itself and the setting that it comes from. */
-export type DefaultSealingKey = { readonly file: string } | { readonly key: Uint8Array; readonly origin: string };
+/** A file that holds the key, or a password that the key is made from and the setting that it comes from. */
+export type DefaultSealingKey = { readonly file: string } | { readonly password: string; readonly origin: string };
 
 /** All that differs from one database to another, outside its folder in `store`. */
 interface Database {
@@ -89,7 +89,7 @@ const DATABASES: ReadonlyMap<string, Database> = new Map([
       form: 'mysql://user:password@host:3306/database for MariaDB and MySQL',
       isRemote: true,
       sealingKey: dbUrl => ({
-        key: keyOfPassword(parseMysqlUrl(dbUrl).password),
+        password: parseMysqlUrl(dbUrl).password,
         origin: 'the password in db.url (no key.file is given)',
       }),
       open: openMysql,

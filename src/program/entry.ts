@@ -20,8 +20,9 @@ export interface Program {
   /**
    * @param die ends the process with an error that comes later, with the exit code that belongs to it
    * @param stopping aborts at a signal that comes before the start has ended: what was started is to be undone
+   * @returns `done`: there was one thing to do, and the process ends with 0
    */
-  start(commandLine: CommandLine, die: (error: unknown) => void, stopping: AbortSignal): Promise<Running>;
+  start(commandLine: CommandLine, die: (error: unknown) => void, stopping: AbortSignal): Promise<Running | 'done'>;
 }
 
 /** A program that has started. */
@@ -81,7 +82,9 @@ export async function runEntry(entry: Entry): Promise<void> {
       return;
     }
     const program = await entry.load();
-    running = await program.start(commandLine, die, starting.signal);
+    const started = await program.start(commandLine, die, starting.signal);
+    if (started === 'done') exit(EXIT_CODES.ok);
+    running = started;
     if (starting.signal.aborted) {
       await running.stop('SIGINT');
       exit(EXIT_CODES.ok);

@@ -68,6 +68,18 @@ t.test('admin: nothing found is said, and so is a page behind the last one', asy
   t.equal(behind.out, 'nothing on this page; there are 3\n');
 });
 
+t.test('regression: admin: a warning of the server is on stderr, in a list and in an object', async t => {
+  const list = terminal(() => ({ count: 0, warning: 'the store is away' }));
+  t.equal(await list.run('listHosts'), 0);
+  t.equal(list.err, 'warning: the store is away\n');
+  const object = terminal(() => ({ configuration: { name: 'host', value: 'a', warning: 'no server has a' } }));
+  t.equal(await object.run('updateConfiguration', 'name=host', 'value=a'), 0);
+  t.equal(object.err, 'warning: no server has a\n');
+  const json = terminal(() => ({ warning: 'the store is away' }));
+  await json.run('listHosts', '-o', 'json');
+  t.equal(json.err, '', 'it is in the answer');
+});
+
 t.test('admin: what is wrong with the arguments is said before anything is sent, with exit code 66', async t => {
   const cases: [string[], string][] = [
     [['listHost'], 'listHost is no command: did you mean listHosts?\n'],

@@ -12,6 +12,9 @@ const HOSTS = [
 const calls: string[] = [];
 const api = async (command: string, params: Readonly<Record<string, string>> = {}) => {
   calls.push(command);
+  if (command === 'listZones') return { zone: [{ id: `zone-${params.name}` }] };
+  if (command === 'listPods') return { pod: [{ id: `pod-${params.name}` }] };
+  if (command === 'listClusters') return { cluster: [{ id: `cluster-${params.name}` }] };
   if (command === 'listHosts') return { host: HOSTS.filter(({ name }) => name === params.name) };
   return { managementserver: [{ id: 's-1', name: 'one', ipaddress: '10.0.0.1' }] };
 };
@@ -27,6 +30,12 @@ t.test('names: hosts go by their name, servers by their address or name, and ids
   t.same(await resolve('reconnectHost', { id: ID }), { id: ID });
   t.same(await resolve('queryAsyncJobResult', { jobid: 'x' }), { jobid: 'x' }, 'jobs have no names');
   t.same(calls, [], 'nothing is asked for');
+});
+
+t.test('regression: names: zones, pods and clusters go by their names', async t => {
+  const given = { zoneid: 'a', podid: 'b', clusterid: 'c' };
+  t.same(await resolve('listHosts', given), { zoneid: 'zone-a', podid: 'pod-b', clusterid: 'cluster-c' });
+  t.match(await resolve('updateConfiguration', { clusterid: 'c' }), { clusterid: 'cluster-c' });
 });
 
 t.test('names: one that nobody has, or several have, is said', async t => {

@@ -5,7 +5,7 @@ const NOW = Date.UTC(2026, 0, 10, 12);
 const ago = (seconds: number) => new Date(NOW - seconds * 1_000).toISOString().slice(0, 19).concat('+0000');
 const UP = { name: 'ms1', state: 'Up', ipaddress: '10.0.0.1', agentscount: 2, pendingjobscount: 0, version: '0.1.0' };
 const SERVERS = [
-  { ...UP, lastserverstart: ago(3_600), heartbeatage: 1, silent: false },
+  { ...UP, lastserverstart: ago(3_600), heartbeatage: 1, processstate: 'Running' },
   { ...UP, name: 'ms2', state: 'Down', ipaddress: '10.0.0.2', agentscount: 0, lastserverstart: ago(7_200) },
 ];
 const LINK = { hostname: 'kvm-1', state: 'Up', connectedhost: '10.0.0.1', preferredhost: '10.0.0.2', since: ago(90) };
@@ -53,7 +53,7 @@ t.test('status: who is not where it should be, since when, and why', async t => 
 });
 
 t.test('status: a server that is silent says so before it is taken down', async t => {
-  const servers = [{ ...UP, heartbeatage: 40, silent: true }];
+  const servers = [{ ...UP, heartbeatage: 40, processstate: 'Silent' }];
   const astray = [{ ...LINK, preferredhost: '10.0.0.1', connectedhost: '10.0.0.3' }];
   const screen = statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1 }, NOW);
   t.match(screen, /ms1 +Up, silent 40 s/);
@@ -88,4 +88,28 @@ t.test('status: it is read by four calls, whatever the number of agents, and an 
     'listAgentLinks pagesize=20 astray=true',
   ]);
   t.same(facts, { servers: [UP], agents: 0, up: 0, astray: [], astrayCount: 0 });
+});
+
+t.test('regression: status: a server that was stopped in Maintenance is shown as stopped', async t => {
+  const stopped = { ...UP, state: 'Maintenance', processstate: 'Stopped', lastserverstart: ago(60) };
+  const astray = [{ ...LINK, preferredhost: '10.0.0.1', connectedhost: '10.0.0.3' }];
+  const screen = statusScreen({ servers: [stopped], agents: 1, up: 1, astray, astrayCount: 1 }, NOW);
+  t.match(screen, /ms1 +Maintenance, stopped +10\.0\.0\.1 +2 +0 +0\.1\.0 *\n/);
+  t.match(screen, /10\.0\.0\.1 is Maintenance, stopped\n/);
+});
+
+t.test('regression: status: a loss of the host that the agent is on again is over', async t => {
+  const astray = [{ ...LINK, connectedhost: '10.0.0.3', preferredhost: '10.0.0.1', lastloss: '10.0.0.3: reset' }];
+  const screen = statusScreen({ servers: [UP], agents: 1, up: 1, astray, astrayCount: 1 }, NOW);
+  t.match(screen, /not moved yet\n/);
+  t.notMatch(screen, /reset/);
+});
+
+t.test('regression: status: with the store away it says above all that this is not all', async t => {
+  const warning = 'the store is away: this is what this management server knows itself';
+  const facts = await readStatus(async command =>
+    command === 'listManagementServers' ? { count: 1, warning, managementserver: [UP] } : {},
+  );
+  t.equal(facts.warning, warning);
+  t.match(statusScreen(facts, NOW, 40), /^Warning: the store is away: this is what\n.*\n/);
 });

@@ -753,7 +753,7 @@ t.test('shutdown: the agent stays idle, whatever happens then', async t => {
   const play = upFor('A,B', 10_000, { checkIntervalSeconds: 100 });
   t.same(play.on({ kind: 'shutdown', id: 1, removeHost: false }), ['quiesce 1']);
   t.same(play.state.phase, { kind: 'idle', reason: 'shutdown' });
-  t.match(play.logged(), [/^error Agent stays idle/]);
+  t.match(play.logged(), [/^error Agent stays idle: the management server shut it down; .* until it is restarted$/]);
   t.equal(play.dueIn, undefined);
   const before = play.state;
   play.tick(3_600_000);
@@ -766,6 +766,7 @@ t.test('shutdown: removeHost blanks zone, pod and cluster', async t => {
   const play = upFor('A,B', 10_000);
   t.same(play.on({ kind: 'shutdown', id: 1, removeHost: true }), ['quiesce 1', 'persist zone= pod= cluster=']);
   t.same(play.state.phase, { kind: 'idle', reason: 'removed' });
+  t.match(play.logged(), [/this host was removed .* set zone, pod and cluster and start the agent$/], 'regression');
 });
 
 t.test('shutdown: a dial under way is dropped, a link that was being left goes', async t => {

@@ -617,6 +617,22 @@ t.test('agent: goes back to the preferred host with never a moment without a Rea
   t.match(startupOf(a), { connectionTransferred: false });
 });
 
+t.test('regression: agent: a loss is told with the link that follows it, and not after a move', async t => {
+  const { agent, a, b, clock, upOn } = await bench(t, { file: 'guid=g\nhost=a,b\nhost.lb.check.interval=10\n' });
+  agent.start();
+  await upOn(a);
+  t.equal(startupOf(a).lastLoss, undefined);
+  await clock.advance(5_000);
+  a.die();
+  await upOn(b, 1_000);
+  t.match(startupOf(b), { failovers: 1, lastLoss: /^a: / });
+  a.mood = 'accept';
+  await passes(clock, () => a.ready.length === 1, 20_000, 500);
+  await upOn(a);
+  t.match(startupOf(a), { failovers: 1 });
+  t.equal(startupOf(a).lastLoss, undefined, 'the link to b was well');
+});
+
 t.test('agent: a preferred host that does not get as far as Ready changes nothing', async t => {
   for (const spoil of [
     (a: FakeServer) => {

@@ -78,3 +78,15 @@ function sources(folder: string): string[] {
     .filter(file => file.endsWith('.ts'))
     .map(file => join(folder, file));
 }
+
+t.test('docs: every test that docs/incidents.md names is there', async t => {
+  const missing: string[] = [];
+  for (const row of read('docs/incidents.md').split('\n')) {
+    let text = '';
+    for (const [, file, name] of row.matchAll(/`(test\/[^`]+)`|"([^"]+)"/g)) {
+      if (file !== undefined) text = read(file);
+      else if (name !== undefined && !text.includes(name)) missing.push(name);
+    }
+  }
+  t.same(missing, []);
+});

@@ -7,9 +7,10 @@ import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
-import { observeServers } from '../../src/mgmt/cluster/observed-servers.js';
+import { type ObservedServer, observeServers } from '../../src/mgmt/cluster/observed-servers.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
 import type { LinkStatus } from '../../src/mgmt/hosts/link-status.js';
+import type { KnownRow } from '../../src/mgmt/hosts/own-view.js';
 import { PresentLinks } from '../../src/mgmt/hosts/present-links.js';
 import { Api, type ApiReply } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
@@ -89,6 +90,11 @@ export async function apiBench(t: Test) {
     onJob: undefined as ((job: JobRow) => Promise<unknown>) | undefined,
     /** While it is set, every call to the store fails with it. */
     outage: undefined as Error | undefined,
+    /** The server has noticed that the store is away. */
+    isKnownAway: false,
+    /** What the server knows without the store. */
+    known: [] as KnownRow[],
+    servers: [] as readonly ObservedServer[],
     call,
     handle: (params: ReadonlyMap<string, string>, address = '198.51.100.1') => api.handle(params, address).then(read),
     addHosts,
@@ -131,6 +137,12 @@ export async function apiBench(t: Test) {
     operations: calls,
     observe,
     presentLinks: () => links.read(),
+    own: {
+      isNeeded: () => bench.isKnownAway,
+      hosts: async () => bench.known,
+      links: () => links.own(),
+      servers: () => bench.servers,
+    },
   });
   const api = new Api({ clock, log, keys: KEYS, handlers });
 
@@ -236,7 +248,7 @@ function wrongReply(command: string, { status, body }: Reply): string[] {
   if (isAsync) return Object.keys(body).join() === 'jobid,id' ? [] : ['no job'];
   if (response.kind === 'plain') return wrongFields(command, body);
   if (response.kind === 'object') return wrongFields(command, body[response.object]);
-  const { count: _count, [response.object]: items = [], ...others } = body;
+  const { count: _count, warning: _warning, [response.object]: items = [], ...others } = body;
   return [
     ...Object.keys(others).map(name => `${name} is not in the table`),
     ...items.flatMap((item: Readonly<Record<string, unknown>>) => wrongFields(command, item)),

@@ -118,10 +118,16 @@ export class MemoryStore
       .map(host => host.id);
   }
 
-  async registerHosts(batch: readonly HostDescription[]): Promise<readonly { readonly host: MemoryRow }[]> {
+  async registerHosts(
+    batch: readonly HostDescription[],
+  ): Promise<readonly { readonly host: MemoryRow; readonly removedId: number | undefined }[]> {
     this.#enter('registerHosts');
     for (const facts of batch) this.#check(facts);
-    return batch.map(facts => ({ host: this.#register(facts) }));
+    return batch.map(facts => {
+      const isKnown = this.#rows().some(({ guid }) => guid === facts.guid);
+      const removed = this.data.changes.findLast(change => change.guid === facts.guid && change.removed !== null);
+      return { host: this.#register(facts), removedId: isKnown ? undefined : removed?.id };
+    });
   }
 
   #check(facts: HostDescription): void {

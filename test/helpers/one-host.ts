@@ -1,4 +1,4 @@
-import { readLargePage } from '../../src/mgmt/store/pages.js';
+import { readHosts } from '../../src/mgmt/store/pages.js';
 import type {
   HostDescription,
   HostDisconnectedEntry,
@@ -43,7 +43,8 @@ export async function hostMsHostList(
   return (await store.hostsMsHostList([{ id, ...list }]))[0];
 }
 
-/** All columns of all hosts, where `hosts` has pages of those for serving agents. */
+/** All columns of all hosts by ascending id, where `hosts` has pages of those for serving agents. */
 export async function wholeHosts(store: Pick<HostStore, 'findHosts'>): Promise<readonly HostRow[]> {
-  return (await readLargePage(query => store.findHosts(query), { page: 1, pagesize: 1_000_000 })).rows;
+  const { rows } = await readHosts(query => store.findHosts(query), { page: 1, pagesize: 1_000_000 });
+  return rows.toSorted((one, other) => one.id - other.id);
 }

@@ -86,7 +86,7 @@ function isMessage({ type, fields }: Partial<Message>): boolean {
 }
 
 /** The answer to a command that has failed. @param details may have words of the command in it */
-export function failed(details: string): Message {
+function failed(details: string): Message {
   return Answer.encode({ result: false, details: peerText(details) });
 }
 

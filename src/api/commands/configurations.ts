@@ -43,6 +43,7 @@ export const CONFIGURATION_COMMANDS = {
         agentsmoving: optional(
           integer('how many agents have another preferred host by it; not with a value of a cluster'),
         ),
+        warning: optional(string('what is doubtful about the value, such as an address that no server has')),
       },
     },
     columns: ['name', 'value', 'defaultvalue', 'agentsmoving'],

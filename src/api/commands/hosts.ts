@@ -4,7 +4,7 @@ const HOST = {
   id: string('the id of the host'),
   name: string('the name of the host'),
   state: string('Connecting, Up, Disconnected'),
-  type: string('Routing for hypervisors'),
+  type: optional(string('Routing for hypervisors')),
   ipaddress: optional(string('the address that the host gives as its own')),
   zoneid: optional(string('the id of its zone')),
   zonename: optional(string('the name of its zone')),
@@ -15,21 +15,21 @@ const HOST = {
   version: optional(string("the version of the host's agent")),
   hypervisor: optional(string('the hypervisor')),
   arch: optional(string('the processor architecture')),
-  resourcestate: string('Enabled'),
+  resourcestate: optional(string('Enabled')),
   managementserverid: optional(string('the management server that has it')),
   managementservername: optional(string('the name of that server')),
   cpusockets: optional(integer('processor sockets')),
   cpunumber: optional(integer('processors')),
   cpuspeed: optional(integer('MHz')),
   memorytotal: optional(integer('bytes')),
-  created: date('when it registered first'),
+  created: optional(date('when it registered first')),
   disconnected: optional(date('when its server lost it')),
   lastpinged: optional(date('when it last pinged; as old as `factsage` of listAgentLinks says')),
 } as const;
 
 export const HOST_COMMANDS = {
   listHosts: {
-    description: 'Lists hosts, by name on each page',
+    description: 'Lists hosts, by name',
     params: {
       id: uuid('only this host'),
       name: string('only hosts with this name'),

@@ -4,6 +4,7 @@ import { EVENT_COMMANDS } from './events.js';
 import { HOST_COMMANDS } from './hosts.js';
 import { JOB_COMMANDS } from './jobs.js';
 import { LINK_COMMANDS } from './links.js';
+import { LOCATION_COMMANDS } from './locations.js';
 import { MAINTENANCE_COMMANDS } from './maintenance.js';
 import { PREVIEW_COMMANDS } from './preview.js';
 import { SERVER_COMMANDS } from './servers.js';
@@ -15,6 +16,7 @@ import { SERVER_COMMANDS } from './servers.js';
 export const API = {
   ...SERVER_COMMANDS,
   ...HOST_COMMANDS,
+  ...LOCATION_COMMANDS,
   ...CONFIGURATION_COMMANDS,
   ...EVENT_COMMANDS,
   ...API_COMMANDS,

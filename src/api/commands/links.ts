@@ -25,7 +25,7 @@ const LINK = {
   lastpinged: optional(date('its last ping')),
   roundtripms: optional(decimal('the last round trip, milliseconds')),
   failovers: optional(integer('links that it has lost since its process started; Muster agents only')),
-  lastloss: optional(string('why the last link was lost')),
+  lastloss: optional(string('why the link before this one was lost, unless the agent moved to this one')),
   disconnected: optional(date('when its server lost it')),
   lag: optional(string('why it has not taken the list that it should have by now')),
   configurationversion: optional(integer('the generation of the configuration that its list was made from')),

@@ -32,13 +32,15 @@ const SERVER = {
   heartbeatage: optional(
     integer('seconds for which the server that answers has seen no heartbeat of it; none once it has stopped'),
   ),
-  silent: boolean('it has missed five heartbeats, and counts as Down after cluster.heartbeat.threshold'),
+  processstate: string(
+    'Running; Silent: it has missed five heartbeats, and counts as Down after cluster.heartbeat.threshold; or Stopped',
+  ),
   serviceip: string('its address, as it stands in host'),
   ipaddress: string('the same'),
   agents: list('string', 'the ids of the hosts that it has'),
   lastagents: list('string', 'the ids of the hosts that it had last, and no server has now'),
   agentscount: integer('how many hosts it has'),
-  pendingjobscount: integer('how many jobs it has to carry out'),
+  pendingjobscount: optional(integer('how many jobs it has to carry out')),
   peers: optional(list(PEER, 'the other servers, as the store has them; only if asked for')),
 } as const;
 
@@ -52,7 +54,16 @@ export const SERVER_COMMANDS = {
       ...LIST_PARAMS,
     },
     response: { kind: 'list', object: 'managementserver', fields: SERVER },
-    columns: ['name', 'state', 'ipaddress', 'version', 'agentscount', 'pendingjobscount', 'lastserverstart'],
+    columns: [
+      'name',
+      'state',
+      'processstate',
+      'ipaddress',
+      'version',
+      'agentscount',
+      'pendingjobscount',
+      'lastserverstart',
+    ],
   },
   removeManagementServer: {
     description: 'Removes a management server that is Down and will not come back, with all that waits for it',

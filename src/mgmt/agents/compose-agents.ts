@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
+import type { Interruptible } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import type { EventSink } from '../cluster/events.js';
@@ -8,6 +9,7 @@ import type { Configuration } from '../config/parameters.js';
 import { HostReconciler } from '../hosts/host-reconciler.js';
 import { KnownHosts } from '../hosts/known-hosts.js';
 import type { LinkStatus } from '../hosts/link-status.js';
+import { type KnownRow, ownView } from '../hosts/own-view.js';
 import { Ownership } from '../hosts/ownership.js';
 import type { ServerLife } from '../hosts/reconcile.js';
 import { Zones } from '../hosts/zones.js';
@@ -57,6 +59,8 @@ export interface Agents {
   readonly ownership: Ownership;
   /** What is known of the Ready links, as of now. */
   linkStatus(): readonly LinkStatus[];
+  /** The hosts as this server knows them without the store, by name. */
+  ownView(): Interruptible<readonly KnownRow[]>;
   /** Reads what the store has, then serves. @throws StoreError */
   start(): Promise<void>;
   /** @param how `orderly`: links end by FIN, behind what is queued; `now`: at once */
@@ -111,6 +115,15 @@ export function composeAgents(parts: AgentsParts): Agents {
       ...parts,
       knownHosts,
       newHostsPerHour: () => lists.configuration.values['agent.new.hosts.per.address'],
+      onReturned({ id, uuid, name }, removedId) {
+        log.warn('A host that was removed has come back; it is a new host', {
+          name,
+          hostId: id,
+          formerHostId: removedId,
+        });
+        const description = `Host ${name} was removed (as host ${removedId}) and has come back as a new host (${id})`;
+        parts.events.add({ type: 'HOST.RETURN', level: 'WARN', description, hostUuid: uuid });
+      },
     }),
     onReady: attache => propagation.check(attache),
   });
@@ -127,6 +140,13 @@ export function composeAgents(parts: AgentsParts): Agents {
     propagation,
     ownership,
     linkStatus: () => [...registry].map(attache => attache.linkStatus),
+    ownView: () =>
+      ownView({
+        msid,
+        knownHosts,
+        hasLink: hostId => registry.get(hostId) !== undefined,
+        listOf: host => storedList(registry.get(host.id)?.held ?? lists.listFor(host)),
+      }),
 
     async start() {
       await poller.read();

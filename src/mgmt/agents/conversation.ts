@@ -35,6 +35,9 @@ import { handleRequest } from './handlers/index.js';
 import type { Registrar } from './registrar.js';
 import { isStartup, readStartup, type Startup } from './startup.js';
 
+/** What becomes of a Startup. `refusal`: it is refused for good; `wait`: it may be repeated later. */
+type Registered = RegisteredHost | { readonly refusal: string } | { readonly wait: string };
+
 /** What every conversation with an agent needs. */
 export interface ConversationParts {
   readonly clock: Clock;
@@ -141,11 +144,15 @@ class Conversation {
     this.#log = this.#log.child({ guid: startup.guid });
     const registration = await this.#register(startup);
     if (this.link.closed) {
-      if (!('refusal' in registration)) this.#leftWhileRegistering(registration);
+      if ('id' in registration) this.#leftWhileRegistering(registration);
       return;
     }
     if ('refusal' in registration) {
       this.#refuse(request, registration.refusal);
+      return;
+    }
+    if ('wait' in registration) {
+      this.#turnAway(request, startup, registration.wait);
       return;
     }
     const attache = this.#welcome(request, startup, registration);
@@ -162,14 +169,13 @@ class Conversation {
   }
 
   /** Finds out who the agent is: its row in the store and its ids. */
-  async #register(startup: Startup): Promise<RegisteredHost | { readonly refusal: string }> {
+  async #register(startup: Startup): Promise<Registered> {
     const { zones, lists, guids, registrar } = this.#parts;
     const names = lists.configuration.values.zones;
     const zone = zones.find(startup.dataCenter, names);
     if (zone === undefined) {
       const sender = startup.privateIpAddress ?? this.link.remote.address;
-      // No refusal: a Java agent exits for it, and this passes.
-      if (zones.areIncomplete) throw new Error('the ids of the zones could not be read from the store yet');
+      if (zones.areIncomplete) return { wait: 'the ids of the zones could not be read from the store yet' };
       // CloudStack's words; operators search for them.
       const known = names.join(', ');
       return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${known})` };
@@ -179,9 +185,7 @@ class Conversation {
     if (refusal !== undefined) return { refusal };
     if (this.link.closed) throw new Error('the agent left before it was registered');
     const host = await registrar.register(startup.description(zone.id), this.link.remote.address);
-    // No refusal: a Java agent exits for it, and this passes.
-    if (host === undefined) throw new Error('the store is away, and this agent is new');
-    return host;
+    return host ?? { wait: 'the store is away, and this agent is new here: it has to wait until the store is back' };
   }
 
   /** Its row is Connecting, and there is no link that could make it Ready. */
@@ -217,6 +221,20 @@ class Conversation {
     this.#answerStartup(request, { hostId: 0, hostName: '', hostUuid: '' });
     const flags = FLAG.stopOnError | FLAG.inSequence;
     this.link.post([ReadyCommand.encode({ _details: why })], { flags, ...NOBODY });
+  }
+
+  /**
+   * This passes, so a Java agent is told nothing: it would exit for `_details`, and for a Startup that is answered with no.
+   * Muster's agents, which name their process, log the reason and come again.
+   */
+  #turnAway(request: Packet, { instanceId, privateIpAddress, description }: Startup, why: string): void {
+    const { name } = description(0);
+    this.#log.warn('Agent has to wait', { reason: why, name, privateIpAddress });
+    if (instanceId !== undefined) {
+      const answer = StartupAnswer.encode({ hostId: 0, pingInterval: 0, result: false, details: why });
+      this.link.answer(request, [answer], { mgmtId: this.#msid, via: -1n });
+    }
+    this.link.close(why);
   }
 
   #answerStartup(request: Packet, ids: { hostId: number; hostName: string; hostUuid: string }): void {

@@ -17,6 +17,8 @@ export interface RegistrarParts {
   readonly log: Log;
   /** `agent.new.hosts.per.address`; 0: any number. */
   newHostsPerHour(): number;
+  /** A removed host has registered again. @param removedId the id that it had before */
+  onReturned(host: HostIdentity, removedId: number): void;
 }
 
 /** Gives agents their ids: from the store, or from memory while the store is away. */
@@ -79,7 +81,8 @@ export class Registrar {
       // Asking a store that is away costs each agent two seconds, and a thousand of them would wait for each other.
       if (known && health.away) return { host: registered(known, undefined), isInStore: false };
       try {
-        const host = await this.#batches.register(description);
+        const { host, removedId } = await this.#batches.register(description);
+        if (removedId !== undefined) this.#parts.onReturned(host, removedId);
         const connectingEpoch = host.status === 'Connecting' ? host.epoch : undefined;
         return { host: registered(knownHosts.learn(host), connectingEpoch), isInStore: true };
       } catch (error) {

@@ -2,12 +2,12 @@ import type { AgentStore } from '../store/agent-store.js';
 import { HOSTS_A_BATCH, type HostDescription } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 
-/** A host's row as the store returns it from a registration. */
-export type RegisteredRow = Awaited<ReturnType<AgentStore['registerHosts']>>[number]['host'];
+/** What the store returns of a host that it has registered. */
+export type RegisteredRow = Awaited<ReturnType<AgentStore['registerHosts']>>[number];
 
 interface Waiting {
   readonly description: HostDescription;
-  resolve(host: RegisteredRow): void;
+  resolve(registered: RegisteredRow): void;
   reject(error: unknown): void;
 }
 
@@ -48,7 +48,7 @@ export class RegistrationBatches {
       for (const [index, one] of batch.entries()) {
         const registration = registrations[index];
         if (registration === undefined) one.reject(new Error('a host that was registered has no row'));
-        else one.resolve(registration.host);
+        else one.resolve(registration);
       }
     } catch (error) {
       // One host that the store refuses must not keep the others out.

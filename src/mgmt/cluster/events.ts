@@ -19,6 +19,7 @@ export type EventType =
   | 'AGENT.LOST'
   | 'AGENT.GUID.FIGHT'
   | 'HOST.DELETE'
+  | 'HOST.RETURN'
   | 'CONFIGURATION.UPDATE'
   | 'SERVER.UP'
   | 'SERVER.DOWN'

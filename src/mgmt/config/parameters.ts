@@ -104,7 +104,7 @@ export const PARAMETERS = {
   }),
   'agent.new.hosts.per.address': parameter({
     kind: integer(0, 1_000_000),
-    default: 1_000,
+    default: 10_000,
     unit: 'hosts an hour',
     description:
       'Hosts, pods and clusters not known yet that agents of one address (IPv6: one /64) may register; 0 = any',

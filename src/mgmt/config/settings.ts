@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { canonicalAddress } from '../../lib/address.js';
 import { ConfigError } from '../../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../../lib/logger.js';
@@ -179,6 +180,16 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
       file: value('log.file') ?? defaults.log.file,
     },
   };
+}
+
+/**
+ * Why agents that dial `address` do not reach a server that listens on `bindAddress`; undefined: they may. Pure. `::` takes
+ * both families.
+ */
+export function notListening(bindAddress: string, address: string): string | undefined {
+  const [bound, dialled] = [isIP(bindAddress), isIP(address)];
+  if (bound === 0 || dialled === 0 || bound === dialled || bindAddress === '::') return undefined;
+  return `bind.address=${bindAddress} takes no IPv${dialled}: bind.address=:: takes both families`;
 }
 
 function parse(key: Key, text: string | undefined): unknown {

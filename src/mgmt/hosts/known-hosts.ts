@@ -44,6 +44,10 @@ export class KnownHosts {
     return this.#byId.get(id);
   }
 
+  *[Symbol.iterator](): IterableIterator<KnownHost> {
+    yield* this.#byId.values();
+  }
+
   learn(host: KnownHost): KnownHost {
     const former = this.#byId.get(host.id);
     const known = pick(host, former?.changed);

@@ -19,7 +19,9 @@ export interface AgedLinkStatus {
 }
 
 /** What is known of a host's present link; undefined when its server has written nothing since it became Ready. */
-export type LinkOfHost = (host: HostRow) => AgedLinkStatus | undefined;
+export type LinkOfHost = (
+  host: Pick<HostRow, 'id' | 'status' | 'msid'> & Partial<Pick<HostRow, 'lastPing'>>,
+) => AgedLinkStatus | undefined;
 
 /** What one server has written, parsed. */
 interface ParsedRow {
@@ -62,6 +64,15 @@ export class PresentLinks {
     };
   }
 
+  /** What this server knows without the store. */
+  own(): LinkOfHost {
+    const { msid, ownLink } = this.#parts;
+    return host => {
+      const link = host.msid === msid ? ownLink(host.id) : undefined;
+      return link && { link, ageSeconds: 0 };
+    };
+  }
+
   async #byHost(row: Uint8Array): Promise<ReadonlyMap<number, LinkStatus>> {
     const links = await runInTurns(unpackLinkStatus(row), this.#parts.clock);
     return new Map(links.map(link => [link.hostId, link]));
@@ -72,6 +83,6 @@ export class PresentLinks {
 const SAME_MS = 1_000;
 
 /** When the link became Ready. `lastPing` of a row is written then; later pings are not. */
-function readyAt({ lastPing }: HostRow): number {
+function readyAt({ lastPing }: Partial<Pick<HostRow, 'lastPing'>>): number {
   return lastPing ?? 0;
 }

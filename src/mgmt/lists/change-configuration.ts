@@ -46,6 +46,8 @@ export interface ChangedConfiguration {
   readonly scope: 'global' | 'cluster';
   /** How many agents have another preferred host by the change. Undefined for a value of a cluster. */
   readonly agentsMoving: number | undefined;
+  /** Addresses of the new `host` that no server has. */
+  readonly withoutServer: readonly string[];
 }
 
 /** The only parameter that a cluster can have its own value of. */
@@ -85,7 +87,10 @@ function changeGlobally(
     const { configuration } = readConfiguration(stored);
     const now = listSettingsOf(configuration);
     const proposed = listSettingsOf(proposedConfiguration(stored, name, value));
-    if (name === 'host' && !forced) await checkReachable(parts, proposed.servers);
+    const servers = name === 'host' ? await store.servers() : [];
+    if (name === 'host' && !forced) checkReachable(parts.observe(servers), proposed.servers);
+    const withoutServer =
+      name === 'host' ? proposed.servers.filter(host => servers.every(({ serviceIp }) => serviceIp !== host)) : [];
     let agentsMoving = 0;
     let assignments: readonly AssignmentEntry[] = [];
     if (!giveSameLists(now, proposed)) {
@@ -98,7 +103,7 @@ function changeGlobally(
       if (needsReassignment(now, proposed)) assignments = assignmentsOf(rows, after, configuration);
     }
     const isDone = await commitChange({ clock, store }, configuration, new Map([[name, value]]), assignments);
-    return isDone ? { name, value, scope: 'global' as const, agentsMoving } : undefined;
+    return isDone ? { name, value, scope: 'global' as const, agentsMoving, withoutServer } : undefined;
   });
 }
 
@@ -126,18 +131,14 @@ async function changeForCluster(
     if (cluster === undefined) throw invalidArgument('clusterId', clusterId, 'there is no cluster with this id');
     const seconds = value === undefined ? null : Number(value);
     if (!(await store.setClusterCheckInterval(cluster.id, seconds, version)).done) return undefined;
-    return { name, value: value ?? defaultValue(name), scope: 'cluster' as const, agentsMoving: undefined };
+    const kept = value ?? defaultValue(name);
+    return { name, value: kept, scope: 'cluster' as const, agentsMoving: undefined, withoutServer: [] };
   });
 }
 
 /** Refuses a list of which no server is Up: its agents would reach no server. @throws OperationError ARGUMENT_INVALID */
-async function checkReachable(
-  { store, observe }: Pick<ChangeConfigurationParts, 'store' | 'observe'>,
-  hosts: readonly string[],
-): Promise<void> {
-  const up = observe(await store.servers())
-    .filter(canTakeAgents)
-    .map(({ serviceIp }) => serviceIp);
+function checkReachable(servers: readonly ObservedServer[], hosts: readonly string[]): void {
+  const up = servers.filter(canTakeAgents).map(({ serviceIp }) => serviceIp);
   if (hosts.some(host => up.includes(host))) return;
   const why = `none of these servers can take agents (${up.join(', ') || 'none'} can); forced=true sets it all the same`;
   throw invalidArgument('value', hosts.join(','), why);

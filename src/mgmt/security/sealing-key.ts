@@ -1,10 +1,11 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FatalError, reasonOf } from '../../lib/errors.js';
+import { ConfigError, FatalError, reasonOf } from '../../lib/errors.js';
 import { createFileAtomic } from '../../lib/files/atomic-file.js';
 import { readIfThere } from '../../lib/files/read-if-there.js';
 import type { Log } from '../../lib/logger.js';
+import { StoreError } from '../store/store-error.js';
 
 /** The key under which the secrets in the store are encrypted. All servers of a cluster have the same one. */
 export interface SealingKey {
@@ -21,24 +22,45 @@ export interface SealingKey {
 const KEY_BYTES = 32;
 const KEY_PATTERN = /^[A-Za-z0-9+/]{43}=$/;
 
+interface KeyFileParts {
+  readonly log: Log;
+  /** Whether the store has secrets: then the key is not made anew. */
+  hasSecrets(): Promise<boolean>;
+}
+
 /**
- * Reads the key from its file, which is made if there is none. Of servers that start at the same time, one makes the file.
- * The file and its folder are synced before the key is used, so that no crash leaves secrets without their key.
- * @throws FatalError KEY_FILE_UNUSABLE
+ * Reads the key from its file, which is made if there is none and the store has no secrets yet. Of servers that start at
+ * the same time, one makes the file. The file and its folder are synced before the key is used, so that no crash leaves
+ * secrets without their key.
+ * @throws ConfigError when the file is missing, and the store has secrets; FatalError KEY_FILE_UNUSABLE; StoreError
  */
-export async function openSealingKey(path: string, { log }: { readonly log: Log }): Promise<SealingKey> {
+export async function openSealingKey(path: string, { log, hasSecrets }: KeyFileParts): Promise<SealingKey> {
   try {
-    const text = (await readIfThere(path)) ?? (await createKeyFile(path));
+    const text = (await readIfThere(path)) ?? (await newKey(path, hasSecrets));
     if (((await stat(path)).mode & 0o077) !== 0) {
       log.warn('key.file may be read by other users of this machine: chmod 600 would keep it private', { path });
     }
-    if (!KEY_PATTERN.test(text.trim())) throw unusable(path, `not ${KEY_BYTES} bytes in base64`);
-    return sealUnder(Buffer.from(text.trim(), 'base64'), `key.file=${path}`);
+    const key = keyOfText(text);
+    if (key === undefined) throw unusable(path, `not ${KEY_BYTES} bytes in base64`);
+    return sealUnder(key, `key.file=${path}`);
   } catch (error) {
-    if (error instanceof FatalError) throw error;
+    if (error instanceof FatalError || error instanceof ConfigError || error instanceof StoreError) throw error;
     throw unusable(path, reasonOf(error), error);
   }
 }
+
+async function newKey(path: string, hasSecrets: () => Promise<boolean>): Promise<string> {
+  if (!(await hasSecrets())) return createKeyFile(path);
+  // Another server may have made both after the first look.
+  const text = await readIfThere(path);
+  if (text === undefined) throw new ConfigError('key.file', path, LOST);
+  return text;
+}
+
+const LOST =
+  'there is no such file, and the store has secrets that are sealed under a key: copy the file from another server of this ' +
+  'cluster, or from a backup. If the key is lost for good, delete the rows of the table secret: the servers make a new CA, ' +
+  'which every agent has to be given, and new API keys';
 
 function unusable(path: string, reason: string, cause?: unknown): FatalError {
   return new FatalError('KEY_FILE_UNUSABLE', `key.file=${path}: ${reason}`, { cause });
@@ -57,6 +79,11 @@ const FORMAT = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const CIPHER = 'aes-256-gcm';
+
+/** The key that the text of a key file is; undefined when it is none. */
+export function keyOfText(text: string): Uint8Array | undefined {
+  return KEY_PATTERN.test(text.trim()) ? Buffer.from(text.trim(), 'base64') : undefined;
+}
 
 /** A sealing key from its bytes. @param origin the setting that the key comes from, for the message of an error */
 export function sealUnder(key: Uint8Array, origin: string): SealingKey {
@@ -87,7 +114,8 @@ export function sealUnder(key: Uint8Array, origin: string): SealingKey {
         throw new FatalError(
           'KEY_FILE_UNUSABLE',
           `${origin} does not fit the store: secret ${name} was sealed under another key. ` +
-            'Copy the key of a server that works with this store, or of its backup, there; all servers need the same one',
+            'Copy the key of a server that works with this store, or of its backup, there; all servers need the same one. ' +
+            'After a change of the key or of the password: reseal.from=FILE, with the former one, seals the secrets anew',
           { cause },
         );
       }

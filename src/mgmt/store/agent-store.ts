@@ -19,5 +19,5 @@ export interface AgentStore
   > {
   registerHosts(
     ...args: Parameters<Store['registerHosts']>
-  ): Promise<readonly { readonly host: Omit<AgentRow, 'changed'> }[]>;
+  ): Promise<readonly { readonly host: Omit<AgentRow, 'changed'>; readonly removedId: number | undefined }[]>;
 }

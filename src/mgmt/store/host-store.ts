@@ -53,7 +53,8 @@ export interface HostStore {
   /** A host that is not removed. */
   host(id: number): Promise<HostRow | undefined>;
   /**
-   * One page of the hosts that match all that is given, by ascending id, and how many match in all.
+   * One page of the hosts that match all that is given, by name and then by id, and how many match in all. Names are
+   * compared as the database compares them.
    * @param query its page has at most `ROWS_A_PAGE` rows
    */
   findHosts(query: HostQuery): Promise<Page<HostRow>>;
@@ -154,8 +155,10 @@ export type HostUuid = Pick<HostRow, 'id' | 'uuid'>;
 
 export interface Registration {
   readonly host: HostRow;
-  /** There was no host with this guid before. */
+  /** No host has had this guid before, unless one that was removed. */
   readonly isNew: boolean;
+  /** A new host whose guid a removed host had: the id of that one, the latest if there are several. */
+  readonly removedId: number | undefined;
 }
 
 export interface HostReadyEntry {
@@ -211,6 +214,8 @@ export interface HostQuery extends PageQuery {
   readonly hypervisor?: string;
   readonly arch?: string;
   readonly resourceState?: string;
+  /** Pages are counted from behind this host. The count is that of all matches all the same. */
+  readonly behind?: Pick<HostRow, 'name' | 'id'>;
 }
 
 export interface PageQuery {

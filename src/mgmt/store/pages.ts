@@ -1,4 +1,4 @@
-import { type Page, type PageQuery, ROWS_A_PAGE } from './store.js';
+import { type HostQuery, type HostRow, type Page, type PageQuery, ROWS_A_PAGE } from './store.js';
 
 /** What pages are read by: rows by their id, or the ids themselves. */
 type ById = number | { readonly id: number };
@@ -29,24 +29,36 @@ export async function readAll<T extends ById>(read: (after: number) => Promise<r
 }
 
 /**
- * One page of a search, such as `findHosts`, with more than `ROWS_A_PAGE` rows, read in several transactions. A row that
- * is removed meanwhile moves the later ones forward, so one may be left out.
+ * One page of a search, such as `findHosts`, with more than `ROWS_A_PAGE` rows, read in several transactions.
+ * @param behind the condition for the rows behind a row: rows that come or go meanwhile neither repeat nor hide others.
+ *   Without it pages are counted, so that a row that is removed meanwhile may leave out a later one.
  * @throws StoreError
  */
 export async function readLargePage<Q extends PageQuery, T extends { readonly id: number }>(
   find: (query: Q) => Promise<Page<T>>,
   query: Q,
+  behind?: (row: T) => Partial<Q>,
 ): Promise<Page<T>> {
   if (query.pagesize <= ROWS_A_PAGE) return find(query);
   const from = (query.page - 1) * query.pagesize;
   const before = from % ROWS_A_PAGE;
   // By id: no row comes twice.
   const found = new Map<number, T>();
-  for (let page = 1 + (from - before) / ROWS_A_PAGE; ; page++) {
-    const { count, rows } = await find({ ...query, page, pagesize: ROWS_A_PAGE });
+  for (let next: Q = { ...query, page: 1 + (from - before) / ROWS_A_PAGE, pagesize: ROWS_A_PAGE }; ; ) {
+    const { count, rows } = await find(next);
     for (const row of rows) found.set(row.id, row);
-    if (rows.length < ROWS_A_PAGE || found.size >= before + query.pagesize) {
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < ROWS_A_PAGE || found.size >= before + query.pagesize) {
       return { count, rows: [...found.values()].slice(before, before + query.pagesize) };
     }
+    next = behind === undefined ? { ...next, page: next.page + 1 } : { ...next, page: 1, ...behind(last) };
   }
+}
+
+/** A large page of hosts. @throws StoreError */
+export function readHosts<T extends Pick<HostRow, 'id' | 'name'>>(
+  find: (query: HostQuery) => Promise<Page<T>>,
+  query: HostQuery,
+): Promise<Page<T>> {
+  return readLargePage(find, query, ({ id, name }) => ({ behind: { id, name } }));
 }

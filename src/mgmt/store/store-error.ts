@@ -5,6 +5,7 @@ const MEANINGS = {
   STORE_UNAVAILABLE: 'the store cannot be reached',
   STORE_READ_ONLY: 'the store may not be written',
   STORE_FULL: 'no space is left for the store',
+  STORE_REPLACED: 'the database file is not the one that was opened',
   STORE_CORRUPT: 'the store is damaged, or not a database',
   STORE_VALUE_REFUSED: 'the store cannot keep this value',
   STORE_CLOSED: 'the store is closed',

@@ -1,5 +1,5 @@
 import { type Clock, delay } from '../../lib/clock.js';
-import { reasonOf } from '../../lib/errors.js';
+import { codeOf, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
 
@@ -10,7 +10,9 @@ import { StoreError, type StoreErrorCode } from './store-error.js';
 export class StoreHealth {
   readonly #log: Log;
   readonly #onBack: (() => void)[] = [];
+  readonly #onReplaced: (() => void)[] = [];
   #away = false;
+  #isReplaced = false;
 
   constructor(log: Log) {
     this.#log = log;
@@ -18,6 +20,16 @@ export class StoreHealth {
 
   get away(): boolean {
     return this.#away;
+  }
+
+  /** Whether the store is away because its file is not the one that was opened. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
+  /** Called each time the file is found to be another one, or gone. */
+  onReplaced(listener: () => void): void {
+    this.#onReplaced.push(listener);
   }
 
   /** Called each time the store answers again after it was away. */
@@ -39,14 +51,27 @@ export class StoreHealth {
   }
 
   #lost(error: unknown): void {
+    if (codeOf(error) === 'STORE_REPLACED' && !this.#isReplaced) {
+      this.#away = true;
+      this.#noteReplaced(error);
+    }
     if (this.#away) return;
     this.#away = true;
     this.#log.error('The store is away; connected agents stay, and known ones may come', { reason: reasonOf(error) });
   }
 
+  #noteReplaced(error: unknown): void {
+    this.#isReplaced = true;
+    this.#log.error('The database file was deleted or replaced: put it back, or restart this server', {
+      reason: reasonOf(error),
+    });
+    for (const listener of this.#onReplaced) listener();
+  }
+
   #found(): void {
     if (!this.#away) return;
     this.#away = false;
+    this.#isReplaced = false;
     this.#log.info('The store is back');
     for (const listener of this.#onBack) listener();
   }
@@ -62,6 +87,7 @@ const AWAY: ReadonlySet<StoreErrorCode> = new Set([
   'STORE_UNAVAILABLE',
   'STORE_READ_ONLY',
   'STORE_FULL',
+  'STORE_REPLACED',
   'STORE_CORRUPT',
 ]);
 

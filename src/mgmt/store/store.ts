@@ -34,6 +34,19 @@ export interface SecretStore {
   secret(name: string): Promise<Uint8Array | undefined>;
   /** The first writer wins. @returns what the store has now, which may be another server's */
   createSecret(name: string, ciphertext: Uint8Array): Promise<Uint8Array>;
+  /** All of them, by name. */
+  secrets(): Promise<ReadonlyMap<string, Uint8Array>>;
+  /**
+   * Replaces secrets, all or none of them.
+   * @param changes by name: what the store must have now, and what it gets
+   * @returns false when one of them is another by now, and nothing was written
+   */
+  replaceSecrets(changes: ReadonlyMap<string, SecretChange>): Promise<boolean>;
+}
+
+export interface SecretChange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
 }
 
 export * from './assignment-store.js';

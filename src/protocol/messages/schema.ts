@@ -54,7 +54,7 @@ export const list: Field<readonly unknown[]> = { expected: 'an array', accepts: 
 /** A Java object or map; may be missing. */
 export const record: Field<Readonly<Record<string, unknown>>> = { expected: 'an object', accepts: isRecord };
 /** Likewise; a message that is written may have the text of one in its place. */
-export const rawRecord: Field<Readonly<Record<string, unknown>> | RawJson> = record;
+export const rawRecord: Field<Readonly<Record<string, unknown>> | RawJson> = { ...record };
 
 /**
  * One class of messages: how it is written and read.

@@ -80,6 +80,24 @@ t.test('outage: an agent that nobody knows waits, and is let go without a refusa
   );
 });
 
+t.test(
+  'regression: outage: an agent of Muster that nobody knows is told why it must wait, and the log says who',
+  async t => {
+    const { agent, store, clock, lines } = await testServer();
+    store.outage = 'STORE_UNAVAILABLE';
+    const one = agent('192.0.2.77');
+    one.startup({ guid: 'g9', name: 'kvm-9', instanceId: 'i-1' });
+    await clock.advance(21_000);
+    const details = /^the store is away, and this agent is new here/;
+    t.match(contentOf(await one.receive()), ['StartupAnswer', { result: false, details }]);
+    t.ok(one.closed);
+    t.match(
+      lines.filter(({ message }) => message === 'Agent has to wait'),
+      [{ level: 'warn', fields: { guid: 'g9', name: 'kvm-9', address: '192.0.2.77', reason: details } }],
+    );
+  },
+);
+
 t.test('outage: a Ready whose link has ended meanwhile is not written, and its disconnect neither', async t => {
   const { agent, store, clock, row } = await testServer();
   const one = agent();

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { startCluster } from '../../helpers/cluster-bench.js';
+import { testServer } from '../../helpers/test-server.js';
 
 const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;
 
@@ -18,4 +19,21 @@ t.test('poller: the agent of a host that somebody removed loses its link, and co
   t.ok(agent?.host);
   t.equal(after?.msid, cluster.node(agent?.host ?? '').msid);
   t.equal(cluster.node(agent?.host ?? '').node.agents.registry.get(after?.id ?? 0)?.guid, before.guid);
+});
+
+t.test('regression: a removed host that returns is called that, in its event and in the log', async t => {
+  const { agent, store, clock, lines, events } = await testServer();
+  await agent().join({ guid: 'g1', name: 'kvm-1' });
+  await store.removeHost(1, 1_000);
+  await clock.advance(2_000);
+  await agent().join({ guid: 'g1', name: 'kvm-1' });
+  await agent().join({ guid: 'g2', name: 'kvm-2' });
+  t.match(
+    events.filter(({ type }) => type === 'HOST.RETURN'),
+    [{ level: 'WARN', description: 'Host kvm-1 was removed (as host 1) and has come back as a new host (2)' }],
+  );
+  t.match(
+    lines.filter(({ message }) => message.startsWith('A host that was removed has come back')),
+    [{ fields: { name: 'kvm-1', hostId: 2, formerHostId: 1 } }],
+  );
 });

@@ -33,6 +33,7 @@ async function bench(perHour = 3) {
     clock,
     log,
     newHostsPerHour: () => state.perHour,
+    onReturned() {},
   });
   const zoneId = await store.zoneId('default');
   /** 'registered', or why not. */

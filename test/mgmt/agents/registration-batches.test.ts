@@ -19,11 +19,11 @@ t.test('registration-batches: what comes during a call shares the next ones, in 
   const count = 1 + HOSTS_A_BATCH + 10;
   const hosts = await Promise.all(Array.from({ length: count }, (_, i) => register(`g${i}`)));
   t.same(
-    hosts.map(({ id, guid }) => `${id} ${guid}`),
+    hosts.map(({ host: { id, guid } }) => `${id} ${guid}`),
     Array.from({ length: count }, (_, i) => `${i + 1} g${i}`),
   );
   t.same(store.calls, ['registerHosts', 'registerHosts', 'registerHosts']);
-  t.equal((await register('g7')).id, 8);
+  t.equal((await register('g7')).host.id, 8);
 });
 
 t.test('registration-batches: a host that the store refuses does not keep the others out', async t => {

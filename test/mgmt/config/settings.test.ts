@@ -1,6 +1,6 @@
 import t from 'tap';
 import { canonicalValue, PARAMETER_NAMES, PARAMETERS, readConfiguration } from '../../../src/mgmt/config/parameters.js';
-import { readSettings, SETTING_HELP } from '../../../src/mgmt/config/settings.js';
+import { notListening, readSettings, SETTING_HELP } from '../../../src/mgmt/config/settings.js';
 
 const read = (file: Record<string, string>, commandLine: Record<string, string> = {}) =>
   readSettings(new Map(Object.entries(file)), new Map(Object.entries(commandLine)));
@@ -178,4 +178,17 @@ t.test('configuration: values that cannot be right together leave the former one
   ]);
   const alone = { ...stored('', ''), values: new Map([['cluster.heartbeat.threshold', '4000']]) };
   t.match(readConfiguration(alone).invalid, [{ text: '1500' }, { text: '4000' }], 'the default counts, too');
+});
+
+t.test('regression: an address of a family that bind.address does not take is found', async t => {
+  t.match(notListening('0.0.0.0', '2001:db8::1'), /bind\.address=0\.0\.0\.0 takes no IPv6: bind\.address=::/);
+  t.match(notListening('2001:db8::1', '192.0.2.1'), /takes no IPv4/);
+  const well = [
+    ['0.0.0.0', '192.0.2.1'],
+    ['::', '192.0.2.1'],
+    ['::', '2001:db8::1'],
+    ['0.0.0.0', 'ms1.example'],
+    ['ms1.example', '2001:db8::1'],
+  ] as const;
+  for (const [bound, address] of well) t.equal(notListening(bound, address), undefined, `${bound} ${address}`);
 });

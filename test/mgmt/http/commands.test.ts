@@ -1,7 +1,9 @@
 import t from 'tap';
 import { API } from '../../../src/api/commands/index.js';
 import type { ApiCommand, Fields } from '../../../src/api/table.js';
+import { observeServers } from '../../../src/mgmt/cluster/observed-servers.js';
 import type { LinkStatus } from '../../../src/mgmt/hosts/link-status.js';
+import type { KnownRow } from '../../../src/mgmt/hosts/own-view.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
@@ -20,6 +22,65 @@ function linkOf(hostId: number, more: Partial<LinkStatus> = {}): LinkStatus {
   const nothing = { roundTripMs: undefined, failovers: undefined, lastLoss: undefined, lag: undefined };
   return { hostId, since: START, lastPing: START, ...nothing, ...more };
 }
+
+// ---- while the store is away
+
+const KNOWN: KnownRow = {
+  id: 1,
+  uuid: '00000000-0000-4000-8000-00000000000a',
+  name: 'kvm-1',
+  status: 'Up',
+  msid: MSID_1,
+  zoneId: 1,
+  clusterId: null,
+  msHostList: '192.0.2.2,192.0.2.1@static',
+};
+
+t.test('regression: with the store away, lists tell what this server knows itself, and say so', async t => {
+  const bench = await apiBench(t);
+  const { call, store, one } = bench;
+  bench.servers = observeServers([], {
+    rows: await store.servers(),
+    ownMsid: MSID_1,
+    elapsedMs: undefined,
+    intervalMs: 1_500,
+    thresholdMs: 150_000,
+  });
+  bench.links = [linkOf(1, { roundTripMs: 1.5 })];
+  const elsewhere = { ...KNOWN, id: 2, uuid: KNOWN.uuid.replace('a', 'b'), name: 'kvm-2', msid: MSID_2 };
+  bench.known = [KNOWN, elsewhere, { ...elsewhere, id: 3, name: 'kvm-3', status: 'Disconnected', msid: null }];
+  const away = new StoreError('STORE_UNAVAILABLE', 'servers');
+  const ways: readonly (readonly [string, () => unknown])[] = [
+    ['a call finds out', () => Object.assign(bench, { outage: away })],
+    ['it is known already', () => Object.assign(bench, { isKnownAway: true })],
+  ];
+  for (const [name, begin] of ways) {
+    await t.test(name, async t => {
+      begin();
+      const hosts = (await call('listHosts')).body;
+      t.match(hosts, { count: 3, warning: /^the store is away: this is what this management server knows itself/ });
+      t.same(names(hosts.host), ['kvm-1', 'kvm-2', 'kvm-3']);
+      t.match(hosts.host[0], { state: 'Up', managementserverid: one.uuid, lastpinged: '2026-01-01T00:00:00+0000' });
+      t.same(names((await call('listHosts', { state: 'Up', page: 2, pagesize: 1 })).body.host), ['kvm-2']);
+      t.same(names((await call('listHosts', { managementserverid: one.uuid })).body.host), ['kvm-1']);
+      t.same(Object.keys((await call('listHosts', { keyword: 'nobody' })).body), ['warning']);
+      t.match(await call('listHosts', { zoneid: one.uuid }), { status: 530, body: { errortext: /zoneid without it/ } });
+      const links = (await call('listAgentLinks', { astray: 'true' })).body;
+      t.match(links, { count: 2, warning: String });
+      t.match(links.agentlink[0], {
+        hostname: 'kvm-1',
+        preferredhost: '192.0.2.2',
+        ispreferred: false,
+        roundtripms: 1.5,
+      });
+      const servers = (await call('listManagementServers', { peers: 'true' })).body;
+      t.match(servers, { count: 2, warning: String });
+      t.match(servers.managementserver[0], { agents: [KNOWN.uuid], agentscount: 1 });
+      t.notOk('pendingjobscount' in servers.managementserver[0], 'what only the store knows is left out');
+      t.match(await call('listEvents'), bench.outage === undefined ? {} : { status: 530 });
+    });
+  }
+});
 
 // ---- management servers
 
@@ -40,6 +101,7 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
     osdistribution: 'Linux',
     kernelversion: '6.1.0',
     lastboottime: '2026-01-01T00:00:00+0000',
+    processstate: 'Running',
     serviceip: '192.0.2.1',
     ipaddress: '192.0.2.1',
     agents: [host?.uuid],
@@ -79,6 +141,32 @@ t.test('listManagementServers: one that stopped is Down, and says since when', a
 });
 
 // ---- hosts
+
+t.test('regression: a server that was stopped in Maintenance is shown as stopped', async t => {
+  const { call, store } = await apiBench(t);
+  await store.changeServerState(MSID_2, { from: ['Up'], to: 'Maintenance' });
+  await store.stopServer(MSID_2, `run-${MSID_2}`, START, ['Maintenance']);
+  const [, second] = (await call('listManagementServers')).body.managementserver;
+  t.match(second, { state: 'Maintenance', processstate: 'Stopped' });
+});
+
+t.test('zones, pods and clusters: by name, and by what they are in', async t => {
+  const { call, store } = await apiBench(t);
+  for (const zone of ['here', 'there']) {
+    const facts = factsOf(`guid-${zone}`, await store.zoneId(zone), { pod: 'pod', cluster: 'cluster' });
+    await registerHost(store, facts);
+  }
+  const { zone } = (await call('listZones', { name: 'there' })).body;
+  t.match(zone, [{ name: 'there', allocationstate: 'Enabled' }]);
+  t.equal((await call('listPods', { name: 'pod' })).body.count, 2);
+  const { pod } = (await call('listPods', { name: 'pod', zoneid: zone[0].id })).body;
+  t.match(pod, [{ zonename: 'there' }]);
+  const { cluster } = (await call('listClusters', { podid: pod[0].id })).body;
+  t.match(cluster, [{ name: 'cluster', podname: 'pod', zonename: 'there' }]);
+  t.same((await call('listClusters', { keyword: 'nothing' })).body, {});
+  const set = { name: 'indirect.agent.lb.check.interval', value: '7', clusterid: cluster[0].id };
+  t.match((await call('updateConfiguration', set)).body.configuration, { value: '7', scope: 'Cluster' });
+});
 
 t.test('listHosts: each with what CloudStack says of it', async t => {
   const { call, one, addHosts } = await apiBench(t);
@@ -127,22 +215,19 @@ t.test('listHosts: pages, -1 for all, and the count is that of all', async t => 
     return [count, host.length, host[0].name];
   };
   t.same(await counts({}), [520, 500, 'host-1'], '500 unless told otherwise');
-  t.same(await counts({ page: 2 }), [520, 20, 'host-501']);
+  t.same(await counts({ page: 2 }), [520, 20, 'host-81']);
   t.same(await counts({ pagesize: -1 }), [520, 520, 'host-1']);
-  t.same(await counts({ page: 3, pagesize: 100 }), [520, 100, 'host-201']);
+  t.same(await counts({ page: 3, pagesize: 100 }), [520, 100, 'host-28']);
   t.same(await counts({ page: 1, pagesize: 100_000 }), [520, 520, 'host-1'], 'more than there are');
 });
 
-t.test('regression: listHosts: a page is sorted by name, with numbers as numbers', async t => {
+t.test('regression: listHosts: all pages together are sorted by name', async t => {
   const { call, store } = await apiBench(t);
   const zoneId = await store.zoneId('default');
-  const names = ['kvm-10', 'kvm-2', 'a', 'kvm-1'];
-  await store.registerHosts(names.map(name => factsOf(`guid-${name}`, zoneId, { name })));
-  const { host } = (await call('listHosts')).body;
-  t.same(
-    host.map(({ name }: { name: string }) => name),
-    ['a', 'kvm-1', 'kvm-2', 'kvm-10'],
-  );
+  const given = ['kvm-10', 'kvm-2', 'a', 'kvm-1'];
+  await store.registerHosts(given.map(name => factsOf(`guid-${name}`, zoneId, { name })));
+  const page = async (page: number) => names((await call('listHosts', { page, pagesize: 2 })).body.host);
+  t.same([...(await page(1)), ...(await page(2))], ['a', 'kvm-1', 'kvm-10', 'kvm-2']);
 });
 
 t.test('regression: more hosts than a statement can name are listed all the same', async t => {
@@ -159,7 +244,7 @@ t.test('regression: more hosts than a statement can name are listed all the same
   t.same([all.count, all.host.length], [4_500, 4_500]);
   t.same(sizes, [1_000, 1_000, 1_000, 1_000, 500]);
   const second = (await call('listHosts', { page: 2, pagesize: 3_000 })).body;
-  t.same([second.count, second.host.length, second.host[0].name], [4_500, 1_500, 'host-3001']);
+  t.same([second.count, second.host.length, second.host[0].name], [4_500, 1_500, 'host-37']);
   t.equal((await call('listHosts', { page: 1, pagesize: 3_000 })).body.host.length, 3_000);
   t.match((await call('listAgentLinks', { astray: 'true', pagesize: 1 })).body, {});
 });
@@ -188,7 +273,7 @@ t.test('listHosts: every filter finds what it should, and only that', async t =>
     [{ keyword: '%' }, ['Moon%1']],
     [{ keyword: '_' }, []],
     [{ state: 'up' }, ['host-1', 'host-2']],
-    [{ state: 'Connecting' }, ['host-3', 'Moon%1']],
+    [{ state: 'Connecting' }, ['Moon%1', 'host-3']],
     [{ state: 'Alert' }, []],
     [{ state: 'Removed' }, []],
     [{ managementserverid: one.uuid }, ['host-1']],
@@ -511,6 +596,17 @@ t.test('updateConfiguration: a list of which no server is Up is refused, unless 
   const refusal = await call('updateConfiguration', change);
   t.match(refusal, { status: 431, body: { errortext: /none of these servers is Up .*forced=true/ } });
   t.match((await call('updateConfiguration', { ...change, forced: 'true' })).body.configuration, { value: '10.0.0.1' });
+});
+
+t.test('regression: updateConfiguration: an address that no server has is kept, with a warning', async t => {
+  const { call } = await apiBench(t);
+  const change = async (value: string) =>
+    (await call('updateConfiguration', { name: 'host', value })).body.configuration;
+  t.match(await change('192.0.2.1,192.0.2.9,ms.example'), {
+    value: '192.0.2.1,192.0.2.9,ms.example',
+    warning: 'no management server has the address 192.0.2.9, ms.example',
+  });
+  t.notOk('warning' in (await change('192.0.2.2,192.0.2.1')));
 });
 
 t.test('updateConfiguration: an empty value empties a list', async t => {

@@ -4,25 +4,48 @@ import t from 'tap';
 import { type Log, silentLog } from '../../../src/lib/logger.js';
 import { openSealingKey, sealUnder } from '../../../src/mgmt/security/sealing-key.js';
 
+const PARTS = { log: silentLog, hasSecrets: async () => false };
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
 t.test('key.file: it is made once, for this user only, with its folder', async t => {
   const folder = join(t.testdir(), 'data');
   const path = join(folder, 'muster.key');
-  const first = await openSealingKey(path, { log: silentLog });
+  const first = await openSealingKey(path, PARTS);
   t.match(await readFile(path, 'utf8'), /^[A-Za-z0-9+/]{43}=\n$/);
   t.equal((await stat(path)).mode & 0o777, 0o600);
   t.equal((await stat(folder)).mode & 0o777, 0o700);
   t.strictSame(await readdir(folder), ['muster.key'], 'nothing is left beside it');
-  const second = await openSealingKey(path, { log: silentLog });
+  const second = await openSealingKey(path, PARTS);
   t.equal(text(second.unseal('a', first.seal('a', Buffer.from('x')))), 'x');
 });
 
 t.test('key.file: servers that start together agree on one', async t => {
   const path = join(t.testdir(), 'muster.key');
-  const keys = await Promise.all(Array.from({ length: 8 }, () => openSealingKey(path, { log: silentLog })));
+  const keys = await Promise.all(Array.from({ length: 8 }, () => openSealingKey(path, PARTS)));
   const sealed = keys.map(key => key.seal('a', Buffer.from('x')));
   t.strictSame(new Set(keys.flatMap(key => sealed.map(one => text(key.unseal('a', one))))), new Set(['x']));
+});
+
+t.test('regression: key.file: a lost key is not made anew beside secrets that were sealed under it', async t => {
+  const path = join(t.testdir(), 'muster.key');
+  const beside = { log: silentLog, hasSecrets: async () => true };
+  await t.rejects(openSealingKey(path, beside), {
+    name: 'ConfigError',
+    key: 'key.file',
+    value: path,
+    allowed: /there is no such file.*copy the file from another server/,
+  });
+  t.strictSame(await readdir(join(path, '..')), [], 'no file was made');
+  const late = {
+    log: silentLog,
+    async hasSecrets() {
+      // Another server has made both meanwhile.
+      await openSealingKey(path, PARTS);
+      return true;
+    },
+  };
+  const key = await openSealingKey(path, late);
+  t.equal(text(key.unseal('a', (await openSealingKey(path, PARTS)).seal('a', Buffer.from('x')))), 'x');
 });
 
 t.test('key.file: what is no key is refused, and left as it is', async t => {
@@ -37,7 +60,7 @@ t.test('key.file: what is no key is refused, and left as it is', async t => {
   for (const name of ['empty', 'short', 'text', 'raw']) {
     const path = join(folder, name);
     const before = await readFile(path, 'utf8');
-    await t.rejects(openSealingKey(path, { log: silentLog }), {
+    await t.rejects(openSealingKey(path, PARTS), {
       name: 'FatalError',
       code: 'KEY_FILE_UNUSABLE',
       message: `key.file=${path}: not 32 bytes in base64`,
@@ -45,26 +68,26 @@ t.test('key.file: what is no key is refused, and left as it is', async t => {
     t.equal(await readFile(path, 'utf8'), before);
   }
   const unusable = { code: 'KEY_FILE_UNUSABLE', message: /^key\.file=/ };
-  await t.rejects(openSealingKey(join(folder, 'dir'), { log: silentLog }), unusable);
-  await t.rejects(openSealingKey(join(folder, 'file', 'muster.key'), { log: silentLog }), unusable);
+  await t.rejects(openSealingKey(join(folder, 'dir'), PARTS), unusable);
+  await t.rejects(openSealingKey(join(folder, 'file', 'muster.key'), PARTS), unusable);
 });
 
 t.test('key.file: one that others may read is warned about, and used', async t => {
   const path = join(t.testdir(), 'muster.key');
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: message => void warnings.push(message) };
-  await openSealingKey(path, { log });
+  await openSealingKey(path, { ...PARTS, log });
   t.strictSame(warnings, []);
   await chmod(path, 0o640);
-  await openSealingKey(path, { log });
+  await openSealingKey(path, { ...PARTS, log });
   t.match(warnings, [/may be read by other users/]);
 });
 
 t.test('key.file: blanks and a missing line end around the key do not matter', async t => {
   const path = join(t.testdir(), 'muster.key');
-  const key = await openSealingKey(path, { log: silentLog });
+  const key = await openSealingKey(path, PARTS);
   await writeFile(path, `  ${(await readFile(path, 'utf8')).trim()}\r\n\n`);
-  const again = await openSealingKey(path, { log: silentLog });
+  const again = await openSealingKey(path, PARTS);
   t.equal(text(again.unseal('a', key.seal('a', Buffer.from('x')))), 'x');
 });
 
@@ -122,7 +145,7 @@ t.test('key.file: a folder that cannot hold it is refused', async t => {
   const folder = join(t.testdir(), 'closed');
   await mkdir(folder);
   await chmod(folder, 0o500);
-  const opened = openSealingKey(join(folder, 'muster.key'), { log: silentLog });
+  const opened = openSealingKey(join(folder, 'muster.key'), PARTS);
   // Root may write there all the same.
   if (process.getuid?.() === 0) await opened;
   else await t.rejects(opened, { code: 'KEY_FILE_UNUSABLE' });

@@ -164,7 +164,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     const again = await registerHost(store, facts);
     t.strictSame(
       again,
-      { host: { ...first, ...facts, podId: 2, clusterId: 2 }, isNew: false },
+      { host: { ...first, ...facts, podId: 2, clusterId: 2 }, isNew: false, removedId: undefined },
       'the facts are the newest ones',
     );
     t.strictSame(await store.host(1), again.host);
@@ -294,7 +294,26 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     );
     t.equal(await hostReady(store, 3, ready(MSID_A)), undefined);
     t.equal(await hostDisconnected(store, 3, { msid: MSID_A, epoch: 1, at: 7_000, reason: 'late' }), false);
-    t.match(await registerHost(store, factsOf('three', zone)), { host: { id: 4 }, isNew: true });
+    t.match(await registerHost(store, factsOf('three', zone)), { host: { id: 4 }, isNew: true, removedId: 3 });
+  });
+
+  test('regression: a removed host that registers again is called that, once, with the id that it had', async (t, store) => {
+    const zone = await store.zoneId('default');
+    for (const guid of ['one', 'two']) await registerHost(store, factsOf(guid, zone));
+    await store.removeHost(1, 5_000);
+    const batch = ['one', 'two', 'three'].map(guid => factsOf(guid, zone));
+    const first = await store.registerHosts(batch);
+    t.strictSame(
+      first.map(({ host, isNew, removedId }) => [host.id, isNew, removedId]),
+      [
+        [3, true, 1],
+        [2, false, undefined],
+        [4, true, undefined],
+      ],
+    );
+    t.strictSame(new Set((await store.registerHosts(batch)).map(({ removedId }) => removedId)), new Set([undefined]));
+    await store.removeHost(3, 6_000);
+    t.match(await registerHost(store, factsOf('one', zone)), { host: { id: 5 }, removedId: 3 }, 'the latest');
   });
 
   test('zoneHostIds: the hosts of one zone, ascending, whatever their state', async (t, store) => {
@@ -359,6 +378,34 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     for (const s of stores) t.strictSame(await s.secret('ca'), got[0]);
     t.equal(got[0]?.constructor, Uint8Array);
     t.equal(await store.secret('other'), undefined);
+  });
+
+  test('secrets: all are replaced, or none when one is another by now', async (t, store) => {
+    const [one, two, three] = [1, 2, 3].map(byte => new Uint8Array(300).fill(byte));
+    if (!one || !two || !three) throw new Error('three');
+    await store.createSecret('a', one);
+    await store.createSecret('b', two);
+    const refused = new Map([
+      ['a', { from: one, to: three }],
+      ['b', { from: one, to: three }],
+    ]);
+    t.equal(await store.replaceSecrets(refused), false);
+    t.equal(await store.replaceSecrets(new Map([['c', { from: one, to: three }]])), false, 'there is none');
+    t.strictSame(
+      [...(await store.secrets())],
+      [
+        ['a', one],
+        ['b', two],
+      ],
+    );
+    t.equal(await store.replaceSecrets(new Map([['a', { from: one, to: three }]])), true);
+    t.strictSame(
+      [...(await store.secrets())],
+      [
+        ['a', three],
+        ['b', two],
+      ],
+    );
   });
 
   test('a restart loses nothing', async (t, store, open) => {

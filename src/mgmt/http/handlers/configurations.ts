@@ -36,7 +36,13 @@ export async function updateConfiguration(
 ): Promise<Response<'updateConfiguration'>> {
   const changed = await operations.changeConfiguration({ name, value, clusterId, forced });
   const scope = changed.scope === 'cluster' ? CLUSTER_SCOPE : undefined;
-  return { ...configurationObject(changed.name, changed.value, scope), agentsmoving: changed.agentsMoving };
+  const [first] = changed.withoutServer;
+  return {
+    ...configurationObject(changed.name, changed.value, scope),
+    agentsmoving: changed.agentsMoving,
+    warning:
+      first === undefined ? undefined : `no management server has the address ${changed.withoutServer.join(', ')}`,
+  };
 }
 
 /** @returns seconds; null: the cluster has no interval of its own @throws ApiError 431 */

@@ -1,6 +1,7 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
 import type { ObservedServer } from '../../cluster/observed-servers.js';
+import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
 import type { ServerRow, Store } from '../../store/store.js';
@@ -15,6 +16,19 @@ export interface HandlerParts {
   observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** What the servers know of their agents' links. @throws StoreError */
   presentLinks(): Promise<LinkOfHost>;
+  readonly own: OwnKnowledge;
+}
+
+/** What this server can tell while the store is away. */
+export interface OwnKnowledge {
+  /** Whether the store is away, as far as this server knows. */
+  isNeeded(): boolean;
+  /** By name. */
+  hosts(): Promise<readonly KnownRow[]>;
+  /** This server's own links alone. */
+  links(): LinkOfHost;
+  /** As of the last heartbeat. */
+  servers(): readonly ObservedServer[];
 }
 
 type StoreQueries =

@@ -1,13 +1,16 @@
-import { dateText } from '../../../api/moment.js';
 import type { ResponseObject } from '../../../api/types.js';
 import type { LinkStatus } from '../../hosts/link-status.js';
+import type { KnownRow } from '../../hosts/own-view.js';
 import type { HostRow } from '../../store/store.js';
 import { dated } from './fields.js';
 import type { Locations } from './locations.js';
 
+/** A host's row, or what is known of it while the store is away. */
+export type ShownHost = KnownRow & Partial<HostRow>;
+
 /** A host as the API shows it. @param link what is known of its present link */
 export function hostObject(
-  row: HostRow,
+  row: ShownHost,
   { zones, pods, clusters, servers }: Locations,
   link?: LinkStatus,
 ): ResponseObject<'listHosts'> {
@@ -37,7 +40,7 @@ export function hostObject(
     cpunumber: row.cpus,
     cpuspeed: row.speed,
     memorytotal: row.ram,
-    created: dateText(row.created),
+    created: dated(row.created),
     disconnected: dated(row.disconnected),
     lastpinged: dated(link?.lastPing ?? row.lastPing),
   };

@@ -1,21 +1,27 @@
 import type { Params, Response } from '../../../api/types.js';
-import { readLargePage } from '../../store/pages.js';
+import { readHosts } from '../../store/pages.js';
 import type { HostQuery, HostStatus } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { present } from './fields.js';
-import type { HandlerParts } from './handler.js';
+import type { HandlerParts, OwnKnowledge } from './handler.js';
 import { hostObject } from './host-object.js';
-import { idOf, readLocations } from './locations.js';
+import { idOf, type Locations, locationsInMemory, readLocations } from './locations.js';
 import { paging } from './paging.js';
+import { type KnownQuery, listed, matchingHosts, refuseFilters, whileAway } from './while-away.js';
 
 const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */
 const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
-/** kvm-2 before kvm-10. */
-const BY_NAME = new Intl.Collator('en', { numeric: true });
+export function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
+  return whileAway(
+    parts,
+    () => hostsOfStore(parts, params),
+    own => hostsOfMemory(own, params),
+  );
+}
 
-export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
+async function hostsOfStore(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
   const { store } = parts;
   const command = 'listHosts';
   const locations = await readLocations(store);
@@ -38,12 +44,20 @@ export async function listHosts(parts: HandlerParts, params: Params<'listHosts'>
     }),
   };
   const [{ count, rows }, linkOf] = await Promise.all([
-    readLargePage(part => store.findHosts(part), query),
+    readHosts(part => store.findHosts(part), query),
     parts.presentLinks(),
   ]);
-  // Pages are cut by id, from an index: all are sorted where one page has all.
-  const sorted = rows.toSorted((one, other) => BY_NAME.compare(one.name, other.name) || one.id - other.id);
-  return { count, items: sorted.map(row => hostObject(row, locations, linkOf(row)?.link)) };
+  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link)) };
+}
+
+async function hostsOfMemory(own: OwnKnowledge, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
+  const command = 'listHosts';
+  const { type, hypervisor, arch, resourcestate, zoneid, podid, clusterid } = params;
+  refuseFilters(command, { type, hypervisor, arch, resourcestate, zoneid, podid, clusterid });
+  const locations = locationsInMemory(own);
+  const linkOf = own.links();
+  const found = matchingHosts(await own.hosts(), knownQuery(command, locations, params));
+  return listed(found, paging(command, params), row => hostObject(row, locations, linkOf(row)?.link));
 }
 
 export async function reconnectHost(
@@ -71,4 +85,19 @@ export function statesOf(command: string, text: string): readonly HostStatus[] {
     throw invalidParameter(command, 'state', text, `the states are ${STATES.join(', ')}`);
   }
   return states;
+}
+
+/** What hosts are asked for, as far as memory knows it. @throws ApiError 431 */
+export function knownQuery(
+  command: string,
+  { servers }: Locations,
+  params: Pick<Params<'listHosts'>, 'id' | 'name' | 'keyword' | 'state' | 'managementserverid'>,
+): KnownQuery {
+  return {
+    id: params.id,
+    name: params.name,
+    keyword: params.keyword,
+    status: params.state === undefined ? undefined : statesOf(command, params.state),
+    msid: idOf(command, 'managementserverid', servers, params.managementserverid, server => server.msid),
+  };
 }

@@ -18,6 +18,7 @@ import {
 } from './maintenance.js';
 import { previewHostList } from './preview.js';
 import { listManagementServers, removeManagementServer } from './servers.js';
+import { listClusters, listPods, listZones } from './zones.js';
 
 /** The handler of each command of the API's table. */
 const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
@@ -26,6 +27,9 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listHosts,
   reconnectHost,
   deleteHost,
+  listZones,
+  listPods,
+  listClusters,
   listConfigurations,
   updateConfiguration,
   listEvents,

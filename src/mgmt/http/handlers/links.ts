@@ -1,50 +1,74 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
 import type { AgedLinkStatus } from '../../hosts/present-links.js';
-import { readLargePage } from '../../store/pages.js';
+import { readHosts } from '../../store/pages.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
 import { dated, present } from './fields.js';
-import type { HandlerParts } from './handler.js';
-import { statesOf } from './hosts.js';
-import { idOf, type Locations, readLocations } from './locations.js';
-import { pageOf, paging } from './paging.js';
+import type { HandlerParts, OwnKnowledge } from './handler.js';
+import type { ShownHost } from './host-object.js';
+import { knownQuery, statesOf } from './hosts.js';
+import { idOf, type Locations, locationsInMemory, readLocations } from './locations.js';
+import { paging } from './paging.js';
+import { listed, matchingHosts, whileAway } from './while-away.js';
 
-export async function listAgentLinks(
+export function listAgentLinks(
+  parts: HandlerParts,
+  params: Params<'listAgentLinks'>,
+): Promise<Response<'listAgentLinks'>> {
+  return whileAway(
+    parts,
+    () => linksOfStore(parts, params),
+    own => linksOfMemory(own, params),
+  );
+}
+
+const COMMAND = 'listAgentLinks';
+
+async function linksOfStore(
   parts: HandlerParts,
   params: Params<'listAgentLinks'>,
 ): Promise<Response<'listAgentLinks'>> {
   const { store } = parts;
-  const command = 'listAgentLinks';
-  const page = paging(command, params);
+  const page = paging(COMMAND, params);
   const locations = await readLocations(store);
   const linkOf = await parts.presentLinks();
   const filter: Partial<HostQuery> = present({
     uuid: params.hostid,
     keyword: params.keyword,
-    status: params.state === undefined ? undefined : statesOf(command, params.state),
-    msid: idOf(command, 'managementserverid', locations.servers, params.managementserverid, server => server.msid),
+    status: params.state === undefined ? undefined : statesOf(COMMAND, params.state),
+    msid: idOf(COMMAND, 'managementserverid', locations.servers, params.managementserverid, server => server.msid),
   });
   const objectOf = (row: HostRow) => linkObject(row, locations, linkOf(row));
   if (!params.astray && !params.laggards) {
-    const { count, rows } = await readLargePage(part => store.findHosts(part), { ...filter, ...page });
+    const { count, rows } = await readHosts(part => store.findHosts(part), { ...filter, ...page });
     return { count, items: rows.map(objectOf) };
   }
   // These two filters need the status of links, which is not in the rows: all hosts that match the other filters are read.
-  const { rows } = await readLargePage(part => store.findHosts(part), {
-    ...filter,
-    ...paging(command, { pagesize: -1 }),
-  });
-  const found = rows
-    .map(objectOf)
-    .filter(link => (!params.astray || !link.ispreferred) && (!params.laggards || link.lag !== undefined));
-  return { count: found.length, items: pageOf(found, page) };
+  const all = { ...filter, ...paging(COMMAND, { pagesize: -1 }) };
+  const { rows } = await readHosts(part => store.findHosts(part), all);
+  return listed(
+    rows.map(objectOf).filter(link => isWanted(link, params)),
+    page,
+    link => link,
+  );
 }
 
-function linkObject(
-  row: HostRow,
-  { servers }: Locations,
-  aged: AgedLinkStatus | undefined,
-): ResponseObject<'listAgentLinks'> {
+async function linksOfMemory(own: OwnKnowledge, params: Params<'listAgentLinks'>): Promise<Response<'listAgentLinks'>> {
+  const locations = locationsInMemory(own);
+  const linkOf = own.links();
+  const found = matchingHosts(await own.hosts(), knownQuery(COMMAND, locations, { ...params, id: params.hostid }))
+    .map(row => linkObject(row, locations, linkOf(row)))
+    .filter(link => isWanted(link, params));
+  return listed(found, paging(COMMAND, params), link => link);
+}
+
+type LinkObject = ResponseObject<'listAgentLinks'>;
+
+function isWanted(link: LinkObject, { astray, laggards }: Params<'listAgentLinks'>): boolean {
+  return (!astray || !link.ispreferred) && (!laggards || link.lag !== undefined);
+}
+
+function linkObject(row: ShownHost, { servers }: Locations, aged: AgedLinkStatus | undefined): LinkObject {
   const { hosts: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
   const server = servers.get(row.msid);
   const isUp = row.status === 'Up';

@@ -1,6 +1,6 @@
 import type { ServerRow, ZoneRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
-import type { HandlerParts } from './handler.js';
+import type { HandlerParts, OwnKnowledge } from './handler.js';
 
 /** Names and ids of zones, pods, clusters and servers. They are few rows, and are read for each command. */
 export interface Locations {
@@ -11,7 +11,7 @@ export interface Locations {
 }
 
 export interface Lookup<T> {
-  get(id: number | null): T | undefined;
+  get(id: number | null | undefined): T | undefined;
   byUuid(uuid: string): T | undefined;
 }
 
@@ -30,6 +30,12 @@ export async function readLocations(store: HandlerParts['store']): Promise<Locat
   };
 }
 
+/** Without the store: zones, pods and clusters have no names then. */
+export function locationsInMemory(own: OwnKnowledge): Locations {
+  const none = lookup<ZoneRow>([], ({ id }) => id);
+  return { zones: none, pods: none, clusters: none, servers: lookup(own.servers(), server => server.msid) };
+}
+
 /** @throws ApiError 431: there is no object with this id */
 export function idOf<T>(
   command: string,
@@ -44,10 +50,13 @@ export function idOf<T>(
   return id(row);
 }
 
+/** Ids begin at 1. */
+const NO_ID = 0;
+
 function lookup<T extends { readonly uuid: string }>(rows: readonly T[], key: (row: T) => number): Lookup<T> {
   const byId = new Map(rows.map(row => [key(row), row]));
   return {
-    get: id => (id === null ? undefined : byId.get(id)),
+    get: id => byId.get(id ?? NO_ID),
     byUuid: uuid => rows.find(row => row.uuid === uuid),
   };
 }

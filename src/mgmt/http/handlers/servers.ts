@@ -4,22 +4,29 @@ import type { ObservedServer } from '../../cluster/observed-servers.js';
 import { readAll } from '../../store/pages.js';
 import type { HostUuid } from '../../store/store.js';
 import { dated } from './fields.js';
-import type { HandlerParts } from './handler.js';
+import type { HandlerParts, OwnKnowledge } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
+import { listed, whileAway } from './while-away.js';
 
-export async function listManagementServers(
+export function listManagementServers(
+  parts: HandlerParts,
+  params: Params<'listManagementServers'>,
+): Promise<Response<'listManagementServers'>> {
+  return whileAway(
+    parts,
+    () => serversOfStore(parts, params),
+    own => serversOfMemory(own, params),
+  );
+}
+
+async function serversOfStore(
   { store, observe }: HandlerParts,
   params: Params<'listManagementServers'>,
 ): Promise<Response<'listManagementServers'>> {
   const page = paging('listManagementServers', params);
   const [rows, jobs] = await Promise.all([store.servers(), store.countPendingJobs()]);
   const servers = observe(rows);
-  const matching = servers.filter(
-    ({ uuid, name }) =>
-      (params.id === undefined || uuid === params.id) &&
-      (params.name === undefined || name === params.name) &&
-      hasKeyword(name, params.keyword),
-  );
+  const matching = servers.filter(server => isAskedFor(server, params));
   const items = pageOf(matching, page).map(async server =>
     serverObject(server, {
       agents: await readAll(after => store.agentsOfServer(server.msid, after)),
@@ -29,6 +36,31 @@ export async function listManagementServers(
     }),
   );
   return { count: matching.length, items: await Promise.all(items) };
+}
+
+async function serversOfMemory(
+  own: OwnKnowledge,
+  params: Params<'listManagementServers'>,
+): Promise<Response<'listManagementServers'>> {
+  const servers = own.servers();
+  const hosts = await own.hosts();
+  const matching = servers.filter(server => isAskedFor(server, params));
+  return listed(matching, paging('listManagementServers', params), server =>
+    serverObject(server, {
+      agents: hosts.filter(({ msid }) => msid === server.msid),
+      lastAgents: [],
+      pendingJobs: undefined,
+      peers: params.peers ? servers.filter(other => other !== server) : undefined,
+    }),
+  );
+}
+
+function isAskedFor({ uuid, name }: ObservedServer, params: Params<'listManagementServers'>): boolean {
+  return (
+    (params.id === undefined || uuid === params.id) &&
+    (params.name === undefined || name === params.name) &&
+    hasKeyword(name, params.keyword)
+  );
 }
 
 export async function removeManagementServer(
@@ -42,9 +74,9 @@ export async function removeManagementServer(
 type ServerObject = ResponseObject<'listManagementServers'>;
 
 interface MoreOfServer {
-  readonly agents: readonly HostUuid[];
-  readonly lastAgents: readonly HostUuid[];
-  readonly pendingJobs: number;
+  readonly agents: readonly Pick<HostUuid, 'uuid'>[];
+  readonly lastAgents: readonly Pick<HostUuid, 'uuid'>[];
+  readonly pendingJobs: number | undefined;
   readonly peers: readonly ObservedServer[] | undefined;
 }
 
@@ -60,7 +92,7 @@ function serverObject(server: ObservedServer, { agents, lastAgents, pendingJobs,
     lastserverstop: dated(server.stopped),
     lastboottime: dated(server.lastBootTime),
     heartbeatage: server.runId === null ? undefined : Math.round(server.silentMs / 1000),
-    silent: server.isSilent && !server.isDead,
+    processstate: processState(server),
     serviceip: server.serviceIp,
     ipaddress: server.serviceIp,
     agents: agents.map(({ uuid }) => uuid),
@@ -69,6 +101,12 @@ function serverObject(server: ObservedServer, { agents, lastAgents, pendingJobs,
     pendingjobscount: pendingJobs,
     peers: peers?.map(peerObject),
   };
+}
+
+/** A server in Maintenance keeps that state when it is stopped. */
+function processState({ runId, isSilent, isDead }: ObservedServer): 'Running' | 'Silent' | 'Stopped' {
+  if (runId === null) return 'Stopped';
+  return isSilent || isDead ? 'Silent' : 'Running';
 }
 
 type PeerObject = NonNullable<ServerObject['peers']>[number];

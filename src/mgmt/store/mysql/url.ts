@@ -1,4 +1,3 @@
-import { hkdfSync } from 'node:crypto';
 import { ConfigError } from '../../../lib/errors.js';
 
 /** A `db.url` of MariaDB or MySQL, taken apart. */
@@ -57,14 +56,4 @@ export function withoutPassword({ user, hosts, database }: MysqlUrl): string {
 
 export function hostText({ host, port }: MysqlHost): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-const KEY_BYTES = 32;
-
-/**
- * The key that secrets in the store are sealed under when no `key.file` is given: all servers know the password, and a
- * dump of the database does not have it. Changing the password loses the secrets, unless `key.file` holds the old key.
- */
-export function keyOfPassword(password: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', password, '', 'muster key of db.url', KEY_BYTES));
 }

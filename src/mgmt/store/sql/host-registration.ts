@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription, HostStore, Registration } from '../host-store.js';
-import { bounded, inPieces } from './batches.js';
+import { bounded, inPieces, repeatedToPowerOfTwo } from './batches.js';
 import { changeTime, columnsOf, type HostColumns, hostOf, selectHosts } from './host-rows.js';
 import { LocationIdCache } from './locations.js';
 import type { Schema } from './schema.js';
@@ -59,11 +59,14 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
     const known = await database.locked(selectHosts(db).where('guid', 'in', guids).orderBy('id')).execute();
     const knownGuids = new Set(known.map(({ guid }) => guid));
     const fresh = entries.filter(({ description }) => !knownGuids.has(description.guid));
+    const removedIds = await removedHosts(db, fresh);
     const rows = [...(await update(db, known, entries)), ...(await insert(db, fresh))];
     const byGuid = new Map(rows.map(row => [row.guid, row]));
     return batch.flatMap(({ guid }) => {
       const row = byGuid.get(guid);
-      return row === undefined ? [] : [{ host: hostOf(row), isNew: !knownGuids.has(guid) }];
+      return row === undefined
+        ? []
+        : [{ host: hostOf(row), isNew: !knownGuids.has(guid), removedId: removedIds.get(guid) }];
     });
   };
 
@@ -100,6 +103,19 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
         return removed.numUpdatedRows > 0n;
       }),
   };
+}
+
+/** The ids of the removed hosts that have had these guids, the latest of each. */
+async function removedHosts(db: Kysely<Schema>, fresh: readonly LocatedHost[]): Promise<ReadonlyMap<string, number>> {
+  if (fresh.length === 0) return new Map();
+  const guids = fresh.map(({ description }) => description.guid);
+  const rows = await db
+    .selectFrom('host')
+    .select(['id', 'removed_guid'])
+    .where('removed_guid', 'in', repeatedToPowerOfTwo(guids))
+    .orderBy('id')
+    .execute();
+  return new Map(rows.map(({ id, removed_guid }) => [removed_guid ?? '', id]));
 }
 
 interface LocatedHost {

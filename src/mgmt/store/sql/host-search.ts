@@ -21,7 +21,9 @@ export function hostSearch(
         const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
         // The ids first, from an index alone: the rows before the page are passed over, not read.
         const ids = await matches
+          .where(eb => eb.and(isBehind(eb, query.behind)))
           .select('id')
+          .orderBy('name')
           .orderBy('id')
           .limit(query.pagesize)
           .offset((query.page - 1) * query.pagesize)
@@ -82,7 +84,15 @@ function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
   ];
 }
 
+/** The first condition follows from the other one: it is what an index can begin at. */
+function isBehind(eb: ExpressionBuilder<Schema, 'host'>, host: HostQuery['behind']) {
+  if (host === undefined) return [];
+  return [eb('name', '>=', host.name), eb.or([eb('name', '>', host.name), eb('id', '>', host.id)])];
+}
+
 async function rowsOf(db: Kysely<Schema>, ids: readonly number[]) {
   if (ids.length === 0) return [];
-  return db.selectFrom('host').selectAll().where('id', 'in', repeatedToPowerOfTwo(ids)).orderBy('id').execute();
+  const rows = await db.selectFrom('host').selectAll().where('id', 'in', repeatedToPowerOfTwo(ids)).execute();
+  const byId = new Map(rows.map(row => [row.id, row]));
+  return ids.flatMap(id => byId.get(id) ?? []);
 }

@@ -206,7 +206,33 @@ export const MIGRATIONS: readonly Migration[] = [
       }
     },
   },
+  {
+    number: 4,
+    name: 'hosts by name, removed guids',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await addIndexes(db, dialect, INDEXES_4);
+      for (const [table, name] of NO_INDEXES_4) {
+        if (await dialect.hasIndex(db, table, name)) await dialect.dropIndex(db, table, name);
+      }
+    },
+  },
 ];
+
+/** Of migration 4: hosts are listed by name, and the guid of a removed host is looked up when it comes back. */
+const INDEXES_4 = [
+  ['host', 'i_host__all_by_name', ['removed', 'name', 'id']],
+  ['host', 'i_host__zone_by_name', ['data_center_id', 'removed', 'name', 'id']],
+  ['host', 'i_host__cluster_by_name', ['cluster_id', 'removed', 'name', 'id']],
+  ['host', 'i_host__status_by_name', ['status', 'removed', 'name', 'id']],
+  ['host', 'i_host__removed_guid', ['removed_guid', 'id']],
+] as const;
+
+/** What migration 4 makes superfluous: nothing else is read by cluster or status. */
+const NO_INDEXES_4 = [
+  ['host', 'i_host__cluster_id'],
+  ['host', 'i_host__status'],
+] as const;
 
 /** Of migration 3. A counter is never null, and starts at 0. */
 const COLUMNS_3 = [

@@ -14,6 +14,25 @@ export function secretStore(transactions: Transactions): SecretStore {
         await db.insertInto('secret').values({ name, value: ciphertext }).execute();
         return ciphertext;
       }),
+
+    secrets: () =>
+      transactions.read('secrets', async db => {
+        const rows = await db.selectFrom('secret').select(['name', 'value']).orderBy('name').execute();
+        return new Map(rows.map(({ name, value }) => [name, value]));
+      }),
+
+    replaceSecrets: changes =>
+      transactions.write('replaceSecrets', async db => {
+        for (const [name, { from }] of changes) {
+          const query = db.selectFrom('secret').select('value').where('name', '=', name);
+          const row = await transactions.database.locked(query).executeTakeFirst();
+          if (row === undefined || Buffer.compare(row.value, from) !== 0) return false;
+        }
+        for (const [name, { to }] of changes) {
+          await db.updateTable('secret').set({ value: to }).where('name', '=', name).execute();
+        }
+        return true;
+      }),
   };
 }
 

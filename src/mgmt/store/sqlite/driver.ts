@@ -17,11 +17,12 @@ import { refuseUnkeepable } from '../sql/unkeepable-value.js';
 /**
  * Kysely's own SQLite dialect begins every transaction DEFERRED, which can fail half way through when another process
  * writes, and wakes all waiters for each turn. Otherwise this is the same: one connection, used in turns.
+ * @param checkFile called before each transaction; throws when the file is not the one that was opened
  */
-export function sqliteDialect(database: Database.Database, clock: Clock): Dialect {
+export function sqliteDialect(database: Database.Database, clock: Clock, checkFile: () => void): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new SqliteDriver(database, clock),
+    createDriver: () => new SqliteDriver(database, clock, checkFile),
     createIntrospector: db => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -34,14 +35,16 @@ class SqliteDriver implements Driver {
   readonly #database: Database.Database;
   readonly #connection: SqliteConnection;
   readonly #clock: Clock;
+  readonly #checkFile: () => void;
   readonly #turns = new Semaphore();
   #leave: () => void = () => {};
   #heldSince = 0;
 
-  constructor(database: Database.Database, clock: Clock) {
+  constructor(database: Database.Database, clock: Clock, checkFile: () => void) {
     this.#database = database;
     this.#connection = new SqliteConnection(database);
     this.#clock = clock;
+    this.#checkFile = checkFile;
   }
 
   async init(): Promise<void> {}
@@ -61,6 +64,7 @@ class SqliteDriver implements Driver {
 
   /** A transaction that will write takes the write lock at once: it either gets it or has done nothing yet. */
   async beginTransaction(_connection: DatabaseConnection, { accessMode }: TransactionSettings): Promise<void> {
+    this.#checkFile();
     this.#database.exec(accessMode === 'read only' ? 'BEGIN' : 'BEGIN IMMEDIATE');
   }
 

@@ -19,18 +19,35 @@ import type { Schema } from '../sql/schema.js';
 import { UnkeepableValue } from '../sql/unkeepable-value.js';
 import { StoreError, type StoreErrorCode } from '../store-error.js';
 import { sqliteDialect } from './driver.js';
+import { type FileIdentity, FileReplaced, fileIdentity, requireSameFile } from './file-identity.js';
 
 /** How long one call may hold up the event loop while another process commits; `attempt` waits beyond that. */
 const BUSY_TIMEOUT_MS = 10;
 
-/** Opens or makes the database file, and its folder, for this user only. */
-export async function openSqlite(path: string, env: AttemptParts): Promise<SqlDatabase> {
+/** The database, and which file it is in. */
+export interface SqliteDatabase extends SqlDatabase {
+  readonly file: FileIdentity;
+}
+
+/**
+ * Opens or makes the database file, and its folder, for this user only.
+ * @param expected the file that this process had open before; another one is not opened
+ */
+export async function openSqlite(path: string, env: AttemptParts, expected?: FileIdentity): Promise<SqliteDatabase> {
   // An absolute path is never taken for `:memory:` or a URI.
   const file = resolve(path);
-  await prepareFile(file);
-  const database = await attempt('open', judge, env, async () => connect(file), env.clock.now() + CALL_LIMIT_MS);
-  const kysely = new Kysely<Schema>({ dialect: sqliteDialect(database, env.clock) });
+  if (expected === undefined) await prepareFile(file);
+  const open = async () => {
+    if (expected !== undefined) requireSameFile(file, expected);
+    return connect(file);
+  };
+  const database = await attempt('open', judge, env, open, env.clock.now() + CALL_LIMIT_MS);
+  const identity = expected ?? fileIdentity(file);
+  const kysely = new Kysely<Schema>({
+    dialect: sqliteDialect(database, env.clock, () => requireSameFile(file, identity)),
+  });
   return {
+    file: identity,
     kysely,
     judge,
     writers: new Semaphore(),
@@ -146,6 +163,7 @@ const PRIMARY_CODES: Readonly<Record<number, Verdict>> = {
 
 function judge(error: unknown): Verdict {
   if (error instanceof UnkeepableValue) return final('STORE_VALUE_REFUSED');
+  if (error instanceof FileReplaced) return final('STORE_REPLACED');
   if (!(error instanceof Database.SqliteError)) return 'not-ours';
   if (error.code === 'SQLITE_CONSTRAINT_UNIQUE' || error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
     return again('STORE_BUSY');

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../../lib/clock.js';
 import { CALL_LIMIT_MS } from '../sql/database.js';
 import type { Store } from '../store.js';
 import { StoreError } from '../store-error.js';
+import type { FileIdentity } from './file-identity.js';
 import { decodeError, type FromWorker, type ToWorker, type WorkerInput } from './thread-messages.js';
 
 /** While calls wait for the worker, it is asked for a sign of life so often. */
@@ -34,9 +35,10 @@ export class StoreThread {
   #unanswered = 0;
   #ping: Timer | undefined;
 
-  constructor(path: string, clock: Clock) {
+  /** @param expected the file that an earlier thread had open */
+  constructor(path: string, clock: Clock, expected: FileIdentity | undefined) {
     this.#clock = clock;
-    const workerData: WorkerInput = { path, givenUp: this.#givenUp.buffer };
+    const workerData: WorkerInput = { path, expected, givenUp: this.#givenUp.buffer };
     // Without the options of this process: a loader or a debugger is not for the worker.
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] });
     this.ended = this.#watchEnd();

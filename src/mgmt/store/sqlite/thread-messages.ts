@@ -2,12 +2,15 @@ import { FatalError, type FatalErrorCode, reasonOf } from '../../../lib/errors.j
 import type { SchemaUpgrade } from '../sql/migrate.js';
 import type { Store } from '../store.js';
 import { StoreError, type StoreErrorCode } from '../store-error.js';
+import type { FileIdentity } from './file-identity.js';
 
 /** What the main thread and the store's worker thread send each other. Structured clone carries it. */
 
 /** What the worker is started with. */
 export interface WorkerInput {
   readonly path: string;
+  /** The file that an earlier thread had open; undefined for the first one. */
+  readonly expected: FileIdentity | undefined;
   /** One Int32: calls up to this id were given up, and must not begin any more. */
   readonly givenUp: SharedArrayBuffer;
 }
@@ -29,6 +32,7 @@ export type FromWorker =
       /** The methods that its store has. */
       readonly operations: readonly (keyof Store)[];
       readonly upgrade: SchemaUpgrade | undefined;
+      readonly file: FileIdentity;
     }
   | { readonly kind: 'failed'; readonly error: ErrorMessage }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }

@@ -5,6 +5,7 @@ import { CALL_LIMIT_MS } from '../sql/database.js';
 import type { OpenedStore } from '../sql/sql-store.js';
 import type { Store } from '../store.js';
 import { StoreError } from '../store-error.js';
+import type { FileIdentity } from './file-identity.js';
 import { type Opened, StoreThread } from './store-thread.js';
 
 interface WorkerStoreParts {
@@ -37,6 +38,8 @@ class StoreClient {
   readonly #log: Log;
   /** Undefined after the thread has died, until the next call. */
   #thread: StoreThread | undefined;
+  /** The file that the first thread has opened: a later thread must not make another one. */
+  #file: FileIdentity | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(path: string, { clock, log }: WorkerStoreParts) {
@@ -67,21 +70,26 @@ class StoreClient {
   }
 
   #newThread(): StoreThread {
-    const thread = new StoreThread(this.#path, this.#clock);
+    const thread = new StoreThread(this.#path, this.#clock, this.#file);
     thread.opened.then(
-      () =>
-        thread.ended.then(reason => {
+      ({ file }) => {
+        this.#file = file;
+        return thread.ended.then(reason => {
           if (reason === undefined) return;
           this.#log.error('The thread of the store has died; the next call starts another one', {
             reason: reasonOf(reason),
           });
-        }),
-      () => {},
+        });
+      },
+      // It ends by itself; the next call tries anew.
+      () => this.#forget(thread),
     );
-    void thread.ended.then(() => {
-      if (this.#thread === thread) this.#thread = undefined;
-    });
+    void thread.ended.then(() => this.#forget(thread));
     return thread;
+  }
+
+  #forget(thread: StoreThread): void {
+    if (this.#thread === thread) this.#thread = undefined;
   }
 
   /** @throws StoreError when the thread cannot open the store, or not in time */

@@ -13,14 +13,15 @@ const send = (message: FromWorker) => port.postMessage(message);
 
 try {
   // Only the main thread can have another clock, and other random numbers.
-  const { path, givenUp } = workerData as WorkerInput;
+  const { path, givenUp, expected } = workerData as WorkerInput;
   const lastGivenUp = new Int32Array(givenUp);
-  const { store, upgrade } = await openSqliteStore(path, { clock: systemClock, random: systemRandom });
+  const parts = { clock: systemClock, random: systemRandom };
+  const { store, upgrade, file } = await openSqliteStore(path, parts, expected);
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'ping') send({ kind: 'pong' });
     else if (message.id > Atomics.load(lastGivenUp, 0)) void answer(store, message);
   });
-  send({ kind: 'opened', operations: Object.keys(store) as (keyof Store)[], upgrade });
+  send({ kind: 'opened', operations: Object.keys(store) as (keyof Store)[], upgrade, file });
 } catch (error) {
   send({ kind: 'failed', error: encodeError(error) });
 }

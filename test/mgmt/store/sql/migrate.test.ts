@@ -194,8 +194,8 @@ t.test('migrations: one that was cut off in its midst is carried out again', asy
   await (await server()).migrate();
   query('DELETE FROM schema_migration WHERE number >= 2');
   query('DROP TABLE event');
-  query('DROP INDEX i_host__status');
+  query('DROP INDEX i_host__status_by_name');
   await (await server()).migrate();
   t.strictSame(query('SELECT count(*) AS n FROM event'), [{ n: 0 }]);
-  t.strictSame(query("SELECT count(*) AS n FROM sqlite_master WHERE name = 'i_host__status'"), [{ n: 1 }]);
+  t.strictSame(query("SELECT count(*) AS n FROM sqlite_master WHERE name = 'i_host__status_by_name'"), [{ n: 1 }]);
 });

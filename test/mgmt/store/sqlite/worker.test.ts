@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, readdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import Database from 'libsql';
@@ -76,6 +76,23 @@ t.test('worker: when its thread dies calls fail, and the next one starts another
   t.equal((await Promise.all([store.zoneId('one'), store.zoneId('one')])).length, 2);
   await store.close();
   await t.rejects(store.configuration(), { code: 'STORE_CLOSED' });
+});
+
+t.test('regression: worker: a file that is deleted, moved away or replaced is noticed at the next call', async t => {
+  const { store, worker, file } = await openWithWorker(t, new FakeClock());
+  await setConfiguration(store, 'host', 'a');
+  const refused = { name: 'StoreError', code: 'STORE_REPLACED', message: /was deleted while it was in use/ };
+  await rename(file, `${file}.away`);
+  await t.rejects(store.configuration(), refused);
+  await t.rejects(store.zoneId('default'), refused);
+  void worker.terminate();
+  await once(worker, 'exit');
+  await t.rejects(store.configuration(), refused, 'another thread makes no new file');
+  t.notOk((await readdir(dirname(file))).includes('muster.db'));
+  await copyFile(`${file}.away`, file);
+  await t.rejects(store.configuration(), { code: 'STORE_REPLACED', message: /was replaced by another file/ });
+  await rename(`${file}.away`, file);
+  t.equal((await store.configuration()).values.get('host'), 'a', 'put back, it is the store again');
 });
 
 t.test('worker: when it does not answer calls are given up after 2 s, and never begin', async t => {
