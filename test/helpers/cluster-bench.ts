@@ -36,12 +36,15 @@ let serial = 0;
 export class Cluster {
   readonly clock: FakeClock;
   readonly store: Store;
+  /** The database. */
+  readonly file: string;
   readonly nodes = new Map<string, ClusterNode>();
   readonly agents: ClusterAgent[] = [];
 
-  constructor(clock: FakeClock, store: Store) {
+  constructor(clock: FakeClock, store: Store, file: string) {
     this.clock = clock;
     this.store = store;
+    this.file = file;
   }
 
   node(address: string): ClusterNode {
@@ -345,10 +348,10 @@ export async function startCluster(
 ): Promise<Cluster> {
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
-  const url = `sqlite:${join(folder, 'muster.db')}`;
-  const store = await openStore(url, { clock, random: seededRandom(++serial), log: silentLog, thread: 'same' });
+  const file = join(folder, 'muster.db');
+  const store = await openStore(`sqlite:${file}`, { clock, random: seededRandom(++serial), log: silentLog, thread: 'same' });
   await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
-  const cluster = new Cluster(clock, store);
+  const cluster = new Cluster(clock, store, file);
   t.teardown(async () => {
     await cluster.end();
     await store.close();

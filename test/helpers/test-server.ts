@@ -13,6 +13,13 @@ import { memoryTransports } from './memory-transport.js';
 import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';
 
+/** For a storm of agents that all come from one address. */
+export const ANY_NUMBER = {
+  'agent.max.concurrent.new.connections': '1000000',
+  'agent.max.concurrent.new.connections.per.address': '1000000',
+  'agent.new.hosts.per.address': '0',
+} as const;
+
 export const MSID = 1001;
 
 export interface TestServerOptions {

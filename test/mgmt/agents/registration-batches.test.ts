@@ -43,5 +43,5 @@ t.test('registration-batches: while the store is away each is told so, and later
   t.ok(answers.every(one => one.status === 'rejected' && one.reason.code === 'STORE_UNAVAILABLE'));
   t.equal(store.calls.length, 2, 'the batch is not taken apart');
   store.outage = undefined;
-  t.match(await register('a'), { guid: 'a' });
+  t.match(await register('a'), { host: { guid: 'a' } });
 });

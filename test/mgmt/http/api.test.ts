@@ -140,22 +140,22 @@ t.test('api: a value that is not allowed, or an id of nothing, is 431 and says w
 
 t.test('api: a store that is away is 530 with its code, an error of ours 530 without a word of it', async t => {
   const bench = await apiBench(t);
-  bench.outage = new StoreError('STORE_BUSY', 'servers', { cause: new Error('SQLITE_BUSY at /secret/path') });
-  const away = await bench.call('listHosts');
-  t.same(shapeOf(away), shape(530, 'listhostsresponse'));
+  bench.outage = new StoreError('STORE_BUSY', 'events', { cause: new Error('SQLITE_BUSY at /secret/path') });
+  const away = await bench.call('listEvents');
+  t.same(shapeOf(away), shape(530, 'listeventsresponse'));
   t.match(away.body, { errortext: 'the store cannot be reached now: STORE_BUSY', cserrorcode: 4250 });
   t.equal(bench.log.count('warn An API command failed, since the store is away'), 1);
 
   for (const error of [new TypeError('x is undefined'), new StoreError('STORE_FAILED', 'servers')]) {
     bench.outage = error;
-    const bug = await bench.call('listHosts');
-    t.same(shapeOf(bug), shape(530, 'listhostsresponse'));
+    const bug = await bench.call('listEvents');
+    t.same(shapeOf(bug), shape(530, 'listeventsresponse'));
     t.equal(bug.body.errortext, 'internal error: see the log of this management server');
     t.notMatch(JSON.stringify(bug), /undefined|\.ts:|\.js:/, 'no stack trace');
   }
-  t.match(bench.log.fieldsOf('error An API command failed'), { command: 'listHosts', stack: String });
+  t.match(bench.log.fieldsOf('error An API command failed'), { command: 'listEvents', stack: String });
   bench.outage = undefined;
-  t.equal((await bench.call('listHosts')).status, 200);
+  t.equal((await bench.call('listEvents')).status, 200);
 });
 
 t.test('api: names of parameters count in any case, and what is not known is passed over', async t => {

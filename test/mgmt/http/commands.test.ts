@@ -594,7 +594,7 @@ t.test('updateConfiguration: a list of which no server is Up is refused, unless 
   const { call } = await apiBench(t);
   const change = { name: 'host', value: '10.0.0.1' };
   const refusal = await call('updateConfiguration', change);
-  t.match(refusal, { status: 431, body: { errortext: /none of these servers is Up .*forced=true/ } });
+  t.match(refusal, { status: 431, body: { errortext: /none of these servers can take agents .*forced=true/ } });
   t.match((await call('updateConfiguration', { ...change, forced: 'true' })).body.configuration, { value: '10.0.0.1' });
 });
 

@@ -10,7 +10,7 @@ import type { FakeAgent } from '../../helpers/fake-agent.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { obeys, type Reply, yes } from '../../helpers/obedient-agent.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
-import { testServer } from '../../helpers/test-server.js';
+import { ANY_NUMBER, testServer } from '../../helpers/test-server.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 
@@ -30,7 +30,7 @@ interface BenchOptions {
 /** Server A with agents, and a drain of it under way. */
 async function bench(options: BenchOptions = {}) {
   const server = await testServer({
-    configuration: { 'indirect.agent.lb.algorithm': options.algorithm ?? 'static' },
+    configuration: { ...ANY_NUMBER, 'indirect.agent.lb.algorithm': options.algorithm ?? 'static' },
     avoided: [A],
   });
   const { clock, lines, lists } = server;

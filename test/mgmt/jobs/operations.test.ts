@@ -102,10 +102,11 @@ t.test('operations: a change of the configuration says what it wrote; a cluster 
     value: '192.0.2.2,192.0.2.1',
     scope: 'global',
     agentsMoving: 1,
+    withoutServer: [],
   });
   const [cluster] = await store.clusters();
   const clusterId = cluster?.uuid;
-  const ofCluster = { name: INTERVAL, scope: 'cluster', agentsMoving: undefined };
+  const ofCluster = { name: INTERVAL, scope: 'cluster', agentsMoving: undefined, withoutServer: [] };
   const own = await operations.changeConfiguration({ name: INTERVAL, value: '30', clusterId });
   t.same(own, { ...ofCluster, value: '30' });
   t.equal((await store.clusters())[0]?.checkIntervalSeconds, 30);

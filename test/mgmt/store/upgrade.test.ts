@@ -168,7 +168,7 @@ t.test('upgrade: drain, stop, start the new version, cancel, while the others ar
   await cluster.comes(() => cluster.node(A).state === 'Maintenance');
   await cluster.passes(cluster.node(A).stop('SIGTERM'));
   // The new version brings its schema with it.
-  await migrated(join(t.testdirName, 'muster.db'), [...MIGRATIONS, next]);
+  await migrated(cluster.file, [...MIGRATIONS, next]);
   await cluster.goesOn(5_000);
   await cluster.start(A);
   t.equal(cluster.node(A).state, 'Maintenance');

@@ -11,7 +11,7 @@ export interface MysqlLimits {
 }
 
 /** The node ends a slow statement so much before the client gives it up: the statement has failed, and not the node. */
-const SERVER_EARLIER_MS = 300;
+const SERVER_EARLIER_MS = 500;
 
 /** A connection with one node, set up for us. After an error on the way to the node it is broken, and not used again. */
 export class MysqlSession {

@@ -135,13 +135,13 @@ function values(mariadb: MariaDb): void {
     for (const sql of [
       `delete from ${name}.schema_migration where number >= 2`,
       `drop table ${name}.event`,
-      `drop index i_host__status on ${name}.host`,
+      `drop index i_host__status_by_name on ${name}.host`,
     ]) {
       await mariadb.query(sql);
     }
     const store = await opened(t, url);
     t.strictSame(await store.events({ page: 1, pagesize: 1 }), { count: 0, rows: [] });
-    const indexes = await mariadb.query(`show index from ${name}.host where key_name = 'i_host__status'`);
+    const indexes = await mariadb.query(`show index from ${name}.host where key_name = 'i_host__status_by_name'`);
     t.equal((indexes as unknown[]).length, 3);
   });
 
