@@ -349,7 +349,12 @@ export async function startCluster(
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
   const file = join(folder, 'muster.db');
-  const store = await openStore(`sqlite:${file}`, { clock, random: seededRandom(++serial), log: silentLog, thread: 'same' });
+  const store = await openStore(`sqlite:${file}`, {
+    clock,
+    random: seededRandom(++serial),
+    log: silentLog,
+    thread: 'same',
+  });
   await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
   const cluster = new Cluster(clock, store, file);
   t.teardown(async () => {

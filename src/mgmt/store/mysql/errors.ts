@@ -1,4 +1,4 @@
-import { codeOf, reasonOf } from '../../../lib/errors.js';
+import { reasonOf } from '../../../lib/errors.js';
 import { again, final, type Verdict } from '../sql/database.js';
 import { UnkeepableValue } from '../sql/unkeepable-value.js';
 import type { StoreErrorCode } from '../store-error.js';
@@ -103,7 +103,8 @@ function serverErrorIn(error: unknown): { errno: number | undefined; text: strin
 }
 
 function isFromServer(error: unknown): boolean {
-  return typeof (error as { sqlState?: unknown } | undefined)?.sqlState === 'string' && codeOf(error) !== undefined;
+  // Not its `code`: mysql2 has no name for some of MariaDB's errors.
+  return typeof (error as { sqlState?: unknown } | undefined)?.sqlState === 'string' && errnoOf(error) !== undefined;
 }
 
 function errnoOf(error: unknown): number | undefined {

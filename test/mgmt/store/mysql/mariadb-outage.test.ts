@@ -142,7 +142,7 @@ function values(mariadb: MariaDb): void {
     const store = await opened(t, url);
     t.strictSame(await store.events({ page: 1, pagesize: 1 }), { count: 0, rows: [] });
     const indexes = await mariadb.query(`show index from ${name}.host where key_name = 'i_host__status_by_name'`);
-    t.equal((indexes as unknown[]).length, 3);
+    t.equal((indexes as unknown[]).length, 4);
   });
 
   function test(name: string, check: (t: Test, store: Store, url: string) => Promise<void>): void {
