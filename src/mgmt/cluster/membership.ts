@@ -7,7 +7,13 @@ import { VERSION } from '../../lib/version.js';
 import type { ServerClaimed, ServerRow, ServerState, Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { DeadServers, JOBS_OF_DEAD_SERVER } from './dead-servers.js';
-import { avoidedAddresses, canTakeAgents, type ObservedServer, observeServers } from './observed-servers.js';
+import {
+  avoidedAddresses,
+  canTakeAgents,
+  type ObservedServer,
+  observeServers,
+  othersThatTakeAgents,
+} from './observed-servers.js';
 import { KEPT_STATES, type ServerStep, TRANSITIONS } from './server-state.js';
 
 /** A row that another data.dir holds is claimed only when its counter has not changed for so many heartbeats. */
@@ -105,10 +111,8 @@ export class Membership {
 
   /** Whether another server than this one can take agents. @param hosts only those with one of these addresses */
   othersCanTakeAgents(hosts: readonly string[]): boolean {
-    const { msid } = this.#parts;
-    return this.#servers.some(
-      server => server.msid !== msid && hosts.includes(server.serviceIp) && canTakeAgents(server),
-    );
+    const others = othersThatTakeAgents(this.#servers, this.#parts.msid);
+    return others.some(({ serviceIp }) => hosts.includes(serviceIp));
   }
 
   /** How a server looks from here: `silent`, it may live or not; one that has no row is dead. */

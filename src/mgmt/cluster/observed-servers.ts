@@ -59,6 +59,11 @@ export function canTakeAgents({ state, runId, joined, isHeard, isSilent }: Obser
   return state === 'Up' && runId !== null && joined && isHeard && !isSilent;
 }
 
+/** The servers other than `msid` that can take agents. */
+export function othersThatTakeAgents(servers: readonly ObservedServer[], msid: number): readonly ObservedServer[] {
+  return servers.filter(server => server.msid !== msid && canTakeAgents(server));
+}
+
 /**
  * The avoid list, spelled as in `host`: addresses of servers in maintenance or on their way out, unless a living server
  * that is Up has the same address. One that is merely Down is not avoided: it may be back at any moment.

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { refusedOperation } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
-import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
+import { type ObservedServer, othersThatTakeAgents } from '../cluster/observed-servers.js';
 import { type ServerStep, TRANSITIONS } from '../cluster/server-state.js';
 import { ALGORITHM_NAMES, type Configuration } from '../config/parameters.js';
 import type { JobRow, ServerRow, ServerState, Store } from '../store/store.js';
@@ -111,7 +111,8 @@ export async function triggerShutdown(
 ): Promise<JobRow> {
   const server = await serverByUuid(parts.store, serverId);
   if (!isRunning(server)) throw refusedOperation(`management server ${server.serviceIp} is not running`);
-  if (!forced) await checkTargets(parts, server, await othersThatTakeAgents(parts, server));
+  if (!forced)
+    await checkTargets(parts, server, othersThatTakeAgents(parts.observe(await parts.store.servers()), server.msid));
   return oneJob(await changeState(parts, server, 'triggerShutdown', [jobOf(server, 'shutdown', {})]));
 }
 
@@ -142,16 +143,9 @@ async function checkDrain(parts: ServerOperationParts, server: ServerRow, forced
   if (server.state !== 'Up') throw refusedOperation(`management server ${server.serviceIp} is ${server.state}, not Up`);
   const other = otherPreparing(servers, server);
   if (other !== undefined) throw refusedOperation(`management server ${other.serviceIp} is ${other.state} already`);
-  const others = await othersThatTakeAgents(parts, server);
+  const others = othersThatTakeAgents(parts.observe(servers), server.msid);
   if (others.length === 0) throw refusedOperation('no other management server can take agents');
   if (!forced) await checkTargets(parts, server, others);
-}
-
-async function othersThatTakeAgents(
-  { store, observe }: Pick<ServerOperationParts, 'store' | 'observe'>,
-  server: ServerRow,
-): Promise<readonly ObservedServer[]> {
-  return observe(await store.servers()).filter(other => other.msid !== server.msid && canTakeAgents(other));
 }
 
 /** Whether another server of `host` would take the agents, if there are any. @throws OperationError OPERATION_REFUSED */

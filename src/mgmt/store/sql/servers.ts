@@ -9,11 +9,8 @@ import type { Transactions } from './transactions.js';
 /** The servers' rows. Every moment in them is the store's, so that no server's clock can make another look dead. */
 export function serverStore(transactions: Transactions): ServerStore {
   const { database, random } = transactions;
-  const rowOf = async (db: Kysely<Schema>, msid: number) => {
-    const query = db.selectFrom('mshost').selectAll().where('msid', '=', msid);
-    const row = await database.locked(query).executeTakeFirst();
-    return { row, now: await database.storeTime(db) };
-  };
+  const lockedRow = (db: Kysely<Schema>, msid: number) =>
+    database.locked(db.selectFrom('mshost').selectAll().where('msid', '=', msid)).executeTakeFirst();
 
   const changeState = async (db: Kysely<Schema>, msid: number, change: OrderedStateChange) => {
     const { from, to, by, beat, runId, ifStopped } = change;
@@ -37,7 +34,8 @@ export function serverStore(transactions: Transactions): ServerStore {
   return {
     claimServer: (server, { runId, dataDirToken, silentBeat, keepStates = [] }) =>
       transactions.write('claimServer', async db => {
-        const { row: former, now } = await rowOf(db, server.msid);
+        const former = await lockedRow(db, server.msid);
+        const now = await database.storeTime(db);
         const isHeld =
           former !== undefined &&
           former.removed === null &&
@@ -84,7 +82,7 @@ export function serverStore(transactions: Transactions): ServerStore {
           .where('runid', '=', runId)
           .where('removed', 'is', null)
           .executeTakeFirst();
-        const { row } = await rowOf(db, msid);
+        const row = await lockedRow(db, msid);
         if (row === undefined || beaten.numUpdatedRows === 0n) {
           return { kind: 'foreign' as const, holder: row && serverOf(row) };
         }
@@ -122,7 +120,7 @@ export function serverStore(transactions: Transactions): ServerStore {
 
     stopServer: (msid, runId, at, keepStates = []) =>
       transactions.write('stopServer', async db => {
-        const { row } = await rowOf(db, msid);
+        const row = await lockedRow(db, msid);
         // The row says in which state it is: an operator may have changed it since the server read it last.
         const state = row !== undefined && keepStates.includes(row.state) ? 'Maintenance' : 'Down';
         const stopped = await db
