@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { type HostStore, type HostsCursor, type HostVersion, ROWS_A_PAGE } from '../host-store.js';
 import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
-import { AGENT_COLUMNS, guid, hostOf, selectHosts } from './host-rows.js';
+import { AGENT_COLUMNS, guid, hostOf } from './host-rows.js';
 import type { Schema } from './schema.js';
 import type { Transactions } from './transactions.js';
 
@@ -40,7 +40,12 @@ export function hostReading(transactions: Transactions): Pick<HostStore, Reads> 
 
     host: id =>
       transactions.read('host', async db => {
-        const row = await selectHosts(db).where('id', '=', id).executeTakeFirst();
+        const row = await db
+          .selectFrom('host')
+          .selectAll()
+          .where('id', '=', id)
+          .where('removed', 'is', null)
+          .executeTakeFirst();
         return row && hostOf(row);
       }),
 

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription, HostStore, Registration } from '../host-store.js';
 import { bounded, inPieces, repeatedToPowerOfTwo } from './batches.js';
-import { changeTime, columnsOf, type HostColumns, hostOf, selectHosts } from './host-rows.js';
+import { changeTime, columnsOf, type HostColumns, hostOf } from './host-rows.js';
 import { LocationIdCache } from './locations.js';
 import type { Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -55,8 +55,9 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
     for (const description of batch)
       entries.push({ description, columns: columnsOf(description, await locate(description)) });
     const guids = batch.map(({ guid }) => guid);
-    // Locked: another server may make one of them Up before we write Connecting.
-    const known = await database.locked(selectHosts(db).where('guid', 'in', guids).orderBy('id')).execute();
+    // Removed hosts have no guid. Locked: another server may make one of them Up before we write Connecting.
+    const standing = db.selectFrom('host').selectAll().where('guid', 'in', guids).orderBy('id');
+    const known = await database.locked(standing).execute();
     const knownGuids = new Set(known.map(({ guid }) => guid));
     const fresh = entries.filter(({ description }) => !knownGuids.has(description.guid));
     const removedIds = await removedHosts(db, fresh);

@@ -1,14 +1,11 @@
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { HostDescription, HostRow } from '../host-store.js';
 import type { SqlDatabase } from './database.js';
 import type { LocationIds } from './locations.js';
-import type { HostTable, Schema } from './schema.js';
+import type { HostTable } from './schema.js';
 
 /** Between the table's words and the domain's. */
 export type HostColumns = Selectable<HostTable>;
-
-/** Only of hosts that are not removed. */
-export const selectHosts = (db: Kysely<Schema>) => db.selectFrom('host').selectAll().where('removed', 'is', null);
 
 /** The columns of an `AgentRow`, under its names. */
 export const AGENT_COLUMNS = [
