@@ -1,6 +1,6 @@
 // Builds dist/ and build/, unless nothing has changed since the last build.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -26,6 +26,8 @@ if (!isBuilt) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const { status } = spawnSync(process.execPath, [tsc, '-b', '.', 'scripts', 'bench'], { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
+  // The tests that are built into build/test import ../src, and scripts and bench are beside them already.
+  if (!existsSync(join(root, 'build/src'))) symlinkSync('../dist', join(root, 'build/src'), 'junction');
   writeFileSync(stamp, '');
   // What is changed while it builds is newer.
   utimesSync(stamp, startedAt, startedAt);

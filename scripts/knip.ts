@@ -13,6 +13,8 @@ const config: KnipConfig = {
     'scripts/attack/attacker.ts!',
     'bench/{api,failover,peer,run,store}.ts!',
     'test/**/*.test.ts',
+    // Compiled by test/library/package.test.ts.
+    'test/library/{program,server}.ts',
   ],
   project: ['src/**/*.ts!', 'scripts/**!', 'bench/**!', 'test/**/*.ts'],
   // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is

@@ -1,7 +1,28 @@
-// npm test: tap, with a summary of what failed at the end where the output is no terminal, as in a CI log.
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+// npm test: runs test files, each in a process of its own, and prints TAP, with a summary of what failed at the end.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const USAGE = `Runs test files, each in a process of its own, and prints TAP.
+
+Usage: npm test [-- [--jobs N] [PATH …]]
+
+  --jobs N   how many run at the same time; by default as many as the machine has processors
+  --brief    of a file that passes, only its own line; so it is on a terminal
+  PATH       a test file or a folder of them; by default all but test/e2e, which takes minutes
+`;
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Each file's time until tap ends it, where neither it nor `TAP_TIMEOUT` sets another, in seconds. */
+const TIMEOUT_SECONDS = 300;
+/** Past this a process has not even listened to tap. */
+const KILL_AFTER_MS = 20 * 60_000;
 
 /** Collects what failed from lines of TAP. */
 export function tapFailures(): { read(line: string): void; readonly failures: readonly string[] } {
@@ -29,21 +50,92 @@ export function tapFailures(): { read(line: string): void; readonly failures: re
   };
 }
 
-function run(): void {
-  const tap = fileURLToPath(new URL('../../node_modules/.bin/tap', import.meta.url));
-  const isTerminal = process.stdout.isTTY === true;
-  const child = spawn(tap, process.argv.slice(2), { stdio: ['inherit', isTerminal ? 'inherit' : 'pipe', 'inherit'] });
-  const found = tapFailures();
-  if (child.stdout !== null) {
-    createInterface({ input: child.stdout }).on('line', line => {
-      process.stdout.write(`${line}\n`);
-      found.read(line);
-    });
-  }
-  child.on('close', code => {
-    if (found.failures.length > 0) process.stdout.write(`\nWhat failed:\n  ${found.failures.join('\n  ')}\n`);
-    process.exitCode = code ?? 1;
+interface FileResult {
+  readonly isPassed: boolean;
+  readonly output: string;
+  readonly tookMs: number;
+}
+
+const running = new Set<ChildProcess>();
+
+async function runFile(file: string): Promise<FileResult> {
+  const startedAt = performance.now();
+  const compiled = join(root, 'build', file.replace(/\.ts$/, '.js'));
+  const child = spawn(process.execPath, ['--enable-source-maps', compiled], {
+    cwd: root,
+    env: { TAP_TIMEOUT: `${TIMEOUT_SECONDS}`, ...process.env, TAP: '1', TAP_OMIT_VERSION: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: KILL_AFTER_MS,
+    killSignal: 'SIGKILL',
+  });
+  running.add(child);
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  running.delete(child);
+  return { isPassed: code === 0, output, tookMs: performance.now() - startedAt };
+}
+
+/** As TAP: a subtest, and the line that sums it up. */
+function asSubtest(file: string, { isPassed, output, tookMs }: FileResult, number: number, isBrief: boolean): string {
+  const sum = `${isPassed ? 'ok' : 'not ok'} ${number} - ${file} # time=${Math.round(tookMs)}ms\n`;
+  if (isPassed && isBrief) return sum;
+  return `# Subtest: ${file}\n${output.trimEnd().replace(/^(?=.)/gm, '    ')}\n${sum}\n`;
+}
+
+function testFiles(paths: readonly string[]): readonly string[] {
+  const all = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.test.ts'))
+    .map(file => `test/${file.replaceAll('\\', '/')}`)
+    .sort();
+  if (paths.length === 0) return all.filter(file => !file.startsWith('test/e2e/'));
+  return paths.flatMap(path => {
+    const found = all.filter(file => file === path || file.startsWith(`${path.replace(/\/$/, '')}/`));
+    if (found.length === 0) throw new Error(`There is no test file ${path}.`);
+    return found;
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) run();
+async function run(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { jobs: { type: 'string' }, brief: { type: 'boolean' }, help: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const isBrief = values.brief ?? process.stdout.isTTY;
+  const jobs = Number(values.jobs ?? availableParallelism());
+  if (!(jobs >= 1)) throw new Error('--jobs takes a number from 1.');
+  const files = testFiles(positionals);
+  const waiting = [...files];
+  const found = tapFailures();
+  const startedAt = performance.now();
+  let ended = 0;
+  const worker = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runFile(file);
+      ended++;
+      if (!result.isPassed) process.exitCode = 1;
+      const tap = asSubtest(file, result, ended, isBrief);
+      for (const line of tap.split('\n')) found.read(line);
+      process.stdout.write(tap);
+    }
+  };
+  process.stdout.write(`TAP version 14\n1..${files.length}\n`);
+  await Promise.all(Array.from({ length: jobs }, worker));
+  process.stdout.write(`# ${files.length} files in ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
+  if (found.failures.length > 0) process.stdout.write(`\nWhat failed:\n  ${found.failures.join('\n  ')}\n`);
+}
+
+function endAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.on('exit', endAll);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+  run().catch((error: Error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  });
+}

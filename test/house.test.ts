@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { importsOf, ROOMS, roomOf, sourceFiles } from '../scripts/rooms.js';
+import { ROOT } from './helpers/root.js';
 
-const root = new URL('../src/', import.meta.url).pathname;
+const root = join(ROOT, 'src/');
 const files = sourceFiles(root);
 
 /** A room holds about 15 files; more than this is a hall. */

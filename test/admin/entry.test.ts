@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
 
-const ENTRY = fileURLToPath(new URL('../../dist/admin.js', import.meta.url));
+const ENTRY = fileURLToPath(import.meta.resolve('#dist/admin.js'));
 
 /** The real command line, built, in a process of its own. */
 function admin(cwd: string, args: readonly string[], env: Record<string, string> = {}) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-const ENTRY = fileURLToPath(new URL('../../dist/agent.js', import.meta.url));
+const ENTRY = fileURLToPath(import.meta.resolve('#dist/agent.js'));
 
 t.test('entry: an agent whose host was removed stays, idle, until it is told to stop', async t => {
   const folder = t.testdir({ 'agent.properties': 'guid=g\nzone=\n' });

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { withCommands } from '../../scripts/api-docs.js';
 import { API } from '../../src/api/commands/index.js';
 import { sign } from '../../src/api/signature.js';
 import { list, optional, string } from '../../src/api/table.js';
+import { ROOT } from '../helpers/root.js';
 
-const text = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
+const text = readFileSync(join(ROOT, 'docs/api.md'), 'utf8');
 
 t.test('docs: docs/api.md has every command as the table has it', async t => {
   t.ok(withCommands(text, API) === text, 'npm run docs writes it');

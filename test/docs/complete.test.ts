@@ -6,9 +6,9 @@ import { FLEET_KEYS } from '../../src/fleet/settings.js';
 import { MGMT_LIMITS } from '../../src/mgmt/config/limits.js';
 import { defaultValue, PARAMETER_NAMES } from '../../src/mgmt/config/parameters.js';
 import { SETTING_HELP } from '../../src/mgmt/config/settings.js';
+import { ROOT } from '../helpers/root.js';
 
-const root = new URL('../../', import.meta.url).pathname;
-const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 
 t.test('docs: every setting and every name of the global configuration is in docs/configuration.md', async t => {
   const text = read('docs/configuration.md');
@@ -74,7 +74,7 @@ t.test('docs: every error code in the sources is in docs/errors.md', async t => 
 });
 
 function sources(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.ts'))
     .map(file => join(folder, file));
 }

@@ -1,11 +1,11 @@
 import t from 'tap';
 import ts from 'typescript';
+import { ROOT } from '../helpers/root.js';
 
-const root = new URL('../../', import.meta.url).pathname;
-const FACES = ['protocol', 'agent', 'mgmt'].map(folder => `${root}src/${folder}/index.ts`);
+const FACES = ['protocol', 'agent', 'mgmt'].map(folder => `${ROOT}src/${folder}/index.ts`);
 
-const config = ts.readConfigFile(`${root}tsconfig.base.json`, ts.sys.readFile).config;
-const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+const config = ts.readConfigFile(`${ROOT}tsconfig.base.json`, ts.sys.readFile).config;
+const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
 const program = ts.createProgram(FACES, { ...options, noEmit: true });
 const checker = program.getTypeChecker();
 

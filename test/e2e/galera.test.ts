@@ -41,6 +41,8 @@ untilInterrupted().then(async () => {
   process.exit(130);
 });
 
+t.setTimeout(600_000);
+
 t.test('galera: servers start at the same moment on the empty database, and agents are Ready', async t => {
   await cluster.start(say);
   await servers.start();

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
 
-const ENTRY = fileURLToPath(new URL('../../dist/fleet.js', import.meta.url));
+const ENTRY = fileURLToPath(import.meta.resolve('#dist/fleet.js'));
 
 t.test('entry: a fleet is Ready, loses its links with the server, and keeps its host ids in data.dir', async t => {
   const folder = t.testdir();

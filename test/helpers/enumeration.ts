@@ -89,7 +89,7 @@ export interface Operation {
 
 /**
  * Of so many writes that follow each other one is disturbed, by each mishap another one. 1 is every write by every mishap:
- * `MUSTER_STRIDE=1 npx tap test/scenarios/enumeration-*.test.ts`, some minutes.
+ * `MUSTER_STRIDE=1 npm test -- test/scenarios/enumeration-*.test.ts`, some minutes.
  */
 const STRIDE = Number(process.env.MUSTER_STRIDE ?? 3);
 

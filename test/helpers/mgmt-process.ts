@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
-const ENTRY = fileURLToPath(new URL('../../dist/mgmt.js', import.meta.url));
+const ENTRY = fileURLToPath(import.meta.resolve('#dist/mgmt.js'));
 
 /** The real server, built, in a process of its own. */
 export class MgmtProcess {
@@ -17,7 +17,6 @@ export class MgmtProcess {
     this.child = spawn(process.execPath, [ENTRY, ...args], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Without what tap puts there to watch a process of its own.
       env: { PATH: process.env.PATH ?? '' },
     });
     this.child.stdout?.on('data', chunk => {

@@ -10,8 +10,7 @@ export interface StoreProcess {
 
 /** Another process with the store's code loaded, so that several can be let go at the same moment. */
 export async function storeProcess(t: Test): Promise<StoreProcess> {
-  // fork passes on tap's TypeScript loader.
-  const child = fork(fileURLToPath(new URL('./store-process-main.ts', import.meta.url)));
+  const child = fork(fileURLToPath(new URL('./store-process-main.js', import.meta.url)));
   t.teardown(() => void child.kill());
   await once(child, 'message');
   return {

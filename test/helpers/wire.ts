@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './root.js';
 
 /** One recorded packet of a real CloudStack program: see test/fixtures/wire/README.md. */
 export interface WirePacket {
@@ -36,7 +38,7 @@ export function readSession(): SessionPacket[] {
 }
 
 function lines(name: string): unknown[] {
-  const text = readFileSync(new URL(`../fixtures/wire/${name}`, import.meta.url), 'utf8');
+  const text = readFileSync(join(ROOT, 'test/fixtures/wire', name), 'utf8');
   return text
     .split('\n')
     .filter(line => line !== '')

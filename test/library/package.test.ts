@@ -1,28 +1,27 @@
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import ts from 'typescript';
 import { plainCertificate } from '../helpers/certificates.js';
+import { ROOT } from '../helpers/root.js';
 
-const root = new URL('../../', import.meta.url).pathname;
 const run = promisify(execFile);
 
 t.test('library: programs that have the packed package alone', async t => {
   // Below the project, where the package finds what it depends on.
   const folder = t.testdir();
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: root,
+    cwd: ROOT,
   });
   const [{ filename }] = JSON.parse(stdout);
   const installed = join(folder, 'node_modules', 'muster');
   mkdirSync(installed, { recursive: true });
   await run('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1']);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
-  const programs = [new URL('program.ts', import.meta.url), new URL('server.ts', import.meta.url)].map(source => {
-    const file = basename(source.pathname);
-    cpSync(source, join(folder, file));
+  const programs = ['program.ts', 'server.ts'].map(file => {
+    cpSync(join(ROOT, 'test/library', file), join(folder, file));
     return file;
   });
 

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { LIMITS } from '../../src/protocol/limits.js';
+import { ROOT } from '../helpers/root.js';
 
 t.test('limits: docs/limits.md has each of them, and its value', async t => {
-  const rows = readFileSync(new URL('../../docs/limits.md', import.meta.url), 'utf8').split('\n');
+  const rows = readFileSync(join(ROOT, 'docs/limits.md'), 'utf8').split('\n');
   const missing = [];
   for (const [name, value] of Object.entries(LIMITS)) {
     // A row may name two bounds, and has their values in the same order.

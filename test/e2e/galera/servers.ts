@@ -11,7 +11,7 @@ export const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
 const START_LIMIT_MS = 60_000;
 /** `indirect.agent.lb.check.interval`. */
 const CHECK_SECONDS = 5;
-const dist = fileURLToPath(new URL('../../../dist', import.meta.url));
+const dist = fileURLToPath(new URL('.', import.meta.resolve('#dist/mgmt.js')));
 
 /** The same on each address. */
 export function serverPorts(firstPort: number): { readonly agents: number; readonly api: number } {

@@ -16,9 +16,7 @@ async function contender(t: Test, path: string) {
     process.stdin.once('data', () => lockFile(${JSON.stringify(path)}).then(
       () => console.log('locked'), error => console.log(error.code, error.holderPid)));
     console.log('ready');`;
-  // As this process was started: with what it takes to import TypeScript.
-  const args = [...process.execArgv, '--input-type=module', '-e', program];
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   await lines.next();
