@@ -27,11 +27,11 @@ async function serve(t: Test, answer: (params: ReadonlyMap<string, string>) => [
 
 t.test('client: a request is signed, and expires ten minutes later', async t => {
   let seen: ReadonlyMap<string, string> = new Map();
-  const credentials = await serve(t, params => {
+  const key = await serve(t, params => {
     seen = params;
     return [200, '{"listhostsresponse":{"count":1}}'];
   });
-  const answer = await call(credentials, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), NOW);
+  const answer = await call(key, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), NOW);
   t.same(answer, { count: 1 });
   t.ok(isSignedWith(seen, 'S'));
   t.match(Object.fromEntries(seen), {
@@ -46,8 +46,8 @@ t.test('client: a request is signed, and expires ten minutes later', async t => 
 
 t.test('client: an error is a failure with its code, under whatever name', async t => {
   for (const name of ['listhostsresponse', 'errorresponse']) {
-    const credentials = await serve(t, () => [432, `{"${name}":{"errorcode":432,"errortext":"unknown"}}`]);
-    await t.rejects(call(credentials, 'listHosts', new Map(), NOW), {
+    const key = await serve(t, () => [432, `{"${name}":{"errorcode":432,"errortext":"unknown"}}`]);
+    await t.rejects(call(key, 'listHosts', new Map(), NOW), {
       name: 'ApiFailure',
       code: 432,
       message: 'unknown',
@@ -57,9 +57,9 @@ t.test('client: an error is a failure with its code, under whatever name', async
 
 t.test('client: what is not CloudStack’s API is no answer', async t => {
   for (const text of ['<html>', '[]', 'null', '{}', '{"listhostsresponse":"x"}', '{"listhostsresponse":null}']) {
-    const credentials = await serve(t, () => [502, text]);
+    const key = await serve(t, () => [502, text]);
     await t.rejects(
-      call(credentials, 'listHosts', new Map(), NOW),
+      call(key, 'listHosts', new Map(), NOW),
       { name: 'Unreachable', message: /answered 502, and it is not CloudStack's API/ },
       text,
     );
@@ -67,8 +67,8 @@ t.test('client: what is not CloudStack’s API is no answer', async t => {
 });
 
 t.test('client: a server that is away is told with the reason, and what else to try', async t => {
-  const credentials = { endpoint: 'http://127.0.0.1:1/client/api', key: 'K', secret: 'S', source: 'test' };
-  await t.rejects(call(credentials, 'listHosts', new Map(), NOW), {
+  const key = { endpoint: 'http://127.0.0.1:1/client/api', key: 'K', secret: 'S', source: 'test' };
+  await t.rejects(call(key, 'listHosts', new Map(), NOW), {
     name: 'Unreachable',
     message: /^no answer from http:\/\/127\.0\.0\.1:1\/client\/api: .*; another server takes the same key: --endpoint/,
   });
