@@ -18,7 +18,7 @@ export interface RebalanceArguments {
 
 export interface StartedRebalance {
   /** How many hosts have another preferred host now. Undefined with other algorithms than `rendezvous`. */
-  readonly placed: number | undefined;
+  readonly reassigned: number | undefined;
   /** One for each server that can take agents. */
   readonly jobs: readonly JobRow[];
 }
@@ -33,10 +33,10 @@ export async function rebalanceAgents(
 ): Promise<StartedRebalance> {
   const { store, startJob, observe } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
-  const placed = await reassignHosts(parts);
+  const reassigned = await reassignHosts(parts);
   const jobs: JobRow[] = [];
   for (const job of rebalanceJobs(observe(await store.servers()), target?.serviceIp)) jobs.push(await startJob(job));
-  return { placed, jobs };
+  return { reassigned, jobs };
 }
 
 /**
