@@ -69,7 +69,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     secret: KEYS.secretKey,
     source: '',
   };
-  const ask: ApiCall = (command, params = {}) => call(key, command, new Map(Object.entries(params)), Date.now());
+  const ask: ApiCall = (command, params = {}) => call(key, command, new Map(Object.entries(params)), systemClock);
   const calls: Readonly<Record<string, () => Promise<unknown>>> = {
     'listHosts pagesize=10': () => ask('listHosts', { pagesize: '10' }),
     'listHosts (500)': () => ask('listHosts'),

@@ -1,6 +1,7 @@
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { retryWhile } from '../../lib/retry.js';
 import type { JobOutcome, JobRow, Store } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import { failure } from './job-outcome.js';
@@ -148,29 +149,28 @@ export class JobRunner {
     });
   }
 
-  /** The outcome waits for a store that is away; one that the store refuses is replaced by a plain one. */
+  /** Until it is written; an outcome that the store refuses is replaced by one that says so. */
   async #finish(job: JobRow, outcome: JobOutcome): Promise<void> {
     const { health, msid, clock, log } = this.#options;
-    const { signal } = this.#stopping;
-    let writing = outcome;
-    for (let isFirst = true; ; isFirst = false) {
+    const stopping = this.#stopping.signal;
+    let isReported = false;
+    const report = (error: unknown) => {
+      if (isReported || stopping.aborted) return;
+      isReported = true;
+      const fields = { job: job.uuid, reason: reasonOf(error) };
+      log.warn('The outcome of a job could not be written; it is tried again', fields);
+    };
+    const write = async () => {
       try {
-        await health.watch(() => this.#store.finishJob(job.uuid, msid, writing));
-        return;
+        await health.watch(() => this.#store.finishJob(job.uuid, msid, outcome));
       } catch (error) {
-        if (signal.aborted) return;
-        const reason = reasonOf(error);
-        if (isFirst)
-          log.warn('The outcome of a job could not be written; it is tried again', { job: job.uuid, reason });
-        if (!isAway(error) && writing === outcome) {
-          const done =
-            outcome.status === 'succeeded' ? 'it was carried out, but its result' : 'it failed, and its reason';
-          writing = failure(`${done} could not be kept: ${reason}`);
-          continue;
-        }
+        report(error);
+        if (isAway(error)) throw error;
+        await health.watch(() => this.#store.finishJob(job.uuid, msid, withoutResult(outcome, error)));
       }
-      await delay(clock, LOOK_MS, signal);
-    }
+    };
+    // When this server stops, the next process of it finds the job as it was left.
+    await retryWhile({ clock, stopping }, write, () => true).catch(() => {});
   }
 
   /** One batch a look, until none is left. */
@@ -180,4 +180,9 @@ export class JobRunner {
     const deleted = await this.#store.deleteJobsBefore(clock.wallTime() - KEPT_MS);
     if (deleted === 0) this.#sweptAt = clock.now();
   }
+}
+
+function withoutResult({ status }: JobOutcome, error: unknown): JobOutcome {
+  const done = status === 'succeeded' ? 'it was carried out, but its result' : 'it failed, and its reason';
+  return failure(`${done} could not be kept: ${reasonOf(error)}`);
 }
