@@ -300,7 +300,7 @@ export class ClusterAgent {
     await this.agent.stop();
   }
 
-  /** Where its Ready link leads, in its own eyes. */
+  /** Where its Ready link leads, as the agent sees it. */
   get host(): string | undefined {
     return readyLink(this.agent.state)?.host;
   }
