@@ -12,7 +12,7 @@ export type JobWork = (
   progress: (text: string) => Promise<void>,
 ) => Promise<Readonly<Record<string, unknown>>>;
 
-export interface JobRunnerOptions {
+export interface JobRunnerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly health: StoreHealth;
@@ -38,7 +38,7 @@ const SWEEP_MS = 3_600_000;
  */
 export class JobRunner {
   readonly #store: JobRunnerStore;
-  readonly #options: JobRunnerOptions;
+  readonly #parts: JobRunnerParts;
   /** UUIDs of the jobs whose outcome is not in the store yet. */
   readonly #known = new Set<string>();
   readonly #stopping = new AbortController();
@@ -47,13 +47,13 @@ export class JobRunner {
   #nextLook: Promise<void> | undefined;
   #sweptAt = 0;
 
-  constructor(store: JobRunnerStore, options: JobRunnerOptions) {
+  constructor(store: JobRunnerStore, parts: JobRunnerParts) {
     this.#store = store;
-    this.#options = options;
+    this.#parts = parts;
   }
 
   start(): void {
-    this.#sweptAt = this.#options.clock.now();
+    this.#sweptAt = this.#parts.clock.now();
     void this.#lookAgainAndAgain();
   }
 
@@ -73,7 +73,7 @@ export class JobRunner {
   }
 
   async #lookAgainAndAgain(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this.#parts;
     const { signal } = this.#stopping;
     for (;;) {
       await delay(clock, LOOK_MS, signal);
@@ -84,7 +84,7 @@ export class JobRunner {
 
   async #lookOnce(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
-    const { health, msid, log } = this.#options;
+    const { health, msid, log } = this.#parts;
     try {
       // Read before the jobs are: one that has ended by then is not running in the store.
       const known = [...this.#known];
@@ -98,7 +98,7 @@ export class JobRunner {
 
   /** @throws StoreError: the store is away */
   async #startPending(job: JobRow): Promise<void> {
-    const { msid, log } = this.#options;
+    const { msid, log } = this.#parts;
     if (this.#stopping.signal.aborted) return;
     try {
       if (await this.#store.startJob(job.uuid, msid)) this.#begin(job);
@@ -116,7 +116,7 @@ export class JobRunner {
   }
 
   async #carryOut(job: JobRow): Promise<void> {
-    const { log } = this.#options;
+    const { log } = this.#parts;
     const fields = { cmd: job.cmd, job: job.uuid };
     log.info('Job started', fields);
     let outcome: JobOutcome;
@@ -132,7 +132,7 @@ export class JobRunner {
   }
 
   async #work(job: JobRow): Promise<Readonly<Record<string, unknown>>> {
-    const { log, msid, work } = this.#options;
+    const { log, msid, work } = this.#parts;
     const carryOut = work[job.cmd];
     if (carryOut === undefined) {
       throw new Error(`this server does not know the job ${job.cmd}: is it of another version?`);
@@ -151,7 +151,7 @@ export class JobRunner {
 
   /** Until it is written; an outcome that the store refuses is replaced by one that says so. */
   async #finish(job: JobRow, outcome: JobOutcome): Promise<void> {
-    const { health, msid, clock, log } = this.#options;
+    const { health, msid, clock, log } = this.#parts;
     const stopping = this.#stopping.signal;
     let isReported = false;
     const report = (error: unknown) => {
@@ -175,7 +175,7 @@ export class JobRunner {
 
   /** One batch a look, until none is left. */
   async #sweep(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this.#parts;
     if (clock.now() - this.#sweptAt < SWEEP_MS) return;
     const deleted = await this.#store.deleteJobsBefore(clock.wallTime() - KEPT_MS);
     if (deleted === 0) this.#sweptAt = clock.now();
