@@ -1,14 +1,13 @@
+import type { ServerObserver } from '../cluster/membership.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
-import type { JobRow, ServerRow, Store } from '../store/store.js';
+import type { JobRow, Store } from '../store/store.js';
 import type { JobRequest, StartJob } from './job-request.js';
 import { serverByUuid } from './server-status.js';
 
-export interface RebalanceParts extends ReassignParts {
+export interface RebalanceParts extends ReassignParts, ServerObserver {
   readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
-  /** How the servers look from here, by rows that were just read. */
-  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
 }
 
 export interface RebalanceArguments {

@@ -100,7 +100,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     t.match(await store.host(id), { msid: OLD, epoch: 3, status: 'Up' });
   });
 
-  t.test('ownership: a storm makes few writes', async t => {
+  t.test('ownership: many agents at once make few writes', async t => {
     const store = await open(t);
     const ids = await addHosts(store, 1_200);
     const one = server(store, OLD);

@@ -109,7 +109,9 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
     agentscount: 1,
     pendingjobscount: 0,
     heartbeatage: Number,
+    statesince: '2026-01-01T00:00:00+0000',
   });
+  t.notOk('stateby' in first, 'by itself');
   t.notOk('peers' in first, 'only if asked for');
   t.notOk('lastserverstop' in first, 'nulls are left out');
   t.match(second, { id: two.uuid, agents: [], agentscount: 0, pendingjobscount: 1 });
@@ -493,6 +495,7 @@ t.test('listAsyncJobs: all jobs, by server and moment, those that expired as fai
     ((await call('listAsyncJobs', params)).body.asyncjobs ?? []).map(({ jobid }: { jobid: string }) => jobid);
   t.same(await ids({ managementserverid: two.uuid }), [drain.uuid]);
   t.same(await ids({ page: 2, pagesize: 1 }), [drain.uuid]);
+  t.same(await ids({ pagesize: -1 }), [late.uuid, drain.uuid]);
   t.same(await ids({ startdate: '2020-01-01' }), [late.uuid, drain.uuid]);
   t.same(await ids({ startdate: '2999-01-01T00:00:00+0000' }), []);
   t.match(await call('listAsyncJobs', { startdate: 'soon' }), { status: 431 });

@@ -1,4 +1,10 @@
-import type { NewEvent, NewJob, ServerDescription, Store } from '../../../src/mgmt/store/store.js';
+import {
+  type NewEvent,
+  type NewJob,
+  ROWS_A_PAGE,
+  type ServerDescription,
+  type Store,
+} from '../../../src/mgmt/store/store.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
 const serverDescription = (msid: number, more: Partial<ServerDescription> = {}): ServerDescription => ({
@@ -35,7 +41,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
 
   test('servers: a start makes a row, which heartbeats keep young', async (t, store, open) => {
     const claimed = await store.claimServer(serverDescription(MSID_A), claim('run'));
-    t.match(claimed, { claimed: true, formerState: undefined });
+    t.match(claimed, { claimed: true });
     const [row] = await store.servers();
     t.match(row, { ...serverDescription(MSID_A), id: 1, uuid: /^[0-9a-f-]{36}$/, runId: 'run', state: 'Up' });
     t.match(row, { stateBy: null, stopped: null, started: Number, created: Number });
@@ -56,7 +62,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   test('servers: the same folder takes its row over at once, and the former process learns it', async (t, store) => {
     const first = await store.claimServer(serverDescription(MSID_A), claim('one'));
     const second = await store.claimServer(serverDescription(MSID_A, { version: '0.2.0' }), claim('two'));
-    t.match(second, { claimed: true, formerState: 'Up', server: { runId: 'two', version: '0.2.0' } });
+    t.match(second, { claimed: true, server: { runId: 'two', version: '0.2.0' } });
     t.equal(second.claimed && second.server.uuid, first.claimed && first.server.uuid);
     t.match(await store.heartbeat(MSID_A, 'one', true), {
       kind: 'foreign',
@@ -126,9 +132,9 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.match(await store.servers(), [{ state: 'Maintenance', runId: null, stopped: 5_000 }]);
     const keepStates = ['Maintenance'] as const;
     const again = await store.claimServer(serverDescription(MSID_A), { ...claim('two'), keepStates });
-    t.match(again, { claimed: true, formerState: 'Maintenance', server: { state: 'Maintenance', stopped: 5_000 } });
+    t.match(again, { claimed: true, server: { state: 'Maintenance', stopped: 5_000 } });
     const without = await store.claimServer(serverDescription(MSID_A), claim('three'));
-    t.match(without, { claimed: true, formerState: 'Maintenance', server: { state: 'Up' } });
+    t.match(without, { claimed: true, server: { state: 'Up' } });
     t.equal(await store.stopServer(MSID_A, 'three', 6_000), true);
     t.match(await store.servers(), [{ state: 'Down', stopped: 6_000 }]);
   });
@@ -383,6 +389,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.strictSame(await ids({}), [3, 2, 1]);
     t.match(await store.jobs({ page: 2, pagesize: 2 }), { count: 3, rows: [{ id: 1, status: 'running' }] });
     t.match(await store.jobs({ page: 1, pagesize: 1 }), { count: 3, rows: [{ id: 3, status: 'expired' }] });
+    await t.rejects(store.jobs({ page: 1, pagesize: ROWS_A_PAGE + 1 }), { name: 'RangeError' });
     t.strictSame(await ids({ msid: MSID_B }), [3, 1], 'it carries them out, or has to');
     t.strictSame(await ids({ msid: MSID_A }), [2]);
     t.strictSame(await ids({ since: any.created }), [3, 2, 1]);
