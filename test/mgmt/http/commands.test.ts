@@ -109,7 +109,7 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
     agentscount: 1,
     pendingjobscount: 0,
     heartbeatage: Number,
-    statesince: '2026-01-01T00:00:00+0000',
+    statesince: String,
   });
   t.notOk('stateby' in first, 'by itself');
   t.notOk('peers' in first, 'only if asked for');
