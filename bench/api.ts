@@ -63,14 +63,13 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });
   const server = httpServer({ clock: systemClock, api, notReady: () => undefined });
   const port = await listenHttp(server, '127.0.0.1', 0);
-  const credentials = {
+  const key = {
     endpoint: `http://127.0.0.1:${port}/client/api`,
     key: KEYS.apiKey,
     secret: KEYS.secretKey,
     source: '',
   };
-  const ask: ApiCall = (command, params = {}) =>
-    call(credentials, command, new Map(Object.entries(params)), Date.now());
+  const ask: ApiCall = (command, params = {}) => call(key, command, new Map(Object.entries(params)), systemClock);
   const calls: Readonly<Record<string, () => Promise<unknown>>> = {
     'listHosts pagesize=10': () => ask('listHosts', { pagesize: '10' }),
     'listHosts (500)': () => ask('listHosts'),

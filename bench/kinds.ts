@@ -1,7 +1,14 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { systemClock } from '#dist/lib/clock.js';
-import { acceptTls, type Credentials, connectTls, Link, secureContext, type Transport } from '#dist/protocol/index.js';
+import {
+  acceptTls,
+  connectTls,
+  Link,
+  secureContext,
+  type TlsCertificates,
+  type Transport,
+} from '#dist/protocol/index.js';
 
 /** Four kinds of connections, which have the same conversation: the server sends back each packet of `PACKET_BYTES`. */
 export const KIND_NAMES = ['node:net', 'node:tls', 'transport', 'link'] as const;
@@ -9,7 +16,7 @@ export type KindName = (typeof KIND_NAMES)[number];
 
 interface Kind {
   /** @returns the port on 127.0.0.1 */
-  listen(credentials: Credentials): Promise<number>;
+  listen(certificates: TlsCertificates): Promise<number>;
   /** @param onEcho for each packet that has come back */
   connect(port: number, onEcho: () => void): Promise<Connection>;
 }
@@ -35,14 +42,14 @@ export const KINDS: Readonly<Record<KindName, Kind>> = {
     connect: (port, onEcho) => connected(net.connect({ port, noDelay: true }), 'connect', onEcho),
   },
   'node:tls': {
-    listen: credentials =>
-      listening(tls.createServer({ ...credentials, maxVersion: 'TLSv1.2', noDelay: true }, echoBytes)),
+    listen: certificates =>
+      listening(tls.createServer({ ...certificates, maxVersion: 'TLSv1.2', noDelay: true }, echoBytes)),
     connect: (port, onEcho) =>
       connected(tls.connect({ port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' }), 'secureConnect', onEcho),
   },
   transport: {
-    listen: credentials =>
-      listeningSecurely(credentials, transport => {
+    listen: certificates =>
+      listeningSecurely(certificates, transport => {
         transport.listen({ onPacket: packet => transport.send(packet), onClose: ignore });
       }),
     async connect(port, onEcho) {
@@ -52,8 +59,8 @@ export const KINDS: Readonly<Record<KindName, Kind>> = {
     },
   },
   link: {
-    listen: credentials =>
-      listeningSecurely(credentials, transport => {
+    listen: certificates =>
+      listeningSecurely(certificates, transport => {
         const link = new Link(transport, { clock: systemClock, nextSequence: () => 0n, ownFlags: 0x20 });
         link.start({ onRequest: request => link.answer(request, MESSAGES), onUnreadable: ignore, onClose: ignore });
       }),
@@ -79,8 +86,11 @@ function listening(server: net.Server): Promise<number> {
   });
 }
 
-function listeningSecurely(credentials: Credentials, onTransport: (transport: Transport) => void): Promise<number> {
-  const context = secureContext(credentials);
+function listeningSecurely(
+  certificates: TlsCertificates,
+  onTransport: (transport: Transport) => void,
+): Promise<number> {
+  const context = secureContext(certificates);
   return listening(
     net.createServer({ noDelay: true }, socket => {
       acceptTls(socket, { ...TLS_OPTIONS, context }).then(onTransport, ignore);

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Credentials } from '#dist/protocol/index.js';
+import type { TlsCertificates } from '#dist/protocol/index.js';
 import { type Connection, KINDS, type KindName } from './kinds.js';
 
 /** One end of the connections, in a process of its own; `run.ts` starts it, and sends it one `PeerRequest` at a time. */
 const operations = {
   /** @returns the port */
-  listen: ({ kind, credentials }: { kind: KindName; credentials: Credentials }): Promise<number> =>
-    KINDS[kind].listen(credentials),
+  listen: ({ kind, certificates }: { kind: KindName; certificates: TlsCertificates }): Promise<number> =>
+    KINDS[kind].listen(certificates),
 
   /** Opens and closes connections, eight at a time. @returns how many a second */
   async handshakes({ kind, port, ms }: RateRequest): Promise<number> {

@@ -16,7 +16,7 @@ const LINKS = isQuick ? 50 : 500;
 /** Connections before the first measurement of memory: they pay for what is loaded and compiled once. */
 const WARM_UP_LINKS = 20;
 
-const credentials = await certificate();
+const certificates = await certificate();
 
 function measureCodecs(): void {
   printTable(
@@ -83,7 +83,7 @@ async function openPair(kind: KindName) {
     kind,
     server,
     client,
-    port: await server.do('listen', { kind, credentials }),
+    port: await server.do('listen', { kind, certificates }),
     stop() {
       server.stop();
       client.stop();

@@ -35,9 +35,9 @@ export function readArrows(src: string): Arrows {
 
 /** A flowchart without the arrows that follow from others: where a → b and b → c, there is no a → c. */
 function drawing(arrows: Arrows): string {
-  const rank = (name: string) => Object.keys(ROOMS).indexOf(name);
+  const level = (name: string) => Object.keys(ROOMS).indexOf(name);
   // The entry points, which are no rooms, come first.
-  const names = [...arrows.keys()].sort((a, b) => Number(rank(a) >= 0) - Number(rank(b) >= 0) || rank(b) - rank(a));
+  const names = [...arrows.keys()].sort((a, b) => Number(level(a) >= 0) - Number(level(b) >= 0) || level(b) - level(a));
   const lines = names.flatMap(from => {
     const direct = arrows.get(from) ?? new Set<string>();
     const indirect = new Set([...direct].flatMap(room => [...reachable(arrows, room)]));

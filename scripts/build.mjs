@@ -1,4 +1,5 @@
-// Builds dist/ and build/, unless nothing has changed since the last build.
+// npm run build: builds dist/ and build/, unless nothing has changed since the last build. It is JavaScript, because it runs
+// before anything is compiled.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

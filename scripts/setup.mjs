@@ -1,4 +1,5 @@
-// Installs what package-lock.json names, when it is not there yet or not this version of it.
+// npm run setup: installs what package-lock.json names, when it is not there yet or not this version of it. It is JavaScript
+// that needs no package, because it runs before there is a compiler.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -16,7 +16,7 @@ process.exitCode = await runAdmin(process.argv.slice(2), {
   width: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
   out: text => void process.stdout.write(text),
   err: text => void process.stderr.write(text),
-  call: (keyPair, command, params) => call(keyPair, command, params, systemClock.wallTime()),
+  call: (keyPair, command, params) => call(keyPair, command, params, systemClock),
   onInterrupt(text, exitCode) {
     process.removeAllListeners('SIGINT');
     process.on('SIGINT', () => {

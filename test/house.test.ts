@@ -7,7 +7,7 @@ import { ROOT } from './helpers/root.js';
 const root = join(ROOT, 'src/');
 const files = sourceFiles(root);
 
-/** A room holds about 15 files; more than this is a hall. */
+/** A folder has about 15 files; one with more than this has to be split. */
 const MOST_FILES = 24;
 
 t.test('house: the arrows between all folders point one way', async t => {
@@ -24,28 +24,40 @@ t.test('house: the arrows between all folders point one way', async t => {
   t.same(wrong, []);
 });
 
-t.test('house: a rank has no arrow back', async t => {
-  const back = Object.entries(ROOMS).flatMap(([room, { mayImport }]) =>
-    mayImport.filter(other => ROOMS[other]?.mayImport.includes(room)).map(other => `${room} and ${other}`),
+t.test('house: folders may not import each other, directly or by way of others', async t => {
+  t.same(
+    cyclesOf(Object.keys(ROOMS), room => ROOMS[room]?.mayImport.filter(other => other !== room) ?? []),
+    [],
   );
-  t.same(back, []);
 });
 
-t.test('house: every folder has its place, and none is a hall', async t => {
+t.test('house: nor do files', async t => {
+  t.same(
+    cyclesOf(files, file => importsOf(root, file).map(imported => imported.replace(/\.js$/, '.ts'))),
+    [],
+  );
+});
+
+t.test('house: every folder is in the table of folders, and none has too many files', async t => {
   const folders = new Set(files.map(file => dirname(file)).filter(folder => folder !== '.'));
   t.same(
     [...folders].filter(folder => roomOf(`${folder}/x.ts`) === undefined),
     [],
   );
-  const halls = [...folders].filter(folder => files.filter(file => dirname(file) === folder).length > MOST_FILES);
-  t.same(halls, []);
+  const tooLarge = [...folders].filter(folder => files.filter(file => dirname(file) === folder).length > MOST_FILES);
+  t.same(tooLarge, []);
 });
 
-t.test('house: one file touches timers and the clock, one the dice', async t => {
+t.test('house: one file uses timers and the clock, one random numbers', async t => {
   const users = (pattern: RegExp) => files.filter(file => pattern.test(sourceOf(file)));
-  t.same(users(/\bDate\.now\(|\bsetTimeout\(|\bsetInterval\(|\bperformance\.now\(/), ['lib/clock.ts']);
+  t.same(
+    users(/\bDate\.now\(|\bnew Date\(\)|\bAbortSignal\.timeout\(|\bsetTimeout\(|\bsetInterval\(|\bperformance\.now\(/),
+    ['lib/clock.ts'],
+  );
   t.same(users(/\bsetImmediate\b|node:timers/), ['lib/clock.ts'], 'nor turns of the event loop');
-  t.same(users(/\bMath\.random\(/), ['lib/random.ts']);
+  t.same(users(/\bMath\.random\(|\brandomUUID\(|\brandomInt\(/), ['lib/random.ts']);
+  const secrets = ['mgmt/security/api-keys.ts', 'mgmt/security/password-key.ts', 'mgmt/security/sealing-key.ts'];
+  t.same(users(/\brandomBytes\(|\bgetRandomValues\(/), secrets, 'but for keys, which no test may foresee');
 });
 
 t.test('house: decisions import no sockets, clocks, logs or stores', async t => {
@@ -71,4 +83,18 @@ t.test('house: only the store folder knows of SQL', async t => {
 
 function sourceOf(file: string): string {
   return readFileSync(join(root, file), 'utf8');
+}
+
+/** Each as the way around it. */
+function cyclesOf(nodes: readonly string[], nextOf: (node: string) => readonly string[]): readonly string[] {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const visit = (node: string, way: readonly string[]) => {
+    if (way.includes(node)) cycles.push([...way.slice(way.indexOf(node)), node].join(' → '));
+    if (way.includes(node) || done.has(node)) return;
+    for (const next of nextOf(node)) visit(next, [...way, node]);
+    done.add(node);
+  };
+  for (const node of nodes) visit(node, []);
+  return cycles;
 }

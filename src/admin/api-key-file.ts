@@ -55,7 +55,7 @@ async function findAny({ config, environment, home }: KeyPairSources): Promise<A
     if (text !== undefined) return fromFile(path, text);
   }
   throw new UsageError(
-    `no credentials: name a cloudstack.ini with --config, set CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or have one of ${candidates.join(', ')}; the first server writes one to its data.dir`,
+    `no credentials: name a cloudstack.ini with --config, set CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or have one of ${candidates.join(', ')}; a server writes one to its data.dir when it starts`,
   );
 }
 

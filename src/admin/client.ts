@@ -2,6 +2,8 @@ import { ERROR_RESPONSE, responseName } from '../api/envelope.js';
 import { parseInvalidParameter } from '../api/error-text.js';
 import { dateText } from '../api/moment.js';
 import { sign } from '../api/signature.js';
+import { withinLimit } from '../lib/abort.js';
+import type { Clock } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import type { ApiKeyPair } from './api-key-file.js';
 
@@ -38,14 +40,13 @@ const TIMEOUT_MS = 90_000;
 
 /**
  * One call of the HTTP API, signed with the key pair.
- * @param wallTime milliseconds since 1970
  * @throws ApiFailure, Unreachable
  */
 export async function call(
   { endpoint, key, secret }: ApiKeyPair,
   command: string,
   params: ReadonlyMap<string, string>,
-  wallTime: number,
+  clock: Clock,
 ): Promise<ApiAnswer> {
   const request = new Map([
     ...params,
@@ -53,22 +54,26 @@ export async function call(
     ['response', 'json'],
     ['apiKey', key],
     ['signatureVersion', '3'],
-    ['expires', dateText(wallTime + VALID_FOR_MS)],
+    ['expires', dateText(clock.wallTime() + VALID_FOR_MS)],
   ]);
   request.set('signature', sign(request, secret));
-  let text: string;
-  let status: number;
+  const post = async (signal: AbortSignal) => {
+    const response = await fetch(endpoint, { method: 'POST', body: new URLSearchParams([...request]), signal });
+    return { status: response.status, text: await response.text() };
+  };
+  const late = () => {
+    throw new Error(`none within ${TIMEOUT_MS / 1_000} s`);
+  };
+  let reply: { readonly status: number; readonly text: string };
   try {
-    const body = new URLSearchParams([...request]);
-    const response = await fetch(endpoint, { method: 'POST', body, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    status = response.status;
-    text = await response.text();
+    reply = await withinLimit(clock, TIMEOUT_MS, post, late);
   } catch (error) {
     throw new Unreachable(
       `no answer from ${endpoint}: ${rootReason(error)}; another server takes the same key: --endpoint http://ADDRESS:PORT/client/api`,
       { cause: error },
     );
   }
+  const { status, text } = reply;
   const envelope = parse(text);
   const answer = envelope?.[responseName(command)] ?? envelope?.[ERROR_RESPONSE];
   if (typeof answer !== 'object' || answer === null) {

@@ -195,12 +195,12 @@ async function showStatus(asked: AdminArguments, parts: AdminParts): Promise<num
   const { clock, out } = parts;
   const api = await apiCall(asked, parts);
   const screen = async () => {
-    const facts = await readStatus(api);
+    const status = await readStatus(api);
     const text =
       asked.output === 'json'
-        ? `${JSON.stringify(facts, null, 2)}\n`
-        : statusScreen(facts, clock.wallTime(), parts.width());
-    return { text, isWell: facts.astrayCount === 0 };
+        ? `${JSON.stringify(status, null, 2)}\n`
+        : statusScreen(status, clock.wallTime(), parts.width());
+    return { text, isWell: status.astrayCount === 0 };
   };
   if (!asked.watch) {
     const { text, isWell } = await screen();

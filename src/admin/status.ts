@@ -10,7 +10,7 @@ const INDENT = '  ';
 const DEFAULT_WIDTH = 80;
 
 /** What the screen shows. */
-export interface StatusFacts {
+export interface ClusterStatus {
   readonly servers: readonly ApiAnswer[];
   /** How many there are. */
   readonly agents: number;
@@ -24,7 +24,7 @@ export interface StatusFacts {
 }
 
 /** @throws ApiFailure, Unreachable */
-export async function readStatus(call: ApiCall): Promise<StatusFacts> {
+export async function readStatus(call: ApiCall): Promise<ClusterStatus> {
   const [servers, all, up, astray] = await Promise.all([
     call('listManagementServers'),
     call('listAgentLinks', { pagesize: '1' }),
@@ -47,8 +47,8 @@ export async function readStatus(call: ApiCall): Promise<StatusFacts> {
  * @param wallTime milliseconds since 1970
  * @param width of the terminal, in characters; undefined: nothing is cut
  */
-export function statusScreen(facts: StatusFacts, wallTime: number, width?: number): string {
-  const { servers, agents, up, astray, astrayCount, warning } = facts;
+export function statusScreen(status: ClusterStatus, wallTime: number, width?: number): string {
+  const { servers, agents, up, astray, astrayCount, warning } = status;
   const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),

@@ -54,7 +54,7 @@ export interface Dial {
 export interface LinkRef {
   readonly id: number;
   readonly host: string;
-  /** When it became Ready, by the clock of `Env.now`. */
+  /** When it became Ready, by the clock of `StepInput.now`. */
   readonly since: number;
   /** It came of a check of the preferred host. */
   readonly isFailback: boolean;
@@ -111,7 +111,7 @@ export interface AgentState {
 export interface Check {
   /** Milliseconds between checks, from the server; 0 is off. */
   readonly intervalMs: number;
-  /** When the next check is due, by the clock of `Env.now`. */
+  /** When the next check is due, by the clock of `StepInput.now`. */
   readonly nextAt: number | undefined;
   /** With `shuffle`, no more checks are needed: one has succeeded for this list. */
   readonly isDone: boolean;
@@ -139,7 +139,7 @@ export function initialState(list: HostList, lastCompleted: HostList | undefined
   };
 }
 
-/** When the next tick is due, by the clock of `Env.now`; undefined when nothing waits for time. */
+/** When the next tick is due, by the clock of `StepInput.now`; undefined when nothing waits for time. */
 export function nextDue(state: AgentState): number | undefined {
   const { phase, check, pingAt } = state;
   const due: (number | undefined)[] = [readyDueAt(state)];

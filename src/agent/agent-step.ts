@@ -32,7 +32,7 @@ import {
   settle,
   upOn,
 } from './steps/moves.js';
-import { type Env, log, prependEffects, type Step } from './steps/step.js';
+import { log, prependEffects, type Step, type StepInput } from './steps/step.js';
 
 /**
  * Decides what to do about an event. Every event has a result in every state. Events of links and dials that the state
@@ -41,40 +41,40 @@ import { type Env, log, prependEffects, type Step } from './steps/step.js';
 export function next(
   state: AgentState,
   event: AgentEvent,
-  env: Env,
+  input: StepInput,
 ): { state: AgentState; effects: readonly Effect[] } {
-  const [after, ...effects] = step(state, event, env);
+  const [after, ...effects] = step(state, event, input);
   return { state: after, effects };
 }
 
-function step(state: AgentState, event: AgentEvent, env: Env): Step {
+function step(state: AgentState, event: AgentEvent, input: StepInput): Step {
   switch (event.kind) {
     case 'tick':
-      return onTick(state, env);
+      return onTick(state, input);
     case 'connected':
       return onDialConnected(state, event.id);
     case 'startup-answered':
-      return onStartupAnswered(state, event.id, env);
+      return onStartupAnswered(state, event.id, input);
     case 'address-failed':
-      return onAddressFailed(state, event, env);
+      return onAddressFailed(state, event, input);
     case 'dial-failed':
-      return onDialFailed(state, event, env);
+      return onDialFailed(state, event, input);
     case 'same-server':
-      return onSameServer(state, event.id, env);
+      return onSameServer(state, event.id, input);
     case 'ready':
-      return onReady(state, event, env);
+      return onReady(state, event, input);
     case 'retired':
-      return [readyLink(state) === undefined ? state : pingSoon(state, env)];
+      return [readyLink(state) === undefined ? state : pingSoon(state, input)];
     case 'lost':
-      return onLost(state, event, env);
+      return onLost(state, event, input);
     case 'update':
-      return isCurrent(state, event.id) ? onUpdate(state, event.update, env, event.checkNow) : [state];
+      return isCurrent(state, event.id) ? onUpdate(state, event.update, input, event.checkNow) : [state];
     case 'migrate':
-      return isCurrent(state, event.id) ? onMigrate(state, event.update, env) : [state];
+      return isCurrent(state, event.id) ? onMigrate(state, event.update, input) : [state];
     case 'suspect':
       return onSuspect(state, event);
     case 'heard':
-      return onHeard(state, event.id, env);
+      return onHeard(state, event.id, input);
     case 'send-startup':
       return onSendStartup(state, event.id);
     case 'shutdown':
@@ -82,29 +82,29 @@ function step(state: AgentState, event: AgentEvent, env: Env): Step {
   }
 }
 
-function onTick(state: AgentState, env: Env): Step {
+function onTick(state: AgentState, input: StepInput): Step {
   const link = readyLink(state);
-  if (link !== undefined && state.pingAt !== undefined && env.now >= state.pingAt) {
-    return prependEffects(onPhaseTick({ ...state, pingAt: undefined }, env), { kind: 'ping', id: link.id });
+  if (link !== undefined && state.pingAt !== undefined && input.now >= state.pingAt) {
+    return prependEffects(onPhaseTick({ ...state, pingAt: undefined }, input), { kind: 'ping', id: link.id });
   }
-  return onPhaseTick(state, env);
+  return onPhaseTick(state, input);
 }
 
-function onPhaseTick(state: AgentState, env: Env): Step {
+function onPhaseTick(state: AgentState, input: StepInput): Step {
   const { phase } = state;
   switch (phase.kind) {
     case 'waiting':
-      return env.now < phase.until ? [state] : join(state, env);
+      return input.now < phase.until ? [state] : join(state, input);
     case 'joining':
-      return onJoiningTick(state, phase, env);
+      return onJoiningTick(state, phase, input);
     case 'moving':
-      return giveUpWaiting(state, env);
+      return giveUpWaiting(state, input);
     case 'settling':
-      return env.now < phase.until ? [state] : settle(state, phase, env);
+      return input.now < phase.until ? [state] : settle(state, phase, input);
     case 'up':
-      if (phase.leaveAt !== undefined && env.now >= phase.leaveAt) return leave(state, phase);
-      return state.check.nextAt !== undefined && env.now >= state.check.nextAt
-        ? onCheckDue(state, phase, env)
+      if (phase.leaveAt !== undefined && input.now >= phase.leaveAt) return leave(state, phase);
+      return state.check.nextAt !== undefined && input.now >= state.check.nextAt
+        ? onCheckDue(state, phase, input)
         : [state];
     case 'idle':
       return [state];
@@ -119,34 +119,34 @@ function onDialConnected(state: AgentState, id: number): Step {
   return phase.kind === 'moving' && phase.dial.id === id ? onMoveConnected(state, phase) : [state];
 }
 
-function onStartupAnswered(state: AgentState, id: number, env: Env): Step {
+function onStartupAnswered(state: AgentState, id: number, input: StepInput): Step {
   const { phase } = state;
   const dial = dialsOf(state).find(other => other.id === id);
   if (dial === undefined || (phase.kind !== 'moving' && phase.kind !== 'joining')) return [state];
-  const answered = { ...dial, isConnected: true, answeredAt: env.now };
+  const answered = { ...dial, isConnected: true, answeredAt: input.now };
   if (phase.kind === 'moving') return [{ ...state, phase: { ...phase, dial: answered } }];
   const [alone, ...effects] = endOthers(state, phase, id);
   return [{ ...alone, phase: { kind: 'joining', dials: [answered], nextAt: undefined } }, ...effects];
 }
 
 /** The name has further addresses, to which the dial connects now. */
-function onAddressFailed(state: AgentState, { id, why }: { id: number; why: string }, env: Env): Step {
+function onAddressFailed(state: AgentState, { id, why }: { id: number; why: string }, input: StepInput): Step {
   const { phase } = state;
   const dial = dialsOf(state).find(other => other.id === id);
   if (dial === undefined) return [state];
   const said = log('warn', `Cannot connect to an address of host: ${dial.host}`, { host: dial.host, reason: why });
   const again = { ...dial, isConnected: false, answeredAt: undefined };
   if (phase.kind === 'moving') return [{ ...state, phase: { ...phase, dial: again } }, said];
-  return [{ ...state, phase: joining([again], state.remaining, env) }, said];
+  return [{ ...state, phase: joining([again], state.remaining, input) }, said];
 }
 
-function onDialFailed(state: AgentState, event: AgentEvent & { kind: 'dial-failed' }, env: Env): Step {
+function onDialFailed(state: AgentState, event: AgentEvent & { kind: 'dial-failed' }, input: StepInput): Step {
   const { phase } = state;
-  if (phase.kind === 'joining') return onJoinFailed(state, phase, event, env);
-  return phase.kind === 'moving' && phase.dial.id === event.id ? onMoveFailed(state, phase, event, env) : [state];
+  if (phase.kind === 'joining') return onJoinFailed(state, phase, event, input);
+  return phase.kind === 'moving' && phase.dial.id === event.id ? onMoveFailed(state, phase, event, input) : [state];
 }
 
-function onSameServer(state: AgentState, id: number, env: Env): Step {
+function onSameServer(state: AgentState, id: number, input: StepInput): Step {
   const { phase } = state;
   if (phase.kind === 'joining') {
     // The link to that server has been lost since the dial began.
@@ -154,50 +154,50 @@ function onSameServer(state: AgentState, id: number, env: Env): Step {
       state,
       phase,
       { kind: 'dial-failed', id, why: 'it was the server just lost', how: 'other' },
-      env,
+      input,
     );
   }
   if (phase.kind !== 'moving' || phase.dial.id !== id) return [state];
-  const [after, ...effects] = onMoveToSameServer(state, phase, env);
+  const [after, ...effects] = onMoveToSameServer(state, phase, input);
   return prependEffects(noteCompleted(after), ...effects);
 }
 
 // ---- ready and lost
 
-function onReady(state: AgentState, event: { id: number; update: HostUpdate }, env: Env): Step {
+function onReady(state: AgentState, event: { id: number; update: HostUpdate }, input: StepInput): Step {
   const { phase } = state;
   const { id, update } = event;
   if (phase.kind === 'joining') {
     const dial = phase.dials.find(other => other.id === id);
     if (dial === undefined) return [state];
     const [alone, ...effects] = endOthers(state, phase, id);
-    const link: LinkRef = { id, host: dial.host, since: env.now, isFailback: false };
-    const up = scheduleCheck(upOn(withoutFailed(alone, link.host), link, env), env);
+    const link: LinkRef = { id, host: dial.host, since: input.now, isFailback: false };
+    const up = scheduleCheck(upOn(withoutFailed(alone, link.host), link, input), input);
     const connected = log('info', `Connected to the host: ${link.host}`, { host: link.host });
-    return prependEffects(onUpdate(up, update, env, false), ...effects, connected);
+    return prependEffects(onUpdate(up, update, input, false), ...effects, connected);
   }
   if (phase.kind === 'moving' && phase.dial.id === id) {
-    const [moved, ...effects] = onMoveReady(state, phase, env);
-    return prependEffects(onUpdate(moved, update, env, false), ...effects);
+    const [moved, ...effects] = onMoveReady(state, phase, input);
+    return prependEffects(onUpdate(moved, update, input, false), ...effects);
   }
   if (phase.kind === 'settling' && phase.link.id === id) {
-    const [settled, ...effects] = settle(state, phase, env);
-    return prependEffects(onUpdate(settled, update, env, false), ...effects);
+    const [settled, ...effects] = settle(state, phase, input);
+    return prependEffects(onUpdate(settled, update, input, false), ...effects);
   }
-  return isCurrent(state, id) ? onUpdate(state, update, env, false) : [state];
+  return isCurrent(state, id) ? onUpdate(state, update, input, false) : [state];
 }
 
-function onLost(state: AgentState, { id, why }: { id: number; why: string }, env: Env): Step {
+function onLost(state: AgentState, { id, why }: { id: number; why: string }, input: StepInput): Step {
   const { phase } = state;
   switch (phase.kind) {
     case 'up':
-      return phase.link.id === id ? failOver(state, phase.link, why, env) : [state];
+      return phase.link.id === id ? failOver(state, phase.link, why, input) : [state];
     case 'moving':
-      return phase.link.id === id ? onLostWhileMoving(state, phase, why, env) : [state];
+      return phase.link.id === id ? onLostWhileMoving(state, phase, why, input) : [state];
     case 'settling':
-      if (phase.old.id === id) return onOldLost(state, phase, env);
+      if (phase.old.id === id) return onOldLost(state, phase, input);
       if (phase.link.id !== id) return [state];
-      return prependEffects(onNewLost(state, phase, env), lostLog(phase.link, why));
+      return prependEffects(onNewLost(state, phase, input), lostLog(phase.link, why));
     case 'waiting':
     case 'joining':
     case 'idle':
@@ -207,15 +207,15 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, env
 
 // ---- what servers ask for
 
-function onMigrate(state: AgentState, update: HostUpdate, env: Env): Step {
-  const [updated, ...effects] = onUpdate(state, update, env, false);
+function onMigrate(state: AgentState, update: HostUpdate, input: StepInput): Step {
+  const [updated, ...effects] = onUpdate(state, update, input, false);
   const added = updated.list.hosts.filter(host => !state.list.hosts.includes(host));
   const { phase } = updated;
   if (phase.kind === 'settling') {
-    const [settled, ...more] = settle(updated, phase, env);
-    return prependEffects(migrate(settled, added, env), ...effects, ...more);
+    const [settled, ...more] = settle(updated, phase, input);
+    return prependEffects(migrate(settled, added, input), ...effects, ...more);
   }
-  return prependEffects(migrate(updated, added, env), ...effects);
+  return prependEffects(migrate(updated, added, input), ...effects);
 }
 
 function onShutdown(state: AgentState, { id, removeHost }: { id: number; removeHost: boolean }): Step {

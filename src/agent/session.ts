@@ -370,6 +370,8 @@ export class Session {
       case 'shutdown':
         this.#parts.onEvent({ ...consequence, id });
         return;
+      default:
+        consequence satisfies never;
     }
   }
 

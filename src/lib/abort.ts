@@ -1,3 +1,5 @@
+import type { Clock } from './clock.js';
+
 /**
  * Waits for the work, or for the signal.
  * @returns the result of the work
@@ -11,4 +13,27 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
     signal.addEventListener('abort', abort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
+}
+
+/**
+ * Waits for the work for `limitMs`. Then its signal aborts, and its result is ignored.
+ * @param late what the result is then; it may throw
+ * @throws the error of the work, or of `late`
+ */
+export async function withinLimit<T>(
+  clock: Pick<Clock, 'after'>,
+  limitMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  late: () => T | Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  const timer = clock.after(limitMs, () => limit.abort());
+  try {
+    return await untilAborted(work(limit.signal), limit.signal);
+  } catch (error) {
+    if (!limit.signal.aborted) throw error;
+    return late();
+  } finally {
+    timer.cancel();
+  }
 }

@@ -26,11 +26,8 @@ import { OwnState } from './jobs/own-state.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
-import type { ServerRow, Store } from './store/store.js';
+import type { Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
-
-/** Heartbeats in a row: another server may just have been started. */
-const NOBODY_AFTER_PASSES = 5;
 
 /** What one management server is made from. `startNode` makes all of it from settings. */
 export interface NodeParts {
@@ -190,17 +187,16 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
   const startJob: StartJob = async job => {
     const row = await store.createJob(newJob(job, address));
-    if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
+    if (job.targetMsid === msid) void jobs.look();
     return row;
   };
-  const observe = (rows: readonly ServerRow[]) => membership.observe(rows);
   const calls = operations({
     clock,
     store,
     events,
     address,
     startJob,
-    observe,
+    observe: rows => membership.observe(rows),
     configuration: () => agents.lists.configuration,
     configurationChanged: () => agents.poller.poll(),
     async stateChanged() {
@@ -213,7 +209,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     msid,
     store,
     operations: calls,
-    observe,
+    observe: rows => membership.observe(rows),
     presentLinks: () => links.read(),
     own: {
       isNeeded: () => health.away,
@@ -233,19 +229,6 @@ export function composeNode(parts: NodeParts): ManagementNode {
     return isDraining && !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
   }
 
-  let passesWithoutTarget = 0;
-
-  /** Agents without any server: an operator has to know, and can take this one back. */
-  async function tellWhenNobodyTakesAgents(): Promise<void> {
-    const { host } = agents.lists.configuration.values;
-    const isNobody = membership.state === 'Maintenance' && !membership.othersCanTakeAgents(host);
-    passesWithoutTarget = isNobody ? passesWithoutTarget + 1 : 0;
-    if (passesWithoutTarget !== NOBODY_AFTER_PASSES) return;
-    const description = `No management server can take agents: ${address} is in Maintenance, and no other of host can`;
-    events.add({ type: 'SERVER.NONE', level: 'ERROR', description });
-    log.error(description);
-  }
-
   async function reconcilePort(): Promise<void> {
     if (isServing && !stopping.signal.aborted) await keeper.reconcile(shouldBeOpen);
   }
@@ -261,7 +244,6 @@ export function composeNode(parts: NodeParts): ManagementNode {
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
-    membership.addPass(tellWhenNobodyTakesAgents);
     // A heartbeat now, so that the others see that it serves.
     await membership.refresh();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });

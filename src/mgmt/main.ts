@@ -1,7 +1,6 @@
 import { systemClock } from '../lib/clock.js';
 import { FatalError } from '../lib/errors.js';
 import { openLog, silentLog } from '../lib/logger.js';
-import { systemRandom } from '../lib/random.js';
 import type { CommandLine } from '../program/command-line.js';
 import type { Program, Running } from '../program/entry.js';
 import { readSettingsFile, valuesOf } from '../program/settings-file.js';
@@ -45,8 +44,6 @@ export async function start(
     const node = await startNode({
       settings,
       initial,
-      clock: systemClock,
-      random: systemRandom,
       log,
       stopping,
       onFatal,
@@ -77,7 +74,7 @@ function asFatal(error: unknown): unknown {
 /** Seals the secrets in the store anew. Other servers may run meanwhile: they read them at their start. */
 async function resealSecrets(formerFile: string, settings: MgmtSettings): Promise<'done'> {
   const log = silentLog;
-  const store = await openStore(settings.dbUrl, { clock: systemClock, random: systemRandom, log });
+  const store = await openStore(settings.dbUrl, { log });
   try {
     const names = await resealFrom(formerFile, { settings, store, log });
     const text =

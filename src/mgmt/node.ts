@@ -2,12 +2,13 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { errorEnvelope } from '../api/envelope.js';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
-import { type Clock, delay, systemClock } from '../lib/clock.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { ConfigError, FatalError, reasonOf } from '../lib/errors.js';
 import { clearTemporaries } from '../lib/files/atomic-file.js';
 import { firstAddress } from '../lib/interfaces.js';
 import type { Log } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
+import { retryWhile } from '../lib/retry.js';
 import { endInOrder } from '../program/end-in-order.js';
 import { tcpAgentsPort } from './agents/agents-port.js';
 import { openDataDir } from './cluster/data-dir.js';
@@ -205,20 +206,20 @@ async function openStoreWhenThere(
   { settings, clock, random, log }: StartOptions,
   stopping: AbortSignal,
 ): Promise<Store> {
-  for (let isFirst = true; ; isFirst = false) {
-    try {
-      return await openStore(settings.dbUrl, { clock, random, log });
-    } catch (error) {
+  let isReported = false;
+  return retryWhile(
+    { clock, stopping },
+    () => openStore(settings.dbUrl, { clock, random, log }),
+    error => {
       const mayComeBack = isRemoteStore(settings.dbUrl) && error instanceof FatalError && isAway(error.cause);
-      if (!mayComeBack || stopping.aborted) throw error;
-      if (isFirst) log.error('The store is away; this server waits for it', { reason: reasonOf(error) });
-      await delay(clock, STORE_RETRY_MS, stopping);
-      stopping.throwIfAborted();
-    }
-  }
+      if (mayComeBack && !isReported) {
+        log.error('The store is away; this server waits for it', { reason: reasonOf(error) });
+        isReported = true;
+      }
+      return mayComeBack;
+    },
+  );
 }
-
-const STORE_RETRY_MS = 2_000;
 
 /** Whenever `data.dir` has none: a start that was killed may have made the pair and not written it down. */
 async function writeIniOnce(

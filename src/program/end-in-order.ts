@@ -1,4 +1,4 @@
-import { untilAborted } from '../lib/abort.js';
+import { withinLimit } from '../lib/abort.js';
 import type { Clock } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
@@ -15,14 +15,17 @@ const STEP_LIMIT_MS = 10_000;
  */
 export async function endInOrder(steps: readonly EndStep[], { clock, log }: { clock: Clock; log: Log }): Promise<void> {
   for (const [what, end] of steps) {
-    const limit = new AbortController();
-    const timer = clock.after(STEP_LIMIT_MS, () => limit.abort(new Error(`not within ${STEP_LIMIT_MS / 1000} s`)));
     try {
-      await untilAborted(Promise.resolve(end()), limit.signal);
+      await withinLimit(
+        clock,
+        STEP_LIMIT_MS,
+        async () => end(),
+        () => {
+          throw new Error(`not within ${STEP_LIMIT_MS / 1000} s`);
+        },
+      );
     } catch (error) {
       log.error('The stop goes on without this', { what, reason: reasonOf(error) });
-    } finally {
-      timer.cancel();
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Facts about an error, for the fields of a log line. */
+/** Values that belong to an error, for the fields of a log line. */
 export type ErrorContext = Readonly<Record<string, string | number>>;
 
 /** What is wrong with what the peer sent. */
@@ -51,7 +51,7 @@ export type ProtocolErrorCode =
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly code: ProtocolErrorCode;
-  /** Facts such as the length and the limit. */
+  /** Values such as the length and the limit. */
   readonly context: ErrorContext;
 
   constructor(code: ProtocolErrorCode, message: string, context: ErrorContext = {}, options?: ErrorOptions) {

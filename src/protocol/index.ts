@@ -40,5 +40,5 @@ export { decodePacket, encodePacket, isRequest, type Packet } from './packet.js'
 export { PacketAssembler } from './packet-assembler.js';
 export { type PacketLimits, readyLimits } from './packet-limits.js';
 export type { ReadRate } from './read-pace.js';
-export { type Credentials, recordOverhead, secureContext } from './tls-profile.js';
+export { recordOverhead, secureContext, type TlsCertificates } from './tls-profile.js';
 export type { RemoteEnd, Transport, TransportListener } from './transport.js';

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 
 /** Certificates and key of one side, in PEM. A server needs `cert` and `key`. */
-export interface Credentials {
+export interface TlsCertificates {
   /** Its own certificate, followed by those that lead to the root. */
   readonly cert?: string;
   /** The private key of the first certificate, not encrypted. */
@@ -27,9 +27,9 @@ const CIPHERS = [
  * const context = secureContext({ cert, key, ca });
  * @throws Error of OpenSSL when the PEM texts cannot be read or do not belong together
  */
-export function secureContext(credentials: Credentials): SecureContext {
+export function secureContext(certificates: TlsCertificates): SecureContext {
   return createSecureContext({
-    ...credentials,
+    ...certificates,
     ciphers: CIPHERS,
     honorCipherOrder: true,
     // With 1.3, CloudStack's server sends NewSessionTicket without a frame. CloudStack's agent does not speak 1.3.

@@ -2,8 +2,11 @@ import { createServer } from 'node:http';
 import t, { type Test } from 'tap';
 import { call } from '../../src/admin/client.js';
 import { isSignedWith } from '../../src/api/signature.js';
+import { FakeClock } from '../helpers/fake-clock.js';
+import { until } from '../helpers/until.js';
 
-const NOW = Date.UTC(2026, 0, 1);
+/** Its wall time begins with 2026. */
+const clock = new FakeClock();
 
 async function serve(t: Test, answer: (params: ReadonlyMap<string, string>) => [number, string]) {
   const server = createServer((request, response) => {
@@ -27,11 +30,11 @@ async function serve(t: Test, answer: (params: ReadonlyMap<string, string>) => [
 
 t.test('client: a request is signed, and expires ten minutes later', async t => {
   let seen: ReadonlyMap<string, string> = new Map();
-  const credentials = await serve(t, params => {
+  const key = await serve(t, params => {
     seen = params;
     return [200, '{"listhostsresponse":{"count":1}}'];
   });
-  const answer = await call(credentials, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), NOW);
+  const answer = await call(key, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), clock);
   t.same(answer, { count: 1 });
   t.ok(isSignedWith(seen, 'S'));
   t.match(Object.fromEntries(seen), {
@@ -46,8 +49,8 @@ t.test('client: a request is signed, and expires ten minutes later', async t => 
 
 t.test('client: an error is a failure with its code, under whatever name', async t => {
   for (const name of ['listhostsresponse', 'errorresponse']) {
-    const credentials = await serve(t, () => [432, `{"${name}":{"errorcode":432,"errortext":"unknown"}}`]);
-    await t.rejects(call(credentials, 'listHosts', new Map(), NOW), {
+    const key = await serve(t, () => [432, `{"${name}":{"errorcode":432,"errortext":"unknown"}}`]);
+    await t.rejects(call(key, 'listHosts', new Map(), clock), {
       name: 'ApiFailure',
       code: 432,
       message: 'unknown',
@@ -57,9 +60,9 @@ t.test('client: an error is a failure with its code, under whatever name', async
 
 t.test('client: what is not CloudStack’s API is no answer', async t => {
   for (const text of ['<html>', '[]', 'null', '{}', '{"listhostsresponse":"x"}', '{"listhostsresponse":null}']) {
-    const credentials = await serve(t, () => [502, text]);
+    const key = await serve(t, () => [502, text]);
     await t.rejects(
-      call(credentials, 'listHosts', new Map(), NOW),
+      call(key, 'listHosts', new Map(), clock),
       { name: 'Unreachable', message: /answered 502, and it is not CloudStack's API/ },
       text,
     );
@@ -67,9 +70,30 @@ t.test('client: what is not CloudStack’s API is no answer', async t => {
 });
 
 t.test('client: a server that is away is told with the reason, and what else to try', async t => {
-  const credentials = { endpoint: 'http://127.0.0.1:1/client/api', key: 'K', secret: 'S', source: 'test' };
-  await t.rejects(call(credentials, 'listHosts', new Map(), NOW), {
+  const key = { endpoint: 'http://127.0.0.1:1/client/api', key: 'K', secret: 'S', source: 'test' };
+  await t.rejects(call(key, 'listHosts', new Map(), clock), {
     name: 'Unreachable',
     message: /^no answer from http:\/\/127\.0\.0\.1:1\/client\/api: .*; another server takes the same key: --endpoint/,
   });
+});
+
+t.test('client: a server that does not answer is given up after 90 s', async t => {
+  let isAsked = false;
+  const server = createServer(() => {
+    isAsked = true;
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as { port: number };
+  const key = { endpoint: `http://127.0.0.1:${port}/client/api`, key: 'K', secret: 'S', source: 'test' };
+  const failed = t.rejects(call(key, 'listHosts', new Map(), clock), {
+    name: 'Unreachable',
+    message: /^no answer from .*: none within 90 s; another server/,
+  });
+  await until(() => isAsked);
+  await clock.advance(90_000);
+  await failed;
 });

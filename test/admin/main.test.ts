@@ -29,7 +29,7 @@ function terminal(answers: Answers = () => ({}), width?: number) {
       err: text => {
         state.err += text;
       },
-      async call(_credentials, command, params) {
+      async call(_keyPair, command, params) {
         const given = Object.fromEntries(params);
         state.calls.push([command, ...[...params].map(([name, value]) => `${name}=${value}`)].join(' '));
         const answer = answers(command, given);

@@ -11,9 +11,9 @@ const SERVERS = [
 const LINK = { hostname: 'kvm-1', state: 'Up', connectedhost: '10.0.0.1', preferredhost: '10.0.0.2', since: ago(90) };
 
 t.test('status: all is well on one screen', async t => {
-  const facts = { servers: SERVERS.slice(0, 1), agents: 2, up: 2, astray: [], astrayCount: 0 };
+  const status = { servers: SERVERS.slice(0, 1), agents: 2, up: 2, astray: [], astrayCount: 0 };
   t.equal(
-    statusScreen(facts, NOW),
+    statusScreen(status, NOW),
     [
       'Management servers',
       '  NAME  STATE  ADDRESS   AGENTS  JOBS  VERSION  UP FOR',
@@ -77,7 +77,7 @@ t.test('status: no line is longer than the terminal', async t => {
 
 t.test('status: it is read by four calls, whatever the number of agents, and an empty cluster is no error', async t => {
   const calls: string[] = [];
-  const facts = await readStatus(async (command, params = {}) => {
+  const status = await readStatus(async (command, params = {}) => {
     calls.push([command, ...Object.entries(params).map(([name, value]) => `${name}=${value}`)].join(' '));
     return command === 'listManagementServers' ? { count: 1, managementserver: [UP] } : {};
   });
@@ -87,7 +87,7 @@ t.test('status: it is read by four calls, whatever the number of agents, and an 
     'listAgentLinks pagesize=1 state=Up',
     'listAgentLinks pagesize=20 astray=true',
   ]);
-  t.same(facts, { servers: [UP], agents: 0, up: 0, astray: [], astrayCount: 0 });
+  t.same(status, { servers: [UP], agents: 0, up: 0, astray: [], astrayCount: 0 });
 });
 
 t.test('regression: status: a server that was stopped in Maintenance is shown as stopped', async t => {
@@ -107,9 +107,9 @@ t.test('regression: status: a loss of the host that the agent is on again is ove
 
 t.test('regression: status: with the store away it says above all that this is not all', async t => {
   const warning = 'the store is away: this is what this management server knows itself';
-  const facts = await readStatus(async command =>
+  const status = await readStatus(async command =>
     command === 'listManagementServers' ? { count: 1, warning, managementserver: [UP] } : {},
   );
-  t.equal(facts.warning, warning);
-  t.match(statusScreen(facts, NOW, 40), /^Warning: the store is away: this is what\n.*\n/);
+  t.equal(status.warning, warning);
+  t.match(statusScreen(status, NOW, 40), /^Warning: the store is away: this is what\n.*\n/);
 });

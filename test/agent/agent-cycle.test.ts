@@ -40,7 +40,7 @@ t.test('joining: the failure of the last dial brings the next at once, that of a
 });
 
 t.test(
-  'regression: joining: of 60 hosts of which 59 swallow everything, the one that lives is reached in 15 s',
+  'regression: joining: of 60 hosts of which 59 answer nothing, the one that works is reached in 15 s',
   async t => {
     const hosts = Array.from({ length: 60 }, (_, index) => `h${index}`);
     const play = new AgentPlay(hosts.join());

@@ -17,10 +17,10 @@ const readyHost = ({ agent }: Bench) => readyLink(agent.state)?.host;
 async function onSecond(t: Test, checkSeconds: number, options: BenchOptions = {}): Promise<Bench> {
   const file = `guid=g\nhost=a,b,c\nhost.lb.check.interval=${checkSeconds}\n`;
   const world = await bench(t, { file, ...options });
-  world.a.mood = 'refuse';
+  world.a.behaviour = 'refuse';
   world.agent.start();
   await passes(world.clock, () => readyHost(world) === 'b', 5_000);
-  world.a.mood = 'accept';
+  world.a.behaviour = 'accept';
   return world;
 }
 
@@ -82,7 +82,7 @@ t.test('regression: moves: an agent that is asked again and again gets beyond a 
   const { agent, a, b, c, upOn } = world;
   agent.start();
   await upOn(a);
-  b.mood = 'mute';
+  b.behaviour = 'mute';
   const migrate = MigrateAgentConnectionCommand.encode({
     msList: ['a', 'b', 'c'],
     avoidMsList: ['a'],
@@ -169,10 +169,10 @@ t.test(
 t.test('regression: moves: a way back to a host that leaves the list meanwhile ends', async t => {
   const file = 'guid=g\nhost=a,b,c\nhost.lb.check.interval=10\n';
   const { agent, a, b, clock } = await bench(t, { file });
-  a.mood = 'refuse';
+  a.behaviour = 'refuse';
   agent.start();
   await passes(clock, () => readyLink(agent.state)?.host === 'b', 5_000);
-  a.mood = 'accept';
+  a.behaviour = 'accept';
   let register: (() => void) | undefined;
   a.onStartup = (link, startup) => {
     register = () => void link.register(startup).catch(() => {});

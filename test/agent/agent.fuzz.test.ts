@@ -69,7 +69,7 @@ t.test(`fuzz: the agent answers whatever a Ready server asks (seed ${SEED}, ${RE
   const random = seededRandom(SEED);
   const { agent, a, b, c, clock, upOn } = await bench(t, { file: 'guid=g\nhost=a\n' });
   // Wherever it is told to go, there is nowhere to go.
-  for (const server of [b, c]) server.mood = 'refuse';
+  for (const server of [b, c]) server.behaviour = 'refuse';
   agent.start();
   await upOn(a);
   const unanswered: string[] = [];

@@ -166,28 +166,28 @@ t.test('agent: goes on to the next host on any failure, and gives each its time'
       'refused',
       0,
       (a: FakeServer) => {
-        a.mood = 'refuse';
+        a.behaviour = 'refuse';
       },
     ],
     [
       'closed at once',
       0,
       (a: FakeServer) => {
-        a.mood = 'close';
+        a.behaviour = 'close';
       },
     ],
     [
       'swallowed, after which the next one is dialled beside it',
       LIMITS.connectStaggerMs,
       (a: FakeServer) => {
-        a.mood = 'hang';
+        a.behaviour = 'hang';
       },
     ],
     [
       'never spoken to',
       30_000,
       (a: FakeServer) => {
-        a.mood = 'mute';
+        a.behaviour = 'mute';
       },
     ],
     [
@@ -258,12 +258,12 @@ t.test('agent: waits for Ready of its only host for as long as its pings are ans
 
 t.test('agent: with all servers down it keeps trying, and finds the first that is back', async t => {
   const { agent, a, b, c, clock, network, upOn } = await bench(t);
-  for (const server of [a, b, c]) server.mood = 'refuse';
+  for (const server of [a, b, c]) server.behaviour = 'refuse';
   agent.start();
   await passes(clock, () => clock.now() >= 60_000, 60_000, 500);
   const dials = network.dialled.length;
   t.ok(dials >= 6 && dials <= 120, `${dials} dials in a minute`);
-  b.mood = 'accept';
+  b.behaviour = 'accept';
   await upOn(b, 61_000);
 });
 
@@ -293,7 +293,7 @@ t.test('agent: without a zone it stays idle, and says so', async t => {
 t.test('regression: agent: all addresses of a name are tried up to Ready, before the next host', async t => {
   for (const spoil of [
     (a: FakeServer) => {
-      a.mood = 'close';
+      a.behaviour = 'close';
     },
     (a: FakeServer) => {
       a.onStartup = (link, startup) => link.startupAnswer(startup, { result: false, details: 'in maintenance' });
@@ -307,7 +307,7 @@ t.test('regression: agent: all addresses of a name are tried up to Ready, before
       names: { ms: '10.0.0.1,10.0.0.2' },
     });
     spoil(a);
-    c.mood = 'refuse';
+    c.behaviour = 'refuse';
     agent.start();
     await until(() => a.connections === 1);
     await upOn(b, LIMITS.readyWithOthersMs + 1_000).catch(() => {});
@@ -320,8 +320,8 @@ t.test('regression: agent: all addresses of a name are tried up to Ready, before
 
 t.test('agent: a host that swallows the connection is not waited for, and stays in the cycle', async t => {
   const { agent, a, b, clock, network, upOn } = await bench(t);
-  a.mood = 'hang';
-  b.mood = 'mute';
+  a.behaviour = 'hang';
+  b.behaviour = 'mute';
   let bytes = 0;
   b.accept = async socket => {
     b.connections++;
@@ -332,7 +332,7 @@ t.test('agent: a host that swallows the connection is not waited for, and stays 
   agent.start();
   await passes(clock, () => bytes > 0, 1_000);
   t.equal(clock.now(), 250);
-  a.mood = 'accept';
+  a.behaviour = 'accept';
   await upOn(a, 31_000);
   t.same(
     network.dialled.map(dial => dial.replace(/^\d+ /, '')),
@@ -600,14 +600,14 @@ function watchReady(servers: readonly FakeServer[]): { readonly least: () => num
 
 t.test('agent: goes back to the preferred host with never a moment without a Ready link', async t => {
   const { agent, a, b, c, clock, upOn } = await bench(t, { file: 'guid=g\nhost=a,b\nhost.lb.check.interval=10\n' });
-  a.mood = 'refuse';
+  a.behaviour = 'refuse';
   agent.start();
   await upOn(b);
   await clock.advance(10_000);
   await until(() => agent.state.phase.kind === 'up');
   t.equal(b.ready.length, 1, 'the check found it down, and nothing was lost');
   const watch = watchReady([a, b, c]);
-  a.mood = 'accept';
+  a.behaviour = 'accept';
   await passes(clock, () => a.ready.length === 1, 10_000, 500);
   await until(() => b.last.closed !== undefined);
   await upOn(a);
@@ -626,7 +626,7 @@ t.test('regression: agent: a loss is told with the link that follows it, and not
   a.die();
   await upOn(b, 1_000);
   t.match(startupOf(b), { failovers: 1, lastLoss: /^a: / });
-  a.mood = 'accept';
+  a.behaviour = 'accept';
   await passes(clock, () => a.ready.length === 1, 20_000, 500);
   await upOn(a);
   t.match(startupOf(a), { failovers: 1 });
@@ -636,10 +636,10 @@ t.test('regression: agent: a loss is told with the link that follows it, and not
 t.test('agent: a preferred host that does not get as far as Ready changes nothing', async t => {
   for (const spoil of [
     (a: FakeServer) => {
-      a.mood = 'hang';
+      a.behaviour = 'hang';
     },
     (a: FakeServer) => {
-      a.mood = 'mute';
+      a.behaviour = 'mute';
     },
     (a: FakeServer) => {
       a.onStartup = (link, startup) => link.startupAnswer(startup, { result: false });
@@ -651,10 +651,10 @@ t.test('agent: a preferred host that does not get as far as Ready changes nothin
     const { agent, a, b, clock, network, upOn } = await bench(t, {
       file: 'guid=g\nhost=a,b\nhost.lb.check.interval=100\n',
     });
-    a.mood = 'refuse';
+    a.behaviour = 'refuse';
     agent.start();
     await upOn(b);
-    a.mood = 'accept';
+    a.behaviour = 'accept';
     spoil(a);
     const isAsked = () => network.dialled.filter(dial => dial.endsWith(' a')).length === 2;
     await passes(clock, isAsked, 100_000, 5_000);
@@ -669,7 +669,7 @@ t.test('agent: a migration moves it as transferred, and is answered first', asyn
   const { agent, a, b, c, log, upOn } = await bench(t);
   agent.start();
   await upOn(a);
-  b.mood = 'refuse';
+  b.behaviour = 'refuse';
   const watch = watchReady([a, b, c]);
   const answer = await a.last.send([MigrateAgentConnectionCommand.encode({ avoidMsList: ['a'] })], FLAG.stopOnError);
   t.equal(typeOf(answer), 'MigrateAgentConnectionAnswer');
@@ -685,7 +685,7 @@ t.test('agent: a migration that nobody takes ends where it began, and says why',
   const { agent, a, b, c, log, network, upOn } = await bench(t);
   agent.start();
   await upOn(a);
-  for (const server of [b, c]) server.mood = 'refuse';
+  for (const server of [b, c]) server.behaviour = 'refuse';
   await a.last.send([MigrateAgentConnectionCommand.encode({ avoidMsList: [] })]);
   await until(() => log.count('error Cannot migrate') === 1);
   t.match(network.dialled, ['0 a', '0 b', '0 c']);
@@ -795,10 +795,10 @@ t.test('agent: the check of the preferred host waits for commands in progress', 
     resource,
     file: 'guid=g\nhost=a,b\nhost.lb.check.interval=10\n',
   });
-  a.mood = 'refuse';
+  a.behaviour = 'refuse';
   agent.start();
   await upOn(b);
-  a.mood = 'accept';
+  a.behaviour = 'accept';
   const answer = b.last.send([command('com.cloud.agent.api.StartCommand')]);
   await until(() => waiting.length === 1);
   await clock.advance(40_000);
@@ -1013,14 +1013,14 @@ t.test('agent: stopping is fit for any moment', async t => {
     [
       'during TLS',
       async ({ a }) => {
-        a.mood = 'mute';
+        a.behaviour = 'mute';
         await turns(20);
       },
     ],
     [
       'during the connect',
       async ({ a }) => {
-        a.mood = 'hang';
+        a.behaviour = 'hang';
         await turns(20);
       },
     ],
@@ -1042,7 +1042,7 @@ t.test('agent: stopping is fit for any moment', async t => {
     [
       'while it waits',
       async ({ a, b, c, agent }) => {
-        for (const s of [a, b, c]) s.mood = 'refuse';
+        for (const s of [a, b, c]) s.behaviour = 'refuse';
         await until(() => agent.state.phase.kind === 'waiting');
       },
     ],

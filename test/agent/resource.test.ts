@@ -12,8 +12,8 @@ t.test('resource: the built-in one describes this machine, and answers nothing',
     const log = new RecordingLog();
     const resource = await loadResource(setting, log);
     t.equal(resource.name, 'LibvirtComputingResource');
-    const facts = await resource.startup();
-    t.match(facts, {
+    const described = await resource.startup();
+    t.match(described, {
       cpus: Number,
       speed: Number,
       memory: totalmem(),
@@ -24,8 +24,8 @@ t.test('resource: the built-in one describes this machine, and answers nothing',
       privateNetmask: /^\d+\.\d+\.\d+\.\d+$/,
       privateMacAddress: /^[\da-f:]{17}$/,
     });
-    t.ok(Number(facts.cpus) > 0 && Number.isSafeInteger(facts.speed));
-    t.not(facts.arch, 'x64', 'named as Java names it');
+    t.ok(Number(described.cpus) > 0 && Number.isSafeInteger(described.speed));
+    t.not(described.arch, 'x64', 'named as Java names it');
     t.equal(await resource.answer(command, { signal }), undefined);
     t.same(log.lines, []);
   }

@@ -61,8 +61,8 @@ t.test('trust: pins the last of a chain that holds together', async t => {
 
 // ---- with a handshake
 
-/** What the agent says to a server with these credentials: undefined, or why not. */
-async function verdict(trust: Trust, credentials: TestCertificate, host = '127.0.0.1'): Promise<string | undefined> {
+/** What the agent says to a server with these certificates: undefined, or why not. */
+async function verdict(trust: Trust, certificates: TestCertificate, host = '127.0.0.1'): Promise<string | undefined> {
   const [agentSide, serverSide] = duplexPair();
   const common = {
     clock: new FakeClock(NOW),
@@ -71,7 +71,7 @@ async function verdict(trust: Trust, credentials: TestCertificate, host = '127.0
   };
   const [agent, server] = await Promise.allSettled([
     connectTls(agentSide, { ...common, context: trust.context, host, judge: peer => trust.judge(peer) }),
-    acceptTls(serverSide, { ...common, context: secureContext(credentials) }),
+    acceptTls(serverSide, { ...common, context: secureContext(certificates) }),
   ]);
   for (const end of [agent, server]) if (end.status === 'fulfilled') end.value.destroy();
   if (agent.status === 'fulfilled') return undefined;

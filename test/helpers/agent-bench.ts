@@ -15,8 +15,8 @@ import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';
 import { until } from './until.js';
 
-const credentials = await plainCertificate();
-const context = secureContext(credentials);
+const certificates = await plainCertificate();
+const context = secureContext(certificates);
 
 export interface BenchOptions {
   /** agent.properties. @default 'guid=g\nhost=a,b,c\n' */
@@ -52,7 +52,7 @@ export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench>
   const folder = mkdtempSync(join(tmpdir(), 'muster-agent-'));
   const path = join(folder, 'agent.properties');
   writeFileSync(path, file);
-  writeFileSync(join(folder, 'cloud.ca.crt'), credentials.cert);
+  writeFileSync(join(folder, 'cloud.ca.crt'), certificates.cert);
   const { document } = await readProperties(path);
   const settings = readSettings(key => overrides[key] ?? document.get(key));
   const trust = new Trust(join(folder, 'cloud.ca.crt'), clock, log);

@@ -10,12 +10,12 @@ export const PLAY_RULES: AgentRules = {
   checkIntervalMs: undefined,
 };
 
-/** Plays events to the agent's pure state, by a clock and a dice that the test holds in its hand. */
+/** Gives events to the agent's pure state, with the time and the random numbers that the test sets. */
 export class AgentPlay {
   state: AgentState;
   rules = PLAY_RULES;
   now = 0;
-  /** What every throw of the dice gives. */
+  /** What `random` returns each time. */
   random = 0.5;
   busy = false;
   /** Log lines since the last `logged`. */

@@ -19,7 +19,7 @@ import { operations } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
-import { factsOf } from './host-facts.js';
+import { hostDescription } from './host-description.js';
 import { wholeHosts } from './one-host.js';
 import { RecordingLog } from './recording-log.js';
 
@@ -45,7 +45,7 @@ export async function freshStore(t: Test): Promise<Store> {
   return store;
 }
 
-function serverFacts(msid: number, serviceIp: string): ServerDescription {
+function serverDescription(msid: number, serviceIp: string): ServerDescription {
   return {
     msid,
     name: `ms-${msid}`,
@@ -59,7 +59,7 @@ function serverFacts(msid: number, serviceIp: string): ServerDescription {
 
 export async function claimServer(store: Store, msid: number, serviceIp: string): Promise<ServerRow> {
   const claim = { runId: `run-${msid}`, dataDirToken: `token-${msid}` };
-  const claimed = await store.claimServer(serverFacts(msid, serviceIp), claim);
+  const claimed = await store.claimServer(serverDescription(msid, serviceIp), claim);
   if (!claimed.claimed) throw new Error(`${msid} is held`);
   // It serves agents.
   await store.heartbeat(msid, claim.runId, true);
@@ -158,10 +158,13 @@ export async function apiBench(t: Test) {
   async function addHosts(count: number, msid: number | null = MSID_1): Promise<readonly HostRow[]> {
     const zoneId = await store.zoneId('default');
     const from = (await wholeHosts(store)).length + 1;
-    const facts = Array.from({ length: count }, (_, i) =>
-      factsOf(`guid-${from + i}`, zoneId, { name: `host-${from + i}`, privateIpAddress: `198.51.100.${from + i}` }),
+    const descriptions = Array.from({ length: count }, (_, i) =>
+      hostDescription(`guid-${from + i}`, zoneId, {
+        name: `host-${from + i}`,
+        privateIpAddress: `198.51.100.${from + i}`,
+      }),
     );
-    const hosts = (await store.registerHosts(facts)).map(({ host }) => host);
+    const hosts = (await store.registerHosts(descriptions)).map(({ host }) => host);
     const ready = { msHostList: '192.0.2.1,192.0.2.2@static', at: clock.wallTime() };
     if (msid !== null) await store.hostsReady(hosts.map(({ id }) => ({ id, msid, ...ready })));
     return Promise.all(hosts.map(async ({ id }) => (await store.host(id)) as HostRow));

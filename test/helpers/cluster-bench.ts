@@ -28,8 +28,8 @@ import { seededRandom } from './seeded-random.js';
 import { StoreFaults } from './store-faults.js';
 import { until } from './until.js';
 
-const credentials = await plainCertificate();
-const context = secureContext(credentials);
+const certificates = await plainCertificate();
+const context = secureContext(certificates);
 let serial = 0;
 
 /** Management servers with all that makes them a cluster, and agents, in one process: one store, one clock, no sockets. */
@@ -275,7 +275,7 @@ export class ClusterAgent {
     const folder = scratchFolder('muster-cluster-');
     const path = join(folder, 'agent.properties');
     writeFileSync(path, `guid=${guid}\nhost=${host}\n`);
-    writeFileSync(join(folder, 'cloud.ca.crt'), credentials.cert);
+    writeFileSync(join(folder, 'cloud.ca.crt'), certificates.cert);
     const { document } = await readProperties(path);
     const settings = readSettings(key => document.get(key));
     const trust = new Trust(join(folder, 'cloud.ca.crt'), clock, log);
@@ -300,7 +300,7 @@ export class ClusterAgent {
     await this.agent.stop();
   }
 
-  /** Where its Ready link leads, in its own eyes. */
+  /** Where its Ready link leads, as the agent sees it. */
   get host(): string | undefined {
     return readyLink(this.agent.state)?.host;
   }

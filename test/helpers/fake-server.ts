@@ -21,7 +21,7 @@ import { FakeClock } from './fake-clock.js';
 import { ANY_RATE } from './tls-pair.js';
 
 /** What becomes of a connection: it is taken; refused; swallowed; taken and never spoken to; closed at once. */
-export type Mood = 'accept' | 'refuse' | 'hang' | 'mute' | 'close';
+export type Behaviour = 'accept' | 'refuse' | 'hang' | 'mute' | 'close';
 
 type ReadyFields = Parameters<typeof ReadyCommand.encode>[0];
 
@@ -29,7 +29,7 @@ type ReadyFields = Parameters<typeof ReadyCommand.encode>[0];
 export class FakeServer {
   readonly address: string;
   readonly msid: bigint;
-  mood: Mood = 'accept';
+  behaviour: Behaviour = 'accept';
   /** What the agent is told of itself. */
   identity = { hostId: 7, hostUuid: 'uuid-7', hostName: 'name-7' };
   /** seconds */
@@ -61,21 +61,21 @@ export class FakeServer {
     return link;
   }
 
-  /** Links that are Ready in the server's eyes, and open. */
+  /** Links that are Ready as the server sees it, and open. */
   get ready(): readonly FakeLink[] {
     return this.links.filter(({ isReady, closed }) => isReady && closed === undefined);
   }
 
   /** As kill -9 does. */
-  die(mood: Mood = 'refuse'): void {
-    this.mood = mood;
+  die(behaviour: Behaviour = 'refuse'): void {
+    this.behaviour = behaviour;
     for (const link of this.links) link.link.destroy('the server dies');
   }
 
   async accept(socket: Duplex, remote: Wire['remote']): Promise<void> {
     this.connections++;
-    if (this.mood === 'close') socket.end();
-    if (this.mood !== 'accept') return;
+    if (this.behaviour === 'close') socket.end();
+    if (this.behaviour !== 'accept') return;
     try {
       // Its clock stands still, so it reads as fast as the agent sends.
       const readRate = ANY_RATE;
@@ -198,11 +198,11 @@ export class FakeNetwork implements Dialer {
   connect(address: string, port: number, signal: AbortSignal): Promise<Wire> {
     return new Promise((resolve, reject) => {
       const server = this.#servers.find(other => other.address === address);
-      if (server?.mood === 'hang') {
+      if (server?.behaviour === 'hang') {
         signal.addEventListener('abort', () => reject(signal.reason), { once: true });
         return;
       }
-      if (server === undefined || server.mood === 'refuse') {
+      if (server === undefined || server.behaviour === 'refuse') {
         reject(Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' }));
         return;
       }

@@ -8,7 +8,7 @@ import type { JobRow, ServerRow } from '../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { turns } from './agent-bench.js';
 import { FakeClock } from './fake-clock.js';
-import { factsOf } from './host-facts.js';
+import { hostDescription } from './host-description.js';
 import { hostReady, registerHost } from './one-host.js';
 import { scratchFolder } from './scratch.js';
 import { seededRandom } from './seeded-random.js';
@@ -80,7 +80,7 @@ export async function memberBench(t: Test) {
     },
     /** @returns the id of a host that is Up on this server */
     async hostOn(msid: number): Promise<number> {
-      const { host } = await registerHost(store, factsOf('g1', await store.zoneId('default')));
+      const { host } = await registerHost(store, hostDescription('g1', await store.zoneId('default')));
       await hostReady(store, host.id, { msid, msHostList: 'x@static', at: 1 });
       return host.id;
     },

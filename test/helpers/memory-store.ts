@@ -122,33 +122,33 @@ export class MemoryStore
     batch: readonly HostDescription[],
   ): Promise<readonly { readonly host: MemoryRow; readonly removedId: number | undefined }[]> {
     this.#enter('registerHosts');
-    for (const facts of batch) this.#check(facts);
-    return batch.map(facts => {
-      const isKnown = this.#rows().some(({ guid }) => guid === facts.guid);
-      const removed = this.data.changes.findLast(change => change.guid === facts.guid && change.removed !== null);
-      return { host: this.#register(facts), removedId: isKnown ? undefined : removed?.id };
+    for (const host of batch) this.#check(host);
+    return batch.map(host => {
+      const isKnown = this.#rows().some(({ guid }) => guid === host.guid);
+      const removed = this.data.changes.findLast(change => change.guid === host.guid && change.removed !== null);
+      return { host: this.#register(host), removedId: isKnown ? undefined : removed?.id };
     });
   }
 
-  #check(facts: HostDescription): void {
-    if (Object.values(facts).some(value => typeof value === 'string' && value.includes('\0'))) {
+  #check(host: HostDescription): void {
+    if (Object.values(host).some(value => typeof value === 'string' && value.includes('\0'))) {
       throw new StoreError('STORE_VALUE_REFUSED', 'registerHosts');
     }
-    if (![...this.data.zones.values()].includes(facts.zoneId)) throw new StoreError('STORE_FAILED', 'registerHosts');
+    if (![...this.data.zones.values()].includes(host.zoneId)) throw new StoreError('STORE_FAILED', 'registerHosts');
   }
 
-  #register(facts: HostDescription): MemoryRow {
-    const known = this.#rows().find(host => host.guid === facts.guid);
+  #register(description: HostDescription): MemoryRow {
+    const known = this.#rows().find(host => host.guid === description.guid);
     const host: MemoryRow = known
-      ? { ...known, ...facts, status: known.status === 'Up' ? 'Up' : 'Connecting' }
+      ? { ...known, ...description, status: known.status === 'Up' ? 'Up' : 'Connecting' }
       : {
-          ...facts,
+          ...description,
           id: ++this.data.lastHostId,
           uuid: randomUUID(),
           status: 'Connecting',
           msid: null,
           epoch: 0,
-          clusterId: this.data.clusters.find(({ name }) => name === facts.cluster)?.id ?? null,
+          clusterId: this.data.clusters.find(({ name }) => name === description.cluster)?.id ?? null,
           preferred: null,
           instanceId: null,
           linkAddress: null,

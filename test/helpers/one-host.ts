@@ -12,9 +12,9 @@ import type {
 
 export async function registerHost<R>(
   store: { registerHosts(batch: readonly HostDescription[]): Promise<readonly R[]> },
-  facts: HostDescription,
+  host: HostDescription,
 ): Promise<R> {
-  const [registration] = await store.registerHosts([facts]);
+  const [registration] = await store.registerHosts([host]);
   if (registration === undefined) throw new Error('a host that was registered has no row');
   return registration;
 }

@@ -2,7 +2,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import { openStore } from '../../src/mgmt/open-store.js';
-import { factsOf } from './host-facts.js';
+import { hostDescription } from './host-description.js';
 import { registerHost } from './one-host.js';
 
 /** The other side of store-process.ts. */
@@ -18,7 +18,7 @@ async function register(file: string, guids: readonly string[]): Promise<[string
   const parts = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
   const store = await openStore(`sqlite:${file}`, parts);
   const zone = await store.zoneId('default');
-  const registered = await Promise.all(guids.map(guid => registerHost(store, factsOf(guid, zone))));
+  const registered = await Promise.all(guids.map(guid => registerHost(store, hostDescription(guid, zone))));
   await store.close();
   return registered.map(({ host }) => [host.guid, host.id]);
 }

@@ -13,7 +13,7 @@ import { memoryTransports } from './memory-transport.js';
 import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';
 
-/** For a storm of agents that all come from one address. */
+/** For many agents that all come from one address. */
 export const ANY_NUMBER = {
   'agent.max.concurrent.new.connections': '1000000',
   'agent.max.concurrent.new.connections.per.address': '1000000',

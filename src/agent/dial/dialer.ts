@@ -51,7 +51,7 @@ const KEEPALIVE_IDLE_MS = 5_000;
  * @example
  * const dialer = tcpDialer();
  * const [address = ''] = await dialer.addresses('localhost');
- * const wire = await dialer.connect(address, 8250, AbortSignal.timeout(5_000));
+ * const wire = await dialer.connect(address, 8250, new AbortController().signal);
  */
 export function tcpDialer(options: TcpDialerOptions = {}): Dialer {
   const { addressFile, clock = systemClock, log = silentLog } = options;

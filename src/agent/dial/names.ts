@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import { type Clock, delay } from '../../lib/clock.js';
+import { withinLimit } from '../../lib/abort.js';
+import type { Clock } from '../../lib/clock.js';
 import { LIMITS } from '../../protocol/index.js';
 import type { KnownAddresses } from './known-addresses.js';
 
@@ -37,11 +38,21 @@ export class Names {
     // An error is handled below, but possibly only after this function has waited for the file.
     lookup.catch(() => {});
     const known = await this.#parts.known.get(name);
-    if (known === undefined) return this.#within(lookup, LIMITS.lookupMs, () => Promise.reject(timeout(name)));
-    return this.#within(
-      lookup.catch(() => known),
-      LATE_MS,
-      async () => known,
+    const { clock } = this.#parts;
+    if (known !== undefined) {
+      const orKnown = lookup.catch(() => known);
+      return withinLimit(
+        clock,
+        LATE_MS,
+        () => orKnown,
+        () => known,
+      );
+    }
+    return withinLimit(
+      clock,
+      LIMITS.lookupMs,
+      () => lookup,
+      () => Promise.reject(timeout(name)),
     );
   }
 
@@ -56,15 +67,6 @@ export class Names {
     const done = () => void this.#lookups.delete(name);
     lookup.then(done, done);
     return lookup;
-  }
-
-  async #within<T>(work: Promise<T>, ms: number, otherwise: () => Promise<T>): Promise<T> {
-    const over = new AbortController();
-    try {
-      return await Promise.race([work, delay(this.#parts.clock, ms, over.signal).then(otherwise)]);
-    } finally {
-      over.abort();
-    }
   }
 }
 

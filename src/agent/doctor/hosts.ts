@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { type Clock, delay } from '../../lib/clock.js';
+import { withinLimit } from '../../lib/abort.js';
+import type { Clock } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import { pemOf } from '../../lib/pem.js';
 import { connectTls, LIMITS, secureContext } from '../../protocol/index.js';
@@ -91,7 +92,12 @@ async function lookAtAddress(
     });
     const tookMs = Math.round(clock.now() - started);
     const closed = new Promise<boolean>(resolve => transport.listen({ onPacket() {}, onClose: () => resolve(true) }));
-    const isClosed = await Promise.race([closed, delay(clock, CLOSED_WITHIN_MS).then(() => false)]);
+    const isClosed = await withinLimit(
+      clock,
+      CLOSED_WITHIN_MS,
+      () => closed,
+      () => false,
+    );
     transport.destroy();
     if (presented?.objection !== undefined) {
       return {
@@ -120,16 +126,15 @@ function remedyFor(objection: string): string {
     : 'is this the right server? If its CA was replaced, replace cloud.ca.crt by the new one';
 }
 
-async function connect(address: string, port: number, dialer: Dialer, clock: Clock): Promise<Wire> {
-  const timeout = new AbortController();
-  const timer = clock.after(LIMITS.connectMs, () =>
-    timeout.abort(new Error(`no answer within ${LIMITS.connectMs} ms`)),
+function connect(address: string, port: number, dialer: Dialer, clock: Clock): Promise<Wire> {
+  return withinLimit(
+    clock,
+    LIMITS.connectMs,
+    signal => dialer.connect(address, port, signal),
+    () => {
+      throw new Error(`no answer within ${LIMITS.connectMs} ms`);
+    },
   );
-  try {
-    return await dialer.connect(address, port, timeout.signal);
-  } finally {
-    timer.cancel();
-  }
 }
 
 /** Who the server says it is, and what speaks against it. Without a known CA nothing does. */

@@ -4,7 +4,7 @@ import type { AgentEvent, Effect } from '../agent-events.js';
 import { type AgentState, type Dial, type Joining, type LinkRef, readyDueAt, readyLimitMs } from '../agent-state.js';
 import { planCycle } from '../host-cycler.js';
 import { afterDeparture } from './check.js';
-import { type Env, log, prependEffects, type Step } from './step.js';
+import { log, prependEffects, type Step, type StepInput } from './step.js';
 
 /**
  * A link that was Ready for less than this counts as a failed dial of its host. Otherwise an agent would dial two
@@ -26,17 +26,17 @@ export function plan(state: AgentState, after: string | undefined): readonly str
 }
 
 /** Dials the next host of the cycle, or the first of a new cycle when all have been tried. */
-export function join(state: AgentState, env: Env): Step {
+export function join(state: AgentState, input: StepInput): Step {
   const remaining = state.remaining.length > 0 ? state.remaining : plan(state, undefined);
-  return dialNext({ ...state, remaining }, [], env);
+  return dialNext({ ...state, remaining }, [], input);
 }
 
 /** Dials the next host of the cycle beside those that are under way. */
-function dialNext(state: AgentState, dials: readonly Dial[], env: Env): Step {
+function dialNext(state: AgentState, dials: readonly Dial[], input: StepInput): Step {
   const [host, ...remaining] = state.remaining;
   if (host === undefined) return [state];
   const dial = newDial(state, host);
-  const phase = joining([...dials, dial], remaining, env);
+  const phase = joining([...dials, dial], remaining, input);
   return [{ ...state, phase, remaining, nextDialId: dial.id + 1 }, dialEffect(dial)];
 }
 
@@ -50,21 +50,21 @@ function dialEffect({ id, host }: Dial): Effect {
 }
 
 /** Without a Ready link; the next host is dialled before long, unless one of the dials is connected. */
-export function joining(dials: readonly Dial[], remaining: readonly string[], env: Env): Joining {
+export function joining(dials: readonly Dial[], remaining: readonly string[], input: StepInput): Joining {
   const isAlone = remaining.length === 0 || dials.some(({ isConnected }) => isConnected);
-  return { kind: 'joining', dials, nextAt: isAlone ? undefined : env.now + LIMITS.connectStaggerMs };
+  return { kind: 'joining', dials, nextAt: isAlone ? undefined : input.now + LIMITS.connectStaggerMs };
 }
 
-export function onJoiningTick(state: AgentState, phase: Joining, env: Env): Step {
-  const [waiting, ...effects] = giveUpWaiting(state, env);
-  if (phase.nextAt === undefined || env.now < phase.nextAt) return [waiting, ...effects];
-  return prependEffects(dialNext(waiting, phase.dials, env), ...effects);
+export function onJoiningTick(state: AgentState, phase: Joining, input: StepInput): Step {
+  const [waiting, ...effects] = giveUpWaiting(state, input);
+  if (phase.nextAt === undefined || input.now < phase.nextAt) return [waiting, ...effects];
+  return prependEffects(dialNext(waiting, phase.dials, input), ...effects);
 }
 
 /** A server that has answered Startup, and was not Ready in its time, is given up. */
-export function giveUpWaiting(state: AgentState, env: Env): Step {
+export function giveUpWaiting(state: AgentState, input: StepInput): Step {
   const dueAt = readyDueAt(state);
-  if (dueAt === undefined || env.now < dueAt) return [state];
+  if (dueAt === undefined || input.now < dueAt) return [state];
   const { phase } = state;
   const why = `the server was not ready within ${readyLimitMs(state) / 1000} s`;
   // The failure of the dial is an event of its own, which comes next.
@@ -109,7 +109,7 @@ export function onJoinFailed(
   state: AgentState,
   phase: Joining,
   { id, why, how }: AgentEvent & { kind: 'dial-failed' },
-  env: Env,
+  input: StepInput,
 ): Step {
   const dial = phase.dials.find(other => other.id === id);
   if (dial === undefined) return [state];
@@ -122,10 +122,10 @@ export function onJoinFailed(
   const dials = phase.dials.filter(other => other !== dial);
   const wasLast = phase.dials.at(-1) === dial;
   if (counted.remaining.length > 0 && (wasLast || dials.length === 0)) {
-    return prependEffects(dialNext(counted, dials, env), said);
+    return prependEffects(dialNext(counted, dials, input), said);
   }
   if (dials.length > 0) return [{ ...counted, phase: { ...phase, dials } }, said];
-  return prependEffects(cycleFailed(counted, dial.host, env), said);
+  return prependEffects(cycleFailed(counted, dial.host, input), said);
 }
 
 /** The host's last dial has failed. */
@@ -138,10 +138,10 @@ export function withoutFailed(state: AgentState, host: string): AgentState {
   return { ...state, failed: state.failed.filter(other => other !== host) };
 }
 
-function cycleFailed(state: AgentState, lastHost: string, env: Env): Step {
+function cycleFailed(state: AgentState, lastHost: string, input: StepInput): Step {
   const failures = state.failures + (state.onlyRefused ? REFUSED_CYCLE : 1);
   const failedCycles = state.failedCycles + 1;
-  const waitMs = fullJitter(Math.ceil(failures), env.rules.backoff, env.random());
+  const waitMs = fullJitter(Math.ceil(failures), input.rules.backoff, input.random());
   const counted = { ...state, failures, failedCycles, onlyRefused: true };
   const remaining = plan(counted, lastHost);
   const effects: Effect[] = [];
@@ -153,18 +153,18 @@ function cycleFailed(state: AgentState, lastHost: string, env: Env): Step {
       }),
     );
   }
-  return [{ ...counted, phase: { kind: 'waiting', until: env.now + waitMs }, remaining }, ...effects];
+  return [{ ...counted, phase: { kind: 'waiting', until: input.now + waitMs }, remaining }, ...effects];
 }
 
 /** The only link is lost: the next host is dialled before long. */
-export function failOver(state: AgentState, link: LinkRef, why: string, env: Env): Step {
-  const [without, ...effects] = afterLoss(state, link, env);
+export function failOver(state: AgentState, link: LinkRef, why: string, input: StepInput): Step {
+  const [without, ...effects] = afterLoss(state, link, input);
   const [host] = without.remaining;
   const lost = lostLog(link, why);
-  if (host === undefined) return prependEffects(cycleFailed(without, link.host, env), lost, ...effects);
-  const waitMs = env.random() * env.rules.failoverSpreadMs;
+  if (host === undefined) return prependEffects(cycleFailed(without, link.host, input), lost, ...effects);
+  const waitMs = input.random() * input.rules.failoverSpreadMs;
   return [
-    { ...without, phase: { kind: 'waiting', until: env.now + waitMs } },
+    { ...without, phase: { kind: 'waiting', until: input.now + waitMs } },
     lost,
     ...effects,
     log('info', `Reconnecting to host: ${host}`, { host, waitMs: Math.round(waitMs) }),
@@ -172,9 +172,9 @@ export function failOver(state: AgentState, link: LinkRef, why: string, env: Env
 }
 
 /** What the age of a lost link means for the backoff, for the next host and for the check. */
-export function afterLoss(state: AgentState, link: LinkRef, env: Env): Step {
-  const [departed, ...effects] = afterDeparture(state, link, env);
-  const age = env.now - link.since;
+export function afterLoss(state: AgentState, link: LinkRef, input: StepInput): Step {
+  const [departed, ...effects] = afterDeparture(state, link, input);
+  const age = input.now - link.since;
   if (age < SETTLED_AFTER_MS) return [{ ...withFailed(departed, link.host), onlyRefused: false }, ...effects];
   const counted = age < RESET_AFTER_MS ? departed : { ...departed, failures: 0, failedCycles: 0 };
   return [{ ...counted, remaining: plan(counted, link.host), onlyRefused: true }, ...effects];

@@ -5,10 +5,10 @@ import { type AgentState, readyLink } from '../agent-state.js';
 import { scheduleCheck, triggerCheck } from './check.js';
 import { plan } from './cycle.js';
 import { reviseMove, upOn } from './moves.js';
-import { type Env, log, prependEffects, type Step } from './step.js';
+import { log, prependEffects, type Step, type StepInput } from './step.js';
 
 /** Takes what a server says about hosts. @param checkNow it asks for a check of the preferred host */
-export function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkNow: boolean): Step {
+export function onUpdate(state: AgentState, update: HostUpdate, input: StepInput, checkNow: boolean): Step {
   const effects: Effect[] = [];
   let after = state;
   if (update.avoid !== undefined) after = { ...after, avoid: update.avoid };
@@ -17,7 +17,7 @@ export function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkN
     const list = { hosts: update.hosts, algorithm: update.algorithm };
     const text = formatHostList(list);
     if (text !== formatHostList(state.list)) {
-      after = withList(after, list, env);
+      after = withList(after, list, input);
       effects.push({ kind: 'persist', changes: { host: text } });
       const said = peerText(text);
       effects.push(log('info', `Processed new management server list: ${said}`, { list: said }));
@@ -25,21 +25,21 @@ export function onUpdate(state: AgentState, update: HostUpdate, env: Env, checkN
   }
   const seconds = update.checkIntervalSeconds;
   if (seconds !== undefined) after = { ...after, check: { ...after.check, intervalMs: seconds * 1000 } };
-  if (hasList || seconds !== undefined) after = scheduleCheck(after, env);
-  if (checkNow) after = triggerCheck(after, env);
+  if (hasList || seconds !== undefined) after = scheduleCheck(after, input);
+  if (checkNow) after = triggerCheck(after, input);
   const [noted, ...more] = noteCompleted(after);
-  const revised: Step = noted.phase.kind === 'moving' ? reviseMove(noted, noted.phase, env) : [noted];
+  const revised: Step = noted.phase.kind === 'moving' ? reviseMove(noted, noted.phase, input) : [noted];
   return prependEffects(revised, ...effects, ...more);
 }
 
 /** Takes a new list. The hosts that it adds join the current cycle. */
-function withList(state: AgentState, list: HostList, env: Env): AgentState {
+function withList(state: AgentState, list: HostList, input: StepInput): AgentState {
   const isNew = (host: string) => !state.list.hosts.includes(host);
   const failed = state.failed.filter(host => list.hosts.includes(host));
   const listed = { ...state, list, failed, check: { ...state.check, isDone: false } };
   const remaining = plan(listed, readyLink(state)?.host).filter(host => isNew(host) || state.remaining.includes(host));
   const after = onlyListed({ ...listed, remaining });
-  return after.phase.kind === 'up' ? upOn(after, after.phase.link, env) : after;
+  return after.phase.kind === 'up' ? upOn(after, after.phase.link, input) : after;
 }
 
 /** Removes hosts that are not in the list from those still to be tried. */

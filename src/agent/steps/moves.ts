@@ -12,7 +12,7 @@ import {
 import { planCycle } from '../host-cycler.js';
 import { afterDeparture, checkSucceeded, postponeCheck, scheduleCheck } from './check.js';
 import { afterLoss, joining, lostLog, newDial, plan, withFailed, withoutFailed } from './cycle.js';
-import { type Env, log, prependEffects, type Step } from './step.js';
+import { log, prependEffects, type Step, type StepInput } from './step.js';
 
 /** A move closes the old link at the second Ready, or this long after the first: CloudStack 4.13 sends only one. */
 const SECOND_READY_MS = 5_000;
@@ -32,9 +32,9 @@ export type Up = Phase & { kind: 'up' };
 export type Settling = Phase & { kind: 'settling' };
 
 /** The phase `up` on a link. A host that is not in the list is left after a random time. */
-export function upOn(state: AgentState, link: LinkRef, env: Env, leaveAfterMs = 0): AgentState {
+export function upOn(state: AgentState, link: LinkRef, input: StepInput, leaveAfterMs = 0): AgentState {
   const isListed = state.list.hosts.includes(link.host);
-  const leaveAt = isListed ? undefined : env.now + leaveAfterMs + env.random() * LEAVE_SPREAD_MS;
+  const leaveAt = isListed ? undefined : input.now + leaveAfterMs + input.random() * LEAVE_SPREAD_MS;
   return { ...state, phase: { kind: 'up', link, leaveAt } };
 }
 
@@ -78,7 +78,7 @@ export function onMoveFailed(
   state: AgentState,
   phase: Moving,
   { why, how }: AgentEvent & { kind: 'dial-failed' },
-  env: Env,
+  input: StepInput,
 ): Step {
   const { host } = phase.dial;
   const said = log(how === 'agent-refused' ? 'error' : 'warn', `Cannot move to host: ${host}`, {
@@ -86,44 +86,44 @@ export function onMoveFailed(
     move: phase.move.reason,
     reason: why,
   });
-  return prependEffects(moveOn(withFailed(state, host), phase, env), said);
+  return prependEffects(moveOn(withFailed(state, host), phase, input), said);
 }
 
 /** The dial of a move has ended: tries the next target, or stays. */
-function moveOn(state: AgentState, phase: Moving, env: Env): Step {
+function moveOn(state: AgentState, phase: Moving, input: StepInput): Step {
   const { link, move, isSilent, dial } = phase;
   if (move.targets.length > 0) return startMove(state, phase, move.reason, move.targets, isSilent);
   const others = othersThan(state, link.host).filter(host => host !== dial.host);
   if (isSilent && move.reason !== 'suspect' && others.length > 0) return startMove(state, phase, 'suspect', others);
-  const stayed = upOn(state, link, env, move.reason === 'left-list' ? LEAVE_AGAIN_MS : 0);
+  const stayed = upOn(state, link, input, move.reason === 'left-list' ? LEAVE_AGAIN_MS : 0);
   if (move.reason !== 'migrate') return [stayed];
   return [stayed, log('error', 'Cannot migrate: no other management server took this agent', { host: link.host })];
 }
 
 /** Ends a move and stays on the old link. */
-function stay(state: AgentState, { link, dial }: Moving, why: string, env: Env): Step {
-  return [upOn(state, link, env), { kind: 'drop', id: dial.id, why }];
+function stay(state: AgentState, { link, dial }: Moving, why: string, input: StepInput): Step {
+  return [upOn(state, link, input), { kind: 'drop', id: dial.id, why }];
 }
 
 /** Two names of one server: the agent is already connected to the host that it dialled. */
-export function onMoveToSameServer(state: AgentState, phase: Moving, env: Env): Step {
-  if (phase.move.reason === 'migrate' || phase.move.reason === 'suspect') return moveOn(state, phase, env);
+export function onMoveToSameServer(state: AgentState, phase: Moving, input: StepInput): Step {
+  if (phase.move.reason === 'migrate' || phase.move.reason === 'suspect') return moveOn(state, phase, input);
   const link = { ...phase.link, host: phase.dial.host };
-  return [upOn(arrived(state, link, env), link, env)];
+  return [upOn(arrived(state, link, input), link, input)];
 }
 
 /** Ends what a new list, or a new avoid list, has made pointless. */
-export function reviseMove(state: AgentState, phase: Moving, env: Env): Step {
+export function reviseMove(state: AgentState, phase: Moving, input: StepInput): Step {
   const isListed = (host: string) => state.list.hosts.includes(host);
   const move = { ...phase.move, targets: phase.move.targets.filter(isListed) };
   const revised: Moving = { ...phase, move };
   const kept: AgentState = { ...state, phase: revised };
   if (move.reason === 'left-list' && isListed(phase.link.host)) {
-    return stay(kept, revised, 'the connected host is in the list again', env);
+    return stay(kept, revised, 'the connected host is in the list again', input);
   }
   if (isWanted(state, revised)) return [kept];
   const dropped: Effect = { kind: 'drop', id: phase.dial.id, why: 'the list no longer leads there' };
-  return prependEffects(moveOn(kept, revised, env), dropped);
+  return prependEffects(moveOn(kept, revised, input), dropped);
 }
 
 function isWanted(state: AgentState, { dial, move }: Moving): boolean {
@@ -139,68 +139,68 @@ function isWanted(state: AgentState, { dial, move }: Moving): boolean {
 
 // ---- the new link
 
-export function onMoveReady(state: AgentState, phase: Moving, env: Env): Step {
+export function onMoveReady(state: AgentState, phase: Moving, input: StepInput): Step {
   const { link: old, dial, move } = phase;
-  const link: LinkRef = { id: dial.id, host: dial.host, since: env.now, isFailback: move.reason === 'failback' };
+  const link: LinkRef = { id: dial.id, host: dial.host, since: input.now, isFailback: move.reason === 'failback' };
   const ready = withoutFailed(state, link.host);
   const moved: AgentState = {
     ...ready,
-    phase: { kind: 'settling', link, old, until: env.now + SECOND_READY_MS },
+    phase: { kind: 'settling', link, old, until: input.now + SECOND_READY_MS },
     // A move that succeeds begins a new cycle: all other hosts may be tried again.
     remaining: plan(ready, link.host),
   };
   return [
-    scheduleCheck(moved, env),
+    scheduleCheck(moved, input),
     log('info', `Connected to the host: ${link.host}`, { host: link.host, from: old.host, move: move.reason }),
   ];
 }
 
 /** The new link of a move is accepted for good: the old one may end. */
-export function settle(state: AgentState, phase: Settling, env: Env): Step {
+export function settle(state: AgentState, phase: Settling, input: StepInput): Step {
   const { id } = phase.old;
-  const [settled, ...effects] = leaveOld(state, phase, env);
+  const [settled, ...effects] = leaveOld(state, phase, input);
   return [settled, ...effects, { kind: 'ping', id: phase.link.id }, { kind: 'retire', id }];
 }
 
 /** The old link has ended by itself. */
-export function onOldLost(state: AgentState, phase: Settling, env: Env): Step {
-  const [settled, ...effects] = leaveOld(state, phase, env);
-  return [pingSoon(settled, env), ...effects, { kind: 'ping', id: phase.link.id }];
+export function onOldLost(state: AgentState, phase: Settling, input: StepInput): Step {
+  const [settled, ...effects] = leaveOld(state, phase, input);
+  return [pingSoon(settled, input), ...effects, { kind: 'ping', id: phase.link.id }];
 }
 
 /** The new link is lost. The old server still owns the agent: the new one has not had its second Ready answered. */
-export function onNewLost(state: AgentState, { link, old }: Settling, env: Env): Step {
-  const [departed, ...effects] = departedFrom(state, link, env);
-  return [upOn(departed, old, env), ...effects];
+export function onNewLost(state: AgentState, { link, old }: Settling, input: StepInput): Step {
+  const [departed, ...effects] = departedFrom(state, link, input);
+  return [upOn(departed, old, input), ...effects];
 }
 
-function leaveOld(state: AgentState, { link, old }: Settling, env: Env): Step {
-  if (link.host === old.host) return [upOn(state, link, env)];
-  const [departed, ...effects] = departedFrom(state, old, env);
-  return [upOn(arrived(departed, link, env), link, env), ...effects];
+function leaveOld(state: AgentState, { link, old }: Settling, input: StepInput): Step {
+  if (link.host === old.host) return [upOn(state, link, input)];
+  const [departed, ...effects] = departedFrom(state, old, input);
+  return [upOn(arrived(departed, link, input), link, input), ...effects];
 }
 
 /** One link is left for another. When that makes checks rarer, the next one is later as well. */
-function departedFrom(state: AgentState, link: LinkRef, env: Env): Step {
-  const [departed, ...effects] = afterDeparture(state, link, env);
-  return [departed.check.damping > state.check.damping ? postponeCheck(departed, env) : departed, ...effects];
+function departedFrom(state: AgentState, link: LinkRef, input: StepInput): Step {
+  const [departed, ...effects] = afterDeparture(state, link, input);
+  return [departed.check.damping > state.check.damping ? postponeCheck(departed, input) : departed, ...effects];
 }
 
-export function pingSoon(state: AgentState, env: Env): AgentState {
-  return { ...state, pingAt: env.now + PING_AFTER_END_MS };
+export function pingSoon(state: AgentState, input: StepInput): AgentState {
+  return { ...state, pingAt: input.now + PING_AFTER_END_MS };
 }
 
 /** A move has ended on `link`. On the preferred host its check has succeeded. */
-function arrived(state: AgentState, { host }: LinkRef, env: Env): AgentState {
-  return host === state.list.hosts[0] ? checkSucceeded(state, env) : state;
+function arrived(state: AgentState, { host }: LinkRef, input: StepInput): AgentState {
+  return host === state.list.hosts[0] ? checkSucceeded(state, input) : state;
 }
 
 /** The old link is lost during a move: the dial of the move becomes the failover. */
-export function onLostWhileMoving(state: AgentState, { link, dial }: Moving, why: string, env: Env): Step {
-  const [without, ...effects] = afterLoss(state, link, env);
+export function onLostWhileMoving(state: AgentState, { link, dial }: Moving, why: string, input: StepInput): Step {
+  const [without, ...effects] = afterLoss(state, link, input);
   const remaining = without.remaining.filter(host => host !== dial.host);
   return [
-    { ...without, phase: joining([dial], remaining, env), remaining },
+    { ...without, phase: joining([dial], remaining, input), remaining },
     lostLog(link, why),
     ...effects,
     log('info', `Reconnecting to host: ${dial.host}`, { host: dial.host }),
@@ -214,14 +214,14 @@ export function onLostWhileMoving(state: AgentState, { link, dial }: Moving, why
  * be the targets of this one.
  * @param added the hosts that the list which came with it has added
  */
-export function migrate(state: AgentState, added: readonly string[], env: Env): Step {
+export function migrate(state: AgentState, added: readonly string[], input: StepInput): Step {
   const { phase } = state;
   const allowed = migrationTargets(state);
   if (phase.kind === 'moving') {
     const { dial, move } = phase;
     if (!allowed.includes(dial.host) || move.reason === 'register') {
-      const [stayed, ...effects] = stay(state, phase, 'the server asks for another move', env);
-      return prependEffects(migrate(stayed, added, env), ...effects);
+      const [stayed, ...effects] = stay(state, phase, 'the server asks for another move', input);
+      return prependEffects(migrate(stayed, added, input), ...effects);
     }
     const wanted = move.reason === 'migrate' ? [...move.targets, ...added] : allowed;
     const targets = [...new Set(wanted)].filter(host => allowed.includes(host) && host !== dial.host);
@@ -251,13 +251,13 @@ function othersThan(state: AgentState, here: string): readonly string[] {
   return plan(state, here).filter(host => host !== here);
 }
 
-export function onHeard(state: AgentState, id: number, env: Env): Step {
+export function onHeard(state: AgentState, id: number, input: StepInput): Step {
   const { phase } = state;
   if (phase.kind !== 'moving' || phase.link.id !== id || !phase.isSilent) return [state];
   const { host } = phase.link;
   const said = log('info', `Management server speaks again: ${host}`, { host });
   if (phase.move.reason !== 'suspect') return [{ ...state, phase: { ...phase, isSilent: false } }, said];
-  return prependEffects(stay(state, phase, 'the server speaks again', env), said);
+  return prependEffects(stay(state, phase, 'the server speaks again', input), said);
 }
 
 export function onSendStartup(state: AgentState, id: number): Step {
@@ -280,13 +280,13 @@ export function leave(state: AgentState, phase: Up): Step {
   );
 }
 
-export function onCheckDue(state: AgentState, phase: Up, env: Env): Step {
-  const again = postponeCheck(state, env);
+export function onCheckDue(state: AgentState, phase: Up, input: StepInput): Step {
+  const again = postponeCheck(state, input);
   const [preferred] = state.list.hosts;
   if (preferred === undefined) return [again];
-  if (phase.link.host === preferred) return [checkSucceeded(again, env)];
+  if (phase.link.host === preferred) return [checkSucceeded(again, input)];
   if (isAvoided(state, preferred)) return [again];
-  if (env.busy) return [{ ...state, check: { ...state.check, nextAt: env.now + BUSY_RETRY_MS } }];
+  if (input.busy) return [{ ...state, check: { ...state.check, nextAt: input.now + BUSY_RETRY_MS } }];
   return startMove(again, phase, 'failback', [preferred]);
 }
 

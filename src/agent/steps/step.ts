@@ -13,7 +13,7 @@ export interface AgentRules {
 }
 
 /** What a step is given beside the state and the event: the rules, the time, chance, and whether the agent is busy. */
-export interface Env {
+export interface StepInput {
   readonly rules: AgentRules;
   /** Monotonic milliseconds. */
   readonly now: number;

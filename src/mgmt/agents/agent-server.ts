@@ -5,17 +5,14 @@ import { Admission, type AdmissionBounds } from '../../lib/admission.js';
 import { reasonOf } from '../../lib/errors.js';
 import { acceptTls, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import { type ConversationParts, converse, type IgnoredReason, type LinkStage } from './conversation.js';
+import { type ConversationParts, converse, type LinkStage } from './conversation.js';
 
-export interface AgentServerParts extends Omit<ConversationParts, 'countIgnored'> {
+export interface AgentServerParts extends ConversationParts {
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
   /** Whether connections are served now. If not, they are closed at once. */
   takesAgents(): boolean;
 }
-
-/** How many packets were not handled, by reason. */
-export type Ignored = Readonly<Record<IgnoredReason, number>>;
 
 /** A connection of which it is not known yet who it is. */
 interface Stranger {
@@ -26,8 +23,6 @@ interface Stranger {
 /** Accepts connections, secures them, and has a conversation on each. It has no sockets of its own. */
 export class AgentServer {
   readonly #parts: AgentServerParts;
-  readonly #conversation: ConversationParts;
-  readonly #ignored = { 'not for this server': 0, 'before Startup': 0 };
   readonly #budget = new MemoryBudget();
   readonly #handshaking = new Set<Duplex>();
   readonly #strangers = new Admission<Stranger>();
@@ -40,21 +35,11 @@ export class AgentServer {
 
   constructor(parts: AgentServerParts) {
     this.#parts = parts;
-    this.#conversation = {
-      ...parts,
-      countIgnored: why => {
-        this.#ignored[why]++;
-      },
-    };
   }
 
   /** Links that have registered, or try to, and are not Ready yet. */
   get arriving(): number {
     return this.#count.registering + this.#count.arriving;
-  }
-
-  get ignored(): Ignored {
-    return { ...this.#ignored };
   }
 
   /** Connections that were closed at once. */
@@ -99,7 +84,7 @@ export class AgentServer {
   }
 
   #converse(transport: Transport, stranger: Stranger): void {
-    const link = converse(transport, this.#conversation, {
+    const link = converse(transport, this.#parts, {
       onStage: (changed, stage) => {
         // It has registered. A link that was refused stays a stranger.
         if (stage === 'arriving') this.#strangers.leave(stranger);

@@ -56,11 +56,7 @@ export interface ConversationParts {
   readonly packetMaxBytes: number;
   /** The agent has answered Ready 2. */
   onReady(attache: Attache): void;
-  /** A packet was not handled: it was passed over, or answered as an unknown one. */
-  countIgnored(why: IgnoredReason): void;
 }
-
-export type IgnoredReason = 'not for this server' | 'before Startup';
 
 /**
  *   waiting ─Startup─▶ registering ─ids─▶ readying ─Ready 2 answered─▶ ready
@@ -109,6 +105,8 @@ class Conversation {
   readonly #msid: bigint;
   readonly #listener: ConversationListener;
   #requestsBeforeStartup = 0;
+  /** Requests that were not for this server. */
+  #ignored = 0;
   #log: Log;
   #state: State;
   /** By the clock. */
@@ -292,7 +290,7 @@ class Conversation {
 
   #receive(request: Packet): void {
     if (!this.#isForUs(request)) {
-      this.#parts.countIgnored('not for this server');
+      this.#ignored++;
       return;
     }
     const state = this.#state;
@@ -326,7 +324,7 @@ class Conversation {
 
   #receiveUnreadable(header: Omit<Packet, 'messages'>): void {
     const state = this.#state;
-    if (!this.#isForUs(header)) this.#parts.countIgnored('not for this server');
+    if (!this.#isForUs(header)) this.#ignored++;
     else if (state.kind === 'waiting' || state.kind === 'registering') this.#answerBeforeStartup(header, [UNREADABLE]);
     else state.attache.answer(header, [Answer.encode({ result: true })]);
   }
@@ -337,8 +335,7 @@ class Conversation {
   }
 
   #answerBeforeStartup(header: Omit<Packet, 'messages'>, commands: readonly Message[]): void {
-    const { countIgnored, knownHosts, registry } = this.#parts;
-    countIgnored('before Startup');
+    const { knownHosts, registry } = this.#parts;
     if (++this.#requestsBeforeStartup > MGMT_LIMITS.requestsBeforeStartup) {
       this.link.close(`more than ${MGMT_LIMITS.requestsBeforeStartup} requests before Startup`);
       return;
@@ -374,12 +371,13 @@ class Conversation {
     const state = this.#state;
     // What the peer has said may be part of it.
     const why = peerText(describeClose(reason));
+    const fields = { reason: why, ignoredPackets: this.#ignored + this.link.ignored || undefined };
     if (state.kind === 'waiting' || state.kind === 'registering') {
       if (state.kind === 'waiting') state.startupDue.cancel();
-      this.#log.debug('Connection ended before it was an agent', { reason: why });
+      this.#log.debug('Connection ended before it was an agent', fields);
       return;
     }
-    this.#log.info('Agent disconnected', { reason: why, wasReady: state.kind === 'ready' });
+    this.#log.info('Agent disconnected', { ...fields, wasReady: state.kind === 'ready' });
     const { host } = state.attache;
     const departure = this.#parts.registry.depart(state.attache, why);
     if (departure.kind === 'nothing') return;

@@ -1,3 +1,4 @@
+import { withinLimit } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import { CheckHealthCommand } from '../../protocol/index.js';
@@ -94,15 +95,11 @@ export class GuidGuard {
 
 /** Whether the agent answers CheckHealth in time, whatever it answers. */
 export async function answersHealth(clock: Clock, attache: Attache): Promise<boolean> {
-  const late = new AbortController();
-  const timer = clock.after(MGMT_LIMITS.guidAnswerMs, () => late.abort());
-  try {
-    const command = CheckHealthCommand.encode({ wait: MGMT_LIMITS.guidAnswerMs / 1_000 });
-    await attache.ask([command], { signal: late.signal });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    timer.cancel();
-  }
+  const command = CheckHealthCommand.encode({ wait: MGMT_LIMITS.guidAnswerMs / 1_000 });
+  const ask = (signal: AbortSignal) =>
+    attache.ask([command], { signal }).then(
+      () => true,
+      () => false,
+    );
+  return withinLimit(clock, MGMT_LIMITS.guidAnswerMs, ask, () => false);
 }

@@ -59,8 +59,14 @@ type MembershipStore = Pick<
   | 'failJobsOfServer'
 >;
 
+/** How the servers look from this one. */
+export interface ServerObserver {
+  /** @param rows that were just read */
+  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
+}
+
 /** This server among the others: its row and heartbeat, and how the others look from here. */
-export class Membership {
+export class Membership implements ServerObserver {
   readonly #store: MembershipStore;
   readonly #parts: MembershipParts;
   readonly #dead: DeadServers;
@@ -99,7 +105,7 @@ export class Membership {
     return avoidedAddresses(this.#servers);
   }
 
-  /** How servers look from here, by rows that were read since the last heartbeat. */
+  /** By rows that were read since the last heartbeat. */
   observe(rows: readonly ServerRow[]): readonly ObservedServer[] {
     return this.#look(rows, 0);
   }

@@ -19,7 +19,7 @@ export interface ObservedServer extends ServerRow {
 
 export interface ObservationInput {
   readonly rows: readonly ServerRow[];
-  /** This server, which is never silent in its own eyes. */
+  /** This server, which never finds itself silent. */
   readonly ownMsid: number;
   /** Since the reading before; undefined for the first one. */
   readonly elapsedMs: number | undefined;

@@ -93,8 +93,8 @@ export class HostReconciler {
       epoch: ownership.epochOf(hostId),
     };
     const connectingSince = this.#connecting.get(hostId)?.since ?? clock.now();
-    const circumstances = { msid, lifeOf: this.#parts.lifeOf, connectingMs: clock.now() - connectingSince };
-    const correction = correctionOf(row, own, circumstances);
+    const input = { msid, lifeOf: this.#parts.lifeOf, connectingMs: clock.now() - connectingSince };
+    const correction = correctionOf(row, own, input);
     if (correction.kind === 'contested') this.#contested.note(hostId, correction.epoch, clock.now());
     else this.#contested.settle(hostId);
     switch (correction.kind) {

@@ -43,7 +43,7 @@ interface Entry {
 type Up = DesiredState & { readonly kind: 'up' };
 type Down = DesiredState & { readonly kind: 'down' };
 
-/** An entry with the wish that is being written: a newer one may come meanwhile. */
+/** An entry with the desired state that is being written: a newer one may come meanwhile. */
 interface Writing<W extends DesiredState> {
   readonly entry: Entry;
   readonly desired: W;
@@ -53,10 +53,10 @@ type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hosts
 
 /**
  * Which hosts this server has. It is written in the background: a link never waits for the store, nor ends because of it.
- * What comes while a write is under way goes into the next one, so a storm makes few of them. Of each host only the latest
- * wish is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still lives. A disconnect is
- * written under the epoch of the Ready before it, so it never harms a newer owner. What could not be written is tried again
- * until it is, or another wish takes its place.
+ * What comes while a write is under way goes into the next one, so many hosts at once make few writes. Of each host only
+ * the latest desired state is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still is
+ * open. A disconnect is written under the epoch of the Ready before it, so it never changes the row of a newer owner. What
+ * could not be written is tried again until it is written, or until another state is desired.
  */
 export class Ownership {
   readonly #store: OwnershipStore;
@@ -65,7 +65,7 @@ export class Ownership {
   readonly #log: Log;
   readonly #msid: number;
   readonly #entries = new Map<number, Entry>();
-  /** Those whose latest wish is not written yet, in the order of the wishes. */
+  /** Those whose desired state is not written yet, in the order in which they came. */
   readonly #dirty = new Set<Entry>();
   /** Those that the store, which is there, has failed to write: they wait for `retry`. */
   readonly #failed = new Set<Entry>();
@@ -122,7 +122,7 @@ export class Ownership {
     if (entry?.desired.kind === 'up') this.#desire(hostId, { ...entry.desired, ...list });
   }
 
-  /** The link lives, and the row says that no living server has the host, or has another epoch: it is written anew. */
+  /** The link is open, and the row says that no living server has the host, or has another epoch: it is written anew. */
   again(hostId: number): void {
     const entry = this.#entries.get(hostId);
     if (entry?.desired.kind === 'up' && isTaken(entry)) this.#desire(hostId, { ...entry.desired, ready: {} });
@@ -210,7 +210,7 @@ export class Ownership {
   }
 
   async #writeBatch(batch: readonly Entry[]): Promise<void> {
-    // As they are now: by the time it is written, another wish may have come.
+    // As they are now: by the time it is written, another state may be desired.
     const writing = batch.map(entry => ({ entry, desired: entry.desired }));
     try {
       const up = writing.filter((one): one is Writing<Up> => one.desired.kind === 'up');
@@ -224,7 +224,7 @@ export class Ownership {
       if (isAway(error) || this.#stopped) return;
       const [first, ...others] = writing;
       if (others.length > 0) {
-        // One of them the store refuses: it must not keep the others from it.
+        // The store refuses one of them: the others are written without it.
         for (const entry of batch) if (!entry.isWritten) await this.#writeBatch([entry]);
       } else if (first !== undefined) this.#postpone(first, error);
     }
@@ -232,7 +232,7 @@ export class Ownership {
 
   /** The store is there, and has failed to write this one. */
   #postpone({ entry, desired }: Writing<DesiredState>, error: unknown): void {
-    // A newer wish may do better, and is written next.
+    // A newer state is desired, and is written next.
     if (entry.desired !== desired) return;
     this.#dirty.delete(entry);
     this.#failed.add(entry);
@@ -241,8 +241,8 @@ export class Ownership {
       this.#log.error('The state of a host could not be written; it is tried again', fields);
       entry.isReported = true;
     }
-    // Whatever it was that the store cannot keep: that the host is here, or not here any more, is what matters.
-    if (error instanceof StoreError && error.code === 'STORE_VALUE_REFUSED') entry.desired = inPlainWords(desired);
+    // The texts can be left out. Whether the host is here must be written in any case.
+    if (error instanceof StoreError && error.code === 'STORE_VALUE_REFUSED') entry.desired = withoutTexts(desired);
   }
 
   async #writeReady(writing: readonly Writing<Up>[]): Promise<void> {
@@ -264,7 +264,7 @@ export class Ownership {
     const rows = writing.flatMap(({ entry: { hostId, epoch }, desired: { msHostList, configurationVersion } }) =>
       epoch === undefined || msHostList === null ? [] : [{ id: hostId, epoch, msHostList, configurationVersion }],
     );
-    // Of one that another server has by now nothing is written: it knows better.
+    // Of one that another server has by now nothing is written: the list that it wrote is the newer one.
     if (rows.length > 0) await this.#health.watch(() => this.#store.hostsMsHostList(rows));
     for (const one of writing) this.#written(one);
   }
@@ -289,11 +289,11 @@ export class Ownership {
   }
 }
 
-function inPlainWords(desired: DesiredState): DesiredState {
+function withoutTexts(desired: DesiredState): DesiredState {
   return desired.kind === 'up' ? { ...desired, msHostList: null } : { ...desired, reason: 'the link ended' };
 }
 
-/** The Ready that it is about stands in the store. */
+/** The Ready that the entry is about is in the store. */
 function isTaken({ desired, taken }: Entry): boolean {
   return desired.kind === 'up' && desired.ready === taken;
 }

@@ -14,7 +14,7 @@ export interface OwnHost {
 export type ServerLife = 'up' | 'silent' | 'dead';
 
 /** What the decision depends on, beside the row and the links. */
-export interface Circumstances {
+export interface CorrectionInput {
   readonly msid: number;
   lifeOf(msid: number): ServerLife;
   /** How long the row has been Connecting without any change, by this process's clock. */
@@ -39,7 +39,11 @@ export const CONNECTING_LIMIT_MS = 180_000;
 const NONE: Correction = { kind: 'none' };
 
 /** Compares a host's row with what this server has of the host. The same answer as often as it is asked. */
-export function correctionOf(row: KnownHost, own: OwnHost, { msid, lifeOf, connectingMs }: Circumstances): Correction {
+export function correctionOf(
+  row: KnownHost,
+  own: OwnHost,
+  { msid, lifeOf, connectingMs }: CorrectionInput,
+): Correction {
   // What is pending decides first; the next pass compares again.
   if (own.isPending) return NONE;
   if (own.link === 'ready') {

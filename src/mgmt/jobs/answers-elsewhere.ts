@@ -1,4 +1,5 @@
-import { type Clock, delay } from '../../lib/clock.js';
+import { withinLimit } from '../../lib/abort.js';
+import type { Clock } from '../../lib/clock.js';
 import type { LinkElsewhere } from '../agents/guid-guard.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Store } from '../store/store.js';
@@ -13,15 +14,14 @@ export interface AnswersElsewhereParts {
 }
 
 /** Has another server ask the link that it has of a host. @returns whether the agent has answered in time */
-export async function answersElsewhere(parts: AnswersElsewhereParts, host: LinkElsewhere): Promise<boolean> {
-  const over = new AbortController();
+export function answersElsewhere(parts: AnswersElsewhereParts, host: LinkElsewhere): Promise<boolean> {
   // A job that has begun is not waited for longer: its server may have died while it carried the job out.
-  const late = delay(parts.clock, MGMT_LIMITS.guidAnswerElsewhereMs, over.signal).then(() => false);
-  try {
-    return await Promise.race([askByJob(parts, host), late]);
-  } finally {
-    over.abort();
-  }
+  return withinLimit(
+    parts.clock,
+    MGMT_LIMITS.guidAnswerElsewhereMs,
+    () => askByJob(parts, host),
+    () => false,
+  );
 }
 
 async function askByJob(

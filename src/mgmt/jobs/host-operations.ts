@@ -67,7 +67,7 @@ export async function reconnectHost(
   if (host.status !== 'Up' || host.msid === null) {
     throw refusedOperation(`host ${host.name} is not Up: there is no link to end`);
   }
-  const params = { id: host.uuid, epoch: host.epoch };
+  const params = { id: host.uuid };
   const expiresInMs = STARTED_WITHIN_MS;
   return startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
 }

@@ -5,8 +5,8 @@ export interface JobRequest {
   /** The kind of job, such as `drain`. */
   readonly cmd: string;
   readonly params: Readonly<Record<string, string | number | boolean>>;
-  /** The server that must carry it out. Null: any server. */
-  readonly targetMsid: number | null;
+  /** The server that must carry it out. */
+  readonly targetMsid: number;
   /** The host that it is about. */
   readonly hostId: number | null;
   /** It is not started later than this, in milliseconds. @default it does not expire */

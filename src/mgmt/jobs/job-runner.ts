@@ -1,6 +1,7 @@
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { retryWhile } from '../../lib/retry.js';
 import type { JobOutcome, JobRow, Store } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import { failure } from './job-outcome.js';
@@ -11,7 +12,7 @@ export type JobWork = (
   progress: (text: string) => Promise<void>,
 ) => Promise<Readonly<Record<string, unknown>>>;
 
-export interface JobRunnerOptions {
+export interface JobRunnerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly health: StoreHealth;
@@ -37,7 +38,7 @@ const SWEEP_MS = 3_600_000;
  */
 export class JobRunner {
   readonly #store: JobRunnerStore;
-  readonly #options: JobRunnerOptions;
+  readonly #parts: JobRunnerParts;
   /** UUIDs of the jobs whose outcome is not in the store yet. */
   readonly #known = new Set<string>();
   readonly #stopping = new AbortController();
@@ -46,13 +47,13 @@ export class JobRunner {
   #nextLook: Promise<void> | undefined;
   #sweptAt = 0;
 
-  constructor(store: JobRunnerStore, options: JobRunnerOptions) {
+  constructor(store: JobRunnerStore, parts: JobRunnerParts) {
     this.#store = store;
-    this.#options = options;
+    this.#parts = parts;
   }
 
   start(): void {
-    this.#sweptAt = this.#options.clock.now();
+    this.#sweptAt = this.#parts.clock.now();
     void this.#lookAgainAndAgain();
   }
 
@@ -72,7 +73,7 @@ export class JobRunner {
   }
 
   async #lookAgainAndAgain(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this.#parts;
     const { signal } = this.#stopping;
     for (;;) {
       await delay(clock, LOOK_MS, signal);
@@ -83,7 +84,7 @@ export class JobRunner {
 
   async #lookOnce(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
-    const { health, msid, log } = this.#options;
+    const { health, msid, log } = this.#parts;
     try {
       // Read before the jobs are: one that has ended by then is not running in the store.
       const known = [...this.#known];
@@ -97,7 +98,7 @@ export class JobRunner {
 
   /** @throws StoreError: the store is away */
   async #startPending(job: JobRow): Promise<void> {
-    const { msid, log } = this.#options;
+    const { msid, log } = this.#parts;
     if (this.#stopping.signal.aborted) return;
     try {
       if (await this.#store.startJob(job.uuid, msid)) this.#begin(job);
@@ -115,7 +116,7 @@ export class JobRunner {
   }
 
   async #carryOut(job: JobRow): Promise<void> {
-    const { log } = this.#options;
+    const { log } = this.#parts;
     const fields = { cmd: job.cmd, job: job.uuid };
     log.info('Job started', fields);
     let outcome: JobOutcome;
@@ -131,7 +132,7 @@ export class JobRunner {
   }
 
   async #work(job: JobRow): Promise<Readonly<Record<string, unknown>>> {
-    const { log, msid, work } = this.#options;
+    const { log, msid, work } = this.#parts;
     const carryOut = work[job.cmd];
     if (carryOut === undefined) {
       throw new Error(`this server does not know the job ${job.cmd}: is it of another version?`);
@@ -148,36 +149,40 @@ export class JobRunner {
     });
   }
 
-  /** The outcome waits for a store that is away; one that the store refuses is replaced by a plain one. */
+  /** Until it is written; an outcome that the store refuses is replaced by one that says so. */
   async #finish(job: JobRow, outcome: JobOutcome): Promise<void> {
-    const { health, msid, clock, log } = this.#options;
-    const { signal } = this.#stopping;
-    let writing = outcome;
-    for (let isFirst = true; ; isFirst = false) {
+    const { health, msid, clock, log } = this.#parts;
+    const stopping = this.#stopping.signal;
+    let isReported = false;
+    const report = (error: unknown) => {
+      if (isReported || stopping.aborted) return;
+      isReported = true;
+      const fields = { job: job.uuid, reason: reasonOf(error) };
+      log.warn('The outcome of a job could not be written; it is tried again', fields);
+    };
+    const write = async () => {
       try {
-        await health.watch(() => this.#store.finishJob(job.uuid, msid, writing));
-        return;
+        await health.watch(() => this.#store.finishJob(job.uuid, msid, outcome));
       } catch (error) {
-        if (signal.aborted) return;
-        const reason = reasonOf(error);
-        if (isFirst)
-          log.warn('The outcome of a job could not be written; it is tried again', { job: job.uuid, reason });
-        if (!isAway(error) && writing === outcome) {
-          const done =
-            outcome.status === 'succeeded' ? 'it was carried out, but its result' : 'it failed, and its reason';
-          writing = failure(`${done} could not be kept: ${reason}`);
-          continue;
-        }
+        report(error);
+        if (isAway(error)) throw error;
+        await health.watch(() => this.#store.finishJob(job.uuid, msid, withoutResult(outcome, error)));
       }
-      await delay(clock, LOOK_MS, signal);
-    }
+    };
+    // When this server stops, the next process of it finds the job as it was left.
+    await retryWhile({ clock, stopping }, write, () => true).catch(() => {});
   }
 
   /** One batch a look, until none is left. */
   async #sweep(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock } = this.#parts;
     if (clock.now() - this.#sweptAt < SWEEP_MS) return;
     const deleted = await this.#store.deleteJobsBefore(clock.wallTime() - KEPT_MS);
     if (deleted === 0) this.#sweptAt = clock.now();
   }
+}
+
+function withoutResult({ status }: JobOutcome, error: unknown): JobOutcome {
+  const done = status === 'succeeded' ? 'it was carried out, but its result' : 'it failed, and its reason';
+  return failure(`${done} could not be kept: ${reasonOf(error)}`);
 }

@@ -1,14 +1,13 @@
+import type { ServerObserver } from '../cluster/membership.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
-import type { JobRow, ServerRow, Store } from '../store/store.js';
+import type { JobRow, Store } from '../store/store.js';
 import type { JobRequest, StartJob } from './job-request.js';
 import { serverByUuid } from './server-status.js';
 
-export interface RebalanceParts extends ReassignParts {
+export interface RebalanceParts extends ReassignParts, ServerObserver {
   readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
-  /** How the servers look from here, by rows that were just read. */
-  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
 }
 
 export interface RebalanceArguments {
@@ -18,7 +17,7 @@ export interface RebalanceArguments {
 
 export interface StartedRebalance {
   /** How many hosts have another preferred host now. Undefined with other algorithms than `rendezvous`. */
-  readonly placed: number | undefined;
+  readonly reassigned: number | undefined;
   /** One for each server that can take agents. */
   readonly jobs: readonly JobRow[];
 }
@@ -33,10 +32,10 @@ export async function rebalanceAgents(
 ): Promise<StartedRebalance> {
   const { store, startJob, observe } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
-  const placed = await reassignHosts(parts);
+  const reassigned = await reassignHosts(parts);
   const jobs: JobRow[] = [];
   for (const job of rebalanceJobs(observe(await store.servers()), target?.serviceIp)) jobs.push(await startJob(job));
-  return { placed, jobs };
+  return { reassigned, jobs };
 }
 
 /**

@@ -1,8 +1,10 @@
-import { type Clock, delay } from '../../lib/clock.js';
+import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import type { Agents } from '../agents/compose-agents.js';
 import type { EventSink } from '../cluster/events.js';
 import type { Membership } from '../cluster/membership.js';
+import { StoreError } from '../store/store-error.js';
+import { retryWhileAway } from '../store/store-health.js';
 import type { LeftAgent } from './move-agents.js';
 
 /** What the jobs of one server work with. */
@@ -31,13 +33,14 @@ export interface RunningDrain {
   readonly cancel: AbortController;
 }
 
-const STORE_RETRY_MS = 2_000;
 /** How many of the agents that are left a result names. */
 const LEFT_LISTED = 1_000;
 
-/** Reads the servers' states, however long the store is away. */
-export async function refreshServers({ clock, membership, stopping }: ServerJobParts): Promise<void> {
-  while (!(await membership.refresh()) && !stopping.aborted) await delay(clock, STORE_RETRY_MS, stopping);
+/** Reads the servers' states, however long the store is away. @throws the reason of `stopping` */
+export function refreshServers({ clock, membership, stopping }: ServerJobParts): Promise<void> {
+  return retryWhileAway({ clock, stopping }, async () => {
+    if (!(await membership.refresh())) throw new StoreError('STORE_UNAVAILABLE', 'servers');
+  });
 }
 
 /** The agents that are left, for a job's result. */

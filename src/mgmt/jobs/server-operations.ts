@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { refusedOperation } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
+import type { ServerObserver } from '../cluster/membership.js';
 import { type ObservedServer, othersThatTakeAgents } from '../cluster/observed-servers.js';
 import { type ServerStep, TRANSITIONS } from '../cluster/server-state.js';
 import { ALGORITHM_NAMES, type Configuration } from '../config/parameters.js';
@@ -11,7 +12,7 @@ import { rebalanceJobs } from './rebalance-agents.js';
 import { serverByUuid } from './server-status.js';
 
 /** Operators' steps of a server's state; server-state.ts draws them. Agents are moved by jobs (server-jobs.ts). */
-export interface ServerOperationParts {
+export interface ServerOperationParts extends ServerObserver {
   readonly store: Pick<
     Store,
     'servers' | 'countAgents' | 'changeServerStateWithJobs' | 'releaseHosts' | 'removeServer'
@@ -21,8 +22,6 @@ export interface ServerOperationParts {
   /** This server's address, which its jobs are marked with. */
   readonly address: string;
   configuration(): Configuration;
-  /** How the servers look from here, by rows that were just read. */
-  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** Has this server read now what the servers' states and its jobs are. The others notice a change a little later. */
   stateChanged(): Promise<void>;
 }

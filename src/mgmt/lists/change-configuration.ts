@@ -3,6 +3,7 @@ import { runInTurns } from '../../lib/interruptible.js';
 import { nearestKey } from '../../lib/nearest-key.js';
 import { invalidArgument, OperationError } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
+import type { ServerObserver } from '../cluster/membership.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import {
   type Configuration,
@@ -15,16 +16,14 @@ import {
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
 import { readAll } from '../store/pages.js';
-import type { AssignmentEntry, ServerRow, Store, Configuration as StoredConfiguration } from '../store/store.js';
+import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
 import { listedAgent, listSettingsOf } from './list-settings.js';
 import { giveSameLists, previewInSteps } from './preview.js';
 import { assignmentsOf, commitChange, judgedAnew, needsReassignment, type ReassignParts } from './reassign.js';
 
-export interface ChangeConfigurationParts extends ReassignParts {
+export interface ChangeConfigurationParts extends ReassignParts, ServerObserver {
   readonly store: ReassignParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval' | 'servers'>;
   readonly events: EventSink;
-  /** How the servers look from here, by rows that were just read. */
-  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** Has this server read the configuration now. The others notice the change by their poll. */
   configurationChanged(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { withinLimit } from '../../lib/abort.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
@@ -145,7 +146,13 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
     const list = this.#listFor(agent);
     if (this.#stop.signal.aborted || agent.link.closed || isHeld(agent, list)) return undefined;
     const sent = this.#send(agent, list, false);
-    await within(this.#parts.clock, TURN_MS, sent);
+    // How it ends is for the caller.
+    await withinLimit(
+      this.#parts.clock,
+      TURN_MS,
+      () => sent,
+      () => {},
+    ).catch(() => {});
     return { list, sent };
   }
 
@@ -171,16 +178,6 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
 
 function isHeld({ held }: ListedAgent, list: AgentList): boolean {
   return held !== undefined && isSameAgentList(held, list);
-}
-
-/** Until the work has ended, however it does, or the time is over. */
-async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  const ended = work.then(
-    () => over.abort(),
-    () => over.abort(),
-  );
-  await Promise.race([ended, delay(clock, ms, over.signal)]);
 }
 
 /** What the store keeps of a list. */

@@ -1,3 +1,5 @@
+import type { Page, PageQuery } from './host-store.js';
+
 /** What only one server can do, as a row that this server carries out while others wait for it. */
 export interface JobStore {
   createJob(job: NewJob): Promise<JobRow>;
@@ -26,8 +28,8 @@ export interface JobStore {
    */
   failJobsOfServer(msid: number, outcome: Omit<JobOutcome, 'status'>, keepPending?: boolean): Promise<number>;
   job(uuid: string): Promise<JobRow | undefined>;
-  /** A page of all jobs, newest first. */
-  jobs(query: JobQuery): Promise<JobPage>;
+  /** Newest first. @param query its page has at most `ROWS_A_PAGE` rows */
+  jobs(query: JobQuery): Promise<Page<JobRow>>;
   /** Pending and running jobs that each server must carry out, or has begun to. */
   countPendingJobs(): Promise<ReadonlyMap<number, number>>;
   /** Jobs that ended or expired before `at`, by the store's clock; at most 1,000 a call. @returns how many went */
@@ -69,20 +71,11 @@ export interface JobRow extends Omit<NewJob, 'expiresInMs'> {
   readonly completed: number | null;
 }
 
-export interface JobQuery {
-  /** From 1. */
-  readonly page: number;
-  readonly pagesize: number;
+export interface JobQuery extends PageQuery {
   /** Only jobs made at this moment or later, by the store's clock. */
   readonly since?: number;
   /** Only jobs that this server carries out, or must. */
   readonly msid?: number;
-}
-
-export interface JobPage {
-  /** Of all jobs that match, on whatever page. */
-  readonly count: number;
-  readonly rows: readonly JobRow[];
 }
 
 export interface JobOutcome {

@@ -101,8 +101,6 @@ export type ServerClaimed =
   | {
       readonly claimed: true;
       readonly server: ServerRow;
-      /** The state before; undefined: the msid is new. */
-      readonly formerState: ServerState | undefined;
     }
   | {
       readonly claimed: false;

@@ -1,6 +1,7 @@
-import { type Clock, delay } from '../../lib/clock.js';
+import type { Clock } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { retryWhile } from '../../lib/retry.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
 
 /**
@@ -91,22 +92,10 @@ const AWAY: ReadonlySet<StoreErrorCode> = new Set([
   'STORE_CORRUPT',
 ]);
 
-const RETRY_MS = 2_000;
-
-/**
- * Tries again while the store is away.
- * @param stopping gives up @throws StoreError, and the signal's reason
- */
-export async function retryWhileAway<T>(
-  { clock, stopping }: { readonly clock: Clock; readonly stopping: AbortSignal },
+/** Tries again while the store is away. @throws StoreError, and the reason of `stopping` */
+export function retryWhileAway<T>(
+  parts: { readonly clock: Clock; readonly stopping: AbortSignal },
   work: () => Promise<T>,
 ): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isAway(error) || stopping.aborted) throw error;
-      await delay(clock, RETRY_MS, stopping);
-    }
-  }
+  return retryWhile(parts, work, isAway);
 }

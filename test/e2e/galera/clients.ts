@@ -6,7 +6,7 @@ import { systemRandom } from '../../../src/lib/random.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import type { Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { registerHost } from '../../helpers/one-host.js';
 
 export const CLIENTS_DATABASE = 'muster_clients';
@@ -105,7 +105,7 @@ class Writer {
     for (let number = 1; !this.#isStopped; ) {
       const guid = `${name}, host ${number}`;
       try {
-        const { host } = await registerHost(store, factsOf(guid, zoneId));
+        const { host } = await registerHost(store, hostDescription(guid, zoneId));
         await store.hostsReady([{ id: host.id, msid: 1, at: Date.now(), msHostList: null }]);
         this.hosts.set(guid, host.id);
         number++;

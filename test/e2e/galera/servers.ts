@@ -61,9 +61,9 @@ export class Servers {
   /** What `dist/admin.js` prints when it asks this server. @returns undefined when it does not answer */
   async links(server: ServerProcess): Promise<readonly ListedLink[] | undefined> {
     // One server has written it, the first that came to the empty database.
-    const credentials = this.all.map(({ home }) => join(home, 'data/cloudstack.ini')).find(path => existsSync(path));
+    const keyFile = this.all.map(({ home }) => join(home, 'data/cloudstack.ini')).find(path => existsSync(path));
     const endpoint = `http://${server.address}:${this.#apiPort}/client/api`;
-    const options = ['--config', credentials ?? '', '--endpoint', endpoint, '-o', 'json'];
+    const options = ['--config', keyFile ?? '', '--endpoint', endpoint, '-o', 'json'];
     const command = [join(dist, 'admin.js'), ...options, 'listAgentLinks', 'pagesize=-1'];
     const { end, stdout } = await output(process.execPath, command);
     if (end !== 0) return undefined;

@@ -8,8 +8,8 @@ import { settle } from '../../helpers/fake-clock.js';
 import { testServer } from '../../helpers/test-server.js';
 
 async function tlsServer(t: Test, configuration: Record<string, string> = {}) {
-  const credentials = await plainCertificate();
-  const house = await testServer({ configuration, context: secureContext(credentials) });
+  const certificates = await plainCertificate();
+  const house = await testServer({ configuration, context: secureContext(certificates) });
   t.teardown(() => house.stop('now'));
   /** A connection as the listener gives it, not secured yet. */
   const accept = (address = '192.0.2.50') => {

@@ -7,7 +7,7 @@ import type { HostDescription } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { MemoryStore } from '../../helpers/memory-store.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { testServer } from '../../helpers/test-server.js';
@@ -37,8 +37,8 @@ async function bench(perHour = 3) {
   });
   const zoneId = await store.zoneId('default');
   /** 'registered', or why not. */
-  const register = (guid: string, { address = HERE, ...facts }: Partial<HostDescription> & { address?: string } = {}) =>
-    registrar.register(factsOf(guid, zoneId, facts), address).then(
+  const register = (guid: string, { address = HERE, ...more }: Partial<HostDescription> & { address?: string } = {}) =>
+    registrar.register(hostDescription(guid, zoneId, more), address).then(
       host => (host === undefined ? 'no store' : 'registered'),
       (error: Error) => error.message,
     );

@@ -2,7 +2,7 @@ import t from 'tap';
 import { RegistrationBatches } from '../../../src/mgmt/agents/registration-batches.js';
 import { HOSTS_A_BATCH } from '../../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { MemoryStore } from '../../helpers/memory-store.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
@@ -11,7 +11,7 @@ async function batches() {
   const zone = await store.zoneId('default');
   const registrations = new RegistrationBatches(store, new StoreHealth(new RecordingLog()));
   store.calls.length = 0;
-  return { store, register: (guid: string) => registrations.register(factsOf(guid, zone)) };
+  return { store, register: (guid: string) => registrations.register(hostDescription(guid, zone)) };
 }
 
 t.test('registration-batches: what comes during a call shares the next ones, in order', async t => {

@@ -53,7 +53,7 @@ t.test('events: they are written a second later, together and in their order', a
   t.equal(clock.pending, 0, 'no timer while there is nothing to write');
 });
 
-t.test('events: a storm of agents is a few writes, each of a bounded batch', async t => {
+t.test('events: those of many agents at once are a few writes, each of a bounded batch', async t => {
   const { events, clock, state } = eventLog();
   for (let i = 0; i < 2 * EVENTS_A_BATCH + 1; i++) events.add({ ...EVENT, description: `${i}` });
   await clock.advance(1_000);

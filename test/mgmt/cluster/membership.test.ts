@@ -6,7 +6,7 @@ import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { FakeClock, settle } from '../../helpers/fake-clock.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { hostReady, registerHost } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
@@ -128,7 +128,7 @@ t.test('membership: a server that is silent for too long is taken down, with its
   const two = member(t, store, MSID_2);
   await one.membership.join();
   await two.membership.join();
-  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
   const job = { cmd: 'x', params: '{}', targetMsid: MSID_2, hostId: null, createdBy: null };
   const [pending, running] = [await store.createJob(job), await store.createJob(job)];
@@ -166,7 +166,7 @@ t.test('regression: hosts that could not be let go of are let go of at the next 
   const one = member(t, store, MSID_1);
   await one.membership.join();
   await member(t, store, MSID_2).membership.join();
-  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
   faults.failing = 'releaseHosts';
   await one.beats();
@@ -186,7 +186,7 @@ t.test('membership: one that came back meanwhile keeps its hosts', async t => {
   faults.failing = 'releaseHosts';
   await one.beats();
   await member(t, store, MSID_2).membership.join();
-  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
   delete faults.failing;
   await one.beat();
@@ -324,7 +324,7 @@ t.test('regression: a server killed in Maintenance keeps neither hosts nor jobs'
   const one = member(t, store, MSID_1);
   await one.membership.join();
   await member(t, store, MSID_2).membership.join();
-  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   await hostReady(store, host.id, { msid: MSID_2, msHostList: null, at: 0 });
   const job = { cmd: 'x', params: '{}', targetMsid: MSID_2, hostId: null, createdBy: null };
   const { uuid } = await store.createJob(job);

@@ -4,7 +4,7 @@ import { HostWatch } from '../../../src/mgmt/hosts/host-watch.js';
 import type { Store } from '../../../src/mgmt/store/store.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { contentOf } from '../../helpers/fake-agent.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { hostReady, registerHost } from '../../helpers/one-host.js';
 import { testServer } from '../../helpers/test-server.js';
 
@@ -20,7 +20,7 @@ function watch(store: Pick<Store, 'hostVersions' | 'hostsById'>) {
 t.test('host-watch: the first poll tells nothing, later ones what has changed since', async t => {
   const store = await freshStore(t);
   const zoneId = await store.zoneId('default');
-  const { host } = await registerHost(store, factsOf('g', zoneId));
+  const { host } = await registerHost(store, hostDescription('g', zoneId));
   const { watch: watcher, seen } = watch(store);
   await watcher.poll();
   t.same(seen, []);
@@ -35,7 +35,7 @@ t.test('host-watch: the first poll tells nothing, later ones what has changed si
 t.test('host-watch: a version of a row is told once, unless the reading failed', async t => {
   const store = await freshStore(t);
   const zoneId = await store.zoneId('default');
-  await store.registerHosts([1, 2, 3].map(i => factsOf(`g${i}`, zoneId)));
+  await store.registerHosts([1, 2, 3].map(i => hostDescription(`g${i}`, zoneId)));
   const failing = { hostVersions: store.hostVersions, hostsById: store.hostsById };
   const { watch: watcher, seen } = watch(failing);
   await watcher.poll();
@@ -62,7 +62,7 @@ t.test('host-watch: more changes than fit in a page are all told', async t => {
   const { watch: watcher, seen } = watch(store);
   await watcher.poll();
   for (let batch = 0; batch < 5; batch++) {
-    await store.registerHosts(Array.from({ length: 500 }, (_, i) => factsOf(`g${batch}-${i}`, zoneId)));
+    await store.registerHosts(Array.from({ length: 500 }, (_, i) => hostDescription(`g${batch}-${i}`, zoneId)));
   }
   await watcher.poll();
   t.equal(new Set(seen).size, 2_500);

@@ -9,7 +9,7 @@ import { HOSTS_A_BATCH, type Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { startMariaDb, whyNoMariaDb } from '../../helpers/mariadb.js';
 import { wholeHosts } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
@@ -67,8 +67,8 @@ async function addHosts(store: Store, count: number): Promise<readonly number[]>
   const ids: number[] = [];
   for (let from = 0; from < count; from += HOSTS_A_BATCH) {
     const size = Math.min(HOSTS_A_BATCH, count - from);
-    const facts = Array.from({ length: size }, (_, i) => factsOf(`guid-${from + i}`, zone));
-    for (const { host } of await store.registerHosts(facts)) ids.push(host.id);
+    const descriptions = Array.from({ length: size }, (_, i) => hostDescription(`guid-${from + i}`, zone));
+    for (const { host } of await store.registerHosts(descriptions)) ids.push(host.id);
   }
   return ids;
 }
@@ -100,7 +100,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     t.match(await store.host(id), { msid: OLD, epoch: 3, status: 'Up' });
   });
 
-  t.test('ownership: a storm makes few writes', async t => {
+  t.test('ownership: many agents at once make few writes', async t => {
     const store = await open(t);
     const ids = await addHosts(store, 1_200);
     const one = server(store, OLD);

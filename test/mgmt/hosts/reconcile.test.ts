@@ -3,7 +3,7 @@ import type { KnownHost } from '../../../src/mgmt/hosts/known-hosts.js';
 import { CONNECTING_LIMIT_MS, correctionOf, type OwnHost, type ServerLife } from '../../../src/mgmt/hosts/reconcile.js';
 
 const [US, LIVING, DEAD, SILENT] = [1, 2, 3, 4];
-const FACTS = {
+const INPUT = {
   msid: US,
   lifeOf: (msid: number) => (msid === DEAD ? 'dead' : msid === SILENT ? 'silent' : 'up') as ServerLife,
   connectingMs: 0,
@@ -21,7 +21,7 @@ function own(fields: Partial<OwnHost> = {}): OwnHost {
 }
 
 const kind = (host: Partial<KnownHost>, ours: Partial<OwnHost>, connectingMs = 0) =>
-  correctionOf(row(host), own(ours), { ...FACTS, connectingMs }).kind;
+  correctionOf(row(host), own(ours), { ...INPUT, connectingMs }).kind;
 
 t.test('reconcile: nothing is done where row and link agree, or where a write is pending', async t => {
   t.equal(kind({}, { link: 'ready', epoch: 5 }), 'none');
@@ -35,7 +35,7 @@ t.test('reconcile: nothing is done where row and link agree, or where a write is
 });
 
 t.test('reconcile: a row that says this server, without a link, is released under its own epoch', async t => {
-  t.same(correctionOf(row({}), own(), FACTS), { kind: 'release', epoch: 5 });
+  t.same(correctionOf(row({}), own(), INPUT), { kind: 'release', epoch: 5 });
   t.equal(kind({}, { link: 'arriving' }), 'none', 'how it ends decides');
 });
 
@@ -46,7 +46,7 @@ t.test('reconcile: a Ready link whose row has no living owner is taken back', as
   t.equal(kind({ msid: DEAD, epoch: 6 }, ready), 'take back');
   t.equal(kind({ epoch: 6 }, ready), 'take back', 'a write of ours that failed was committed');
   t.equal(kind({ msid: SILENT, epoch: 6 }, ready), 'none', 'nobody knows yet');
-  t.same(correctionOf(row({ msid: LIVING, epoch: 6 }), own(ready), FACTS), { kind: 'contested', epoch: 6 });
+  t.same(correctionOf(row({ msid: LIVING, epoch: 6 }), own(ready), INPUT), { kind: 'contested', epoch: 6 });
 });
 
 t.test('reconcile: a row that was read before this server wrote its own epoch says nothing', async t => {
@@ -58,7 +58,7 @@ t.test(
   async t => {
     const connecting = { msid: null, status: 'Connecting' } as const;
     t.equal(kind(connecting, {}, CONNECTING_LIMIT_MS - 1), 'none');
-    t.same(correctionOf(row(connecting), own(), { ...FACTS, connectingMs: CONNECTING_LIMIT_MS }), {
+    t.same(correctionOf(row(connecting), own(), { ...INPUT, connectingMs: CONNECTING_LIMIT_MS }), {
       kind: 'abandon',
       epoch: 5,
       changed: 9,

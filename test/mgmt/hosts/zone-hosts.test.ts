@@ -1,13 +1,13 @@
 import t from 'tap';
 import { ZoneHosts } from '../../../src/mgmt/hosts/zone-hosts.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { MemoryStore } from '../../helpers/memory-store.js';
 import { registerHost } from '../../helpers/one-host.js';
 
 async function storeWith(count: number): Promise<{ store: MemoryStore; zone: number; read: () => number }> {
   const store = new MemoryStore();
   const zone = await store.zoneId('default');
-  for (let i = 1; i <= count; i++) await registerHost(store, factsOf(`g${i}`, zone));
+  for (let i = 1; i <= count; i++) await registerHost(store, hostDescription(`g${i}`, zone));
   return { store, zone, read: () => store.calls.filter(call => call === 'zoneHostIds').length };
 }
 
@@ -28,7 +28,7 @@ t.test('zone-hosts: it is read once, and anew only when an id lies beyond its en
   t.strictSame(await hosts.including(zone, 2), [1, 2, 3]);
   for (const id of [1, 2, 3]) await hosts.including(zone, id);
   t.equal(read(), 1);
-  await registerHost(store, factsOf('g4', zone));
+  await registerHost(store, hostDescription('g4', zone));
   t.strictSame(hosts.idsOf(zone), [1, 2, 3]);
   t.strictSame(await hosts.including(zone, 4), [1, 2, 3, 4]);
   t.equal(read(), 2);
@@ -45,11 +45,11 @@ t.test('zone-hosts: a thousand agents that come at once share few readings, and 
 t.test('zone-hosts: zones do not mix, and a host that changes its zone is found in the new one', async t => {
   const { store, zone } = await storeWith(2);
   const edge = await store.zoneId('edge');
-  await registerHost(store, factsOf('e', edge));
+  await registerHost(store, hostDescription('e', edge));
   const hosts = zoneHosts(store);
   t.strictSame(await hosts.including(zone, 1), [1, 2]);
   t.strictSame(await hosts.including(edge, 3), [3]);
-  await registerHost(store, factsOf('g1', edge));
+  await registerHost(store, hostDescription('g1', edge));
   t.strictSame(await hosts.including(edge, 1), [1, 3]);
 });
 

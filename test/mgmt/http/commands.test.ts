@@ -7,7 +7,7 @@ import type { KnownRow } from '../../../src/mgmt/hosts/own-view.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { settle } from '../../helpers/fake-clock.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, registerHost } from '../../helpers/one-host.js';
 import { packedLinks } from '../../helpers/packed-links.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
@@ -109,7 +109,9 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
     agentscount: 1,
     pendingjobscount: 0,
     heartbeatage: Number,
+    statesince: String,
   });
+  t.notOk('stateby' in first, 'by itself');
   t.notOk('peers' in first, 'only if asked for');
   t.notOk('lastserverstop' in first, 'nulls are left out');
   t.match(second, { id: two.uuid, agents: [], agentscount: 0, pendingjobscount: 1 });
@@ -153,8 +155,8 @@ t.test('regression: a server that was stopped in Maintenance is shown as stopped
 t.test('zones, pods and clusters: by name, and by what they are in', async t => {
   const { call, store } = await apiBench(t);
   for (const zone of ['here', 'there']) {
-    const facts = factsOf(`guid-${zone}`, await store.zoneId(zone), { pod: 'pod', cluster: 'cluster' });
-    await registerHost(store, facts);
+    const description = hostDescription(`guid-${zone}`, await store.zoneId(zone), { pod: 'pod', cluster: 'cluster' });
+    await registerHost(store, description);
   }
   const { zone } = (await call('listZones', { name: 'there' })).body;
   t.match(zone, [{ name: 'there', allocationstate: 'Enabled' }]);
@@ -225,7 +227,7 @@ t.test('regression: listHosts: all pages together are sorted by name', async t =
   const { call, store } = await apiBench(t);
   const zoneId = await store.zoneId('default');
   const given = ['kvm-10', 'kvm-2', 'a', 'kvm-1'];
-  await store.registerHosts(given.map(name => factsOf(`guid-${name}`, zoneId, { name })));
+  await store.registerHosts(given.map(name => hostDescription(`guid-${name}`, zoneId, { name })));
   const page = async (page: number) => names((await call('listHosts', { page, pagesize: 2 })).body.host);
   t.same([...(await page(1)), ...(await page(2))], ['a', 'kvm-1', 'kvm-10', 'kvm-2']);
 });
@@ -255,8 +257,18 @@ t.test('listHosts: every filter finds what it should, and only that', async t =>
   await addHosts(1, MSID_2);
   await addHosts(1, null);
   const moon = await store.zoneId('moon');
-  const facts = factsOf('guid-4', moon, { name: 'Moon%1', pod: 'p4', cluster: 'c4', type: 'SecondaryStorage' });
-  await registerHost(store, { ...facts, hypervisorType: 'Xen', arch: 'aarch64', privateIpAddress: '203.0.113.4' });
+  const description = hostDescription('guid-4', moon, {
+    name: 'Moon%1',
+    pod: 'p4',
+    cluster: 'c4',
+    type: 'SecondaryStorage',
+  });
+  await registerHost(store, {
+    ...description,
+    hypervisorType: 'Xen',
+    arch: 'aarch64',
+    privateIpAddress: '203.0.113.4',
+  });
   const [zone] = (await store.zones()).filter(({ name }) => name === 'moon');
   const [pod] = (await store.pods()).filter(({ name }) => name === 'p4');
   const [cluster] = (await store.clusters()).filter(({ name }) => name === 'c4');
@@ -483,6 +495,7 @@ t.test('listAsyncJobs: all jobs, by server and moment, those that expired as fai
     ((await call('listAsyncJobs', params)).body.asyncjobs ?? []).map(({ jobid }: { jobid: string }) => jobid);
   t.same(await ids({ managementserverid: two.uuid }), [drain.uuid]);
   t.same(await ids({ page: 2, pagesize: 1 }), [drain.uuid]);
+  t.same(await ids({ pagesize: -1 }), [late.uuid, drain.uuid]);
   t.same(await ids({ startdate: '2020-01-01' }), [late.uuid, drain.uuid]);
   t.same(await ids({ startdate: '2999-01-01T00:00:00+0000' }), []);
   t.match(await call('listAsyncJobs', { startdate: 'soon' }), { status: 431 });
@@ -521,7 +534,7 @@ t.test('deleteHost: one that nobody has needs nobody to be told, and its id is n
   const [host] = await addHosts(1, null);
   t.match((await call('deleteHost', { id: host?.uuid ?? '' })).body, { success: true });
   const zoneId = await store.zoneId('default');
-  const again = await registerHost(store, factsOf(host?.guid ?? '', zoneId));
+  const again = await registerHost(store, hostDescription(host?.guid ?? '', zoneId));
   t.ok(again.isNew);
   t.ok(again.host.id > (host?.id ?? 0));
 });

@@ -7,7 +7,7 @@ import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { FakeClock, settle } from '../../helpers/fake-clock.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, hostReady, registerHost } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
@@ -298,7 +298,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const store = await freshStore(t);
   const clock = new FakeClock();
   const zoneId = await store.zoneId('default');
-  const { host } = await registerHost(store, factsOf('g', zoneId));
+  const { host } = await registerHost(store, hostDescription('g', zoneId));
   const ready = { msid: MSID_1, msHostList: null, at: 0 };
   const epoch = await hostReady(store, host.id, ready);
   const closed: string[] = [];
@@ -320,7 +320,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
 t.test('reconnectHost: an agent that does not come back fails the job after a minute', async t => {
   const store = await freshStore(t);
   const clock = new FakeClock();
-  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   const attache = { host, link: { close() {} } };
   const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
   const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u' }, async () => {});
@@ -334,7 +334,7 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
 
 t.test('deleteHost: the host of an agent that answers is removed, then the agent is told', async t => {
   const store = await freshStore(t);
-  const { host } = await registerHost(store, factsOf('g', await store.zoneId('default')));
+  const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   const asked: unknown[] = [];
   const closed: string[] = [];
   const answers = { health: true, shutdown: true };

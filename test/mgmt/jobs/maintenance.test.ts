@@ -1,7 +1,7 @@
 import t from 'tap';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { type Cluster, startCluster } from '../../helpers/cluster-bench.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { hostReady, registerHost } from '../../helpers/one-host.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 import { fails } from '../../helpers/store-faults.js';
@@ -17,7 +17,7 @@ async function giveHosts(cluster: Cluster, address: string, count: number): Prom
   const { store } = cluster;
   const zone = await store.zoneId('default');
   for (let i = 0; i < count; i++) {
-    const { host } = await registerHost(store, factsOf(`${address}-${i}`, zone));
+    const { host } = await registerHost(store, hostDescription(`${address}-${i}`, zone));
     await hostReady(store, host.id, { msid: cluster.node(address).msid, msHostList: null, at: 0 });
   }
 }

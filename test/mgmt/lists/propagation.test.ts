@@ -301,7 +301,7 @@ t.test('propagation: never more than 256 agents are being told at once', async t
 t.test('propagation: 10,000 agents are told within seconds, and the store sees few writes', async t => {
   const bench = await testServer({ configuration: ANY_NUMBER });
   const agents: Awaited<ReturnType<typeof joined>>[] = [];
-  // In the order of a storm: all at once.
+  // All at once.
   const starting = [];
   for (let i = 0; i < 10_000; i++) starting.push(joined(bench, `g${i}`).then(agent => agents.push(agent)));
   await Promise.all(starting);

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { type AssignmentEntry, HOSTS_A_BATCH } from '../../../src/mgmt/store/store.js';
 import { apiBench, MSID_1 } from '../../helpers/api-bench.js';
 import { assignments } from '../../helpers/assign.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { wholeHosts } from '../../helpers/one-host.js';
 
 type Bench = Awaited<ReturnType<typeof apiBench>>;
@@ -23,8 +23,8 @@ async function addSpread({ store }: Bench, count: number, servers: readonly stri
   const zoneId = await store.zoneId('default');
   for (let from = 0; from < count; from += HOSTS_A_BATCH) {
     const size = Math.min(HOSTS_A_BATCH, count - from);
-    const facts = Array.from({ length: size }, (_, i) => factsOf(`guid-${from + i}`, zoneId));
-    const hosts = (await store.registerHosts(facts)).map(({ host }) => host);
+    const descriptions = Array.from({ length: size }, (_, i) => hostDescription(`guid-${from + i}`, zoneId));
+    const hosts = (await store.registerHosts(descriptions)).map(({ host }) => host);
     await store.hostsReady(
       hosts.map(({ id }) => {
         const first = servers[id % servers.length] ?? '';

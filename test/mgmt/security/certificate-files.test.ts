@@ -52,9 +52,9 @@ t.test('tls.cert, tls.key, tls.ca: what fits is read, and the CA is presented on
 t.test("tls.cert: CloudStack's own profile, the CA certificate itself, is accepted", async t => {
   const { cert, key } = await cloudstackCa();
   const folder = t.testdir({ 'cert.pem': cert, 'key.pem': key, 'ca.pem': cert });
-  const credentials = await loadCertificateFiles(named(folder), { clock: new FakeClock() });
-  t.strictSame(credentials.warnings, []);
-  t.equal(credentials.chainPem.match(/BEGIN/g)?.length, 1);
+  const certificates = await loadCertificateFiles(named(folder), { clock: new FakeClock() });
+  t.strictSame(certificates.warnings, []);
+  t.equal(certificates.chainPem.match(/BEGIN/g)?.length, 1);
 });
 
 t.test('tls.cert, tls.key, tls.ca: what is wrong is refused with the setting, the file and the reason', async t => {

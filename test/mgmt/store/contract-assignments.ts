@@ -1,6 +1,6 @@
 import { HOSTS_A_BATCH, ROWS_A_PAGE, type Store } from '../../../src/mgmt/store/store.js';
 import { assignments, writtenAttempt } from '../../helpers/assign.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { registerHost } from '../../helpers/one-host.js';
 import { type FreshStore, storeTest } from './store-test.js';
 
@@ -12,7 +12,7 @@ async function registered(store: Store, count: number): Promise<void> {
   const zone = await store.zoneId('default');
   for (let from = 0; from < count; from += HOSTS_A_CALL) {
     const size = Math.min(HOSTS_A_CALL, count - from);
-    await store.registerHosts(Array.from({ length: size }, (_, i) => factsOf(`guid${from + i + 1}`, zone)));
+    await store.registerHosts(Array.from({ length: size }, (_, i) => hostDescription(`guid${from + i + 1}`, zone)));
   }
 }
 
@@ -29,7 +29,7 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
     const first = [entry(2, 'b'), entry(1, 'a'), entry(4, 'a'), entry(99, 'a')];
     t.strictSame(await store.assignHosts(first, 0), ['b', 'a', null, null]);
     t.strictSame(await store.assignHosts([entry(1, 'c'), entry(3, 'c')], 0), ['a', 'c']);
-    await registerHost(store, factsOf('guid1', 1, { name: 'renamed' }));
+    await registerHost(store, hostDescription('guid1', 1, { name: 'renamed' }));
     t.strictSame([...(await assignments(store)).values()], ['a', 'b', 'c']);
     t.equal(await store.assignHosts([entry(1, 'd')], 7), undefined, 'chosen by another generation');
   });

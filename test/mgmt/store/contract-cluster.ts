@@ -1,7 +1,13 @@
-import type { NewEvent, NewJob, ServerDescription, Store } from '../../../src/mgmt/store/store.js';
+import {
+  type NewEvent,
+  type NewJob,
+  ROWS_A_PAGE,
+  type ServerDescription,
+  type Store,
+} from '../../../src/mgmt/store/store.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
-const factsOfServer = (msid: number, more: Partial<ServerDescription> = {}): ServerDescription => ({
+const serverDescription = (msid: number, more: Partial<ServerDescription> = {}): ServerDescription => ({
   msid,
   name: `server ${msid}`,
   version: '0.1.0',
@@ -34,16 +40,16 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   const test = storeTest(kind, fresh);
 
   test('servers: a start makes a row, which heartbeats keep young', async (t, store, open) => {
-    const claimed = await store.claimServer(factsOfServer(MSID_A), claim('run'));
-    t.match(claimed, { claimed: true, formerState: undefined });
+    const claimed = await store.claimServer(serverDescription(MSID_A), claim('run'));
+    t.match(claimed, { claimed: true });
     const [row] = await store.servers();
-    t.match(row, { ...factsOfServer(MSID_A), id: 1, uuid: /^[0-9a-f-]{36}$/, runId: 'run', state: 'Up' });
+    t.match(row, { ...serverDescription(MSID_A), id: 1, uuid: /^[0-9a-f-]{36}$/, runId: 'run', state: 'Up' });
     t.match(row, { stateBy: null, stopped: null, started: Number, created: Number });
     t.ok(row && Math.abs(row.lastUpdate - Date.now()) < 10_000);
     const beat = await store.heartbeat(MSID_A, 'run', true);
     t.match(beat, { kind: 'alive', state: 'Up' });
     t.match(await store.servers(), [{ beat: (row?.beat ?? 0) + 1, joined: true }]);
-    await (await open()).claimServer(factsOfServer(MSID_B), claim('other', 'other folder'));
+    await (await open()).claimServer(serverDescription(MSID_B), claim('other', 'other folder'));
     t.strictSame(
       (await store.servers()).map(({ id, msid }) => [id, msid]),
       [
@@ -54,9 +60,9 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   });
 
   test('servers: the same folder takes its row over at once, and the former process learns it', async (t, store) => {
-    const first = await store.claimServer(factsOfServer(MSID_A), claim('one'));
-    const second = await store.claimServer(factsOfServer(MSID_A, { version: '0.2.0' }), claim('two'));
-    t.match(second, { claimed: true, formerState: 'Up', server: { runId: 'two', version: '0.2.0' } });
+    const first = await store.claimServer(serverDescription(MSID_A), claim('one'));
+    const second = await store.claimServer(serverDescription(MSID_A, { version: '0.2.0' }), claim('two'));
+    t.match(second, { claimed: true, server: { runId: 'two', version: '0.2.0' } });
     t.equal(second.claimed && second.server.uuid, first.claimed && first.server.uuid);
     t.match(await store.heartbeat(MSID_A, 'one', true), {
       kind: 'foreign',
@@ -67,24 +73,24 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   });
 
   test('servers: another folder with the same msid is refused while the first one lives', async (t, store) => {
-    await store.claimServer(factsOfServer(MSID_A, { serviceIp: '192.0.2.9' }), claim('one'));
-    const refused = await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy'));
+    await store.claimServer(serverDescription(MSID_A, { serviceIp: '192.0.2.9' }), claim('one'));
+    const refused = await store.claimServer(serverDescription(MSID_A), claim('two', 'copy'));
     t.match(refused, { claimed: false, holder: { runId: 'one', serviceIp: '192.0.2.9' } });
     t.match(await store.heartbeat(MSID_A, 'one', true), { kind: 'alive' }, 'and nothing changed');
     t.match(
-      await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy', 0)),
+      await store.claimServer(serverDescription(MSID_A), claim('two', 'copy', 0)),
       { claimed: false },
       'its heartbeat goes on',
     );
-    t.match(await store.claimServer(factsOfServer(MSID_A), claim('two', 'copy', 1)), { claimed: true }, 'silent');
+    t.match(await store.claimServer(serverDescription(MSID_A), claim('two', 'copy', 1)), { claimed: true }, 'silent');
     t.equal(await store.stopServer(MSID_A, 'two', 5_000), true);
-    t.match(await store.claimServer(factsOfServer(MSID_A), claim('three', 'third')), { claimed: true }, 'stopped');
+    t.match(await store.claimServer(serverDescription(MSID_A), claim('three', 'third')), { claimed: true }, 'stopped');
   });
 
   test('servers: a former row of an address stays until it is retired', async (t, store) => {
-    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.claimServer(serverDescription(MSID_A), claim('one'));
     await store.stopServer(MSID_A, 'one', 1_000);
-    await store.claimServer(factsOfServer(MSID_B), claim('two', 'other folder'));
+    await store.claimServer(serverDescription(MSID_B), claim('two', 'other folder'));
     t.match(await store.servers(), [{ msid: MSID_A }, { msid: MSID_B }], 'it may have hosts and jobs yet');
     t.equal(await store.retireServer(MSID_A, 0), true);
     t.equal(await store.retireServer(MSID_B, 9), false, 'its heartbeat goes on');
@@ -95,14 +101,14 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   test('servers: of several that claim a new msid at the same moment one gets it', async (t, store, open) => {
     const stores = [store, await open(), await open()];
     const claims = await Promise.all(
-      stores.map((s, i) => s.claimServer(factsOfServer(MSID_A), claim(`run ${i}`, `folder ${i}`))),
+      stores.map((s, i) => s.claimServer(serverDescription(MSID_A), claim(`run ${i}`, `folder ${i}`))),
     );
     t.equal(claims.filter(({ claimed }) => claimed).length, 1);
     t.equal((await store.servers()).length, 1);
   });
 
   test('servers: a state changes only from where the step starts, and only once', async (t, store, open) => {
-    await store.claimServer(factsOfServer(MSID_A), claim('run'));
+    await store.claimServer(serverDescription(MSID_A), claim('run'));
     const prepare = { from: ['Up'], to: 'PreparingForMaintenance', by: 'admin' } as const;
     const stores = [store, await open(), await open()];
     const done = await Promise.all(stores.map(s => s.changeServerState(MSID_A, prepare)));
@@ -119,16 +125,16 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   });
 
   test('servers: maintenance outlives a restart, an orderly stop too', async (t, store) => {
-    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.claimServer(serverDescription(MSID_A), claim('one'));
     await store.changeServerState(MSID_A, { from: ['Up'], to: 'Maintenance', by: 'admin' });
     t.equal(await store.stopServer(MSID_A, 'other', 5_000, ['Maintenance']), false);
     t.equal(await store.stopServer(MSID_A, 'one', 5_000, ['Maintenance']), true);
     t.match(await store.servers(), [{ state: 'Maintenance', runId: null, stopped: 5_000 }]);
     const keepStates = ['Maintenance'] as const;
-    const again = await store.claimServer(factsOfServer(MSID_A), { ...claim('two'), keepStates });
-    t.match(again, { claimed: true, formerState: 'Maintenance', server: { state: 'Maintenance', stopped: 5_000 } });
-    const without = await store.claimServer(factsOfServer(MSID_A), claim('three'));
-    t.match(without, { claimed: true, formerState: 'Maintenance', server: { state: 'Up' } });
+    const again = await store.claimServer(serverDescription(MSID_A), { ...claim('two'), keepStates });
+    t.match(again, { claimed: true, server: { state: 'Maintenance', stopped: 5_000 } });
+    const without = await store.claimServer(serverDescription(MSID_A), claim('three'));
+    t.match(without, { claimed: true, server: { state: 'Up' } });
     t.equal(await store.stopServer(MSID_A, 'three', 6_000), true);
     t.match(await store.servers(), [{ state: 'Down', stopped: 6_000 }]);
   });
@@ -136,14 +142,14 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   test('servers: what is ordered in the last moment of a server that stops counts', async (t, store) => {
     const kept = ['PreparingForMaintenance', 'Maintenance'] as const;
     const stateOf = async () => (await store.servers())[0]?.state;
-    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.claimServer(serverDescription(MSID_A), claim('one'));
     await store.changeServerState(MSID_A, { from: ['Up'], to: 'PreparingForMaintenance', by: 'admin' });
     t.equal(await store.stopServer(MSID_A, 'one', 5_000, kept), true);
     t.equal(await stateOf(), 'Maintenance');
     const cancel = { from: ['Maintenance'], to: 'Up', ifStopped: 'Down' } as const;
     t.strictSame(await store.changeServerStateWithJobs(MSID_A, cancel, []), { done: true, jobs: [] });
     t.equal(await stateOf(), 'Down', 'it does not run');
-    await store.claimServer(factsOfServer(MSID_A), { ...claim('two'), keepStates: kept });
+    await store.claimServer(serverDescription(MSID_A), { ...claim('two'), keepStates: kept });
     await store.changeServerState(MSID_A, { from: ['Up'], to: 'Maintenance' });
     t.match(await store.changeServerStateWithJobs(MSID_A, cancel, []), { done: true });
     t.equal(await stateOf(), 'Up', 'it runs');
@@ -152,7 +158,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   });
 
   test('servers: a state and its jobs are written together, or neither is', async (t, store, open) => {
-    await store.claimServer(factsOfServer(MSID_A), claim('one'));
+    await store.claimServer(serverDescription(MSID_A), claim('one'));
     const prepare = { from: ['Up'], to: 'PreparingForMaintenance', by: 'admin' } as const;
     const drain: NewJob = { ...job, cmd: 'drain', targetMsid: MSID_A };
     await t.rejects(store.changeServerStateWithJobs(MSID_A, prepare, [drain, { ...drain, params: '\0' }]), {
@@ -185,7 +191,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     const stores = [store, await open()] as const;
     const msids = [MSID_A, MSID_B] as const;
     for (const [i, msid] of msids.entries()) {
-      await store.claimServer(factsOfServer(msid, { serviceIp: `192.0.2.${i}` }), claim(`run ${i}`, `folder ${i}`));
+      await store.claimServer(serverDescription(msid, { serviceIp: `192.0.2.${i}` }), claim(`run ${i}`, `folder ${i}`));
     }
     const wrong: unknown[] = [];
     for (let round = 0; round < 10; round++) {
@@ -208,8 +214,8 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
 
   test('servers: one that is Down is removed, with all that is its', async (t, store) => {
     const why = { resultCode: 530, result: '{"errortext":"removed"}' };
-    await store.claimServer(factsOfServer(MSID_A), claim('one'));
-    await store.claimServer(factsOfServer(MSID_B), claim('other', 'other folder'));
+    await store.claimServer(serverDescription(MSID_A), claim('one'));
+    await store.claimServer(serverDescription(MSID_B), claim('other', 'other folder'));
     for (const msid of [MSID_A, MSID_B]) await store.putLinkStatus(msid, 1_000, new Uint8Array([1]));
     const [waiting, running, others] = await Promise.all(
       [MSID_A, null, MSID_B].map(targetMsid => store.createJob({ ...job, targetMsid })),
@@ -225,7 +231,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     for (const job of [waiting, running]) t.match(await store.job(job?.uuid ?? ''), { status: 'failed', ...why });
     t.match(await store.job(others?.uuid ?? ''), { status: 'pending' });
     t.match(await store.heartbeat(MSID_A, 'one', true), { kind: 'foreign' });
-    t.match(await store.claimServer(factsOfServer(MSID_A), claim('two', 'new folder')), { claimed: true });
+    t.match(await store.claimServer(serverDescription(MSID_A), claim('two', 'new folder')), { claimed: true });
     t.match(await store.servers(), [{ msid: MSID_A, state: 'Up' }, { msid: MSID_B }]);
   });
 
@@ -383,6 +389,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.strictSame(await ids({}), [3, 2, 1]);
     t.match(await store.jobs({ page: 2, pagesize: 2 }), { count: 3, rows: [{ id: 1, status: 'running' }] });
     t.match(await store.jobs({ page: 1, pagesize: 1 }), { count: 3, rows: [{ id: 3, status: 'expired' }] });
+    await t.rejects(store.jobs({ page: 1, pagesize: ROWS_A_PAGE + 1 }), { name: 'RangeError' });
     t.strictSame(await ids({ msid: MSID_B }), [3, 1], 'it carries them out, or has to');
     t.strictSame(await ids({ msid: MSID_A }), [2]);
     t.strictSame(await ids({ since: any.created }), [3, 2, 1]);

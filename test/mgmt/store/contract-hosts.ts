@@ -6,7 +6,7 @@ import {
   ROWS_A_PAGE,
   type Store,
 } from '../../../src/mgmt/store/store.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, hostReady, registerHost, wholeHosts } from '../../helpers/one-host.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
@@ -21,7 +21,7 @@ const ready = (id: number, msid: number, more: { at?: number; msHostList?: strin
 /** Registers `count` hosts, whose ids are 1, 2, 3 … */
 async function registered(store: Store, count: number): Promise<void> {
   const zone = await store.zoneId('default');
-  await store.registerHosts(Array.from({ length: count }, (_, i) => factsOf(`guid${i + 1}`, zone)));
+  await store.registerHosts(Array.from({ length: count }, (_, i) => hostDescription(`guid${i + 1}`, zone)));
 }
 
 /** The rows that have changed behind a cursor, and their ids in the order of the changes. */
@@ -41,8 +41,8 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     await hostReady(store, 2, { msid: MSID_A, at: 1_000, msHostList: null });
     await hostDisconnected(store, 2, { msid: MSID_A, epoch: 1, at: 2_000, reason: 'link closed' });
     await store.removeHost(3, 3_000);
-    const batch = ['guid2', 'new', 'guid1', 'guid3', 'new'].map(guid => factsOf(guid, 1));
-    const again = { ...factsOf('new', 1), name: 'renamed' };
+    const batch = ['guid2', 'new', 'guid1', 'guid3', 'new'].map(guid => hostDescription(guid, 1));
+    const again = { ...hostDescription('new', 1), name: 'renamed' };
     const registrations = await store.registerHosts([...batch, again]);
     t.match(registrations, [
       { host: { id: 2, status: 'Connecting', epoch: 1, disconnectReason: 'link closed' }, isNew: false },
@@ -56,7 +56,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
       await wholeHosts(store),
       [2, 0, 5, 3].map(i => registrations[i]?.host),
     );
-    const broken = [factsOf('other', 1), factsOf('a\0b', 1)];
+    const broken = [hostDescription('other', 1), hostDescription('a\0b', 1)];
     await t.rejects(store.registerHosts(broken), { name: 'StoreError', code: 'STORE_VALUE_REFUSED' });
     t.equal((await wholeHosts(store)).length, 4, 'one that cannot be kept fails them all');
     t.strictSame(await store.registerHosts([]), []);
@@ -91,7 +91,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.match(await store.host(1), { instanceId: 'p1', linkAddress: '2001:db8::1' });
     t.match(await store.host(2), { instanceId: null, linkAddress: null });
     await hostDisconnected(store, 1, { msid: MSID_A, epoch: 1, at: 2_000, reason: 'gone' });
-    await registerHost(store, { ...factsOf('guid1', 1), name: 'other' });
+    await registerHost(store, { ...hostDescription('guid1', 1), name: 'other' });
     t.match(await store.host(1), { instanceId: 'p1', status: 'Connecting' }, 'until another one is Ready');
     await store.hostsReady([{ ...ready(1, MSID_B), instanceId: 'p2', linkAddress: null }]);
     t.match(await store.host(1), { instanceId: 'p2', linkAddress: null });
@@ -175,7 +175,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     for (let i = 1; i <= 12; i++) {
       await registerHost(
         store,
-        factsOf(`guid${i}`, i % 3 === 0 ? edge : zone, {
+        hostDescription(`guid${i}`, i % 3 === 0 ? edge : zone, {
           name: i === 7 ? 'Kvm_100%' : `host${i}`,
           privateIpAddress: `192.0.2.${i}`,
           cluster: i % 2 ? 'odd' : 'even',
@@ -223,7 +223,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
   test('regression: find: the order is by name over all pages, and by id among equal names', async (t, store) => {
     const zone = await store.zoneId('default');
     const names = ['kvm-b', 'kvm-d', 'kvm-a', 'twin', 'kvm-c', 'twin'];
-    for (const [i, name] of names.entries()) await registerHost(store, factsOf(`guid${i}`, zone, { name }));
+    for (const [i, name] of names.entries()) await registerHost(store, hostDescription(`guid${i}`, zone, { name }));
     const sorted = [3, 1, 5, 2, 4, 6];
     const page = async (query: Partial<HostQuery>) =>
       (await store.findHosts({ page: 1, pagesize: 4, ...query })).rows.map(({ id }) => id);
@@ -265,7 +265,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.match(start, { versions: [], more: false });
     await hostReady(other, 2, { msid: MSID_A, at: 1_000, msHostList: null });
     await store.removeHost(3, 2_000);
-    await registerHost(other, factsOf('guid4', 1));
+    await registerHost(other, hostDescription('guid4', 1));
     const first = await changes(store, start.cursor);
     t.strictSame(first.ids.slice(-3).toSorted(), [2, 3, 4], 'those of the last seconds may come, too');
     t.match(
@@ -367,6 +367,6 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
 async function manyHosts(store: Store, count: number): Promise<void> {
   const zone = await store.zoneId('default');
   for (let i = 0; i < count; i += HOSTS_A_BATCH) {
-    await store.registerHosts(Array.from({ length: HOSTS_A_BATCH }, (_, k) => factsOf(`many${i + k}`, zone)));
+    await store.registerHosts(Array.from({ length: HOSTS_A_BATCH }, (_, k) => hostDescription(`many${i + k}`, zone)));
   }
 }

@@ -1,5 +1,5 @@
 import type { HostReadyEntry } from '../../../src/mgmt/store/store.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, hostMsHostList, hostReady, registerHost, wholeHosts } from '../../helpers/one-host.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 import { assignmentsContract } from './contract-assignments.js';
@@ -113,9 +113,9 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     const stores = [store, await open(), await open()];
     const places = await Promise.all(
       stores.flatMap((s, i) => [
-        registerHost(s, factsOf(`${i}a`, zone)),
-        registerHost(s, factsOf(`${i}b`, zone, { cluster: 'other' })),
-        registerHost(s, factsOf(`${i}c`, edge)),
+        registerHost(s, hostDescription(`${i}a`, zone)),
+        registerHost(s, hostDescription(`${i}b`, zone, { cluster: 'other' })),
+        registerHost(s, hostDescription(`${i}c`, edge)),
       ]),
     );
     const pods = await store.pods();
@@ -130,14 +130,14 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       const cluster = clusters.find(({ id }) => id === host.clusterId);
       t.match(cluster, { zoneId: host.zoneId, podId: host.podId, name: host.cluster });
     }
-    const nowhere = await registerHost(store, factsOf('nowhere', zone, { pod: null }));
+    const nowhere = await registerHost(store, hostDescription('nowhere', zone, { pod: null }));
     t.match(nowhere.host, { podId: null, clusterId: null });
-    const podOnly = await registerHost(store, factsOf('pod only', zone, { cluster: null }));
+    const podOnly = await registerHost(store, hostDescription('pod only', zone, { cluster: null }));
     t.match(podOnly.host, { podId: places[0]?.host.podId, clusterId: null });
   });
 
   test("places: a cluster's own check interval is a new generation of the configuration", async (t, store) => {
-    await registerHost(store, factsOf('one', await store.zoneId('default')));
+    await registerHost(store, hostDescription('one', await store.zoneId('default')));
     t.match(await store.clusters(), [{ id: 1, checkIntervalSeconds: null }]);
     t.strictSame(await store.setClusterCheckInterval(1, 60, 0), { done: true, version: 1 });
     t.strictSame(await store.setClusterCheckInterval(1, 60, 1), { done: true, version: 1 }, 'nothing changed');
@@ -151,42 +151,45 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   test('hosts: a new guid gets the next id, and a known one keeps what it has', async (t, store) => {
     const zone = await store.zoneId('default');
     const before = Date.now();
-    const { host: first, isNew } = await registerHost(store, factsOf('one', zone));
+    const { host: first, isNew } = await registerHost(store, hostDescription('one', zone));
     t.equal(isNew, true);
-    t.match(first, { ...factsOf('one', zone), id: 1, uuid: /^[0-9a-f-]{36}$/, status: 'Connecting', epoch: 0 });
+    t.match(first, { ...hostDescription('one', zone), id: 1, uuid: /^[0-9a-f-]{36}$/, status: 'Connecting', epoch: 0 });
     t.match(first, { msid: null, msHostList: null, lastPing: null, disconnected: null, disconnectReason: null });
     t.ok(first.created >= before && first.created <= Date.now());
-    const second = await registerHost(store, factsOf('two', zone));
+    const second = await registerHost(store, hostDescription('two', zone));
     t.equal(second.host.id, 2);
     t.not(second.host.uuid, first.uuid);
     const edge = await store.zoneId('edge');
-    const facts = factsOf('one', edge, { name: 'renamed', privateIpAddress: null, cpus: 8 });
-    const again = await registerHost(store, facts);
+    const description = hostDescription('one', edge, { name: 'renamed', privateIpAddress: null, cpus: 8 });
+    const again = await registerHost(store, description);
     t.strictSame(
       again,
-      { host: { ...first, ...facts, podId: 2, clusterId: 2 }, isNew: false, removedId: undefined },
-      'the facts are the newest ones',
+      { host: { ...first, ...description, podId: 2, clusterId: 2 }, isNew: false, removedId: undefined },
+      'the description is the newest one',
     );
     t.strictSame(await store.host(1), again.host);
     t.strictSame(await wholeHosts(store), [again.host, second.host]);
-    t.not((await registerHost(store, factsOf('ONE', zone))).host.id, 1, 'guids differ by case');
+    t.not((await registerHost(store, hostDescription('ONE', zone))).host.id, 1, 'guids differ by case');
   });
 
   test('hosts: a zone that is not there is refused', async (t, store) => {
-    await t.rejects(registerHost(store, factsOf('one', 99)), { name: 'StoreError', code: 'STORE_FAILED' });
+    await t.rejects(registerHost(store, hostDescription('one', 99)), { name: 'StoreError', code: 'STORE_FAILED' });
     const zone = await store.zoneId('default');
-    t.equal((await registerHost(store, factsOf('one', zone))).host.id, 1, 'and uses up no id');
+    t.equal((await registerHost(store, hostDescription('one', zone))).host.id, 1, 'and uses up no id');
   });
 
   test('hosts: a text with a NUL is refused, not cut', async (t, store) => {
     const zone = await store.zoneId('default');
-    await t.rejects(registerHost(store, factsOf('a\0b', zone)), { name: 'StoreError', code: 'STORE_VALUE_REFUSED' });
+    await t.rejects(registerHost(store, hostDescription('a\0b', zone)), {
+      name: 'StoreError',
+      code: 'STORE_VALUE_REFUSED',
+    });
     t.strictSame(await wholeHosts(store), []);
   });
 
   test('hosts: a server takes one with Ready, under a new epoch', async (t, store) => {
     const zone = await store.zoneId('default');
-    const { host } = await registerHost(store, factsOf('one', zone));
+    const { host } = await registerHost(store, hostDescription('one', zone));
     t.equal(await hostReady(store, host.id, ready(MSID_A)), 1);
     t.strictSame(await store.host(host.id), {
       ...host,
@@ -197,7 +200,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       lastPing: 1_000,
     });
     t.equal(
-      (await registerHost(store, factsOf('one', zone))).host.status,
+      (await registerHost(store, hostDescription('one', zone))).host.status,
       'Up',
       'a Startup elsewhere takes nothing yet',
     );
@@ -207,7 +210,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   });
 
   test('hosts: an acknowledged list is written under its epoch only', async (t, store) => {
-    const { host } = await registerHost(store, factsOf('one', await store.zoneId('default')));
+    const { host } = await registerHost(store, hostDescription('one', await store.zoneId('default')));
     await hostReady(store, host.id, ready(MSID_A));
     t.equal(await hostMsHostList(store, host.id, { epoch: 1, msHostList: 'b,a@roundrobin' }), true);
     t.equal((await store.host(host.id))?.msHostList, 'b,a@roundrobin');
@@ -219,7 +222,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
 
   test('hosts: acknowledged lists are written in one go, each under its epoch', async (t, store) => {
     const zone = await store.zoneId('default');
-    const hosts = await store.registerHosts(['one', 'two', 'three'].map(guid => factsOf(guid, zone)));
+    const hosts = await store.registerHosts(['one', 'two', 'three'].map(guid => hostDescription(guid, zone)));
     const [one = 0, two = 0, three = 0] = hosts.map(({ host }) => host.id);
     await store.hostsReady([one, two, three].map(id => ({ id, ...ready(MSID_A), configurationVersion: 3 })));
     await hostReady(store, two, ready(MSID_B));
@@ -239,7 +242,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   });
 
   test('hosts: a disconnect frees the host, and the next Ready clears it', async (t, store) => {
-    const { host } = await registerHost(store, factsOf('one', await store.zoneId('default')));
+    const { host } = await registerHost(store, hostDescription('one', await store.zoneId('default')));
     await hostReady(store, host.id, ready(MSID_A));
     const lost = { msid: MSID_A, epoch: 1, at: 5_000, reason: 'link closed' };
     t.equal(await hostDisconnected(store, host.id, lost), true);
@@ -251,13 +254,13 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       disconnectReason: 'link closed',
     });
     t.equal(await hostDisconnected(store, host.id, { ...lost, at: 6_000 }), false, 'once');
-    t.equal((await registerHost(store, factsOf('one', host.zoneId))).host.status, 'Connecting');
+    t.equal((await registerHost(store, hostDescription('one', host.zoneId))).host.status, 'Connecting');
     t.equal(await hostReady(store, host.id, ready(MSID_A)), 2);
     t.match(await store.host(host.id), { status: 'Up', disconnected: null, disconnectReason: null });
   });
 
   test('hosts: one that never became Ready is written off, unless a server has it by then', async (t, store) => {
-    const { host } = await registerHost(store, factsOf('one', await store.zoneId('default')));
+    const { host } = await registerHost(store, hostDescription('one', await store.zoneId('default')));
     const gone = { msid: null, epoch: 0, at: 5_000, reason: 'no answer' };
     t.equal(await hostDisconnected(store, host.id, gone), true);
     t.match(await store.host(host.id), { status: 'Disconnected', msid: null, epoch: 0, disconnectReason: 'no answer' });
@@ -269,7 +272,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
 
   test("hosts: an old server's late disconnect after a newer Ready changes nothing", async (t, store, open) => {
     const old = await open();
-    const { host } = await registerHost(old, factsOf('one', await old.zoneId('default')));
+    const { host } = await registerHost(old, hostDescription('one', await old.zoneId('default')));
     const epoch = (await hostReady(old, host.id, ready(MSID_A))) ?? 0;
     await hostReady(store, host.id, ready(MSID_B, 2_000));
     const before = await store.host(host.id);
@@ -282,7 +285,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
 
   test('hosts: a removed one is gone, its id is never used again, and its guid comes back as a new host', async (t, store) => {
     const zone = await store.zoneId('default');
-    for (const guid of ['one', 'two', 'three']) await registerHost(store, factsOf(guid, zone));
+    for (const guid of ['one', 'two', 'three']) await registerHost(store, hostDescription(guid, zone));
     await hostReady(store, 3, ready(MSID_A));
     t.equal(await store.removeHost(3, 5_000), true);
     t.equal(await store.removeHost(3, 6_000), false);
@@ -294,14 +297,14 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     );
     t.equal(await hostReady(store, 3, ready(MSID_A)), undefined);
     t.equal(await hostDisconnected(store, 3, { msid: MSID_A, epoch: 1, at: 7_000, reason: 'late' }), false);
-    t.match(await registerHost(store, factsOf('three', zone)), { host: { id: 4 }, isNew: true, removedId: 3 });
+    t.match(await registerHost(store, hostDescription('three', zone)), { host: { id: 4 }, isNew: true, removedId: 3 });
   });
 
   test('regression: a removed host that registers again is called that, once, with the id that it had', async (t, store) => {
     const zone = await store.zoneId('default');
-    for (const guid of ['one', 'two']) await registerHost(store, factsOf(guid, zone));
+    for (const guid of ['one', 'two']) await registerHost(store, hostDescription(guid, zone));
     await store.removeHost(1, 5_000);
-    const batch = ['one', 'two', 'three'].map(guid => factsOf(guid, zone));
+    const batch = ['one', 'two', 'three'].map(guid => hostDescription(guid, zone));
     const first = await store.registerHosts(batch);
     t.strictSame(
       first.map(({ host, isNew, removedId }) => [host.id, isNew, removedId]),
@@ -313,13 +316,13 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     );
     t.strictSame(new Set((await store.registerHosts(batch)).map(({ removedId }) => removedId)), new Set([undefined]));
     await store.removeHost(3, 6_000);
-    t.match(await registerHost(store, factsOf('one', zone)), { host: { id: 5 }, removedId: 3 }, 'the latest');
+    t.match(await registerHost(store, hostDescription('one', zone)), { host: { id: 5 }, removedId: 3 }, 'the latest');
   });
 
   test('zoneHostIds: the hosts of one zone, ascending, whatever their state', async (t, store) => {
     const zone = await store.zoneId('default');
     const edge = await store.zoneId('edge');
-    for (let i = 1; i <= 12; i++) await registerHost(store, factsOf(`guid${i}`, i % 3 === 0 ? edge : zone));
+    for (let i = 1; i <= 12; i++) await registerHost(store, hostDescription(`guid${i}`, i % 3 === 0 ? edge : zone));
     await hostReady(store, 4, ready(MSID_A));
     t.strictSame(await store.zoneHostIds(zone), [1, 2, 4, 5, 7, 8, 10, 11]);
     t.strictSame(await store.zoneHostIds(edge), [3, 6, 9, 12]);
@@ -333,7 +336,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
 
   test('hosts: a server that stops lets go of its own, and of no other', async (t, store) => {
     const zone = await store.zoneId('default');
-    for (const guid of ['one', 'two', 'three', 'four']) await registerHost(store, factsOf(guid, zone));
+    for (const guid of ['one', 'two', 'three', 'four']) await registerHost(store, hostDescription(guid, zone));
     for (const id of [1, 2, 4]) await hostReady(store, id, ready(MSID_A));
     await hostReady(store, 3, ready(MSID_B));
     await hostReady(store, 2, ready(MSID_B));
@@ -357,7 +360,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     const registrations = await Promise.all(
       stores.flatMap((s, server) =>
         ['shared', ...Array.from({ length: 10 }, (_, i) => `${server}-${i}`)].map(guid =>
-          registerHost(s, factsOf(guid, zone)),
+          registerHost(s, hostDescription(guid, zone)),
         ),
       ),
     );
@@ -411,16 +414,16 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   test('a restart loses nothing', async (t, store, open) => {
     await setConfiguration(store, 'host', '192.0.2.1');
     const zone = await store.zoneId('default');
-    await registerHost(store, factsOf('one', zone));
+    await registerHost(store, hostDescription('one', zone));
     await hostReady(store, 1, ready(MSID_A));
-    await registerHost(store, factsOf('two', zone));
+    await registerHost(store, hostDescription('two', zone));
     await store.removeHost(2, 1_000);
     await store.createSecret('ca', new Uint8Array(300).fill(7));
     const before = [await store.configuration(), await wholeHosts(store), await store.secret('ca')];
     await store.close();
     const reopened = await open();
     t.strictSame([await reopened.configuration(), await wholeHosts(reopened), await reopened.secret('ca')], before);
-    t.equal((await registerHost(reopened, factsOf('three', zone))).host.id, 3, 'not even which ids were used');
+    t.equal((await registerHost(reopened, hostDescription('three', zone))).host.id, 3, 'not even which ids were used');
   });
 
   test('close: calls under way end, later ones are refused', async (t, store) => {

@@ -7,7 +7,7 @@ import { systemRandom } from '../../../src/lib/random.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import type { AgentStore } from '../../../src/mgmt/store/agent-store.js';
 import type { AgentRow, AssignmentAttempt, Store } from '../../../src/mgmt/store/store.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { MemoryStore } from '../../helpers/memory-store.js';
 import { registerHost } from '../../helpers/one-host.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
@@ -46,7 +46,7 @@ t.test(
       const current = attempt;
       switch (random.int(14)) {
         case 0:
-          return store => registerHost(store, factsOf(guid, zone)).then(({ host }) => comparable(host));
+          return store => registerHost(store, hostDescription(guid, zone)).then(({ host }) => comparable(host));
         case 1:
           return store =>
             store.hostsReady([{ id, msid, at, msHostList: null, instanceId: `p${epoch}`, linkAddress: null }]);

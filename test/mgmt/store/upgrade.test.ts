@@ -11,7 +11,7 @@ import { MIGRATIONS, type Migration } from '../../../src/mgmt/store/sql/migratio
 import { openSqlite } from '../../../src/mgmt/store/sqlite/sqlite.js';
 import { claimServer } from '../../helpers/api-bench.js';
 import { startCluster } from '../../helpers/cluster-bench.js';
-import { factsOf } from '../../helpers/host-facts.js';
+import { hostDescription } from '../../helpers/host-description.js';
 import { registerHost } from '../../helpers/one-host.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 
@@ -78,7 +78,7 @@ t.test('upgrade: a row that knows only the first schema’s columns can be writt
   await migrated(file, MIGRATIONS);
   const store = await openStore(`sqlite:${file}`, env);
   const zone = await store.zoneId('default');
-  await registerHost(store, factsOf('new', zone));
+  await registerHost(store, hostDescription('new', zone));
   const database = new Database(file);
   const names = ['id', 'guid', ...required.map(([key]) => key.slice('host.'.length))];
   const values = names.map(
@@ -108,7 +108,7 @@ const next: Migration = {
 /** All that a server does with its store day by day. */
 async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, guid: string): Promise<void> {
   const zone = await store.zoneId('default');
-  const { host } = await registerHost(store, factsOf(guid, zone));
+  const { host } = await registerHost(store, hostDescription(guid, zone));
   t.same(await store.hostsReady([{ id: host.id, msid: 1001, msHostList: 'a@static', at: 0 }]), [1]);
   t.same(await store.hostsMsHostList([{ id: host.id, epoch: 1, msHostList: 'b@static', configurationVersion: 3 }]), [
     true,

@@ -1,19 +1,18 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
+import type { ServerObserver } from '../../cluster/membership.js';
 import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
-import type { ServerRow, Store } from '../../store/store.js';
+import type { Store } from '../../store/store.js';
 
 /** All that a handler sees of the server: rows to show, and the operations. */
-export interface HandlerParts {
+export interface HandlerParts extends ServerObserver {
   /** Of this server. */
   readonly msid: number;
   readonly store: Pick<Store, StoreQueries>;
   readonly operations: Operations;
-  /** How the servers look from here, by rows that were just read. */
-  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** What the servers know of their agents' links. @throws StoreError */
   presentLinks(): Promise<LinkOfHost>;
   readonly own: OwnKnowledge;

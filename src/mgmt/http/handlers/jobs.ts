@@ -1,6 +1,7 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response } from '../../../api/types.js';
 import { resultOf } from '../../jobs/job-outcome.js';
+import { readLargePage } from '../../store/pages.js';
 import type { JobRow } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
 import { dated, present } from './fields.js';
@@ -30,7 +31,7 @@ export async function listAsyncJobs(
   const locations = await readLocations(store);
   const msid = idOf(command, 'managementserverid', locations.servers, params.managementserverid, server => server.msid);
   const query = { ...paging(command, params), ...present({ since: sinceOf(command, params), msid }) };
-  const { count, rows } = await store.jobs(query);
+  const { count, rows } = await readLargePage(part => store.jobs(part), query);
   return { count, items: rows.map(row => jobObject(row, locations, resultOf(row))) };
 }
 

@@ -53,8 +53,8 @@ export async function rebalanceAgents(
   { operations }: HandlerParts,
   { managementserverid: serverId }: Params<'rebalanceAgents'>,
 ): Promise<Response<'rebalanceAgents'>> {
-  const { placed, jobs } = await operations.rebalanceAgents({ serverId });
-  return { success: true, placed, jobids: jobs.map(({ uuid }) => uuid) };
+  const { reassigned, jobs } = await operations.rebalanceAgents({ serverId });
+  return { success: true, placed: reassigned, jobids: jobs.map(({ uuid }) => uuid) };
 }
 
 function stateObject(status: ServerStatus): ResponseObject<'readyForShutdown'> {

@@ -48,7 +48,7 @@ export class MysqlSession {
     });
     const session = new MysqlSession(raw, host, clock, limits.connectMs);
     try {
-      await session.#bounded(done => raw.connect(error => done(error)), 'no greeting');
+      await session.#bounded(done => raw.connect(error => done(error)), 'no handshake');
       await session.#setUp(limits.statementMs);
     } catch (error) {
       session.destroy();
@@ -69,7 +69,7 @@ export class MysqlSession {
     }, 'no answer');
   }
 
-  /** At once, without a farewell: the node rolls back what was not committed. Idempotent. */
+  /** At once, without COM_QUIT: the node rolls back what was not committed. Idempotent. */
   destroy(): void {
     if (this.#broken) return;
     this.#broken = true;
@@ -79,7 +79,7 @@ export class MysqlSession {
   async end(): Promise<void> {
     if (this.#broken) return;
     try {
-      await this.#bounded(done => this.#raw.end(error => done(error ?? null)), 'no farewell');
+      await this.#bounded(done => this.#raw.end(error => done(error ?? null)), 'no answer to COM_QUIT');
     } catch {
       // It is over either way.
     }

@@ -1,7 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { HostDescription, HostRow } from '../host-store.js';
 import type { SqlDatabase } from './database.js';
-import type { LocationIds } from './locations.js';
 import type { HostTable } from './schema.js';
 
 /** Between the table's words and the domain's. */
@@ -31,6 +30,12 @@ export const guid = sql<string>`coalesce(guid, removed_guid, '')`.as('guid');
 
 /** `changed` of a host that is updated: the store's time, and always later than before. */
 export const changeTime = (database: SqlDatabase) => database.greatest(database.now(), sql<number>`changed + 1`);
+
+/** Rows that the store finds for the names of a host's pod and cluster; null: it has named none. */
+export interface LocationIds {
+  readonly podId: number | null;
+  readonly clusterId: number | null;
+}
 
 export function columnsOf(host: HostDescription, { podId, clusterId }: LocationIds) {
   return {

@@ -1,5 +1,6 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import { JOBS_A_LOOK, type JobOutcome, type JobQuery, type JobRow, type JobStore, type NewJob } from '../job-store.js';
+import { checkPageSize } from './batches.js';
 import type { SqlDatabase } from './database.js';
 import type { JobTable, Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -107,8 +108,9 @@ export function jobStore(transactions: Transactions): JobStore {
         return row && jobOf(row, await database.storeTime(db));
       }),
 
-    jobs: query =>
-      transactions.read('jobs', async db => {
+    jobs: async query => {
+      checkPageSize(query.pagesize);
+      return transactions.read('jobs', async db => {
         const matches = db.selectFrom('async_job').where(eb => eb.and(conditions(eb, query)));
         const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
         const rows = await matches
@@ -119,7 +121,8 @@ export function jobStore(transactions: Transactions): JobStore {
           .execute();
         const now = await database.storeTime(db);
         return { count: Number(count), rows: rows.map(row => jobOf(row, now)) };
-      }),
+      });
+    },
 
     countPendingJobs: () =>
       transactions.read('countPendingJobs', async db => {

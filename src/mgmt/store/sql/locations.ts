@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { HostDescription } from '../host-store.js';
 import type { LocationStore } from '../location-store.js';
 import { lockedVersion } from './configuration.js';
+import type { LocationIds } from './host-rows.js';
 import type { Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
@@ -52,11 +53,6 @@ export function locationStore(transactions: Transactions): LocationStore {
         return { done: true, version: await raiseSequence(db, 'configuration') };
       }),
   };
-}
-
-export interface LocationIds {
-  readonly podId: number | null;
-  readonly clusterId: number | null;
 }
 
 /** The ids of pods and clusters by their names: looked up once, and made where there are none. Rows never go. */

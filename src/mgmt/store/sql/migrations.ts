@@ -87,11 +87,11 @@ export const MIGRATIONS: readonly Migration[] = [
     since: '0.1.0',
     async up(db, dialect) {
       const create = (table: string) => db.schema.createTable(table).ifNotExists();
-      await placed(create('host_pod_ref'))
+      await withZoneColumns(create('host_pod_ref'))
         .addColumn('data_center_id', 'bigint', column => column.notNull())
         .addUniqueConstraint('uc_host_pod_ref__name', ['data_center_id', 'name'])
         .execute();
-      await placed(create('cluster'))
+      await withZoneColumns(create('cluster'))
         .addColumn('data_center_id', 'bigint', column => column.notNull())
         .addColumn('pod_id', 'bigint', column => column.notNull())
         .addColumn('lb_check_interval', 'bigint')
@@ -275,8 +275,8 @@ async function addIndexes(db: Kysely<Schema>, dialect: SchemaDialect, indexes: r
   }
 }
 
-/** Zones, pods and clusters begin alike. */
-function placed(table: CreateTableBuilder<string, never>) {
+/** The columns that the tables of zones, pods and clusters begin with. */
+function withZoneColumns(table: CreateTableBuilder<string, never>) {
   return table
     .addColumn('id', 'bigint', column => column.primaryKey())
     .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())

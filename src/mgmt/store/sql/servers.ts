@@ -70,7 +70,7 @@ export function serverStore(transactions: Transactions): ServerStore {
         };
         if (former === undefined) await db.insertInto('mshost').values(row).execute();
         else await db.updateTable('mshost').set(row).where('id', '=', row.id).execute();
-        return { claimed: true as const, server: serverOf(row), formerState: former?.state };
+        return { claimed: true as const, server: serverOf(row) };
       }),
 
     heartbeat: (msid, runId, joined) =>

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
-import type { Clock, Timer } from '../../../lib/clock.js';
+import { withinLimit } from '../../../lib/abort.js';
+import type { Clock } from '../../../lib/clock.js';
 import type { Random } from '../../../lib/random.js';
 import { StoreError } from '../store-error.js';
 import { attempt, CALL_LIMIT_MS, type SqlDatabase } from './database.js';
@@ -92,22 +93,15 @@ export class Transactions {
       lastFailure = failure;
     });
     if (!this.database.mayHang) return done;
-    const late = () =>
-      lastFailure ?? new StoreError('STORE_UNAVAILABLE', operation, { cause: new Error('no answer in time') });
-    return this.#until(deadline, done, late);
-  }
-
-  /** Rejects at the deadline. The connection ends by its own limit. */
-  async #until<T>(deadline: number, done: Promise<T>, lateError: () => StoreError): Promise<T> {
-    let timer: Timer | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = this.clock.after(deadline - this.clock.now(), () => reject(lateError()));
-    });
-    try {
-      return await Promise.race([done, late]);
-    } finally {
-      timer?.cancel();
-      done.catch(() => {});
-    }
+    // What is late then ends by the limit of its connection.
+    return withinLimit(
+      this.clock,
+      deadline - this.clock.now(),
+      () => done,
+      () => {
+        const cause = new Error('no answer in time');
+        throw lastFailure ?? new StoreError('STORE_UNAVAILABLE', operation, { cause });
+      },
+    );
   }
 }

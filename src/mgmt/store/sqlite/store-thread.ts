@@ -6,7 +6,7 @@ import { StoreError } from '../store-error.js';
 import type { FileIdentity } from './file-identity.js';
 import { decodeError, type FromWorker, type ToWorker, type WorkerInput } from './thread-messages.js';
 
-/** While calls wait for the worker, it is asked for a sign of life so often. */
+/** Milliseconds between the pings of the worker, while calls wait for it. */
 const PING_MS = 500;
 /** By then no call has got an answer within its limit. */
 const UNANSWERED_PINGS = CALL_LIMIT_MS / PING_MS;

@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../../../lib/clock.js';
+import { withinLimit } from '../../../lib/abort.js';
+import type { Clock } from '../../../lib/clock.js';
 import { reasonOf } from '../../../lib/errors.js';
 import type { Log } from '../../../lib/logger.js';
 import { CALL_LIMIT_MS } from '../sql/database.js';
@@ -94,17 +95,18 @@ class StoreClient {
 
   /** @throws StoreError when the thread cannot open the store, or not in time */
   async #hasOpened(thread: StoreThread, operation: string): Promise<void> {
-    let timer: Timer | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = this.#clock.after(CALL_LIMIT_MS, () => reject(new Error('the store was not opened in time')));
-    });
     try {
-      await Promise.race([thread.opened, late]);
+      await withinLimit(
+        this.#clock,
+        CALL_LIMIT_MS,
+        () => thread.opened,
+        () => {
+          throw new Error('the store was not opened in time');
+        },
+      );
     } catch (error) {
       if (error instanceof StoreError) throw new StoreError(error.code, operation, { cause: error.cause });
       throw new StoreError('STORE_UNAVAILABLE', operation, { cause: error });
-    } finally {
-      timer?.cancel();
     }
   }
 }

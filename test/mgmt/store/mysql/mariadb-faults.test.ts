@@ -9,7 +9,7 @@ import { Ownership } from '../../../../src/mgmt/hosts/ownership.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../../../src/mgmt/store/store-health.js';
-import { factsOf } from '../../../helpers/host-facts.js';
+import { hostDescription } from '../../../helpers/host-description.js';
 import { type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
 import { registerHost } from '../../../helpers/one-host.js';
 
@@ -22,14 +22,14 @@ const LIST = {
 };
 const MSID = 1001;
 
-interface World {
+interface Database {
   readonly mariadb: MariaDb;
   readonly store: Store;
   /** Of an administrator, in the store's database. */
   readonly administrator: mysql.Connection;
 }
 
-async function world(t: Test, moreNodes: (mariadb: MariaDb) => Promise<readonly string[]> = async () => []) {
+async function openDatabase(t: Test, moreNodes: (mariadb: MariaDb) => Promise<readonly string[]> = async () => []) {
   const mariadb = await startMariaDb(t);
   await mariadb.createDatabase();
   const url = mariadb.url('muster_1', { behind: await moreNodes(mariadb) });
@@ -43,11 +43,11 @@ async function world(t: Test, moreNodes: (mariadb: MariaDb) => Promise<readonly 
     database: 'muster_1',
   });
   t.teardown(() => administrator.destroy());
-  return { mariadb, store, administrator } satisfies World;
+  return { mariadb, store, administrator } satisfies Database;
 }
 
 /** Commits wait meanwhile: mariabackup, a slow disk, the flow control of Galera. */
-async function whileCommitsAreBlocked<T>({ administrator }: World, work: () => Promise<T>): Promise<T> {
+async function whileCommitsAreBlocked<T>({ administrator }: Database, work: () => Promise<T>): Promise<T> {
   for (const stage of ['START', 'FLUSH', 'BLOCK_DDL', 'BLOCK_COMMIT']) {
     await administrator.query(`BACKUP STAGE ${stage}`);
   }
@@ -59,12 +59,12 @@ async function whileCommitsAreBlocked<T>({ administrator }: World, work: () => P
   }
 }
 
-async function hostOf({ store }: World, guid: string): Promise<number> {
-  return (await registerHost(store, factsOf(guid, await store.zoneId('default')))).host.id;
+async function hostOf({ store }: Database, guid: string): Promise<number> {
+  return (await registerHost(store, hostDescription(guid, await store.zoneId('default')))).host.id;
 }
 
 /** Polls, until all is written or for so many seconds. */
-async function polls({ store }: World, health: StoreHealth, ownership: Ownership, seconds = 10): Promise<void> {
+async function polls({ store }: Database, health: StoreHealth, ownership: Ownership, seconds = 10): Promise<void> {
   for (let second = 0; second < seconds && ownership.unwritten > 0; second++) {
     await delay(systemClock, 1_000);
     await health.watch(() => store.servers()).catch(() => {});
@@ -77,7 +77,7 @@ else {
   t.test(
     'regression: mariadb: a Ready that commits after its call has failed leaves no host Up without a link',
     async t => {
-      const bench = await world(t);
+      const bench = await openDatabase(t);
       const hostId = await hostOf(bench, 'g1');
       const health = new StoreHealth(silentLog);
       const ownership = new Ownership(bench.store, health, { clock: systemClock, log: silentLog, msid: MSID });
@@ -97,7 +97,7 @@ else {
   );
 
   t.test('regression: mariadb: a job whose start commits after its call has failed can be started', async t => {
-    const bench = await world(t);
+    const bench = await openDatabase(t);
     const { store } = bench;
     const job = await store.createJob({ cmd: 'x', params: '{}', targetMsid: MSID, hostId: null, createdBy: null });
     const isStarted = await whileCommitsAreBlocked(bench, () => store.startJob(job.uuid, MSID).catch(() => false));
@@ -107,7 +107,7 @@ else {
   });
 
   t.test('regression: mariadb: a reason of 70 kB keeps neither its host nor others Up', async t => {
-    const bench = await world(t);
+    const bench = await openDatabase(t);
     const [talker, other] = [await hostOf(bench, 'talker'), await hostOf(bench, 'other')];
     const health = new StoreHealth(silentLog);
     const ownership = new Ownership(bench.store, health, { clock: systemClock, log: silentLog, msid: MSID });
@@ -127,7 +127,7 @@ else {
     'regression: mariadb: one slow statement does not move a server to another database node for good',
     async t => {
       let connections = 0;
-      const { store, administrator } = await world(t, async mariadb => {
+      const { store, administrator } = await openDatabase(t, async mariadb => {
         const second = createServer(socket => {
           connections++;
           const up = connect(mariadb.port, '127.0.0.1');

@@ -7,7 +7,7 @@ import { CALL_LIMITS, openMysql } from '../../../../src/mgmt/store/mysql/mysql.j
 import { parseMysqlUrl } from '../../../../src/mgmt/store/mysql/url.js';
 import { migrate } from '../../../../src/mgmt/store/sql/migrate.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
-import { factsOf } from '../../../helpers/host-facts.js';
+import { hostDescription } from '../../../helpers/host-description.js';
 import { freePort, type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
 import { hostReady, registerHost } from '../../../helpers/one-host.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
@@ -72,7 +72,7 @@ function values(mariadb: MariaDb): void {
     const ids = new Set<number>();
     for (const name of names) ids.add(await store.zoneId(name));
     t.equal(ids.size, names.length);
-    const { host } = await registerHost(store, factsOf('🦉', 1, { ram: Number.MAX_SAFE_INTEGER }));
+    const { host } = await registerHost(store, hostDescription('🦉', 1, { ram: Number.MAX_SAFE_INTEGER }));
     await hostReady(store, host.id, { msid: 2 ** 48 - 1, at: 2 ** 50 + 1, msHostList: '\\' });
     t.match(await store.host(host.id), { guid: '🦉', ram: Number.MAX_SAFE_INTEGER, msid: 2 ** 48 - 1 });
     t.match(await store.host(host.id), { lastPing: 2 ** 50 + 1, msHostList: '\\' });
@@ -80,17 +80,19 @@ function values(mariadb: MariaDb): void {
 
   test('mariadb: a text that does not fit is refused, not cut', async (t, store) => {
     const long = 'x'.repeat(256);
-    await t.rejects(registerHost(store, factsOf(long, await store.zoneId('default'))), { code: 'STORE_VALUE_REFUSED' });
+    await t.rejects(registerHost(store, hostDescription(long, await store.zoneId('default'))), {
+      code: 'STORE_VALUE_REFUSED',
+    });
     t.strictSame(await store.hosts(), []);
   });
 
   test("mariadb: the time of a heartbeat is the store's business, whatever its own clock says", async (t, _, url) => {
     const ahead: Clock = { ...systemClock, wallTime: () => Date.now() + 86_400_000 };
     const store = await opened(t, url, { clock: ahead });
-    const facts = { msid: 1, name: 'a', version: '1', serviceIp: 'a' };
+    const description = { msid: 1, name: 'a', version: '1', serviceIp: 'a' };
     const unknown = { osDistribution: null, kernelVersion: null, lastBootTime: null };
     const claim = { runId: 'run', dataDirToken: 'folder' };
-    await store.claimServer({ ...facts, ...unknown }, claim);
+    await store.claimServer({ ...description, ...unknown }, claim);
     const [server] = await store.servers();
     t.ok(server && Math.abs(server.lastUpdate - Date.now()) < 60_000);
   });
@@ -98,7 +100,7 @@ function values(mariadb: MariaDb): void {
   test('mariadb: batches that lock the same rows in another order all come through', async (t, store, url) => {
     const others = [await opened(t, url), await opened(t, url)];
     const zone = await store.zoneId('default');
-    await store.registerHosts(Array.from({ length: 50 }, (_, i) => factsOf(`guid${i}`, zone)));
+    await store.registerHosts(Array.from({ length: 50 }, (_, i) => hostDescription(`guid${i}`, zone)));
     const entries = Array.from({ length: 50 }, (_, i) => ({ id: i + 1, msid: 1, at: 1, msHostList: null }));
     const batches = Array.from({ length: 8 }, (_, i) => (i % 2 ? entries : entries.toReversed()));
     const stores = [store, ...others];

@@ -8,7 +8,7 @@ import { MIGRATIONS, type Migration } from '../../../../src/mgmt/store/sql/migra
 import { sqlStore } from '../../../../src/mgmt/store/sql/sql-store.js';
 import { openSqlite } from '../../../../src/mgmt/store/sqlite/sqlite.js';
 import { FakeClock } from '../../../helpers/fake-clock.js';
-import { factsOf } from '../../../helpers/host-facts.js';
+import { hostDescription } from '../../../helpers/host-description.js';
 import { hostReady, registerHost, wholeHosts } from '../../../helpers/one-host.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 
@@ -80,9 +80,9 @@ t.test(
     const servers = await Promise.all([server(), server(), server()]);
     let done = 0;
     const steps = [
-      step(1, async (db, facts) => {
+      step(1, async (db, parts) => {
         done++;
-        await table('first')(db, facts);
+        await table('first')(db, parts);
       }),
       step(2, table('second')),
     ];
@@ -98,8 +98,8 @@ t.test(
 t.test('migrate: a step that fails is undone, gives the lock back, and may be tried again', async t => {
   const { server, query } = cluster(t);
   const one = await server();
-  const failing = step(2, async (db, facts) => {
-    await table('half')(db, facts);
+  const failing = step(2, async (db, parts) => {
+    await table('half')(db, parts);
     throw new Error('no');
   });
   await t.rejects(one.migrate([step(1, table('first')), failing]), { message: 'no' });
@@ -184,7 +184,10 @@ t.test('migrations: what the schema before held is there afterwards, with the ne
   t.match(await wholeHosts(store), [
     { id: 1, guid: 'guid', status: 'Up', msid: 7, epoch: 3, resourceState: 'Enabled', podId: null, preferred: null },
   ]);
-  t.match(await registerHost(store, factsOf('guid', 1)), { isNew: false, host: { id: 1, podId: 1, clusterId: 1 } });
+  t.match(await registerHost(store, hostDescription('guid', 1)), {
+    isNew: false,
+    host: { id: 1, podId: 1, clusterId: 1 },
+  });
   t.equal(await hostReady(store, 1, { msid: 8, at: 2_000, msHostList: null }), 4);
   t.match(await store.host(1), { msid: 8, lastMsid: 7 });
 });

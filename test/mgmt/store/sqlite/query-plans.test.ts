@@ -6,7 +6,7 @@ import { silentLog } from '../../../../src/lib/logger.js';
 import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import { HOSTS_A_BATCH } from '../../../../src/mgmt/store/store.js';
-import { factsOf } from '../../../helpers/host-facts.js';
+import { hostDescription } from '../../../helpers/host-description.js';
 
 /** Without statistics SQLite guesses, and may read every host to find the hundred that are named. */
 t.test('a batch of hosts is found by their ids and guids, never by reading all hosts', async t => {
@@ -24,7 +24,7 @@ t.test('a batch of hosts is found by their ids and guids, never by reading all h
   const parts = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
   const store = await openStore(`sqlite:${file}`, parts);
   const zoneId = await store.zoneId('default');
-  const descriptions = Array.from({ length: HOSTS_A_BATCH }, (_, i) => factsOf(`guid-${i}`, zoneId));
+  const descriptions = Array.from({ length: HOSTS_A_BATCH }, (_, i) => hostDescription(`guid-${i}`, zoneId));
   const known = (await store.registerHosts(descriptions)).map(({ host }) => host);
   await store.registerHosts(descriptions);
   const ids = known.map(({ id }) => id);

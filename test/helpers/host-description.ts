@@ -1,7 +1,7 @@
 import type { HostDescription } from '../../src/mgmt/store/store.js';
 
 /** What an agent of a common host says at Startup. */
-export function factsOf(guid: string, zoneId: number, more: Partial<HostDescription> = {}): HostDescription {
+export function hostDescription(guid: string, zoneId: number, more: Partial<HostDescription> = {}): HostDescription {
   return {
     guid,
     name: `name of ${guid}`,

@@ -11,7 +11,7 @@ const NAMES = ['A', 'B', 'C', 'D', 'E', 'F'];
 const ALGORITHMS = ['static', 'roundrobin', 'shuffle', undefined];
 
 /** How a server takes a dial. */
-type Mood =
+type Behaviour =
   | 'accepts'
   | 'accepts-once'
   | 'accepts-at-second-address'
@@ -21,7 +21,7 @@ type Mood =
   | 'mute'
   | 'rejects'
   | 'half-up';
-const MOODS: readonly Mood[] = [
+const BEHAVIOURS: readonly Behaviour[] = [
   'accepts',
   'accepts',
   'accepts-once',
@@ -41,13 +41,13 @@ interface Planned {
 }
 
 /**
- * A model of all that an agent's state may meet: servers with moods, the links to them, and what is on its way; it
+ * A model of all that an agent's state may meet: servers with behaviours, the links to them, and what is on its way; it
  * watches over each step of the agent, and throws when one breaks what must hold.
  */
-export class AgentWorld {
+export class AgentModel {
   readonly #history: (() => string)[] = [];
   readonly #random: Random;
-  readonly #moods = new Map<string, Mood>();
+  readonly #behaviours = new Map<string, Behaviour>();
   readonly #planned: Planned[] = [];
   /** Under way, by id. */
   readonly #dials = new Map<number, string>();
@@ -67,7 +67,7 @@ export class AgentWorld {
 
   constructor(random: Random) {
     this.#random = random;
-    for (const name of NAMES) this.#moods.set(name, this.#pick(MOODS));
+    for (const name of NAMES) this.#behaviours.set(name, this.#pick(BEHAVIOURS));
     const last = random.int(2) === 0 ? undefined : this.#list();
     this.#checkIntervalMs = this.#pick([undefined, undefined, 0, 1_000, 30_000]);
     this.#state = initialState(this.#list(), last);
@@ -90,7 +90,7 @@ export class AgentWorld {
     const { list } = this.#state;
     const well = this.#pick(list.hosts);
     for (const name of NAMES)
-      this.#moods.set(name, name === well ? 'accepts' : this.#pick(['hangs', 'mute', 'refuses', 'half-up']));
+      this.#behaviours.set(name, name === well ? 'accepts' : this.#pick(['hangs', 'mute', 'refuses', 'half-up']));
     for (const [id, host] of this.#links) if (host !== well) this.#lose(id);
     const end = this.#now + UP_WITHIN_MS;
     while (this.#now < end && this.#due() !== undefined) this.#advance();
@@ -140,12 +140,12 @@ export class AgentWorld {
     switch (this.#random.int(14)) {
       case 0:
       case 1:
-        this.#moods.set(this.#pick(NAMES), this.#pick(MOODS));
+        this.#behaviours.set(this.#pick(NAMES), this.#pick(BEHAVIOURS));
         return;
       case 2: {
         // A server dies.
         const host = this.#pick(NAMES);
-        this.#moods.set(host, this.#pick(['refuses', 'hangs']));
+        this.#behaviours.set(host, this.#pick(['refuses', 'hangs']));
         for (const [id, at] of [...this.#links]) if (at === host) this.#lose(id);
         return;
       }
@@ -218,9 +218,9 @@ export class AgentWorld {
 
   #onDial(id: number, host: string): void {
     this.#dials.set(id, host);
-    const mood = this.#moods.get(host) ?? 'refuses';
-    if (mood === 'refuses') this.#fail(id, 1 + this.#random.int(20), 'connection-refused');
-    else if (mood === 'hangs') this.#fail(id, 5_000);
+    const behaviour = this.#behaviours.get(host) ?? 'refuses';
+    if (behaviour === 'refuses') this.#fail(id, 1 + this.#random.int(20), 'connection-refused');
+    else if (behaviour === 'hangs') this.#fail(id, 5_000);
     else this.#connect(id);
   }
 
@@ -246,7 +246,7 @@ export class AgentWorld {
     };
     const latency = 1 + this.#random.int(2_000);
     const answered = () => (this.#dials.has(id) ? ({ kind: 'startup-answered', id } as const) : undefined);
-    switch (this.#moods.get(host) ?? 'refuses') {
+    switch (this.#behaviours.get(host) ?? 'refuses') {
       case 'refuses':
       case 'hangs':
         this.#fail(id, latency);
@@ -263,7 +263,7 @@ export class AgentWorld {
       case 'accepts-at-second-address':
         this.#plan(latency, () => {
           if (!this.#proceeding.delete(id) || !this.#dials.has(id)) return undefined;
-          this.#moods.set(host, 'accepts');
+          this.#behaviours.set(host, 'accepts');
           this.#connect(id);
           return { kind: 'address-failed', id, why: 'closed' };
         });
