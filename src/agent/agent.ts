@@ -210,9 +210,12 @@ export class Agent {
       version: VERSION,
       resourceName: resource.name,
       msHostList: formatHostList(this.#state.list),
-      instanceId: this.#instanceId,
-      failovers: this.#failovers,
-      lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
+      muster: {
+        version: VERSION,
+        instanceId: this.#instanceId,
+        failovers: this.#failovers,
+        lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
+      },
     };
   }
 

@@ -356,7 +356,7 @@ export class Session {
       case 'ready':
         this.#deadline?.cancel();
         this.#phase = 'ready';
-        this.#link?.raiseLimits();
+        this.#link?.raiseLimits(consequence.packetMaxBytes);
         this.#sayNotUsed(consequence.objections);
         this.#identity = { ...this.#identity, ...known(consequence.identity) };
         this.#parts.onIdentity(this.#identity);
