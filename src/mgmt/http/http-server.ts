@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import { ERROR_RESPONSE, errorEnvelope } from '../../api/envelope.js';
@@ -92,10 +93,12 @@ export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
   return app;
 }
 
-/** Opens the port. @returns its number @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED */
+/** Opens the port, at one address: of a name, the first. @returns its number @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED */
 export async function listenHttp(app: HttpServer, address: string, port: number): Promise<number> {
   try {
-    await app.listen({ host: address, port });
+    // For the name localhost, fastify would open further listeners beside `app.server`, without its bounds on connections.
+    const { address: host } = await lookup(address);
+    await app.listen({ host, port });
   } catch (cause) {
     throw cannotListen(address, port, cause as Error);
   }

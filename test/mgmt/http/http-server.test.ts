@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
@@ -198,4 +199,17 @@ t.test('http: a port in use is a fatal error with its own code', async t => {
   const app = httpServer({ clock: new FakeClock(), api: { handle }, notReady: () => undefined });
   t.teardown(() => app.close());
   await t.rejects(listenHttp(app, '127.0.0.1', port), { code: 'PORT_IN_USE', message: /in use/ });
+});
+
+t.test('regression: http: the name localhost is one listener, whose connections are bounded', async t => {
+  const app = httpServer({
+    clock: new FakeClock(),
+    api: { handle: async () => ({ status: 200, body: '{}', isSigned: true }) },
+    notReady: () => undefined,
+  });
+  t.teardown(() => app.close());
+  const port = await listenHttp(app, 'localhost', 0);
+  const { address } = await lookup('localhost');
+  t.match(app.addresses(), [{ address, port }]);
+  t.equal(app.addresses().length, 1);
 });
