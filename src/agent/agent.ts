@@ -162,11 +162,11 @@ export class Agent {
     }
   }
 
-  #dial({ id, host, transferred, unlike, isUrgent }: Effect & { kind: 'dial' }): void {
+  #dial({ id, host, transferred, unlike, leavesServer, isUrgent }: Effect & { kind: 'dial' }): void {
     const { settings, clock, log, dialer, trust, resource } = this.#parts;
     const remote = unlike === undefined ? undefined : this.#sessions.get(unlike)?.remoteAddress;
     const session = new Session(
-      { id, host, transferred, unlike: remote, isUrgent },
+      { id, host, transferred, unlike: remote, leavesServer, isUrgent },
       {
         clock,
         log,

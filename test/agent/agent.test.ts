@@ -313,6 +313,40 @@ t.test('agent: without a zone it stays idle, and says so', async t => {
   t.equal(clock.pending, 0);
 });
 
+t.test(
+  'regression: agent: a name that has our address and others is a place to migrate to: at one of the others',
+  async t => {
+    const { agent, a, b, upOn } = await bench(t, {
+      file: 'guid=g\nhost=a,ms\n',
+      names: { ms: '10.0.0.1,10.0.0.2' },
+    });
+    agent.start();
+    await upOn(a);
+    const migrate = MigrateAgentConnectionCommand.encode({
+      msList: ['a', 'ms'],
+      avoidMsList: ['a'],
+      lbAlgorithm: 'static',
+    });
+    t.same(resultsOf(await a.last.send([migrate])), [true]);
+    await until(() => b.ready.length === 1 && a.last.closed !== undefined);
+    t.equal(readyLink(agent.state)?.host, 'ms');
+    t.equal(a.connections, 1, 'never to the server that it is on');
+  },
+);
+
+t.test('regression: agent: a preferred host that has our address is where we are', async t => {
+  const { agent, a, b, clock, upOn } = await bench(t, {
+    file: 'guid=g\nhost=b,c\n',
+    names: { ms: '10.0.0.1,10.0.0.2' },
+  });
+  b.list = { msHostList: ['ms', 'b'], lbAlgorithm: 'static', lbCheckInterval: 10 };
+  agent.start();
+  await upOn(b);
+  await passes(clock, () => readyLink(agent.state)?.host === 'ms', 20_000, 500);
+  t.equal(a.connections, 0);
+  t.equal(b.connections, 1);
+});
+
 t.test('regression: agent: all addresses of a name are tried up to Ready, before the next host', async t => {
   for (const spoil of [
     (a: FakeServer) => {
