@@ -208,6 +208,15 @@ function print(cells: readonly string[]): void {
   console.log(cells.map((cell, column) => cell.padEnd(COLUMNS[column]?.[1] ?? 0)).join('  '));
 }
 
+/** For docs/security.md. */
+function markdownOf(results: readonly Result[]): string {
+  const rows = results.map(({ name, pingMs, newAgentMs, apiMs, memoryMb }) => {
+    const cells = [pingMs, newAgentMs, apiMs, memoryMb].map(value => Math.round(value).toLocaleString('en-US'));
+    return `| ${[ATTACKS[name].what, ...cells].join(' | ')} |`;
+  });
+  return ['| attack | pings | new agent | API | memory MB |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
 function cellsOf({ name, what, linksLost, pingMs, newAgentMs, apiMs, memoryMb, left, logMb }: Result): string[] {
   const numbers = [linksLost, pingMs, newAgentMs, apiMs, memoryMb, left].map(value => String(Math.round(value)));
   return [name, ...numbers, logMb.toFixed(1), `${ATTACKS[name].what}: ${what}`];
@@ -221,6 +230,7 @@ for (const name of names) {
   results.push(result);
   print(cellsOf(result));
 }
+if (!isShort) console.log(`\n${markdownOf(results)}\n`);
 const skipped = names.slice(results.length);
 if (skipped.length > 0) console.log(`Not played: ${skipped.join(', ')}`);
 const failures = results.flatMap(({ name, failures }) => failures.map(failure => `${name}: ${failure}`));

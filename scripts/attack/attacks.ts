@@ -136,6 +136,22 @@ export const ATTACKS = {
       return `${done}, ${peers.filter(({ isClosed }) => isClosed).length} of them closed by the server`;
     },
   },
+  claims: {
+    what: 'Startups with the guid of a Ready agent, which answers that it lives',
+    async run(context) {
+      const owner = await Peer.ready(context.port, 0, 'claimed');
+      owner.answerAll();
+      const done = await loop(context, 'Startups', async worker => {
+        const peer = await Peer.connect(context.port, worker + 1);
+        peer.startup({ guid: 'claimed' });
+        await peer.receive().finally(() => peer.end());
+      });
+      const { answered, isClosed } = owner;
+      owner.end();
+      if (isClosed) throw new Error('the agent has lost its link');
+      return `${done}; the agent was asked ${answered} times`;
+    },
+  },
   pings: {
     what: 'pings on 4 Ready links, as fast as they go',
     run: context => flood(context, 4, peer => peer.send(PING)),
@@ -222,6 +238,19 @@ export const ATTACKS = {
           body,
         });
         await response.text();
+      }),
+  },
+  'api-pipelined': {
+    what: 'connections to the API with 1,000 requests in one segment',
+    run: context =>
+      loop(context, 'connections', async worker => {
+        const socket = await dial(context.apiPort, worker);
+        socket.resume();
+        socket.write(
+          'GET /client/api?command=listHosts&apiKey=x&signature=x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000),
+        );
+        await Promise.race([once(socket, 'close'), sleep(1_000)]);
+        socket.destroy();
       }),
   },
   'api-garbage': {

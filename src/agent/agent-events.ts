@@ -58,6 +58,8 @@ export type Effect =
       readonly transferred: boolean;
       /** The link whose server must not be reached by this dial. */
       readonly unlike: number | undefined;
+      /** The agent wants to leave that server: of a name that has its address, the other addresses are tried. */
+      readonly leavesServer: boolean;
       /** Addresses of the name are tried beside each other: there is no Ready link. */
       readonly isUrgent: boolean;
     }

@@ -162,11 +162,11 @@ export class Agent {
     }
   }
 
-  #dial({ id, host, transferred, unlike, isUrgent }: Effect & { kind: 'dial' }): void {
+  #dial({ id, host, transferred, unlike, leavesServer, isUrgent }: Effect & { kind: 'dial' }): void {
     const { settings, clock, log, dialer, trust, resource } = this.#parts;
     const remote = unlike === undefined ? undefined : this.#sessions.get(unlike)?.remoteAddress;
     const session = new Session(
-      { id, host, transferred, unlike: remote, isUrgent },
+      { id, host, transferred, unlike: remote, leavesServer, isUrgent },
       {
         clock,
         log,
@@ -210,9 +210,12 @@ export class Agent {
       version: VERSION,
       resourceName: resource.name,
       msHostList: formatHostList(this.#state.list),
-      instanceId: this.#instanceId,
-      failovers: this.#failovers,
-      lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
+      muster: {
+        version: VERSION,
+        instanceId: this.#instanceId,
+        failovers: this.#failovers,
+        lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
+      },
     };
   }
 

@@ -108,7 +108,7 @@ export class LivenessWatch {
       hostType: 'Routing',
       hostId: this.#parts.hostId() ?? 0,
       commandInfos: [],
-      roundTripMs: this.#roundTripMs,
+      muster: { roundTripMs: this.#roundTripMs },
     });
     const sentAt = clock.now();
     this.#parts.request(ping, rules.intervalMs * (rules.retries + 1)).then(

@@ -67,6 +67,8 @@ export interface SessionOrder {
   readonly transferred: boolean;
   /** The remote address that must not be reached: that of the link which the session is to replace. */
   readonly unlike: string | undefined;
+  /** When the name has that address and others, the others are tried; otherwise the agent counts as being there. */
+  readonly leavesServer: boolean;
   /** Addresses of the name are tried beside each other. */
   readonly isUrgent: boolean;
 }
@@ -206,11 +208,12 @@ export class Session {
   /** Looks up the host, and connects to the first of its addresses, within `LIMITS.connectMs` for both. */
   async #run(): Promise<void> {
     const { clock, dialer } = this.#parts;
-    const { host, unlike } = this.#order;
+    const { host, unlike, leavesServer } = this.#order;
     const from = clock.now();
     const addresses = await untilAborted(dialer.addresses(host), this.#abort.signal);
-    if (addresses.some(address => isSameAddress(address, unlike))) throw new SameServerError();
-    this.#untried = [...new Set(addresses)];
+    const elsewhere = addresses.filter(address => !isSameAddress(address, unlike));
+    if (elsewhere.length === 0 || (elsewhere.length < addresses.length && !leavesServer)) throw new SameServerError();
+    this.#untried = [...new Set(elsewhere)];
     await this.#connect(LIMITS.connectMs - (clock.now() - from));
   }
 
@@ -356,7 +359,7 @@ export class Session {
       case 'ready':
         this.#deadline?.cancel();
         this.#phase = 'ready';
-        this.#link?.raiseLimits();
+        this.#link?.raiseLimits(consequence.packetMaxBytes);
         this.#sayNotUsed(consequence.objections);
         this.#identity = { ...this.#identity, ...known(consequence.identity) };
         this.#parts.onIdentity(this.#identity);

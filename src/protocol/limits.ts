@@ -8,6 +8,8 @@ export const LIMITS = {
   packetBytesBeforeReady: 2 ** 16,
   /** Bytes of a packet, and of its unpacked body, on a Ready link, unless `packet.max` says otherwise. */
   packetBytes: 4 * 2 ** 20,
+  /** Agent: the most that a server's `packet.max` changes it to. */
+  packetBytesAtMost: 2 ** 26,
   /** Bytes of unfinished and unsent packets that all links before Ready may hold together. */
   allBytesBeforeReady: 2 ** 26,
   /** Likewise, all Ready links. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { readyLink } from '../../src/agent/agent-state.js';
-import type { Resource } from '../../src/agent/resource.js';
+import { builtInResource, type Resource } from '../../src/agent/resource.js';
+import { VERSION } from '../../src/lib/version.js';
 import {
   Answer,
   CheckHealthCommand,
@@ -23,6 +24,8 @@ import { until } from '../helpers/until.js';
 
 const typeOf = ({ messages }: Packet) => messages.map(({ type }) => type.slice(type.lastIndexOf('.') + 1)).join('+');
 const resultsOf = ({ messages }: Packet) => messages.map(({ fields }) => fields.result);
+const musterOf = (server: FakeServer) =>
+  StartupRoutingCommand.decode({ type: '', fields: startupOf(server) }).muster ?? {};
 const startupOf = (server: FakeServer) => server.last.of(StartupRoutingCommand)[0]?.messages[0]?.fields ?? {};
 const command = (type: string, fields: Record<string, unknown> = {}): Message => ({ type, fields });
 const HEALTH = CheckHealthCommand.encode({});
@@ -52,7 +55,7 @@ t.test('agent: connects, registers, is Ready, and writes what the server says', 
     msHostList: 'a,b',
     connectionTransferred: false,
     type: 'Routing',
-    instanceId: /^[\da-f-]{36}$/,
+    muster: { version: VERSION, instanceId: /^[\da-f-]{36}$/, failovers: 0 },
   });
   t.notOk('id' in startupOf(a), 'not known yet');
   const expected =
@@ -61,6 +64,26 @@ t.test('agent: connects, registers, is Ready, and writes what the server says', 
   await until(() => text() === expected);
   t.equal(log.count('info Connected to the host: a'), 1);
   t.equal(log.count('info Processed new management server list: b,a,c@roundrobin'), 1);
+});
+
+t.test('agent: a Muster server says what a packet may have, within bounds; another one does not', async t => {
+  const answerOf = async (muster: Parameters<typeof ReadyCommand.encode>[0]['muster'], bytes: number) => {
+    const resource: Resource = {
+      ...builtInResource('R'),
+      answer: async () => Answer.encode({ result: true, details: 'x'.repeat(bytes) }),
+    };
+    const { agent, a, upOn } = await bench(t, { file: 'guid=g\nhost=a\n', resource });
+    a.list = { muster };
+    agent.start();
+    await upOn(a);
+    a.last.link.raiseLimits(2 ** 27);
+    const { messages } = await a.last.send([{ type: 'com.example.ReadCommand', fields: {} }]);
+    return messages[0]?.fields.result;
+  };
+  t.equal(await answerOf(undefined, 4 * 2 ** 20), false, 'more than CloudStack takes from us');
+  t.equal(await answerOf({ packetMax: 8 * 2 ** 20 }, 4 * 2 ** 20), true);
+  t.equal(await answerOf({ packetMax: 100_000 }, 100_000), false);
+  t.equal(await answerOf({ packetMax: -1 }, 50_000), true);
 });
 
 t.test('agent: takes its id from Ready where the StartupAnswer has none, and never writes 0', async t => {
@@ -288,6 +311,40 @@ t.test('agent: without a zone it stays idle, and says so', async t => {
   t.same(network.dialled, []);
   t.equal(log.count('error Agent stays idle: zone is empty'), 1);
   t.equal(clock.pending, 0);
+});
+
+t.test(
+  'regression: agent: a name that has our address and others is a place to migrate to: at one of the others',
+  async t => {
+    const { agent, a, b, upOn } = await bench(t, {
+      file: 'guid=g\nhost=a,ms\n',
+      names: { ms: '10.0.0.1,10.0.0.2' },
+    });
+    agent.start();
+    await upOn(a);
+    const migrate = MigrateAgentConnectionCommand.encode({
+      msList: ['a', 'ms'],
+      avoidMsList: ['a'],
+      lbAlgorithm: 'static',
+    });
+    t.same(resultsOf(await a.last.send([migrate])), [true]);
+    await until(() => b.ready.length === 1 && a.last.closed !== undefined);
+    t.equal(readyLink(agent.state)?.host, 'ms');
+    t.equal(a.connections, 1, 'never to the server that it is on');
+  },
+);
+
+t.test('regression: agent: a preferred host that has our address is where we are', async t => {
+  const { agent, a, b, clock, upOn } = await bench(t, {
+    file: 'guid=g\nhost=b,c\n',
+    names: { ms: '10.0.0.1,10.0.0.2' },
+  });
+  b.list = { msHostList: ['ms', 'b'], lbAlgorithm: 'static', lbCheckInterval: 10 };
+  agent.start();
+  await upOn(b);
+  await passes(clock, () => readyLink(agent.state)?.host === 'ms', 20_000, 500);
+  t.equal(a.connections, 0);
+  t.equal(b.connections, 1);
 });
 
 t.test('regression: agent: all addresses of a name are tried up to Ready, before the next host', async t => {
@@ -621,16 +678,16 @@ t.test('regression: agent: a loss is told with the link that follows it, and not
   const { agent, a, b, clock, upOn } = await bench(t, { file: 'guid=g\nhost=a,b\nhost.lb.check.interval=10\n' });
   agent.start();
   await upOn(a);
-  t.equal(startupOf(a).lastLoss, undefined);
+  t.equal(musterOf(a).lastLoss, undefined);
   await clock.advance(5_000);
   a.die();
   await upOn(b, 1_000);
-  t.match(startupOf(b), { failovers: 1, lastLoss: /^a: / });
+  t.match(musterOf(b), { failovers: 1, lastLoss: /^a: / });
   a.behaviour = 'accept';
   await passes(clock, () => a.ready.length === 1, 20_000, 500);
   await upOn(a);
-  t.match(startupOf(a), { failovers: 1 });
-  t.equal(startupOf(a).lastLoss, undefined, 'the link to b was well');
+  t.match(musterOf(a), { failovers: 1 });
+  t.equal(musterOf(a).lastLoss, undefined, 'the link to b was well');
 });
 
 t.test('agent: a preferred host that does not get as far as Ready changes nothing', async t => {

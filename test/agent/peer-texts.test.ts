@@ -26,6 +26,7 @@ t.test('peer texts: nothing that a server says reaches an answer, the log or the
     { type: `com.example.${BAD}`, fields: {} },
     { type: ReadyCommand.type, fields: { hostId: BAD } },
     SetupMSListCommand.encode({ msList: [BAD, 'b c', BAD], avoidMsList: [BAD], lbAlgorithm: BAD, lbCheckInterval: -5 }),
+    SetupMSListCommand.encode({ msList: ['a'], lbAlgorithm: 'x'.repeat(100_000), lbCheckInterval: 2 ** 53 - 1 }),
     SetupMSListCommand.encode({ msList: Array(10_000).fill('a'), lbAlgorithm: 'static' }),
     ReadyCommand.encode({ ...identity, msHostList: ['a'], lbAlgorithm: 'static' }),
   ];

@@ -10,6 +10,8 @@ export type Consequence =
   | {
       readonly kind: 'ready';
       readonly identity: HostIdentity;
+      /** Unpacked bytes of one packet on the link, as the server says; undefined: it does not. */
+      readonly packetMaxBytes: number | undefined;
       readonly update: HostUpdate;
       readonly objections: readonly string[];
     }

@@ -17,6 +17,9 @@ interface WireUpdate {
   readonly checkInterval: number | undefined;
 }
 
+/** It is written to the agent's properties, and need not be one that we know. */
+const ALGORITHM = /^\w{1,64}$/;
+
 /** What can be used of what a server says about hosts. */
 export interface UsableUpdate {
   readonly update: HostUpdate;
@@ -26,7 +29,7 @@ export interface UsableUpdate {
 
 /** Checks what a server says about hosts, before it is written to the agent's properties. An empty list counts as missing. */
 export function hostUpdate({ hosts = [], avoid, algorithm, checkInterval }: WireUpdate): UsableUpdate {
-  const isAlgorithm = algorithm !== undefined && /^\w+$/.test(algorithm);
+  const isAlgorithm = algorithm !== undefined && ALGORITHM.test(algorithm);
   const isInterval = checkInterval !== undefined && checkInterval >= 0;
   const usable = hosts.length === 0 ? { hosts: [], faults: [] } : readHostList(hosts.join(','));
   const objections = usable.faults.map(fault => `the management server list: ${fault}`);

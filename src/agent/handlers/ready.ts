@@ -1,5 +1,5 @@
 import { peerText } from '../../lib/peer-text.js';
-import { ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
+import { LIMITS, ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
 import type { Handler, HostIdentity } from './handler.js';
 import { hostUpdate } from './host-list.js';
 
@@ -16,8 +16,15 @@ export const handleReady: Handler = command => {
     algorithm: ready.lbAlgorithm,
     checkInterval: ready.lbCheckInterval,
   });
-  return { answer, consequence: { kind: 'ready', identity, ...usable } };
+  return { answer, consequence: { kind: 'ready', identity, packetMaxBytes: packetMaxOf(ready.muster), ...usable } };
 };
+
+/** Bounded: a server may say anything. */
+function packetMaxOf(muster: ReturnType<typeof ReadyCommand.decode>['muster']): number | undefined {
+  const bytes = muster?.packetMax;
+  if (bytes === undefined) return undefined;
+  return Math.min(Math.max(bytes, LIMITS.packetBytesBeforeReady), LIMITS.packetBytesAtMost);
+}
 
 /** What a server says who this host is. It goes to the properties file. */
 export function identityOf(hostId: number, hostUuid?: string, hostName?: string): HostIdentity {

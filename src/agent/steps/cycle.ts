@@ -46,7 +46,7 @@ export function newDial(state: AgentState, host: string): Dial {
 
 /** A dial without a Ready link. */
 function dialEffect({ id, host }: Dial): Effect {
-  return { kind: 'dial', id, host, unlike: undefined, transferred: false, isUrgent: true };
+  return { kind: 'dial', id, host, unlike: undefined, leavesServer: false, transferred: false, isUrgent: true };
 }
 
 /** Without a Ready link; the next host is dialled before long, unless one of the dials is connected. */

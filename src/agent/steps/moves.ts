@@ -60,6 +60,7 @@ function startMove(
       id: dial.id,
       host,
       unlike: reason === 'register' ? undefined : link.id,
+      leavesServer: leaves(reason),
       transferred: reason === 'migrate',
       isUrgent: false,
     },
@@ -100,6 +101,11 @@ function moveOn(state: AgentState, phase: Moving, input: StepInput): Step {
   return [stayed, log('error', 'Cannot migrate: no other management server took this agent', { host: link.host })];
 }
 
+/** Whether the move is away from the server, rather than to a host. */
+function leaves(reason: MoveReason): boolean {
+  return reason === 'migrate' || reason === 'suspect';
+}
+
 /** Ends a move and stays on the old link. */
 function stay(state: AgentState, { link, dial }: Moving, why: string, input: StepInput): Step {
   return [upOn(state, link, input), { kind: 'drop', id: dial.id, why }];
@@ -107,7 +113,7 @@ function stay(state: AgentState, { link, dial }: Moving, why: string, input: Ste
 
 /** Two names of one server: the agent is already connected to the host that it dialled. */
 export function onMoveToSameServer(state: AgentState, phase: Moving, input: StepInput): Step {
-  if (phase.move.reason === 'migrate' || phase.move.reason === 'suspect') return moveOn(state, phase, input);
+  if (leaves(phase.move.reason)) return moveOn(state, phase, input);
   const link = { ...phase.link, host: phase.dial.host };
   return [upOn(arrived(state, link, input), link, input)];
 }

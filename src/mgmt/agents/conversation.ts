@@ -3,6 +3,7 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { peerText } from '../../lib/peer-text.js';
 import type { Random } from '../../lib/random.js';
+import { VERSION } from '../../lib/version.js';
 import { type HostList, isSameList } from '../../protocol/host-list.js';
 import {
   Answer,
@@ -154,13 +155,15 @@ class Conversation {
       return;
     }
     const attache = this.#welcome(request, startup, registration);
-    await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds });
+    const muster = startup.speaksMuster ? { version: VERSION, packetMax: this.#parts.packetMaxBytes } : undefined;
+    await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds, muster });
     const list = await this.#place(attache, startup.reportedList);
     await this.#sendReady(attache, {
       ...(!list.isHeld && { msHostList: list.hosts, lbAlgorithm: list.algorithm }),
       avoidMsHostList: list.avoid,
       lbCheckInterval: list.checkIntervalSeconds,
       arch: startup.arch,
+      muster,
     });
     // The answer and the link's end may have come together.
     if (!this.link.closed) this.#serve(attache, list);

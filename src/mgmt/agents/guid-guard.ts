@@ -35,16 +35,19 @@ export interface LinkElsewhere {
 /** Two agents with one guid: the one whose link is Ready and answers is established, and the newcomer is refused. */
 export class GuidGuard {
   readonly #parts: GuidGuardParts;
+  readonly #questions: Questions;
   /** When each pair was told to operators last, by the clock. */
   readonly #toldAt = new Map<string, number>();
 
   constructor(parts: GuidGuardParts) {
     this.#parts = parts;
+    this.#questions = new Questions(parts.clock);
   }
 
   /**
    * Judges one Startup. The established agent is asked only when the newcomer is another one; when it does not answer,
-   * the newcomer is the same machine come back. While the store is away, only this server's links are known.
+   * the newcomer is the same machine come back. However many come at once, it is asked once, and not again for
+   * `MGMT_LIMITS.guidAnswerHoldsMs` after it has answered. While the store is away, only this server's links are known.
    * @returns why the newcomer may not have the guid; undefined: it may
    */
   async judge(guid: string, newcomer: Claimant): Promise<string | undefined> {
@@ -52,13 +55,15 @@ export class GuidGuard {
     if (
       here !== undefined &&
       isAnotherAgent(newcomer, here.claimant) &&
-      (await answersHealth(this.#parts.clock, here))
+      (await this.#questions.ask(here, () => answersHealth(this.#parts.clock, here)))
     ) {
       return this.#refuse(guid, here.claimant, newcomer);
     }
     const elsewhere = this.#elsewhere(guid);
     if (elsewhere === undefined || !isAnotherAgent(newcomer, elsewhere.claimant)) return undefined;
-    if (!(await this.#parts.answersElsewhere(elsewhere))) return undefined;
+    const { hostId, msid } = elsewhere;
+    const ask = () => this.#parts.answersElsewhere(elsewhere);
+    if (!(await this.#questions.ask(`${hostId} at ${msid}`, ask))) return undefined;
     return this.#refuse(guid, elsewhere.claimant, newcomer);
   }
 
@@ -90,6 +95,34 @@ export class GuidGuard {
       level: 'ERROR',
       description: `Two agents have the guid ${guid}: ${agent}, and ${newcomer}, which is refused`,
     });
+  }
+}
+
+/** Whether established agents answer: of those who ask about the same one, all get the answer to one question. */
+class Questions {
+  readonly #clock: Clock;
+  readonly #asked = new Map<unknown, { readonly answer: Promise<boolean>; until: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @param about which agent, compared as the key of a map */
+  async ask(about: unknown, question: () => Promise<boolean>): Promise<boolean> {
+    const now = this.#clock.now();
+    for (const [other, { until }] of this.#asked) if (now >= until) this.#asked.delete(other);
+    const earlier = this.#asked.get(about);
+    if (earlier !== undefined) return earlier.answer;
+    const asked = { answer: question(), until: Number.POSITIVE_INFINITY };
+    this.#asked.set(about, asked);
+    try {
+      const hasAnswered = await asked.answer;
+      asked.until = hasAnswered ? this.#clock.now() + MGMT_LIMITS.guidAnswerHoldsMs : 0;
+      return hasAnswered;
+    } catch (error) {
+      asked.until = 0;
+      throw error;
+    }
   }
 }
 

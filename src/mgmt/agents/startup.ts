@@ -12,6 +12,8 @@ export interface Startup {
   readonly reportedList: HostList;
   readonly connectionTransferred: boolean;
   readonly arch: string | undefined;
+  /** Whether the agent has sent `muster`, and may be sent it. */
+  readonly speaksMuster: boolean;
   readonly instanceId: string | undefined;
   /** How many links the agent has lost since its process started. Muster's agents alone say so. */
   readonly failovers: number | undefined;
@@ -41,7 +43,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     if (error instanceof ProtocolError) return { refusal: reasonOf(error) };
     throw error;
   }
-  const { guid, name } = fields;
+  const { guid, name, muster } = fields;
   const arch = clean(fields.arch ?? fields.cpuArch, 32);
   if (guid === undefined || guid.trim() === '') return { refusal: 'the startup command has no guid' };
   if (guid.length > PEER_TEXT_LENGTH) return { refusal: `the guid is longer than ${PEER_TEXT_LENGTH} characters` };
@@ -53,9 +55,10 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     reportedList: parseReportedList(fields.msHostList),
     connectionTransferred: fields.connectionTransferred,
     arch: arch ?? undefined,
-    instanceId: clean(fields.instanceId) ?? undefined,
-    failovers: fields.failovers,
-    lastLoss: clean(fields.lastLoss) ?? undefined,
+    speaksMuster: muster !== undefined,
+    instanceId: clean(muster?.instanceId ?? fields.instanceId) ?? undefined,
+    failovers: muster?.failovers ?? fields.failovers,
+    lastLoss: clean(muster?.lastLoss ?? fields.lastLoss) ?? undefined,
     privateIpAddress: clean(fields.privateIpAddress) ?? undefined,
     description: zoneId => ({
       guid,

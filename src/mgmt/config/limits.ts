@@ -22,8 +22,8 @@ export const MGMT_LIMITS = {
   rowWarningMs: 60_000,
   /** Names of pods and clusters that are remembered as registered: others count as new rows. */
   knownLocations: 10_000,
-  /** How long the Startup of an unknown agent waits for a store that is away: less than the agent's own 30 s. */
-  registrationMs: 20_000,
+  /** How long the Startup of an unknown agent waits for a store that is away. */
+  registrationMs: 5_000,
   /** Between two attempts to register such an agent. */
   registrationRetryMs: 1_000,
   /** How often the configuration and changed hosts are read from the store. */
@@ -44,6 +44,8 @@ export const MGMT_LIMITS = {
   guidAnswerMs: 2_000,
   /** Another server has so long to ask its agent: until it looks for jobs, and the agent has answered. */
   guidAnswerElsewhereMs: 6_000,
+  /** After it has answered, it is not asked again for so long. */
+  guidAnswerHoldsMs: 3_000,
   /** Operators are told of two agents with one guid once in this time … */
   guidEventMs: 3_600_000,
   /** … and of so many such pairs within it. */

@@ -1,5 +1,6 @@
+import { createServer, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { ERROR_RESPONSE, errorEnvelope } from '../../api/envelope.js';
 import type { RequestParams } from '../../api/signature.js';
 import { networkOf } from '../../lib/address.js';
@@ -38,11 +39,20 @@ const JSON_TYPE = 'application/json; charset=UTF-8';
 export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
   const app = fastify({
     bodyLimit: BODY_BYTES,
-    requestTimeout: REQUEST_MS,
-    keepAliveTimeout: IDLE_MS,
     forceCloseConnections: true,
     clientErrorHandler: refuseUnreadable,
-    http: { headersTimeout: HEAD_MS, connectionsCheckingInterval: LOOK_MS },
+    frameworkErrors: (error, _request, reply) => refuse(reply, error),
+    // Also since for the name localhost fastify would open further listeners of its own, without these bounds.
+    serverFactory: handle =>
+      createServer(
+        {
+          headersTimeout: HEAD_MS,
+          requestTimeout: REQUEST_MS,
+          keepAliveTimeout: IDLE_MS,
+          connectionsCheckingInterval: LOOK_MS,
+        },
+        oneAtATime(handle),
+      ),
   });
   app.server.maxConnections = CONNECTIONS_MAX;
   const strangers = new Admission<Socket>();
@@ -58,13 +68,7 @@ export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, String(body)),
   );
-  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const status = error.statusCode ?? 500;
-    return reply
-      .code(status)
-      .type(JSON_TYPE)
-      .send(failure(status, textOf(status, error)));
-  });
+  app.setErrorHandler((error: Error, _request, reply) => refuse(reply, error));
   app.setNotFoundHandler((request, reply) => {
     const text = `there is nothing at ${request.method} ${request.url.slice(0, 200)}: the API is at /client/api, by GET and POST`;
     return reply.code(404).type(JSON_TYPE).send(failure(404, text));
@@ -92,7 +96,7 @@ export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
   return app;
 }
 
-/** Opens the port. @returns its number @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED */
+/** Opens the port, at one address: of a name, the first. @returns its number @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED */
 export async function listenHttp(app: HttpServer, address: string, port: number): Promise<number> {
   try {
     await app.listen({ host: address, port });
@@ -101,6 +105,32 @@ export async function listenHttp(app: HttpServer, address: string, port: number)
   }
   const bound = app.server.address();
   return typeof bound === 'object' && bound !== null ? bound.port : port;
+}
+
+/**
+ * A connection whose client sends a request before the last one is answered is closed. No tool does so, and a segment can
+ * hold a thousand requests, which would all be worked on in one turn of the event loop.
+ */
+function oneAtATime(handle: RequestListener): RequestListener {
+  const busy = new WeakSet<Socket>();
+  return (request, response) => {
+    const { socket } = request;
+    if (busy.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
+    handle(request, response);
+  };
+}
+
+function refuse(reply: FastifyReply, error: Error & { statusCode?: number }): FastifyReply {
+  const status = error.statusCode ?? 500;
+  return reply
+    .code(status)
+    .type(JSON_TYPE)
+    .send(failure(status, textOf(status, error)));
 }
 
 /** Answers what cannot be parsed as a request. */

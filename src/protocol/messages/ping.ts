@@ -1,4 +1,5 @@
-import { answer, command, flag, integer, list, optionalInteger, rawRecord, record, text, textList } from './schema.js';
+import { inPing } from './muster.js';
+import { answer, command, flag, integer, list, rawRecord, record, text, textList } from './schema.js';
 
 /** From an agent: it is alive. */
 export const PingCommand = command('com.cloud.agent.api.PingCommand', {
@@ -17,8 +18,7 @@ export const PingRoutingCommand = command('com.cloud.agent.api.PingRoutingComman
   hostId: integer,
   outOfBand: flag,
   commandInfos: list,
-  /** Muster's own: the milliseconds from the last ping to its answer. */
-  roundTripMs: optionalInteger,
+  muster: inPing,
 });
 
 /** The answer of a server to both kinds of ping. */

@@ -1,3 +1,4 @@
+import { inReady, inStartup } from './muster.js';
 import {
   answer,
   command,
@@ -55,11 +56,9 @@ export const StartupRoutingCommand = command('com.cloud.agent.api.StartupRouting
   /** The agent comes because its former server has asked it to move. */
   connectionTransferred: flag,
   arch: text,
-  /**
-   * Muster's own: random, one for each process. It distinguishes two agents with one guid from one agent that moves.
-   */
+  muster: inStartup,
+  /** As in `muster`, from Muster's agents that are older than it. Read until version 0.2. */
   instanceId: text,
-  /** Muster's own: how many links the process has lost, and why it lost the last one. */
   failovers: optionalInteger,
   lastLoss: text,
 });
@@ -111,6 +110,7 @@ export const ReadyCommand = command('com.cloud.agent.api.ReadyCommand', {
   lbCheckInterval: optionalInteger,
   enableHumanReadableSizes: optionalFlag,
   arch: text,
+  muster: inReady,
 });
 
 /** The answer of an agent to each ReadyCommand. */

@@ -81,7 +81,8 @@ const TEXTS = [
 
 t.test('bounds: no text of an agent reaches a row, an event, a log line or another packet as it is', async t => {
   const { agent, row, lines, events, registry, linkStatus } = await testServer();
-  const startup = Object.fromEntries([...TEXTS, 'arch', 'cpuArch'].map(name => [name, BAD]));
+  const muster = { version: BAD, instanceId: BAD, lastLoss: BAD };
+  const startup = { ...Object.fromEntries([...TEXTS, 'arch', 'cpuArch'].map(name => [name, BAD])), muster };
   const one = agent();
   const { ready2 } = await one.join(startup);
   t.same(unfitTexts(ready2.messages), []);

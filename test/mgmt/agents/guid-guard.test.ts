@@ -63,6 +63,72 @@ t.test(
   },
 );
 
+t.test(
+  'regression: guid guard: however many claim a guid at once, its agent is asked once, and not again for 3 s',
+  async t => {
+    const { agent, clock } = await testServer();
+    const established = agent('192.0.2.50');
+    await established.join(ONE);
+    const claim = (count: number) =>
+      Array.from({ length: count }, (_, i) => {
+        const one = agent('192.0.2.51');
+        one.startup({ ...TWO, instanceId: `p${i + 2}` });
+        return one;
+      });
+    const refused = async (newcomers: readonly FakeAgent[]) => {
+      for (const one of newcomers) t.match(await refusalOf(one), /in use/);
+    };
+    const first = claim(50);
+    await settle();
+    await answerHealth(established);
+    await refused(first);
+    await refused(claim(50));
+    await clock.advance(2_000);
+    await refused(claim(1));
+    t.equal(established.waiting.length, 0);
+    await clock.advance(1_000);
+    const later = claim(2);
+    await settle();
+    await answerHealth(established);
+    await refused(later);
+  },
+);
+
+t.test(
+  'regression: guid guard: the server that has the link is asked once as well, and again when there was no answer',
+  async t => {
+    const data = new MemoryData();
+    const clock = new FakeClock();
+    const a = await testServer({ store: new MemoryStore(data), clock });
+    const answers: ((hasAnswered: boolean) => void)[] = [];
+    const b = await testServer({
+      store: new MemoryStore(data),
+      clock,
+      msid: 1002,
+      answersElsewhere: () => new Promise<boolean>(resolve => answers.push(resolve)),
+    });
+    await a.agent('192.0.2.50').join(ONE);
+    await clock.advance(2_000);
+    const claim = async (instanceId: string) => {
+      const one = b.agent('192.0.2.51');
+      one.startup({ ...TWO, instanceId });
+      await settle();
+      return one;
+    };
+    const both = [await claim('p2'), await claim('p3')];
+    t.equal(answers.length, 1);
+    answers[0]?.(true);
+    for (const one of both) t.match(await refusalOf(one), /in use/);
+    await clock.advance(3_000);
+    await claim('p4');
+    t.equal(answers.length, 2);
+    answers[1]?.(false);
+    await settle();
+    await claim('p5');
+    t.equal(answers.length, 3);
+  },
+);
+
 t.test('guid guard: an agent that does not answer is gone, and the newcomer is the same machine come back', async t => {
   const { agent, clock, events, row } = await testServer();
   const established = agent('192.0.2.50');

@@ -5,6 +5,7 @@ import { PresentLinks } from '../../../src/mgmt/hosts/present-links.js';
 import type { HostRow, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
+import type { Message } from '../../../src/protocol/index.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 import { packedLinks, unpackedLinks } from '../../helpers/packed-links.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
@@ -78,12 +79,19 @@ t.test('regression: a ping moves the last ping on, and tells the round trip that
   await one.join();
   const [before] = linkStatus();
   await clock.advance(30_000);
-  one.request([{ type: 'com.cloud.agent.api.PingRoutingCommand', fields: { hostType: 'Routing', roundTripMs: 1.25 } }]);
-  await one.receive();
+  const ping = (fields: Message['fields']) => {
+    one.request([{ type: 'com.cloud.agent.api.PingRoutingCommand', fields: { hostType: 'Routing', ...fields } }]);
+    return one.receive();
+  };
+  await ping({ muster: { roundTripMs: 1.25 } });
   const [after] = linkStatus();
   t.equal(after?.since, before?.since);
   t.equal(after?.lastPing, (before?.lastPing ?? 0) + 30_000);
   t.equal(after?.roundTripMs, 1.25);
+  await ping({ roundTripMs: 2.5 });
+  t.equal(linkStatus()[0]?.roundTripMs, 2.5, 'from an agent that is older than `muster`');
+  for (const muster of [null, 'x', [], { roundTripMs: 'x' }, { roundTripMs: -1 }]) await ping({ muster });
+  t.equal(linkStatus()[0]?.roundTripMs, 2.5);
 });
 
 t.test('regression: a writer that is stopped in the midst of a write leaves no timer', async t => {

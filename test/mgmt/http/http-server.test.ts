@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
@@ -198,4 +199,42 @@ t.test('http: a port in use is a fatal error with its own code', async t => {
   const app = httpServer({ clock: new FakeClock(), api: { handle }, notReady: () => undefined });
   t.teardown(() => app.close());
   await t.rejects(listenHttp(app, '127.0.0.1', port), { code: 'PORT_IN_USE', message: /in use/ });
+});
+
+t.test('regression: http: the name localhost is one listener, whose connections are bounded', async t => {
+  const app = httpServer({
+    clock: new FakeClock(),
+    api: { handle: async () => ({ status: 200, body: '{}', isSigned: true }) },
+    notReady: () => undefined,
+  });
+  t.teardown(() => app.close());
+  const port = await listenHttp(app, 'localhost', 0);
+  const { address } = await lookup('localhost');
+  t.match(app.addresses(), [{ address, port }]);
+  t.equal(app.addresses().length, 1);
+});
+
+t.test(
+  'regression: http: a thousand requests in one segment are not worked on; one after another they are',
+  async t => {
+    const { asked, port } = await serve(t);
+    const request = 'GET /client/api?command=listHosts HTTP/1.1\r\nHost: x\r\n\r\n';
+    const pipelining = connect({ host: '127.0.0.1', port });
+    pipelining.resume().on('error', () => {});
+    pipelining.write(request.repeat(1_000));
+    await once(pipelining, 'close');
+    t.ok(asked.length <= 1, `${asked.length} were worked on`);
+    const orderly = connect({ host: '127.0.0.1', port });
+    t.teardown(() => orderly.destroy());
+    for (let round = 0; round < 3; round++) {
+      orderly.write(request);
+      const [answer] = await once(orderly, 'data');
+      t.match(String(answer), /^HTTP\/1\.1 200/);
+    }
+  },
+);
+
+t.test('regression: http: a path that cannot be decoded is refused in the shape of the API', async t => {
+  const { base } = await serve(t);
+  t.match(await failureOf(await fetch(`${base}/%zz`)), refusal(400, /%zz/));
 });

@@ -5,7 +5,7 @@ import type { Handler } from './handler.js';
 const ROUND_TRIP_AT_MOST_MS = 3_600_000;
 
 export const handlePing: Handler = (command, { avoidMsList, pinged }) => {
-  const { roundTripMs } = command.fields;
+  const roundTripMs = roundTripIn(command.fields);
   const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && roundTripMs <= ROUND_TRIP_AT_MOST_MS;
   pinged(isTime ? roundTripMs : undefined);
   return {
@@ -20,3 +20,8 @@ export const handlePing: Handler = (command, { avoidMsList, pinged }) => {
     }),
   };
 };
+
+/** Agents that are older than `muster` have it beside it. Read until version 0.2. */
+function roundTripIn({ muster, roundTripMs }: Readonly<Record<string, unknown>>): unknown {
+  return typeof muster === 'object' && muster !== null && 'roundTripMs' in muster ? muster.roundTripMs : roundTripMs;
+}

@@ -1,0 +1,28 @@
+import { object, optionalInteger, text } from './schema.js';
+
+/**
+ * The field `muster`: what only Muster's programs say to each other. CloudStack's ignore it, as they ignore every field
+ * that they do not know. A peer that does not send it is treated as CloudStack's.
+ */
+export const inStartup = object({
+  version: text,
+  /** Random, one for each process. It distinguishes two agents with one guid from one agent that moves. */
+  instanceId: text,
+  /** How many links the process has lost. */
+  failovers: optionalInteger,
+  /** Why it lost the last one; missing when it has left that one for another since. */
+  lastLoss: text,
+});
+
+/** Likewise. Sent only to an agent that has sent it. */
+export const inReady = object({
+  version: text,
+  /** Unpacked bytes of one packet on this link, both ways. Missing: `LIMITS.packetBytes`. */
+  packetMax: optionalInteger,
+});
+
+/** Likewise. */
+export const inPing = object({
+  /** Milliseconds from the last ping to its answer. */
+  roundTripMs: optionalInteger,
+});

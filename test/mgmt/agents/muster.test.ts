@@ -1,0 +1,43 @@
+import t from 'tap';
+import { VERSION } from '../../../src/lib/version.js';
+import { only } from '../../helpers/fake-agent.js';
+import { testServer } from '../../helpers/test-server.js';
+
+t.test('muster: an agent that sends it is told in both Readys what a packet may have', async t => {
+  const { agent, row, linkStatus } = await testServer({ packetMaxBytes: 2 ** 20 });
+  const muster = { version: '0.1.0', instanceId: 'p1', failovers: 3, lastLoss: 'a: closed by the peer' };
+  const { ready1, ready2 } = await agent().join({ muster });
+  for (const ready of [ready1, ready2]) {
+    t.same(only(ready).fields.muster, { version: VERSION, packetMax: 2 ** 20 });
+  }
+  t.match(row(1), { instanceId: 'p1' });
+  t.match(linkStatus(), [{ failovers: 3, lastLoss: 'a: closed by the peer' }]);
+});
+
+t.test('muster: an agent that does not send it is not sent it', async t => {
+  const { agent } = await testServer();
+  const { ready1, ready2 } = await agent().join();
+  for (const ready of [ready1, ready2]) t.notOk('muster' in only(ready).fields);
+});
+
+t.test('muster: what older agents of Muster sent beside it is read', async t => {
+  const { agent, row, linkStatus } = await testServer();
+  await agent().join({ instanceId: 'p1', failovers: 3, lastLoss: 'a: closed by the peer' });
+  t.match(row(1), { instanceId: 'p1' });
+  t.match(linkStatus(), [{ failovers: 3, lastLoss: 'a: closed by the peer' }]);
+});
+
+t.test('muster: of fields with the wrong types the Startup is refused, and unknown ones are passed over', async t => {
+  const { agent, row } = await testServer();
+  const wrong = agent();
+  const fields = { muster: { instanceId: 5 } };
+  wrong.request([{ type: 'com.cloud.agent.api.StartupRoutingCommand', fields: { guid: 'g', ...fields } }], {
+    flags: 1,
+  });
+  await wrong.receive();
+  t.match(only(await wrong.receive()).fields._details, /StartupRoutingCommand\.muster must be an object/);
+  // A name that is ours, with what a coming version may send.
+  const newer = { instanceId: 'p1', capabilities: ['commands'] };
+  await agent().join({ muster: newer });
+  t.match(row(1), { instanceId: 'p1' });
+});
