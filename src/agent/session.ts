@@ -23,7 +23,7 @@ import type { Dialer, Wire } from './dial/dialer.js';
 import { isConnectionRefused, plainReason } from './dial/plain-reason.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
 import { readAvoidList } from './handlers/host-list.js';
-import { handleRequest, unsupported } from './handlers/index.js';
+import { handleRequest, tooMany, unsupported } from './handlers/index.js';
 import { identityOf } from './handlers/ready.js';
 import type { Connection } from './kernel-tcp.js';
 import type { LivenessRules } from './liveness.js';
@@ -322,6 +322,10 @@ export class Session {
   async #onRequest(link: Link, request: Packet): Promise<void> {
     const { signal } = this.#abort;
     this.#liveness?.heard();
+    if (this.#inProgress.size >= LIMITS.requestsInProgress) {
+      this.#answer(link, request, tooMany(request));
+      return;
+    }
     this.#inProgress.set(request, this.#parts.clock.now() + this.#allowedMs(request));
     const { answers, consequences } = await handleRequest(request, {
       resource: this.#parts.resource,

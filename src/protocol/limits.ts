@@ -42,6 +42,8 @@ export const LIMITS = {
   queuedBytes: 4 * 2 ** 20,
   /** Requests of one link that may wait for their answers. */
   pendingRequests: 1000,
+  /** Agent: requests of one link that are in progress. */
+  requestsInProgress: 1000,
   /** Agent: the lookup of a name. */
   lookupMs: 3_000,
   /** Agent: addresses that are kept for one name. */

@@ -6,6 +6,7 @@ import {
   CheckHealthCommand,
   CheckNetworkCommand,
   FLAG,
+  LIMITS,
   MaintainCommand,
   type Message,
   MigrateAgentConnectionCommand,
@@ -88,6 +89,11 @@ function isMessage({ type, fields }: Partial<Message>): boolean {
 /** The answer to a command that has failed. @param details may have words of the command in it */
 function failed(details: string): Message {
   return Answer.encode({ result: false, details: peerText(details) });
+}
+
+/** The answers to a packet that comes while too many are in progress. */
+export function tooMany({ messages }: Packet): Message[] {
+  return messages.map(() => failed(`${LIMITS.requestsInProgress} requests are in progress already`));
 }
 
 /** The answer to a class that the agent does not know, and to a body that it cannot read. */
