@@ -42,6 +42,8 @@ export class MemoryData {
   readonly hosts = new Map<number, MemoryRow>();
   /** Every change of a host, oldest first. */
   readonly changes: (MemoryRow & { readonly removed: number | null })[] = [];
+  /** Of removed hosts, by guid. */
+  readonly removedIds = new Map<string, number>();
 }
 
 /** A store in memory, with an outage at the flip of a switch. A test of its own holds it against the real one. */
@@ -124,9 +126,8 @@ export class MemoryStore
     this.#enter('registerHosts');
     for (const host of batch) this.#check(host);
     return batch.map(host => {
-      const isKnown = this.#rows().some(({ guid }) => guid === host.guid);
-      const removed = this.data.changes.findLast(change => change.guid === host.guid && change.removed !== null);
-      return { host: this.#register(host), removedId: isKnown ? undefined : removed?.id };
+      const removedId = this.#hostOf(host.guid) === undefined ? this.data.removedIds.get(host.guid) : undefined;
+      return { host: this.#register(host), removedId };
     });
   }
 
@@ -138,7 +139,7 @@ export class MemoryStore
   }
 
   #register(description: HostDescription): MemoryRow {
-    const known = this.#rows().find(host => host.guid === description.guid);
+    const known = this.#hostOf(description.guid);
     const host: MemoryRow = known
       ? { ...known, ...description, status: known.status === 'Up' ? 'Up' : 'Connecting' }
       : {
@@ -283,6 +284,7 @@ export class MemoryStore
     const host = this.data.hosts.get(id);
     if (host === undefined) return false;
     this.data.hosts.delete(id);
+    this.data.removedIds.set(host.guid, id);
     this.data.changes.push({ ...host, msid: null, changed: this.data.changes.length + 1, removed: at });
     return true;
   }
@@ -305,8 +307,14 @@ export class MemoryStore
     if (this.outage) throw new StoreError(this.outage, operation);
   }
 
+  /** By ascending id, as they were made. */
   #rows(): MemoryRow[] {
-    return [...this.data.hosts.values()].toSorted((one, other) => one.id - other.id);
+    return [...this.data.hosts.values()];
+  }
+
+  #hostOf(guid: string): MemoryRow | undefined {
+    for (const host of this.data.hosts.values()) if (host.guid === guid) return host;
+    return undefined;
   }
 
   #change(host: MemoryRow, changes: Partial<MemoryRow>): void {
