@@ -42,8 +42,8 @@ export class MemoryData {
   readonly hosts = new Map<number, MemoryRow>();
   /** Every change of a host, oldest first. */
   readonly changes: (MemoryRow & { readonly removed: number | null })[] = [];
-  /** Of removed hosts, by guid. */
-  readonly removedIds = new Map<string, number>();
+  /** Of the latest host with a guid, which may be removed. */
+  readonly ids = new Map<string, number>();
 }
 
 /** A store in memory, with an outage at the flip of a switch. A test of its own holds it against the real one. */
@@ -126,7 +126,7 @@ export class MemoryStore
     this.#enter('registerHosts');
     for (const host of batch) this.#check(host);
     return batch.map(host => {
-      const removedId = this.#hostOf(host.guid) === undefined ? this.data.removedIds.get(host.guid) : undefined;
+      const removedId = this.#hostOf(host.guid) === undefined ? this.data.ids.get(host.guid) : undefined;
       return { host: this.#register(host), removedId };
     });
   }
@@ -284,7 +284,6 @@ export class MemoryStore
     const host = this.data.hosts.get(id);
     if (host === undefined) return false;
     this.data.hosts.delete(id);
-    this.data.removedIds.set(host.guid, id);
     this.data.changes.push({ ...host, msid: null, changed: this.data.changes.length + 1, removed: at });
     return true;
   }
@@ -298,6 +297,7 @@ export class MemoryStore
   #put(written: MemoryRow): MemoryRow {
     const host = { ...written, changed: this.data.changes.length + 1 };
     this.data.hosts.set(host.id, host);
+    this.data.ids.set(host.guid, host.id);
     this.data.changes.push({ ...host, removed: null });
     return host;
   }
@@ -313,8 +313,8 @@ export class MemoryStore
   }
 
   #hostOf(guid: string): MemoryRow | undefined {
-    for (const host of this.data.hosts.values()) if (host.guid === guid) return host;
-    return undefined;
+    const id = this.data.ids.get(guid);
+    return id === undefined ? undefined : this.data.hosts.get(id);
   }
 
   #change(host: MemoryRow, changes: Partial<MemoryRow>): void {
