@@ -26,7 +26,7 @@ import { OwnState } from './jobs/own-state.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
-import type { ServerRow, Store } from './store/store.js';
+import type { Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
 /** Heartbeats in a row: another server may just have been started. */
@@ -89,7 +89,7 @@ export interface ManagementNode {
   /** Moves the agents to other servers, for up to `management.server.shutdown.drain.timeout` seconds. Never rejects. */
   drain(): Promise<void>;
   /**
-   * Ends all links, and leaves the cluster. Never rejects.
+   * Ends all links, and leaves the cluster; a start that is under way rejects. Never rejects. Idempotent.
    * @param how `orderly`: links end by FIN, behind what is queued; `now`: at once
    */
   stop(how: 'orderly' | 'now'): Promise<void>;
@@ -125,8 +125,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
     address,
     name: parts.name,
     dataDirToken: parts.dataDirToken,
-    intervalMs: configuration.values['cluster.heartbeat.interval'],
-    thresholdMs: configuration.values['cluster.heartbeat.threshold'],
+    heartbeat() {
+      const { values } = agents.lists.configuration;
+      return { intervalMs: values['cluster.heartbeat.interval'], thresholdMs: values['cluster.heartbeat.threshold'] };
+    },
     onState: state =>
       events.add({ type: 'SERVER.STATE', level: 'INFO', description: `Management server ${address} is ${state}` }),
     onAvoided: avoided => agents.lists.avoid(avoided),
@@ -155,6 +157,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     lifeOf: other => membership.lifeOf(other),
     answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
   });
+  agents.lists.onChange(() => membership.retime());
   const keeper = new PortKeeper({
     port: agentsPort,
     serve: (socket, remote) => void agents.server.serve(socket, remote),
@@ -193,14 +196,13 @@ export function composeNode(parts: NodeParts): ManagementNode {
     if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
     return row;
   };
-  const observe = (rows: readonly ServerRow[]) => membership.observe(rows);
   const calls = operations({
     clock,
     store,
     events,
     address,
     startJob,
-    observe,
+    readServers: () => membership.readServers(),
     configuration: () => agents.lists.configuration,
     configurationChanged: () => agents.poller.poll(),
     async stateChanged() {
@@ -210,10 +212,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
   });
   const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
   const handlers = handlersFor({
+    clock,
     msid,
     store,
     operations: calls,
-    observe,
+    observe: rows => membership.observe(rows),
     presentLinks: () => links.read(),
     own: {
       isNeeded: () => health.away,
@@ -230,7 +233,9 @@ export function composeNode(parts: NodeParts): ManagementNode {
   function shouldBeOpen(): boolean {
     if (membership.state === 'Up') return true;
     const isDraining = drainPurpose(membership.state) !== undefined;
-    return isDraining && !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
+    return (
+      isDraining && membership.hasListened && !membership.othersCanTakeAgents(agents.lists.configuration.values.host)
+    );
   }
 
   let passesWithoutTarget = 0;
@@ -251,10 +256,15 @@ export function composeNode(parts: NodeParts): ManagementNode {
   }
 
   async function start(): Promise<void> {
-    const waiting = { clock, stopping: stopping.signal };
+    const { signal } = stopping;
+    const waiting = { clock, stopping: signal };
+    signal.throwIfAborted();
     await retryWhileAway(waiting, () => membership.join());
+    signal.throwIfAborted();
     await retryWhileAway(waiting, () => agents.start());
+    signal.throwIfAborted();
     const at = shouldBeOpen() ? await keeper.open() : undefined;
+    signal.throwIfAborted();
     isServing = true;
     jobs.start();
     linkStatusWriter.start();
@@ -264,13 +274,19 @@ export function composeNode(parts: NodeParts): ManagementNode {
     membership.addPass(tellWhenNobodyTakesAgents);
     // A heartbeat now, so that the others see that it serves.
     await membership.refresh();
+    signal.throwIfAborted();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
     log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
   }
 
-  async function stop(how: 'orderly' | 'now'): Promise<void> {
+  let starting: Promise<void> = Promise.resolve();
+  let ending: Promise<void> | undefined;
+
+  async function end(how: 'orderly' | 'now'): Promise<void> {
     isStopping = true;
     stopping.abort();
+    // What a start that is under way does behind this would be left.
+    await starting.catch(() => {});
     jobs.stop();
     linkStatusWriter.stop();
     const closed = keeper.close();
@@ -287,6 +303,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
       );
   }
 
+  function stop(how: 'orderly' | 'now'): Promise<void> {
+    ending ??= end(how);
+    return ending;
+  }
+
   return {
     agents,
     membership,
@@ -301,8 +322,9 @@ export function composeNode(parts: NodeParts): ManagementNode {
       return keeper.isOpen ? undefined : "the agents' port cannot be opened";
     },
     async start() {
+      starting = start();
       try {
-        await start();
+        await starting;
       } catch (error) {
         await stop('now');
         throw error;

@@ -1,14 +1,14 @@
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
-import type { JobRow, ServerRow, Store } from '../store/store.js';
+import type { JobRow, Store } from '../store/store.js';
 import type { JobRequest, StartJob } from './job-request.js';
 import { serverByUuid } from './server-status.js';
 
 export interface RebalanceParts extends ReassignParts {
   readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
-  /** How the servers look from here, by rows that were just read. */
-  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
+  /** All servers, read now, and how they look from here. @throws StoreError */
+  readServers(): Promise<readonly ObservedServer[]>;
 }
 
 export interface RebalanceArguments {
@@ -31,11 +31,11 @@ export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const { store, startJob, observe } = parts;
+  const { store, startJob, readServers } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
   const placed = await reassignHosts(parts);
   const jobs: JobRow[] = [];
-  for (const job of rebalanceJobs(observe(await store.servers()), target?.serviceIp)) jobs.push(await startJob(job));
+  for (const job of rebalanceJobs(await readServers(), target?.serviceIp)) jobs.push(await startJob(job));
   return { placed, jobs };
 }
 

@@ -21,8 +21,8 @@ export interface ServerOperationParts {
   /** This server's address, which its jobs are marked with. */
   readonly address: string;
   configuration(): Configuration;
-  /** How the servers look from here, by rows that were just read. */
-  observe(rows: readonly ServerRow[]): readonly ObservedServer[];
+  /** All servers, read now, and how they look from here. @throws StoreError */
+  readServers(): Promise<readonly ObservedServer[]>;
   /** Has this server read now what the servers' states and its jobs are. The others notice a change a little later. */
   stateChanged(): Promise<void>;
 }
@@ -111,8 +111,7 @@ export async function triggerShutdown(
 ): Promise<JobRow> {
   const server = await serverByUuid(parts.store, serverId);
   if (!isRunning(server)) throw refusedOperation(`management server ${server.serviceIp} is not running`);
-  if (!forced)
-    await checkTargets(parts, server, othersThatTakeAgents(parts.observe(await parts.store.servers()), server.msid));
+  if (!forced) await checkTargets(parts, server, othersThatTakeAgents(await parts.readServers(), server.msid));
   return oneJob(await changeState(parts, server, 'triggerShutdown', [jobOf(server, 'shutdown', {})]));
 }
 
@@ -139,11 +138,11 @@ export async function removeServer(parts: ServerOperationParts, { serverId }: Se
 
 /** Whether the server may be drained, and its agents have a server to go to. @throws OperationError OPERATION_REFUSED */
 async function checkDrain(parts: ServerOperationParts, server: ServerRow, forced: boolean): Promise<void> {
-  const servers = await parts.store.servers();
+  const servers = await parts.readServers();
   if (server.state !== 'Up') throw refusedOperation(`management server ${server.serviceIp} is ${server.state}, not Up`);
   const other = otherPreparing(servers, server);
   if (other !== undefined) throw refusedOperation(`management server ${other.serviceIp} is ${other.state} already`);
-  const others = othersThatTakeAgents(parts.observe(servers), server.msid);
+  const others = othersThatTakeAgents(servers, server.msid);
   if (others.length === 0) throw refusedOperation('no other management server can take agents');
   if (!forced) await checkTargets(parts, server, others);
 }
@@ -215,10 +214,10 @@ function jobOf({ msid }: ServerRow, cmd: string, params: JobRequest['params']): 
 
 /** The jobs by which agents return to a server that is put back to Up. @throws StoreError */
 async function returningJobs(
-  { store, observe }: ServerOperationParts,
+  { readServers }: ServerOperationParts,
   { serviceIp }: ServerRow,
 ): Promise<readonly JobRequest[]> {
-  return rebalanceJobs(observe(await store.servers()), serviceIp);
+  return rebalanceJobs(await readServers(), serviceIp);
 }
 
 function oneJob([job]: readonly JobRow[]): JobRow {
