@@ -44,7 +44,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     events: { add() {} },
     address: '10.0.0.1',
     configuration: () => configuration,
-    observe,
+    readServers: async () => observe(await store.servers()),
     // None of the commands below changes anything.
     startJob: () => Promise.reject(new Error('a job was started')),
     configurationChanged: async () => {},
@@ -53,6 +53,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   const own = new Map((links.get(OWN_MSID) ?? []).map(link => [link.hostId, link]));
   const present = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: hostId => own.get(hostId) });
   const handlers = handlersFor({
+    clock: systemClock,
     msid: OWN_MSID,
     store,
     operations: domain,

@@ -4,17 +4,26 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { envelope } from '#dist/api/envelope.js';
 import { systemClock } from '#dist/lib/clock.js';
+import { runInTurns } from '#dist/lib/interruptible.js';
 import { silentLog } from '#dist/lib/logger.js';
 import { systemRandom } from '#dist/lib/random.js';
+import { type Configuration, readConfiguration } from '#dist/mgmt/config/parameters.js';
 import { HostWatch } from '#dist/mgmt/hosts/host-watch.js';
 import { KnownHosts } from '#dist/mgmt/hosts/known-hosts.js';
+import { ownView } from '#dist/mgmt/hosts/own-view.js';
 import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { ZoneHosts } from '#dist/mgmt/hosts/zone-hosts.js';
+import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
+import { jsonInSteps } from '#dist/mgmt/http/json-parts.js';
+import { operations } from '#dist/mgmt/jobs/operations.js';
+import { AgentLists } from '#dist/mgmt/lists/agent-lists.js';
 import { openStore } from '#dist/mgmt/open-store.js';
 import { readAll, readLargePage } from '#dist/mgmt/store/pages.js';
 import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
-import { fillStore, OWN_MSID } from './filled-store.js';
+import { StoreHealth } from '#dist/mgmt/store/store-health.js';
+import { ADDRESSES, fillStore, OWN_MSID, patiently } from './filled-store.js';
 
 const HOST_COUNTS = [1_000, 10_000, 100_000];
 const ROUNDS = 3;
@@ -58,7 +67,7 @@ async function changeAll(store: Store, count: number): Promise<void> {
       msHostList: null,
       at,
     }));
-    await store.hostsReady(entries);
+    await patiently(() => store.hostsReady(entries));
   }
 }
 
@@ -95,8 +104,80 @@ async function measure(dbUrl: string, count: number): Promise<ReadonlyMap<string
     await median(nothing, () => readLargePage(part => store.findHosts(part), everything)),
   );
   figures.set('links of all servers, first', await median(nothing, links));
+  for (const [name, figure] of await operatorFigures(store)) figures.set(name, figure);
   await store.close();
   return figures;
+}
+
+/** What operators ask for, with all hosts in the answer, and what a server does when the configuration has changed. */
+async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure>> {
+  const figures = new Map<string, Figure>();
+  const nothing = async () => {};
+  const turns = <T>(work: Parameters<typeof runInTurns<T>>[0]) => runInTurns(work, systemClock);
+  await store.initialiseConfiguration(new Map([['host', ADDRESSES.join(',')]]));
+  const stored = async (): Promise<Configuration> => readConfiguration(await store.configuration()).configuration;
+  const lists = new AgentLists({
+    store,
+    health: new StoreHealth(silentLog),
+    log: silentLog,
+    configuration: await stored(),
+  });
+  const known = new KnownHosts(store, host => lists.learnAssignment(host));
+  await known.read();
+  const links = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: () => undefined });
+  const view = () =>
+    turns(ownView({ msid: OWN_MSID, knownHosts: known, hasLink: () => false, listOf: () => ADDRESSES.join(',') }));
+  const calls = operations({
+    clock: systemClock,
+    store,
+    events: { add() {} },
+    address: ADDRESSES[0] ?? '',
+    configuration: () => lists.configuration,
+    readServers: async () => [],
+    startJob: () => Promise.reject(new Error('a job was started')),
+    configurationChanged: nothing,
+    stateChanged: nothing,
+  });
+  let isAway = false;
+  const handlers = handlersFor({
+    clock: systemClock,
+    msid: OWN_MSID,
+    store,
+    operations: calls,
+    observe: () => [],
+    presentLinks: () => links.read(),
+    own: { isNeeded: () => isAway, hosts: view, links: () => links.own(), servers: () => [] },
+  });
+  const answer = async (command: 'listHosts' | 'listAgentLinks' | 'previewHostList', params = {}) =>
+    turns(jsonInSteps(envelope(command, await handlers(command, { pagesize: -1, ...params } as never))));
+  figures.set('listHosts, all', await median(nothing, () => answer('listHosts')));
+  figures.set(
+    'listAgentLinks astray=true, all',
+    await median(nothing, () => answer('listAgentLinks', { astray: true })),
+  );
+  isAway = true;
+  figures.set('listHosts, all, store away', await median(nothing, () => answer('listHosts')));
+  isAway = false;
+  figures.set(
+    'servers with their agents',
+    await median(nothing, async () =>
+      turns(jsonInSteps(await calls.serverStatus({ serverId: await firstServer(store) }))),
+    ),
+  );
+  figures.set('previewHostList, all', await median(nothing, () => answer('previewHostList', { algorithm: 'shuffle' })));
+  const change = (value: string) =>
+    calls.changeConfiguration({ name: 'indirect.agent.lb.algorithm', value, forced: true });
+  figures.set('updateConfiguration to rendezvous', await measured(() => change('rendezvous')));
+  await known.read();
+  const configuration = await stored();
+  figures.set('rendezvous, taken by a server', await measured(async () => lists.take(configuration, [])));
+  figures.set('rebalanceAgents', await median(nothing, () => calls.rebalanceAgents({})));
+  return figures;
+}
+
+async function firstServer(store: Store): Promise<string> {
+  const [server] = await store.servers();
+  return server?.uuid ?? '';
 }
 
 const given = process.argv.slice(2);

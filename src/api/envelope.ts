@@ -2,9 +2,9 @@ import { API, type CommandName } from './commands/index.js';
 import type { ApiCommand } from './table.js';
 import type { Listed, Response } from './types.js';
 
-/** `{"<command in lower case>response": …}`. Fields without a value are left out. */
-export function envelope<N extends CommandName>(command: N, response: Response<N>): string {
-  return JSON.stringify({ [responseName(command)]: body(API[command], response) }, withoutNulls);
+/** `{"<command in lower case>response": …}`. CloudStack leaves fields without a value out, at any depth, nulls too. */
+export function envelope<N extends CommandName>(command: N, response: Response<N>): object {
+  return { [responseName(command)]: body(API[command], response) };
 }
 
 /** The error of a command. @param name of the envelope: `responseName`, or `ERROR_RESPONSE` */
@@ -30,9 +30,4 @@ function body({ isAsync, response: { kind, object } }: ApiCommand, response: obj
   // CloudStack: with nothing found there is nothing, not even a count of 0; behind the last page only the count.
   if (count === 0) return { warning };
   return items.length === 0 ? { count, warning } : { count, warning, [object]: items };
-}
-
-/** CloudStack leaves nulls out, at any depth; JSON does so with `undefined`. */
-function withoutNulls(_name: string, value: unknown): unknown {
-  return value === null ? undefined : value;
 }

@@ -86,7 +86,7 @@ export interface ManagementNode {
   /** Moves the agents to other servers, for up to `management.server.shutdown.drain.timeout` seconds. Never rejects. */
   drain(): Promise<void>;
   /**
-   * Ends all links, and leaves the cluster. Never rejects.
+   * Ends all links, and leaves the cluster; a start that is under way rejects. Never rejects. Idempotent.
    * @param how `orderly`: links end by FIN, behind what is queued; `now`: at once
    */
   stop(how: 'orderly' | 'now'): Promise<void>;
@@ -122,8 +122,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
     address,
     name: parts.name,
     dataDirToken: parts.dataDirToken,
-    intervalMs: configuration.values['cluster.heartbeat.interval'],
-    thresholdMs: configuration.values['cluster.heartbeat.threshold'],
+    heartbeat() {
+      const { values } = agents.lists.configuration;
+      return { intervalMs: values['cluster.heartbeat.interval'], thresholdMs: values['cluster.heartbeat.threshold'] };
+    },
     onState: state =>
       events.add({ type: 'SERVER.STATE', level: 'INFO', description: `Management server ${address} is ${state}` }),
     onAvoided: avoided => agents.lists.avoid(avoided),
@@ -152,6 +154,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     lifeOf: other => membership.lifeOf(other),
     answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
   });
+  agents.lists.onChange(() => membership.retime());
   const keeper = new PortKeeper({
     port: agentsPort,
     serve: (socket, remote) => void agents.server.serve(socket, remote),
@@ -196,7 +199,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     events,
     address,
     startJob,
-    observe: rows => membership.observe(rows),
+    readServers: () => membership.readServers(),
     configuration: () => agents.lists.configuration,
     configurationChanged: () => agents.poller.poll(),
     async stateChanged() {
@@ -206,6 +209,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   });
   const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
   const handlers = handlersFor({
+    clock,
     msid,
     store,
     operations: calls,
@@ -226,7 +230,9 @@ export function composeNode(parts: NodeParts): ManagementNode {
   function shouldBeOpen(): boolean {
     if (membership.state === 'Up') return true;
     const isDraining = drainPurpose(membership.state) !== undefined;
-    return isDraining && !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
+    return (
+      isDraining && membership.hasListened && !membership.othersCanTakeAgents(agents.lists.configuration.values.host)
+    );
   }
 
   async function reconcilePort(): Promise<void> {
@@ -234,10 +240,15 @@ export function composeNode(parts: NodeParts): ManagementNode {
   }
 
   async function start(): Promise<void> {
-    const waiting = { clock, stopping: stopping.signal };
+    const { signal } = stopping;
+    const waiting = { clock, stopping: signal };
+    signal.throwIfAborted();
     await retryWhileAway(waiting, () => membership.join());
+    signal.throwIfAborted();
     await retryWhileAway(waiting, () => agents.start());
+    signal.throwIfAborted();
     const at = shouldBeOpen() ? await keeper.open() : undefined;
+    signal.throwIfAborted();
     isServing = true;
     jobs.start();
     linkStatusWriter.start();
@@ -246,13 +257,19 @@ export function composeNode(parts: NodeParts): ManagementNode {
     membership.addPass(() => ownState.reconcile());
     // A heartbeat now, so that the others see that it serves.
     await membership.refresh();
+    signal.throwIfAborted();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
     log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
   }
 
-  async function stop(how: 'orderly' | 'now'): Promise<void> {
+  let starting: Promise<void> = Promise.resolve();
+  let ending: Promise<void> | undefined;
+
+  async function end(how: 'orderly' | 'now'): Promise<void> {
     isStopping = true;
     stopping.abort();
+    // What a start that is under way does behind this would be left.
+    await starting.catch(() => {});
     jobs.stop();
     linkStatusWriter.stop();
     const closed = keeper.close();
@@ -269,6 +286,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
       );
   }
 
+  function stop(how: 'orderly' | 'now'): Promise<void> {
+    ending ??= end(how);
+    return ending;
+  }
+
   return {
     agents,
     membership,
@@ -283,8 +305,9 @@ export function composeNode(parts: NodeParts): ManagementNode {
       return keeper.isOpen ? undefined : "the agents' port cannot be opened";
     },
     async start() {
+      starting = start();
       try {
-        await start();
+        await starting;
       } catch (error) {
         await stop('now');
         throw error;

@@ -19,7 +19,7 @@ import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
 import { isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
-import { type ApiKeys, hasIni, openApiKeys, writeIni } from './security/api-keys.js';
+import { type ApiKeys, iniState, openApiKeys, writeIni } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
 import { loadCertificateFiles } from './security/certificate-files.js';
 import type { SealingKey } from './security/sealing-key.js';
@@ -160,8 +160,13 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   stopping.throwIfAborted();
   const giveUp = () => void composed.stop('now');
   stopping.addEventListener('abort', giveUp, { once: true });
-  await composed.start();
-  stopping.removeEventListener('abort', giveUp);
+  try {
+    await composed.start();
+    undo.push(() => composed.stop('now'));
+    stopping.throwIfAborted();
+  } finally {
+    stopping.removeEventListener('abort', giveUp);
+  }
 
   return {
     node: composed,
@@ -193,7 +198,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
 /** What the API answers before the server serves. */
 const STARTING: ApiReply = {
   status: 503,
-  body: errorEnvelope('errorresponse', { code: 503, csCode: 9999, message: 'this management server is starting' }),
+  body: [errorEnvelope('errorresponse', { code: 503, csCode: 9999, message: 'this management server is starting' })],
   isSigned: false,
 };
 
@@ -227,7 +232,11 @@ async function writeIniOnce(
   keys: ApiKeys,
   { address, apiPort, log }: { readonly address: string; readonly apiPort: number | undefined; readonly log: Log },
 ): Promise<void> {
-  if (await hasIni(dataDir)) return;
+  const state = await iniState(dataDir, keys);
+  if (state === 'stale') {
+    log.warn('cloudstack.ini in data.dir has another key pair than the cluster: delete it, and restart', { dataDir });
+  }
+  if (state !== 'none') return;
   const host = /^(0\.0\.0\.0|::)$/.test(apiAddress) ? address : apiAddress;
   const endpoint = `http://${formatHostPort(host, apiPort ?? configuredPort)}/client/api`;
   log.info('Wrote the key pair of the HTTP API', { file: await writeIni(dataDir, endpoint, keys) });

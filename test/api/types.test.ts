@@ -15,7 +15,7 @@ t.test('types: a response has the fields of the table, all of them and no others
   const other = (): Response<'deleteHost'> => ({ success: 'yes', displaytext: 'x' });
   // @ts-expect-error a required field has a value
   const none = (): Response<'deleteHost'> => ({ success: true, displaytext: undefined });
-  t.equal(envelope('deleteHost', done()), '{"deletehostresponse":{"success":true,"displaytext":"x"}}');
+  t.same(envelope('deleteHost', done()), { deletehostresponse: { success: true, displaytext: 'x' } });
   t.same([more, less, other, none].length, 4);
 });
 
@@ -23,7 +23,7 @@ t.test('types: an optional field is written out, also when it has no value', asy
   const nothing = (): Response<'rebalanceAgents'> => ({ success: true, placed: undefined, jobids: [] });
   // @ts-expect-error it would be documented and never sent
   const less = (): Response<'rebalanceAgents'> => ({ success: true, jobids: [] });
-  t.equal(envelope('rebalanceAgents', nothing()), '{"rebalanceagentsresponse":{"success":true,"jobids":[]}}');
+  t.match(envelope('rebalanceAgents', nothing()), { rebalanceagentsresponse: { success: true, jobids: [] } });
   t.ok(less);
 });
 
@@ -44,8 +44,8 @@ t.test('types: a list has its count, a job its id, and parameters are those of t
   const page: Response<'listHosts'> = { count: 0, items: [] };
   // @ts-expect-error a list is no object
   const host: Response<'listHosts'> = { id: 'a' };
-  t.equal(envelope('listHosts', page), '{"listhostsresponse":{}}');
-  t.equal(envelope('reconnectHost', { jobid: 'a', id: 'b' }), '{"reconnecthostresponse":{"jobid":"a","id":"b"}}');
+  t.match(envelope('listHosts', page), { listhostsresponse: { items: undefined, count: undefined } });
+  t.same(envelope('reconnectHost', { jobid: 'a', id: 'b' }), { reconnecthostresponse: { jobid: 'a', id: 'b' } });
   const given: Params<'deleteHost'> = { id: 'a', forced: true };
   // @ts-expect-error a required parameter is missing
   const missing: Params<'deleteHost'> = { forced: true };

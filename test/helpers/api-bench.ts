@@ -108,7 +108,7 @@ export async function apiBench(t: Test) {
     return observeServers(before, { ...parts, rows });
   };
   const calls = operations({
-    observe,
+    readServers: async () => observe(await seen.servers()),
     clock,
     store: seen,
     events: { add: event => void events.push(event) },
@@ -132,6 +132,7 @@ export async function apiBench(t: Test) {
     ownLink: id => bench.links.find(({ hostId }) => hostId === id),
   });
   const handlers = handlersFor({
+    clock,
     msid: MSID_1,
     store: seen,
     operations: calls,
@@ -183,8 +184,8 @@ export function signed(params: Readonly<Record<string, string | number>>, keys =
 }
 
 function read({ status, body, isSigned }: ApiReply): Reply {
-  const [[name = '', inside], ...others] = Object.entries(JSON.parse(body)) as [[string, unknown]];
-  if (others.length > 0) throw new Error(`more than one name in the envelope: ${body}`);
+  const [[name = '', inside], ...others] = Object.entries(JSON.parse(body.join(''))) as [[string, unknown]];
+  if (others.length > 0) throw new Error(`more than one name in the envelope: ${body.join('')}`);
   return { status, name, body: inside, isSigned };
 }
 

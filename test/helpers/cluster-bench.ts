@@ -222,7 +222,7 @@ export class ClusterNode {
   async call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
     const handled = this.node.api.handle(signed({ command, ...params }), '198.51.100.1');
     const { status, body, isSigned } = await this.#cluster.passes(handled);
-    const [[name, inside] = ['', undefined]] = Object.entries(JSON.parse(body));
+    const [[name, inside] = ['', undefined]] = Object.entries(JSON.parse(body.join('')));
     return { status, name, body: inside, isSigned };
   }
 }

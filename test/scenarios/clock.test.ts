@@ -25,3 +25,30 @@ t.test("regression: clock: when the store's clock is put back by 10 minutes, a d
   await cluster.goesOn(60_000);
   t.equal(cluster.counts()[B], 3);
 });
+
+t.test(
+  'heartbeat: interval and threshold change while the servers run, and nobody is taken for silent by it',
+  async t => {
+    const cluster = await startCluster(t, [A, B], { 'cluster.heartbeat.threshold': '1000000' });
+    const set = (name: string, value: number) => cluster.node(A).call('updateConfiguration', { name, value });
+    const wrong: string[] = [];
+    const watch = () => {
+      for (const { membership } of cluster.nodes.values())
+        for (const { serviceIp, isSilent } of membership.servers) if (isSilent) wrong.push(serviceIp);
+    };
+    await set('cluster.heartbeat.interval', 60_000);
+    await cluster.goesOn(10_000, watch);
+    const { beat } = await cluster.row(B);
+    await cluster.goesOn(30_000, watch, 200);
+    t.ok((await cluster.row(B)).beat - beat <= 1, 'it beats once a minute');
+    await set('cluster.heartbeat.interval', 1_500);
+    await cluster.goesOn(20_000, watch);
+    t.ok((await cluster.row(B)).beat - beat >= 10, 'it does not sleep the long interval to its end');
+    t.same(wrong, []);
+    await set('cluster.heartbeat.threshold', 12_000);
+    await cluster.goesOn(3_000);
+    await cluster.passes(cluster.node(B).kill());
+    await cluster.goesOn(18_000);
+    t.match(await cluster.row(B), { state: 'Down' });
+  },
+);

@@ -58,7 +58,7 @@ export interface Agents {
   readonly propagation: Propagation<Attache>;
   readonly ownership: Ownership;
   /** What is known of the Ready links, as of now. */
-  linkStatus(): readonly LinkStatus[];
+  linkStatus(): Iterable<LinkStatus>;
   /** The hosts as this server knows them without the store, by name. */
   ownView(): Interruptible<readonly KnownRow[]>;
   /** Reads what the store has, then serves. @throws StoreError */
@@ -85,7 +85,9 @@ export function composeAgents(parts: AgentsParts): Agents {
     ownership,
     links: {
       linkOf: hostId => registry.linkOf(hostId),
-      readyHosts: () => [...registry].map(attache => attache.host.id),
+      *readyHosts() {
+        for (const { host } of registry) yield host.id;
+      },
       close: (hostId, why) => registry.get(hostId)?.link.close(why),
     },
   });
@@ -103,8 +105,10 @@ export function composeAgents(parts: AgentsParts): Agents {
       ownership.listed(host.id, { msHostList, configurationVersion: list.configurationVersion });
     },
   });
+  const notices = new RemovalNotices();
   const server = new AgentServer({
     ...parts,
+    notices,
     zones,
     knownHosts,
     guids,
@@ -127,7 +131,6 @@ export function composeAgents(parts: AgentsParts): Agents {
     }),
     onReady: attache => propagation.check(attache),
   });
-  const notices = new RemovalNotices();
   const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership, reconciler, notices });
   const monitor = new HealthMonitor({ clock, log, lists, registry });
 
@@ -139,7 +142,9 @@ export function composeAgents(parts: AgentsParts): Agents {
     poller,
     propagation,
     ownership,
-    linkStatus: () => [...registry].map(attache => attache.linkStatus),
+    *linkStatus() {
+      for (const attache of registry) yield attache.linkStatus;
+    },
     ownView: () =>
       ownView({
         msid,

@@ -34,6 +34,7 @@ import type { GuidGuard } from './guid-guard.js';
 import { answersBeforeStartup } from './handlers/before-startup.js';
 import { handleRequest } from './handlers/index.js';
 import type { Registrar } from './registrar.js';
+import type { RemovalNotices } from './removal-notices.js';
 import { isStartup, readStartup, type Startup } from './startup.js';
 
 /** What becomes of a Startup. `refusal`: it is refused for good; `wait`: it may be repeated later. */
@@ -51,6 +52,7 @@ export interface ConversationParts {
   readonly registrar: Registrar;
   readonly lists: AgentLists;
   readonly registry: AttacheRegistry;
+  readonly notices: RemovalNotices;
   readonly ownership: Ownership;
   readonly events: EventSink;
   /** Unpacked bytes of one packet of a Ready agent. */
@@ -267,7 +269,7 @@ class Conversation {
   }
 
   #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }): void {
-    const { registry, ownership, registrar, events } = this.#parts;
+    const { registry, ownership, registrar, notices, events } = this.#parts;
     this.#enter({ kind: 'ready', attache });
     this.link.raiseLimits(this.#parts.packetMaxBytes);
     // The deadline for pings counts from here.
@@ -278,7 +280,8 @@ class Conversation {
     const ready = { msHostList: storedList(held), configurationVersion, claimant: attache.claimant };
     ownership.ready(attache.host.id, ready, () => {
       registrar.forget(attache.host.id);
-      this.link.close('the host was removed');
+      // Its link was not among the Ready ones when the others were told.
+      void notices.tell(attache);
     });
     events.add({
       type: 'AGENT.READY',

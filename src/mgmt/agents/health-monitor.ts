@@ -14,31 +14,39 @@ export interface HealthMonitorParts {
   readonly registry: AttacheRegistry;
 }
 
+/** Agents that are looked at in one turn of the event loop. */
+const LOOKED_PER_TURN = 2_000;
+
 /** Once every ping interval, looks for agents that are behind on their pings, and asks those for their health. */
 export class HealthMonitor {
   readonly #parts: HealthMonitorParts;
   #timer: Timer | undefined;
+  #isStopped = false;
 
   constructor(parts: HealthMonitorParts) {
     this.#parts = parts;
   }
 
   start(): void {
+    if (this.#isStopped) return;
     const { clock, lists } = this.#parts;
     const intervalMs = lists.configuration.values['ping.interval'] * 1_000;
     this.#timer = clock.after(intervalMs, () => {
-      this.#look(lists.configuration.values['ping.timeout']);
-      this.start();
+      void this.#look(lists.configuration.values['ping.timeout']).then(() => this.start());
     });
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
   }
 
   /** @param timeout how many ping intervals an agent may be behind */
-  #look(timeout: number): void {
-    for (const attache of this.#parts.registry) {
+  async #look(timeout: number): Promise<void> {
+    const { clock, registry } = this.#parts;
+    let looked = 0;
+    for (const attache of registry) {
+      if (++looked % LOOKED_PER_TURN === 0) await clock.turn();
       if (attache.note({ kind: 'look', deadlineMs: attache.pingIntervalMs * timeout }) === 'check health')
         void this.#checkHealth(attache);
     }

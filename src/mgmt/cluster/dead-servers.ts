@@ -10,7 +10,6 @@ export interface DeadServersParts {
   readonly log: Log;
   readonly msid: number;
   readonly address: string;
-  readonly thresholdMs: number;
   onServerDown(server: ObservedServer): void;
   onSharedAddress(server: ObservedServer): void;
 }

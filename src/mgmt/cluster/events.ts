@@ -126,7 +126,7 @@ export class EventLog implements EventSink {
     if (this.#isSweeping || this.#clock.now() - this.#sweptAt < SWEEP_MS) return;
     this.#isSweeping = true;
     this.#sweptAt = this.#clock.now();
-    const bounds = { before: this.#clock.wallTime() - KEPT_MS, keep: KEPT };
+    const bounds = { ageMs: KEPT_MS, keep: KEPT };
     try {
       // A batch a call; others get their turn between two of them.
       while (!this.#closed && (await this.#store.deleteEvents(bounds)) > 0) await this.#clock.turn();

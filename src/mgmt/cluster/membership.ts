@@ -19,6 +19,11 @@ import { KEPT_STATES, type ServerStep, TRANSITIONS } from './server-state.js';
 /** A row that another data.dir holds is claimed only when its counter has not changed for so many heartbeats. */
 const STALE_HEARTBEATS = 3;
 
+/** After so many intervals the counter of every server that lives has changed. */
+const LISTENED_INTERVALS = 2;
+/** Nobody waits longer for that, however long the interval is. */
+const LISTEN_MS = 10_000;
+
 export interface MembershipParts {
   readonly clock: Clock;
   readonly random: Random;
@@ -30,9 +35,8 @@ export interface MembershipParts {
   readonly name: string;
   /** Random, kept in `data.dir`: tells a restart from a second server with the same msid. */
   readonly dataDirToken: string;
-  /** `cluster.heartbeat.interval` and `cluster.heartbeat.threshold`. */
-  readonly intervalMs: number;
-  readonly thresholdMs: number;
+  /** `cluster.heartbeat.interval` and `cluster.heartbeat.threshold`, as they are now: see `retime`. */
+  heartbeat(): { readonly intervalMs: number; readonly thresholdMs: number };
   /** Whether this server serves agents now: the others learn it by the heartbeat. */
   isServing(): boolean;
   /** This server's state has changed, here or by another server. */
@@ -65,8 +69,14 @@ export interface ServerObserver {
   observe(rows: readonly ServerRow[]): readonly ObservedServer[];
 }
 
+/** Who reads the servers. */
+export interface ServerReader {
+  /** All servers, read now, and how they look from here. @throws StoreError */
+  readServers(): Promise<readonly ObservedServer[]>;
+}
+
 /** This server among the others: its row and heartbeat, and how the others look from here. */
-export class Membership implements ServerObserver {
+export class Membership implements ServerObserver, ServerReader {
   readonly #store: MembershipStore;
   readonly #parts: MembershipParts;
   readonly #dead: DeadServers;
@@ -77,9 +87,14 @@ export class Membership implements ServerObserver {
   /** What `onAvoided` was last called for. */
   #toldAvoided = '';
   #timer: Timer | undefined;
+  /** The interval that the timer was set by. */
+  #timerMs = 0;
   #isStopped = false;
   /** By the clock: the last reading of all rows. */
   #readAt: number | undefined;
+  /** By the clock: the first reading. */
+  #joinedAt: number | undefined;
+  #hasListened = false;
   readonly #watchers = new Set<() => void>();
   readonly #passes: (() => Promise<void>)[] = [];
 
@@ -103,6 +118,29 @@ export class Membership implements ServerObserver {
   /** Addresses that agents are told not to dial, spelled as in `host`. */
   get avoided(): readonly string[] {
     return avoidedAddresses(this.#servers);
+  }
+
+  /**
+   * Whether what is known of the others can be judged by: that a server lives shows when its counter has changed, which
+   * takes an interval or two after the start.
+   */
+  get hasListened(): boolean {
+    return this.#hasListened;
+  }
+
+  /** Waits, just after the start, until the others could be heard. */
+  async listen(): Promise<void> {
+    const { clock, heartbeat } = this.#parts;
+    if (this.#joinedAt === undefined || this.hasListened) return;
+    const heardAt = this.#joinedAt + LISTENED_INTERVALS * heartbeat().intervalMs;
+    await delay(clock, Math.min(heardAt - clock.now(), LISTEN_MS));
+    await this.refresh();
+  }
+
+  /** Just after the start not before the others could be heard. */
+  async readServers(): Promise<readonly ObservedServer[]> {
+    await this.listen();
+    return this.observe(await this.#store.servers());
   }
 
   /** By rows that were read since the last heartbeat. */
@@ -167,13 +205,20 @@ export class Membership implements ServerObserver {
     return done;
   }
 
+  /** The interval may be another one now: a longer one is not slept to its end, which others would take for silence. */
+  retime(): void {
+    if (this.#timer === undefined || this.#timerMs === this.#parts.heartbeat().intervalMs) return;
+    this.#timer.cancel();
+    void this.#beat().finally(() => this.#beatLater());
+  }
+
   /** Reads at once what the next heartbeat would. @returns whether the store answered */
   refresh(): Promise<boolean> {
     return this.#beat();
   }
 
   async #claim(): Promise<ServerClaimed & { readonly claimed: true }> {
-    const { msid, address, name, dataDirToken, intervalMs, clock } = this.#parts;
+    const { msid, address, name, dataDirToken, heartbeat, clock } = this.#parts;
     const description = {
       msid,
       name,
@@ -187,7 +232,7 @@ export class Membership implements ServerObserver {
     const first = await this.#store.claimServer(description, claim);
     if (first.claimed) return first;
     // Whether the holder lives shows by its counter, and by no clock.
-    await delay(clock, STALE_HEARTBEATS * intervalMs);
+    await delay(clock, STALE_HEARTBEATS * heartbeat().intervalMs);
     const second = await this.#store.claimServer(description, { ...claim, silentBeat: first.holder.beat });
     if (second.claimed) return second;
     const { holder } = second;
@@ -199,7 +244,11 @@ export class Membership implements ServerObserver {
 
   #beatLater(): void {
     if (this.#isStopped) return;
-    this.#timer = this.#parts.clock.after(this.#parts.intervalMs, () => {
+    const { clock, heartbeat } = this.#parts;
+    // One that `retime` has set meanwhile.
+    this.#timer?.cancel();
+    this.#timerMs = heartbeat().intervalMs;
+    this.#timer = clock.after(this.#timerMs, () => {
       void this.#beat().finally(() => this.#beatLater());
     });
   }
@@ -232,15 +281,19 @@ export class Membership implements ServerObserver {
   }
 
   #look(rows: readonly ServerRow[], elapsedMs: number | undefined): readonly ObservedServer[] {
-    const { msid, intervalMs, thresholdMs } = this.#parts;
-    return observeServers(this.#servers, { rows, ownMsid: msid, elapsedMs, intervalMs, thresholdMs });
+    const { msid, heartbeat } = this.#parts;
+    return observeServers(this.#servers, { rows, ownMsid: msid, elapsedMs, ...heartbeat() });
   }
 
   #take(rows: readonly ServerRow[]): void {
     const now = this.#parts.clock.now();
     const elapsedMs = this.#readAt === undefined ? undefined : now - this.#readAt;
     this.#readAt = now;
+    this.#joinedAt ??= now;
     this.#servers = this.#look(rows, elapsedMs);
+    this.#hasListened ||=
+      now - this.#joinedAt >= LISTENED_INTERVALS * this.#parts.heartbeat().intervalMs ||
+      this.#servers.every(({ isHeard, isDead, state, joined }) => isHeard || isDead || state !== 'Up' || !joined);
     const avoided = this.avoided;
     if (avoided.join() === this.#toldAvoided) return;
     this.#toldAvoided = avoided.join();

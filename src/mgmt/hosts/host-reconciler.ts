@@ -74,9 +74,12 @@ export class HostReconciler {
   async pass(): Promise<void> {
     const { clock, links } = this.#parts;
     let compared = 0;
-    for (const hostId of new Set([...links.readyHosts(), ...this.#own, ...this.#connecting.keys()])) {
-      this.#compare(hostId);
-      if (++compared % COMPARED_PER_TURN === 0) await clock.turn();
+    // A host may be among several of them: to compare it twice does no harm.
+    for (const hostIds of [links.readyHosts(), this.#own, this.#connecting.keys()]) {
+      for (const hostId of hostIds) {
+        this.#compare(hostId);
+        if (++compared % COMPARED_PER_TURN === 0) await clock.turn();
+      }
     }
     for (const hostId of this.#contested.due(clock.now())) {
       links.close(hostId, 'another management server has the host');

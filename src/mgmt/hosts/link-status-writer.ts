@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
-import { runInTurns } from '../../lib/interruptible.js';
+import { mapInSteps, runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
@@ -21,14 +21,14 @@ interface LinkStatusWriterParts {
 export class LinkStatusWriter {
   readonly #store: Pick<Store, 'putLinkStatus'>;
   readonly #parts: LinkStatusWriterParts;
-  readonly #links: () => readonly LinkStatus[];
+  readonly #links: () => Iterable<LinkStatus>;
   #timer: Timer | undefined;
   #isStopped = false;
   #writtenAt: number;
   /** When the latest link among those written became Ready. */
   #newest = 0;
 
-  constructor(store: Pick<Store, 'putLinkStatus'>, parts: LinkStatusWriterParts, links: () => readonly LinkStatus[]) {
+  constructor(store: Pick<Store, 'putLinkStatus'>, parts: LinkStatusWriterParts, links: () => Iterable<LinkStatus>) {
     this.#store = store;
     this.#parts = parts;
     this.#links = links;
@@ -48,7 +48,10 @@ export class LinkStatusWriter {
 
   async #look(): Promise<void> {
     const { clock, log, health, msid } = this.#parts;
-    const links = this.#links();
+    const links = await runInTurns(
+      mapInSteps(this.#links(), link => link),
+      clock,
+    );
     const newest = links.reduce((latest, { since }) => Math.max(latest, since), 0);
     if (newest <= this.#newest && clock.now() - this.#writtenAt < WRITE_MS) return;
     try {

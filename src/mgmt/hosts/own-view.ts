@@ -1,5 +1,5 @@
 import type { Interruptible } from '../../lib/interruptible.js';
-import { workCounter } from '../../lib/interruptible.js';
+import { sortInSteps, workCounter } from '../../lib/interruptible.js';
 import type { HostRow } from '../store/store.js';
 import type { KnownHost } from './known-hosts.js';
 
@@ -34,7 +34,9 @@ export function* ownView({ msid, knownHosts, hasLink, listOf }: OwnViewParts): I
     rows.push({ id, uuid, name, zoneId, clusterId, ...placeOf(host, msid, hasLink(id)), msHostList: listOf(host) });
     if (isStepDone(1)) yield;
   }
-  return rows.sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : one.id - other.id));
+  return yield* sortInSteps(rows, (one, other) =>
+    one.name < other.name ? -1 : one.name > other.name ? 1 : one.id - other.id,
+  );
 }
 
 /** What the row will say once it can be written. */

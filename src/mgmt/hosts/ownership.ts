@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
+import { firstOf } from '../../lib/first-of.js';
 import type { Log } from '../../lib/logger.js';
 import type { AgentStore } from '../store/agent-store.js';
 import { HOSTS_A_BATCH } from '../store/store.js';
@@ -201,7 +202,7 @@ export class Ownership {
     this.#isWriting = true;
     try {
       while (this.#dirty.size > 0 && !this.#health.away && !this.#stopped) {
-        const batch = [...this.#dirty].slice(0, HOSTS_A_BATCH);
+        const batch = firstOf(this.#dirty, HOSTS_A_BATCH);
         await this.#writeBatch(batch);
       }
     } finally {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
-import { runInTurns } from '../../lib/interruptible.js';
+import { type Interruptible, runInTurns, workCounter } from '../../lib/interruptible.js';
 import type { HostRow, Store } from '../store/store.js';
 import { type LinkStatus, unpackLinkStatus } from './link-status.js';
 
@@ -43,13 +43,14 @@ export class PresentLinks {
 
   /** @throws StoreError */
   async read(): Promise<LinkOfHost> {
-    const { store, msid, ownLink } = this.#parts;
+    const { clock, store, msid, ownLink } = this.#parts;
     const former = this.#parsed;
     const parsed = new Map<number, ParsedRow>();
     const ages = new Map<number, number>();
     const known = [...former].map(([server, { updated }]) => ({ msid: server, updated }));
     for (const row of await store.linkStatus(known)) {
-      const byHost = row.packed === undefined ? former.get(row.msid)?.byHost : await this.#byHost(row.packed);
+      const byHost =
+        row.packed === undefined ? former.get(row.msid)?.byHost : await runInTurns(linksByHost(row.packed), clock);
       if (byHost !== undefined) parsed.set(row.msid, { updated: row.updated, byHost });
       ages.set(row.msid, Math.round(row.ageMs / 1000));
     }
@@ -72,12 +73,20 @@ export class PresentLinks {
       return link && { link, ageSeconds: 0 };
     };
   }
-
-  async #byHost(row: Uint8Array): Promise<ReadonlyMap<number, LinkStatus>> {
-    const links = await runInTurns(unpackLinkStatus(row), this.#parts.clock);
-    return new Map(links.map(link => [link.hostId, link]));
-  }
 }
+
+/** The links of one server's row. */
+function* linksByHost(row: Uint8Array): Interruptible<ReadonlyMap<number, LinkStatus>> {
+  const isStepFull = workCounter(LINKS_PER_STEP);
+  const byHost = new Map<number, LinkStatus>();
+  for (const link of yield* unpackLinkStatus(row)) {
+    byHost.set(link.hostId, link);
+    if (isStepFull(1)) yield;
+  }
+  return byHost;
+}
+
+const LINKS_PER_STEP = 5_000;
 
 /** The row and the status are of one moment, and differ by a little. */
 const SAME_MS = 1_000;

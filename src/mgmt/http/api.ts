@@ -4,6 +4,7 @@ import { param, type RequestParams } from '../../api/signature.js';
 import { networkOf } from '../../lib/address.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
+import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
 import { OperationError } from '../../lib/operation-error.js';
@@ -13,6 +14,7 @@ import { ApiError, fromOperationError } from './api-error.js';
 import { authenticate } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs } from './failures.js';
 import type { Handlers } from './handlers/index.js';
+import { jsonInSteps } from './json-parts.js';
 import { validated } from './validate.js';
 
 export interface ApiParts {
@@ -25,8 +27,8 @@ export interface ApiParts {
 export interface ApiReply {
   /** HTTP status. */
   readonly status: number;
-  /** JSON. */
-  readonly body: string;
+  /** JSON, in parts that follow each other. */
+  readonly body: readonly string[];
   /** Whether the request had a right key and signature. */
   readonly isSigned: boolean;
 }
@@ -57,7 +59,7 @@ export class Api {
       return { status: 200, body: await this.#answer(command, params), isSigned };
     } catch (error) {
       const failure = this.#asApiError(command, error);
-      return { status: failure.code, body: errorEnvelope(name, failure), isSigned };
+      return { status: failure.code, body: [errorEnvelope(name, failure)], isSigned };
     }
   }
 
@@ -76,14 +78,16 @@ export class Api {
     }
   }
 
-  async #answer(command: string, params: RequestParams): Promise<string> {
+  async #answer(command: string, params: RequestParams): Promise<readonly string[]> {
     if (command === '') throw new ApiError(431, 'Unable to execute API command due to missing parameter command');
     if (!isCommandName(command)) throw unknownCommand(command);
     return this.#carryOut(command, params);
   }
 
-  async #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<string> {
-    return envelope(command, await this.#parts.handlers(command, validated(command, params)));
+  async #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<readonly string[]> {
+    const { clock, handlers } = this.#parts;
+    const response = await handlers(command, validated(command, params));
+    return runInTurns(jsonInSteps(envelope(command, response)), clock);
   }
 
   #noteFailure(network: string): void {

@@ -52,7 +52,9 @@ export async function drainBeforeStop(parts: ServerJobParts): Promise<void> {
   const timeoutMs = agents.lists.configuration.values['management.server.shutdown.drain.timeout'] * 1_000;
   // When the whole cluster is stopped, no server is left that could take the agents.
   const isHopeless = () => !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
-  if (timeoutMs === 0 || agents.registry.size === 0 || isHopeless()) return;
+  if (timeoutMs === 0 || agents.registry.size === 0) return;
+  await membership.listen();
+  if (isHopeless()) return;
   const running = begin(parts, 'stop');
   try {
     await membership.step('prepareForShutdown');
@@ -125,19 +127,30 @@ async function moveAllAway(
   );
 }
 
+async function closeAll({ agents, clock }: ServerJobParts, why: string): Promise<void> {
+  let closed = 0;
+  for (const attache of [...agents.registry]) {
+    attache.link.close(why);
+    if (++closed % CLOSED_PER_TURN === 0) await clock.turn();
+  }
+}
+
+/** Links that are closed in one turn of the event loop. */
+const CLOSED_PER_TURN = 100;
+
 async function finish(
   parts: ServerJobParts,
   purpose: DrainPurpose,
   { moved, left }: MoveReport,
   { forced, cancel }: { readonly forced: boolean; readonly cancel: AbortSignal },
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { log, events, agents, membership, address, stopping } = parts;
+  const { log, events, membership, address, stopping } = parts;
   const result = { moved, ...leftFields(left) };
   const isCancelled = cancel.aborted || stopping.aborted;
   if (isCancelled || !(await retryWhileAway(parts, () => membership.step(DRAINED[purpose])))) {
     return { cancelled: true, ...result };
   }
-  if (forced) for (const attache of [...agents.registry]) attache.link.close(`the server goes into ${purpose}`);
+  if (forced) await closeAll(parts, `the server goes into ${purpose}`);
   const described = left.slice(0, 20).map(({ name, why }) => `${name} (${why})`);
   log.info('Drained', { moved, left: left.length, agents: described });
   events.add({

@@ -23,7 +23,7 @@ export interface JobRunnerParts {
 
 type JobRunnerStore = Pick<
   Store,
-  'pendingJobs' | 'runningJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteJobsBefore'
+  'pendingJobs' | 'runningJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteOldJobs'
 >;
 
 const LOOK_MS = 2_000;
@@ -177,7 +177,7 @@ export class JobRunner {
   async #sweep(): Promise<void> {
     const { clock } = this.#parts;
     if (clock.now() - this.#sweptAt < SWEEP_MS) return;
-    const deleted = await this.#store.deleteJobsBefore(clock.wallTime() - KEPT_MS);
+    const deleted = await this.#store.deleteOldJobs(KEPT_MS);
     if (deleted === 0) this.#sweptAt = clock.now();
   }
 }

@@ -59,6 +59,8 @@ const LOOK_MS = 250;
 const PROGRESS_MS = 2_000;
 /** Lists that are computed before others get a turn. */
 const LISTS_PER_TURN = 500;
+/** Agents that are looked at before others get a turn. */
+const LOOKED_PER_TURN = 5_000;
 const WAIT_SECONDS = 60;
 
 /** What is known of one agent during a move. */
@@ -89,10 +91,12 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
   let saidAt = clock.now();
   for (;;) {
     const staying = parts.staying();
+    let looked = 0;
     for (const attache of staying) {
       if (!notes.has(attache)) {
         notes.set(attache, { why: 'it was not asked yet', target: undefined, tries: 0, isAsking: false, again: 0 });
       }
+      if (++looked % LOOKED_PER_TURN === 0) await clock.turn();
     }
     const isPaused = parts.isPaused?.() ?? false;
     const isOut = signal.aborted || (!isPaused && clock.now() >= deadline);
@@ -104,6 +108,7 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
     }
     let computed = 0;
     for (const attache of staying) {
+      if (++looked % LOOKED_PER_TURN === 0) await clock.turn();
       const note = notes.get(attache);
       if (note === undefined || note.isAsking || note.tries >= tries || clock.now() < note.again) continue;
       const isInLine = note.target !== undefined && pace.waitMs(note.target, clock.now()) >= LOOK_MS;

@@ -1,11 +1,11 @@
-import type { ServerObserver } from '../cluster/membership.js';
+import type { ServerReader } from '../cluster/membership.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
 import type { JobRow, Store } from '../store/store.js';
 import type { JobRequest, StartJob } from './job-request.js';
 import { serverByUuid } from './server-status.js';
 
-export interface RebalanceParts extends ReassignParts, ServerObserver {
+export interface RebalanceParts extends ReassignParts, ServerReader {
   readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
 }
@@ -30,11 +30,11 @@ export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const { store, startJob, observe } = parts;
+  const { store, startJob, readServers } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
   const reassigned = await reassignHosts(parts);
   const jobs: JobRow[] = [];
-  for (const job of rebalanceJobs(observe(await store.servers()), target?.serviceIp)) jobs.push(await startJob(job));
+  for (const job of rebalanceJobs(await readServers(), target?.serviceIp)) jobs.push(await startJob(job));
   return { reassigned, jobs };
 }
 

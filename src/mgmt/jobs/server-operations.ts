@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { refusedOperation } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
-import type { ServerObserver } from '../cluster/membership.js';
+import type { ServerReader } from '../cluster/membership.js';
 import { type ObservedServer, othersThatTakeAgents } from '../cluster/observed-servers.js';
 import { type ServerStep, TRANSITIONS } from '../cluster/server-state.js';
 import { ALGORITHM_NAMES, type Configuration } from '../config/parameters.js';
@@ -12,7 +12,7 @@ import { rebalanceJobs } from './rebalance-agents.js';
 import { serverByUuid } from './server-status.js';
 
 /** Operators' steps of a server's state; server-state.ts draws them. Agents are moved by jobs (server-jobs.ts). */
-export interface ServerOperationParts extends ServerObserver {
+export interface ServerOperationParts extends ServerReader {
   readonly store: Pick<
     Store,
     'servers' | 'countAgents' | 'changeServerStateWithJobs' | 'releaseHosts' | 'removeServer'
@@ -110,8 +110,7 @@ export async function triggerShutdown(
 ): Promise<JobRow> {
   const server = await serverByUuid(parts.store, serverId);
   if (!isRunning(server)) throw refusedOperation(`management server ${server.serviceIp} is not running`);
-  if (!forced)
-    await checkTargets(parts, server, othersThatTakeAgents(parts.observe(await parts.store.servers()), server.msid));
+  if (!forced) await checkTargets(parts, server, othersThatTakeAgents(await parts.readServers(), server.msid));
   return oneJob(await changeState(parts, server, 'triggerShutdown', [jobOf(server, 'shutdown', {})]));
 }
 
@@ -138,11 +137,11 @@ export async function removeServer(parts: ServerOperationParts, { serverId }: Se
 
 /** Whether the server may be drained, and its agents have a server to go to. @throws OperationError OPERATION_REFUSED */
 async function checkDrain(parts: ServerOperationParts, server: ServerRow, forced: boolean): Promise<void> {
-  const servers = await parts.store.servers();
+  const servers = await parts.readServers();
   if (server.state !== 'Up') throw refusedOperation(`management server ${server.serviceIp} is ${server.state}, not Up`);
   const other = otherPreparing(servers, server);
   if (other !== undefined) throw refusedOperation(`management server ${other.serviceIp} is ${other.state} already`);
-  const others = othersThatTakeAgents(parts.observe(servers), server.msid);
+  const others = othersThatTakeAgents(servers, server.msid);
   if (others.length === 0) throw refusedOperation('no other management server can take agents');
   if (!forced) await checkTargets(parts, server, others);
 }
@@ -214,10 +213,10 @@ function jobOf({ msid }: ServerRow, cmd: string, params: JobRequest['params']): 
 
 /** The jobs by which agents return to a server that is put back to Up. @throws StoreError */
 async function returningJobs(
-  { store, observe }: ServerOperationParts,
+  { readServers }: ServerOperationParts,
   { serviceIp }: ServerRow,
 ): Promise<readonly JobRequest[]> {
-  return rebalanceJobs(observe(await store.servers()), serviceIp);
+  return rebalanceJobs(await readServers(), serviceIp);
 }
 
 function oneJob([job]: readonly JobRow[]): JobRow {

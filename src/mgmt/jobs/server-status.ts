@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../lib/operation-error.js';
-import { readAll } from '../store/pages.js';
+import { readUuids } from '../store/pages.js';
 import type { ServerRow, ServerState, Store } from '../store/store.js';
 
 /** How far a server is on its way out of service. */
@@ -28,19 +28,19 @@ export async function serverStatus(
   { serverId }: { readonly serverId: string },
 ): Promise<ServerStatus> {
   const server = await serverByUuid(store, serverId);
-  const [jobs, hosts] = await Promise.all([
+  const [jobs, agents] = await Promise.all([
     store.countPendingJobs(),
-    readAll(after => store.agentsOfServer(server.msid, after)),
+    readUuids(after => store.agentsOfServer(server.msid, after)),
   ]);
   const { state } = server;
   return {
     server,
     state,
-    agents: hosts.map(({ uuid }) => uuid),
+    agents,
     pendingJobs: jobs.get(server.msid) ?? 0,
     isMaintenanceInitiated: /Maintenance$/.test(state),
     isShutdownTriggered: /Shut/.test(state),
-    isReadyForShutdown: state === 'ReadyToShutDown' || (state !== 'Up' && hosts.length === 0),
+    isReadyForShutdown: state === 'ReadyToShutDown' || (state !== 'Up' && agents.length === 0),
   };
 }
 

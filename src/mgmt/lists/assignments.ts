@@ -1,4 +1,5 @@
 import { reasonOf } from '../../lib/errors.js';
+import { firstOf } from '../../lib/first-of.js';
 import type { Log } from '../../lib/logger.js';
 import { type AssignmentEntry, type AssignmentRow, assignmentOf, HOSTS_A_BATCH, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
@@ -110,7 +111,7 @@ export class Assignments {
     try {
       while (this.#unwritten.size > 0 && !health.away) {
         const generation = this.#generation;
-        const batch = [...this.#unwritten].slice(0, HOSTS_A_BATCH).map(([id, preferred]) => ({ id, preferred }));
+        const batch = firstOf(this.#unwritten, HOSTS_A_BATCH).map(([id, preferred]) => ({ id, preferred }));
         const standing = await health.watch(() => store.assignHosts(batch, generation));
         // Chosen by a configuration that does not hold any more: the poll takes the new one, and they are chosen anew.
         if (standing === undefined) return;

@@ -3,7 +3,7 @@ import { runInTurns } from '../../lib/interruptible.js';
 import { nearestKey } from '../../lib/nearest-key.js';
 import { invalidArgument, OperationError } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
-import type { ServerObserver } from '../cluster/membership.js';
+import type { ServerReader } from '../cluster/membership.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import {
   type Configuration,
@@ -15,14 +15,14 @@ import {
   readConfiguration,
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
-import { readAll } from '../store/pages.js';
 import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
-import { listedAgent, listSettingsOf } from './list-settings.js';
+import { listSettingsOf } from './list-settings.js';
+import { readListedHosts } from './listed-hosts.js';
 import { giveSameLists, previewInSteps } from './preview.js';
-import { assignmentsOf, commitChange, judgedAnew, needsReassignment, type ReassignParts } from './reassign.js';
+import { changedAssignments, commitChange, judgedAnew, needsReassignment, type ReassignParts } from './reassign.js';
 
-export interface ChangeConfigurationParts extends ReassignParts, ServerObserver {
-  readonly store: ReassignParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval' | 'servers'>;
+export interface ChangeConfigurationParts extends ReassignParts, ServerReader {
+  readonly store: ReassignParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval'>;
   readonly events: EventSink;
   /** Has this server read the configuration now. The others notice the change by their poll. */
   configurationChanged(): Promise<void>;
@@ -86,20 +86,21 @@ function changeGlobally(
     const { configuration } = readConfiguration(stored);
     const now = listSettingsOf(configuration);
     const proposed = listSettingsOf(proposedConfiguration(stored, name, value));
-    const servers = name === 'host' ? await store.servers() : [];
-    if (name === 'host' && !forced) checkReachable(parts.observe(servers), proposed.servers);
+    const servers = name === 'host' ? await parts.readServers() : [];
+    if (name === 'host' && !forced) checkReachable(servers, proposed.servers);
     const withoutServer =
       name === 'host' ? proposed.servers.filter(host => servers.every(({ serviceIp }) => serviceIp !== host)) : [];
     let agentsMoving = 0;
     let assignments: readonly AssignmentEntry[] = [];
     if (!giveSameLists(now, proposed)) {
-      const rows = await readAll(after => store.hosts(after));
-      const agents = rows.map(row => listedAgent(row, configuration));
+      const { rows, agents } = await readListedHosts(store, configuration);
       const { moving, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
       agentsMoving = moving;
       // The assignments are those of the preview. After another algorithm, agents keep the preferred host that they
       // have, whatever an older row says.
-      if (needsReassignment(now, proposed)) assignments = assignmentsOf(rows, after, configuration);
+      if (needsReassignment(now, proposed)) {
+        assignments = await runInTurns(changedAssignments(rows, after, configuration), clock);
+      }
     }
     const isDone = await commitChange({ clock, store }, configuration, new Map([[name, value]]), assignments);
     return isDone ? { name, value, scope: 'global' as const, agentsMoving, withoutServer } : undefined;

@@ -1,14 +1,14 @@
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
-import { runInTurns } from '../../lib/interruptible.js';
+import { mapInSteps, runInTurns } from '../../lib/interruptible.js';
 import { invalidArgument } from '../../lib/operation-error.js';
 import { PARAMETERS, readConfiguration } from '../config/parameters.js';
 import { type Kind, ValueError } from '../config/value-kinds.js';
-import { readAll } from '../store/pages.js';
 import type { AgentRow, Store } from '../store/store.js';
 import { algorithms } from './algorithms.js';
-import { listedAgent, listSettingsOf } from './list-settings.js';
-import { type ListSettings, type Preview, previewInSteps, zoneHostIdsOf } from './preview.js';
+import { listSettingsOf } from './list-settings.js';
+import { readListedHosts } from './listed-hosts.js';
+import { type ListSettings, type Preview, previewInSteps, zoneHostIdsInSteps } from './preview.js';
 
 export interface PreviewChangeParts {
   readonly clock: Pick<Clock, 'turn'>;
@@ -54,15 +54,15 @@ export async function previewChange(
         : parsed('algorithm', algorithm, PARAMETERS['indirect.agent.lb.algorithm'].kind),
     seed: String(configuration.version + 1),
   };
-  const rows = await readAll(after => store.hosts(after));
-  const agents = rows.map(row => listedAgent(row, configuration));
+  const { rows, agents } = await readListedHosts(store, configuration);
   const { moving, shares, before, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
-  const zones = zoneHostIdsOf(agents);
-  const hosts = rows.map((row, index) => ({
+  const zones = await runInTurns(zoneHostIdsInSteps(agents), clock);
+  const previewed = mapInSteps(rows, (row, index) => ({
     row,
     moves: before[index] !== after[index],
     list: () => listOf(row, after[index], zones.get(row.zoneId) ?? [], proposed),
   }));
+  const hosts = await runInTurns(previewed, clock);
   return { proposed, moving, shares, hosts };
 }
 

@@ -1,4 +1,4 @@
-import { type Interruptible, workCounter } from '../../lib/interruptible.js';
+import { type Interruptible, mapInSteps, workCounter } from '../../lib/interruptible.js';
 import { isSameSet } from '../../lib/same-set.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { algorithms } from './algorithms.js';
@@ -51,9 +51,11 @@ export function* previewInSteps(
   const after = yield* proposedHosts(agents, before, now, proposed);
   const shares = new Map(proposed.servers.map(address => [address, 0]));
   let moving = 0;
+  const isStepFull = workCounter(ENTRIES_PER_STEP);
   for (const [index, first] of after.entries()) {
     if (first !== undefined) shares.set(first, (shares.get(first) ?? 0) + 1);
     if (first !== before[index]) moving++;
+    if (isStepFull(1)) yield;
   }
   return { agents: agents.length, moving, shares, before, after };
 }
@@ -79,9 +81,10 @@ export function giveSameLists(now: ListSettings, proposed: ListSettings): boolea
 type FirstHosts = readonly (string | undefined)[];
 
 function* presentHosts(agents: readonly ListedAgent[], now: ListSettings): Interruptible<FirstHosts> {
-  if (agents.every(({ preferred }) => preferred !== undefined)) return agents.map(({ preferred }) => preferred);
+  const known = yield* mapInSteps(agents, ({ preferred }) => preferred);
+  if (!known.includes(undefined)) return known;
   const computed = yield* computedHosts(agents, now);
-  return agents.map(({ preferred }, index) => preferred ?? computed[index]);
+  return yield* mapInSteps(known, (preferred, index) => preferred ?? computed[index]);
 }
 
 function* proposedHosts(
@@ -92,16 +95,18 @@ function* proposedHosts(
 ): Interruptible<FirstHosts> {
   if (giveSameLists(now, proposed)) return before;
   // With rendezvous, agents stay where they are as far as possible, also after another algorithm.
-  return yield* computedHosts(
-    agents.map(({ hostId, zoneId }, index) => ({ hostId, zoneId, preferred: before[index] })),
-    proposed,
-  );
+  const placed = yield* mapInSteps(agents, ({ hostId, zoneId }, index) => ({
+    hostId,
+    zoneId,
+    preferred: before[index],
+  }));
+  return yield* computedHosts(placed, proposed);
 }
 
 function* computedHosts(agents: readonly ListedAgent[], settings: ListSettings): Interruptible<FirstHosts> {
   const { algorithm, servers, weights, seed } = settings;
   if (algorithm === 'rendezvous') return (yield* assignAllInSteps(agents, servers, weights)).preferred;
-  const zoneHostIds = zoneHostIdsOf(agents);
+  const zoneHostIds = yield* zoneHostIdsInSteps(agents);
   const isStepFull = workCounter(LISTS_PER_STEP);
   const firsts: (string | undefined)[] = [];
   for (const { hostId, zoneId } of agents) {
@@ -115,13 +120,20 @@ function* computedHosts(agents: readonly ListedAgent[], settings: ListSettings):
 /** A shuffle takes one or two hashes, so that a step takes about 2 ms. */
 const LISTS_PER_STEP = 500;
 
+/** Entries of a list that are looked at in one step, a millisecond or two. */
+const ENTRIES_PER_STEP = 5_000;
+
 /** The ids of each zone's hosts, ascending. */
-export function zoneHostIdsOf(agents: readonly ListedAgent[]): ReadonlyMap<number, readonly number[]> {
+export function* zoneHostIdsInSteps(
+  agents: readonly ListedAgent[],
+): Interruptible<ReadonlyMap<number, readonly number[]>> {
+  const isStepFull = workCounter(ENTRIES_PER_STEP);
   const zones = new Map<number, number[]>();
   for (const { hostId, zoneId } of agents) {
     const ids = zones.get(zoneId);
     if (ids === undefined) zones.set(zoneId, [hostId]);
     else ids.push(hostId);
+    if (isStepFull(1)) yield;
   }
   for (const ids of zones.values()) ids.sort((one, other) => one - other);
   return zones;

@@ -1,8 +1,7 @@
 import { type Clock, delay } from '../../lib/clock.js';
-import { runInTurns } from '../../lib/interruptible.js';
+import { type Interruptible, runInTurns, workCounter } from '../../lib/interruptible.js';
 import { refusedOperation } from '../../lib/operation-error.js';
 import { type Configuration, readConfiguration } from '../config/parameters.js';
-import { readAll } from '../store/pages.js';
 import {
   type AgentRow,
   type AssignmentAttempt,
@@ -13,7 +12,8 @@ import {
   type Configuration as StoredConfiguration,
 } from '../store/store.js';
 import { assignAllInSteps } from './assign.js';
-import { listedAgent, listSettingsOf } from './list-settings.js';
+import { listSettingsOf } from './list-settings.js';
+import { readListedHosts } from './listed-hosts.js';
 import { giveSameLists, type ListSettings } from './preview.js';
 
 interface CommitParts {
@@ -27,6 +27,9 @@ export interface ReassignParts extends CommitParts {
 
 /** Changes that come in between so often are no accident. */
 const TRIES = 10;
+
+/** Rows that are compared in one step. */
+const ROWS_PER_STEP = 2_000;
 
 /** An attempt of another server writes more often than this. One that was killed leaves its last step as it is. */
 const ABANDONED_AFTER_MS = 3_000;
@@ -59,35 +62,34 @@ export async function reassignHosts({ clock, store }: ReassignParts): Promise<nu
     const { configuration } = readConfiguration(stored);
     const settings = listSettingsOf(configuration);
     if (settings.algorithm !== 'rendezvous') return { reassigned: undefined };
-    const rows = await readAll(after => store.hosts(after));
-    const agents = rows.map(row => listedAgent(row, configuration));
+    const { rows, agents } = await readListedHosts(store, configuration);
     const plan = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
-    const isDone = await commitChange(
-      { clock, store },
-      configuration,
-      new Map(),
-      assignmentsOf(rows, plan.preferred, configuration),
-    );
+    const assignments = await runInTurns(changedAssignments(rows, plan.preferred, configuration), clock);
+    const isDone = await commitChange({ clock, store }, configuration, new Map(), assignments);
     return isDone ? { reassigned: plan.changes.length } : undefined;
   });
   return reassigned;
 }
 
 /**
- * The assignments that differ from those that count.
+ * The assignments that differ from those that count. For `runInTurns`.
  * @param preferred the server of each host, in the order of the rows
  */
-export function assignmentsOf(
+export function* changedAssignments(
   rows: readonly AgentRow[],
   preferred: readonly (string | undefined)[],
   { assignmentGeneration }: Pick<Configuration, 'assignmentGeneration'>,
-): readonly AssignmentEntry[] {
-  return rows.flatMap((row, index) => {
+): Interruptible<readonly AssignmentEntry[]> {
+  const isStepFull = workCounter(ROWS_PER_STEP);
+  const changed: AssignmentEntry[] = [];
+  for (const [index, row] of rows.entries()) {
     const server = preferred[index];
-    return server !== undefined && server !== assignmentOf(row, assignmentGeneration)
-      ? [{ id: row.id, preferred: server }]
-      : [];
-  });
+    if (server !== undefined && server !== assignmentOf(row, assignmentGeneration)) {
+      changed.push({ id: row.id, preferred: server });
+    }
+    if (isStepFull(1)) yield;
+  }
+  return changed;
 }
 
 /**

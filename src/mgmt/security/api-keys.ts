@@ -35,9 +35,11 @@ export async function openApiKeys(
 
 const INI_FILE = 'cloudstack.ini';
 
-/** Whether `data.dir` has the key pair. */
-export async function hasIni(dataDir: string): Promise<boolean> {
-  return (await readIfThere(join(dataDir, INI_FILE))) !== undefined;
+/** Whether `data.dir` has the file, and with this key pair: an operator may have replaced the pair. */
+export async function iniState(dataDir: string, { secretKey }: ApiKeys): Promise<'none' | 'current' | 'stale'> {
+  const text = await readIfThere(join(dataDir, INI_FILE));
+  if (text === undefined) return 'none';
+  return text.includes(secretKey) ? 'current' : 'stale';
 }
 
 /** Writes the file that `cs` and the command line read. @param endpoint the URL of the API @returns the path */

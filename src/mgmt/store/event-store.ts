@@ -44,6 +44,8 @@ export interface EventQuery extends PageQuery {
 }
 
 export interface EventBounds {
-  readonly before?: number;
+  /** Those that happened so long ago are too old, by the store's clock. @default none is */
+  readonly ageMs?: number;
+  /** @default all */
   readonly keep?: number;
 }

@@ -32,8 +32,8 @@ export interface JobStore {
   jobs(query: JobQuery): Promise<Page<JobRow>>;
   /** Pending and running jobs that each server must carry out, or has begun to. */
   countPendingJobs(): Promise<ReadonlyMap<number, number>>;
-  /** Jobs that ended or expired before `at`, by the store's clock; at most 1,000 a call. @returns how many went */
-  deleteJobsBefore(at: number): Promise<number>;
+  /** Deletes jobs that ended or expired more than `ageMs` ago, by the store's clock; at most 1,000 a call. @returns how many */
+  deleteOldJobs(ageMs: number): Promise<number>;
 }
 
 export const JOBS_A_LOOK = 100;

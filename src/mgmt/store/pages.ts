@@ -1,4 +1,4 @@
-import { type HostQuery, type HostRow, type Page, type PageQuery, ROWS_A_PAGE } from './store.js';
+import { type HostQuery, type HostRow, type HostUuid, type Page, type PageQuery, ROWS_A_PAGE } from './store.js';
 
 /** What pages are read by: rows by their id, or the ids themselves. */
 type ById = number | { readonly id: number };
@@ -26,6 +26,13 @@ export async function readAll<T extends ById>(read: (after: number) => Promise<r
   const all: T[] = [];
   for await (const page of pagesOf(read)) all.push(...page);
   return all;
+}
+
+/** The UUIDs of all hosts of such a reading. @throws StoreError */
+export async function readUuids(read: (after: number) => Promise<readonly HostUuid[]>): Promise<string[]> {
+  const uuids: string[] = [];
+  for await (const page of pagesOf(read)) for (const { uuid } of page) uuids.push(uuid);
+  return uuids;
 }
 
 /**

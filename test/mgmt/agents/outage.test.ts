@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Answer } from '../../../src/protocol/index.js';
 import { contentOf, only } from '../../helpers/fake-agent.js';
 import { settle } from '../../helpers/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
@@ -146,23 +147,21 @@ t.test('outage: a Ready and a disconnect of one host are written in their order,
   t.equal(store.calls.filter(call => call === 'hostsDisconnected').length, 0);
 });
 
-t.test(
-  'removed: an agent whose host is gone from the store by Ready is let go, and comes back as a new host',
-  async t => {
-    const { agent, store, row } = await testServer();
-    const one = agent();
-    one.startup();
-    await one.receive();
-    one.answerReady(await one.receive());
-    const ready2 = await one.receive();
-    store.data.hosts.delete(1);
-    one.answerReady(ready2);
-    await settle();
-    t.ok(one.closed);
-    await agent().join();
-    t.match(row(2), { status: 'Up' });
-  },
-);
+t.test('regression: removed: an agent whose host is gone from the store by Ready is told so', async t => {
+  const { agent, store } = await testServer();
+  const one = agent();
+  one.startup();
+  await one.receive();
+  one.answerReady(await one.receive());
+  const ready2 = await one.receive();
+  store.data.hosts.delete(1);
+  one.answerReady(ready2);
+  const shutdown = await one.receive();
+  t.match(only(shutdown).fields, { reason: 'deleteHost', removeHost: true });
+  one.answer(shutdown, [Answer.encode({ result: true })]);
+  await settle();
+  t.ok(one.closed);
+});
 
 t.test('removed: an agent that comes back as a new host does not keep a link as the old one', async t => {
   const { agent, store, registry, row } = await testServer();

@@ -9,14 +9,19 @@ import { takenPort } from '../../helpers/mgmt-process.js';
 /** The HTTP side on a port of its own, with an API that tells what it was asked. */
 async function serve(t: Test) {
   const asked: { params: [string, string][]; address: string }[] = [];
-  const state = { notReady: undefined as string | undefined, status: 200, isSigned: true };
+  const state = {
+    notReady: undefined as string | undefined,
+    status: 200,
+    isSigned: true,
+    body: ['{"listhostsresponse":{}}'],
+  };
   const clock = new FakeClock();
   const app = httpServer({
     clock,
     api: {
       async handle(params, address) {
         asked.push({ params: [...params], address });
-        return { status: state.status, body: '{"listhostsresponse":{}}', isSigned: state.isSigned };
+        return { status: state.status, body: state.body, isSigned: state.isSigned };
       },
     },
     notReady: () => state.notReady,
@@ -195,7 +200,7 @@ t.test('http: healthz says alive, readyz why not', async t => {
 
 t.test('http: a port in use is a fatal error with its own code', async t => {
   const port = await takenPort(t);
-  const handle = async () => ({ status: 200, body: '', isSigned: false });
+  const handle = async () => ({ status: 200, body: [''], isSigned: false });
   const app = httpServer({ clock: new FakeClock(), api: { handle }, notReady: () => undefined });
   t.teardown(() => app.close());
   await t.rejects(listenHttp(app, '127.0.0.1', port), { code: 'PORT_IN_USE', message: /in use/ });

@@ -203,7 +203,7 @@ t.test('jobs: a store that is away is looked at again; one that stops looks no m
 
 t.test('jobs: finished ones go after a week, looked for once an hour', async t => {
   const store = await freshStore(t);
-  const { state, proxy } = faulty(store, 'deleteJobsBefore');
+  const { state, proxy } = faulty(store, 'deleteOldJobs');
   const { jobs, clock } = runner(t, proxy, MSID_1);
   jobs.start();
   await clock.advance(3_599_000);
@@ -214,10 +214,25 @@ t.test('jobs: finished ones go after a week, looked for once an hour', async t =
   t.equal(state.calls, 1);
 });
 
+t.test(
+  "regression: a server whose clock is a year ahead deletes no job that is young by the store's clock",
+  async t => {
+    const store = await freshStore(t);
+    const job = await store.createJob(JOB);
+    await store.cancelJob(job.uuid, { resultCode: 530, result: '{}' });
+    const { jobs, clock } = runner(t, store, MSID_1);
+    clock.setWallTime(365 * 86_400_000);
+    jobs.start();
+    await clock.advance(3_604_000);
+    await rest();
+    t.match(await jobOf(store, job), { status: 'failed' });
+  },
+);
+
 t.test('regression: old jobs are deleted until none is left, not a thousand an hour', async t => {
   const store = await freshStore(t);
   let left = 5;
-  store.deleteJobsBefore = async () => (left > 0 ? left-- : 0);
+  store.deleteOldJobs = async () => (left > 0 ? left-- : 0);
   const { jobs, clock } = runner(t, store, MSID_1);
   jobs.start();
   for (let passed = 0; passed < 3_620_000; passed += 2_000) await clock.advance(2_000);

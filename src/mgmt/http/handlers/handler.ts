@@ -1,5 +1,6 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
+import type { Clock } from '../../../lib/clock.js';
 import type { ServerObserver } from '../../cluster/membership.js';
 import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
@@ -9,6 +10,7 @@ import type { Store } from '../../store/store.js';
 
 /** All that a handler sees of the server: rows to show, and the operations. */
 export interface HandlerParts extends ServerObserver {
+  readonly clock: Pick<Clock, 'turn'>;
   /** Of this server. */
   readonly msid: number;
   readonly store: Pick<Store, StoreQueries>;

@@ -1,4 +1,5 @@
 import type { Params, Response } from '../../../api/types.js';
+import { mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import { readHosts } from '../../store/pages.js';
 import type { HostQuery, HostStatus } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
@@ -17,12 +18,12 @@ export function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Pro
   return whileAway(
     parts,
     () => hostsOfStore(parts, params),
-    own => hostsOfMemory(own, params),
+    own => hostsOfMemory(parts.clock, own, params),
   );
 }
 
 async function hostsOfStore(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
-  const { store } = parts;
+  const { clock, store } = parts;
   const command = 'listHosts';
   const locations = await readLocations(store);
   const { zones, pods, clusters, servers } = locations;
@@ -47,17 +48,22 @@ async function hostsOfStore(parts: HandlerParts, params: Params<'listHosts'>): P
     readHosts(part => store.findHosts(part), query),
     parts.presentLinks(),
   ]);
-  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link)) };
+  const objects = mapInSteps(rows, row => hostObject(row, locations, linkOf(row)?.link));
+  return { count, items: await runInTurns(objects, clock) };
 }
 
-async function hostsOfMemory(own: OwnKnowledge, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
+async function hostsOfMemory(
+  clock: HandlerParts['clock'],
+  own: OwnKnowledge,
+  params: Params<'listHosts'>,
+): Promise<Response<'listHosts'>> {
   const command = 'listHosts';
   const { type, hypervisor, arch, resourcestate, zoneid, podid, clusterid } = params;
   refuseFilters(command, { type, hypervisor, arch, resourcestate, zoneid, podid, clusterid });
   const locations = locationsInMemory(own);
   const linkOf = own.links();
-  const found = matchingHosts(await own.hosts(), knownQuery(command, locations, params));
-  return listed(found, paging(command, params), row => hostObject(row, locations, linkOf(row)?.link));
+  const found = await matchingHosts(clock, await own.hosts(), knownQuery(command, locations, params));
+  return listed(clock, found, paging(command, params), row => hostObject(row, locations, linkOf(row)?.link));
 }
 
 export async function reconnectHost(

@@ -1,4 +1,5 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import { filterInSteps, mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
 import type { AgedLinkStatus } from '../../hosts/present-links.js';
 import { readHosts } from '../../store/pages.js';
@@ -8,8 +9,8 @@ import type { HandlerParts, OwnKnowledge } from './handler.js';
 import type { ShownHost } from './host-object.js';
 import { knownQuery, statesOf } from './hosts.js';
 import { idOf, type Locations, locationsInMemory, readLocations } from './locations.js';
-import { paging } from './paging.js';
-import { listed, matchingHosts, whileAway } from './while-away.js';
+import { pageOf, paging } from './paging.js';
+import { matchingHosts, whileAway } from './while-away.js';
 
 export function listAgentLinks(
   parts: HandlerParts,
@@ -18,7 +19,7 @@ export function listAgentLinks(
   return whileAway(
     parts,
     () => linksOfStore(parts, params),
-    own => linksOfMemory(own, params),
+    own => linksOfMemory(parts.clock, own, params),
   );
 }
 
@@ -28,7 +29,7 @@ async function linksOfStore(
   parts: HandlerParts,
   params: Params<'listAgentLinks'>,
 ): Promise<Response<'listAgentLinks'>> {
-  const { store } = parts;
+  const { clock, store } = parts;
   const page = paging(COMMAND, params);
   const locations = await readLocations(store);
   const linkOf = await parts.presentLinks();
@@ -41,25 +42,39 @@ async function linksOfStore(
   const objectOf = (row: HostRow) => linkObject(row, locations, linkOf(row));
   if (!params.astray && !params.laggards) {
     const { count, rows } = await readHosts(part => store.findHosts(part), { ...filter, ...page });
-    return { count, items: rows.map(objectOf) };
+    return { count, items: await runInTurns(mapInSteps(rows, objectOf), clock) };
   }
   // These two filters need the status of links, which is not in the rows: all hosts that match the other filters are read.
   const all = { ...filter, ...paging(COMMAND, { pagesize: -1 }) };
   const { rows } = await readHosts(part => store.findHosts(part), all);
-  return listed(
-    rows.map(objectOf).filter(link => isWanted(link, params)),
-    page,
-    link => link,
-  );
+  return wanted(clock, await runInTurns(mapInSteps(rows, objectOf), clock), params, page);
 }
 
-async function linksOfMemory(own: OwnKnowledge, params: Params<'listAgentLinks'>): Promise<Response<'listAgentLinks'>> {
+async function linksOfMemory(
+  clock: HandlerParts['clock'],
+  own: OwnKnowledge,
+  params: Params<'listAgentLinks'>,
+): Promise<Response<'listAgentLinks'>> {
   const locations = locationsInMemory(own);
   const linkOf = own.links();
-  const found = matchingHosts(await own.hosts(), knownQuery(COMMAND, locations, { ...params, id: params.hostid }))
-    .map(row => linkObject(row, locations, linkOf(row)))
-    .filter(link => isWanted(link, params));
-  return listed(found, paging(COMMAND, params), link => link);
+  const query = knownQuery(COMMAND, locations, { ...params, id: params.hostid });
+  const rows = await matchingHosts(clock, await own.hosts(), query);
+  const links = mapInSteps(rows, row => linkObject(row, locations, linkOf(row)));
+  return wanted(clock, await runInTurns(links, clock), params, paging(COMMAND, params));
+}
+
+/** The page of the links that match the two filters. */
+async function wanted(
+  clock: HandlerParts['clock'],
+  links: readonly LinkObject[],
+  params: Params<'listAgentLinks'>,
+  page: { readonly page: number; readonly pagesize: number },
+): Promise<Response<'listAgentLinks'>> {
+  const found = await runInTurns(
+    filterInSteps(links, link => isWanted(link, params)),
+    clock,
+  );
+  return { count: found.length, items: pageOf(found, page) };
 }
 
 type LinkObject = ResponseObject<'listAgentLinks'>;

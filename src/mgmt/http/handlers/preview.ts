@@ -1,10 +1,11 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import { mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import type { PreviewedHost } from '../../lists/preview-change.js';
 import type { HandlerParts } from './handler.js';
 import { pageOf, paging } from './paging.js';
 
 export async function previewHostList(
-  { operations }: HandlerParts,
+  { clock, operations }: HandlerParts,
   { host, algorithm, ...params }: Params<'previewHostList'>,
 ): Promise<Response<'previewHostList'>> {
   const page = paging('previewHostList', params);
@@ -16,7 +17,7 @@ export async function previewHostList(
     moves: moving,
     shares: [...shares].map(share => shareObject(share, hosts.length)),
     count: hosts.length,
-    agents: pageOf(hosts, page).map(agentObject),
+    agents: await runInTurns(mapInSteps(pageOf(hosts, page), agentObject), clock),
   };
 }
 

@@ -1,8 +1,9 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import { type Interruptible, runInTurns, workCounter } from '../../../lib/interruptible.js';
 import type { ObservedServer } from '../../cluster/observed-servers.js';
-import { readAll } from '../../store/pages.js';
-import type { HostUuid } from '../../store/store.js';
+import type { KnownRow } from '../../hosts/own-view.js';
+import { readUuids } from '../../store/pages.js';
 import { dated } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
@@ -15,7 +16,7 @@ export function listManagementServers(
   return whileAway(
     parts,
     () => serversOfStore(parts, params),
-    own => serversOfMemory(own, params),
+    own => serversOfMemory(parts.clock, own, params),
   );
 }
 
@@ -29,8 +30,8 @@ async function serversOfStore(
   const matching = servers.filter(server => isAskedFor(server, params));
   const items = pageOf(matching, page).map(async server =>
     serverObject(server, {
-      agents: await readAll(after => store.agentsOfServer(server.msid, after)),
-      lastAgents: await readAll(after => store.lastAgentsOfServer(server.msid, after)),
+      agents: await readUuids(after => store.agentsOfServer(server.msid, after)),
+      lastAgents: await readUuids(after => store.lastAgentsOfServer(server.msid, after)),
       pendingJobs: jobs.get(server.msid) ?? 0,
       peers: params.peers ? servers.filter(other => other !== server) : undefined,
     }),
@@ -39,21 +40,38 @@ async function serversOfStore(
 }
 
 async function serversOfMemory(
+  clock: HandlerParts['clock'],
   own: OwnKnowledge,
   params: Params<'listManagementServers'>,
 ): Promise<Response<'listManagementServers'>> {
   const servers = own.servers();
-  const hosts = await own.hosts();
+  const agents = await runInTurns(agentsByServer(await own.hosts()), clock);
   const matching = servers.filter(server => isAskedFor(server, params));
-  return listed(matching, paging('listManagementServers', params), server =>
+  return listed(clock, matching, paging('listManagementServers', params), server =>
     serverObject(server, {
-      agents: hosts.filter(({ msid }) => msid === server.msid),
+      agents: agents.get(server.msid) ?? [],
       lastAgents: [],
       pendingJobs: undefined,
       peers: params.peers ? servers.filter(other => other !== server) : undefined,
     }),
   );
 }
+
+/** The UUIDs of each server's hosts. */
+function* agentsByServer(hosts: readonly KnownRow[]): Interruptible<ReadonlyMap<number, readonly string[]>> {
+  const isStepFull = workCounter(HOSTS_PER_STEP);
+  const agents = new Map<number, string[]>();
+  for (const { msid, uuid } of hosts) {
+    if (msid === null) continue;
+    const uuids = agents.get(msid);
+    if (uuids === undefined) agents.set(msid, [uuid]);
+    else uuids.push(uuid);
+    if (isStepFull(1)) yield;
+  }
+  return agents;
+}
+
+const HOSTS_PER_STEP = 5_000;
 
 function isAskedFor({ uuid, name }: ObservedServer, params: Params<'listManagementServers'>): boolean {
   return (
@@ -74,8 +92,9 @@ export async function removeManagementServer(
 type ServerObject = ResponseObject<'listManagementServers'>;
 
 interface MoreOfServer {
-  readonly agents: readonly Pick<HostUuid, 'uuid'>[];
-  readonly lastAgents: readonly Pick<HostUuid, 'uuid'>[];
+  /** UUIDs. */
+  readonly agents: readonly string[];
+  readonly lastAgents: readonly string[];
   readonly pendingJobs: number | undefined;
   readonly peers: readonly ObservedServer[] | undefined;
 }
@@ -97,8 +116,8 @@ function serverObject(server: ObservedServer, { agents, lastAgents, pendingJobs,
     processstate: processState(server),
     serviceip: server.serviceIp,
     ipaddress: server.serviceIp,
-    agents: agents.map(({ uuid }) => uuid),
-    lastagents: lastAgents.map(({ uuid }) => uuid),
+    agents,
+    lastagents: lastAgents,
     agentscount: agents.length,
     pendingjobscount: pendingJobs,
     peers: peers?.map(peerObject),

@@ -1,4 +1,6 @@
 import type { Listed } from '../../../api/types.js';
+import type { Clock } from '../../../lib/clock.js';
+import { filterInSteps, mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { HostQuery } from '../../store/store.js';
 import { isAway } from '../../store/store-health.js';
@@ -37,10 +39,12 @@ export interface KnownQuery {
 
 /** The hosts that match. */
 export function matchingHosts(
+  clock: Pick<Clock, 'turn'>,
   hosts: readonly KnownRow[],
   { id, name, keyword, status, msid }: KnownQuery,
-): readonly KnownRow[] {
-  return hosts.filter(
+): Promise<readonly KnownRow[]> {
+  const matching = filterInSteps(
+    hosts,
     host =>
       (id === undefined || host.uuid === id) &&
       (name === undefined || host.name === name) &&
@@ -48,15 +52,17 @@ export function matchingHosts(
       (msid === undefined || host.msid === msid) &&
       hasKeyword(host.name, keyword),
   );
+  return runInTurns(matching, clock);
 }
 
 /** One page of a list in memory. */
-export function listed<T, R>(
+export async function listed<T, R>(
+  clock: Pick<Clock, 'turn'>,
   all: readonly T[],
   page: { readonly page: number; readonly pagesize: number },
   objectOf: (one: T) => R,
-): Listed<R> {
-  return { count: all.length, items: pageOf(all, page).map(objectOf) };
+): Promise<Listed<R>> {
+  return { count: all.length, items: await runInTurns(mapInSteps(pageOf(all, page), objectOf), clock) };
 }
 
 /** @throws ApiError 530 when a list is asked for by what only the store knows */

@@ -10,7 +10,7 @@ const ROWS_A_STATEMENT = 100;
 const DELETED_A_CALL = 1_000;
 
 export function eventStore(transactions: Transactions): EventStore {
-  const { random } = transactions;
+  const { database, random } = transactions;
   return {
     addEvents: async batch => {
       if (batch.length > EVENTS_A_BATCH) throw new RangeError(`${batch.length} events; the limit is ${EVENTS_A_BATCH}`);
@@ -48,13 +48,14 @@ export function eventStore(transactions: Transactions): EventStore {
       });
     },
 
-    deleteEvents: ({ before, keep }) =>
+    deleteEvents: ({ ageMs, keep }) =>
       transactions.write('deleteEvents', async db => {
+        const before = ageMs === undefined ? 0 : (await database.storeTime(db)) - ageMs;
         const lastKept = keep === undefined ? 0 : (await sequenceValue(db, 'event')) - keep;
         const old = await db
           .selectFrom('event')
           .select('id')
-          .where(eb => eb.or([eb('id', '<=', lastKept), eb('created', '<', before ?? 0)]))
+          .where(eb => eb.or([eb('id', '<=', lastKept), eb('created', '<', before)]))
           .orderBy('id')
           .limit(DELETED_A_CALL)
           .execute();

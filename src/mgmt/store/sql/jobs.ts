@@ -138,8 +138,9 @@ export function jobStore(transactions: Transactions): JobStore {
         return counts;
       }),
 
-    deleteJobsBefore: at =>
-      transactions.write('deleteJobsBefore', async db => {
+    deleteOldJobs: ageMs =>
+      transactions.write('deleteOldJobs', async db => {
+        const at = (await database.storeTime(db)) - ageMs;
         const old = await db
           .selectFrom('async_job')
           .select('id')
