@@ -209,7 +209,7 @@ t.test('http: a port in use is a fatal error with its own code', async t => {
 t.test('regression: http: the name localhost is one listener, whose connections are bounded', async t => {
   const app = httpServer({
     clock: new FakeClock(),
-    api: { handle: async () => ({ status: 200, body: '{}', isSigned: true }) },
+    api: { handle: async () => ({ status: 200, body: ['{}'], isSigned: true }) },
     notReady: () => undefined,
   });
   t.teardown(() => app.close());
