@@ -26,7 +26,7 @@ export function localHelp(name: keyof typeof LOCAL_COMMANDS, width = DEFAULT_WID
 }
 
 const CREDENTIALS_HELP =
-  'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which the first server writes. --endpoint asks another server with the same key.';
+  'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which the first server writes. verify in such a file, or CLOUDSTACK_VERIFY, names a file with the CA by which the certificate of the API is verified. --endpoint asks another server with the same key.';
 const EXIT_CODES_HELP =
   'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server.';
 

@@ -1,3 +1,4 @@
+import type { EventSink } from '../cluster/events.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
 import type { JobRow, ServerRow, Store } from '../store/store.js';
@@ -7,6 +8,7 @@ import { serverByUuid } from './server-status.js';
 export interface RebalanceParts extends ReassignParts {
   readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
+  readonly events: EventSink;
   /** How the servers look from here, by rows that were just read. */
   observe(rows: readonly ServerRow[]): readonly ObservedServer[];
 }
@@ -31,11 +33,14 @@ export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const { store, startJob, observe } = parts;
+  const { store, startJob, observe, events } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
   const placed = await reassignHosts(parts);
   const jobs: JobRow[] = [];
   for (const job of rebalanceJobs(observe(await store.servers()), target?.serviceIp)) jobs.push(await startJob(job));
+  const whose = target === undefined ? 'the agents' : `the agents that prefer ${target.serviceIp}`;
+  const description = `It is asked for that ${whose} go to their preferred hosts`;
+  events.add({ type: 'AGENT.REBALANCE', level: 'INFO', description });
   return { placed, jobs };
 }
 

@@ -4,6 +4,7 @@ import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
+import type { ApiKey } from '../../security/api-keys.js';
 import type { ServerRow, Store } from '../../store/store.js';
 
 /** All that a handler sees of the server: rows to show, and the operations. */
@@ -11,13 +12,18 @@ export interface HandlerParts {
   /** Of this server. */
   readonly msid: number;
   readonly store: Pick<Store, StoreQueries>;
+  /** As the caller asks for them. */
   readonly operations: Operations;
+  readonly caller: Caller;
   /** How the servers look from here, by rows that were just read. */
   observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** What the servers know of their agents' links. @throws StoreError */
   presentLinks(): Promise<LinkOfHost>;
   readonly own: OwnKnowledge;
 }
+
+/** Whose key the request is signed with. */
+export type Caller = Pick<ApiKey, 'name' | 'role'>;
 
 /** What this server can tell while the store is away. */
 export interface OwnKnowledge {

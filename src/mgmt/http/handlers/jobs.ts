@@ -52,6 +52,7 @@ function jobObject(
     managementserverid: server?.uuid,
     managementservername: server?.name,
     progress: job.progress,
+    createdby: job.createdBy,
     created: dateText(job.created),
     completed: dated(job.completed),
   };
