@@ -17,7 +17,7 @@ import { type Configuration, type ParameterName, readConfiguration } from './con
 import { type MgmtSettings, notListening } from './config/settings.js';
 import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
-import { isRemoteStore, openStore } from './open-store.js';
+import { dbUrlOf, isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
 import { ApiKeys } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
@@ -107,7 +107,8 @@ export async function startNode({
 type StartOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'random'>>;
 
 async function start(options: StartOptions, undo: (() => unknown)[]): Promise<RunningNode> {
-  const { settings, clock, random, log, stopping = new AbortController().signal } = options;
+  const { clock, random, log, stopping = new AbortController().signal } = options;
+  const settings = { ...options.settings, dbUrl: await dbUrlOf(options.settings) };
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
   await clearTemporaries(settings.dataDir, clock.wallTime());
@@ -132,7 +133,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   const apiPort = await openApi(http, settings, log);
 
   const waiting = { clock, stopping };
-  const store = await openStoreWhenThere(options, stopping);
+  const store = await openStoreWhenThere({ ...options, settings }, stopping);
   undo.push(() => store.close());
   const sealingKey = await retryWhileAway(waiting, () => openSecretKey({ settings, store, log }));
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));

@@ -39,6 +39,8 @@ export interface MgmtSettings {
   readonly dataDir: string;
   /** The store: see `openStore`. Key: `db.url`. @default sqlite:data/muster.db */
   readonly dbUrl: string;
+  /** A file with the password of the database, in place of one in `db.url`. Key: `db.password.file`. @default none */
+  readonly dbPasswordFile: string | undefined;
   /**
    * The file with the key that secrets in the store are sealed under. Key: `key.file`.
    * @default with SQLite, a file beside the database file; with MySQL, none: the key is derived from the password in `db.url`
@@ -86,6 +88,7 @@ const KINDS = {
   'cluster.node.id': integer(1, 2 ** 48 - 1),
   'data.dir': text('the path of a folder'),
   'db.url': text('the URL of a database, such as sqlite:data/muster.db'),
+  'db.password.file': text('the path of a file'),
   'key.file': text('the path of a file'),
   'tls.cert': text('the path of a PEM file'),
   'tls.key': text('the path of a PEM file'),
@@ -110,6 +113,7 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
   ['cluster.node.id', "the server's id, 48 bits (made once, kept in data.dir)"],
   ['data.dir', 'what this server keeps on disk; one folder for each server (data)'],
   ['db.url', 'the store that all servers share; also mysql://user:password@host:3306/database (sqlite:data/muster.db)'],
+  ['db.password.file', 'a file with the password of the database, in place of one in db.url'],
   [
     'key.file',
     "the key that secrets in the store are sealed under, the same for all servers (beside SQLite's file; for MySQL, derived from the password in db.url)",
@@ -187,6 +191,7 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     nodeId: value('cluster.node.id'),
     dataDir: value('data.dir') ?? defaults.dataDir,
     dbUrl: value('db.url') ?? defaults.dbUrl,
+    dbPasswordFile: value('db.password.file'),
     keyFile: value('key.file'),
     tls: pemFiles(value('tls.cert'), value('tls.key'), value('tls.ca')),
     apiAddress: value('api.address') ?? defaults.apiAddress,

@@ -1,4 +1,4 @@
-import { reasonOf } from '../../../lib/errors.js';
+import { codeOf, reasonOf } from '../../../lib/errors.js';
 import { again, final, type Verdict } from '../sql/database.js';
 import { UnkeepableValue } from '../sql/unkeepable-value.js';
 import type { StoreErrorCode } from '../store-error.js';
@@ -90,16 +90,23 @@ export function remedyOf(error: unknown, { database, user }: MysqlUrl): string |
       return `${text}; as its administrator: GRANT ALL ON ${database}.* TO ${user}`;
     case 1049: // BAD_DB_ERROR
       return `${text}; as its administrator: CREATE DATABASE ${database} CHARACTER SET utf8mb4`;
+    case 3159: // SECURE_TRANSPORT_REQUIRED
+    case 4188: // The same, of other versions of MariaDB.
+      return `the database takes TLS only (${text}): mysql://…/${database}?tls=verify-full&tlsCa=FILE`;
     default:
-      return undefined;
+      return causes(error).some(cause => codeOf(cause) === 'HANDSHAKE_NO_SSL_SUPPORT')
+        ? 'the database does not speak TLS, and tls is not off'
+        : undefined;
   }
 }
 
+function causes(error: unknown): readonly unknown[] {
+  return error instanceof Error ? [error, ...causes(error.cause)] : [];
+}
+
 function serverErrorIn(error: unknown): { errno: number | undefined; text: string } {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (isFromServer(cause)) return { errno: errnoOf(cause), text: cause.message };
-  }
-  return { errno: undefined, text: '' };
+  const found = causes(error).find(isFromServer);
+  return { errno: errnoOf(found), text: found === undefined ? '' : reasonOf(found) };
 }
 
 function isFromServer(error: unknown): boolean {
