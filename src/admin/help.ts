@@ -84,6 +84,8 @@ export function commandHelp(name: string, command: ApiCommand, width = DEFAULT_W
       `Columns: ${command.columns.join(', ')}; -o json shows all of ${Object.keys(command.response.fields).join(', ')}.`,
       width,
     ),
+    '',
+    command.forReaders ? "Any key may call it, a reader's too." : "Only an operator's key may call it.",
     ...(command.isAsync ? ['', 'It is a job: the command waits for its end, unless --async is given.'] : []),
     '',
   ].join('\n');
