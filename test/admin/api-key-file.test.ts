@@ -88,3 +88,19 @@ t.test(
     await t.rejects(find(), { message: /cannot be read: EACCES/ });
   },
 );
+
+t.test('api-key-file: verify names the CA, in the file and in the environment, as cs has it', async t => {
+  const { folder, find } = place(t);
+  const ca = join(folder, 'ca.pem');
+  await writeFile(ca, 'the CA');
+  const mine = join(folder, 'verified.ini');
+  await writeFile(mine, `${iniOf('x')}verify = ${ca}\n`);
+  t.match(await find({ config: mine }), { ca: { pem: 'the CA', source: ca } });
+  t.match(await find({ environment: { ...ENVIRONMENT, CLOUDSTACK_VERIFY: ca } }), { ca: { pem: 'the CA' } });
+  t.equal((await find({ environment: ENVIRONMENT })).ca, undefined);
+  await writeFile(mine, `${iniOf('x')}verify = ${ca}.gone\n`);
+  await t.rejects(find({ config: mine }), {
+    name: 'UsageError',
+    message: /verified\.ini: verify = .*gone cannot be read/,
+  });
+});

@@ -78,13 +78,16 @@ export function judgeMysql(error: unknown): Verdict {
   return VERDICTS[errnoOf(error) ?? 0] ?? final('STORE_FAILED');
 }
 
+const BY_TLS = 'db.url=mysql://…?tls=verify-full&tlsCa=FILE';
+
 /** The settings are wrong: no server will ever let us in. @returns what the operator can do */
-export function remedyOf(error: unknown, { database, user }: MysqlUrl): string | undefined {
+export function remedyOf(error: unknown, { database, user, tls }: MysqlUrl): string | undefined {
   const { errno, text } = serverErrorIn(error);
   switch (errno) {
     case 1045: // ACCESS_DENIED_ERROR
     case 1698: // ACCESS_DENIED_NO_PASSWORD_ERROR
-      return `the database refuses user and password (${text})`;
+      // MariaDB says so, too, to a client without TLS where it takes TLS only.
+      return `the database refuses user and password (${text})${tls.mode === 'off' ? `; if it takes TLS only: ${BY_TLS}` : ''}`;
     case 1044: // DBACCESS_DENIED_ERROR
     case 1142: // TABLEACCESS_DENIED_ERROR
       return `${text}; as its administrator: GRANT ALL ON ${database}.* TO ${user}`;
@@ -92,7 +95,7 @@ export function remedyOf(error: unknown, { database, user }: MysqlUrl): string |
       return `${text}; as its administrator: CREATE DATABASE ${database} CHARACTER SET utf8mb4`;
     case 3159: // SECURE_TRANSPORT_REQUIRED
     case 4188: // The same, of other versions of MariaDB.
-      return `the database takes TLS only (${text}): mysql://…/${database}?tls=verify-full&tlsCa=FILE`;
+      return `the database takes TLS only (${text}): ${BY_TLS}`;
     default:
       return causes(error).some(cause => codeOf(cause) === 'HANDSHAKE_NO_SSL_SUPPORT')
         ? 'the database does not speak TLS, and tls is not off'

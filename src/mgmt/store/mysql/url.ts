@@ -36,7 +36,8 @@ const MYSQL_ALLOWED =
   'commas, and what is not a letter or digit in user and password is written as %XX; parameters behind ? are ' +
   `tls (${TLS_MODES.join(', ')}), ${TLS_FILES.join(', ')}`;
 
-const FORM = /^mysql:\/\/(?<user>[^:@/]+)(?::(?<password>[^@/]*))?@(?<hosts>[^@/?#]+)\/(?<database>[^/?#]+)(?:\?(?<query>[^#]*))?$/;
+const FORM =
+  /^mysql:\/\/(?<user>[^:@/]+)(?::(?<password>[^@/]*))?@(?<hosts>[^@/?#]+)\/(?<database>[^/?#]+)(?:\?(?<query>[^#]*))?$/;
 const HOST_FORM = /^(?:\[(?<ipv6>[0-9a-fA-F:.]+)\]|(?<host>[A-Za-z0-9._-]+))(?::(?<port>\d{1,5}))?$/;
 const DEFAULT_PORT = 3306;
 
