@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findApiKeyPair } from '../../src/admin/api-key-file.js';
@@ -47,3 +48,24 @@ t.test('operators: HTTPS beyond loopback is verified by the ini file, by our com
   } else t.comment('python3-cs is not installed');
   t.equal(await server.stop('SIGINT'), 0);
 });
+
+t.test(
+  'operators: before the store is there, HTTPS tells the health by a certificate that nobody has signed',
+  async t => {
+    const folder = t.testdir();
+    const address = firstAddress();
+    const away = ['db.url=mysql://muster@127.0.0.1:1/muster', `api.address=${address}`, 'api.port=0'];
+    const server = new MgmtProcess(t, folder, [...LOOPBACK, ...away]);
+    const [, port] = await server.says(/Listening for operators.* port=(\d+)/);
+    const health = await new Promise<string>((resolve, reject) => {
+      const request = get(`https://${address}:${port}/readyz`, { rejectUnauthorized: false }, response => {
+        response.setEncoding('utf8').on('data', text => resolve(`${response.statusCode} ${text}`));
+      });
+      request.on('error', reject);
+    });
+    t.equal(health, '503 starting\n');
+    const pair = { endpoint: `https://${address}:${port}/client/api`, key: 'K', secret: 'S', source: 'test' };
+    await t.rejects(ask(pair, 'listHosts'), { message: /does not verify .*a server that is starting shows one/ });
+    t.equal(await server.stop('SIGINT'), 0);
+  },
+);
