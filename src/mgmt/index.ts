@@ -40,7 +40,14 @@ export {
   type ParameterValues,
   readConfiguration,
 } from './config/parameters.js';
-export { type ApiPemFiles, type MgmtSettings, type PemFiles, type ReadSettings, readSettings, SETTING_HELP } from './config/settings.js';
+export {
+  type ApiPemFiles,
+  type MgmtSettings,
+  type PemFiles,
+  type ReadSettings,
+  readSettings,
+  SETTING_HELP,
+} from './config/settings.js';
 export type { Operations } from './jobs/operations.js';
 export { type NodeOptions, type RunningNode, startNode } from './node.js';
 export { type OpenStoreParts, openStore } from './open-store.js';
