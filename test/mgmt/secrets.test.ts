@@ -11,7 +11,7 @@ import { PASSWORD, startMariaDb, whyNoMariaDb } from '../helpers/mariadb.js';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
 import { signedFiles } from '../helpers/openssl.js';
 
-const missing = whyNoMariaDb(t);
+const missing = whyNoMariaDb(t) ?? false;
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1', 'log.level=debug'];
 
 /** What the command line for operators does with this file. */

@@ -205,11 +205,11 @@ t.test('settings: the API is served by HTTPS beyond loopback, unless api.insecur
   }
   const given = { 'api.tls.cert': 'cert.pem', 'api.tls.key': 'key.pem' };
   t.strictSame(apiTls(given), { certFile: 'cert.pem', keyFile: 'key.pem' }, 'on loopback too');
-  t.throws(() => apiTls({ 'api.tls.cert': 'cert.pem' }), { key: 'api.tls.key' });
-  t.throws(() => apiTls({ ...given, 'api.insecure': 'true' }), { key: 'api.insecure' });
+  t.throws(() => apiTls({ 'api.tls.cert': 'cert.pem' }), { message: /^api\.tls\.key=/ });
+  t.throws(() => apiTls({ ...given, 'api.insecure': 'true' }), { message: /^api\.insecure=true/ });
 });
 
 t.test('settings: an error does not repeat a secret', async t => {
   t.throws(() => read({}, { 'db.pasword': 'x', 'api.secret': 'swordfish' }), { message: /^db\.pasword=x/ });
-  t.throws(() => read({}, { 'api.secret': 'swordfish' }), { value: '…', message: /^api\.secret=…: / });
+  t.throws(() => read({}, { 'api.secret': 'swordfish' }), { message: /^api\.secret=…: / });
 });

@@ -4,7 +4,7 @@ import { dbUrlOf, openStore } from '../../../../src/mgmt/open-store.js';
 import { PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
 import { signedFiles } from '../../../helpers/openssl.js';
 
-const missing = whyNoMariaDb(t);
+const missing = whyNoMariaDb(t) ?? false;
 
 t.test('mariadb: one that takes TLS only is reached, and verified as the mode says', { skip: missing }, async t => {
   const folder = t.testdir({ password: `${PASSWORD}\n`, empty: '\n' });
