@@ -14,14 +14,15 @@ import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { Api } from '#dist/mgmt/http/api.js';
 import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
-import { operations } from '#dist/mgmt/jobs/operations.js';
+import { operationsOf } from '#dist/mgmt/jobs/operations.js';
 import { openStore } from '#dist/mgmt/open-store.js';
+import { ApiKeys } from '#dist/mgmt/security/api-keys.js';
+import { sealUnder } from '#dist/mgmt/security/sealing-key.js';
 import type { ServerRow } from '#dist/mgmt/store/store.js';
 import { ADDRESSES, fillStore, OWN_MSID } from './filled-store.js';
 
 const ROUNDS = 21;
 const HOST_COUNTS = [10, 5_000];
-const KEYS = { apiKey: 'KEY', secretKey: 'SECRET' };
 
 /** @returns the median of each call in milliseconds, by the call's name */
 async function measure(count: number): Promise<ReadonlyMap<string, number>> {
@@ -38,7 +39,11 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     const before = observeServers([], { ...parts, rows: rows.map(row => ({ ...row, beat: row.beat - 1 })) });
     return observeServers(before, { ...parts, rows });
   };
-  const domain = operations({
+  const apiKeys = await ApiKeys.open({ ...storeParts, store, sealingKey: sealUnder(new Uint8Array(32), 'the bench') });
+  const [key] = apiKeys.all;
+  if (key === undefined) throw new Error('there is no API key');
+  const operationsFor = operationsOf({
+    apiKeys,
     clock: systemClock,
     store,
     events: { add() {} },
@@ -56,21 +61,21 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     clock: systemClock,
     msid: OWN_MSID,
     store,
-    operations: domain,
+    operationsFor,
     observe,
     presentLinks: () => present.read(),
     own: { isNeeded: () => false, hosts: async () => [], links: () => present.own(), servers: () => [] },
   });
-  const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });
+  const api = new Api({ clock: systemClock, log, keys: apiKeys, handlers });
   const server = httpServer({ clock: systemClock, api, notReady: () => undefined });
   const port = await listenHttp(server, '127.0.0.1', 0);
-  const key = {
+  const pair = {
     endpoint: `http://127.0.0.1:${port}/client/api`,
-    key: KEYS.apiKey,
-    secret: KEYS.secretKey,
+    key: key.apiKey,
+    secret: key.secretKey,
     source: '',
   };
-  const ask: ApiCall = (command, params = {}) => call(key, command, new Map(Object.entries(params)), systemClock);
+  const ask: ApiCall = (command, params = {}) => call(pair, command, new Map(Object.entries(params)), systemClock);
   const calls: Readonly<Record<string, () => Promise<unknown>>> = {
     'listHosts pagesize=10': () => ask('listHosts', { pagesize: '10' }),
     'listHosts (500)': () => ask('listHosts'),

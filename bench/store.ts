@@ -17,9 +17,11 @@ import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { ZoneHosts } from '#dist/mgmt/hosts/zone-hosts.js';
 import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { jsonInSteps } from '#dist/mgmt/http/json-parts.js';
-import { operations } from '#dist/mgmt/jobs/operations.js';
+import { operationsOf } from '#dist/mgmt/jobs/operations.js';
 import { AgentLists } from '#dist/mgmt/lists/agent-lists.js';
 import { openStore } from '#dist/mgmt/open-store.js';
+import { ApiKeys } from '#dist/mgmt/security/api-keys.js';
+import { sealUnder } from '#dist/mgmt/security/sealing-key.js';
 import { readAll, readLargePage } from '#dist/mgmt/store/pages.js';
 import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
 import { StoreHealth } from '#dist/mgmt/store/store-health.js';
@@ -127,7 +129,12 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
   const links = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: () => undefined });
   const view = () =>
     turns(ownView({ msid: OWN_MSID, knownHosts: known, hasLink: () => false, listOf: () => ADDRESSES.join(',') }));
-  const calls = operations({
+  const storeParts = { clock: systemClock, random: systemRandom, log: silentLog, store };
+  const apiKeys = await ApiKeys.open({ ...storeParts, sealingKey: sealUnder(new Uint8Array(32), 'the bench') });
+  const [caller] = apiKeys.all;
+  if (caller === undefined) throw new Error('there is no API key');
+  const operationsFor = operationsOf({
+    apiKeys,
     clock: systemClock,
     store,
     events: { add() {} },
@@ -138,18 +145,19 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
     configurationChanged: nothing,
     stateChanged: nothing,
   });
+  const calls = operationsFor(caller.name);
   let isAway = false;
   const handlers = handlersFor({
     clock: systemClock,
     msid: OWN_MSID,
     store,
-    operations: calls,
+    operationsFor,
     observe: () => [],
     presentLinks: () => links.read(),
     own: { isNeeded: () => isAway, hosts: view, links: () => links.own(), servers: () => [] },
   });
   const answer = async (command: 'listHosts' | 'listAgentLinks' | 'previewHostList', params = {}) =>
-    turns(jsonInSteps(envelope(command, await handlers(command, { pagesize: -1, ...params } as never))));
+    turns(jsonInSteps(envelope(command, await handlers(command, { pagesize: -1, ...params } as never, caller))));
   figures.set('listHosts, all', await median(nothing, () => answer('listHosts')));
   figures.set(
     'listAgentLinks astray=true, all',

@@ -19,9 +19,10 @@ export function withCommands(text: string, api: ApiTable): string {
 
 function commandsText(api: ApiTable): string {
   const commands = Object.entries(api);
-  const lines = ['## Commands', '', '| command | |', '|---|---|'];
-  for (const [name, { description }] of commands) {
-    lines.push(`| [${name}](#${name.toLowerCase()}) | ${cell(description)} |`);
+  const lines = ['## Commands', '', '| command | role | |', '|---|---|---|'];
+  for (const [name, { description, forReaders }] of commands) {
+    const role = forReaders ? 'reader' : 'operator';
+    lines.push(`| [${name}](#${name.toLowerCase()}) | ${role} | ${cell(description)} |`);
   }
   for (const [name, command] of commands) lines.push('', ...commandText(name, command));
   return `${lines.join('\n')}\n`;

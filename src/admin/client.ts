@@ -4,8 +4,9 @@ import { dateText } from '../api/moment.js';
 import { sign } from '../api/signature.js';
 import { withinLimit } from '../lib/abort.js';
 import type { Clock } from '../lib/clock.js';
-import { reasonOf } from '../lib/errors.js';
+import { codeOf, reasonOf } from '../lib/errors.js';
 import type { ApiKeyPair } from './api-key-file.js';
+import { type PostAnswer, post } from './http-post.js';
 
 /** The server answered with an error. */
 export class ApiFailure extends Error {
@@ -43,7 +44,7 @@ const TIMEOUT_MS = 90_000;
  * @throws ApiFailure, Unreachable
  */
 export async function call(
-  { endpoint, key, secret }: ApiKeyPair,
+  { endpoint, key, secret, ca }: ApiKeyPair,
   command: string,
   params: ReadonlyMap<string, string>,
   clock: Clock,
@@ -57,21 +58,16 @@ export async function call(
     ['expires', dateText(clock.wallTime() + VALID_FOR_MS)],
   ]);
   request.set('signature', sign(request, secret));
-  const post = async (signal: AbortSignal) => {
-    const response = await fetch(endpoint, { method: 'POST', body: new URLSearchParams([...request]), signal });
-    return { status: response.status, text: await response.text() };
-  };
+  const form = new URLSearchParams([...request]);
+  const ask = (signal: AbortSignal) => post(endpoint, form, { ca: ca?.pem, signal });
   const late = () => {
     throw new Error(`none within ${TIMEOUT_MS / 1_000} s`);
   };
-  let reply: { readonly status: number; readonly text: string };
+  let reply: PostAnswer;
   try {
-    reply = await withinLimit(clock, TIMEOUT_MS, post, late);
+    reply = await withinLimit(clock, TIMEOUT_MS, ask, late);
   } catch (error) {
-    throw new Unreachable(
-      `no answer from ${endpoint}: ${rootReason(error)}; another server takes the same key: --endpoint http://ADDRESS:PORT/client/api`,
-      { cause: error },
-    );
+    throw new Unreachable(whyUnreachable(error, endpoint, ca?.source), { cause: error });
   }
   const { status, text } = reply;
   const envelope = parse(text);
@@ -91,10 +87,34 @@ function parse(text: string): Record<string, ApiAnswer> | undefined {
   }
 }
 
-/** An error of `fetch` says only that it failed; its cause says why. */
-function rootReason(error: unknown): string {
-  const { cause } = error as { cause?: unknown };
-  return cause === undefined ? reasonOf(error) : reasonOf(cause);
+/** Certificates that do not verify, by OpenSSL's names. */
+const UNTRUSTED = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'CERT_SIGNATURE_FAILURE',
+]);
+
+/** @param caSource the file with the CA; undefined: those of the system */
+function whyUnreachable(error: unknown, endpoint: string, caSource: string | undefined): string {
+  const code = codeOf(error) ?? '';
+  const reason = reasonOf(error);
+  if (code === 'EPROTO' && /wrong version number|packet length too long/i.test(reason)) {
+    return `${endpoint} does not speak HTTPS: is http:// meant?`;
+  }
+  if (UNTRUSTED.has(code)) {
+    const own =
+      code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? '; a server that is starting shows one that nobody has signed' : '';
+    const by = caSource ?? 'the certificates that this system trusts; verify= in the ini file names the CA';
+    return `the certificate of ${endpoint} does not verify by ${by}: ${reason}${own}`;
+  }
+  if (/^(ERR_TLS_CERT_ALTNAME_INVALID|CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/.test(code)) {
+    return `the certificate of ${endpoint}: ${reason}`;
+  }
+  const scheme = new URL(endpoint).protocol;
+  return `no answer from ${endpoint}: ${reason}; another server takes the same key: --endpoint ${scheme}//ADDRESS:PORT/client/api`;
 }
 
 /** An invalid value in short: the user knows the command, and that it failed. */

@@ -26,7 +26,7 @@ export function localHelp(name: keyof typeof LOCAL_COMMANDS, width = DEFAULT_WID
 }
 
 const CREDENTIALS_HELP =
-  'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which a server writes when it starts. --endpoint asks another server with the same key.';
+  'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which a server writes when it starts. verify in such a file, or CLOUDSTACK_VERIFY, names a file with the CA by which the certificate of the API is verified. --endpoint asks another server with the same key.';
 const EXIT_CODES_HELP =
   'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server.';
 
@@ -84,6 +84,8 @@ export function commandHelp(name: string, command: ApiCommand, width = DEFAULT_W
       `Columns: ${command.columns.join(', ')}; -o json shows all of ${Object.keys(command.response.fields).join(', ')}.`,
       width,
     ),
+    '',
+    command.forReaders ? "Any key may call it, a reader's too." : "Only an operator's key may call it.",
     ...(command.isAsync ? ['', 'It is a job: the command waits for its end, unless --async is given.'] : []),
     '',
   ].join('\n');

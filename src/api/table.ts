@@ -6,6 +6,8 @@ export interface ApiCommand {
   readonly description: string;
   /** It answers with the id of a job. The outcome is asked for by queryAsyncJobResult. */
   readonly isAsync?: true;
+  /** A reader's key may call it: it only shows. @default only an operator's key may */
+  readonly forReaders?: true;
   /** By name, in lower case. */
   readonly params: Readonly<Record<string, Param>>;
   readonly response: ApiResponse;

@@ -1,3 +1,5 @@
+import { withoutSecret } from './secret-settings.js';
+
 /** The exit codes of the programs. */
 export const EXIT_CODES = { ok: 0, configuration: 66, fatal: 67 } as const;
 
@@ -11,15 +13,16 @@ export class ConfigError extends Error {
   readonly code = 'CONFIG_INVALID';
   /** The key of the setting, such as `db.url`. */
   readonly key: string;
-  /** What was given. A password in it is left out. */
+  /** What was given, without what is secret. */
   readonly value: string;
   /** What is allowed, or what is wrong, in words. */
   readonly allowed: string;
 
   constructor(key: string, value: string, allowed: string, options?: ErrorOptions) {
-    super(`${key}=${value}: ${allowed}`, options);
+    const shown = withoutSecret(key, value);
+    super(`${key}=${shown}: ${allowed}`, options);
     this.key = key;
-    this.value = value;
+    this.value = shown;
     this.allowed = allowed;
   }
 }

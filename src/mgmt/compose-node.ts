@@ -21,7 +21,7 @@ import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
 import { newJob, type StartJob } from './jobs/job-request.js';
 import { JobRunner } from './jobs/job-runner.js';
-import { type Operations, operations } from './jobs/operations.js';
+import { type Operations, operationsOf } from './jobs/operations.js';
 import { OwnState } from './jobs/own-state.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
@@ -55,7 +55,7 @@ export interface NodeParts {
   readonly packetMaxBytes?: number;
   /** The TLS context for the next agent: see `secureContext` of `muster/protocol`. */
   secureContext(): SecureContext;
-  /** The key pair with which clients of the HTTP API sign. */
+  /** The keys with which clients of the HTTP API sign. `start` has them read again and again, `stop` ends that. */
   readonly apiKeys: ApiKeys;
   /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. */
   onFatal(error: FatalError): void;
@@ -105,7 +105,7 @@ export interface ManagementNode {
  *   configuration: readConfiguration(await store.configuration()).configuration,
  *   agentsPort: tcpAgentsPort({ address: '192.0.2.1', port: 8250 }),
  *   secureContext: () => context,
- *   apiKeys: { apiKey: 'key', secretKey: 'secret' },
+ *   apiKeys: await ApiKeys.open({ ...parts, store, sealingKey: sealUnder(randomBytes(32), 'a key of this program') }),
  *   onFatal: error => console.error(error.message),
  *   onShutdown: () => void node.drain().then(() => node.stop('orderly')),
  * });
@@ -188,16 +188,17 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const jobs = new JobRunner(store, { ...shared, work });
   const ownState = new OwnState(jobParts, jobs);
   const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
-  const startJob: StartJob = async job => {
-    const row = await store.createJob(newJob(job, address));
+  const startJob: StartJob = async (job, createdBy = address) => {
+    const row = await store.createJob(newJob(job, createdBy));
     if (job.targetMsid === msid) void jobs.look();
     return row;
   };
-  const calls = operations({
+  const operationsFor = operationsOf({
     clock,
     store,
     events,
     address,
+    apiKeys: parts.apiKeys,
     startJob,
     readServers: () => membership.readServers(),
     configuration: () => agents.lists.configuration,
@@ -212,7 +213,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     clock,
     msid,
     store,
-    operations: calls,
+    operationsFor,
     observe: rows => membership.observe(rows),
     presentLinks: () => links.read(),
     own: {
@@ -251,6 +252,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     signal.throwIfAborted();
     isServing = true;
     jobs.start();
+    parts.apiKeys.start();
     linkStatusWriter.start();
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
@@ -271,6 +273,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     // What a start that is under way does behind this would be left.
     await starting.catch(() => {});
     jobs.stop();
+    parts.apiKeys.stop();
     linkStatusWriter.stop();
     const closed = keeper.close();
     await agents.stop(how);
@@ -295,7 +298,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     agents,
     membership,
     jobs,
-    operations: calls,
+    operations: operationsFor(),
     api,
     notReady() {
       if (isStopping) return 'stopping';

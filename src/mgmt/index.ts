@@ -40,10 +40,24 @@ export {
   type ParameterValues,
   readConfiguration,
 } from './config/parameters.js';
-export { type MgmtSettings, type PemFiles, type ReadSettings, readSettings, SETTING_HELP } from './config/settings.js';
+export {
+  type ApiPemFiles,
+  type MgmtSettings,
+  type PemFiles,
+  type ReadSettings,
+  readSettings,
+  SETTING_HELP,
+} from './config/settings.js';
 export type { Operations } from './jobs/operations.js';
 export { type NodeOptions, type RunningNode, startNode } from './node.js';
 export { type OpenStoreParts, openStore } from './open-store.js';
-export type { ApiKeys } from './security/api-keys.js';
+export {
+  type ApiKey,
+  type ApiKeyPair,
+  ApiKeys,
+  type ApiKeysParts,
+  type CreateApiKeyArguments,
+} from './security/api-keys.js';
+export { type SealingKey, sealUnder } from './security/sealing-key.js';
 export type { Store } from './store/store.js';
 export { StoreError, type StoreErrorCode } from './store/store-error.js';

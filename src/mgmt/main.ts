@@ -6,7 +6,7 @@ import type { Program, Running } from '../program/entry.js';
 import { readSettingsFile, valuesOf } from '../program/settings-file.js';
 import type { MgmtSettings } from './config/settings.js';
 import { PARAMETERS, readSettings, SETTING_HELP, StoreError, startNode } from './index.js';
-import { openStore } from './open-store.js';
+import { dbUrlOf, openStore } from './open-store.js';
 import { RESEAL_FROM, resealFrom } from './secret-keys.js';
 
 /** Each key with its meaning, for `--help`. */
@@ -72,8 +72,9 @@ function asFatal(error: unknown): unknown {
 }
 
 /** Seals the secrets in the store anew. Other servers may run meanwhile: they read them at their start. */
-async function resealSecrets(formerFile: string, settings: MgmtSettings): Promise<'done'> {
+async function resealSecrets(formerFile: string, given: MgmtSettings): Promise<'done'> {
   const log = silentLog;
+  const settings = { ...given, dbUrl: await dbUrlOf(given) };
   const store = await openStore(settings.dbUrl, { log });
   try {
     const names = await resealFrom(formerFile, { settings, store, log });

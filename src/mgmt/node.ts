@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
+import type { SecureContext } from 'node:tls';
 import { errorEnvelope } from '../api/envelope.js';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
 import { type Clock, systemClock } from '../lib/clock.js';
@@ -17,13 +18,15 @@ import { type Configuration, type ParameterName, readConfiguration } from './con
 import { type MgmtSettings, notListening } from './config/settings.js';
 import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
-import { isRemoteStore, openStore } from './open-store.js';
+import { dbUrlOf, isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
-import { type ApiKeys, iniState, openApiKeys, writeIni } from './security/api-keys.js';
+import { ApiKeys } from './security/api-keys.js';
 import { openCa } from './security/ca.js';
-import { loadCertificateFiles } from './security/certificate-files.js';
+import { loadApiCertificateFiles, loadCertificateFiles } from './security/certificate-files.js';
+import { iniState, writeCa, writeIni } from './security/ini-file.js';
 import type { SealingKey } from './security/sealing-key.js';
-import { type CertificateSource, ServerCertificate } from './security/server-certificate.js';
+import { apiSecureContext, type CertificateSource, ServerCertificate } from './security/server-certificate.js';
+import { temporaryCertificate } from './security/temporary-certificate.js';
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
 
@@ -105,7 +108,8 @@ export async function startNode({
 type StartOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'random'>>;
 
 async function start(options: StartOptions, undo: (() => unknown)[]): Promise<RunningNode> {
-  const { settings, clock, random, log, stopping = new AbortController().signal } = options;
+  const { clock, random, log, stopping = new AbortController().signal } = options;
+  const settings = { ...options.settings, dbUrl: await dbUrlOf(options.settings) };
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
   await clearTemporaries(settings.dataDir, clock.wallTime());
@@ -118,8 +122,11 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
 
   // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
   let node: ManagementNode | undefined;
+  const apiTls = await openApiTls(settings, { clock, log });
+  undo.push(() => apiTls?.stop());
   const http = httpServer({
     clock,
+    ...(apiTls !== undefined && { secureContext: () => apiTls.context() }),
     api: { handle: async (params, from) => (isServing(node) ? node.api.handle(params, from) : STARTING) },
     notReady: () => (node === undefined ? 'starting' : node.notReady()),
   });
@@ -127,16 +134,17 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   const apiPort = await openApi(http, settings, log);
 
   const waiting = { clock, stopping };
-  const store = await openStoreWhenThere(options, stopping);
+  const store = await openStoreWhenThere({ ...options, settings }, stopping);
   undo.push(() => store.close());
   const sealingKey = await retryWhileAway(waiting, () => openSecretKey({ settings, store, log }));
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
-  const certificate = await retryWhileAway(waiting, () =>
+  const { certificate, caPem } = await retryWhileAway(waiting, () =>
     openCertificate(settings, store, sealingKey, { address, msid }, options),
   );
   undo.push(() => certificate.stop());
-  const keys = await retryWhileAway(waiting, () => openApiKeys(store, sealingKey));
-  await writeIniOnce(settings, keys, { address, apiPort, log });
+  apiTls?.use(certificate);
+  const apiKeys = await retryWhileAway(waiting, () => ApiKeys.open({ clock, random, log, store, sealingKey }));
+  await writeIniOnce(settings, apiKeys, { address, apiPort, caPem, log });
 
   const composed = composeNode({
     clock,
@@ -152,7 +160,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     agentsPort: tcpAgentsPort({ address: settings.bindAddress, port: settings.port }, clock),
     packetMaxBytes: settings.packetMaxBytes,
     secureContext: () => certificate.context,
-    apiKeys: keys,
+    apiKeys,
     onFatal: error => options.onFatal(error),
     onShutdown: () => options.onShutdown(),
   });
@@ -176,6 +184,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
         await composed.drain().catch(error => log.error('The drain has failed', { reason: reasonOf(error) }));
       }
       certificate.stop();
+      apiTls?.stop();
       const closed = http.close();
       // Its failure is told below, in its turn.
       closed.catch(() => {});
@@ -190,7 +199,10 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
       );
       log.info('Stopped');
     },
-    reloadCertificate: () => void certificate.reload(),
+    reloadCertificate() {
+      void certificate.reload();
+      apiTls?.reload();
+    },
     abandon: () => lock.releaseSync(),
   };
 }
@@ -226,20 +238,75 @@ async function openStoreWhenThere(
   );
 }
 
-/** Whenever `data.dir` has none: a start that was killed may have made the pair and not written it down. */
-async function writeIniOnce(
-  { dataDir, apiAddress, apiPort: configuredPort }: MgmtSettings,
-  keys: ApiKeys,
-  { address, apiPort, log }: { readonly address: string; readonly apiPort: number | undefined; readonly log: Log },
-): Promise<void> {
-  const state = await iniState(dataDir, keys);
-  if (state === 'stale') {
-    log.warn('cloudstack.ini in data.dir has another key pair than the cluster: delete it, and restart', { dataDir });
+/** The TLS of the API's port, which is open before the store with the CA is. */
+interface ApiTls {
+  context(): SecureContext;
+  /** Takes the server's own certificate from now on, unless the operator has given one for the API. */
+  use(certificate: ServerCertificate): void;
+  reload(): void;
+  stop(): void;
+}
+
+/** @returns undefined for plain HTTP @throws ConfigError */
+async function openApiTls(
+  { apiTls }: MgmtSettings,
+  { clock, log }: Pick<StartOptions, 'clock' | 'log'>,
+): Promise<ApiTls | undefined> {
+  if (apiTls === 'plain') return undefined;
+  if (apiTls === 'server') {
+    const temporary = apiSecureContext(await temporaryCertificate({ clock }));
+    let own: ServerCertificate | undefined;
+    return {
+      context: () => own?.apiContext ?? temporary,
+      use: certificate => {
+        own = certificate;
+      },
+      reload() {},
+      stop() {},
+    };
   }
-  if (state !== 'none') return;
-  const host = /^(0\.0\.0\.0|::)$/.test(apiAddress) ? address : apiAddress;
-  const endpoint = `http://${formatHostPort(host, apiPort ?? configuredPort)}/client/api`;
-  log.info('Wrote the key pair of the HTTP API', { file: await writeIni(dataDir, endpoint, keys) });
+  const obtain = () => loadApiCertificateFiles(apiTls, { clock });
+  const given = await ServerCertificate.open({ setting: 'api.tls.cert', obtain }, clock, log);
+  return {
+    context: () => given.apiContext,
+    use() {},
+    reload: () => void given.reload(),
+    stop: () => given.stop(),
+  };
+}
+
+/** Whenever `data.dir` has none: the oldest key of an operator. A start that was killed may have made it and not written it. */
+async function writeIniOnce(
+  { dataDir, apiAddress, apiPort: configuredPort, apiTls }: MgmtSettings,
+  apiKeys: ApiKeys,
+  { address, apiPort, caPem, log }: IniFacts,
+): Promise<void> {
+  // Also beside a file that is there: by it the operator's other clients verify.
+  if (apiTls === 'server') await writeCa(dataDir, caPem);
+  const key = apiKeys.all.find(({ role }) => role === 'operator');
+  const state = await iniState(dataDir, apiKeys.all);
+  if (state === 'stale') {
+    log.warn('cloudstack.ini in data.dir has a key that the cluster does not know: delete it, and restart', {
+      dataDir,
+    });
+  }
+  if (key === undefined || state !== 'none') return;
+  const host = isAnyAddress(apiAddress) ? address : apiAddress;
+  const endpoint = `${apiTls === 'plain' ? 'http' : 'https'}://${formatHostPort(host, apiPort ?? configuredPort)}/client/api`;
+  const file = await writeIni(dataDir, { endpoint, ...key, isVerifiedByCa: apiTls === 'server' });
+  log.info('Wrote the key pair of the HTTP API', { file, key: key.name });
+}
+
+interface IniFacts {
+  readonly address: string;
+  readonly apiPort: number | undefined;
+  /** The CA by which the server's own certificate is verified. */
+  readonly caPem: string;
+  readonly log: Log;
+}
+
+function isAnyAddress(address: string): boolean {
+  return /^(0\.0\.0\.0|::)$/.test(address);
 }
 
 /**
@@ -293,20 +360,24 @@ async function initialConfiguration(
 }
 
 async function openCertificate(
-  { tls }: MgmtSettings,
+  { tls, apiAddress }: MgmtSettings,
   store: Store,
   sealingKey: SealingKey,
   self: { readonly address: string; readonly msid: number },
   { clock, random, log }: StartOptions,
-): Promise<ServerCertificate> {
+): Promise<{ readonly certificate: ServerCertificate; readonly caPem: string }> {
   if (tls !== undefined) {
-    const source: CertificateSource = { kind: 'files', obtain: () => loadCertificateFiles(tls, { clock }) };
-    return ServerCertificate.open(source, clock, log);
+    const { caPem } = await loadCertificateFiles(tls, { clock });
+    const source: CertificateSource = { setting: 'tls.cert', obtain: () => loadCertificateFiles(tls, { clock }) };
+    return { certificate: await ServerCertificate.open(source, clock, log), caPem };
   }
+  // The API may have another address than agents dial. A server that listens on all is also called from its own machine.
+  const ofApi = isAnyAddress(apiAddress) ? ['127.0.0.1', '::1', 'localhost'] : [apiAddress];
+  const addresses = [...new Set([self.address, ...ofApi, hostname()])];
   const ca = await openCa(store, sealingKey, { clock, random });
   const source: CertificateSource = {
-    kind: 'issued',
-    obtain: () => ca.issueServerCertificate({ addresses: [self.address], msid: self.msid }),
+    setting: undefined,
+    obtain: () => ca.issueServerCertificate({ addresses, msid: self.msid }),
   };
-  return ServerCertificate.open(source, clock, log);
+  return { certificate: await ServerCertificate.open(source, clock, log), caPem: ca.certPem };
 }

@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../lib/clock.js';
-import { ConfigError, FatalError } from '../lib/errors.js';
+import { ConfigError, FatalError, reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
+import type { MgmtSettings } from './config/settings.js';
 import { remedyOf } from './store/mysql/errors.js';
 import { parseMysqlUrl, withoutPassword } from './store/mysql/url.js';
 import type { OpenedStore } from './store/sql/sql-store.js';
@@ -53,6 +55,30 @@ export async function openStore(
 export function isRemoteStore(dbUrl: string): boolean {
   return databaseOf(dbUrl).isRemote;
 }
+
+/**
+ * The URL with the password of `db.password.file` in it.
+ * @throws ConfigError when the file cannot be read, or there is a password already, or no database that has one
+ */
+export async function dbUrlOf({ dbUrl, dbPasswordFile }: DbSettings): Promise<string> {
+  if (dbPasswordFile === undefined) return dbUrl;
+  const wrong = (reason: string) => new ConfigError('db.password.file', dbPasswordFile, reason);
+  if (!isRemoteStore(dbUrl)) throw wrong('this database has no password: db.url is a file');
+  const { user, password } = parseMysqlUrl(dbUrl);
+  if (password !== '') throw wrong('db.url has a password too: only one of them is allowed');
+  let text: string;
+  try {
+    text = (await readFile(dbPasswordFile, 'utf8')).replace(/\r?\n$/, '');
+  } catch (cause) {
+    throw new ConfigError('db.password.file', dbPasswordFile, reasonOf(cause), { cause });
+  }
+  if (text === '') throw wrong('the file is empty');
+  return dbUrl.replace(/^(\w+:\/\/)[^@/]*@/, (_all, scheme) => {
+    return `${scheme}${encodeURIComponent(user)}:${encodeURIComponent(text)}@`;
+  });
+}
+
+type DbSettings = Pick<MgmtSettings, 'dbUrl' | 'dbPasswordFile'>;
 
 /** The key that secrets in the store are sealed under when no `key.file` is given. @throws ConfigError */
 export function defaultSealingKey(dbUrl: string): DefaultSealingKey {

@@ -4,6 +4,7 @@ import { toStderr } from '../lib/log-sink.js';
 import { VERSION } from '../lib/version.js';
 import { wrapWords } from '../lib/wrap-words.js';
 import { type CommandLine, type CommandUsage, parseCommandLine, usageLine } from './command-line.js';
+import { hideSecrets } from './process-title.js';
 
 /** A program: how it is called, and what it does. */
 export interface Entry extends CommandUsage {
@@ -39,6 +40,9 @@ export interface Running {
 
 /** Runs a program until its exit: 0 after a stop, 66 on a configuration error, 67 on another fatal one. */
 export async function runEntry(entry: Entry): Promise<void> {
+  const hidden = hideSecrets(process.argv, title => {
+    process.title = title;
+  });
   let running: Running | undefined;
   const die = (error: unknown) => {
     toStderr(`${describe(error)}\n`);
@@ -73,6 +77,8 @@ export async function runEntry(entry: Entry): Promise<void> {
 
   try {
     const commandLine = parseCommandLine(process.argv.slice(2), entry);
+    for (const key of hidden)
+      toStderr(`${key}: a secret on the command line is in the history of the shell: put it into a file\n`);
     if (commandLine.help) {
       process.stdout.write(helpText(entry, await entry.load(), process.stdout.columns));
       return;

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
 import { type PropertiesDocument, parseProperties } from '../lib/files/properties.js';
+import { hasSecret } from '../lib/secret-settings.js';
 
 /** The file with the settings of a program. */
 export interface SettingsFile {
@@ -36,11 +37,6 @@ export function valuesOf(document: PropertiesDocument): ReadonlyMap<string, stri
 
 async function warningsOf(path: string, document: PropertiesDocument): Promise<readonly string[]> {
   const { mode } = await stat(path);
-  const isOpen = (mode & 0o004) !== 0 && [...valuesOf(document)].some(([key, value]) => isSecret(key, value));
+  const isOpen = (mode & 0o004) !== 0 && [...valuesOf(document)].some(([key, value]) => hasSecret(key, value));
   return isOpen ? ['The settings file has a password, and every user of this machine can read it: chmod 600'] : [];
-}
-
-/** A password by the name of its key, as `keystore.passphrase`, or in a URL, as in `db.url`. */
-function isSecret(key: string, value: string): boolean {
-  return value !== '' && (/(?:password|passphrase|secret|token)$/i.test(key) || /^\w+:\/\/[^/@]*:[^/@]+@/.test(value));
 }

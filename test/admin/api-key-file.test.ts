@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findApiKeyPair, type KeyPairSources } from '../../src/admin/api-key-file.js';
 import { UsageError } from '../../src/admin/usage-error.js';
-import { writeIni } from '../../src/mgmt/security/api-keys.js';
+import { writeIni } from '../../src/mgmt/security/ini-file.js';
 
 const URL_OF = (name: string) => `http://${name}:8080/client/api`;
 const iniOf = (name: string) =>
@@ -47,7 +47,7 @@ t.test('api-key-file: --endpoint beats the endpoint of any of them', async t => 
 t.test('api-key-file: what the server writes is read, blanks, comments and quotes of operators too', async t => {
   const { folder, find } = place(t);
   const keys = { apiKey: 'a-_b', secretKey: 's'.repeat(86) };
-  const written = await writeIni(join(folder, 'work'), URL_OF('server'), keys);
+  const written = await writeIni(join(folder, 'work'), { endpoint: URL_OF('server'), ...keys });
   t.match(await find({ config: written }), { endpoint: URL_OF('server'), key: 'a-_b', secret: 's'.repeat(86) });
   const mine = join(folder, 'mine.ini');
   await writeFile(mine, `# mine\r\n; too\r\n\r\n[cloudstack]\r\nendpoint=${URL_OF('x')}\r\nkey=k\r\nsecret=s\r\n`);
@@ -88,3 +88,19 @@ t.test(
     await t.rejects(find(), { message: /cannot be read: EACCES/ });
   },
 );
+
+t.test('api-key-file: verify names the CA, in the file and in the environment, as cs has it', async t => {
+  const { folder, find } = place(t);
+  const ca = join(folder, 'ca.pem');
+  await writeFile(ca, 'the CA');
+  const mine = join(folder, 'verified.ini');
+  await writeFile(mine, `${iniOf('x')}verify = ${ca}\n`);
+  t.match(await find({ config: mine }), { ca: { pem: 'the CA', source: ca } });
+  t.match(await find({ environment: { ...ENVIRONMENT, CLOUDSTACK_VERIFY: ca } }), { ca: { pem: 'the CA' } });
+  t.equal((await find({ environment: ENVIRONMENT })).ca, undefined);
+  await writeFile(mine, `${iniOf('x')}verify = ${ca}.gone\n`);
+  await t.rejects(find({ config: mine }), {
+    name: 'UsageError',
+    message: /verified\.ini: verify = .*gone cannot be read/,
+  });
+});

@@ -14,9 +14,11 @@ import type { KnownRow } from '../../src/mgmt/hosts/own-view.js';
 import { PresentLinks } from '../../src/mgmt/hosts/present-links.js';
 import { Api, type ApiReply } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
-import { type JobRequest, newJob } from '../../src/mgmt/jobs/job-request.js';
-import { operations } from '../../src/mgmt/jobs/operations.js';
+import { newJob } from '../../src/mgmt/jobs/job-request.js';
+import { operationsOf } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
+import { ApiKeys, type ApiKeysParts } from '../../src/mgmt/security/api-keys.js';
+import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
 import { hostDescription } from './host-description.js';
@@ -107,15 +109,17 @@ export async function apiBench(t: Test) {
     const before = observeServers([], { ...parts, rows: rows.map(row => ({ ...row, beat: row.beat - 1 })) });
     return observeServers(before, { ...parts, rows });
   };
-  const calls = operations({
+  const apiKeys = await openKeys({ clock, log, store: seen });
+  const operationsFor = operationsOf({
     readServers: async () => observe(await seen.servers()),
+    apiKeys,
     clock,
     store: seen,
     events: { add: event => void events.push(event) },
     configuration: () => configuration,
     address: '192.0.2.1',
-    async startJob(job: JobRequest) {
-      const row = await store.createJob(newJob(job, '192.0.2.1'));
+    async startJob(job, createdBy = '192.0.2.1') {
+      const row = await store.createJob(newJob(job, createdBy));
       await bench.onJob?.(row);
       return row;
     },
@@ -135,7 +139,7 @@ export async function apiBench(t: Test) {
     clock,
     msid: MSID_1,
     store: seen,
-    operations: calls,
+    operationsFor,
     observe,
     presentLinks: () => links.read(),
     own: {
@@ -145,7 +149,7 @@ export async function apiBench(t: Test) {
       servers: () => bench.servers,
     },
   });
-  const api = new Api({ clock, log, keys: KEYS, handlers });
+  const api = new Api({ clock, log, keys: apiKeys, handlers });
 
   /** A signed request. @throws Error: the reply is not as the API's table says */
   async function call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
@@ -171,7 +175,20 @@ export async function apiBench(t: Test) {
     return Promise.all(hosts.map(async ({ id }) => (await store.host(id)) as HostRow));
   }
 
-  return Object.assign(bench, { operations: calls });
+  return Object.assign(bench, { operations: operationsFor(), apiKeys });
+}
+
+/** What secrets of a test's store are sealed under. */
+export const SEALING_KEY = sealUnder(new Uint8Array(32).fill(7), 'the key of the test');
+
+/** The keys of a store that has `KEYS` for its operator, under the name `operator`. */
+export async function openKeys(parts: Omit<ApiKeysParts, 'random' | 'sealingKey'>): Promise<ApiKeys> {
+  // As an earlier version has left them: they become the first key.
+  const { store } = parts;
+  const former = 'api.keys';
+  const sealed = SEALING_KEY.seal(former, Buffer.from(JSON.stringify(KEYS)));
+  const withFormer = { ...store, secret: async () => sealed };
+  return ApiKeys.open({ ...parts, store: withFormer, random: systemRandom, sealingKey: SEALING_KEY });
 }
 
 /** Parameters as a client sends them. */

@@ -16,10 +16,11 @@ import type { Membership } from '../../src/mgmt/cluster/membership.js';
 import { composeNode, type ManagementNode } from '../../src/mgmt/compose-node.js';
 import { type Configuration, readConfiguration } from '../../src/mgmt/config/parameters.js';
 import { openStore } from '../../src/mgmt/open-store.js';
+import type { ApiKeys } from '../../src/mgmt/security/api-keys.js';
 import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { turns } from './agent-bench.js';
-import { KEYS, type Reply, signed } from './api-bench.js';
+import { openKeys, type Reply, signed } from './api-bench.js';
 import { plainCertificate } from './certificates.js';
 import { FakeClock } from './fake-clock.js';
 import { RecordingLog } from './recording-log.js';
@@ -164,7 +165,7 @@ export class ClusterNode {
       configuration,
       agentsPort: this.port,
       secureContext: () => context,
-      apiKeys: KEYS,
+      apiKeys: parts.apiKeys,
       onFatal: () => {},
       onShutdown: () => {
         this.wasToldToStop = true;
@@ -177,7 +178,9 @@ export class ClusterNode {
     const faults = new StoreFaults();
     const store = faults.over(cluster.store);
     const { configuration } = readConfiguration(await store.configuration());
-    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log: new RecordingLog() });
+    const log = new RecordingLog();
+    const apiKeys = await openKeys({ clock: cluster.clock, log, store });
+    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys });
   }
 
   get membership(): Membership {
@@ -232,6 +235,7 @@ interface OpenedParts {
   readonly store: Store;
   readonly faults: StoreFaults;
   readonly log: RecordingLog;
+  readonly apiKeys: ApiKeys;
 }
 
 function msidOf(address: string): number {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import type { Test } from 'tap';
+import type { SignedFiles } from './openssl.js';
 import { scratchFolder } from './scratch.js';
 
 /** A `mariadbd` of the test's own, on 127.0.0.1, with everything in a temporary folder. */
@@ -44,7 +45,12 @@ export function whyNoMariaDb(t: Pick<Test, 'comment'>): string | undefined {
   return why;
 }
 
-export async function startMariaDb(t: Test): Promise<MariaDb> {
+export interface MariaDbOptions {
+  /** It takes TLS only, with these files. @default none: what the installed version does by itself */
+  readonly tls?: SignedFiles;
+}
+
+export async function startMariaDb(t: Test, { tls }: MariaDbOptions = {}): Promise<MariaDb> {
   const folder = scratchFolder('muster-mariadb-');
   const port = await freePort();
   let server: ChildProcess | undefined;
@@ -56,7 +62,13 @@ export async function startMariaDb(t: Test): Promise<MariaDb> {
   await install(folder);
 
   const administrator = () =>
-    mysql.createConnection({ host: '127.0.0.1', port, user: 'administrator', password: PASSWORD });
+    mysql.createConnection({
+      host: '127.0.0.1',
+      port,
+      user: 'administrator',
+      password: PASSWORD,
+      ...(tls !== undefined && { ssl: { rejectUnauthorized: false } }),
+    });
   const mariadb: MariaDb = {
     port,
     async createDatabase() {
@@ -85,7 +97,7 @@ export async function startMariaDb(t: Test): Promise<MariaDb> {
     freeze: () => void server?.kill('SIGSTOP'),
     thaw: () => void server?.kill('SIGCONT'),
     async start() {
-      server = run(folder, port);
+      server = run(folder, port, tls);
       await answers(server, folder, async () => {
         await (await administrator()).end();
       });
@@ -133,7 +145,7 @@ grant all on *.* to 'administrator'@'127.0.0.1' with grant option;
   );
 }
 
-function run(folder: string, port: number): ChildProcess {
+function run(folder: string, port: number, tls: SignedFiles | undefined): ChildProcess {
   return spawn(
     binary('mariadbd') ?? '',
     [
@@ -150,6 +162,9 @@ function run(folder: string, port: number): ChildProcess {
       '--skip-name-resolve',
       '--innodb-buffer-pool-size=32M',
       '--innodb-log-file-size=32M',
+      ...(tls === undefined
+        ? []
+        : [`--ssl-ca=${tls.ca}`, `--ssl-cert=${tls.cert}`, `--ssl-key=${tls.key}`, '--require-secure-transport=ON']),
       ...asRoot(),
     ],
     { stdio: 'ignore' },

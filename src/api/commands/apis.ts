@@ -15,7 +15,8 @@ const FIELD = {
 
 export const API_COMMANDS = {
   listApis: {
-    description: 'Lists the commands of this API, with their parameters and responses',
+    description: 'Lists the commands of this API that the key may call, with their parameters and responses',
+    forReaders: true,
     params: { name: string('only this command') },
     response: {
       kind: 'list',

@@ -18,6 +18,7 @@ const CONFIGURATION = {
 export const CONFIGURATION_COMMANDS = {
   listConfigurations: {
     description: 'Lists the global configuration',
+    forReaders: true,
     params: {
       name: string('only names with this in them'),
       category: string('only this category'),

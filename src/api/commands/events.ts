@@ -8,6 +8,7 @@ const EVENT = {
   created: date('when'),
   resourceid: optional(string('the id of what it is about')),
   resourcetype: optional(string('Host')),
+  username: optional(string('the API key that asked for it')),
   managementserverid: optional(string('the management server that reported it')),
   managementservername: optional(string('its name')),
 } as const;
@@ -15,6 +16,7 @@ const EVENT = {
 export const EVENT_COMMANDS = {
   listEvents: {
     description: 'Lists events, newest first',
+    forReaders: true,
     params: {
       level: string('only INFO, WARN or ERROR'),
       type: string('only this type'),
@@ -23,6 +25,6 @@ export const EVENT_COMMANDS = {
       keyword: string('only events with this in their description or type'),
     },
     response: { kind: 'list', object: 'event', fields: EVENT },
-    columns: ['created', 'level', 'managementservername', 'type', 'description'],
+    columns: ['created', 'level', 'managementservername', 'type', 'username', 'description'],
   },
 } as const satisfies ApiCommands;

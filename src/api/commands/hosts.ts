@@ -30,6 +30,7 @@ const HOST = {
 export const HOST_COMMANDS = {
   listHosts: {
     description: 'Lists hosts, by name',
+    forReaders: true,
     params: {
       id: uuid('only this host'),
       name: string('only hosts with this name'),

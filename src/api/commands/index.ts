@@ -1,3 +1,4 @@
+import { API_KEY_COMMANDS } from './api-keys.js';
 import { API_COMMANDS } from './apis.js';
 import { CONFIGURATION_COMMANDS } from './configurations.js';
 import { EVENT_COMMANDS } from './events.js';
@@ -24,6 +25,7 @@ export const API = {
   ...LINK_COMMANDS,
   ...MAINTENANCE_COMMANDS,
   ...PREVIEW_COMMANDS,
+  ...API_KEY_COMMANDS,
 } as const;
 
 export type CommandName = keyof typeof API;

@@ -14,6 +14,7 @@ const JOB = {
   managementserverid: optional(string('the management server that carries it out, or has to')),
   managementservername: optional(string('its name')),
   progress: optional(string('how far it is')),
+  createdby: optional(string('the API key that asked for it, or the address of the management server that did')),
   created: date('when it was asked for'),
   completed: optional(date('when it ended')),
 } as const;
@@ -21,12 +22,14 @@ const JOB = {
 export const JOB_COMMANDS = {
   queryAsyncJobResult: {
     description: 'Tells how far a job is, and what came of it',
+    forReaders: true,
     params: { jobid: required(uuid('the job')) },
     response: { kind: 'plain', object: 'asyncjobs', fields: JOB },
     columns: ['cmd', 'jobstatus', 'progress', 'created', 'completed'],
   },
   listAsyncJobs: {
     description: 'Lists jobs, newest first; those that have ended are kept for a week',
+    forReaders: true,
     params: {
       startdate: string('only jobs since this moment: 2026-11-22, or 2026-11-22T09:00:00+0000'),
       managementserverid: uuid('only jobs that this management server carries out, or has to'),

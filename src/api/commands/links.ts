@@ -35,6 +35,7 @@ const LINK = {
 export const LINK_COMMANDS = {
   listAgentLinks: {
     description: 'Lists who is connected where, who is not where it should be, since when, and why',
+    forReaders: true,
     params: {
       hostid: uuid('only this host'),
       managementserverid: uuid('only the hosts of this management server'),

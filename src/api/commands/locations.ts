@@ -27,12 +27,14 @@ const CLUSTER = {
 export const LOCATION_COMMANDS = {
   listZones: {
     description: 'Lists the zones that agents have named',
+    forReaders: true,
     params: { id: uuid('only this zone'), name: string('only the zone with this name'), ...LIST_PARAMS },
     response: { kind: 'list', object: 'zone', fields: ZONE },
     columns: ['name', 'id'],
   },
   listPods: {
     description: 'Lists the pods that agents have named',
+    forReaders: true,
     params: {
       id: uuid('only this pod'),
       name: string('only pods with this name'),
@@ -44,6 +46,7 @@ export const LOCATION_COMMANDS = {
   },
   listClusters: {
     description: 'Lists the clusters that agents have named',
+    forReaders: true,
     params: {
       id: uuid('only this cluster'),
       name: string('only clusters with this name'),

@@ -56,6 +56,7 @@ export const MAINTENANCE_COMMANDS = {
   },
   readyForShutdown: {
     description: 'Tells whether a server has no agents any more',
+    forReaders: true,
     params: SERVER_ID,
     response: { kind: 'object', object: 'readyforshutdown', fields: SERVER_STATE },
     columns: ['readyforshutdown', ...STATE_COLUMNS],

@@ -19,6 +19,7 @@ const PREVIEWED_AGENT = {
 export const PREVIEW_COMMANDS = {
   previewHostList: {
     description: 'Tells what a proposed host list or algorithm would do: who would get which list, and who would move',
+    forReaders: true,
     params: {
       host: string('the management servers proposed (those that hold)'),
       algorithm: string('the algorithm proposed (the one that holds)'),

@@ -49,6 +49,7 @@ const SERVER = {
 export const SERVER_COMMANDS = {
   listManagementServers: {
     description: 'Lists management servers',
+    forReaders: true,
     params: {
       id: uuid('only this server'),
       name: string('only the server with this name'),

@@ -12,6 +12,8 @@ export interface ClusterEvent {
   readonly description: string;
   /** A host's UUID. */
   readonly hostUuid?: string;
+  /** The name of the API key that asked for it. */
+  readonly username?: string;
 }
 
 export type EventType =
@@ -25,7 +27,17 @@ export type EventType =
   | 'SERVER.DOWN'
   | 'SERVER.NONE'
   | 'SERVER.STATE'
-  | 'SERVER.REMOVE';
+  | 'SERVER.REMOVE'
+  // CloudStack's, of what operators ask for.
+  | 'MS.MAINTENANCE.PREPARE'
+  | 'MS.MAINTENANCE.CANCEL'
+  | 'MS.SHUTDOWN.PREPARE'
+  | 'MS.SHUTDOWN.CANCEL'
+  | 'MS.SHUTDOWN'
+  | 'HOST.RECONNECT'
+  | 'AGENT.REBALANCE'
+  | 'API.KEY.CREATE'
+  | 'API.KEY.DELETE';
 
 /** Where events go. */
 export interface EventSink {
@@ -66,7 +78,7 @@ export class EventLog implements EventSink {
     this.#sweptAt = parts.clock.now();
   }
 
-  add({ type, level, description, hostUuid }: ClusterEvent): void {
+  add({ type, level, description, hostUuid, username }: ClusterEvent): void {
     const created = this.#clock.wallTime();
     const resource = { resourceType: hostUuid ? 'Host' : null, resourceId: hostUuid ?? null };
     this.#held.push({
@@ -76,6 +88,7 @@ export class EventLog implements EventSink {
       created,
       ...resource,
       msid: this.#msid,
+      username: username ?? null,
     });
     if (this.#held.length > HELD) {
       this.#held.shift();

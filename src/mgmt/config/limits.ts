@@ -56,6 +56,10 @@ export const MGMT_LIMITS = {
   certificateCheckMs: 3_600_000,
   /** Idle time before the kernel starts to probe a connection; Node then probes ten times, a second apart. */
   keepAliveMs: 5_000,
+  /** API keys of a cluster. */
+  apiKeys: 1_000,
+  /** How often the store is asked whether there are other API keys. */
+  apiKeyPollMs: 1_500,
   /** Connections that the kernel holds while the event loop is busy. */
   backlog: 4_096,
 } as const;

@@ -17,6 +17,14 @@ export interface PemFiles {
   readonly caFile: string;
 }
 
+/** Paths of PEM files with an operator's own certificate for the API. */
+export interface ApiPemFiles {
+  /** The certificate, then those that lead from it to the root. Key: `api.tls.cert`. */
+  readonly certFile: string;
+  /** Its private key, not encrypted. Key: `api.tls.key`. */
+  readonly keyFile: string;
+}
+
 /** What one server reads from mgmt.properties and its command line, once, at its start. */
 export interface MgmtSettings {
   /** The address to listen on for agents. Key: `bind.address`. @default 0.0.0.0 */
@@ -31,6 +39,8 @@ export interface MgmtSettings {
   readonly dataDir: string;
   /** The store: see `openStore`. Key: `db.url`. @default sqlite:data/muster.db */
   readonly dbUrl: string;
+  /** A file with the password of the database, in place of one in `db.url`. Key: `db.password.file`. @default none */
+  readonly dbPasswordFile: string | undefined;
   /**
    * The file with the key that secrets in the store are sealed under. Key: `key.file`.
    * @default with SQLite, a file beside the database file; with MySQL, none: the key is derived from the password in `db.url`
@@ -47,6 +57,11 @@ export interface MgmtSettings {
    * machine, only the first has the API.
    */
   readonly isApiDefault: boolean;
+  /**
+   * How the HTTP API is served: without TLS, with an operator's own certificate, or with the server's. Keys: `api.tls.cert`,
+   * `api.tls.key`, `api.insecure`. @default `plain` on a loopback address, `server` on any other
+   */
+  readonly apiTls: 'plain' | 'server' | ApiPemFiles;
   /** Unpacked bytes of one packet of a Ready agent, 64 KiB to 64 MiB. Key: `packet.max`. @default 4194304 */
   readonly packetMaxBytes: number;
   /** Keys: `log.level`, `log.format`, `log.file`. */
@@ -73,6 +88,7 @@ const KINDS = {
   'cluster.node.id': integer(1, 2 ** 48 - 1),
   'data.dir': text('the path of a folder'),
   'db.url': text('the URL of a database, such as sqlite:data/muster.db'),
+  'db.password.file': text('the path of a file'),
   'key.file': text('the path of a file'),
   'tls.cert': text('the path of a PEM file'),
   'tls.key': text('the path of a PEM file'),
@@ -80,6 +96,9 @@ const KINDS = {
   'ca.plugin.root.auth.strictness': flag,
   'api.address': address,
   'api.port': port,
+  'api.tls.cert': text('the path of a PEM file'),
+  'api.tls.key': text('the path of a PEM file'),
+  'api.insecure': flag,
   'packet.max': integer(MGMT_LIMITS.packetMaxAtLeast, MGMT_LIMITS.packetMaxAtMost),
   'log.level': oneOf(LOG_LEVELS),
   'log.format': oneOf(LOG_FORMATS),
@@ -94,6 +113,7 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
   ['cluster.node.id', "the server's id, 48 bits (made once, kept in data.dir)"],
   ['data.dir', 'what this server keeps on disk; one folder for each server (data)'],
   ['db.url', 'the store that all servers share; also mysql://user:password@host:3306/database (sqlite:data/muster.db)'],
+  ['db.password.file', 'a file with the password of the database, in place of one in db.url'],
   [
     'key.file',
     "the key that secrets in the store are sealed under, the same for all servers (beside SQLite's file; for MySQL, derived from the password in db.url)",
@@ -104,6 +124,9 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
   ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false, for now)'],
   ['api.address', 'where to listen for the HTTP API (127.0.0.1)'],
   ['api.port', 'its port (8080)'],
+  ['api.tls.cert', "PEM: the API's certificate for HTTPS (beyond loopback, the server's own; on loopback, plain HTTP)"],
+  ['api.tls.key', 'PEM: its private key'],
+  ['api.insecure', 'true: plain HTTP beyond loopback, where anybody on the way reads it (false)'],
   ['packet.max', 'unpacked bytes of one packet of a Ready agent, up to 64 MiB (4194304)'],
   ['log.level', `${LOG_LEVELS.join(', ')} (info)`],
   ['log.format', `${LOG_FORMATS.join(', ')} (text)`],
@@ -168,11 +191,18 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     nodeId: value('cluster.node.id'),
     dataDir: value('data.dir') ?? defaults.dataDir,
     dbUrl: value('db.url') ?? defaults.dbUrl,
+    dbPasswordFile: value('db.password.file'),
     keyFile: value('key.file'),
     tls: pemFiles(value('tls.cert'), value('tls.key'), value('tls.ca')),
     apiAddress: value('api.address') ?? defaults.apiAddress,
     apiPort: value('api.port') ?? defaults.apiPort,
     isApiDefault: !given.has('api.address') && !given.has('api.port'),
+    apiTls: apiTls(
+      value('api.address') ?? defaults.apiAddress,
+      value('api.insecure') ?? false,
+      value('api.tls.cert'),
+      value('api.tls.key'),
+    ),
     packetMaxBytes: value('packet.max') ?? defaults.packetMaxBytes,
     log: {
       level: value('log.level') ?? defaults.log.level,
@@ -216,6 +246,23 @@ function pemFiles(certFile?: string, keyFile?: string, caFile?: string): PemFile
   if (certFile !== undefined && keyFile !== undefined && caFile !== undefined) return { certFile, keyFile, caFile };
   const missing = certFile === undefined ? 'tls.cert' : keyFile === undefined ? 'tls.key' : 'tls.ca';
   throw new ConfigError(missing, '', 'tls.cert, tls.key and tls.ca are given together, or none of them');
+}
+
+function apiTls(address: string, isInsecure: boolean, certFile?: string, keyFile?: string): MgmtSettings['apiTls'] {
+  if (certFile !== undefined && keyFile !== undefined) {
+    if (!isInsecure) return { certFile, keyFile };
+    throw new ConfigError('api.insecure', 'true', 'with api.tls.cert there is HTTPS: only one of them is allowed');
+  }
+  if (certFile !== undefined || keyFile !== undefined) {
+    const missing = certFile === undefined ? 'api.tls.cert' : 'api.tls.key';
+    throw new ConfigError(missing, '', 'api.tls.cert and api.tls.key are given together, or none of them');
+  }
+  return isInsecure || isLoopback(address) ? 'plain' : 'server';
+}
+
+/** Whether only this machine reaches the address. */
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }
 
 function isKey(key: string): key is Key {

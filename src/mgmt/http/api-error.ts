@@ -24,7 +24,7 @@ export type ApiErrorCode =
   | 429
   /** A parameter is missing or invalid, or there is nothing with this id. */
   | 431
-  /** Unknown command. */
+  /** Unknown command, or one that the key may not call. */
   | 432
   /** Refused, the store cannot be reached, or an internal error. */
   | 530;

@@ -8,19 +8,20 @@ import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/nearest-key.js';
 import { OperationError } from '../../lib/operation-error.js';
-import type { ApiKeys } from '../security/api-keys.js';
+import type { ApiKey, ApiKeys } from '../security/api-keys.js';
 import { isAway } from '../store/store-health.js';
 import { ApiError, fromOperationError } from './api-error.js';
 import { authenticate } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs } from './failures.js';
 import type { Handlers } from './handlers/index.js';
 import { jsonInSteps } from './json-parts.js';
+import { mayCall } from './roles.js';
 import { validated } from './validate.js';
 
 export interface ApiParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly keys: ApiKeys;
+  readonly keys: Pick<ApiKeys, 'find'>;
   readonly handlers: Handlers;
 }
 
@@ -54,9 +55,9 @@ export class Api {
     const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;
     let isSigned = false;
     try {
-      await this.#authenticate(params, networkOf(address));
+      const key = await this.#authenticate(params, networkOf(address));
       isSigned = true;
-      return { status: 200, body: await this.#answer(command, params), isSigned };
+      return { status: 200, body: await this.#answer(command, params, key), isSigned };
     } catch (error) {
       const failure = this.#asApiError(command, error);
       return { status: failure.code, body: [errorEnvelope(name, failure)], isSigned };
@@ -64,11 +65,11 @@ export class Api {
   }
 
   /** @throws ApiError 401, after a while; 429 */
-  async #authenticate(params: RequestParams, network: string): Promise<void> {
+  async #authenticate(params: RequestParams, network: string): Promise<ApiKey> {
     const { clock, keys } = this.#parts;
     const waitMs = heldBackMs(this.#failures.get(network), clock.now());
     try {
-      authenticate(params, keys, clock.wallTime(), { isKeyFirst: waitMs === undefined });
+      return authenticate(params, keys, clock.wallTime(), { isKeyFirst: waitMs === undefined });
     } catch (error) {
       this.#noteFailure(network);
       // Those with a right signature are not held back: others may fail at the same address.
@@ -78,15 +79,16 @@ export class Api {
     }
   }
 
-  async #answer(command: string, params: RequestParams): Promise<readonly string[]> {
+  async #answer(command: string, params: RequestParams, key: ApiKey): Promise<readonly string[]> {
     if (command === '') throw new ApiError(431, 'Unable to execute API command due to missing parameter command');
     if (!isCommandName(command)) throw unknownCommand(command);
-    return this.#carryOut(command, params);
+    if (!mayCall(key, command)) throw notAllowed(key, command);
+    return this.#carryOut(command, params, key);
   }
 
-  async #carryOut<N extends CommandName>(command: N, params: RequestParams): Promise<readonly string[]> {
+  async #carryOut<N extends CommandName>(command: N, params: RequestParams, key: ApiKey): Promise<readonly string[]> {
     const { clock, handlers } = this.#parts;
-    const response = await handlers(command, validated(command, params));
+    const response = await handlers(command, validated(command, params), key);
     return runInTurns(jsonInSteps(envelope(command, response)), clock);
   }
 
@@ -116,6 +118,12 @@ export class Api {
 
 function tooManyFailures(): ApiError {
   return new ApiError(429, 'too many requests with a wrong key or signature: wait a minute');
+}
+
+/** CloudStack's code for it, and the beginning of its text. It is no failure to sign, and is not counted as one. */
+function notAllowed({ name, role }: ApiKey, command: CommandName): ApiError {
+  const text = 'The user is not allowed to request the API command';
+  return new ApiError(432, `${text} ${command}: the API key ${name} has the role ${role}, and operator is needed`);
 }
 
 function unknownCommand(command: string): ApiError {

@@ -1,11 +1,13 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { parseMoment } from '../../api/moment.js';
 import { isSignedWith, param, type RequestParams } from '../../api/signature.js';
-import type { ApiKeys } from '../security/api-keys.js';
+import type { ApiKey, ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
 
 /** CloudStack's text. The reason follows it. */
 const REFUSED = 'unable to verify user credentials and/or request signature';
+/** In place of the secret of a key that there is not. */
+const NO_SECRET = randomBytes(64).toString('base64url');
 
 export interface AuthenticationOptions {
   /**
@@ -17,23 +19,30 @@ export interface AuthenticationOptions {
 }
 
 /**
- * Checks that the request was signed with the key pair, and has not expired.
+ * Checks that the request was signed with one of the keys, and has not expired.
  * @param wallTime milliseconds since 1970
+ * @returns the key
  * @throws ApiError 401
  */
 export function authenticate(
   params: RequestParams,
-  keys: ApiKeys,
+  keys: Pick<ApiKeys, 'find'>,
   wallTime: number,
   { isKeyFirst = false }: AuthenticationOptions = {},
-): void {
+): ApiKey {
   const apiKey = param(params, 'apiKey');
   if (apiKey === undefined) throw refusal('apiKey is missing');
   if (param(params, 'signature') === undefined) throw refusal('signature is missing');
-  // The same text for a wrong key and a wrong signature, so that nobody can find out which keys exist.
-  const isKnown = isSameText(apiKey, keys.apiKey);
-  if ((isKeyFirst && !isKnown) || !isSignedWith(params, keys.secretKey) || !isKnown)
-    throw refusal('the key or the signature is wrong');
+  const key = keys.find(apiKey);
+  // The same text, after the same time, for a wrong key and a wrong signature: nobody can find out which keys exist.
+  const isSigned = !(isKeyFirst && key === undefined) && isSignedWith(params, key?.secretKey ?? NO_SECRET);
+  if (key === undefined || !isSigned) throw refusal('the key or the signature is wrong');
+  checkExpiry(params, wallTime);
+  return key;
+}
+
+/** @throws ApiError 401 */
+function checkExpiry(params: RequestParams, wallTime: number): void {
   if (param(params, 'signatureVersion') !== '3') return;
   const expires = param(params, 'expires');
   if (expires === undefined) throw refusal('signatureVersion 3 needs expires');
@@ -44,9 +53,4 @@ export function authenticate(
 
 function refusal(why: string): ApiError {
   return new ApiError(401, `${REFUSED}: ${why}`);
-}
-
-function isSameText(one: string, other: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
 }

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import type { SecureContext } from 'node:tls';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { ERROR_RESPONSE, errorEnvelope } from '../../api/envelope.js';
 import type { RequestParams } from '../../api/signature.js';
@@ -9,12 +10,15 @@ import { Admission } from '../../lib/admission.js';
 import type { Clock } from '../../lib/clock.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
+import { TlsConnections } from './tls-connections.js';
 
 export interface HttpParts {
   readonly clock: Clock;
   readonly api: Pick<Api, 'handle'>;
   /** Why this server takes no agents now, for `/readyz`; undefined when it does. */
   notReady(): string | undefined;
+  /** The TLS context for the next connection. @default plain HTTP */
+  readonly secureContext?: () => SecureContext;
 }
 
 export type HttpServer = FastifyInstance;
@@ -37,7 +41,7 @@ const CONNECTIONS_MAX = 2_048;
 const JSON_TYPE = 'application/json; charset=UTF-8';
 
 /** `/client/api`, `/healthz` and `/readyz`. `listenHttp` opens its port. */
-export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
+export function httpServer({ clock, api, notReady, secureContext }: HttpParts): HttpServer {
   const app = fastify({
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true,
@@ -56,6 +60,10 @@ export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
       ),
   });
   app.server.maxConnections = CONNECTIONS_MAX;
+  const tls =
+    secureContext && new TlsConnections(app.server, { clock, context: secureContext, refusePlain: refusePlainHttp });
+  const tcpOf = (socket: Socket) => tls?.tcpOf(socket) ?? socket;
+  app.addHook('preClose', async () => tls?.close());
   const strangers = new Admission<Socket>();
   app.server.on('connection', (socket: Socket) => {
     const verdict = strangers.arrive(socket, networkOf(socket.remoteAddress ?? ''), clock.now(), STRANGERS);
@@ -63,7 +71,7 @@ export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
     if (verdict.isAdmitted) socket.once('close', () => strangers.leave(socket));
     else socket.destroy();
   });
-  app.addHook('onRequest', async ({ raw }) => strangers.spoke(raw.socket));
+  app.addHook('onRequest', async ({ raw }) => strangers.spoke(tcpOf(raw.socket)));
   app.removeAllContentTypeParsers();
   // As text: fastify's parser would keep the last of repeated parameters, in an object with keys that a client chooses.
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
@@ -82,7 +90,7 @@ export function httpServer({ clock, api, notReady }: HttpParts): HttpServer {
       const query = at < 0 ? '' : request.url.slice(at + 1);
       const form = typeof request.body === 'string' ? request.body : '';
       const { status, body, isSigned } = await api.handle(firstOfEach(query, form), request.ip);
-      if (isSigned) strangers.leave(request.raw.socket);
+      if (isSigned) strangers.leave(tcpOf(request.raw.socket));
       // A long one leaves as fast as its client reads, and is never one text.
       return reply
         .code(status)
@@ -145,7 +153,17 @@ function refuseUnreadable(error: Error & { code?: string }, socket: Socket): voi
     return;
   }
   const status = UNREADABLE[error.code ?? ''] ?? 400;
-  const body = failure(status, textOf(status, error));
+  refuseRaw(socket, status, textOf(status, error));
+}
+
+/** Answers a client that speaks plain HTTP where TLS is expected, so that it is told what is wrong. */
+function refusePlainHttp(socket: Socket): void {
+  refuseRaw(socket, 400, 'this port speaks HTTPS: the endpoint has to begin with https://');
+}
+
+/** Without a request there is no reply to send. */
+function refuseRaw(socket: Socket, status: number, text: string): void {
+  const body = failure(status, text);
   const head = [
     `HTTP/1.1 ${status} Refused`,
     `Content-Type: ${JSON_TYPE}`,

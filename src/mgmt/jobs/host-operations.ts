@@ -60,7 +60,7 @@ export async function removeHost(
  * @throws OperationError ARGUMENT_INVALID (`hostId`), OPERATION_REFUSED; StoreError
  */
 export async function reconnectHost(
-  { store, startJob }: HostOperationParts,
+  { store, startJob, events }: HostOperationParts,
   { hostId }: { readonly hostId: string },
 ): Promise<JobRow> {
   const host = await hostByUuid(store, hostId);
@@ -69,7 +69,10 @@ export async function reconnectHost(
   }
   const params = { id: host.uuid };
   const expiresInMs = STARTED_WITHIN_MS;
-  return startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
+  const job = await startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
+  const description = `The reconnect of host ${host.name} is asked for`;
+  events.add({ type: 'HOST.RECONNECT', level: 'INFO', description, hostUuid: host.uuid });
+  return job;
 }
 
 /** Has the server that has the host remove it, and tell its agent. `notTold`: why its agent was not told. */

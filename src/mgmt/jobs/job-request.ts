@@ -13,10 +13,14 @@ export interface JobRequest {
   readonly expiresInMs?: number;
 }
 
-/** Writes the job into the store. @returns its row, as it was written @throws StoreError */
-export type StartJob = (job: JobRequest) => Promise<JobRow>;
+/**
+ * Writes the job into the store.
+ * @param createdBy the name of the API key that asks for it. Undefined: this server does
+ * @returns its row, as it was written @throws StoreError
+ */
+export type StartJob = (job: JobRequest, createdBy?: string) => Promise<JobRow>;
 
-/** The job as the store takes it. @param createdBy the address of the server that was asked for it */
+/** The job as the store takes it. @param createdBy the name of an API key, or the address of the server that asks for it */
 export function newJob({ params, ...job }: JobRequest, createdBy: string): NewJob {
   return { ...job, params: JSON.stringify(params), createdBy };
 }

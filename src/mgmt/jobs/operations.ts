@@ -1,7 +1,10 @@
 import { Semaphore } from '../../lib/semaphore.js';
+import type { EventSink } from '../cluster/events.js';
 import { type ChangeConfigurationParts, changeConfiguration } from '../lists/change-configuration.js';
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
+import { type ApiKeyOperationParts, createApiKey, deleteApiKey, listApiKeys } from './api-key-operations.js';
 import { type HostOperationParts, reconnectHost, removeHost } from './host-operations.js';
+import type { JobRequest } from './job-request.js';
 import { type RebalanceParts, rebalanceAgents } from './rebalance-agents.js';
 import {
   cancelMaintenance,
@@ -20,10 +23,11 @@ export type OperationParts = ChangeConfigurationParts &
   HostOperationParts &
   ServerOperationParts &
   RebalanceParts &
-  ServerStatusParts;
+  ServerStatusParts &
+  ApiKeyOperationParts;
 
 /** An operation that has its parts already. */
-type Bound<F> = F extends (parts: never, args: infer A) => infer R ? (args: A) => R : never;
+type Bound<F> = F extends (parts: never, args: infer A, ...more: never[]) => infer R ? (args: A) => R : never;
 
 /**
  * What operators can ask of a cluster, through any of its servers: the HTTP API, the command line and programs that
@@ -95,12 +99,37 @@ export interface Operations {
    * @throws OperationError ARGUMENT_INVALID (`serverId`); OPERATION_REFUSED: it is not Down
    */
   readonly removeServer: Bound<typeof removeServer>;
+  /**
+   * Makes an API key, which all servers know within two seconds. Its secret is told once, by what this returns.
+   * @throws OperationError ARGUMENT_INVALID (`name`, `role`), OPERATION_REFUSED
+   */
+  readonly createApiKey: Bound<typeof createApiKey>;
+  /** The API keys without their secrets, oldest first. */
+  readonly listApiKeys: () => ReturnType<typeof listApiKeys>;
+  /**
+   * Deletes an API key, which all servers refuse within two seconds.
+   * @throws OperationError ARGUMENT_INVALID (`id`); OPERATION_REFUSED: it is the last one of an operator
+   */
+  readonly deleteApiKey: Bound<typeof deleteApiKey>;
 }
 
-/** The operations of one server, from its parts. */
-export function operations(parts: OperationParts): Operations {
+/** The operations as somebody asks for them. @param key the name of an API key. Undefined: a program that embeds the server */
+export type OperationsFor = (key?: string) => Operations;
+
+/** The operations of one server, from its parts. Events and jobs tell who has asked. */
+export function operationsOf(parts: Omit<OperationParts, 'asker'> & { readonly address: string }): OperationsFor {
   // Two at a time would each find the other's change, and begin again.
   const changes = new Semaphore();
+  return key =>
+    boundOperations({ ...parts, asker: key ?? parts.address, ...(key !== undefined && askedBy(parts, key)) }, changes);
+}
+
+function askedBy({ events, startJob }: Pick<OperationParts, 'events' | 'startJob'>, username: string) {
+  const sink: EventSink = { add: event => events.add({ ...event, username }) };
+  return { events: sink, startJob: (job: JobRequest) => startJob(job, username) };
+}
+
+function boundOperations(parts: OperationParts, changes: Semaphore): Operations {
   return {
     changeConfiguration: change => changes.run(() => changeConfiguration(parts, change)),
     previewChange: change => previewChange(parts, change),
@@ -114,5 +143,8 @@ export function operations(parts: OperationParts): Operations {
     cancelShutdown: args => cancelShutdown(parts, args),
     triggerShutdown: args => triggerShutdown(parts, args),
     removeServer: args => removeServer(parts, args),
+    createApiKey: args => createApiKey(parts, args, parts.asker),
+    listApiKeys: () => listApiKeys(parts),
+    deleteApiKey: args => deleteApiKey(parts, args),
   };
 }

@@ -1,3 +1,4 @@
+import type { EventSink } from '../cluster/events.js';
 import type { ServerReader } from '../cluster/membership.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import { type ReassignParts, reassignHosts } from '../lists/reassign.js';
@@ -8,6 +9,7 @@ import { serverByUuid } from './server-status.js';
 export interface RebalanceParts extends ReassignParts, ServerReader {
   readonly store: ReassignParts['store'] & Pick<Store, 'servers'>;
   readonly startJob: StartJob;
+  readonly events: EventSink;
 }
 
 export interface RebalanceArguments {
@@ -30,11 +32,14 @@ export async function rebalanceAgents(
   parts: RebalanceParts,
   { serverId }: RebalanceArguments,
 ): Promise<StartedRebalance> {
-  const { store, startJob, readServers } = parts;
+  const { store, startJob, readServers, events } = parts;
   const target = serverId === undefined ? undefined : await serverByUuid(store, serverId);
   const reassigned = await reassignHosts(parts);
   const jobs: JobRow[] = [];
   for (const job of rebalanceJobs(await readServers(), target?.serviceIp)) jobs.push(await startJob(job));
+  const whose = target === undefined ? 'the agents' : `the agents that prefer ${target.serviceIp}`;
+  const description = `It is asked for that ${whose} go to their preferred hosts`;
+  events.add({ type: 'AGENT.REBALANCE', level: 'INFO', description });
   return { reassigned, jobs };
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import { refusedOperation } from '../../lib/operation-error.js';
-import type { EventSink } from '../cluster/events.js';
+import type { EventSink, EventType } from '../cluster/events.js';
 import type { ServerReader } from '../cluster/membership.js';
 import { type ObservedServer, othersThatTakeAgents } from '../cluster/observed-servers.js';
 import { type ServerStep, TRANSITIONS } from '../cluster/server-state.js';
@@ -19,8 +19,8 @@ export interface ServerOperationParts extends ServerReader {
   >;
   readonly clock: Pick<Clock, 'wallTime'>;
   readonly events: EventSink;
-  /** This server's address, which its jobs are marked with. */
-  readonly address: string;
+  /** Who asks: the name of an API key, or this server's address. Jobs and states are marked with it. */
+  readonly asker: string;
   configuration(): Configuration;
   /** Has this server read now what the servers' states and its jobs are. The others notice a change a little later. */
   stateChanged(): Promise<void>;
@@ -164,6 +164,15 @@ async function checkTargets(
 
 const PREPARING: readonly ServerState[] = ['PreparingForMaintenance', 'PreparingForShutDown'];
 
+/** What is told of an operator's order. What follows from it, the server itself tells. */
+const ORDERS = {
+  prepareForMaintenance: { type: 'MS.MAINTENANCE.PREPARE', what: 'maintenance is asked for' },
+  cancelMaintenance: { type: 'MS.MAINTENANCE.CANCEL', what: 'the end of its maintenance is asked for' },
+  prepareForShutdown: { type: 'MS.SHUTDOWN.PREPARE', what: 'the preparation of its shutdown is asked for' },
+  cancelShutdown: { type: 'MS.SHUTDOWN.CANCEL', what: 'the end of its preparation for a shutdown is asked for' },
+  triggerShutdown: { type: 'MS.SHUTDOWN', what: 'its shutdown is asked for' },
+} as const satisfies Partial<Record<ServerStep, { readonly type: EventType; readonly what: string }>>;
+
 /**
  * One step of the server's state, and the jobs that follow from it: all of it is done, or nothing.
  * @returns the jobs
@@ -171,16 +180,16 @@ const PREPARING: readonly ServerState[] = ['PreparingForMaintenance', 'Preparing
  * is being prepared; StoreError
  */
 async function changeState(
-  { store, address, stateChanged }: ServerOperationParts,
+  { store, asker, events, stateChanged }: ServerOperationParts,
   server: ServerRow,
-  step: ServerStep,
+  step: keyof typeof ORDERS,
   jobs: readonly JobRequest[],
 ): Promise<readonly JobRow[]> {
   const { from, to } = TRANSITIONS[step];
   const change = {
     from,
     to,
-    by: 'operator',
+    by: asker,
     // A server that does not run comes Up when it is started; until then it must not count as Up.
     ...(to === 'Up' && { ifStopped: 'Down' as const }),
     ...(PREPARING.includes(to) && { unlessAnotherIs: PREPARING }),
@@ -190,7 +199,7 @@ async function changeState(
   const changed = await store.changeServerStateWithJobs(
     server.msid,
     change,
-    jobs.map(job => newJob(job, address)),
+    jobs.map(job => newJob(job, asker)),
   );
   if (!changed.done) {
     const { another, state = 'removed' } = changed;
@@ -203,6 +212,8 @@ async function changeState(
         : `management server ${server.serviceIp} is ${state}; ${from.join(' or ')} is needed`,
     );
   }
+  const { type, what } = ORDERS[step];
+  events.add({ type, level: 'INFO', description: `Management server ${server.serviceIp}: ${what}` });
   await stateChanged();
   return changed.jobs;
 }

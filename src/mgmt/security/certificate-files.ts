@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../../lib/errors.js';
 import { certificatesIn, PemError, pemOf } from '../../lib/pem.js';
-import type { PemFiles } from '../config/settings.js';
+import type { ApiPemFiles, PemFiles } from '../config/settings.js';
 
 /** An operator's own certificates, as read from the files. Texts are PEM. */
 export interface CertificateFiles {
@@ -18,20 +18,15 @@ export interface CertificateFiles {
   readonly warnings: readonly string[];
 }
 
-/** Reads an operator's own certificates. @throws ConfigError that names the setting */
+/** Reads an operator's own certificates for agents. @throws ConfigError that names the setting */
 export async function loadCertificateFiles(
   { certFile, keyFile, caFile }: PemFiles,
   { clock }: { readonly clock: Clock },
 ): Promise<CertificateFiles> {
-  const [chain, key, cas] = await Promise.all([
-    certificatesOf('tls.cert', certFile),
-    privateKeyOf('tls.key', keyFile),
+  const [{ chain, leaf, key }, cas] = await Promise.all([
+    chainAndKey('tls', { certFile, keyFile }),
     certificatesOf('tls.ca', caFile),
   ]);
-  const leaf = chain[0];
-  if (!leaf.checkPrivateKey(key)) {
-    throw new ConfigError('tls.key', keyFile, `is not the key of the first certificate in tls.cert=${certFile}`);
-  }
   const presented = [...chain, ...cas.filter(ca => !chain.some(one => one.raw.equals(ca.raw)))];
   return {
     certPem: pemOf([leaf]),
@@ -47,6 +42,33 @@ export async function loadCertificateFiles(
         : [`tls.cert=${certFile}: signed by no certificate of tls.ca=${caFile}`]),
     ],
   };
+}
+
+/** Reads an operator's own certificate for the API. @throws ConfigError that names the setting */
+export async function loadApiCertificateFiles(
+  files: ApiPemFiles,
+  { clock }: { readonly clock: Clock },
+): Promise<Pick<CertificateFiles, 'chainPem' | 'keyPem' | 'notAfter' | 'warnings'>> {
+  const { chain, leaf, key } = await chainAndKey('api.tls', files);
+  return {
+    chainPem: pemOf(chain),
+    keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    notAfter: Date.parse(leaf.validTo),
+    warnings: outOfDate(`api.tls.cert=${files.certFile}`, leaf, clock.wallTime()),
+  };
+}
+
+async function chainAndKey(prefix: 'tls' | 'api.tls', { certFile, keyFile }: ApiPemFiles) {
+  const [chain, key] = await Promise.all([
+    certificatesOf(`${prefix}.cert`, certFile),
+    privateKeyOf(`${prefix}.key`, keyFile),
+  ]);
+  const leaf = chain[0];
+  if (!leaf.checkPrivateKey(key)) {
+    const reason = `is not the key of the first certificate in ${prefix}.cert=${certFile}`;
+    throw new ConfigError(`${prefix}.key`, keyFile, reason);
+  }
+  return { chain, leaf, key };
 }
 
 async function textOf(setting: string, path: string): Promise<string> {

@@ -85,7 +85,12 @@ export function keyOfText(text: string): Uint8Array | undefined {
   return KEY_PATTERN.test(text.trim()) ? Buffer.from(text.trim(), 'base64') : undefined;
 }
 
-/** A sealing key from its bytes. @param origin the setting that the key comes from, for the message of an error */
+/**
+ * A sealing key from its 32 bytes.
+ * @param origin the setting that the key comes from, for the message of an error
+ * @example
+ * const sealingKey = sealUnder(randomBytes(32), 'a key of this program');
+ */
 export function sealUnder(key: Uint8Array, origin: string): SealingKey {
   // A key for each name: nonces of different secrets cannot collide.
   const keyOf = (name: string) => Buffer.from(hkdfSync('sha256', key, '', `muster secret ${name}`, KEY_BYTES));

@@ -1,4 +1,4 @@
-import type { SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
@@ -17,18 +17,20 @@ export interface ServedCertificate {
 
 /** Where certificates come from: issued by the CA in the store, or read from an operator's files. */
 export interface CertificateSource {
-  readonly kind: 'issued' | 'files';
+  /** Undefined: it is issued, and can be issued again. */
+  readonly setting: 'tls.cert' | 'api.tls.cert' | undefined;
   obtain(): Promise<ServedCertificate>;
 }
 
 /** The certificate in use. Times are milliseconds since 1970. */
 interface Current {
   readonly context: SecureContext;
+  readonly apiContext: SecureContext;
   readonly obtainedAt: number;
   readonly notAfter: number;
 }
 
-/** The server's TLS context for new connections. A certificate of the store's CA is renewed before it expires. */
+/** The server's TLS contexts for new connections. A certificate of the store's CA is renewed before it expires. */
 export class ServerCertificate {
   readonly #source: CertificateSource;
   readonly #clock: Clock;
@@ -48,8 +50,14 @@ export class ServerCertificate {
     return new ServerCertificate(source, clock, log, await obtain(source, clock, log));
   }
 
+  /** For the agents' port. */
   get context(): SecureContext {
     return this.#current.context;
+  }
+
+  /** For the port of the HTTP API: whatever clients speak, from TLS 1.2 on. */
+  get apiContext(): SecureContext {
+    return this.#current.apiContext;
   }
 
   /** Obtains a certificate again. When that fails, the present one stays. Never rejects. */
@@ -70,9 +78,10 @@ export class ServerCertificate {
     this.#timer = this.#clock.after(MGMT_LIMITS.certificateCheckMs, () => {
       const { obtainedAt, notAfter } = this.#current;
       const due = isRenewalDue(obtainedAt, notAfter, this.#clock.wallTime());
-      if (due && this.#source.kind === 'issued') void this.reload();
+      const { setting } = this.#source;
+      if (due && setting === undefined) void this.reload();
       else if (due)
-        this.#log.warn('The certificate in tls.cert ends soon', { notAfter: new Date(notAfter).toISOString() });
+        this.#log.warn('An own certificate ends soon', { setting, notAfter: new Date(notAfter).toISOString() });
       this.#watch();
     });
   }
@@ -86,5 +95,16 @@ export function isRenewalDue(obtainedAt: number, notAfter: number, now: number):
 async function obtain(source: CertificateSource, clock: Clock, log: Log): Promise<Current> {
   const { chainPem, keyPem, notAfter, warnings = [] } = await source.obtain();
   for (const warning of warnings) log.warn(warning);
-  return { context: secureContext({ cert: chainPem, key: keyPem }), obtainedAt: clock.wallTime(), notAfter };
+  const credentials = { cert: chainPem, key: keyPem };
+  return {
+    context: secureContext(credentials),
+    apiContext: apiSecureContext(credentials),
+    obtainedAt: clock.wallTime(),
+    notAfter,
+  };
+}
+
+/** The TLS context of the HTTP API, from PEM texts. */
+export function apiSecureContext(credentials: { readonly cert: string; readonly key: string }): SecureContext {
+  return createSecureContext({ ...credentials, minVersion: 'TLSv1.2' });
 }

@@ -26,6 +26,8 @@ export interface NewEvent {
   readonly resourceId: string | null;
   /** The server that saw it. */
   readonly msid: number | null;
+  /** The name of the API key that asked for it. */
+  readonly username: string | null;
 }
 
 export interface EventRow extends NewEvent {

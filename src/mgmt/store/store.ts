@@ -1,3 +1,4 @@
+import type { ApiKeyStore } from './api-key-store.js';
 import type { AssignmentStore } from './assignment-store.js';
 import type { ConfigurationStore } from './configuration-store.js';
 import type { EventStore } from './event-store.js';
@@ -25,7 +26,8 @@ export interface Store
     ServerStore,
     JobStore,
     EventStore,
-    SecretStore {
+    SecretStore,
+    ApiKeyStore {
   /** Lets calls under way end; later ones reject with `STORE_CLOSED`. Idempotent. */
   close(): Promise<void>;
 }
@@ -49,6 +51,7 @@ export interface SecretChange {
   readonly to: Uint8Array;
 }
 
+export * from './api-key-store.js';
 export * from './assignment-store.js';
 export type * from './configuration-store.js';
 export * from './event-store.js';

@@ -14,11 +14,13 @@ t.test('settings: the defaults are those of the design', async t => {
       nodeId: undefined,
       dataDir: 'data',
       dbUrl: 'sqlite:data/muster.db',
+      dbPasswordFile: undefined,
       keyFile: undefined,
       tls: undefined,
       apiAddress: '127.0.0.1',
       apiPort: 8080,
       isApiDefault: true,
+      apiTls: 'plain',
       packetMaxBytes: 4_194_304,
       log: { level: 'info', format: 'text', file: 'stdout' },
     },
@@ -103,7 +105,7 @@ t.test('settings: --help names every key', async t => {
   const known = new Set(SETTING_HELP.map(([key]) => key));
   // Whatever the help names is a key, and whatever it does not is none.
   for (const key of known) t.notMatch(catchError(() => read({}, { [key]: '\0' }))?.message ?? '', /is no setting/, key);
-  t.equal(known.size, 17);
+  t.equal(known.size, 21);
 });
 
 t.test('configuration: every default is a value that its own kind allows', async t => {
@@ -191,4 +193,23 @@ t.test('regression: an address of a family that bind.address does not take is fo
     ['ms1.example', '2001:db8::1'],
   ] as const;
   for (const [bound, address] of well) t.equal(notListening(bound, address), undefined, `${bound} ${address}`);
+});
+
+t.test('settings: the API is served by HTTPS beyond loopback, unless api.insecure says otherwise', async t => {
+  const apiTls = (settings: Record<string, string>) => read(settings).settings.apiTls;
+  for (const address of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
+    t.equal(apiTls({ 'api.address': address }), 'plain');
+  for (const address of ['10.0.0.1', '0.0.0.0', '::', 'ms1.example.org']) {
+    t.equal(apiTls({ 'api.address': address }), 'server');
+    t.equal(apiTls({ 'api.address': address, 'api.insecure': 'true' }), 'plain');
+  }
+  const given = { 'api.tls.cert': 'cert.pem', 'api.tls.key': 'key.pem' };
+  t.strictSame(apiTls(given), { certFile: 'cert.pem', keyFile: 'key.pem' }, 'on loopback too');
+  t.throws(() => apiTls({ 'api.tls.cert': 'cert.pem' }), { message: /^api\.tls\.key=/ });
+  t.throws(() => apiTls({ ...given, 'api.insecure': 'true' }), { message: /^api\.insecure=true/ });
+});
+
+t.test('settings: an error does not repeat a secret', async t => {
+  t.throws(() => read({}, { 'db.pasword': 'x', 'api.secret': 'swordfish' }), { message: /^db\.pasword=x/ });
+  t.throws(() => read({}, { 'api.secret': 'swordfish' }), { message: /^api\.secret=…: / });
 });

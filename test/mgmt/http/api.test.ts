@@ -1,4 +1,5 @@
 import t from 'tap';
+import { API } from '../../../src/api/commands/index.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, KEYS, type Reply, signed } from '../../helpers/api-bench.js';
 
@@ -211,4 +212,126 @@ t.test('api: a reply says whether the request was signed, also when its command 
   t.equal(await isSigned(signed({ command: 'listHosts' })), true);
   t.equal(await isSigned(signed({ command: 'nothing' })), true);
   t.equal(await isSigned(signed({ command: 'listHosts' }, { ...KEYS, secretKey: 'x' })), false);
+});
+
+// ---- roles
+
+/** What a reader may call: it changes nothing, and shows no key. */
+const FOR_READERS = [
+  'listManagementServers',
+  'listHosts',
+  'listZones',
+  'listPods',
+  'listClusters',
+  'listConfigurations',
+  'listEvents',
+  'listApis',
+  'queryAsyncJobResult',
+  'listAsyncJobs',
+  'listAgentLinks',
+  'readyForShutdown',
+  'previewHostList',
+];
+
+t.test('api: a reader’s key may call what shows, and nothing that changes, command by command', async t => {
+  const { handle, apiKeys, store, events } = await apiBench(t);
+  const reader = await apiKeys.create({ name: 'watch', role: 'reader' }, 'operator');
+  const before = await store.configuration();
+  const refused: string[] = [];
+  for (const command of Object.keys(API)) {
+    const reply = await handle(signed({ command }, reader));
+    t.equal(reply.isSigned, true);
+    if (reply.status !== 432) continue;
+    refused.push(command);
+    t.same(shapeOf(reply), shape(432, `${command.toLowerCase()}response`));
+    t.equal(
+      reply.body.errortext,
+      `The user is not allowed to request the API command ${command}: the API key watch has the role reader, and operator is needed`,
+    );
+  }
+  t.same(
+    refused.toSorted(),
+    Object.keys(API)
+      .filter(name => !FOR_READERS.includes(name))
+      .toSorted(),
+  );
+  t.same([await store.configuration(), events], [before, []]);
+  t.equal((await handle(signed({ command: 'nothing' }, reader))).body.errortext, 'Unknown API command: nothing');
+  const listed = (await handle(signed({ command: 'listApis' }, reader))).body;
+  const names = listed.api.map(({ name }: { name: string }) => name);
+  t.same(names.toSorted(), FOR_READERS.toSorted(), 'listApis shows what the key may call');
+  t.equal((await handle(signed({ command: 'listApis', name: 'deleteHost' }, reader))).status, 431);
+});
+
+t.test('api: keys are made, listed without their secrets, and deleted', async t => {
+  const { call, handle } = await apiBench(t);
+  const { apikey: key } = (await call('createApiKey', { name: 'ci', role: 'operator' })).body;
+  t.match(key, {
+    name: 'ci',
+    role: 'operator',
+    apikey: /^[\w-]{86}$/,
+    secretkey: /^[\w-]{86}$/,
+    createdby: 'operator',
+  });
+  const listed = await call('listApiKeys');
+  t.match(listed.body, { count: 2, apikey: [{ name: 'operator' }, { name: 'ci', createdby: 'operator' }] });
+  t.notOk(JSON.stringify(listed.body).includes(key.secretkey));
+  t.match((await call('listApiKeys', { name: 'ci' })).body, { count: 1 });
+  t.match((await call('listApiKeys', { id: key.id })).body, { count: 1, apikey: [{ name: 'ci' }] });
+  t.match((await call('listApiKeys', { keyword: 'OPER' })).body, { count: 1, apikey: [{ name: 'operator' }] });
+  const keys = { apiKey: key.apikey, secretKey: key.secretkey };
+  t.equal((await handle(signed({ command: 'listHosts' }, keys))).status, 200);
+  const same = await call('createApiKey', { name: 'ci', role: 'reader' });
+  t.match(same, {
+    status: 431,
+    body: { errortext: /parameter name value=ci due to there is an API key with this name/ },
+  });
+  t.match(await call('createApiKey', { name: 'x', role: 'root' }), {
+    status: 431,
+    body: { errortext: /parameter role/ },
+  });
+  const first = listed.body.apikey[0].id;
+  t.match((await handle(signed({ command: 'deleteApiKey', id: first }, keys))).body, { success: true });
+  t.equal((await call('listHosts')).status, 401, 'the deleted key is refused at once');
+  const last = await handle(signed({ command: 'deleteApiKey', id: key.id }, keys));
+  t.match(last, { status: 530, body: { errortext: /the last key of an operator/ } });
+  t.match(await handle(signed({ command: 'deleteApiKey', id: UUID }, keys)), {
+    status: 431,
+    body: { errortext: /there is no API key with this id/ },
+  });
+});
+
+t.test('api: the key that asked for a change stands in its event, and in its job', async t => {
+  const { call, handle, store, events, one, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1);
+  const { apikey: key } = (await call('createApiKey', { name: 'ci', role: 'operator' })).body;
+  const keys = { apiKey: key.apikey, secretKey: key.secretkey };
+  const ask = async (command: string, params: Record<string, string> = {}) => {
+    const reply = await handle(signed({ command, ...params }, keys));
+    t.equal(reply.status, 200, `${command} ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  };
+  const { jobid } = await ask('reconnectHost', { id: host?.uuid ?? '' });
+  t.equal((await store.job(jobid))?.createdBy, 'ci');
+  t.match(await ask('queryAsyncJobResult', { jobid }), { createdby: 'ci' });
+  await ask('updateConfiguration', { name: 'ping.interval', value: '30' });
+  await ask('rebalanceAgents');
+  const { prepareformaintenance } = await ask('prepareForMaintenance', { managementserverid: one.uuid });
+  t.equal((await store.job(prepareformaintenance.jobid))?.createdBy, 'ci');
+  t.match(await store.servers(), [{ stateBy: 'ci' }, {}]);
+  await ask('cancelMaintenance', { managementserverid: one.uuid });
+  await ask('createApiKey', { name: 'x', role: 'reader' });
+  t.same(
+    events.map(({ type, username }) => [type, username]),
+    [
+      ['API.KEY.CREATE', 'operator'],
+      ['HOST.RECONNECT', 'ci'],
+      ['CONFIGURATION.UPDATE', 'ci'],
+      ['AGENT.REBALANCE', 'ci'],
+      ['MS.MAINTENANCE.PREPARE', 'ci'],
+      ['MS.MAINTENANCE.CANCEL', 'ci'],
+      ['API.KEY.CREATE', 'ci'],
+    ],
+  );
+  t.notOk(JSON.stringify(events).includes(key.secretkey));
 });

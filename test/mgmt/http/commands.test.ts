@@ -636,7 +636,7 @@ t.test('listEvents: newest first, by level, type, keyword and moment', async t =
   const { call, store, one } = await apiBench(t);
   const event = (type: string, level: 'INFO' | 'WARN' | 'ERROR', description: string, created: number) => {
     const about = { resourceType: 'Host', resourceId: 'a6a3a6c2-0d3c-4b3b-9a3c-1f0d5a0b7c11' };
-    return { type, level, description, created, ...about, msid: MSID_1 };
+    return { type, level, description, created, ...about, msid: MSID_1, username: null };
   };
   t.same((await call('listEvents')).body, {});
   await store.addEvents([

@@ -22,7 +22,7 @@ t.test(
     let issued = 0;
     let fails = false;
     const source = {
-      kind: 'issued' as const,
+      setting: undefined,
       async obtain() {
         if (fails) throw new Error('the store is away');
         issued++;
@@ -54,7 +54,7 @@ t.test("certificates: the operator's files are warned about, never replaced by o
   const { cert, key } = await plainCertificate();
   let read = 0;
   const source = {
-    kind: 'files' as const,
+    setting: 'tls.cert' as const,
     async obtain() {
       read++;
       return { chainPem: cert, keyPem: key, notAfter: clock.wallTime() + 3 * DAY, warnings: ['not signed by tls.ca'] };

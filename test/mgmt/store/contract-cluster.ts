@@ -33,6 +33,7 @@ const event: NewEvent = {
   resourceType: 'Host',
   resourceId: 'some-uuid',
   msid: MSID_A,
+  username: null,
 };
 
 /** The servers themselves: membership, the status of links, jobs, events. */

@@ -2,6 +2,7 @@ import type { HostReadyEntry } from '../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, hostMsHostList, hostReady, registerHost, wholeHosts } from '../../helpers/one-host.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
+import { apiKeysContract } from './contract-api-keys.js';
 import { assignmentsContract } from './contract-assignments.js';
 import { clusterContract } from './contract-cluster.js';
 import { hostsContract } from './contract-hosts.js';
@@ -19,6 +20,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   hostsContract(kind, fresh);
   assignmentsContract(kind, fresh);
   clusterContract(kind, fresh);
+  apiKeysContract(kind, fresh);
 
   test('an empty store has no configuration, hosts or secrets', async (t, store) => {
     t.strictSame(await store.configuration(), { version: 0, values: new Map(), assignmentGeneration: 0 });

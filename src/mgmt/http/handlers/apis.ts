@@ -2,13 +2,18 @@ import { API, isCommandName } from '../../../api/commands/index.js';
 import type { ApiCommand, Field, Param } from '../../../api/table.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { invalidParameter } from '../api-error.js';
+import { mayCall } from '../roles.js';
 import type { HandlerParts } from './handler.js';
 
-export async function listApis(_parts: HandlerParts, { name }: Params<'listApis'>): Promise<Response<'listApis'>> {
-  if (name !== undefined && !isCommandName(name)) {
+/** As CloudStack's: what the caller may not call is not there. */
+export async function listApis({ caller }: HandlerParts, { name }: Params<'listApis'>): Promise<Response<'listApis'>> {
+  const isThere = (command: string) => isCommandName(command) && mayCall(caller, command);
+  if (name !== undefined && !isThere(name)) {
     throw invalidParameter('listApis', 'name', name, 'there is no such command');
   }
-  const commands = Object.entries<ApiCommand>(API).filter(([command]) => name === undefined || command === name);
+  const commands = Object.entries<ApiCommand>(API).filter(([command]) =>
+    name === undefined ? isThere(command) : command === name,
+  );
   return { count: commands.length, items: commands.map(apiObject) };
 }
 

@@ -38,6 +38,7 @@ function eventObject(event: EventRow, { servers }: Locations): ResponseObject<'l
     created: dateText(event.created),
     resourceid: event.resourceId,
     resourcetype: event.resourceType,
+    username: event.username,
     managementserverid: server?.uuid,
     managementservername: server?.name,
   };

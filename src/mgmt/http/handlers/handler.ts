@@ -6,6 +6,7 @@ import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
+import type { ApiKey } from '../../security/api-keys.js';
 import type { Store } from '../../store/store.js';
 
 /** All that a handler sees of the server: rows to show, and the operations. */
@@ -14,11 +15,16 @@ export interface HandlerParts extends ServerObserver {
   /** Of this server. */
   readonly msid: number;
   readonly store: Pick<Store, StoreQueries>;
+  /** As the caller asks for them. */
   readonly operations: Operations;
+  readonly caller: Caller;
   /** What the servers know of their agents' links. @throws StoreError */
   presentLinks(): Promise<LinkOfHost>;
   readonly own: OwnKnowledge;
 }
+
+/** Whose key the request is signed with. */
+export type Caller = Pick<ApiKey, 'name' | 'role'>;
 
 /** What this server can tell while the store is away. */
 export interface OwnKnowledge {

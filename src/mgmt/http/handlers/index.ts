@@ -1,9 +1,11 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
+import type { OperationsFor } from '../../jobs/operations.js';
+import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.js';
 import { listApis } from './apis.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
 import { listEvents } from './events.js';
-import type { Handler, HandlerParts } from './handler.js';
+import type { Caller, Handler, HandlerParts } from './handler.js';
 import { deleteHost, listHosts, reconnectHost } from './hosts.js';
 import { listAsyncJobs, queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
@@ -45,11 +47,19 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   triggerShutdown,
   rebalanceAgents,
   previewHostList,
+  createApiKey,
+  listApiKeys,
+  deleteApiKey,
 };
 
-/** Carries out any command. Its parameters are checked. @throws ApiError, OperationError, StoreError */
-export type Handlers = <N extends CommandName>(command: N, params: Params<N>) => Promise<Response<N>>;
+/** Carries out any command. Its parameters are checked, and the caller may call it. @throws ApiError, OperationError, StoreError */
+export type Handlers = <N extends CommandName>(command: N, params: Params<N>, caller: Caller) => Promise<Response<N>>;
 
-export function handlersFor(parts: HandlerParts): Handlers {
-  return (command, params) => HANDLERS[command](parts, params);
+export interface HandlersParts extends Omit<HandlerParts, 'operations' | 'caller'> {
+  readonly operationsFor: OperationsFor;
+}
+
+export function handlersFor({ operationsFor, ...parts }: HandlersParts): Handlers {
+  return (command, params, caller) =>
+    HANDLERS[command]({ ...parts, caller, operations: operationsFor(caller.name) }, params);
 }

@@ -53,6 +53,7 @@ function jobObject(
     managementserverid: server?.uuid,
     managementservername: server?.name,
     progress: job.progress,
+    createdby: job.createdBy,
     created: dateText(job.created),
     completed: dated(job.completed),
   };

@@ -1,10 +1,11 @@
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from 'kysely';
+import type { SslOptions } from 'mysql2';
 import type { Clock } from '../../../lib/clock.js';
 import { Semaphore } from '../../../lib/semaphore.js';
 import { refuseUnkeepable } from '../sql/unkeepable-value.js';
 import { MysqlHostError, nodeErrorOf } from './errors.js';
 import { MysqlNodes } from './nodes.js';
-import { type MysqlLimits, MysqlSession } from './session.js';
+import { type MysqlAccess, type MysqlLimits, MysqlSession } from './session.js';
 import type { MysqlHost, MysqlUrl } from './url.js';
 
 /** Sessions at once: enough to keep a node busy, and a hundred servers do not use up its connections. */
@@ -15,7 +16,7 @@ const POOL_SIZE = 8;
  * sessions with a node that has become read-only or left its cluster.
  */
 export class MysqlDriver implements Driver {
-  readonly #url: MysqlUrl;
+  readonly #access: MysqlAccess;
   readonly #clock: Clock;
   readonly #limits: MysqlLimits;
   readonly #hosts: MysqlNodes;
@@ -23,8 +24,8 @@ export class MysqlDriver implements Driver {
   readonly #pool = new Semaphore(POOL_SIZE);
   #isDestroyed = false;
 
-  constructor(url: MysqlUrl, clock: Clock, limits: MysqlLimits) {
-    this.#url = url;
+  constructor(url: MysqlUrl, ssl: SslOptions | undefined, clock: Clock, limits: MysqlLimits) {
+    this.#access = { ...url, ssl };
     this.#clock = clock;
     this.#limits = limits;
     this.#hosts = new MysqlNodes(url.hosts);
@@ -92,7 +93,7 @@ export class MysqlDriver implements Driver {
     for (let tries = 1; ; tries++) {
       const host = this.#hosts.current;
       try {
-        return await MysqlSession.open(this.#url, host, this.#clock, this.#limits);
+        return await MysqlSession.open(this.#access, host, this.#clock, this.#limits);
       } catch (error) {
         const failure = this.#hostFailed(host, error);
         if (tries >= this.#hosts.count) throw failure;

@@ -1,4 +1,4 @@
-import { reasonOf } from '../../../lib/errors.js';
+import { codeOf, reasonOf } from '../../../lib/errors.js';
 import { again, final, type Verdict } from '../sql/database.js';
 import { UnkeepableValue } from '../sql/unkeepable-value.js';
 import type { StoreErrorCode } from '../store-error.js';
@@ -78,28 +78,38 @@ export function judgeMysql(error: unknown): Verdict {
   return VERDICTS[errnoOf(error) ?? 0] ?? final('STORE_FAILED');
 }
 
+const BY_TLS = 'db.url=mysql://…?tls=verify-full&tlsCa=FILE';
+
 /** The settings are wrong: no server will ever let us in. @returns what the operator can do */
-export function remedyOf(error: unknown, { database, user }: MysqlUrl): string | undefined {
+export function remedyOf(error: unknown, { database, user, tls }: MysqlUrl): string | undefined {
   const { errno, text } = serverErrorIn(error);
   switch (errno) {
     case 1045: // ACCESS_DENIED_ERROR
     case 1698: // ACCESS_DENIED_NO_PASSWORD_ERROR
-      return `the database refuses user and password (${text})`;
+      // MariaDB says so, too, to a client without TLS where it takes TLS only.
+      return `the database refuses user and password (${text})${tls.mode === 'off' ? `; if it takes TLS only: ${BY_TLS}` : ''}`;
     case 1044: // DBACCESS_DENIED_ERROR
     case 1142: // TABLEACCESS_DENIED_ERROR
       return `${text}; as its administrator: GRANT ALL ON ${database}.* TO ${user}`;
     case 1049: // BAD_DB_ERROR
       return `${text}; as its administrator: CREATE DATABASE ${database} CHARACTER SET utf8mb4`;
+    case 3159: // SECURE_TRANSPORT_REQUIRED
+    case 4188: // The same, of other versions of MariaDB.
+      return `the database takes TLS only (${text}): ${BY_TLS}`;
     default:
-      return undefined;
+      return causes(error).some(cause => codeOf(cause) === 'HANDSHAKE_NO_SSL_SUPPORT')
+        ? 'the database does not speak TLS, and tls is not off'
+        : undefined;
   }
 }
 
+function causes(error: unknown): readonly unknown[] {
+  return error instanceof Error ? [error, ...causes(error.cause)] : [];
+}
+
 function serverErrorIn(error: unknown): { errno: number | undefined; text: string } {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (isFromServer(cause)) return { errno: errnoOf(cause), text: cause.message };
-  }
-  return { errno: undefined, text: '' };
+  const found = causes(error).find(isFromServer);
+  return { errno: errnoOf(found), text: found === undefined ? '' : reasonOf(found) };
 }
 
 function isFromServer(error: unknown): boolean {

@@ -10,12 +10,12 @@ import {
   RawNode,
   sql,
 } from 'kysely';
-import type { Clock } from '../../../lib/clock.js';
 import { type AttemptParts, attempt, type SchemaDialect, type SqlDatabase } from '../sql/database.js';
 import type { Schema } from '../sql/schema.js';
 import { MysqlDriver } from './driver.js';
 import { judgeMysql } from './errors.js';
 import type { MysqlLimits } from './session.js';
+import { readTlsOptions } from './tls-options.js';
 import type { MysqlUrl } from './url.js';
 
 /** Within the 2 s of a call there is time to find a node dead and to ask another one. */
@@ -24,10 +24,12 @@ export const CALL_LIMITS: MysqlLimits = { connectMs: 1_000, statementMs: 1_500 }
 /** A step of the schema may have to copy a large table. */
 export const MIGRATION_LIMITS: MysqlLimits = { connectMs: 5_000, statementMs: 60_000 };
 
-/** MariaDB, MySQL, or a Galera cluster of several nodes. The database must be there. @throws StoreError */
+/** MariaDB, MySQL, or a Galera cluster of several nodes. The database must be there. @throws StoreError, ConfigError */
 export async function openMysql(url: MysqlUrl, parts: AttemptParts, limits: MysqlLimits): Promise<SqlDatabase> {
   const tables = new TableOptions();
-  const kysely = new Kysely<Schema>({ dialect: mysqlDialect(url, parts.clock, limits), plugins: [tables] });
+  const ssl = await readTlsOptions(url.tls);
+  const createDriver = () => new MysqlDriver(url, ssl, parts.clock, limits);
+  const kysely = new Kysely<Schema>({ dialect: mysqlDialect(createDriver), plugins: [tables] });
   const findVersion = async () => {
     const { rows } = await sql<{ version: string }>`select version() as version`.execute(kysely);
     tables.setVersion(rows[0]?.version ?? '');
@@ -57,10 +59,10 @@ export async function openMysql(url: MysqlUrl, parts: AttemptParts, limits: Mysq
 
 const STORE_TIME = sql<number>`cast(unix_timestamp(now(3)) * 1000 as signed)`;
 
-function mysqlDialect(url: MysqlUrl, clock: Clock, limits: MysqlLimits): Dialect {
+function mysqlDialect(createDriver: () => MysqlDriver): Dialect {
   return {
     createAdapter: () => new MysqlAdapter(),
-    createDriver: () => new MysqlDriver(url, clock, limits),
+    createDriver,
     createIntrospector: db => new MysqlIntrospector(db),
     createQueryCompiler: () => new MysqlQueryCompiler(),
   };

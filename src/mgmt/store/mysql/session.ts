@@ -1,4 +1,5 @@
-import mysql, { type Connection, type QueryError } from 'mysql2';
+import { connect, isIP, type Socket } from 'node:net';
+import mysql, { type Connection, type QueryError, type SslOptions } from 'mysql2';
 import type { Clock } from '../../../lib/clock.js';
 import { MysqlTimeout } from './errors.js';
 import type { MysqlHost, MysqlUrl } from './url.js';
@@ -8,6 +9,23 @@ export interface MysqlLimits {
   readonly connectMs: number;
   /** For each statement. */
   readonly statementMs: number;
+}
+
+/** How to log in. */
+export interface MysqlAccess extends Pick<MysqlUrl, 'user' | 'password' | 'database'> {
+  /** Undefined: no TLS. */
+  readonly ssl: SslOptions | undefined;
+}
+
+const KEEP_ALIVE_MS = 5_000;
+
+/**
+ * The driver tells TLS no name when an address is dialled. Node then compares the certificate with this property of the
+ * socket, and without it with `localhost`.
+ */
+function socketToAddress({ host, port }: MysqlHost): Socket {
+  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+  return Object.assign(socket, { _host: host });
 }
 
 /** The node ends a slow statement so much before the client gives it up: the statement has failed, and not the node. */
@@ -32,19 +50,21 @@ export class MysqlSession {
   }
 
   /** @throws what mysql2 throws, or MysqlTimeout */
-  static async open(url: MysqlUrl, host: MysqlHost, clock: Clock, limits: MysqlLimits): Promise<MysqlSession> {
+  static async open(access: MysqlAccess, host: MysqlHost, clock: Clock, limits: MysqlLimits): Promise<MysqlSession> {
     const raw = mysql.createConnection({
       host: host.host,
       port: host.port,
-      user: url.user,
-      password: url.password,
-      database: url.database,
+      user: access.user,
+      password: access.password,
+      database: access.database,
       charset: 'utf8mb4',
       // Beyond 2^53 a text would come, not a number that is nearly right.
       supportBigNumbers: true,
       connectTimeout: limits.connectMs,
       enableKeepAlive: true,
-      keepAliveInitialDelay: 5_000,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      ...(access.ssl !== undefined && { ssl: access.ssl }),
+      ...(access.ssl?.verifyIdentity && isIP(host.host) !== 0 && { stream: () => socketToAddress(host) }),
     });
     const session = new MysqlSession(raw, host, clock, limits.connectMs);
     try {

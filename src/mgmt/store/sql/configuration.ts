@@ -1,9 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { ConfigurationStore } from '../configuration-store.js';
 import { commitAssignments } from './assignments.js';
-import type { SqlDatabase } from './database.js';
 import type { Schema } from './schema.js';
-import { raiseSequence, sequenceValue } from './sequence.js';
+import { lockedSequence, raiseSequence, sequenceValue } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 export function configurationStore(transactions: Transactions): ConfigurationStore {
@@ -27,7 +26,7 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
 
     updateConfiguration: (changes, expectedVersion, attempt) =>
       transactions.write('updateConfiguration', async db => {
-        const version = await lockedVersion(transactions.database, db);
+        const version = await lockedSequence(transactions.database, db, 'configuration');
         if (expectedVersion !== version) return { done: false, version };
         if (attempt !== undefined && !(await commitAssignments(db, attempt))) return { done: false, version };
         const written = await put(db, await valuesOf(db), changes, clock.wallTime());
@@ -35,15 +34,6 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
         return { done: true, version: isToBeRead ? await raiseSequence(db, 'configuration') : written };
       }),
   };
-}
-
-/** The configuration's generation. Whoever changes it reads it so: no other change comes in between. */
-export async function lockedVersion(database: SqlDatabase, db: Kysely<Schema>): Promise<number> {
-  const counter = db.selectFrom('sequence').select('value').where('name', '=', 'configuration');
-  const row = await database.locked(counter).executeTakeFirst();
-  // A row that is not there cannot be locked: of two that insert it, one tries again.
-  if (row === undefined) await db.insertInto('sequence').values({ name: 'configuration', value: 0 }).execute();
-  return row?.value ?? 0;
 }
 
 async function valuesOf(db: Kysely<Schema>): Promise<ReadonlyMap<string, string>> {

@@ -1,10 +1,9 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription } from '../host-store.js';
 import type { LocationStore } from '../location-store.js';
-import { lockedVersion } from './configuration.js';
 import type { LocationIds } from './host-rows.js';
 import type { Schema } from './schema.js';
-import { raiseSequence } from './sequence.js';
+import { lockedSequence, raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 export function locationStore(transactions: Transactions): LocationStore {
@@ -40,7 +39,7 @@ export function locationStore(transactions: Transactions): LocationStore {
 
     setClusterCheckInterval: (clusterId, seconds, expectedVersion) =>
       transactions.write('setClusterCheckInterval', async db => {
-        const version = await lockedVersion(transactions.database, db);
+        const version = await lockedSequence(transactions.database, db, 'configuration');
         if (version !== expectedVersion) return { done: false, version };
         const cluster = await db
           .selectFrom('cluster')

@@ -217,6 +217,28 @@ export const MIGRATIONS: readonly Migration[] = [
       }
     },
   },
+  {
+    number: 5,
+    name: 'API keys, who asked for what events tell',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await db.schema
+        .createTable('api_key')
+        .ifNotExists()
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('name', 'varchar(255)', column => column.notNull().unique())
+        .addColumn('role', 'varchar(32)', column => column.notNull())
+        .addColumn('api_key', 'varchar(255)', column => column.notNull().unique())
+        .addColumn('secret', 'varchar(255)', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('created_by', 'varchar(255)')
+        .execute();
+      if (!(await dialect.hasColumn(db, 'event', 'username'))) {
+        await db.schema.alterTable('event').addColumn('username', 'varchar(255)').execute();
+      }
+    },
+  },
 ];
 
 /** Of migration 4: hosts are listed by name, and the guid of a removed host is looked up when it comes back. */

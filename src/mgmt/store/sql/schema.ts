@@ -1,4 +1,4 @@
-import type { EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
+import type { ApiKeyRole, EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
 
 /**
  * The tables as the newest migration leaves them; names are CloudStack's where it has the table. Moments are integer
@@ -16,6 +16,7 @@ export interface Schema {
   async_job: JobTable;
   event: EventTable;
   secret: SecretTable;
+  api_key: ApiKeyTable;
   schema_migration: SchemaMigrationTable;
   migration_lock: MigrationLockTable;
 }
@@ -28,7 +29,7 @@ export interface ConfigurationTable {
 
 /**
  * Counters that only ever rise: the last id given to a row of that table, the configuration's generation, the steps of
- * attempts to assign hosts anew, and the generation of assignments that was committed last.
+ * attempts to assign hosts anew, the generation of assignments that was committed last, and the version of the API keys.
  */
 export interface SequenceTable {
   name:
@@ -41,7 +42,8 @@ export interface SequenceTable {
     | 'event'
     | 'configuration'
     | 'assignment'
-    | 'assignment_committed';
+    | 'assignment_committed'
+    | 'api_key';
   value: number;
 }
 
@@ -173,11 +175,25 @@ export interface EventTable {
   resource_type: string | null;
   resource_id: string | null;
   msid: number | null;
+  /** The name of the API key that asked for it. */
+  username: string | null;
 }
 
 export interface SecretTable {
   name: string;
   value: Uint8Array;
+}
+
+export interface ApiKeyTable {
+  id: number;
+  uuid: string;
+  name: string;
+  role: ApiKeyRole;
+  api_key: string;
+  /** The name of the row of `secret` that has the sealed key of the signatures. */
+  secret: string;
+  created: number;
+  created_by: string | null;
 }
 
 /** What has been applied. Older servers read this table to learn that they are too old, so it never changes. */

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { SqlDatabase } from './database.js';
 import type { Schema, SequenceTable } from './schema.js';
 
 /**
@@ -24,5 +25,18 @@ export async function setSequence(db: Kysely<Schema>, name: SequenceTable['name'
 /** The last value that was taken; 0 before the first. */
 export async function sequenceValue(db: Kysely<Schema>, name: SequenceTable['name']): Promise<number> {
   const row = await db.selectFrom('sequence').select('value').where('name', '=', name).executeTakeFirst();
+  return row?.value ?? 0;
+}
+
+/** The same, and nobody else changes it until the transaction has ended. */
+export async function lockedSequence(
+  database: SqlDatabase,
+  db: Kysely<Schema>,
+  name: SequenceTable['name'],
+): Promise<number> {
+  const counter = db.selectFrom('sequence').select('value').where('name', '=', name);
+  const row = await database.locked(counter).executeTakeFirst();
+  // A row that is not there cannot be locked: of two that insert it, one tries again.
+  if (row === undefined) await db.insertInto('sequence').values({ name, value: 0 }).execute();
   return row?.value ?? 0;
 }

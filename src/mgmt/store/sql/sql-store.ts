@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.js';
 import type { Random } from '../../../lib/random.js';
 import type { Store } from '../store.js';
+import { apiKeyStore } from './api-keys.js';
 import { assignmentStore } from './assignments.js';
 import { configurationStore } from './configuration.js';
 import type { SqlDatabase } from './database.js';
@@ -40,6 +41,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...jobStore(transactions),
     ...eventStore(transactions),
     ...secretStore(transactions),
+    ...apiKeyStore(transactions),
     close: () => transactions.close(),
   };
 }

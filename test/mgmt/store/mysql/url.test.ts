@@ -9,6 +9,7 @@ t.test('mysql url: one host or several, with or without ports, and what is escap
     user: 'muster',
     password: 'p@ss:/,',
     database: 'muster',
+    tls: { mode: 'off' },
   });
   t.strictSame(parseMysqlUrl('mysql://m@db1:3307,192.0.2.1,[2001:db8::1]:33,[::1]/some%20name'), {
     hosts: [
@@ -20,6 +21,7 @@ t.test('mysql url: one host or several, with or without ports, and what is escap
     user: 'm',
     password: '',
     database: 'some name',
+    tls: { mode: 'off' },
   });
 });
 
@@ -37,6 +39,9 @@ t.test('mysql url: what cannot be one is refused, and nothing of it is repeated 
     'mysql://muster:sec@ret@db/muster',
     'mysql://muster:secret%@db/muster',
     'mysql://muster:secret@db/muster?ssl=true',
+    'mysql://muster:secret@db/muster?tls=on',
+    'mysql://muster:secret@db/muster?tls=off&tlsCa=ca.pem',
+    'mysql://muster:secret@db/muster?tlsCert=cert.pem',
     'mysql://:secret@db/muster',
   ]) {
     try {
@@ -83,4 +88,19 @@ t.test('mysql hosts: the node in use is left when it fails, once for all who not
   const single = new MysqlNodes([one]);
   t.equal(single.failed(one), false);
   t.equal(single.current, one);
+});
+
+t.test('mysql url: tls is off, unless a mode or a file is named', async t => {
+  const tls = (query: string) => parseMysqlUrl(`mysql://muster@db/muster${query}`).tls;
+  const none = { caFile: undefined, certFile: undefined, keyFile: undefined };
+  t.strictSame(tls('?tls=off'), { mode: 'off' });
+  t.strictSame(tls('?tls=required'), { mode: 'required', ...none });
+  t.strictSame(tls('?tls=verify-ca&tlsCa=/etc/a%20b.pem'), { mode: 'verify-ca', ...none, caFile: '/etc/a b.pem' });
+  t.strictSame(tls('?tlsCa=ca.pem'), { mode: 'verify-full', ...none, caFile: 'ca.pem' });
+  t.strictSame(tls('?tlsCa=ca.pem&tlsCert=c.pem&tlsKey=k.pem'), {
+    mode: 'verify-full',
+    caFile: 'ca.pem',
+    certFile: 'c.pem',
+    keyFile: 'k.pem',
+  });
 });
