@@ -56,6 +56,16 @@ export const record: Field<Readonly<Record<string, unknown>>> = { expected: 'an 
 /** Likewise; a message that is written may have the text of one in its place. */
 export const rawRecord: Field<Readonly<Record<string, unknown>> | RawJson> = { ...record };
 
+/** A Java object of which these fields are used, if they are there. Others are ignored. */
+export function object<const S extends Schema>(schema: S): Field<Input<S>> {
+  const fields = Object.entries(schema);
+  return {
+    expected: `an object; of its fields ${fields.map(([name, field]) => `${name} is ${field.expected}`).join(', ')}`,
+    accepts: (value): value is Input<S> =>
+      isRecord(value) && fields.every(([name, field]) => value[name] === undefined || field.accepts(value[name])),
+  };
+}
+
 /**
  * One class of messages: how it is written and read.
  * @example

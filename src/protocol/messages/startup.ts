@@ -1,3 +1,4 @@
+import { inStartup } from './muster.js';
 import {
   answer,
   command,
@@ -55,6 +56,7 @@ export const StartupRoutingCommand = command('com.cloud.agent.api.StartupRouting
   /** The agent comes because its former server has asked it to move. */
   connectionTransferred: flag,
   arch: text,
+  muster: inStartup,
   /**
    * Muster's own: random, one for each process. It distinguishes two agents with one guid from one agent that moves.
    */
