@@ -7,6 +7,7 @@ const read = (values: Record<string, string>) => readSettings(key => values[key]
 t.test('settings: the defaults', async t => {
   t.strictSame(read({}), {
     guid: undefined,
+    enrolmentToken: undefined,
     list: { hosts: ['localhost'], algorithm: undefined },
     lastCompleted: undefined,
     port: 8250,
@@ -149,4 +150,17 @@ t.test('settings: knows its keys', async t => {
   t.ok(isAgentKey('host.lb.check.interval'));
   t.notOk(isAgentKey('workers'));
   t.notOk(isAgentKey('toString'));
+});
+
+t.test('settings: an enrolment token is checked, and an error does not show it', async t => {
+  const token = `${'A'.repeat(43)}.${'b-_'.repeat(14)}c`;
+  t.equal(read({ 'enrollment.token': token }).enrolmentToken, token);
+  t.equal(read({ 'enrollment.token': '' }).enrolmentToken, undefined);
+  for (const wrong of ['secret', `${token}x`, token.replace('.', ''), `${token.slice(0, 43)}.`]) {
+    const error = t.throws(() => read({ 'enrollment.token': wrong }), {
+      code: 'CONFIG_INVALID',
+      key: 'enrollment.token',
+    });
+    t.notMatch(JSON.stringify([error, String(error)]), wrong);
+  }
 });

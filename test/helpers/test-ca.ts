@@ -85,7 +85,10 @@ export class TestCa {
   async sign(csr: string, options: LeafOptions = {}): Promise<string> {
     const request = new x509.Pkcs10CertificateRequest(csr);
     if (!(await request.verify(webcrypto))) throw new Error('the request is not signed by its key');
-    return this.#sign(await request.publicKey.export(webcrypto), { name: request.subjectName.getField('CN')[0] ?? '', ...options });
+    return this.#sign(await request.publicKey.export(webcrypto), {
+      name: request.subjectName.getField('CN')[0] ?? '',
+      ...options,
+    });
   }
 
   async #sign(publicKey: webcrypto.CryptoKey, { name = 'leaf', uris = [], usages, notBefore, notAfter }: LeafOptions) {

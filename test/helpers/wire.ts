@@ -39,7 +39,13 @@ export function readSession(): SessionPacket[] {
 export function readCertificates() {
   const text = (name: string) =>
     readFileSync(new URL(`../fixtures/wire/certificates-4.22/${name}`, import.meta.url), 'utf8');
-  return { cert: text('cloud.crt'), key: text('cloud.key'), csr: text('cloud.csr'), root: text('root.crt'), rootKey: text('root.key') };
+  return {
+    cert: text('cloud.crt'),
+    key: text('cloud.key'),
+    csr: text('cloud.csr'),
+    root: text('root.crt'),
+    rootKey: text('root.key'),
+  };
 }
 
 /** The session in which they were set up. */

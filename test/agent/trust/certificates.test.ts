@@ -73,10 +73,14 @@ t.test('certificates: a recorded session of CloudStack 4.22: the answers have th
   agent.start();
   await world.upOn(a);
   for (const { flags, content, sequence } of asked) {
-    const [[type, fields] = ['', {}]] = Object.entries((JSON.parse(content) as Record<string, Record<string, unknown>>[])[0] ?? {});
+    const [[type, fields] = ['', {}]] = Object.entries(
+      (JSON.parse(content) as Record<string, Record<string, unknown>>[])[0] ?? {},
+    );
     const answer = await a.links[0]?.send([{ type, fields }], flags & 0x06);
     const was = session.find(other => other.from === 'agent' && other.sequence === sequence);
-    const [[wasType, wasFields] = ['', {}]] = Object.entries((JSON.parse(was?.content ?? '[{}]') as Record<string, object>[])[0] ?? {});
+    const [[wasType, wasFields] = ['', {}]] = Object.entries(
+      (JSON.parse(was?.content ?? '[{}]') as Record<string, object>[])[0] ?? {},
+    );
     t.equal(answer?.flags, was?.flags);
     t.equal(answer?.messages[0]?.type, wasType);
     t.same(Object.keys(answer?.messages[0]?.fields ?? {}), Object.keys(wasFields), type);
@@ -202,7 +206,10 @@ t.test('certificates: SIGHUP: other files are presented by a new link, equal one
 // ---- enrolment
 
 /** A strict Muster server: a link without a certificate gets one for the token, and nothing else. */
-function strict(server: FakeServer, issuer = ca): { tokens: unknown[]; issued: string[]; presented: (string | undefined)[] } {
+function strict(
+  server: FakeServer,
+  issuer = ca,
+): { tokens: unknown[]; issued: string[]; presented: (string | undefined)[] } {
   const register = server.onStartup;
   const seen = { tokens: [] as unknown[], issued: [] as string[], presented: [] as (string | undefined)[] };
   let last: string | undefined;
@@ -236,7 +243,11 @@ t.test('enrolment: a token becomes a certificate, and goes', async t => {
   await world.upOn(a);
   t.same(tokens, [token]);
   t.same(presented, [undefined, issued[0]], 'it came back at once');
-  t.match(log.lines.filter(line => !line.startsWith('info')), [], 'which is no failure of the host');
+  t.match(
+    log.lines.filter(line => !line.startsWith('info')),
+    [],
+    'which is no failure of the host',
+  );
   await until(() => !text().includes('enrollment'));
   t.match(text(), /^# mine\nguid=g\nhost=a\n/);
   t.equal(read(world, 'cloud.ca.crt'), ca.pem);
@@ -254,7 +265,10 @@ t.test('enrolment: the token is sent to no server but those of the CA that it na
     ['a real agent', { ...real, cert: real.cert + ca.pem }],
     ['not in date', await ca.server({ notAfter: new Date(Date.UTC(2025, 0, 1)) })],
   ] as const) {
-    const world = await bench(t, { file: `guid=g\nenrollment.token=${token}\nhost=a\n`, files: { 'cloud.ca.crt': '' } });
+    const world = await bench(t, {
+      file: `guid=g\nenrollment.token=${token}\nhost=a\n`,
+      files: { 'cloud.ca.crt': '' },
+    });
     try {
       world.a.context = secureContext(credentials);
     } catch {
@@ -305,7 +319,8 @@ t.test('enrolment: a certificate that servers no longer accept gives way to a ne
   mustersServer(world.a);
   const { issued, tokens } = strict(world.a);
   world.agent.start();
-  await passes(world.clock, () => readyLink(world.agent.state) !== undefined, 60_000, 500);
+  await passes(world.clock, () => tokens.length === 2, 60_000, 500);
+  await until(() => readyLink(world.agent.state) !== undefined);
   t.same(tokens, [undefined, token]);
   t.equal(serial(read(world, 'cloud.crt')), issued[0]);
 });

@@ -57,7 +57,9 @@ t.test('request: a P-256 key that only its owner reads, the name, and the addres
   const csr = new x509.Pkcs10CertificateRequest(await request(folder));
   t.ok(await csr.verify());
   t.equal(csr.subject, 'CN=host-1');
-  const names = csr.extensions.flatMap(one => (one instanceof x509.SubjectAlternativeNameExtension ? one.names.items : []));
+  const names = csr.extensions.flatMap(one =>
+    one instanceof x509.SubjectAlternativeNameExtension ? one.names.items : [],
+  );
   t.same(
     names.map(({ type, value }) => [type, value]),
     [
@@ -118,29 +120,32 @@ t.test('install: a CA that makes the key itself', async t => {
   t.equal(await inUse(folder), serial(cert));
 });
 
-t.test('install: ended at any step, the next start goes on with a pair that fits, and the bundle of one of them', async t => {
-  for (const hadOne of [true, false]) {
-    const former = await ca.leaf(HOST);
-    const files = hadOne ? { 'cloud.crt': former.cert, 'cloud.key': former.key, 'cloud.ca.crt': ca.pem } : {};
-    const next = await TestCa.make('The next CA');
-    for (let steps = 0; ; steps++) {
-      const folder = await folderOf(t, files);
-      const certificate = await next.sign(await request(folder), HOST);
-      const all = installation(await readFolder(folder), offerOf(certificate, next.pem + ca.pem), NOW);
-      await perform(folder, all.slice(0, steps));
-      await perform(folder, recovery(await readFolder(folder)));
-      t.same(recovery(await readFolder(folder)), [], 'and then there is nothing more to do');
-      const serials = hadOne ? [serial(former.cert), serial(certificate)] : [undefined, serial(certificate)];
-      t.ok(serials.includes(await inUse(folder)), `after ${steps} of ${all.length} steps`);
-      if (steps < all.length) continue;
-      t.equal(await inUse(folder), serial(certificate));
-      t.ok(isUnconfirmed(await readFolder(folder)));
-      await perform(folder, confirmation(await readFolder(folder)));
-      t.same((await readdir(folder)).sort(), ['cloud.ca.crt', 'cloud.crt', 'cloud.csr', 'cloud.key']);
-      break;
+t.test(
+  'install: ended at any step, the next start goes on with a pair that fits, and the bundle of one of them',
+  async t => {
+    for (const hadOne of [true, false]) {
+      const former = await ca.leaf(HOST);
+      const files = hadOne ? { 'cloud.crt': former.cert, 'cloud.key': former.key, 'cloud.ca.crt': ca.pem } : {};
+      const next = await TestCa.make('The next CA');
+      for (let steps = 0; ; steps++) {
+        const folder = await folderOf(t, files);
+        const certificate = await next.sign(await request(folder), HOST);
+        const all = installation(await readFolder(folder), offerOf(certificate, next.pem + ca.pem), NOW);
+        await perform(folder, all.slice(0, steps));
+        await perform(folder, recovery(await readFolder(folder)));
+        t.same(recovery(await readFolder(folder)), [], 'and then there is nothing more to do');
+        const serials = hadOne ? [serial(former.cert), serial(certificate)] : [undefined, serial(certificate)];
+        t.ok(serials.includes(await inUse(folder)), `after ${steps} of ${all.length} steps`);
+        if (steps < all.length) continue;
+        t.equal(await inUse(folder), serial(certificate));
+        t.ok(isUnconfirmed(await readFolder(folder)));
+        await perform(folder, confirmation(await readFolder(folder)));
+        t.same((await readdir(folder)).sort(), ['cloud.ca.crt', 'cloud.crt', 'cloud.csr', 'cloud.key']);
+        break;
+      }
     }
-  }
-});
+  },
+);
 
 t.test('install: taken back at any step, the former files are there', async t => {
   for (const hadOne of [true, false]) {
