@@ -28,6 +28,7 @@ t.test('settings: every key is read', async t => {
   t.strictSame(
     read({
       guid: '32984f22-9c83-4ad8-a8c1-e74e77117251',
+      'enrollment.token': `${'A'.repeat(43)}.${'B'.repeat(43)}`,
       host: ' MS1.example.org , 10.0.0.2,[2001:DB8::1]@roundrobin',
       port: '8251',
       zone: 'z',
@@ -48,6 +49,7 @@ t.test('settings: every key is read', async t => {
     }),
     {
       guid: '32984f22-9c83-4ad8-a8c1-e74e77117251',
+      enrolmentToken: `${'A'.repeat(43)}.${'B'.repeat(43)}`,
       list: { hosts: ['ms1.example.org', '10.0.0.2', '2001:db8::1'], algorithm: 'roundrobin' },
       lastCompleted: { hosts: ['a', 'b'], algorithm: undefined },
       port: 8251,
