@@ -20,7 +20,7 @@ export function namesServer(certificate: X509Certificate): boolean {
  * The URIs among the alternative names. Node joins all names by `, ` and writes those in which that would be ambiguous as
  * JSON strings.
  */
-export function uriNames({ subjectAltName = '' }: X509Certificate): readonly string[] {
+function uriNames({ subjectAltName = '' }: X509Certificate): readonly string[] {
   const names: string[] = [];
   for (const [, kind, value = ''] of subjectAltName.matchAll(/(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)/gy)) {
     if (kind === 'URI') names.push(value);
