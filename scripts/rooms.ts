@@ -52,15 +52,20 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'which host is dialled and when (`agent/steps`), and what is said on the connection',
     mayImport: ['lib', 'protocol'],
   },
+  'agent/trust': {
+    holds: 'certificates: whether a server is trusted, what the agent presents, and how it is given new ones',
+    not: 'when a link is replaced to present them (`agent/steps`)',
+    mayImport: ['lib', 'protocol'],
+  },
   agent: {
     holds: 'the agent: its state, its links, its settings and its properties file; in `steps` the decisions',
     not: 'anything of a server; what both need of the wire is in `protocol`',
-    mayImport: ['lib', 'program', 'protocol', 'agent/dial'],
+    mayImport: ['lib', 'program', 'protocol', 'agent/dial', 'agent/trust'],
   },
   'agent/doctor': {
     holds: 'the checks of the command line’s `doctor` on a hypervisor',
     not: 'anything that changes the agent',
-    mayImport: ['lib', 'protocol', 'agent', 'agent/dial'],
+    mayImport: ['lib', 'protocol', 'agent', 'agent/dial', 'agent/trust'],
   },
   fleet: {
     holds: 'many agents in one process, for load tests and demonstrations',

@@ -39,13 +39,18 @@ export type AgentEvent =
   | { readonly kind: 'suspect'; readonly id: number; readonly silentMs: number }
   /** A suspect server has sent something. */
   | { readonly kind: 'heard'; readonly id: number }
+  /** Other certificates are in use than before. Equal ones have equal texts. */
+  | { readonly kind: 'credentials'; readonly credentials: string }
   /** The server has lost the host's row. */
   | { readonly kind: 'send-startup'; readonly id: number }
   /** The server tells the agent to stop. */
   | { readonly kind: 'shutdown'; readonly id: number; readonly removeHost: boolean };
 
-/** How a dial has failed: the server has refused this agent; nothing listens at the host; or in any other way. */
-export type DialFailure = 'agent-refused' | 'connection-refused' | 'other';
+/**
+ * How a dial has failed: the server has refused this agent; nothing listens at the host; the server has given the agent a
+ * certificate, with which it is to come back; or in any other way.
+ */
+export type DialFailure = 'agent-refused' | 'connection-refused' | 'enrolled' | 'other';
 
 /** What a step wants done: the output of `agent-step`, beside the next state. */
 export type Effect =

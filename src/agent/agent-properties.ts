@@ -45,8 +45,8 @@ export class AgentProperties {
   readonly #clock: Clock;
   readonly #log: Log;
   #document: PropertiesDocument;
-  /** Values that are not in the file yet. */
-  readonly #unwritten = new Map<string, string>();
+  /** Values that are not in the file yet; undefined: the key is to go. */
+  readonly #unwritten = new Map<string, string | undefined>();
   /** What is known of who this host is, by key. */
   readonly #identity = new Map<string, string>();
   readonly #stopping = new AbortController();
@@ -65,14 +65,18 @@ export class AgentProperties {
 
   /** The value of a key, whether or not it is in the file yet. */
   get(key: string): string | undefined {
-    return this.#unwritten.get(key) ?? this.#identity.get(key) ?? this.#document.get(key);
+    if (this.#unwritten.has(key)) return this.#unwritten.get(key);
+    return this.#identity.get(key) ?? this.#document.get(key);
   }
 
-  /** Changes values. `get` has them at once; the file is written afterwards. */
-  set(changes: Readonly<Record<string, string>>): void {
+  /**
+   * Changes values. `get` has them at once; the file is written afterwards.
+   * @param changes undefined removes the key
+   */
+  set(changes: Readonly<Record<string, string | undefined>>): void {
     for (const [key, value] of Object.entries(changes)) {
       if (this.get(key) !== value) this.#unwritten.set(key, value);
-      this.#noteIdentity(key, value);
+      this.#noteIdentity(key, value ?? '');
     }
     if (this.#unwritten.size > 0) this.#writing ??= this.#writeAll();
   }
@@ -112,7 +116,7 @@ export class AgentProperties {
   }
 
   /** Reads the file again first, so that changes by an operator stay. */
-  async #write(changes: ReadonlyMap<string, string>, when?: 'only if it is there'): Promise<void> {
+  async #write(changes: ReadonlyMap<string, string | undefined>, when?: 'only if it is there'): Promise<void> {
     const inFile = await this.#readFile();
     if (inFile === undefined && when !== undefined) return;
     const current = inFile ?? this.#document;
@@ -136,7 +140,10 @@ export class AgentProperties {
   }
 
   /** The changes, with what of the identity a document lacks, or without the identity when it is another host's. */
-  #withIdentity(current: PropertiesDocument, changes: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  #withIdentity(
+    current: PropertiesDocument,
+    changes: ReadonlyMap<string, string | undefined>,
+  ): ReadonlyMap<string, string | undefined> {
     const guid = this.#identity.get('guid');
     const guidInFile = current.get('guid');
     const isAnothers = Boolean(guid && guidInFile && guid !== guidInFile);

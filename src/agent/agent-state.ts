@@ -48,6 +48,10 @@ export interface Dial {
   readonly isConnected: boolean;
   /** When the server has answered Startup. From then on it may take its time until Ready. */
   readonly answeredAt: number | undefined;
+  /** The certificates that were in use when it began. */
+  readonly credentials: string;
+  /** The host has just given the agent a certificate, and this dial presents it. */
+  readonly isEnrolled: boolean;
 }
 
 /** A Ready link. */
@@ -58,6 +62,8 @@ export interface LinkRef {
   readonly since: number;
   /** It came of a check of the preferred host. */
   readonly isFailback: boolean;
+  /** Those of its dial. */
+  readonly credentials: string;
 }
 
 /** A new link is opened to another host before the old one closes. */
@@ -77,7 +83,14 @@ export type MoveReason =
   /** The connected host is no longer in the list. */
   | 'left-list'
   /** The server has lost the host's row: register anew with the same server. */
-  | 'register';
+  | 'register'
+  /** Other certificates are in use: register anew with the same server, to present them. */
+  | 'certificates';
+
+/** Whether a move goes to the server that the agent is on. */
+export function staysOnHost(reason: MoveReason): boolean {
+  return reason === 'register' || reason === 'certificates';
+}
 
 /** All that the step of an agent remembers. */
 export interface AgentState {
@@ -102,6 +115,10 @@ export interface AgentState {
   /** The same cycles, each counted once. */
   readonly failedCycles: number;
   readonly check: Check;
+  /** The certificates in use. A link that was opened with others is replaced. */
+  readonly credentials: string;
+  /** Not before this: the last attempt to do so has failed. */
+  readonly presentAt: number;
   /** When to ping the server of the Ready link, beside its regular pings. */
   readonly pingAt: number | undefined;
   readonly nextDialId: number;
@@ -121,8 +138,17 @@ export interface Check {
   readonly damping: number;
 }
 
-/** The state at the start of an agent. @param idle why it does not dial; undefined when it does */
-export function initialState(list: HostList, lastCompleted: HostList | undefined, idle?: IdleReason): AgentState {
+/** What an agent knows at its start. */
+export interface InitialState {
+  readonly list: HostList;
+  readonly lastCompleted: HostList | undefined;
+  readonly credentials: string;
+  /** Why it does not dial; undefined when it does. */
+  readonly idle: IdleReason | undefined;
+}
+
+/** The state at the start of an agent. */
+export function initialState({ list, lastCompleted, credentials, idle }: InitialState): AgentState {
   return {
     phase: idle ? { kind: 'idle', reason: idle } : { kind: 'waiting', until: 0 },
     list,
@@ -134,6 +160,8 @@ export function initialState(list: HostList, lastCompleted: HostList | undefined
     failures: 0,
     failedCycles: 0,
     check: { intervalMs: 0, nextAt: undefined, isDone: false, isTriggered: false, damping: 1 },
+    credentials,
+    presentAt: 0,
     pingAt: undefined,
     nextDialId: 1,
   };
@@ -145,7 +173,7 @@ export function nextDue(state: AgentState): number | undefined {
   const due: (number | undefined)[] = [readyDueAt(state)];
   if (phase.kind === 'waiting' || phase.kind === 'settling') due.push(phase.until);
   if (phase.kind === 'joining') due.push(phase.nextAt);
-  if (phase.kind === 'up') due.push(phase.leaveAt, check.nextAt);
+  if (phase.kind === 'up') due.push(phase.leaveAt, check.nextAt, presentDueAt(state, phase.link));
   if (readyLink(state) !== undefined) due.push(pingAt);
   const known = due.filter(at => at !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
@@ -158,6 +186,14 @@ export function nextDue(state: AgentState): number | undefined {
  */
 export function readyLink({ phase }: AgentState): LinkRef | undefined {
   return phase.kind === 'up' || phase.kind === 'moving' || phase.kind === 'settling' ? phase.link : undefined;
+}
+
+/**
+ * When a link is due to be replaced by one that presents the certificates in use; undefined when it presents them, and when
+ * the agent is to leave its host anyway.
+ */
+export function presentDueAt({ credentials, presentAt, list }: AgentState, link: LinkRef): number | undefined {
+  return link.credentials === credentials || !list.hosts.includes(link.host) ? undefined : presentAt;
 }
 
 /** The dials under way. */

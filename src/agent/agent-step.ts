@@ -15,9 +15,11 @@ import {
 } from './steps/cycle.js';
 import { noteCompleted, onUpdate } from './steps/lists.js';
 import {
+  isPresentDue,
   leave,
   migrate,
   onCheckDue,
+  onCredentials,
   onHeard,
   onLostWhileMoving,
   onMoveConnected,
@@ -29,6 +31,7 @@ import {
   onSendStartup,
   onSuspect,
   pingSoon,
+  present,
   settle,
   upOn,
 } from './steps/moves.js';
@@ -77,6 +80,8 @@ function step(state: AgentState, event: AgentEvent, input: StepInput): Step {
       return onHeard(state, event.id, input);
     case 'send-startup':
       return onSendStartup(state, event.id);
+    case 'credentials':
+      return onCredentials(state, event.credentials, input);
     case 'shutdown':
       return onShutdown(state, event);
   }
@@ -103,6 +108,7 @@ function onPhaseTick(state: AgentState, input: StepInput): Step {
       return input.now < phase.until ? [state] : settle(state, phase, input);
     case 'up':
       if (phase.leaveAt !== undefined && input.now >= phase.leaveAt) return leave(state, phase);
+      if (isPresentDue(state, phase, input)) return present(state, phase, input);
       return state.check.nextAt !== undefined && input.now >= state.check.nextAt
         ? onCheckDue(state, phase, input)
         : [state];
@@ -171,7 +177,8 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, i
     const dial = phase.dials.find(other => other.id === id);
     if (dial === undefined) return [state];
     const [alone, ...effects] = endOthers(state, phase, id);
-    const link: LinkRef = { id, host: dial.host, since: input.now, isFailback: false };
+    const { host, credentials } = dial;
+    const link: LinkRef = { id, host, credentials, since: input.now, isFailback: false };
     const up = scheduleCheck(upOn(withoutFailed(alone, link.host), link, input), input);
     const connected = log('info', `Connected to the host: ${link.host}`, { host: link.host });
     return prependEffects(onUpdate(up, update, input, false), ...effects, connected);

@@ -12,7 +12,7 @@ import type { HostIdentity } from './handlers/handler.js';
 import type { Resource } from './resource.js';
 import { Session, type StartupFields } from './session.js';
 import type { AgentSettings } from './settings.js';
-import type { Trust } from './trust.js';
+import type { Credentials, Trust } from './trust/trust.js';
 
 /** What an agent is made of. `startAgent` makes all of it from a file. */
 export interface AgentParts {
@@ -57,7 +57,12 @@ export class Agent {
     this.#instanceId = parts.random.uuid();
     this.#identity = this.#readIdentity();
     const { list, lastCompleted, zone } = parts.settings;
-    this.#state = initialState(list, lastCompleted, zone === '' ? 'removed' : undefined);
+    this.#state = initialState({
+      list,
+      lastCompleted,
+      credentials: parts.trust.id,
+      idle: zone === '' ? 'removed' : undefined,
+    });
   }
 
   /** Where the agent stands. A new object after each event. */
@@ -89,6 +94,17 @@ export class Agent {
     }
     this.#sessions.clear();
     await this.#parts.properties.close();
+  }
+
+  /**
+   * Reads the certificates anew, and connects anew, before the link in use ends, when they are others.
+   * @throws TrustError when `cloud.ca.crt` cannot be used; the agent goes on with the former certificates then
+   */
+  async reloadCertificates(): Promise<void> {
+    const { trust } = this.#parts;
+    const before = trust.id;
+    await trust.load();
+    if (trust.id !== before) this.#onCredentials();
   }
 
   // ---- events in, effects out
@@ -182,6 +198,9 @@ export class Agent {
         startupFields: () => this.#startupFields(id),
         canMigrate: update => this.#canMigrate(update),
         onIdentity: identity => this.#onIdentity(id, identity),
+        onCertificate: () => this.#onCredentials(),
+        onAccepted: credentials => this.#onAccepted(credentials),
+        onRefused: (credentials, why) => void this.#onRefused(credentials, why),
         onEvent: event => this.#dispatch(event),
       },
     );
@@ -228,6 +247,26 @@ export class Agent {
   #canMigrate({ hosts, avoid, algorithm }: HostUpdate): boolean {
     const list = hosts ? { hosts, algorithm } : this.#state.list;
     return migrationTargets({ ...this.#state, list, avoid: avoid ?? this.#state.avoid }).length > 0;
+  }
+
+  // ---- certificates
+
+  #onCredentials(): void {
+    this.#dispatch({ kind: 'credentials', credentials: this.#parts.trust.id });
+  }
+
+  async #onRefused(credentials: Credentials, why: string): Promise<void> {
+    const { trust } = this.#parts;
+    const before = trust.id;
+    await trust.refused(credentials, why);
+    if (trust.id !== before) this.#onCredentials();
+  }
+
+  #onAccepted(credentials: Credentials): void {
+    const { trust, properties, log } = this.#parts;
+    if (!trust.accepted(credentials)) return;
+    log.info('This host is enrolled: enrollment.token is removed from the properties file');
+    properties.set({ 'enrollment.token': undefined });
   }
 
   // ---- the identity that servers give to this host

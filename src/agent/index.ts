@@ -22,4 +22,5 @@ export { builtInResource, loadResource, type MachineDescription, type Resource }
 export { AGENT_KEYS, type AgentKey, type AgentSettings, readSettings } from './settings.js';
 export { type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
 export type { AgentRules } from './steps/step.js';
-export { Trust, TrustError } from './trust.js';
+export { TrustError } from './trust/judge.js';
+export { type Credentials, Trust, type TrustParts } from './trust/trust.js';

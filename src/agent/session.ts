@@ -4,6 +4,7 @@ import { type Clock, delay, type Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
 import { peerText } from '../lib/peer-text.js';
 import {
+  type CloseReason,
   connectTls,
   describeClose,
   FLAG,
@@ -29,7 +30,8 @@ import type { Connection } from './kernel-tcp.js';
 import type { LivenessRules } from './liveness.js';
 import { LivenessWatch } from './liveness-watch.js';
 import type { Resource } from './resource.js';
-import type { Trust } from './trust.js';
+import { isAboutCertificates } from './trust/refusal.js';
+import type { Credentials, Trust } from './trust/trust.js';
 
 /** The fields of the Startup that a session sends, except `connectionTransferred`. */
 export type StartupFields = Parameters<typeof StartupRoutingCommand.encode>[0];
@@ -55,6 +57,12 @@ export interface SessionParts {
   /** Whether a migration with this update has a host to go to. */
   canMigrate(update: HostUpdate): boolean;
   onIdentity(identity: HostIdentity): void;
+  /** A server has given this agent another certificate. */
+  onCertificate(): void;
+  /** The session is Ready, with these credentials. */
+  onAccepted(credentials: Credentials): void;
+  /** The server does not accept these credentials, or is not trusted by them. */
+  onRefused(credentials: Credentials, why: string): void;
   onEvent(event: AgentEvent): void;
 }
 
@@ -88,6 +96,11 @@ class SameServerError extends Error {
   override readonly name = 'SameServerError';
 }
 
+/** The server has closed the link instead of answering Startup. */
+class UnansweredError extends Error {
+  override readonly name = 'UnansweredError';
+}
+
 /** Of what cannot be used of a command, so many points are logged. */
 const OBJECTIONS_SAID = 3;
 
@@ -115,6 +128,12 @@ export class Session {
   #link: Link | undefined;
   /** What the server of the current address says who we are. It counts for the agent once the link is Ready. */
   #identity: HostIdentity | undefined;
+  /** Those of the current address. */
+  #credentials: Credentials | undefined;
+  /** The server has answered Startup. */
+  #isAnswered = false;
+  /** The server has given the agent a certificate, with which it is to come back. */
+  #hasEnrolled = false;
   #deadline: Timer | undefined;
   #liveness: LivenessWatch | undefined;
   /** Requests that are not answered yet, each with the time until which it counts as in progress. */
@@ -254,20 +273,22 @@ export class Session {
     const { clock, trust, handshakeTimeoutMs } = this.#parts;
     const { signal } = this.#abort;
     this.#phase = 'registering';
+    const credentials = trust.credentials();
+    this.#credentials = credentials;
     const transport = await connectTls(socket, {
       clock,
-      context: trust.context,
+      context: credentials.context,
       handshakeTimeoutMs,
       remote,
       host: this.#order.host,
-      judge: peer => trust.judge(peer),
+      judge: peer => credentials.judge(peer),
     });
     if (signal.aborted) {
       transport.destroy();
       return;
     }
     const link = new Link(transport, { clock, nextSequence: () => this.#parts.nextSequence() });
-    await this.#register(link, {
+    await this.#register(link, credentials.token, {
       localAddress: local.address,
       localPort: local.port,
       remoteAddress: remote.address,
@@ -275,7 +296,7 @@ export class Session {
     });
   }
 
-  async #register(link: Link, connection: Connection): Promise<void> {
+  async #register(link: Link, token: string | undefined, connection: Connection): Promise<void> {
     const { signal } = this.#abort;
     this.#link = link;
     link.start({
@@ -285,14 +306,18 @@ export class Session {
         link.answer(header, [unsupported(error.message)]);
       },
       onClose: reason => {
-        if (!signal.aborted) this.#fail(new Error(describeClose(reason)));
+        if (!signal.aborted) this.#fail(this.#closed(reason));
       },
     });
     this.#within(LIMITS.startupAnswerMs, 'the resource did not describe this machine');
     const fields = await this.#parts.startupFields();
     if (signal.aborted) return;
     this.#deadline?.cancel();
-    const startup = StartupRoutingCommand.encode({ ...fields, connectionTransferred: this.#order.transferred });
+    const startup = StartupRoutingCommand.encode({
+      ...fields,
+      connectionTransferred: this.#order.transferred,
+      ...(token !== undefined && { muster: { ...fields.muster, token } }),
+    });
     const answer = await link.request([startup], this.#header(0), LIMITS.startupAnswerMs);
     if (signal.aborted) return;
     const pingIntervalMs = this.#onStartupAnswer(answer.messages[0]);
@@ -306,6 +331,7 @@ export class Session {
       throw new RefusedError(`Startup was answered by ${message?.type ?? 'nothing'}`);
     }
     const answer = StartupAnswer.decode(message);
+    this.#isAnswered = answer.result;
     if (!answer.result) throw new RefusedError(answer.details ?? 'Startup was refused without a reason');
     const { hostId, hostUuid, hostName } = answer;
     // CloudStack's server sends 0 here, and the real id in Ready.
@@ -329,12 +355,17 @@ export class Session {
     this.#inProgress.set(request, this.#parts.clock.now() + this.#allowedMs(request));
     const { answers, consequences } = await handleRequest(request, {
       resource: this.#parts.resource,
+      trust: this.#parts.trust,
       signal,
       canMigrate: update => this.#parts.canMigrate(update),
     });
     this.#inProgress.delete(request);
     this.#answer(link, request, answers);
-    if (!signal.aborted) for (const consequence of consequences) this.#onConsequence(consequence);
+    for (const consequence of consequences) {
+      // A certificate is in use, whether or not the link has ended meanwhile.
+      if (consequence.kind === 'certificate') this.#onCertificate();
+      else if (!signal.aborted) this.#onConsequence(consequence);
+    }
     if (this.#inProgress.size === 0) this.#onIdle?.();
   }
 
@@ -353,7 +384,12 @@ export class Session {
     link.answer(request, answers);
   }
 
-  #onConsequence(consequence: Consequence): void {
+  #onCertificate(): void {
+    this.#hasEnrolled = this.#phase === 'registering' && !this.#isAnswered;
+    this.#parts.onCertificate();
+  }
+
+  #onConsequence(consequence: Exclude<Consequence, { kind: 'certificate' }>): void {
     if (this.#phase === 'ended') return;
     const { id } = this;
     switch (consequence.kind) {
@@ -368,6 +404,7 @@ export class Session {
         this.#identity = { ...this.#identity, ...known(consequence.identity) };
         this.#parts.onIdentity(this.#identity);
         this.#parts.onEvent({ kind: 'ready', id, update: consequence.update });
+        if (this.#credentials !== undefined) this.#parts.onAccepted(this.#credentials);
         return;
       case 'update':
       case 'migrate':
@@ -438,19 +475,44 @@ export class Session {
   #fail(error: unknown): void {
     if (this.#phase === 'ended') return;
     const { id } = this;
-    const why = plainReason(error);
+    const why = plainReason(error, this.#credentials?.hasCertificate ?? false);
+    const isEnrolled = this.#hasEnrolled;
+    const credentials = this.#credentials;
+    if (credentials !== undefined && !isEnrolled && this.#refuses(credentials, error)) {
+      this.#parts.onRefused(credentials, why);
+    }
     if (this.#phase === 'ready') {
       this.#end();
       this.#link?.close(why);
       this.#parts.onEvent({ kind: 'lost', id, why });
-    } else if (this.#untried.length > 0) {
+    } else if (this.#untried.length > 0 && !isEnrolled) {
       this.#nextAddress(why);
     } else {
       this.#end();
       this.#link?.close(why);
       if (error instanceof SameServerError) this.#parts.onEvent({ kind: 'same-server', id });
-      else this.#parts.onEvent({ kind: 'dial-failed', id, why, how: this.#howItFailed(error) });
+      else
+        this.#parts.onEvent({ kind: 'dial-failed', id, why, how: isEnrolled ? 'enrolled' : this.#howItFailed(error) });
     }
+  }
+
+  #closed(reason: CloseReason): Error {
+    const why = describeClose(reason);
+    if (reason.kind !== 'peer' || this.#phase !== 'registering' || this.#isAnswered) return new Error(why);
+    const { token, hasCertificate } = this.#credentials ?? {};
+    const perhaps = hasCertificate
+      ? 'it may not accept the certificate of this agent'
+      : token === undefined
+        ? 'it may demand a certificate, and this agent has none'
+        : 'it may not accept enrollment.token';
+    return new UnansweredError(`${why} without an answer to Startup: ${perhaps}`);
+  }
+
+  /** Whether a failure before Ready is the server's answer to these credentials. */
+  #refuses({ token }: Credentials, error: unknown): boolean {
+    if (this.#phase !== 'registering' || this.#isAnswered) return false;
+    if (error instanceof RefusedError) return token !== undefined;
+    return error instanceof UnansweredError || isAboutCertificates(error);
   }
 
   #howItFailed(error: unknown): DialFailure {
@@ -466,6 +528,8 @@ export class Session {
     this.#link = undefined;
     this.#liveness = undefined;
     this.#identity = undefined;
+    this.#credentials = undefined;
+    this.#isAnswered = false;
     this.#abort = new AbortController();
     this.#phase = 'connecting';
     this.#parts.onEvent({ kind: 'address-failed', id: this.id, why: `${address}: ${why}` });

@@ -3,6 +3,7 @@ import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
 import { type HostList, splitHostList } from '../protocol/index.js';
 import type { AgentRules } from './steps/step.js';
+import { isEnrolmentToken } from './trust/enrolment.js';
 
 /** The checked settings of an agent. Keys and defaults: docs/configuration.md. */
 export interface AgentSettings {
@@ -18,6 +19,8 @@ export interface AgentSettings {
   readonly zone: string;
   readonly pod: string;
   readonly cluster: string;
+  /** With it the agent is given its certificate; undefined when there is none. A secret. Key: `enrollment.token`. */
+  readonly enrolmentToken: string | undefined;
   /** The module that answers commands; undefined for the built-in one. */
   readonly resource: string | undefined;
   /** A server that has not answered a ping for this long is suspect. Key: `ping.answer.timeout` (seconds). */
@@ -40,6 +43,7 @@ export const AGENT_KEYS = {
   zone: 'zone to register with (default); empty: the host was removed, no dial',
   pod: 'pod (default)',
   cluster: 'cluster (default)',
+  'enrollment.token': 'with it a Muster server gives this host its certificate; removed once used (unset)',
   'host.lb.check.interval': 'seconds between checks of the preferred host; 0 = off; beats the server (unset)',
   'ping.answer.timeout': 'seconds after which a silent server is suspect (15)',
   'ping.retries': 'unanswered pings after which the link is dropped (5)',
@@ -109,6 +113,15 @@ export function readSettings(
   if (guid !== undefined && /[^\x21-\x7e]/.test(guid)) {
     throw new ConfigError('guid', guid, 'a text without blanks is allowed, such as a UUID');
   }
+  const token = get('enrollment.token') || undefined;
+  if (token !== undefined && !isEnrolmentToken(token)) {
+    // Not the value: it is a secret.
+    throw new ConfigError(
+      'enrollment.token',
+      '…',
+      'a token as createEnrollmentToken shows it is allowed: 87 characters',
+    );
+  }
   const checkInterval = get('host.lb.check.interval');
   const lastCompleted = get('last.setup.completed.host');
   const host = get('host');
@@ -121,6 +134,7 @@ export function readSettings(
     zone: text('zone', 'default'),
     pod: text('pod', 'default'),
     cluster: text('cluster', 'default'),
+    enrolmentToken: token,
     resource: get('resource'),
     pingAnswerTimeoutMs: integer('ping.answer.timeout', 15, 1, DAY_SECONDS) * 1000,
     pingRetries: integer('ping.retries', 5, 1, 1000),

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
 import { clearTemporaries, resolveLinks } from '../lib/files/atomic-file.js';
@@ -15,7 +15,8 @@ import { AgentProperties, isIdentityKey } from './agent-properties.js';
 import { type Dialer, tcpDialer } from './dial/dialer.js';
 import { loadResource, type Resource } from './resource.js';
 import { AGENT_KEYS, isAgentKey, readSettings } from './settings.js';
-import { Trust, TrustError } from './trust.js';
+import { TrustError } from './trust/judge.js';
+import { Trust } from './trust/trust.js';
 
 /** How an agent is started. All of it has defaults. */
 export interface StartAgentOptions {
@@ -50,7 +51,10 @@ export interface RunningAgent {
    * fails or hangs is logged.
    */
   stop(): Promise<void>;
-  /** Opens the log file again, and reads the known CA again. */
+  /**
+   * Opens the log file again, and reads the certificates again. When they are others, the agent connects anew before it ends
+   * the link that it has.
+   */
   reload(): void;
   /** Releases the lock, for a process that ends without `stop`. Synchronous; never throws. */
   abandon(): void;
@@ -90,7 +94,7 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     lock = await lockFor(file, clock, log);
     const properties = new AgentProperties(file, document, clock, log);
     const resource = options.resource ?? (await loadResource(settings.resource, log));
-    const trust = new Trust(join(dirname(file), 'cloud.ca.crt'), clock, log);
+    const trust = new Trust({ folder: dirname(file), clock, log, token: settings.enrolmentToken });
     await trust.load().catch(asConfigError);
     const guid = settings.guid ?? random.uuid();
     if (settings.guid === undefined) {
@@ -115,7 +119,9 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
       },
       reload() {
         reopenLog();
-        trust.load().catch(error => log.error('Cannot read the known CA anew', { reason: reasonOf(error) }));
+        agent
+          .reloadCertificates()
+          .catch(error => log.error('Cannot read the certificates anew', { reason: reasonOf(error) }));
         log.info('Logs and certificates are opened anew');
       },
       abandon: () => lock?.releaseSync(),

@@ -7,7 +7,7 @@ import {
   readSettings as readAgentSettings,
   readProperties,
   readyLink,
-  type Trust,
+  Trust,
 } from '../agent/index.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import { ConfigError, reasonOf } from '../lib/errors.js';
@@ -20,7 +20,7 @@ export interface FleetParts {
   /** Agent n keeps its agent.properties in `<folder>/<guid>/`. */
   readonly folder: string;
   readonly resource: Resource;
-  /** Of all agents. */
+  /** Has the CA of all agents that have none of their own. */
   readonly trust: Trust;
   readonly dialer: Dialer;
   readonly clock: Clock;
@@ -118,16 +118,22 @@ export class Fleet {
   }
 
   async #openAgent(number: number): Promise<Agent> {
-    const { settings, folder, resource, trust, dialer, clock, random } = this.#parts;
+    const { settings, resource, trust: shared, dialer, clock, random } = this.#parts;
     const guid = `${settings.guidPrefix}-${number}`;
-    const file = join(folder, guid, 'agent.properties');
+    const folder = join(this.#parts.folder, guid);
+    const file = join(folder, 'agent.properties');
     const { document, error } = await readProperties(file);
     if (error !== undefined) {
       throw new ConfigError('data.dir', file, `cannot be read: ${reasonOf(error)}`, { cause: error });
     }
     const log = this.#logOf(guid, number === 1);
+    const agentSettings = readAgentSettings(key => document.get(key) ?? settings.agentDefaults.get(key));
+    const trust = new Trust({ folder, clock, log, token: agentSettings.enrolmentToken, shared });
+    await trust.load().catch(cause => {
+      throw new ConfigError('data.dir', folder, reasonOf(cause), { cause });
+    });
     return new Agent({
-      settings: readAgentSettings(key => document.get(key) ?? settings.agentDefaults.get(key)),
+      settings: agentSettings,
       properties: new AgentProperties(file, document, clock, log),
       guid,
       // One machine has one host name: each agent reports a name of its own.

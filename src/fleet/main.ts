@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { loadResource, Trust, TrustError, tcpDialer } from '../agent/index.js';
 import { systemClock } from '../lib/clock.js';
 import { ConfigError, reasonOf } from '../lib/errors.js';
@@ -35,7 +34,7 @@ export async function start({ file, defaultFile, settings: commandLine }: Comman
   const resource = await loadResource(settings.resource, log);
   const folder = await openFolder(settings.dataDir);
   try {
-    const trust = new Trust(join(folder.path, 'cloud.ca.crt'), systemClock, log);
+    const trust = new Trust({ folder: folder.path, clock: systemClock, log });
     await trust.load().catch(asConfigError);
     const parts = { settings, folder: folder.path, resource, trust, dialer: tcpDialer(), clock: systemClock };
     const fleet = await Fleet.open({ ...parts, random: systemRandom, log });

@@ -9,10 +9,14 @@ export function firstIPv4(interfaces: Interfaces = networkInterfaces()): Network
 
 /** The machine's first address that others can reach, IPv4 before IPv6; the loopback address where there is none. */
 export function firstAddress(interfaces: Interfaces = networkInterfaces()): string {
-  const isReachable = ({ internal, address }: { internal: boolean; address: string }) =>
-    !internal && !address.startsWith('fe80:');
-  const first = firstIPv4(interfaces) ?? infosOf(interfaces).find(isReachable);
-  return first?.address ?? '127.0.0.1';
+  return firstIPv4(interfaces)?.address ?? reachableAddresses(interfaces)[0] ?? '127.0.0.1';
+}
+
+/** All addresses of the machine except loopback and link-local ones. */
+export function reachableAddresses(interfaces: Interfaces = networkInterfaces()): readonly string[] {
+  return infosOf(interfaces)
+    .filter(({ internal, address }) => !internal && !/^(?:fe[89ab].:|169\.254\.)/.test(address))
+    .map(({ address }) => address);
 }
 
 function infosOf(interfaces: Interfaces) {

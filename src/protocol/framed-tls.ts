@@ -32,6 +32,15 @@ export interface FramedTlsOptions {
   readonly readRate?: ReadRate;
 }
 
+/** What the server's side of a handshake needs. */
+export interface FramedTlsServerOptions extends FramedTlsOptions {
+  /**
+   * Decides about the certificate that the client presents, if any, when the handshake has ended. OpenSSL refuses nobody.
+   * What the function throws ends the connection and rejects `acceptTls`. Without the function no certificate is asked for.
+   */
+  readonly judge?: (peer: TLSSocket) => void;
+}
+
 /** What the client's side of a handshake needs. */
 export interface FramedTlsClientOptions extends FramedTlsOptions {
   /** The name or address that was dialled. It is sent as SNI when it is a name with a dot. */
@@ -52,13 +61,18 @@ export interface FramedTlsClientOptions extends FramedTlsOptions {
  *   const remote = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
  *   const transport = await acceptTls(socket, { context, handshakeTimeoutMs: 30_000, remote });
  * });
- * @throws ProtocolError HANDSHAKE_TIMEOUT, HANDSHAKE_CLOSED, TLS_FAILED, FRAME_*, RECORD_INVALID, and the socket's own
- *   errors; the socket is destroyed then
+ * @throws ProtocolError HANDSHAKE_TIMEOUT, HANDSHAKE_CLOSED, TLS_FAILED, FRAME_*, RECORD_INVALID, the socket's own errors,
+ *   and what `options.judge` throws; the socket is destroyed then
  */
-export function acceptTls(socket: Duplex, options: FramedTlsOptions): Promise<Transport> {
-  return handshake(socket, options, 'secure', below => {
-    return new TLSSocket(below, { isServer: true, secureContext: options.context });
-  });
+export function acceptTls(socket: Duplex, options: FramedTlsServerOptions): Promise<Transport> {
+  const start = (below: Duplex) =>
+    new TLSSocket(below, {
+      isServer: true,
+      secureContext: options.context,
+      requestCert: options.judge !== undefined,
+      rejectUnauthorized: false,
+    });
+  return handshake(socket, options, 'secure', start, options.judge);
 }
 
 /**

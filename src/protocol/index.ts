@@ -4,7 +4,13 @@ export type { BucketRate } from '../lib/token-bucket.js';
 export { decodeBody, encodeBody, type Message, receivedFields } from './body.js';
 export { type ErrorContext, LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
 export { type Frame, FrameDecoder, FrameEncoder, type RecordInfo, type Unit } from './frame.js';
-export { acceptTls, connectTls, type FramedTlsClientOptions, type FramedTlsOptions } from './framed-tls.js';
+export {
+  acceptTls,
+  connectTls,
+  type FramedTlsClientOptions,
+  type FramedTlsOptions,
+  type FramedTlsServerOptions,
+} from './framed-tls.js';
 export { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
 export { formatHostList, type HostList, isSameList, parseReportedList, splitHostList } from './host-list.js';
 export { decodeJson, encodeJson, RawJson } from './json.js';

@@ -780,7 +780,12 @@ t.test('shutdown: a dial under way is dropped, a link that was being left goes',
 });
 
 t.test('idle: an agent without a zone never dials', async t => {
-  const state = initialState(hostList('A,B'), undefined, 'removed');
+  const state = initialState({
+    list: hostList('A,B'),
+    lastCompleted: undefined,
+    credentials: 'first',
+    idle: 'removed',
+  });
   t.equal(nextDue(state), undefined);
   const env = { rules: PLAY_RULES, now: 1e9, random: () => 0, busy: false };
   t.same(next(state, { kind: 'tick' }, env), { state, effects: [] });

@@ -7,6 +7,7 @@ const read = (values: Record<string, string>) => readSettings(key => values[key]
 t.test('settings: the defaults', async t => {
   t.strictSame(read({}), {
     guid: undefined,
+    enrolmentToken: undefined,
     list: { hosts: ['localhost'], algorithm: undefined },
     lastCompleted: undefined,
     port: 8250,
@@ -27,6 +28,7 @@ t.test('settings: every key is read', async t => {
   t.strictSame(
     read({
       guid: '32984f22-9c83-4ad8-a8c1-e74e77117251',
+      'enrollment.token': `${'A'.repeat(43)}.${'B'.repeat(43)}`,
       host: ' MS1.example.org , 10.0.0.2,[2001:DB8::1]@roundrobin',
       port: '8251',
       zone: 'z',
@@ -47,6 +49,7 @@ t.test('settings: every key is read', async t => {
     }),
     {
       guid: '32984f22-9c83-4ad8-a8c1-e74e77117251',
+      enrolmentToken: `${'A'.repeat(43)}.${'B'.repeat(43)}`,
       list: { hosts: ['ms1.example.org', '10.0.0.2', '2001:db8::1'], algorithm: 'roundrobin' },
       lastCompleted: { hosts: ['a', 'b'], algorithm: undefined },
       port: 8251,
@@ -149,4 +152,17 @@ t.test('settings: knows its keys', async t => {
   t.ok(isAgentKey('host.lb.check.interval'));
   t.notOk(isAgentKey('workers'));
   t.notOk(isAgentKey('toString'));
+});
+
+t.test('settings: an enrolment token is checked, and an error does not show it', async t => {
+  const token = `${'A'.repeat(43)}.${'b-_'.repeat(14)}c`;
+  t.equal(read({ 'enrollment.token': token }).enrolmentToken, token);
+  t.equal(read({ 'enrollment.token': '' }).enrolmentToken, undefined);
+  for (const wrong of ['secret', `${token}x`, token.replace('.', ''), `${token.slice(0, 43)}.`]) {
+    const error = t.throws(() => read({ 'enrollment.token': wrong }), {
+      code: 'CONFIG_INVALID',
+      key: 'enrollment.token',
+    });
+    t.notMatch(JSON.stringify([error, String(error)]), wrong);
+  }
 });

@@ -6,7 +6,7 @@ import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { builtInResource, type Resource } from '../../src/agent/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
-import { Trust } from '../../src/agent/trust.js';
+import { Trust } from '../../src/agent/trust/trust.js';
 import { secureContext } from '../../src/protocol/index.js';
 import { plainCertificate } from './certificates.js';
 import { FakeClock } from './fake-clock.js';
@@ -24,6 +24,10 @@ export interface BenchOptions {
   /** Beats the file. */
   readonly overrides?: Readonly<Record<string, string>>;
   readonly resource?: Resource;
+  /** More files of the agent's folder. A `cloud.ca.crt` takes the place of the servers' certificate; '' is none. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** When it is. @default 2026-01-01 */
+  readonly wallTime?: number;
   /** Other names of the servers a, b and c, which are 10.0.0.1, 10.0.0.2 and 10.0.0.3. */
   readonly names?: Readonly<Record<string, string>>;
 }
@@ -34,6 +38,7 @@ export interface Bench {
   readonly clock: FakeClock;
   readonly log: RecordingLog;
   readonly network: FakeNetwork;
+  readonly folder: string;
   readonly path: string;
   readonly a: FakeServer;
   readonly b: FakeServer;
@@ -46,16 +51,18 @@ export interface Bench {
 
 export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench> {
   const { file = 'guid=g\nhost=a,b,c\n', overrides = {}, names = {} } = options;
-  const clock = new FakeClock();
+  const clock = new FakeClock(options.wallTime);
   const log = new RecordingLog();
   // Not a testdir: that is removed before an agent has written its last.
   const folder = mkdtempSync(join(tmpdir(), 'muster-agent-'));
   const path = join(folder, 'agent.properties');
   writeFileSync(path, file);
-  writeFileSync(join(folder, 'cloud.ca.crt'), certificates.cert);
+  for (const [name, text] of Object.entries({ 'cloud.ca.crt': certificates.cert, ...options.files })) {
+    if (text !== '') writeFileSync(join(folder, name), text, { mode: 0o600 });
+  }
   const { document } = await readProperties(path);
   const settings = readSettings(key => overrides[key] ?? document.get(key));
-  const trust = new Trust(join(folder, 'cloud.ca.crt'), clock, log);
+  const trust = new Trust({ folder, clock, log, token: settings.enrolmentToken });
   await trust.load();
   const [a, b, c] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map(
     (address, index) => new FakeServer(address, context, BigInt(1001 + index)),
@@ -77,7 +84,7 @@ export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench>
     rmSync(folder, { recursive: true });
   });
   return {
-    ...{ agent, clock, log, network, path, a, b, c },
+    ...{ agent, clock, log, network, folder, path, a, b, c },
     text: () => readFileSync(path, 'utf8'),
     async upOn(server, withinMs = 0) {
       const isUp = () => {

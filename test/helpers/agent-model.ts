@@ -20,6 +20,7 @@ type Behaviour =
   | 'hangs'
   | 'mute'
   | 'rejects'
+  | 'enrols'
   | 'half-up';
 const BEHAVIOURS: readonly Behaviour[] = [
   'accepts',
@@ -31,6 +32,7 @@ const BEHAVIOURS: readonly Behaviour[] = [
   'hangs',
   'mute',
   'rejects',
+  'enrols',
   'half-up',
 ];
 
@@ -70,7 +72,7 @@ export class AgentModel {
     for (const name of NAMES) this.#behaviours.set(name, this.#pick(BEHAVIOURS));
     const last = random.int(2) === 0 ? undefined : this.#list();
     this.#checkIntervalMs = this.#pick([undefined, undefined, 0, 1_000, 30_000]);
-    this.#state = initialState(this.#list(), last);
+    this.#state = initialState({ list: this.#list(), lastCompleted: last, credentials: '0', idle: undefined });
   }
 
   /** The last events, and what came of them. */
@@ -137,7 +139,7 @@ export class AgentModel {
   #disturb(): void {
     const link = readyLink(this.#state);
     const id = link !== undefined && this.#random.int(10) > 0 ? link.id : this.#anyId();
-    switch (this.#random.int(14)) {
+    switch (this.#random.int(15)) {
       case 0:
       case 1:
         this.#behaviours.set(this.#pick(NAMES), this.#pick(BEHAVIOURS));
@@ -185,6 +187,9 @@ export class AgentModel {
         return;
       case 13:
         this.#stranger();
+        return;
+      case 14:
+        this.#tell({ kind: 'credentials', credentials: String(this.#random.int(3)) });
         return;
     }
   }
@@ -256,6 +261,11 @@ export class AgentModel {
         return;
       case 'rejects':
         this.#fail(id, latency, 'agent-refused');
+        return;
+      case 'enrols':
+        // Each dial after the first is the agent that comes back.
+        if (this.#random.int(2) === 0) this.#behaviours.set(host, 'accepts');
+        this.#fail(id, latency, 'enrolled');
         return;
       case 'half-up':
         this.#plan(latency, answered);

@@ -22,7 +22,12 @@ export class AgentPlay {
   #logged: string[] = [];
 
   constructor(list: string, lastCompleted?: string) {
-    this.state = initialState(hostList(list), lastCompleted === undefined ? undefined : hostList(lastCompleted));
+    this.state = initialState({
+      list: hostList(list),
+      lastCompleted: lastCompleted === undefined ? undefined : hostList(lastCompleted),
+      credentials: 'first',
+      idle: undefined,
+    });
   }
 
   get kind(): AgentState['phase']['kind'] {

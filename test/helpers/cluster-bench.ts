@@ -8,7 +8,7 @@ import { readyLink } from '../../src/agent/agent-state.js';
 import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
 import { builtInResource } from '../../src/agent/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
-import { Trust } from '../../src/agent/trust.js';
+import { Trust } from '../../src/agent/trust/trust.js';
 import { silentLog } from '../../src/lib/logger.js';
 import type { AgentServer } from '../../src/mgmt/agents/agent-server.js';
 import type { AgentsPort } from '../../src/mgmt/agents/agents-port.js';
@@ -282,7 +282,7 @@ export class ClusterAgent {
     writeFileSync(join(folder, 'cloud.ca.crt'), certificates.cert);
     const { document } = await readProperties(path);
     const settings = readSettings(key => document.get(key));
-    const trust = new Trust(join(folder, 'cloud.ca.crt'), clock, log);
+    const trust = new Trust({ folder, clock, log });
     await trust.load();
     const agent = new Agent({
       settings,

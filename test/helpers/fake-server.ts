@@ -1,5 +1,5 @@
 import { type Duplex, duplexPair } from 'node:stream';
-import type { SecureContext } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
 import type { Clock } from '../../src/lib/clock.js';
 import {
@@ -47,11 +47,13 @@ export class FakeServer {
   connections = 0;
   /** A clock of its own, so that the agent's has the agent's timers only. */
   readonly clock = new FakeClock();
-  readonly #context: SecureContext;
+  /** Decides about the agent's certificate, which is asked for then. What it throws ends the connection. */
+  judge: ((peer: TLSSocket) => void) | undefined;
+  context: SecureContext;
 
   constructor(address: string, context: SecureContext, msid = 1001n) {
     this.address = address;
-    this.#context = context;
+    this.context = context;
     this.msid = msid;
   }
 
@@ -79,7 +81,8 @@ export class FakeServer {
     try {
       // Its clock stands still, so it reads as fast as the agent sends.
       const readRate = ANY_RATE;
-      const options = { clock: this.clock, context: this.#context, handshakeTimeoutMs: 30_000, remote, readRate };
+      const { clock, context, judge } = this;
+      const options = { clock, context, handshakeTimeoutMs: 30_000, remote, readRate, ...(judge && { judge }) };
       this.links.push(new FakeLink(this, await acceptTls(socket, options)));
     } catch {
       // The agent did not like the certificate, or has gone.

@@ -37,6 +37,24 @@ export function readSession(): SessionPacket[] {
   return lines('session-4.23.jsonl') as SessionPacket[];
 }
 
+/** The files that a set-up of CloudStack 4.22 has left on an agent, and its CA. Texts are PEM. */
+export function readCertificates() {
+  const text = (name: string) =>
+    readFileSync(new URL(`../fixtures/wire/certificates-4.22/${name}`, import.meta.url), 'utf8');
+  return {
+    cert: text('cloud.crt'),
+    key: text('cloud.key'),
+    csr: text('cloud.csr'),
+    root: text('root.crt'),
+    rootKey: text('root.key'),
+  };
+}
+
+/** The session in which they were set up. */
+export function readCertificateSession(): (Omit<SessionPacket, 'sender' | 'message'> & { readonly from: string })[] {
+  return lines('certificates-4.22/session.jsonl') as ReturnType<typeof readCertificateSession>;
+}
+
 function lines(name: string): unknown[] {
   const text = readFileSync(join(ROOT, 'test/fixtures/wire', name), 'utf8');
   return text

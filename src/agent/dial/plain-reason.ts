@@ -1,17 +1,28 @@
 import { codeOf, reasonOf } from '../../lib/errors.js';
 
 const NEEDS_CERTIFICATE =
-  'the server demands a client certificate, and this agent has none that it accepts ' +
-  '(a CloudStack server does so while ca.plugin.root.auth.strictness is true)';
+  'the server demands a client certificate, and this agent has none (ca.plugin.root.auth.strictness is true there): ' +
+  'for a CloudStack server, put the cloud.crt, cloud.key and cloud.ca.crt of this host beside agent.properties, or run ' +
+  'provisionCertificate for it while the strictness is false; for a Muster server, set enrollment.token';
+const NOT_ACCEPTED =
+  'the server does not accept the certificate of this agent, cloud.crt: it is revoked, expired, of another CA, or has not ' +
+  'the address of this machine; have the server issue another one';
 
-/** Why a dial has failed, in words that say what to do where the system's own do not. */
-export function plainReason(error: unknown): string {
+/**
+ * Why a dial has failed, in words that say what to do where the system's own do not.
+ * @param hasCertificate whether the agent presents one
+ */
+export function plainReason(error: unknown, hasCertificate: boolean): string {
   const alert = error instanceof Error ? (codeOf(error.cause) ?? '') : '';
+  if (hasCertificate && /ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$/.test(alert)) {
+    return `${NOT_ACCEPTED} (${reasonOf(error)})`;
+  }
   // CloudStack's server answers an empty list of certificates by bad_certificate, TLS 1.3 has an alert of its own.
   if (/ALERT_(BAD_CERTIFICATE|NO_CERTIFICATE|CERTIFICATE_REQUIRED)$/.test(alert)) return NEEDS_CERTIFICATE;
   // OpenSSL's servers answer it by handshake_failure, which has other causes as well.
   if (/ALERT_HANDSHAKE_FAILURE$/.test(alert)) {
-    return `the server refuses the TLS handshake; it may demand a client certificate (${reasonOf(error)})`;
+    const perhaps = hasCertificate ? 'not accept the certificate of this agent' : 'demand a client certificate';
+    return `the server refuses the TLS handshake; it may ${perhaps} (${reasonOf(error)})`;
   }
   return reasonOf(error);
 }

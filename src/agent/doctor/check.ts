@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import type { Clock } from '../../lib/clock.js';
 import type { ConfigError } from '../../lib/errors.js';
 import type { AgentSettings } from '../settings.js';
+import type { Folder } from '../trust/folder.js';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -29,6 +30,8 @@ export interface CheckContext {
   /** Undefined when agent.properties cannot be read, or has a value that the agent does not start with. */
   readonly settings: AgentSettings | undefined;
   readonly knownCa: KnownCaFound;
+  /** The certificates that lie beside agent.properties. */
+  readonly certificates: Folder;
 }
 
 export interface PropertiesFound {
@@ -44,6 +47,6 @@ export interface KnownCaFound {
   readonly path: string;
   /** Empty when the file is missing or cannot be used. */
   readonly bundle: readonly X509Certificate[];
-  /** Why it cannot be used; with the code ENOENT when there is none. */
+  /** Why it cannot be used; `none` when there is none. */
   readonly error: unknown;
 }

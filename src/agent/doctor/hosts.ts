@@ -8,18 +8,26 @@ import { connectTls, LIMITS, secureContext } from '../../protocol/index.js';
 import { type Dialer, tcpDialer, type Wire } from '../dial/dialer.js';
 import { plainReason } from '../dial/plain-reason.js';
 import type { AgentSettings } from '../settings.js';
-import { issuerOf, NOT_YET_VALID, objectionTo, presentedBy, subjectOf } from '../trust.js';
+import { NOT_YET_VALID } from '../trust/chain.js';
+import { isCaOfToken } from '../trust/enrolment.js';
+import { type KnownCa, objectionTo, objectionToFirstContact, presentedBy } from '../trust/judge.js';
+import { issuerOf, subjectOf } from '../trust/names.js';
+import { type OwnCertificate, ownCertificateOf } from '../trust/own-certificate.js';
+import { isAboutCertificates } from '../trust/refusal.js';
 import type { Check, Finding } from './check.js';
 
 /** Whether each host of the list, and of the last list that worked, takes agents. */
 export const hosts: Check = {
   name: 'hosts',
-  async *run({ settings, knownCa, clock }) {
+  async *run({ settings, knownCa, certificates, clock }) {
     if (settings === undefined) return;
     const dialer = tcpDialer({ clock });
     const names = new Set([...settings.list.hosts, ...(settings.lastCompleted?.hosts ?? [])]);
     // All at once: a host that does not answer takes its time.
-    const looks = [...names].map(host => lookAtHost(host, { settings, bundle: knownCa.bundle, clock, dialer }));
+    const read = ownCertificateOf(certificates);
+    const own = read !== undefined && 'own' in read ? read.own : undefined;
+    const parts = { settings, bundle: knownCa.bundle, own, clock, dialer };
+    const looks = [...names].map(host => lookAtHost(host, parts));
     for (const look of looks) yield await look;
   },
 };
@@ -27,6 +35,7 @@ export const hosts: Check = {
 interface LookParts {
   readonly settings: AgentSettings;
   readonly bundle: readonly X509Certificate[];
+  readonly own: OwnCertificate | undefined;
   readonly clock: Clock;
   readonly dialer: Dialer;
 }
@@ -63,8 +72,9 @@ async function lookAtAddress(
   address: string,
   host: string,
   what: string,
-  { settings: { port, handshakeTimeoutMs }, bundle, clock, dialer }: LookParts,
+  { settings, bundle, own, clock, dialer }: LookParts,
 ): Promise<Finding> {
+  const { port, handshakeTimeoutMs } = settings;
   const started = clock.now();
   let wire: Wire;
   try {
@@ -82,12 +92,13 @@ async function lookAtAddress(
   try {
     const transport = await connectTls(wire.socket, {
       clock,
-      context: secureContext({ ca: pemOf(bundle) }),
+      context: secureContext({ ca: pemOf(bundle), ...(own && { cert: own.certPem, key: own.keyPem }) }),
       handshakeTimeoutMs,
       remote: wire.remote,
       host,
       judge: peer => {
-        presented = judged(peer, bundle, clock.wallTime());
+        const knownCa = { bundle, own: own?.chain ?? [] };
+        presented = judged(peer, knownCa, settings.enrolmentToken, clock.wallTime());
       },
     });
     const tookMs = Math.round(clock.now() - started);
@@ -114,8 +125,10 @@ async function lookAtAddress(
     return {
       level: 'error',
       what,
-      found: `${address}: ${plainReason(error)}`,
-      remedy: "is this the agents' port of a management server?",
+      found: `${address}: ${plainReason(error, own !== undefined)}`,
+      remedy: isAboutCertificates(error)
+        ? 'see docs/certificates.md'
+        : "is this the agents' port of a management server?",
     };
   }
 }
@@ -137,13 +150,16 @@ function connect(address: string, port: number, dialer: Dialer, clock: Clock): P
   );
 }
 
-/** Who the server says it is, and what speaks against it. Without a known CA nothing does. */
-function judged(peer: TLSSocket, bundle: readonly X509Certificate[], wallTime: number) {
+/** Who the server says it is, and what speaks against it. Without a known CA and a token nothing does. */
+function judged(peer: TLSSocket, knownCa: KnownCa, token: string | undefined, wallTime: number) {
   const presented = presentedBy(peer);
-  const [own] = presented.chain;
+  const [leaf] = presented.chain;
+  const byBundle = () => (knownCa.bundle.length === 0 ? undefined : objectionTo(presented, knownCa, wallTime));
+  const byToken = (token: string) =>
+    objectionToFirstContact(presented.chain, certificate => isCaOfToken(token, certificate), wallTime);
   return {
-    peer: own === undefined ? 'none' : `${subjectOf(own)}, by ${issuerOf(own)}`,
-    objection: bundle.length === 0 ? undefined : objectionTo(presented, bundle, wallTime),
+    peer: leaf === undefined ? 'none' : `${subjectOf(leaf)}, by ${issuerOf(leaf)}`,
+    objection: token === undefined || knownCa.own.length > 0 ? byBundle() : byToken(token),
   };
 }
 

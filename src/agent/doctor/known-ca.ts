@@ -1,12 +1,14 @@
-import { codeOf, reasonOf } from '../../lib/errors.js';
+import { reasonOf } from '../../lib/errors.js';
 import { datesOf } from './certificate-dates.js';
 import type { Check } from './check.js';
 
 /** Whether cloud.ca.crt, the CA that the agent trusts, can be used and is in date. */
 export const knownCa: Check = {
   name: 'known CA',
-  async *run({ knownCa: { path, bundle, error }, clock }) {
-    if (codeOf(error) === 'ENOENT') {
+  async *run({ knownCa: { path, bundle, error }, settings, clock }) {
+    if (error === 'none' && settings?.enrolmentToken !== undefined) {
+      yield { level: 'ok', what: path, found: 'none yet: enrollment.token names the CA' };
+    } else if (error === 'none') {
       yield {
         level: 'warn',
         what: path,

@@ -1,40 +1,35 @@
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf } from '../../lib/errors.js';
-import { bundleIn } from '../trust.js';
+import { isUnconfirmed } from '../trust/install.js';
+import { ownCertificateOf } from '../trust/own-certificate.js';
 import { datesOf } from './certificate-dates.js';
 import type { Check } from './check.js';
 
 /**
- * Whether cloud.crt, the agent's own certificate, is in date and has its private key. Without the file, no findings.
+ * Whether cloud.crt, the agent's own certificate, is in date and has its private key. Without the file, no findings but that
+ * of a token.
  */
 export const ownCertificate: Check = {
   name: 'own certificate',
-  async *run({ folder, clock }) {
+  async *run({ folder, certificates, settings, clock }) {
     const path = join(folder, 'cloud.crt');
-    const text = await readFile(path, 'utf8').catch(() => undefined);
-    if (text === undefined) return;
-    try {
-      for (const certificate of bundleIn(text, path)) yield datesOf(path, certificate, clock.wallTime());
-    } catch (error) {
-      yield {
-        level: 'error',
-        what: path,
-        found: reasonOf(error),
-        remedy: 'remove cloud.crt and cloud.key to be given new ones',
-      };
+    const read = ownCertificateOf(certificates);
+    if (read === undefined && settings?.enrolmentToken !== undefined) {
+      yield { level: 'ok', what: path, found: 'none yet: the first server gives it, for enrollment.token' };
     }
-    const key = join(folder, 'cloud.key');
-    const stats = await stat(key).catch(() => undefined);
-    if (stats === undefined) {
+    if (read === undefined) return;
+    if ('unusable' in read) {
+      const { file, why, remedy } = read.unusable;
+      yield { level: 'error', what: join(folder, file), found: why, remedy };
+      return;
+    }
+    for (const certificate of read.own.chain) yield datesOf(path, certificate, clock.wallTime());
+    if (isUnconfirmed(certificates)) {
       yield {
-        level: 'error',
-        what: key,
-        found: 'there is none beside cloud.crt',
-        remedy: 'remove cloud.crt to be given both anew',
+        level: 'warn',
+        what: path,
+        found: 'new, and no server has accepted it yet',
+        remedy: 'see below whether a server does; if none does, the agent goes back to the former one by itself',
       };
-    } else if ((stats.mode & 0o077) !== 0) {
-      yield { level: 'warn', what: key, found: 'others can read it', remedy: `chmod 600 ${key}` };
     }
   },
 };

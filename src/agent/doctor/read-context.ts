@@ -1,17 +1,19 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.js';
 import { ConfigError } from '../../lib/errors.js';
 import { readProperties } from '../agent-properties.js';
 import { type AgentSettings, readSettings } from '../settings.js';
-import { bundleIn } from '../trust.js';
+import { type Folder, readFolder } from '../trust/folder.js';
+import { bundleIn } from '../trust/judge.js';
 import type { CheckContext, KnownCaFound, PropertiesFound } from './check.js';
 
 /** Reads what the checks look at. Nothing that is missing or wrong is an error here. */
 export async function readContext(folder: string, clock: Clock): Promise<CheckContext> {
   const { properties, settings } = await readAgentProperties(join(folder, 'agent.properties'));
-  const knownCa = await readKnownCa(join(folder, 'cloud.ca.crt'));
-  return { folder, clock, properties, settings, knownCa };
+  const certificates = await readFolder(folder);
+  const knownCa = knownCaIn(certificates, join(folder, 'cloud.ca.crt'));
+  return { folder, clock, properties, settings, knownCa, certificates };
 }
 
 async function readAgentProperties(
@@ -32,9 +34,11 @@ async function readAgentProperties(
   }
 }
 
-async function readKnownCa(path: string): Promise<KnownCaFound> {
+function knownCaIn({ 'cloud.ca.crt': file }: Folder, path: string): KnownCaFound {
+  if (file === undefined) return { path, bundle: [], error: 'none' };
   try {
-    return { path, bundle: bundleIn(await readFile(path, 'utf8'), path), error: undefined };
+    if (file.unreadable !== undefined) throw new Error(file.unreadable);
+    return { path, bundle: bundleIn(file.text, path), error: undefined };
   } catch (error) {
     return { path, bundle: [], error };
   }

@@ -1,6 +1,7 @@
 import type { Message } from '../../protocol/index.js';
 import type { HostUpdate } from '../agent-events.js';
 import type { Resource } from '../resource.js';
+import type { Trust } from '../trust/trust.js';
 
 /**
  * What a command means for the agent, beside its answer. It takes effect after the answer is sent. `objections` say what of
@@ -23,7 +24,9 @@ export type Consequence =
       readonly objections: readonly string[];
     }
   | { readonly kind: 'migrate'; readonly update: HostUpdate; readonly objections: readonly string[] }
-  | { readonly kind: 'shutdown'; readonly removeHost: boolean };
+  | { readonly kind: 'shutdown'; readonly removeHost: boolean }
+  /** Another certificate is in use. */
+  | { readonly kind: 'certificate' };
 
 /** The ids and the name that servers give to this host. */
 export interface HostIdentity {
@@ -41,6 +44,7 @@ export interface Outcome {
 /** What handlers may use. */
 export interface HandlerContext {
   readonly resource: Resource;
+  readonly trust: Trust;
   /** Aborts when the link ends. */
   readonly signal: AbortSignal;
   /** Whether a migration with this update has a host to go to. */

@@ -13,10 +13,13 @@ import {
   type Packet,
   ReadyCommand,
   SetHostParamsCommand,
+  SetupCertificateCommand,
+  SetupKeyStoreCommand,
   SetupMSListCommand,
   ShutdownCommand,
   UnsupportedAnswer,
 } from '../../protocol/index.js';
+import { handleSetupCertificate, handleSetupKeyStore } from './certificates.js';
 import {
   handleAgentControl,
   handleCheckHealth,
@@ -34,6 +37,8 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [ReadyCommand.type, handleReady],
   [SetupMSListCommand.type, handleSetupMSList],
   [MigrateAgentConnectionCommand.type, handleMigrateAgentConnection],
+  [SetupKeyStoreCommand.type, ofAgent(handleSetupKeyStore)],
+  [SetupCertificateCommand.type, ofAgent(handleSetupCertificate)],
   [ShutdownCommand.type, handleShutdown],
   [CheckHealthCommand.type, handleCheckHealth],
   [MaintainCommand.type, handleMaintain],
@@ -41,6 +46,12 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [CheckNetworkCommand.type, handleCheckNetwork],
   [AgentControlCommand.type, handleAgentControl],
 ]);
+
+/** With `handleByAgent` false, CloudStack's servers mean a system VM of this host, which is the resource's. */
+function ofAgent(handle: Handler): Handler {
+  return (command, context) =>
+    command.fields.handleByAgent === false ? handleByResource(command, context) : handle(command, context);
+}
 
 const STOPPED = 'Stopped by previous failure';
 

@@ -32,16 +32,16 @@ export function join(state: AgentState, input: StepInput): Step {
 }
 
 /** Dials the next host of the cycle beside those that are under way. */
-function dialNext(state: AgentState, dials: readonly Dial[], input: StepInput): Step {
+function dialNext(state: AgentState, dials: readonly Dial[], input: StepInput, isEnrolled = false): Step {
   const [host, ...remaining] = state.remaining;
   if (host === undefined) return [state];
-  const dial = newDial(state, host);
+  const dial = newDial(state, host, isEnrolled);
   const phase = joining([...dials, dial], remaining, input);
   return [{ ...state, phase, remaining, nextDialId: dial.id + 1 }, dialEffect(dial)];
 }
 
-export function newDial(state: AgentState, host: string): Dial {
-  return { id: state.nextDialId, host, isConnected: false, answeredAt: undefined };
+export function newDial({ nextDialId, credentials }: AgentState, host: string, isEnrolled = false): Dial {
+  return { id: nextDialId, host, isConnected: false, answeredAt: undefined, credentials, isEnrolled };
 }
 
 /** A dial without a Ready link. */
@@ -113,6 +113,10 @@ export function onJoinFailed(
 ): Step {
   const dial = phase.dials.find(other => other.id === id);
   if (dial === undefined) return [state];
+  if (how === 'enrolled' && !dial.isEnrolled) {
+    const again = { ...state, remaining: [dial.host, ...state.remaining] };
+    return prependEffects(dialNext(again, [], input, true), enrolledLog(dial));
+  }
   const level = how === 'agent-refused' ? 'error' : 'warn';
   const said = log(level, `Cannot connect to host: ${dial.host}`, { host: dial.host, reason: why });
   const counted = {
@@ -178,6 +182,11 @@ export function afterLoss(state: AgentState, link: LinkRef, input: StepInput): S
   if (age < SETTLED_AFTER_MS) return [{ ...withFailed(departed, link.host), onlyRefused: false }, ...effects];
   const counted = age < RESET_AFTER_MS ? departed : { ...departed, failures: 0, failedCycles: 0 };
   return [{ ...counted, remaining: plan(counted, link.host), onlyRefused: true }, ...effects];
+}
+
+/** No failure of the host: it has closed the link to see the certificate. */
+export function enrolledLog({ host }: Dial): Effect {
+  return log('info', `Enrolled by host: ${host}; connecting again with the certificate`, { host });
 }
 
 export function lostLog(link: LinkRef, why: string): Effect {

@@ -8,16 +8,20 @@ import {
   type Moving,
   migrationTargets,
   type Phase,
+  presentDueAt,
+  staysOnHost,
 } from '../agent-state.js';
 import { planCycle } from '../host-cycler.js';
 import { afterDeparture, checkSucceeded, postponeCheck, scheduleCheck } from './check.js';
-import { afterLoss, joining, lostLog, newDial, plan, withFailed, withoutFailed } from './cycle.js';
+import { afterLoss, enrolledLog, joining, lostLog, newDial, plan, withFailed, withoutFailed } from './cycle.js';
 import { log, prependEffects, type Step, type StepInput } from './step.js';
 
 /** A move closes the old link at the second Ready, or this long after the first: CloudStack 4.13 sends only one. */
 const SECOND_READY_MS = 5_000;
 /** An agent whose connected host has left the list moves after a random time up to this. */
 const LEAVE_SPREAD_MS = 30_000;
+/** When no server accepts the new certificates, or none is reached, the agent tries again after this. */
+const PRESENT_AGAIN_MS = 60_000;
 /** When no host of the new list accepts the agent, it tries again after this plus the random time. */
 const LEAVE_AGAIN_MS = 60_000;
 /** While commands are in progress, a due check is put off by this. */
@@ -45,10 +49,10 @@ function startMove(
   { link }: { readonly link: LinkRef },
   reason: MoveReason,
   [host, ...targets]: readonly string[],
-  isSilent = reason === 'suspect',
+  { isSilent = reason === 'suspect', isEnrolled = false } = {},
 ): Step {
   if (host === undefined) return [state];
-  const dial = newDial(state, host);
+  const dial = newDial(state, host, isEnrolled);
   return [
     {
       ...state,
@@ -59,7 +63,7 @@ function startMove(
       kind: 'dial',
       id: dial.id,
       host,
-      unlike: reason === 'register' ? undefined : link.id,
+      unlike: staysOnHost(reason) ? undefined : link.id,
       leavesServer: leaves(reason),
       transferred: reason === 'migrate',
       isUrgent: false,
@@ -82,6 +86,11 @@ export function onMoveFailed(
   input: StepInput,
 ): Step {
   const { host } = phase.dial;
+  if (how === 'enrolled' && !phase.dial.isEnrolled) {
+    const { isSilent, move } = phase;
+    const again = startMove(state, phase, move.reason, [host, ...move.targets], { isSilent, isEnrolled: true });
+    return prependEffects(again, enrolledLog(phase.dial));
+  }
   const said = log(how === 'agent-refused' ? 'error' : 'warn', `Cannot move to host: ${host}`, {
     host,
     move: phase.move.reason,
@@ -93,7 +102,7 @@ export function onMoveFailed(
 /** The dial of a move has ended: tries the next target, or stays. */
 function moveOn(state: AgentState, phase: Moving, input: StepInput): Step {
   const { link, move, isSilent, dial } = phase;
-  if (move.targets.length > 0) return startMove(state, phase, move.reason, move.targets, isSilent);
+  if (move.targets.length > 0) return startMove(state, phase, move.reason, move.targets, { isSilent });
   const others = othersThan(state, link.host).filter(host => host !== dial.host);
   if (isSilent && move.reason !== 'suspect' && others.length > 0) return startMove(state, phase, 'suspect', others);
   const stayed = upOn(state, link, input, move.reason === 'left-list' ? LEAVE_AGAIN_MS : 0);
@@ -147,7 +156,8 @@ function isWanted(state: AgentState, { dial, move }: Moving): boolean {
 
 export function onMoveReady(state: AgentState, phase: Moving, input: StepInput): Step {
   const { link: old, dial, move } = phase;
-  const link: LinkRef = { id: dial.id, host: dial.host, since: input.now, isFailback: move.reason === 'failback' };
+  const { id, host, credentials } = dial;
+  const link: LinkRef = { id, host, credentials, since: input.now, isFailback: move.reason === 'failback' };
   const ready = withoutFailed(state, link.host);
   const moved: AgentState = {
     ...ready,
@@ -225,7 +235,7 @@ export function migrate(state: AgentState, added: readonly string[], input: Step
   const allowed = migrationTargets(state);
   if (phase.kind === 'moving') {
     const { dial, move } = phase;
-    if (!allowed.includes(dial.host) || move.reason === 'register') {
+    if (!allowed.includes(dial.host) || staysOnHost(move.reason)) {
       const [stayed, ...effects] = stay(state, phase, 'the server asks for another move', input);
       return prependEffects(migrate(stayed, added, input), ...effects);
     }
@@ -270,6 +280,29 @@ export function onSendStartup(state: AgentState, id: number): Step {
   const { phase } = state;
   if (phase.kind !== 'up' || phase.link.id !== id) return [state];
   return startMove(state, phase, 'register', [phase.link.host]);
+}
+
+/** Other certificates are in use. The link is replaced as soon as it can be. */
+export function onCredentials(state: AgentState, credentials: string, input: StepInput): Step {
+  if (credentials === state.credentials) return [state];
+  const changed = { ...state, credentials, presentAt: input.now };
+  return changed.phase.kind === 'up' && isPresentDue(changed, changed.phase, input)
+    ? present(changed, changed.phase, input)
+    : [changed];
+}
+
+export function isPresentDue(state: AgentState, { link }: Up, input: StepInput): boolean {
+  const dueAt = presentDueAt(state, link);
+  return dueAt !== undefined && input.now >= dueAt;
+}
+
+/** Opens a link that presents the certificates in use, to the server that the agent is on. */
+export function present(state: AgentState, phase: Up, input: StepInput): Step {
+  const { host } = phase.link;
+  return prependEffects(
+    startMove({ ...state, presentAt: input.now + PRESENT_AGAIN_MS }, phase, 'certificates', [host]),
+    log('info', `Other certificates are in use: connecting anew to host: ${host}`, { host }),
+  );
 }
 
 export function leave(state: AgentState, phase: Up): Step {

@@ -21,16 +21,46 @@ export async function writeFileAtomic(
   data: string | Uint8Array,
   { mode = 0o600 }: WriteFileOptions = {},
 ): Promise<void> {
-  try {
-    const target = await resolveLinks(path);
-    const existing = await statIfThere(target);
-    if (existing !== undefined && !existing.isFile())
-      throw new FileError('FILE_NOT_REGULAR', path, 'not a regular file');
-    // Root may write any file, and a rename needs no permission on it. So the permission bit is checked here.
-    if (existing !== undefined && !(existing.mode & 0o200)) {
-      throw new FileError('FILE_READ_ONLY', path, 'the file is read-only (its owner has no write permission)');
-    }
+  await orFileError(path, async () => {
+    const { target, existing } = await replaceable(path);
     await replace(target, data, existing ?? { mode });
+  });
+}
+
+/**
+ * Gives a file the name of another one, in one step, which survives a power failure. A symbolic link stays, and its target
+ * is replaced. The mode and the owner are those of the moved file.
+ *
+ * @throws FileError
+ */
+export async function moveFileAtomic(from: string, to: string): Promise<void> {
+  await orFileError(to, async () => {
+    const { target } = await replaceable(to);
+    const folder = await open(dirname(target), 'r');
+    try {
+      await rename(from, target);
+      await syncFolder(folder);
+    } finally {
+      await folder.close();
+    }
+  });
+}
+
+/** What is behind a path, if that may be replaced. */
+async function replaceable(path: string): Promise<{ target: string; existing: Stats | undefined }> {
+  const target = await resolveLinks(path);
+  const existing = await statIfThere(target);
+  if (existing !== undefined && !existing.isFile()) throw new FileError('FILE_NOT_REGULAR', path, 'not a regular file');
+  // Root may write any file, and a rename needs no permission on it. So the permission bit is checked here.
+  if (existing !== undefined && !(existing.mode & 0o200)) {
+    throw new FileError('FILE_READ_ONLY', path, 'the file is read-only (its owner has no write permission)');
+  }
+  return { target, existing };
+}
+
+async function orFileError(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     if (error instanceof FileError) throw error;
     throw new FileError('FILE_WRITE_FAILED', path, reasonOf(error), { cause: error });

@@ -12,6 +12,8 @@ export const inStartup = object({
   failovers: optionalInteger,
   /** Why it lost the last one; missing when it has left that one for another since. */
   lastLoss: text,
+  /** The enrolment token, from an agent without a certificate. Sent only to a server of the CA that it names. */
+  token: text,
 });
 
 /** Likewise. Sent only to an agent that has sent it. */

@@ -224,9 +224,11 @@ t.test('doctor: the agent’s own certificate: without its key, or with one that
   const folder = await healthy(t);
   const { cert, key } = await plainCertificate('agent');
   await writeFile(join(folder, 'cloud.crt'), cert);
-  t.match((await look(folder)).about('cloud.key'), [{ level: 'error', found: 'there is none beside cloud.crt' }]);
+  t.match((await look(folder)).about('cloud.key'), [{ level: 'error', found: 'there is none' }]);
   await writeFile(join(folder, 'cloud.key'), key, { mode: 0o644 });
-  t.match((await look(folder)).about('cloud.key'), [{ level: 'warn', remedy: /^chmod 600/ }]);
+  t.match((await look(folder)).about('cloud.key'), [
+    { level: 'error', found: /others than its owner may read it/, remedy: /^chmod 600/ },
+  ]);
   await chmod(join(folder, 'cloud.key'), 0o600);
   const { code, about } = await look(folder);
   t.equal(code, 0);

@@ -29,7 +29,7 @@ export class Agents {
   constructor(folder: string, port: number) {
     this.#folder = join(folder, 'agents');
     this.#port = port;
-    this.#trust = new Trust(join(this.#folder, 'cloud.ca.crt'), systemClock, silentLog);
+    this.#trust = new Trust({ folder: this.#folder, clock: systemClock, log: silentLog });
   }
 
   /** One that has not been started, and that no server knows. */

@@ -1,15 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import t, { type Test } from 'tap';
-import { certificateToPin, objectionTo, Trust, TrustError } from '../../src/agent/trust.js';
-import { acceptTls, connectTls, secureContext } from '../../src/protocol/index.js';
-import { cloudstackCa, leafAndRoot, plainCertificate, type TestCertificate } from '../helpers/certificates.js';
-import { FakeClock } from '../helpers/fake-clock.js';
-import { RecordingLog } from '../helpers/recording-log.js';
-import { until } from '../helpers/until.js';
+import { certificateToPin, objectionTo, TrustError } from '../../../src/agent/trust/judge.js';
+import { Trust } from '../../../src/agent/trust/trust.js';
+import { acceptTls, connectTls, secureContext } from '../../../src/protocol/index.js';
+import { cloudstackCa, leafAndRoot, plainCertificate, type TestCertificate } from '../../helpers/certificates.js';
+import { FakeClock } from '../../helpers/fake-clock.js';
+import { RecordingLog } from '../../helpers/recording-log.js';
+import { until } from '../../helpers/until.js';
 
 const NOW = Date.UTC(2026, 0, 1);
 const EXPIRED = { notAfter: new Date(Date.UTC(2025, 11, 31)) };
@@ -25,19 +26,28 @@ t.test(
     const ca = x509(await cloudstackCa());
     const other = x509(await plainCertificate());
     const presented = { chain: [ca], verified: false, objection: 'INVALID_PURPOSE' };
-    t.equal(objectionTo(presented, [ca], NOW), undefined);
-    t.equal(objectionTo(presented, [other, ca], NOW), undefined);
-    t.match(objectionTo(presented, [other], NOW), /does not verify .*INVALID_PURPOSE/);
-    t.match(objectionTo(presented, [ca], Date.UTC(2061, 0, 1)), /not in date/);
-    t.match(objectionTo(presented, [ca], Date.UTC(2019, 0, 1)), /is not valid before .*clock says 2019-01-01/);
+    t.equal(objectionTo(presented, { bundle: [ca], own: [] }, NOW), undefined);
+    t.equal(objectionTo(presented, { bundle: [other, ca], own: [] }, NOW), undefined);
+    t.match(objectionTo(presented, { bundle: [other], own: [] }, NOW), /does not verify .*INVALID_PURPOSE/);
+    t.match(objectionTo(presented, { bundle: [ca], own: [] }, Date.UTC(2061, 0, 1)), /not in date/);
+    t.match(
+      objectionTo(presented, { bundle: [ca], own: [] }, Date.UTC(2019, 0, 1)),
+      /is not valid before .*clock says 2019-01-01/,
+    );
   },
 );
 
 t.test('trust: a chain that OpenSSL has verified is good; no certificate never is', async t => {
   const own = x509(await plainCertificate('one'));
   const other = x509(await plainCertificate('two'));
-  t.equal(objectionTo({ chain: [own], verified: true, objection: undefined }, [other], NOW), undefined);
-  t.match(objectionTo({ chain: [], verified: true, objection: undefined }, [other], NOW), /no certificate/);
+  t.equal(
+    objectionTo({ chain: [own], verified: true, objection: undefined }, { bundle: [other], own: [] }, NOW),
+    undefined,
+  );
+  t.match(
+    objectionTo({ chain: [], verified: true, objection: undefined }, { bundle: [other], own: [] }, NOW),
+    /no certificate/,
+  );
 });
 
 t.test('trust: pins the last of a chain that holds together', async t => {
@@ -69,8 +79,9 @@ async function verdict(trust: Trust, certificates: TestCertificate, host = '127.
     handshakeTimeoutMs: 10_000,
     remote: { address: '127.0.0.1', port: 8250 },
   };
+  const { context, judge } = trust.credentials();
   const [agent, server] = await Promise.allSettled([
-    connectTls(agentSide, { ...common, context: trust.context, host, judge: peer => trust.judge(peer) }),
+    connectTls(agentSide, { ...common, context, host, judge }),
     acceptTls(serverSide, { ...common, context: secureContext(certificates) }),
   ]);
   for (const end of [agent, server]) if (end.status === 'fulfilled') end.value.destroy();
@@ -82,7 +93,7 @@ async function verdict(trust: Trust, certificates: TestCertificate, host = '127.
 async function trustIn(t: Test, bundle?: string) {
   const file = join(t.testdir(bundle === undefined ? {} : { 'cloud.ca.crt': bundle }), 'cloud.ca.crt');
   const log = new RecordingLog();
-  const trust = new Trust(file, new FakeClock(NOW), log);
+  const trust = new Trust({ folder: dirname(file), clock: new FakeClock(NOW), log });
   await trust.load();
   return { trust, file, log };
 }
@@ -144,7 +155,7 @@ t.test('trust: pins the first CA that it sees, loudly, and refuses another one l
   t.equal(await verdict(trust, muster), undefined);
   t.equal(log.lines.length, 1, 'said once');
 
-  const again = new Trust(file, new FakeClock(NOW), log);
+  const again = new Trust({ folder: dirname(file), clock: new FakeClock(NOW), log });
   await again.load();
   t.equal(await verdict(again, muster), undefined, 'also after a restart');
   t.match(await verdict(again, await leafAndRoot()), /does not verify/);
@@ -152,7 +163,7 @@ t.test('trust: pins the first CA that it sees, loudly, and refuses another one l
 
 t.test('trust: a pin that cannot be written is kept in memory, and said', async t => {
   const log = new RecordingLog();
-  const trust = new Trust(join(t.testdir(), 'missing', 'cloud.ca.crt'), new FakeClock(NOW), log);
+  const trust = new Trust({ folder: join(t.testdir(), 'missing'), clock: new FakeClock(NOW), log });
   await trust.load();
   const ca = await cloudstackCa();
   t.equal(await verdict(trust, ca), undefined);
@@ -170,11 +181,11 @@ t.test('trust: a file that is no bundle is an error that names it', async t => {
     [`${cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, /certificate 2 cannot be read/],
   ] as const) {
     const file = join(t.testdir({ 'cloud.ca.crt': text }), 'cloud.ca.crt');
-    const trust = new Trust(file, new FakeClock(NOW), new RecordingLog());
+    const trust = new Trust({ folder: dirname(file), clock: new FakeClock(NOW), log: new RecordingLog() });
     await t.rejects(trust.load(), { name: 'TrustError', message });
   }
   const folder = t.testdir({ 'cloud.ca.crt': {} });
-  const trust = new Trust(join(folder, 'cloud.ca.crt'), new FakeClock(NOW), new RecordingLog());
+  const trust = new Trust({ folder, clock: new FakeClock(NOW), log: new RecordingLog() });
   await t.rejects(trust.load(), { name: 'TrustError', message: /cannot read .*cloud\.ca\.crt/ });
 });
 

@@ -1,0 +1,339 @@
+import { createHash, createPrivateKey, type X509Certificate } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { SecureContext, TLSSocket } from 'node:tls';
+import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import { writeFileAtomic } from '../../lib/files/atomic-file.js';
+import { reachableAddresses } from '../../lib/interfaces.js';
+import type { Log } from '../../lib/logger.js';
+import { pemOf } from '../../lib/pem.js';
+import { secureContext } from '../../protocol/index.js';
+import { makeKey, makeRequest } from './certificate-request.js';
+import { objectionToDates } from './chain.js';
+import { isCaOfToken } from './enrolment.js';
+import { type Folder, perform, readFolder } from './folder.js';
+import {
+  type CertificateOffer,
+  confirmation,
+  installation,
+  isUnconfirmed,
+  keyForRequest,
+  recovery,
+  requestSteps,
+  takingBack,
+} from './install.js';
+import {
+  bundleIn,
+  certificateToPin,
+  type KnownCa,
+  objectionTo,
+  objectionToFirstContact,
+  presentedBy,
+  TrustError,
+} from './judge.js';
+import { subjectOf } from './names.js';
+import { type OwnCertificate, ownCertificateOf, pemOfKey } from './own-certificate.js';
+
+/** What an agent's trust is made of. */
+export interface TrustParts {
+  /** The folder of `cloud.crt`, `cloud.key` and `cloud.ca.crt`: that of agent.properties. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The setting `enrollment.token`. */
+  readonly token?: string | undefined;
+  /** Whose CA counts while the folder has none: many agents in one process pin it once. */
+  readonly shared?: Trust | undefined;
+}
+
+/** What one dial presents, and how it judges the server. */
+export interface Credentials {
+  /** Equal for equal certificates. */
+  readonly id: string;
+  readonly context: SecureContext;
+  /** A certificate is presented when the server asks for one. */
+  readonly hasCertificate: boolean;
+  /** What Startup carries. Only a server that `judge` accepts may see it. */
+  readonly token: string | undefined;
+  /** Decides about a server, after the handshake and before the first packet. @throws TrustError */
+  judge(peer: TLSSocket): void;
+}
+
+/**
+ * The certificates of an agent: whom it trusts, by `cloud.ca.crt`, and what it presents, `cloud.crt` with `cloud.key`. They
+ * lie beside its properties. Without a `cloud.ca.crt` and without a token it pins the CA of the first server, and writes
+ * it there. Servers give it new certificates, which replace the former ones for good once a server has accepted them.
+ * @example
+ * const trust = new Trust({ folder: 'conf', clock: systemClock, log: silentLog });
+ * await trust.load();
+ */
+export class Trust {
+  readonly #folder: string;
+  readonly #caFile: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #shared: Trust | undefined;
+  #bundle: readonly X509Certificate[] = [];
+  #own: OwnCertificate | undefined;
+  #id = idOf(NONE, NONE);
+  #context: (KnownCa & { readonly context: SecureContext }) | undefined;
+  #token: string | undefined;
+  /** The next dial tries the token, although there is a certificate: a server has refused that. */
+  #prefersToken = false;
+  /** The files have been replaced, and no server has accepted the new ones yet. */
+  #isUnconfirmed = false;
+  /** One change of the files at a time. */
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor({ folder, clock, log, token, shared }: TrustParts) {
+    this.#folder = folder;
+    this.#caFile = join(folder, 'cloud.ca.crt');
+    this.#clock = clock;
+    this.#log = log;
+    this.#token = token;
+    this.#shared = shared;
+  }
+
+  /** Equal for equal certificates in use. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /**
+   * Reads the files, and finishes or takes back an installation that a former process has left half done. A certificate
+   * that cannot be used is logged as an error: the agent goes on without it, or with the one that it had before.
+   * @throws TrustError when `cloud.ca.crt` cannot be read or has no valid certificate; what was read before is kept then
+   */
+  load(): Promise<void> {
+    return this.#inTurn(async () => {
+      const found = await readFolder(this.#folder);
+      const steps = recovery(found);
+      if (steps.length === 0) {
+        this.#adopt(found);
+        return;
+      }
+      this.#log.warn('Certificates were being replaced when a process ended: going on from there', {
+        folder: this.#folder,
+      });
+      await perform(this.#folder, steps).catch(error => this.#sayUnwritten(error));
+      this.#adopt(await readFolder(this.#folder));
+    });
+  }
+
+  /** For the next dial. */
+  credentials(): Credentials {
+    const token = this.#own === undefined || this.#prefersToken ? this.#token : undefined;
+    if (token === undefined) {
+      const hasCertificate = this.#own !== undefined;
+      const context = this.#securely();
+      return { id: this.#id, context, hasCertificate, token, judge: peer => this.#judge(peer) };
+    }
+    const judge = (peer: TLSSocket) => this.#judgeFirstContact(peer, token);
+    return { id: this.#id, context: secureContext({}), hasCertificate: false, token, judge };
+  }
+
+  /**
+   * Makes a key, unless there is one that can be used, and a certificate request, and writes both.
+   * @param host the name of this host
+   * @returns the request in PEM
+   * @throws FileError
+   */
+  setUpKeyStore(host: string = hostname()): Promise<string> {
+    return this.#carryOut('certificate request', async () => {
+      const { file, pem } = keyForRequest(await readFolder(this.#folder));
+      const key = pem === undefined ? await makeKey() : createPrivateKey(pem);
+      const csr = await makeRequest(key, host, reachableAddresses());
+      await perform(this.#folder, requestSteps(file, pem === undefined ? pemOfKey(key) : undefined, csr));
+      this.#log.info('A server has asked for a certificate request: made one', {
+        host,
+        key: pem === undefined ? 'new' : 'kept',
+      });
+      return csr;
+    });
+  }
+
+  /**
+   * Takes a certificate into use that a server gives. `id` is another one afterwards.
+   * @throws OfferError when it cannot be used, FileError when it cannot be written
+   */
+  setUpCertificate(offer: CertificateOffer): Promise<void> {
+    return this.#carryOut('certificate', async () => {
+      const steps = installation(await readFolder(this.#folder), offer, this.#clock.wallTime());
+      try {
+        await perform(this.#folder, steps);
+      } catch (error) {
+        await this.#takeBack();
+        throw error;
+      }
+      this.#adopt(await readFolder(this.#folder));
+      this.#prefersToken = false;
+    });
+  }
+
+  /**
+   * A server has made a dial with these credentials Ready. With the certificates that are in use, the former ones go, and
+   * the token has had its use.
+   * @returns whether the token has
+   */
+  accepted(used: Credentials): boolean {
+    if (used.id !== this.#id || !used.hasCertificate) return false;
+    this.#prefersToken = false;
+    if (this.#isUnconfirmed) {
+      this.#isUnconfirmed = false;
+      this.#log.info('The new certificate is in use', this.#describeOwn());
+      this.#inTurn(async () => perform(this.#folder, confirmation(await readFolder(this.#folder)))).catch(error =>
+        this.#sayUnwritten(error),
+      );
+    }
+    const hadToken = this.#token !== undefined;
+    this.#token = undefined;
+    return hadToken;
+  }
+
+  /**
+   * A server does not accept these credentials, or is not trusted by them. New files that have not worked yet are replaced
+   * by the former ones; an agent with a token tries that, and the certificate the next time.
+   */
+  async refused(used: Credentials, why: string): Promise<void> {
+    if (this.#token !== undefined) {
+      this.#prefersToken = used.hasCertificate;
+      return;
+    }
+    if (!this.#isUnconfirmed || used.id !== this.#id) return;
+    this.#isUnconfirmed = false;
+    try {
+      await this.#inTurn(() => this.#takeBack());
+      this.#log.error('The new certificate does not work: the former files are back', { reason: why });
+    } catch (error) {
+      this.#sayUnwritten(error);
+    }
+  }
+
+  /** The bundle is that of the folder, or the shared one. */
+  get #knownCa(): KnownCa {
+    const isShared = this.#bundle.length === 0 && this.#shared !== undefined;
+    return { bundle: isShared ? this.#shared.#knownCa.bundle : this.#bundle, own: this.#own?.chain ?? NONE };
+  }
+
+  #judge(peer: TLSSocket): void {
+    const presented = presentedBy(peer);
+    const known = this.#knownCa;
+    if (known.bundle.length === 0) {
+      const pinning = this.#shared ?? this;
+      pinning.#pin(certificateToPin(presented.chain, this.#clock.wallTime()));
+      return;
+    }
+    const why = objectionTo(presented, known, this.#clock.wallTime());
+    if (why !== undefined) throw new TrustError(`${why}; the known CA is in ${this.#caFile}`);
+  }
+
+  #judgeFirstContact(peer: TLSSocket, token: string): void {
+    const isCa = (certificate: X509Certificate) => isCaOfToken(token, certificate);
+    const why = objectionToFirstContact(presentedBy(peer).chain, isCa, this.#clock.wallTime());
+    if (why !== undefined) throw new TrustError(why);
+  }
+
+  #securely(): SecureContext {
+    if (this.#own === undefined && this.#bundle.length === 0 && this.#shared !== undefined) {
+      return this.#shared.#securely();
+    }
+    const known = this.#knownCa;
+    if (this.#context?.bundle !== known.bundle || this.#context.own !== known.own) {
+      const credentials = this.#own && { cert: this.#own.certPem, key: this.#own.keyPem };
+      this.#context = { ...known, context: secureContext({ ca: pemOf(known.bundle), ...credentials }) };
+    }
+    return this.#context.context;
+  }
+
+  #pin(certificate: X509Certificate): void {
+    this.#bundle = [certificate];
+    this.#id = idOf(this.#bundle, this.#own?.chain ?? NONE);
+    this.#log.warn('No CA known yet: pinned the one that this server presents; from now on only it is trusted', {
+      subject: subjectOf(certificate),
+      fingerprint: certificate.fingerprint256,
+      file: this.#caFile,
+    });
+    writeFileAtomic(this.#caFile, certificate.toString(), { mode: 0o644 }).catch(error =>
+      this.#log.error('Cannot write the pinned CA: it is kept in memory', {
+        file: this.#caFile,
+        reason: reasonOf(error),
+      }),
+    );
+  }
+
+  async #takeBack(): Promise<void> {
+    await perform(this.#folder, takingBack(await readFolder(this.#folder)));
+    const found = await readFolder(this.#folder);
+    if (found['cloud.ca.crt'] === undefined) this.#bundle = NONE;
+    this.#adopt(found);
+  }
+
+  /** Takes what the files say into use. @throws TrustError */
+  #adopt(found: Folder): void {
+    const file = found['cloud.ca.crt'];
+    if (file?.unreadable !== undefined) throw new TrustError(`cannot read ${this.#caFile}: ${file.unreadable}`);
+    const bundle = file === undefined ? this.#bundle : bundleIn(file.text, this.#caFile);
+    const own = this.#ownIn(found);
+    const id = idOf(bundle, own?.chain ?? NONE);
+    this.#isUnconfirmed = isUnconfirmed(found);
+    if (id === this.#id) return;
+    this.#bundle = bundle;
+    this.#own = own;
+    this.#id = id;
+    if (own === undefined) return;
+    this.#log.info('This agent has a certificate', this.#describeOwn());
+    const why = objectionToDates('the certificate of this agent', own.chain[0], this.#clock.wallTime());
+    if (why !== undefined) this.#log.error('Servers may refuse this agent', { reason: why });
+  }
+
+  #ownIn(found: Folder): OwnCertificate | undefined {
+    const read = ownCertificateOf(found);
+    if (read === undefined) return undefined;
+    if ('own' in read) return read.own;
+    const { file, why, remedy } = read.unusable;
+    const goesOn = this.#own === undefined ? 'without one' : 'with the one that it had before';
+    this.#log.error(`The certificate of this agent cannot be used: going on ${goesOn}`, {
+      file: join(this.#folder, file),
+      reason: why,
+      remedy,
+    });
+    return this.#own;
+  }
+
+  #describeOwn() {
+    const leaf = this.#own?.chain[0];
+    return leaf && { subject: subjectOf(leaf), ends: leaf.validTo, file: join(this.#folder, 'cloud.crt') };
+  }
+
+  #sayUnwritten(error: unknown): void {
+    this.#log.error('Cannot write the certificates of this agent', { folder: this.#folder, reason: reasonOf(error) });
+  }
+
+  /** What a server asks for. When it fails, the operator hears of it as the server does. */
+  async #carryOut<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#inTurn(work);
+    } catch (error) {
+      this.#log.error(`Cannot carry out what a server asks for: ${what}`, { reason: reasonOf(error) });
+      throw error;
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#work.then(work);
+    this.#work = turn.catch(() => {});
+    return turn;
+  }
+}
+
+const NONE: readonly X509Certificate[] = [];
+
+/** Equal for equal certificates. */
+function idOf(bundle: readonly X509Certificate[], own: readonly X509Certificate[]): string {
+  const hash = createHash('sha256');
+  for (const { raw } of bundle) hash.update(raw);
+  hash.update('own');
+  for (const { raw } of own) hash.update(raw);
+  return hash.digest('hex');
+}
