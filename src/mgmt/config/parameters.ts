@@ -221,7 +221,7 @@ export function defaultValue(name: ParameterName): string {
  * configuration.values['ping.interval']; // 60
  */
 export function readConfiguration(
-  stored: StoredConfiguration,
+  stored: Omit<StoredConfiguration, 'revocation'>,
   former?: Configuration,
 ): { configuration: Configuration; invalid: readonly InvalidParameter[] } {
   const invalid: InvalidParameter[] = [];

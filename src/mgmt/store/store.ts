@@ -1,5 +1,7 @@
 import type { AssignmentStore } from './assignment-store.js';
+import type { CertificateStore } from './certificate-store.js';
 import type { ConfigurationStore } from './configuration-store.js';
+import type { EnrollmentStore } from './enrollment-store.js';
 import type { EventStore } from './event-store.js';
 import type { HostStore } from './host-store.js';
 import type { JobStore } from './job-store.js';
@@ -25,6 +27,8 @@ export interface Store
     ServerStore,
     JobStore,
     EventStore,
+    CertificateStore,
+    EnrollmentStore,
     SecretStore {
   /** Lets calls under way end; later ones reject with `STORE_CLOSED`. Idempotent. */
   close(): Promise<void>;
@@ -50,7 +54,9 @@ export interface SecretChange {
 }
 
 export * from './assignment-store.js';
+export type * from './certificate-store.js';
 export type * from './configuration-store.js';
+export type * from './enrollment-store.js';
 export * from './event-store.js';
 export * from './host-store.js';
 export * from './job-store.js';

@@ -9,7 +9,7 @@ import { idOf, type Locations, locationsInMemory, readLocations } from './locati
 import { paging } from './paging.js';
 import { type KnownQuery, listed, matchingHosts, refuseFilters, whileAway } from './while-away.js';
 
-const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
+const STATES: readonly HostStatus[] = ['Creating', 'Connecting', 'Up', 'Disconnected', 'Removed'];
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */
 const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 

@@ -1,4 +1,4 @@
-import type { EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
+import type { CertificateKind, EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
 
 /**
  * The tables as the newest migration leaves them; names are CloudStack's where it has the table. Moments are integer
@@ -16,6 +16,11 @@ export interface Schema {
   async_job: JobTable;
   event: EventTable;
   secret: SecretTable;
+  certificate: CertificateTable;
+  crl: RevocationTable;
+  certificate_guid: CertificateGuidTable;
+  enrollment_token: EnrollmentTokenTable;
+  enrollment_use: EnrollmentUseTable;
   schema_migration: SchemaMigrationTable;
   migration_lock: MigrationLockTable;
 }
@@ -39,6 +44,8 @@ export interface SequenceTable {
     | 'mshost'
     | 'async_job'
     | 'event'
+    | 'crl'
+    | 'enrollment_token'
     | 'configuration'
     | 'assignment'
     | 'assignment_committed';
@@ -178,6 +185,58 @@ export interface EventTable {
 export interface SecretTable {
   name: string;
   value: Uint8Array;
+}
+
+/** Fingerprints are SHA-256, and serials integers, in hex. */
+export interface CertificateTable {
+  serial: string;
+  kind: CertificateKind;
+  host_id: number | null;
+  guid: string | null;
+  cn: string;
+  key_fingerprint: string;
+  issuer_fingerprint: string;
+  not_before: number;
+  not_after: number;
+  created: number;
+  installed: number | null;
+}
+
+/** Revoked certificates, as in CloudStack; also such as were issued elsewhere. */
+export interface RevocationTable {
+  id: number;
+  serial: string;
+  cn: string | null;
+  revoker: string | null;
+  revoked: number;
+}
+
+export interface CertificateGuidTable {
+  fingerprint: string;
+  guid: string;
+  created: number;
+}
+
+export interface EnrollmentTokenTable {
+  id: number;
+  uuid: string;
+  hash: string;
+  zone: string | null;
+  cluster: string | null;
+  guid: string | null;
+  uses: number;
+  used: number;
+  created: number;
+  expires: number;
+  created_by: string | null;
+  removed: number | null;
+}
+
+export interface EnrollmentUseTable {
+  token_id: number;
+  guid: string;
+  key_fingerprint: string;
+  created: number;
 }
 
 /** What has been applied. Older servers read this table to learn that they are too old, so it never changes. */

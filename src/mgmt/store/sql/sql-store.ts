@@ -2,8 +2,10 @@ import type { Clock } from '../../../lib/clock.js';
 import type { Random } from '../../../lib/random.js';
 import type { Store } from '../store.js';
 import { assignmentStore } from './assignments.js';
+import { certificateStore } from './certificates.js';
 import { configurationStore } from './configuration.js';
 import type { SqlDatabase } from './database.js';
+import { enrollmentStore } from './enrollment.js';
 import { eventStore } from './events.js';
 import { hostOwnership } from './host-ownership.js';
 import { hostReading } from './host-reading.js';
@@ -40,6 +42,8 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...jobStore(transactions),
     ...eventStore(transactions),
     ...secretStore(transactions),
+    ...certificateStore(transactions),
+    ...enrollmentStore(transactions),
     close: () => transactions.close(),
   };
 }
