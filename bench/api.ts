@@ -16,6 +16,7 @@ import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
 import { operations } from '#dist/mgmt/jobs/operations.js';
 import { openStore } from '#dist/mgmt/open-store.js';
+import { readHostCertificates } from '#dist/mgmt/security/host-certificates.js';
 import type { ServerRow } from '#dist/mgmt/store/store.js';
 import { ADDRESSES, fillStore, OWN_MSID } from './filled-store.js';
 
@@ -58,6 +59,9 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     operations: domain,
     observe,
     presentLinks: () => present.read(),
+    hostCertificates: ids =>
+      readHostCertificates({ clock: systemClock, store, configuration: () => configuration }, ids),
+    caBundlePem: '',
     own: { isNeeded: () => false, hosts: async () => [], links: () => present.own(), servers: () => [] },
   });
   const api = new Api({ clock: systemClock, log, keys: KEYS, handlers });

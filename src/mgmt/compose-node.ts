@@ -17,15 +17,20 @@ import { PresentLinks } from './hosts/present-links.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
 import { answersElsewhere } from './jobs/answers-elsewhere.js';
+import { certificateJobs } from './jobs/certificate-jobs.js';
+import { CertificateRenewal } from './jobs/certificate-renewal.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
 import { newJob, type StartJob } from './jobs/job-request.js';
 import { JobRunner } from './jobs/job-runner.js';
 import { type Operations, operations } from './jobs/operations.js';
 import { OwnState } from './jobs/own-state.js';
+import { Provisioner } from './jobs/provision.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
+import type { Ca } from './security/ca.js';
+import { readHostCertificates } from './security/host-certificates.js';
 import type { ServerRow, Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
@@ -58,6 +63,8 @@ export interface NodeParts {
   readonly packetMaxBytes?: number;
   /** The TLS context for the next agent: see `secureContext` of `muster/protocol`. */
   secureContext(): SecureContext;
+  /** Issues the certificates of agents; all servers of a cluster have the same one. `newCa` makes one. */
+  readonly ca: Ca;
   /** The key pair with which clients of the HTTP API sign. */
   readonly apiKeys: ApiKeys;
   /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. */
@@ -108,6 +115,7 @@ export interface ManagementNode {
  *   configuration: readConfiguration(await store.configuration()).configuration,
  *   agentsPort: tcpAgentsPort({ address: '192.0.2.1', port: 8250 }),
  *   secureContext: () => context,
+ *   ca: await newCa({ clock: systemClock, random: systemRandom }),
  *   apiKeys: { apiKey: 'key', secretKey: 'secret' },
  *   onFatal: error => console.error(error.message),
  *   onShutdown: () => void node.drain().then(() => node.stop('orderly')),
@@ -116,7 +124,7 @@ export interface ManagementNode {
  */
 export function composeNode(parts: NodeParts): ManagementNode {
   const { clock = systemClock, random = systemRandom, log = silentLog } = parts;
-  const { store, msid, address, configuration, agentsPort } = parts;
+  const { store, msid, address, configuration, agentsPort, ca } = parts;
   const health = new StoreHealth(log);
   const shared = { clock, random, log, health, msid };
   const events = new EventLog(store, health, shared);
@@ -181,7 +189,17 @@ export function composeNode(parts: NodeParts): ManagementNode {
     stopping: stopping.signal,
     onShutdown: () => parts.onShutdown(),
   };
+  const currentConfiguration = () => agents.lists.configuration;
+  const provisioner = new Provisioner({
+    ...{ clock, ca, store, stopping: stopping.signal },
+    configuration: currentConfiguration,
+  });
+  const renewal = new CertificateRenewal({
+    ...{ ...shared, events, provisioner, store, registry: agents.registry },
+    configuration: currentConfiguration,
+  });
   const work = {
+    ...certificateJobs({ clock, ca, store, events, registry: agents.registry, provisioner, stopping: stopping.signal }),
     ...hostJobs({ clock, stopping: stopping.signal, registry: agents.registry, notices: agents.notices, store }),
     ...serverJobs(jobParts),
   };
@@ -201,7 +219,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     address,
     startJob,
     observe,
-    configuration: () => agents.lists.configuration,
+    configuration: currentConfiguration,
     configurationChanged: () => agents.poller.poll(),
     async stateChanged() {
       await membership.refresh();
@@ -215,6 +233,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     operations: calls,
     observe,
     presentLinks: () => links.read(),
+    hostCertificates: ids => readHostCertificates({ clock, store, configuration: currentConfiguration }, ids),
+    caBundlePem: ca.bundlePem,
     own: {
       isNeeded: () => health.away,
       hosts: () => runInTurns(agents.ownView(), clock),
@@ -258,6 +278,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     isServing = true;
     jobs.start();
     linkStatusWriter.start();
+    renewal.start();
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
@@ -273,6 +294,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     stopping.abort();
     jobs.stop();
     linkStatusWriter.stop();
+    renewal.stop();
     const closed = keeper.close();
     await agents.stop(how);
     await closed;

@@ -40,10 +40,19 @@ export {
   type ParameterValues,
   readConfiguration,
 } from './config/parameters.js';
-export { type MgmtSettings, type PemFiles, type ReadSettings, readSettings, SETTING_HELP } from './config/settings.js';
+export {
+  type CaFiles,
+  type MgmtSettings,
+  type PemFiles,
+  type ReadSettings,
+  readSettings,
+  SETTING_HELP,
+} from './config/settings.js';
 export type { Operations } from './jobs/operations.js';
 export { type NodeOptions, type RunningNode, startNode } from './node.js';
 export { type OpenStoreParts, openStore } from './open-store.js';
 export type { ApiKeys } from './security/api-keys.js';
+export type { Ca } from './security/ca.js';
+export { newCa } from './security/store-ca.js';
 export type { Store } from './store/store.js';
 export { StoreError, type StoreErrorCode } from './store/store-error.js';

@@ -19,10 +19,13 @@ import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
 import { isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
 import { type ApiKeys, hasIni, openApiKeys, writeIni } from './security/api-keys.js';
-import { openCa } from './security/ca.js';
+import type { Ca } from './security/ca.js';
 import { loadCertificateFiles } from './security/certificate-files.js';
+import { loadGivenCa } from './security/given-ca.js';
+import { rowOf } from './security/issue-certificate.js';
 import type { SealingKey } from './security/sealing-key.js';
 import { type CertificateSource, ServerCertificate } from './security/server-certificate.js';
+import { openStoreCa } from './security/store-ca.js';
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
 
@@ -130,8 +133,9 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   undo.push(() => store.close());
   const sealingKey = await retryWhileAway(waiting, () => openSecretKey({ settings, store, log }));
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
+  const ca = await retryWhileAway(waiting, () => openCa(settings, store, sealingKey, options));
   const certificate = await retryWhileAway(waiting, () =>
-    openCertificate(settings, store, sealingKey, { address, msid }, options),
+    openCertificate(settings, { ca, store, address, msid }, options),
   );
   undo.push(() => certificate.stop());
   const keys = await retryWhileAway(waiting, () => openApiKeys(store, sealingKey));
@@ -151,6 +155,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     agentsPort: tcpAgentsPort({ address: settings.bindAddress, port: settings.port }, clock),
     packetMaxBytes: settings.packetMaxBytes,
     secureContext: () => certificate.context,
+    ca,
     apiKeys: keys,
     onFatal: error => options.onFatal(error),
     onShutdown: () => options.onShutdown(),
@@ -282,21 +287,47 @@ async function initialConfiguration(
   return configuration;
 }
 
-async function openCertificate(
-  { tls }: MgmtSettings,
+/**
+ * The operator's own CA, or that of the store. Agents that get a certificate of it trust the CAs of `tls.ca` as well.
+ * @throws ConfigError; FatalError KEY_FILE_UNUSABLE; StoreError
+ */
+async function openCa(
+  settings: MgmtSettings,
   store: Store,
   sealingKey: SealingKey,
-  self: { readonly address: string; readonly msid: number },
   { clock, random, log }: StartOptions,
+): Promise<Ca> {
+  const parts = { clock, random };
+  const { ca, warnings = [] } =
+    settings.ca === undefined
+      ? { ca: await openStoreCa(store, sealingKey, parts) }
+      : await loadGivenCa(settings.ca, parts);
+  for (const warning of warnings) log.warn(warning);
+  if (settings.tls === undefined) return ca;
+  const { caPem } = await loadCertificateFiles(settings.tls, parts);
+  return { ...ca, bundlePem: ca.bundlePem + caPem };
+}
+
+async function openCertificate(
+  { tls }: MgmtSettings,
+  {
+    ca,
+    store,
+    address,
+    msid,
+  }: { readonly ca: Ca; readonly store: Store; readonly address: string; readonly msid: number },
+  { clock, log }: StartOptions,
 ): Promise<ServerCertificate> {
-  if (tls !== undefined) {
-    const source: CertificateSource = { kind: 'files', obtain: () => loadCertificateFiles(tls, { clock }) };
-    return ServerCertificate.open(source, clock, log);
-  }
-  const ca = await openCa(store, sealingKey, { clock, random });
-  const source: CertificateSource = {
-    kind: 'issued',
-    obtain: () => ca.issueServerCertificate({ addresses: [self.address], msid: self.msid }),
-  };
+  const source: CertificateSource =
+    tls !== undefined
+      ? { kind: 'files', obtain: () => loadCertificateFiles(tls, { clock }) }
+      : {
+          kind: 'issued',
+          async obtain() {
+            const issued = await ca.issueServerCertificate({ addresses: [address], msid });
+            await store.addCertificate(rowOf(issued, 'server', clock.wallTime()));
+            return issued;
+          },
+        };
   return ServerCertificate.open(source, clock, log);
 }

@@ -17,6 +17,7 @@ import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
 import { type JobRequest, newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operations } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
+import { readHostCertificates } from '../../src/mgmt/security/host-certificates.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
 import { factsOf } from './host-facts.js';
@@ -137,6 +138,8 @@ export async function apiBench(t: Test) {
     operations: calls,
     observe,
     presentLinks: () => links.read(),
+    hostCertificates: ids => readHostCertificates({ clock, store: seen, configuration: () => configuration }, ids),
+    caBundlePem: 'PEM',
     own: {
       isNeeded: () => bench.isKnownAway,
       hosts: async () => bench.known,

@@ -1,4 +1,5 @@
 import { API_COMMANDS } from './apis.js';
+import { CERTIFICATE_COMMANDS } from './certificates.js';
 import { CONFIGURATION_COMMANDS } from './configurations.js';
 import { EVENT_COMMANDS } from './events.js';
 import { HOST_COMMANDS } from './hosts.js';
@@ -24,6 +25,7 @@ export const API = {
   ...LINK_COMMANDS,
   ...MAINTENANCE_COMMANDS,
   ...PREVIEW_COMMANDS,
+  ...CERTIFICATE_COMMANDS,
 } as const;
 
 export type CommandName = keyof typeof API;

@@ -4,6 +4,7 @@ import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
+import type { CertificateOfHost } from '../../security/host-certificates.js';
 import type { ServerRow, Store } from '../../store/store.js';
 
 /** All that a handler sees of the server: rows to show, and the operations. */
@@ -16,6 +17,10 @@ export interface HandlerParts {
   observe(rows: readonly ServerRow[]): readonly ObservedServer[];
   /** What the servers know of their agents' links. @throws StoreError */
   presentLinks(): Promise<LinkOfHost>;
+  /** The certificates of these hosts. @throws StoreError */
+  hostCertificates(hostIds: readonly number[]): Promise<CertificateOfHost>;
+  /** Whom agents and clients have to trust, PEM. */
+  readonly caBundlePem: string;
   readonly own: OwnKnowledge;
 }
 

@@ -11,7 +11,7 @@ import { type KnownQuery, listed, matchingHosts, refuseFilters, whileAway } from
 
 const STATES: readonly HostStatus[] = ['Creating', 'Connecting', 'Up', 'Disconnected', 'Removed'];
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */
-const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
+const OTHER_STATES = ['Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
 export function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
   return whileAway(
@@ -47,7 +47,8 @@ async function hostsOfStore(parts: HandlerParts, params: Params<'listHosts'>): P
     readHosts(part => store.findHosts(part), query),
     parts.presentLinks(),
   ]);
-  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link)) };
+  const certificateOf = await parts.hostCertificates(rows.map(({ id }) => id));
+  return { count, items: rows.map(row => hostObject(row, locations, linkOf(row)?.link, certificateOf(row.id))) };
 }
 
 async function hostsOfMemory(own: OwnKnowledge, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {

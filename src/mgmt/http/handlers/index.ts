@@ -1,6 +1,13 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
 import { listApis } from './apis.js';
+import {
+  issueCertificate,
+  listCAProviders,
+  listCaCertificate,
+  provisionCertificate,
+  revokeCertificate,
+} from './certificates.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
 import { listEvents } from './events.js';
 import type { Handler, HandlerParts } from './handler.js';
@@ -45,6 +52,11 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   triggerShutdown,
   rebalanceAgents,
   previewHostList,
+  listCAProviders,
+  listCaCertificate,
+  issueCertificate,
+  provisionCertificate,
+  revokeCertificate,
 };
 
 /** Carries out any command. Its parameters are checked. @throws ApiError, OperationError, StoreError */

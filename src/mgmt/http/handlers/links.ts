@@ -1,8 +1,10 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
 import type { AgedLinkStatus } from '../../hosts/present-links.js';
+import type { HostCertificate, HostCertificateState } from '../../security/host-certificates.js';
 import { readHosts } from '../../store/pages.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
+import { certificateFields } from './certificates.js';
 import { dated, present } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
 import type { ShownHost } from './host-object.js';
@@ -38,16 +40,19 @@ async function linksOfStore(
     status: params.state === undefined ? undefined : statesOf(COMMAND, params.state),
     msid: idOf(COMMAND, 'managementserverid', locations.servers, params.managementserverid, server => server.msid),
   });
-  const objectOf = (row: HostRow) => linkObject(row, locations, linkOf(row));
-  if (!params.astray && !params.laggards) {
+  const objectsOf = async (rows: readonly HostRow[]) => {
+    const certificateOf = await parts.hostCertificates(rows.map(({ id }) => id));
+    return rows.map(row => linkObject(row, locations, linkOf(row), certificateOf(row.id)));
+  };
+  if (!params.astray && !params.laggards && !params.expiring) {
     const { count, rows } = await readHosts(part => store.findHosts(part), { ...filter, ...page });
-    return { count, items: rows.map(objectOf) };
+    return { count, items: await objectsOf(rows) };
   }
-  // These two filters need the status of links, which is not in the rows: all hosts that match the other filters are read.
+  // These filters need the status of links, or certificates, which are not in the rows: all hosts that match the other filters are read.
   const all = { ...filter, ...paging(COMMAND, { pagesize: -1 }) };
   const { rows } = await readHosts(part => store.findHosts(part), all);
   return listed(
-    rows.map(objectOf).filter(link => isWanted(link, params)),
+    (await objectsOf(rows)).filter(link => isWanted(link, params)),
     page,
     link => link,
   );
@@ -64,11 +69,19 @@ async function linksOfMemory(own: OwnKnowledge, params: Params<'listAgentLinks'>
 
 type LinkObject = ResponseObject<'listAgentLinks'>;
 
-function isWanted(link: LinkObject, { astray, laggards }: Params<'listAgentLinks'>): boolean {
-  return (!astray || !link.ispreferred) && (!laggards || link.lag !== undefined);
+function isWanted(link: LinkObject, { astray, laggards, expiring }: Params<'listAgentLinks'>): boolean {
+  const isExpiring = ENDING.has(link.certificatestate);
+  return (!astray || !link.ispreferred) && (!laggards || link.lag !== undefined) && (!expiring || isExpiring);
 }
 
-function linkObject(row: ShownHost, { servers }: Locations, aged: AgedLinkStatus | undefined): LinkObject {
+const ENDING: ReadonlySet<string | null | undefined> = new Set<HostCertificateState>(['due', 'expired', 'revoked']);
+
+function linkObject(
+  row: ShownHost,
+  { servers }: Locations,
+  aged: AgedLinkStatus | undefined,
+  certificate?: HostCertificate,
+): LinkObject {
   const { hosts: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
   const server = servers.get(row.msid);
   const isUp = row.status === 'Up';
@@ -93,6 +106,8 @@ function linkObject(row: ShownHost, { servers }: Locations, aged: AgedLinkStatus
     disconnected: dated(row.disconnected),
     lag: isUp ? link?.lag : undefined,
     configurationversion: row.configurationVersion,
+    ...certificateFields(certificate),
+    certificatefailure: isUp ? link?.renewalFailure : undefined,
     factsage: aged?.ageSeconds,
   };
 }
