@@ -16,6 +16,7 @@ t.test('settings: the defaults are those of the design', async t => {
       dbUrl: 'sqlite:data/muster.db',
       keyFile: undefined,
       tls: undefined,
+      ca: undefined,
       apiAddress: '127.0.0.1',
       apiPort: 8080,
       isApiDefault: true,
@@ -103,7 +104,7 @@ t.test('settings: --help names every key', async t => {
   const known = new Set(SETTING_HELP.map(([key]) => key));
   // Whatever the help names is a key, and whatever it does not is none.
   for (const key of known) t.notMatch(catchError(() => read({}, { [key]: '\0' }))?.message ?? '', /is no setting/, key);
-  t.equal(known.size, 17);
+  t.equal(known.size, 19);
 });
 
 t.test('configuration: every default is a value that its own kind allows', async t => {
