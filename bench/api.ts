@@ -17,6 +17,7 @@ import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
 import { operationsOf } from '#dist/mgmt/jobs/operations.js';
 import { openStore } from '#dist/mgmt/open-store.js';
 import { ApiKeys } from '#dist/mgmt/security/api-keys.js';
+import { readHostCertificates } from '#dist/mgmt/security/host-certificates.js';
 import { sealUnder } from '#dist/mgmt/security/sealing-key.js';
 import type { ServerRow } from '#dist/mgmt/store/store.js';
 import { ADDRESSES, fillStore, OWN_MSID } from './filled-store.js';
@@ -64,6 +65,9 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     operationsFor,
     observe,
     presentLinks: () => present.read(),
+    hostCertificates: ids =>
+      readHostCertificates({ clock: systemClock, store, configuration: () => configuration }, ids),
+    caBundlePem: '',
     own: { isNeeded: () => false, hosts: async () => [], links: () => present.own(), servers: () => [] },
   });
   const api = new Api({ clock: systemClock, log, keys: apiKeys, handlers });

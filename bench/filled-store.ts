@@ -65,7 +65,7 @@ export async function fillStore(store: Store, count: number): Promise<ReadonlyMa
     await patiently(() => store.hostsReady(entries));
     for (const { id, msid } of entries) {
       const link = { hostId: id, since: at, lastPing: at, roundTripMs: 0.7, failovers: 2, lastLoss: 'closed' };
-      links.get(msid)?.push({ ...link, lag: undefined });
+      links.get(msid)?.push({ ...link, lag: undefined, renewalFailure: undefined });
     }
   }
   for (const [msid, own] of links) await store.putLinkStatus(msid, Date.now(), runAtOnce(packLinkStatus(own)));

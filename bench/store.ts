@@ -21,6 +21,7 @@ import { operationsOf } from '#dist/mgmt/jobs/operations.js';
 import { AgentLists } from '#dist/mgmt/lists/agent-lists.js';
 import { openStore } from '#dist/mgmt/open-store.js';
 import { ApiKeys } from '#dist/mgmt/security/api-keys.js';
+import { readHostCertificates } from '#dist/mgmt/security/host-certificates.js';
 import { sealUnder } from '#dist/mgmt/security/sealing-key.js';
 import { readAll, readLargePage } from '#dist/mgmt/store/pages.js';
 import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
@@ -154,6 +155,9 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
     operationsFor,
     observe: () => [],
     presentLinks: () => links.read(),
+    hostCertificates: ids =>
+      readHostCertificates({ clock: systemClock, store, configuration: () => lists.configuration }, ids),
+    caBundlePem: '',
     own: { isNeeded: () => isAway, hosts: view, links: () => links.own(), servers: () => [] },
   });
   const answer = async (command: 'listHosts' | 'listAgentLinks' | 'previewHostList', params = {}) =>

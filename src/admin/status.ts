@@ -19,17 +19,20 @@ export interface ClusterStatus {
   readonly astray: readonly ApiAnswer[];
   /** How many there are of them. */
   readonly astrayCount: number;
+  /** Agents whose certificate is due to be renewed, has ended or was revoked. */
+  readonly expiringCount: number;
   /** Why this is not all that there is. */
   readonly warning?: string;
 }
 
 /** @throws ApiFailure, Unreachable */
 export async function readStatus(call: ApiCall): Promise<ClusterStatus> {
-  const [servers, all, up, astray] = await Promise.all([
+  const [servers, all, up, astray, expiring] = await Promise.all([
     call('listManagementServers'),
     call('listAgentLinks', { pagesize: '1' }),
     call('listAgentLinks', { pagesize: '1', state: 'Up' }),
     call('listAgentLinks', { pagesize: String(NAMED), astray: 'true' }),
+    call('listAgentLinks', { pagesize: '1', expiring: 'true' }),
   ]);
   const warning = [servers, all, up, astray].map(answer => answer.warning).find(found => typeof found === 'string');
   return {
@@ -39,6 +42,7 @@ export async function readStatus(call: ApiCall): Promise<ClusterStatus> {
     up: countOf(up),
     astray: rowsOf(astray.agentlink),
     astrayCount: countOf(astray),
+    expiringCount: countOf(expiring),
   };
 }
 
@@ -48,7 +52,7 @@ export async function readStatus(call: ApiCall): Promise<ClusterStatus> {
  * @param width of the terminal, in characters; undefined: nothing is cut
  */
 export function statusScreen(status: ClusterStatus, wallTime: number, width?: number): string {
-  const { servers, agents, up, astray, astrayCount, warning } = status;
+  const { servers, agents, up, astray, astrayCount, expiringCount, warning } = status;
   const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),
@@ -75,6 +79,9 @@ export function statusScreen(status: ClusterStatus, wallTime: number, width?: nu
     `Agents: ${agents} in all, ${up} up, ${agents - up} not, ${astrayCount} not where they should be`,
     ...(astrayCount === 0 ? [] : table([['HOST', 'STATE', 'IS ON', 'PREFERS', 'FOR', 'WHY'], ...agentRows])),
     ...(astrayCount > astray.length ? [`  … and ${astrayCount - astray.length} more: listAgentLinks astray=true`] : []),
+    ...(expiringCount === 0
+      ? []
+      : ['', `Certificates: ${expiringCount} due, expired or revoked: listAgentLinks expiring=true`]),
     '',
   ].join('\n');
 }

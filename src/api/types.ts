@@ -25,8 +25,8 @@ export interface Listed<T> {
 /** The response of a command that makes a job. */
 export interface JobReference {
   readonly jobid: string;
-  /** What the job is about, such as a host. */
-  readonly id: string;
+  /** What the job is about, such as a host, if it has an id. */
+  readonly id?: string;
 }
 
 /** The fields of an object, as the table has them. */

@@ -17,15 +17,20 @@ import { PresentLinks } from './hosts/present-links.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
 import { answersElsewhere } from './jobs/answers-elsewhere.js';
+import { certificateJobs } from './jobs/certificate-jobs.js';
+import { CertificateRenewal } from './jobs/certificate-renewal.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
 import { newJob, type StartJob } from './jobs/job-request.js';
 import { JobRunner } from './jobs/job-runner.js';
 import { type Operations, operationsOf } from './jobs/operations.js';
 import { OwnState } from './jobs/own-state.js';
+import { Provisioner } from './jobs/provision.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import type { ApiKeys } from './security/api-keys.js';
+import type { Ca } from './security/ca.js';
+import { readHostCertificates } from './security/host-certificates.js';
 import type { Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
@@ -55,6 +60,8 @@ export interface NodeParts {
   readonly packetMaxBytes?: number;
   /** The TLS context for the next agent: see `secureContext` of `muster/protocol`. */
   secureContext(): SecureContext;
+  /** Issues the certificates of agents; all servers of a cluster have the same one. `newCa` makes one. */
+  readonly ca: Ca;
   /** The keys with which clients of the HTTP API sign. `start` has them read again and again, `stop` ends that. */
   readonly apiKeys: ApiKeys;
   /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. */
@@ -105,6 +112,7 @@ export interface ManagementNode {
  *   configuration: readConfiguration(await store.configuration()).configuration,
  *   agentsPort: tcpAgentsPort({ address: '192.0.2.1', port: 8250 }),
  *   secureContext: () => context,
+ *   ca: await newCa({ clock: systemClock, random: systemRandom }),
  *   apiKeys: await ApiKeys.open({ ...parts, store, sealingKey: sealUnder(randomBytes(32), 'a key of this program') }),
  *   onFatal: error => console.error(error.message),
  *   onShutdown: () => void node.drain().then(() => node.stop('orderly')),
@@ -113,7 +121,7 @@ export interface ManagementNode {
  */
 export function composeNode(parts: NodeParts): ManagementNode {
   const { clock = systemClock, random = systemRandom, log = silentLog } = parts;
-  const { store, msid, address, configuration, agentsPort } = parts;
+  const { store, msid, address, configuration, agentsPort, ca } = parts;
   const health = new StoreHealth(log);
   const shared = { clock, random, log, health, msid };
   const events = new EventLog(store, health, shared);
@@ -181,7 +189,17 @@ export function composeNode(parts: NodeParts): ManagementNode {
     stopping: stopping.signal,
     onShutdown: () => parts.onShutdown(),
   };
+  const currentConfiguration = () => agents.lists.configuration;
+  const provisioner = new Provisioner({
+    ...{ clock, ca, store, stopping: stopping.signal },
+    configuration: currentConfiguration,
+  });
+  const renewal = new CertificateRenewal({
+    ...{ ...shared, events, provisioner, store, registry: agents.registry },
+    configuration: currentConfiguration,
+  });
   const work = {
+    ...certificateJobs({ clock, ca, store, events, registry: agents.registry, provisioner, stopping: stopping.signal }),
     ...hostJobs({ clock, stopping: stopping.signal, registry: agents.registry, notices: agents.notices, store }),
     ...serverJobs(jobParts),
   };
@@ -190,7 +208,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
   const startJob: StartJob = async (job, createdBy = address) => {
     const row = await store.createJob(newJob(job, createdBy));
-    if (job.targetMsid === msid) void jobs.look();
+    if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
     return row;
   };
   const operationsFor = operationsOf({
@@ -201,7 +219,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     apiKeys: parts.apiKeys,
     startJob,
     readServers: () => membership.readServers(),
-    configuration: () => agents.lists.configuration,
+    configuration: currentConfiguration,
     configurationChanged: () => agents.poller.poll(),
     async stateChanged() {
       await membership.refresh();
@@ -216,6 +234,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     operationsFor,
     observe: rows => membership.observe(rows),
     presentLinks: () => links.read(),
+    hostCertificates: ids => readHostCertificates({ clock, store, configuration: currentConfiguration }, ids),
+    caBundlePem: ca.bundlePem,
     own: {
       isNeeded: () => health.away,
       hosts: () => runInTurns(agents.ownView(), clock),
@@ -254,6 +274,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     jobs.start();
     parts.apiKeys.start();
     linkStatusWriter.start();
+    renewal.start();
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
@@ -275,6 +296,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     jobs.stop();
     parts.apiKeys.stop();
     linkStatusWriter.stop();
+    renewal.stop();
     const closed = keeper.close();
     await agents.stop(how);
     await closed;

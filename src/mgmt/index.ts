@@ -42,6 +42,7 @@ export {
 } from './config/parameters.js';
 export {
   type ApiPemFiles,
+  type CaFiles,
   type MgmtSettings,
   type PemFiles,
   type ReadSettings,
@@ -58,6 +59,8 @@ export {
   type ApiKeysParts,
   type CreateApiKeyArguments,
 } from './security/api-keys.js';
+export type { Ca } from './security/ca.js';
 export { type SealingKey, sealUnder } from './security/sealing-key.js';
+export { newCa } from './security/store-ca.js';
 export type { Store } from './store/store.js';
 export { StoreError, type StoreErrorCode } from './store/store-error.js';

@@ -21,11 +21,14 @@ import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
 import { dbUrlOf, isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
 import { ApiKeys } from './security/api-keys.js';
-import { openCa } from './security/ca.js';
+import type { Ca } from './security/ca.js';
 import { loadApiCertificateFiles, loadCertificateFiles } from './security/certificate-files.js';
+import { loadGivenCa } from './security/given-ca.js';
 import { iniState, writeCa, writeIni } from './security/ini-file.js';
+import { rowOf } from './security/issue-certificate.js';
 import type { SealingKey } from './security/sealing-key.js';
 import { apiSecureContext, type CertificateSource, ServerCertificate } from './security/server-certificate.js';
+import { openStoreCa } from './security/store-ca.js';
 import { temporaryCertificate } from './security/temporary-certificate.js';
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
@@ -138,13 +141,14 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   undo.push(() => store.close());
   const sealingKey = await retryWhileAway(waiting, () => openSecretKey({ settings, store, log }));
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
-  const { certificate, caPem } = await retryWhileAway(waiting, () =>
-    openCertificate(settings, store, sealingKey, { address, msid }, options),
+  const ca = await retryWhileAway(waiting, () => openCa(settings, store, sealingKey, options));
+  const certificate = await retryWhileAway(waiting, () =>
+    openCertificate(settings, { ca, store, address, msid }, options),
   );
   undo.push(() => certificate.stop());
   apiTls?.use(certificate);
   const apiKeys = await retryWhileAway(waiting, () => ApiKeys.open({ clock, random, log, store, sealingKey }));
-  await writeIniOnce(settings, apiKeys, { address, apiPort, caPem, log });
+  await writeIniOnce(settings, apiKeys, { address, apiPort, caPem: ca.bundlePem, log });
 
   const composed = composeNode({
     clock,
@@ -160,6 +164,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     agentsPort: tcpAgentsPort({ address: settings.bindAddress, port: settings.port }, clock),
     packetMaxBytes: settings.packetMaxBytes,
     secureContext: () => certificate.context,
+    ca,
     apiKeys,
     onFatal: error => options.onFatal(error),
     onShutdown: () => options.onShutdown(),
@@ -359,25 +364,53 @@ async function initialConfiguration(
   return configuration;
 }
 
-async function openCertificate(
-  { tls, apiAddress }: MgmtSettings,
+/**
+ * The operator's own CA, or that of the store. Agents that get a certificate of it trust the CAs of `tls.ca` as well.
+ * @throws ConfigError; FatalError KEY_FILE_UNUSABLE; StoreError
+ */
+async function openCa(
+  settings: MgmtSettings,
   store: Store,
   sealingKey: SealingKey,
-  self: { readonly address: string; readonly msid: number },
   { clock, random, log }: StartOptions,
-): Promise<{ readonly certificate: ServerCertificate; readonly caPem: string }> {
+): Promise<Ca> {
+  const parts = { clock, random };
+  const { ca, warnings = [] } =
+    settings.ca === undefined
+      ? { ca: await openStoreCa(store, sealingKey, parts) }
+      : await loadGivenCa(settings.ca, parts);
+  for (const warning of warnings) log.warn(warning);
+  if (settings.tls === undefined) return ca;
+  const { caPem } = await loadCertificateFiles(settings.tls, parts);
+  return { ...ca, bundlePem: ca.bundlePem + caPem };
+}
+
+interface OwnCertificateParts {
+  readonly ca: Ca;
+  readonly store: Store;
+  readonly address: string;
+  readonly msid: number;
+}
+
+async function openCertificate(
+  { tls, apiAddress }: MgmtSettings,
+  { ca, store, address, msid }: OwnCertificateParts,
+  { clock, log }: StartOptions,
+): Promise<ServerCertificate> {
   if (tls !== undefined) {
-    const { caPem } = await loadCertificateFiles(tls, { clock });
     const source: CertificateSource = { setting: 'tls.cert', obtain: () => loadCertificateFiles(tls, { clock }) };
-    return { certificate: await ServerCertificate.open(source, clock, log), caPem };
+    return ServerCertificate.open(source, clock, log);
   }
   // The API may have another address than agents dial. A server that listens on all is also called from its own machine.
   const ofApi = isAnyAddress(apiAddress) ? ['127.0.0.1', '::1', 'localhost'] : [apiAddress];
-  const addresses = [...new Set([self.address, ...ofApi, hostname()])];
-  const ca = await openCa(store, sealingKey, { clock, random });
+  const addresses = [...new Set([address, ...ofApi, hostname()])];
   const source: CertificateSource = {
     setting: undefined,
-    obtain: () => ca.issueServerCertificate({ addresses, msid: self.msid }),
+    async obtain() {
+      const issued = await ca.issueServerCertificate({ addresses, msid });
+      await store.addCertificate(rowOf(issued, 'server', clock.wallTime()));
+      return issued;
+    },
   };
-  return { certificate: await ServerCertificate.open(source, clock, log), caPem: ca.certPem };
+  return ServerCertificate.open(source, clock, log);
 }

@@ -209,6 +209,7 @@ const statusOf =
   (astray: number): Answers =>
   (command, params) => {
     if (command === 'listManagementServers') return { count: 1, managementserver: [{ name: 'ms1', state: 'Up' }] };
+    if (params.expiring) return {};
     if (params.astray) return astray === 0 ? {} : { count: astray, agentlink: [{ hostname: 'kvm-1', state: 'Up' }] };
     return { count: 5 };
   };

@@ -11,7 +11,7 @@ const SERVERS = [
 const LINK = { hostname: 'kvm-1', state: 'Up', connectedhost: '10.0.0.1', preferredhost: '10.0.0.2', since: ago(90) };
 
 t.test('status: all is well on one screen', async t => {
-  const status = { servers: SERVERS.slice(0, 1), agents: 2, up: 2, astray: [], astrayCount: 0 };
+  const status = { servers: SERVERS.slice(0, 1), agents: 2, up: 2, astray: [], astrayCount: 0, expiringCount: 0 };
   t.equal(
     statusScreen(status, NOW),
     [
@@ -33,7 +33,7 @@ t.test('status: who is not where it should be, since when, and why', async t => 
     { ...LINK, hostname: 'kvm-3', preferredhost: '10.0.0.9' },
     { ...LINK, hostname: 'kvm-4', preferredhost: undefined },
   ];
-  const screen = statusScreen({ servers: SERVERS, agents: 9, up: 8, astray, astrayCount: 25 }, NOW);
+  const screen = statusScreen({ servers: SERVERS, agents: 9, up: 8, astray, astrayCount: 25, expiringCount: 0 }, NOW);
   const lines = screen.split('\n');
   t.match(lines, [
     'Management servers',
@@ -55,7 +55,7 @@ t.test('status: who is not where it should be, since when, and why', async t => 
 t.test('status: a server that is silent says so before it is taken down', async t => {
   const servers = [{ ...UP, heartbeatage: 40, processstate: 'Silent' }];
   const astray = [{ ...LINK, preferredhost: '10.0.0.1', connectedhost: '10.0.0.3' }];
-  const screen = statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1 }, NOW);
+  const screen = statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW);
   t.match(screen, /ms1 +Up, silent 40 s/);
   t.match(screen, /10\.0\.0\.1 is silent\n/);
 });
@@ -63,19 +63,28 @@ t.test('status: a server that is silent says so before it is taken down', async 
 t.test('status: an address that a server had before counts by its last one', async t => {
   const servers = [{ ...UP, state: 'Down' }, UP];
   const astray = [{ ...LINK, preferredhost: '10.0.0.1' }];
-  t.match(statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1 }, NOW), /not moved yet\n/);
+  t.match(
+    statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW),
+    /not moved yet\n/,
+  );
+  const ending = statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 3 }, NOW);
+  t.match(ending, /\nCertificates: 3 due, expired or revoked: listAgentLinks expiring=true\n/);
 });
 
 t.test('status: no line is longer than the terminal', async t => {
   const astray = [{ ...LINK, lastloss: 'a reason that is told at great length, as reasons are '.repeat(3) }];
-  const screen = statusScreen({ servers: SERVERS, agents: 1, up: 1, astray, astrayCount: 1 }, NOW, 70);
+  const screen = statusScreen(
+    { servers: SERVERS, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 },
+    NOW,
+    70,
+  );
   t.same(
     screen.split('\n').filter(line => line.length > 70),
     [],
   );
 });
 
-t.test('status: it is read by four calls, whatever the number of agents, and an empty cluster is no error', async t => {
+t.test('status: it is read by five calls, whatever the number of agents, and an empty cluster is no error', async t => {
   const calls: string[] = [];
   const status = await readStatus(async (command, params = {}) => {
     calls.push([command, ...Object.entries(params).map(([name, value]) => `${name}=${value}`)].join(' '));
@@ -86,21 +95,22 @@ t.test('status: it is read by four calls, whatever the number of agents, and an 
     'listAgentLinks pagesize=1',
     'listAgentLinks pagesize=1 state=Up',
     'listAgentLinks pagesize=20 astray=true',
+    'listAgentLinks pagesize=1 expiring=true',
   ]);
-  t.same(status, { servers: [UP], agents: 0, up: 0, astray: [], astrayCount: 0 });
+  t.same(status, { servers: [UP], agents: 0, up: 0, astray: [], astrayCount: 0, expiringCount: 0 });
 });
 
 t.test('regression: status: a server that was stopped in Maintenance is shown as stopped', async t => {
   const stopped = { ...UP, state: 'Maintenance', processstate: 'Stopped', lastserverstart: ago(60) };
   const astray = [{ ...LINK, preferredhost: '10.0.0.1', connectedhost: '10.0.0.3' }];
-  const screen = statusScreen({ servers: [stopped], agents: 1, up: 1, astray, astrayCount: 1 }, NOW);
+  const screen = statusScreen({ servers: [stopped], agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW);
   t.match(screen, /ms1 +Maintenance, stopped +10\.0\.0\.1 +2 +0 +0\.1\.0 *\n/);
   t.match(screen, /10\.0\.0\.1 is Maintenance, stopped\n/);
 });
 
 t.test('regression: status: a loss of the host that the agent is on again is over', async t => {
   const astray = [{ ...LINK, connectedhost: '10.0.0.3', preferredhost: '10.0.0.1', lastloss: '10.0.0.3: reset' }];
-  const screen = statusScreen({ servers: [UP], agents: 1, up: 1, astray, astrayCount: 1 }, NOW);
+  const screen = statusScreen({ servers: [UP], agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW);
   t.match(screen, /not moved yet\n/);
   t.notMatch(screen, /reset/);
 });

@@ -18,6 +18,7 @@ import { newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operationsOf } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { ApiKeys, type ApiKeysParts } from '../../src/mgmt/security/api-keys.js';
+import { readHostCertificates } from '../../src/mgmt/security/host-certificates.js';
 import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from './fake-clock.js';
@@ -142,6 +143,8 @@ export async function apiBench(t: Test) {
     operationsFor,
     observe,
     presentLinks: () => links.read(),
+    hostCertificates: ids => readHostCertificates({ clock, store: seen, configuration: () => configuration }, ids),
+    caBundlePem: 'PEM',
     own: {
       isNeeded: () => bench.isKnownAway,
       hosts: async () => bench.known,

@@ -9,7 +9,9 @@ import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
 import { builtInResource } from '../../src/agent/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust/trust.js';
+import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
+import { systemRandom } from '../../src/lib/random.js';
 import type { AgentServer } from '../../src/mgmt/agents/agent-server.js';
 import type { AgentsPort } from '../../src/mgmt/agents/agents-port.js';
 import type { Membership } from '../../src/mgmt/cluster/membership.js';
@@ -17,6 +19,7 @@ import { composeNode, type ManagementNode } from '../../src/mgmt/compose-node.js
 import { type Configuration, readConfiguration } from '../../src/mgmt/config/parameters.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { ApiKeys } from '../../src/mgmt/security/api-keys.js';
+import { newCa } from '../../src/mgmt/security/store-ca.js';
 import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { turns } from './agent-bench.js';
@@ -30,6 +33,7 @@ import { StoreFaults } from './store-faults.js';
 import { until } from './until.js';
 
 const certificates = await plainCertificate();
+const ca = await newCa({ clock: systemClock, random: systemRandom });
 const context = secureContext(certificates);
 let serial = 0;
 
@@ -165,6 +169,7 @@ export class ClusterNode {
       configuration,
       agentsPort: this.port,
       secureContext: () => context,
+      ca,
       apiKeys: parts.apiKeys,
       onFatal: () => {},
       onShutdown: () => {

@@ -34,6 +34,7 @@ export class MemoryData {
   version = 0;
   assignmentStep = 0;
   assignmentGeneration = 0;
+  revocation = 0;
   lastHostId = 0;
   readonly values = new Map<string, string>();
   readonly zones = new Map<string, number>();
@@ -64,7 +65,7 @@ export class MemoryStore
     this.#enter('configuration');
     const values = [...this.data.values].toSorted(([one], [other]) => (one < other ? -1 : 1));
     const { version, assignmentGeneration } = this.data;
-    return { version, values: new Map(values), assignmentGeneration };
+    return { version, values: new Map(values), assignmentGeneration, revocation: this.data.revocation };
   }
 
   async initialiseConfiguration(values: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {

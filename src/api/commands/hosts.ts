@@ -3,7 +3,7 @@ import { type ApiCommands, boolean, date, integer, LIST_PARAMS, optional, requir
 const HOST = {
   id: string('the id of the host'),
   name: string('the name of the host'),
-  state: string('Connecting, Up, Disconnected'),
+  state: string('Creating (it has a certificate, and its agent has not come yet), Connecting, Up, Disconnected'),
   type: optional(string('Routing for hypervisors')),
   ipaddress: optional(string('the address that the host gives as its own')),
   zoneid: optional(string('the id of its zone')),
@@ -25,6 +25,10 @@ const HOST = {
   created: optional(date('when it registered first')),
   disconnected: optional(date('when its server lost it')),
   lastpinged: optional(date('when it last pinged; as old as `factsage` of listAgentLinks says')),
+  certificatestate: optional(string('of its certificate: none, good, due (to be renewed), expired, revoked')),
+  certificateserial: optional(string('the serial number of its certificate, hex')),
+  certificateends: optional(date('when its certificate ends')),
+  certificaterenews: optional(date('when its certificate is renewed')),
 } as const;
 
 export const HOST_COMMANDS = {

@@ -1,5 +1,6 @@
 import { API_KEY_COMMANDS } from './api-keys.js';
 import { API_COMMANDS } from './apis.js';
+import { CERTIFICATE_COMMANDS } from './certificates.js';
 import { CONFIGURATION_COMMANDS } from './configurations.js';
 import { EVENT_COMMANDS } from './events.js';
 import { HOST_COMMANDS } from './hosts.js';
@@ -26,6 +27,7 @@ export const API = {
   ...MAINTENANCE_COMMANDS,
   ...PREVIEW_COMMANDS,
   ...API_KEY_COMMANDS,
+  ...CERTIFICATE_COMMANDS,
 } as const;
 
 export type CommandName = keyof typeof API;

@@ -2,7 +2,9 @@ import { type ApiCommands, date, integer, LIST_PARAMS, map, optional, required, 
 
 const JOB = {
   jobid: string('the id of the job'),
-  cmd: string('what is to be done: reconnectHost, deleteHost, drain, rebalance, shutdown'),
+  cmd: string(
+    'what is to be done: reconnectHost, deleteHost, drain, rebalance, shutdown, provisionCertificate, issueCertificate, revokeCertificate',
+  ),
   jobstatus: integer('0 under way, 1 succeeded, 2 failed'),
   jobprocstatus: integer('0'),
   jobresultcode: integer('0, or the error code'),

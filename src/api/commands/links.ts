@@ -14,7 +14,7 @@ import {
 const LINK = {
   hostid: string('the id of the host'),
   hostname: string('its name'),
-  state: string('Connecting, Up or Disconnected'),
+  state: string('Creating, Connecting, Up or Disconnected'),
   connectedhost: optional(string('the management server that it is on, as in host')),
   managementserverid: optional(string('the same by its id')),
   preferredhost: optional(string('the first of its list')),
@@ -29,6 +29,11 @@ const LINK = {
   disconnected: optional(date('when its server lost it')),
   lag: optional(string('why it has not taken the list that it should have by now')),
   configurationversion: optional(integer('the generation of the configuration that its list was made from')),
+  certificatestate: optional(string('of its certificate: none, good, due (to be renewed), expired, revoked')),
+  certificateserial: optional(string('the serial number of its certificate, hex')),
+  certificateends: optional(date('when its certificate ends')),
+  certificaterenews: optional(date('when its certificate is renewed')),
+  certificatefailure: optional(string('why its certificate could not be renewed')),
   factsage: optional(integer('how old what is told of this link is, in seconds')),
 } as const;
 
@@ -41,6 +46,7 @@ export const LINK_COMMANDS = {
       managementserverid: uuid('only the hosts of this management server'),
       state: string('only hosts in this state'),
       astray: boolean('only hosts that are not on their preferred host (false)'),
+      expiring: boolean('only hosts whose certificate has ended, was revoked, or is to be renewed (false)'),
       laggards: boolean('only hosts that have not taken the list that they should have by now (false)'),
       ...LIST_PARAMS,
       keyword: string('only hosts with this in their name or address'),

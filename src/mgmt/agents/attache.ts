@@ -53,6 +53,7 @@ export class Attache {
   /** The list that the agent has, by Ready 2 or its last acknowledgement; undefined before Ready 2. */
   held: AgentList | undefined;
   #lag: string | undefined;
+  #renewalFailure: string | undefined;
   #state: AttacheState;
   /** One request in sequence at a time. */
   readonly #inSequence = new Semaphore();
@@ -84,11 +85,22 @@ export class Attache {
     this.#lag = reason === undefined ? undefined : peerText(reason);
   }
 
+  /** Why its certificate, whose renewal is due, could not be renewed. */
+  get renewalFailure(): string | undefined {
+    return this.#renewalFailure;
+  }
+
+  /** @param reason may have words of the agent in it */
+  set renewalFailure(reason: string | undefined) {
+    this.#renewalFailure = reason === undefined ? undefined : peerText(reason);
+  }
+
   /** For listAgentLinks. */
   get linkStatus(): LinkStatus {
     const { failovers, lastLoss } = this.#identity;
     const [since, lastPing, roundTripMs] = [this.#readySince, this.#lastPing, this.#roundTripMs];
-    return { hostId: this.host.id, since, lastPing, roundTripMs, failovers, lastLoss, lag: this.lag };
+    const { lag, renewalFailure } = this;
+    return { hostId: this.host.id, since, lastPing, roundTripMs, failovers, lastLoss, lag, renewalFailure };
   }
 
   /** How often the agent pings: as its StartupAnswer has told it, whatever the configuration says by now. */

@@ -1,6 +1,6 @@
 import { canonicalAddress, parseHostList } from '../../lib/address.js';
 import type { Configuration as StoredConfiguration } from '../store/store.js';
-import { custom, decimal, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
+import { custom, decimal, flag, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
 
 /** The algorithms that order host lists, by the names that travel as `lbAlgorithm`: see `docs/algorithms.md`. */
 export const ALGORITHM_NAMES = ['static', 'roundrobin', 'shuffle', 'rendezvous'] as const;
@@ -108,6 +108,39 @@ export const PARAMETERS = {
     unit: 'hosts an hour',
     description:
       'Hosts, pods and clusters not known yet that agents of one address (IPv6: one /64) may register; 0 = any',
+    dynamic: true,
+  }),
+  'ca.framework.cert.validity.period': parameter({
+    kind: integer(1, 3_650),
+    default: 365,
+    unit: 'days',
+    description: 'How long a certificate of an agent is valid',
+    dynamic: true,
+  }),
+  'ca.framework.cert.automatic.renewal': parameter({
+    kind: flag,
+    default: true,
+    description: 'Whether the certificates of connected agents are renewed before they end',
+    dynamic: true,
+  }),
+  'ca.framework.cert.expiry.alert.period': parameter({
+    kind: integer(0, 3_650),
+    default: 15,
+    unit: 'days',
+    description: "How long before its end an agent's certificate is renewed at the latest, or operators are told",
+    dynamic: true,
+  }),
+  'ca.framework.background.task.delay': parameter({
+    kind: integer(10, 86_400),
+    default: 3_600,
+    unit: 'seconds',
+    description: 'How often a server looks at the certificates of its agents',
+    dynamic: true,
+  }),
+  'ca.plugin.root.allow.expired.cert': parameter({
+    kind: flag,
+    default: false,
+    description: 'Whether agents are let in with a certificate that has expired',
     dynamic: true,
   }),
   'agent.migrate.rate': parameter({
@@ -221,7 +254,7 @@ export function defaultValue(name: ParameterName): string {
  * configuration.values['ping.interval']; // 60
  */
 export function readConfiguration(
-  stored: StoredConfiguration,
+  stored: Omit<StoredConfiguration, 'revocation'>,
   former?: Configuration,
 ): { configuration: Configuration; invalid: readonly InvalidParameter[] } {
   const invalid: InvalidParameter[] = [];

@@ -17,6 +17,14 @@ export interface PemFiles {
   readonly caFile: string;
 }
 
+/** Paths of PEM files with an operator's own CA. */
+export interface CaFiles {
+  /** The certificate of the CA, then those that lead from it to its root. Key: `ca.cert`. */
+  readonly certFile: string;
+  /** Its private key, not encrypted. Key: `ca.key`. */
+  readonly keyFile: string;
+}
+
 /** Paths of PEM files with an operator's own certificate for the API. */
 export interface ApiPemFiles {
   /** The certificate, then those that lead from it to the root. Key: `api.tls.cert`. */
@@ -48,6 +56,8 @@ export interface MgmtSettings {
   readonly keyFile: string | undefined;
   /** The operator's own certificates. Keys: `tls.cert`, `tls.key`, `tls.ca`. @default issued by the CA in the store */
   readonly tls: PemFiles | undefined;
+  /** The operator's own CA; the same for all servers. Keys: `ca.cert`, `ca.key`. @default made by the first server, kept in the store */
+  readonly ca: CaFiles | undefined;
   /** The address to listen on for the HTTP API. Key: `api.address`. @default 127.0.0.1 */
   readonly apiAddress: string;
   /** Its port; 0 lets the system choose one. Key: `api.port`. @default 8080 */
@@ -93,6 +103,8 @@ const KINDS = {
   'tls.cert': text('the path of a PEM file'),
   'tls.key': text('the path of a PEM file'),
   'tls.ca': text('the path of a PEM file'),
+  'ca.cert': text('the path of a PEM file'),
+  'ca.key': text('the path of a PEM file'),
   'ca.plugin.root.auth.strictness': flag,
   'api.address': address,
   'api.port': port,
@@ -121,6 +133,11 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
   ['tls.cert', "PEM: the server's certificate, and what leads from it to the root (issued by the CA in the store)"],
   ['tls.key', 'PEM: its private key'],
   ['tls.ca', 'PEM: whom to trust'],
+  [
+    'ca.cert',
+    'PEM: a CA that issues certificates, and what leads from it to its root; the same for all servers (made, and kept in the store)',
+  ],
+  ['ca.key', 'PEM: its private key'],
   ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false, for now)'],
   ['api.address', 'where to listen for the HTTP API (127.0.0.1)'],
   ['api.port', 'its port (8080)'],
@@ -194,6 +211,7 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     dbPasswordFile: value('db.password.file'),
     keyFile: value('key.file'),
     tls: pemFiles(value('tls.cert'), value('tls.key'), value('tls.ca')),
+    ca: caFiles(value('ca.cert'), value('ca.key')),
     apiAddress: value('api.address') ?? defaults.apiAddress,
     apiPort: value('api.port') ?? defaults.apiPort,
     isApiDefault: !given.has('api.address') && !given.has('api.port'),
@@ -246,6 +264,13 @@ function pemFiles(certFile?: string, keyFile?: string, caFile?: string): PemFile
   if (certFile !== undefined && keyFile !== undefined && caFile !== undefined) return { certFile, keyFile, caFile };
   const missing = certFile === undefined ? 'tls.cert' : keyFile === undefined ? 'tls.key' : 'tls.ca';
   throw new ConfigError(missing, '', 'tls.cert, tls.key and tls.ca are given together, or none of them');
+}
+
+function caFiles(certFile?: string, keyFile?: string): CaFiles | undefined {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  const missing = certFile === undefined ? 'ca.cert' : 'ca.key';
+  throw new ConfigError(missing, '', 'ca.cert and ca.key are given together, or none of them');
 }
 
 function apiTls(address: string, isInsecure: boolean, certFile?: string, keyFile?: string): MgmtSettings['apiTls'] {

@@ -14,6 +14,8 @@ export interface LinkStatus {
   readonly lastLoss: string | undefined;
   /** Why the agent has not taken the list that it should have by now. */
   readonly lag: string | undefined;
+  /** Why the agent's certificate, whose renewal is due, could not be renewed. */
+  readonly renewalFailure: string | undefined;
 }
 
 type Packed = [
@@ -24,6 +26,8 @@ type Packed = [
   failovers: number | null,
   lastLoss: string | null,
   lag: string | null,
+  /** Servers of a version that does not renew leave it out. */
+  renewalFailure?: string | null,
 ];
 
 /** Links on a line, which is a few milliseconds' work. */
@@ -52,11 +56,30 @@ export function* unpackLinkStatus(row: Uint8Array): Interruptible<LinkStatus[]> 
   return links;
 }
 
-function packed({ hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag }: LinkStatus): Packed {
-  return [hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, lastLoss ?? null, lag ?? null];
+function packed({
+  hostId,
+  since,
+  lastPing,
+  roundTripMs,
+  failovers,
+  lastLoss,
+  lag,
+  renewalFailure,
+}: LinkStatus): Packed {
+  const texts = [lastLoss ?? null, lag ?? null, renewalFailure ?? null] as const;
+  return [hostId, since, lastPing, roundTripMs ?? null, failovers ?? null, ...texts];
 }
 
-function unpacked([hostId, since, lastPing, roundTripMs, failovers, lastLoss, lag]: Packed): LinkStatus {
+function unpacked([
+  hostId,
+  since,
+  lastPing,
+  roundTripMs,
+  failovers,
+  lastLoss,
+  lag,
+  renewalFailure,
+]: Packed): LinkStatus {
   return {
     hostId,
     since,
@@ -65,5 +88,6 @@ function unpacked([hostId, since, lastPing, roundTripMs, failovers, lastLoss, la
     failovers: failovers ?? undefined,
     lastLoss: lastLoss ?? undefined,
     lag: lag ?? undefined,
+    renewalFailure: renewalFailure ?? undefined,
   };
 }

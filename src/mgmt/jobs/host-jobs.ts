@@ -63,7 +63,8 @@ export function hostJobs({
   };
 }
 
-function attacheOf(registry: Pick<AttacheRegistry, 'get'>, hostId: number | null): Attache {
+/** The host's link here. @throws Error: it has none any more */
+export function attacheOf(registry: Pick<AttacheRegistry, 'get'>, hostId: number | null): Attache {
   const attache = hostId === null ? undefined : registry.get(hostId);
   if (attache === undefined) throw new Error('the host has no link to this server any more');
   return attache;

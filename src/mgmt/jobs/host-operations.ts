@@ -90,8 +90,8 @@ async function removeByOwner(
   return { isRemoved: true, notTold: typeof notTold === 'string' ? notTold : undefined };
 }
 
-/** @throws OperationError ARGUMENT_INVALID; StoreError */
-async function hostByUuid(store: Pick<Store, 'findHosts'>, uuid: string): Promise<HostRow> {
+/** @throws OperationError ARGUMENT_INVALID (`hostId`); StoreError */
+export async function hostByUuid(store: Pick<Store, 'findHosts'>, uuid: string): Promise<HostRow> {
   const { rows } = await store.findHosts({ uuid, page: 1, pagesize: 1 });
   const [host] = rows;
   if (host === undefined) throw invalidArgument('hostId', uuid, 'there is no host with this id');

@@ -1,12 +1,12 @@
 import type { JobRow, NewJob } from '../store/store.js';
 
-/** A job that one server is asked to carry out. */
+/** A job that a server is asked to carry out. */
 export interface JobRequest {
   /** The kind of job, such as `drain`. */
   readonly cmd: string;
   readonly params: Readonly<Record<string, string | number | boolean>>;
-  /** The server that must carry it out. */
-  readonly targetMsid: number;
+  /** The server that must carry it out; null: any one. */
+  readonly targetMsid: number | null;
   /** The host that it is about. */
   readonly hostId: number | null;
   /** It is not started later than this, in milliseconds. @default it does not expire */

@@ -3,6 +3,12 @@ import type { EventSink } from '../cluster/events.js';
 import { type ChangeConfigurationParts, changeConfiguration } from '../lists/change-configuration.js';
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
 import { type ApiKeyOperationParts, createApiKey, deleteApiKey, listApiKeys } from './api-key-operations.js';
+import {
+  type CertificateOperationParts,
+  issueCertificate,
+  provisionCertificate,
+  revokeCertificate,
+} from './certificate-operations.js';
 import { type HostOperationParts, reconnectHost, removeHost } from './host-operations.js';
 import type { JobRequest } from './job-request.js';
 import { type RebalanceParts, rebalanceAgents } from './rebalance-agents.js';
@@ -21,6 +27,7 @@ import { type ServerStatusParts, serverStatus } from './server-status.js';
 export type OperationParts = ChangeConfigurationParts &
   PreviewChangeParts &
   HostOperationParts &
+  CertificateOperationParts &
   ServerOperationParts &
   RebalanceParts &
   ServerStatusParts &
@@ -62,6 +69,19 @@ export interface Operations {
    * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: the host is not Up
    */
   readonly reconnectHost: Bound<typeof reconnectHost>;
+  /**
+   * Has the agent of a host get a new certificate, by a job of the server that has it.
+   * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: it is not Up, or its certificate was revoked and
+   *   `forced` is false
+   */
+  readonly provisionCertificate: Bound<typeof provisionCertificate>;
+  /**
+   * Issues a certificate for a certificate request. The job's result has it.
+   * @throws OperationError ARGUMENT_INVALID (`csr`, `domain`, `ipaddress`, `duration`)
+   */
+  readonly issueCertificate: Bound<typeof issueCertificate>;
+  /** Has every server refuse a certificate from now on. @throws OperationError ARGUMENT_INVALID (`serial`) */
+  readonly revokeCertificate: Bound<typeof revokeCertificate>;
   /**
    * Has agents that are not on their preferred host go there, by one job for each server that is Up. With `rendezvous`,
    * all assignments are computed anew first.
@@ -135,6 +155,9 @@ function boundOperations(parts: OperationParts, changes: Semaphore): Operations 
     previewChange: change => previewChange(parts, change),
     removeHost: args => removeHost(parts, args),
     reconnectHost: args => reconnectHost(parts, args),
+    provisionCertificate: args => provisionCertificate(parts, args),
+    issueCertificate: args => issueCertificate(parts, args),
+    revokeCertificate: args => revokeCertificate(parts, args),
     rebalanceAgents: args => changes.run(() => rebalanceAgents(parts, args)),
     serverStatus: args => serverStatus(parts, args),
     prepareForMaintenance: args => prepareForMaintenance(parts, args),

@@ -80,7 +80,8 @@ async function textOf(setting: string, path: string): Promise<string> {
   }
 }
 
-async function certificatesOf(
+/** The certificates of a PEM file. @throws ConfigError */
+export async function certificatesOf(
   setting: string,
   path: string,
 ): Promise<readonly [X509Certificate, ...X509Certificate[]]> {
@@ -99,7 +100,8 @@ async function certificatesOf(
   return [first, ...others];
 }
 
-async function privateKeyOf(setting: string, path: string): Promise<KeyObject> {
+/** The private key of a PEM file. @throws ConfigError */
+export async function privateKeyOf(setting: string, path: string): Promise<KeyObject> {
   const text = await textOf(setting, path);
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) {
     throw new ConfigError(setting, path, 'holds no private key in PEM form');
@@ -114,7 +116,8 @@ async function privateKeyOf(setting: string, path: string): Promise<KeyObject> {
   }
 }
 
-function outOfDate(where: string, certificate: X509Certificate, now: number): string[] {
+/** A sentence, if the certificate is not valid now. */
+export function outOfDate(where: string, certificate: X509Certificate, now: number): string[] {
   if (now > Date.parse(certificate.validTo)) return [`${where}: expired on ${certificate.validTo}`];
   if (now < Date.parse(certificate.validFrom)) return [`${where}: not valid before ${certificate.validFrom}`];
   return [];

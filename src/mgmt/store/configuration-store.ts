@@ -27,6 +27,8 @@ export interface Configuration {
   readonly values: ReadonlyMap<string, string>;
   /** The generation of assignments that counts, see `AssignmentStore`; 0 before the first. */
   readonly assignmentGeneration: number;
+  /** The id of the last revocation of a certificate, see `CertificateStore`; 0 before the first. */
+  readonly revocation: number;
 }
 
 export interface ConfigurationUpdate {

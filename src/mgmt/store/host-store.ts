@@ -97,7 +97,8 @@ export interface HostDescription {
   readonly ram: number | null;
 }
 
-export type HostStatus = 'Connecting' | 'Up' | 'Disconnected' | 'Removed';
+/** `Creating`: it has got a certificate, and its agent has not come with it yet. */
+export type HostStatus = 'Creating' | 'Connecting' | 'Up' | 'Disconnected' | 'Removed';
 
 /** A host that is not removed. Moments are milliseconds since 1970, UTC. */
 export interface HostRow extends HostDescription, AssignmentRow {

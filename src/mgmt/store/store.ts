@@ -1,6 +1,8 @@
 import type { ApiKeyStore } from './api-key-store.js';
 import type { AssignmentStore } from './assignment-store.js';
+import type { CertificateStore } from './certificate-store.js';
 import type { ConfigurationStore } from './configuration-store.js';
+import type { EnrollmentStore } from './enrollment-store.js';
 import type { EventStore } from './event-store.js';
 import type { HostStore } from './host-store.js';
 import type { JobStore } from './job-store.js';
@@ -27,7 +29,9 @@ export interface Store
     JobStore,
     EventStore,
     SecretStore,
-    ApiKeyStore {
+    ApiKeyStore,
+    CertificateStore,
+    EnrollmentStore {
   /** Lets calls under way end; later ones reject with `STORE_CLOSED`. Idempotent. */
   close(): Promise<void>;
 }
@@ -53,7 +57,9 @@ export interface SecretChange {
 
 export * from './api-key-store.js';
 export * from './assignment-store.js';
+export type * from './certificate-store.js';
 export type * from './configuration-store.js';
+export type * from './enrollment-store.js';
 export * from './event-store.js';
 export * from './host-store.js';
 export * from './job-store.js';

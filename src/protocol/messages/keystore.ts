@@ -1,6 +1,6 @@
 import { answer, command, flag, integer, record, text } from './schema.js';
 
-/** From a server: make a key pair and a certificate request. Travels with `FLAG.inSequence` and `wait` 60. */
+/** From a server: make a key pair and a certificate request. Travels with `wait` 60, not in sequence. */
 export const SetupKeyStoreCommand = command('org.apache.cloudstack.ca.SetupKeyStoreCommand', {
   validityDays: integer,
   /** 16 characters */

@@ -1,13 +1,17 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { createFileAtomic, FileError, writeFileAtomic } from '../../../src/lib/files/atomic-file.js';
 
 const modeOf = async (path: string) => (await fs.stat(path)).mode & 0o7777;
 
+/** Compiled: tap would look for it beside this file's source. */
+const ATOMIC_FILE = fileURLToPath(import.meta.resolve('#dist/lib/files/atomic-file.js'));
+
 /** The module with some of the system's calls failing. */
 const withFaults = (t: Test, faults: Partial<typeof fs>) =>
-  t.mockImport<typeof import('../../../src/lib/files/atomic-file.js')>('../../../src/lib/files/atomic-file.js', {
+  t.mockImport<typeof import('../../../src/lib/files/atomic-file.js')>(ATOMIC_FILE, {
     'node:fs/promises': { ...fs, ...faults },
   });
 

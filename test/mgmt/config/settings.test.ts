@@ -17,6 +17,7 @@ t.test('settings: the defaults are those of the design', async t => {
       dbPasswordFile: undefined,
       keyFile: undefined,
       tls: undefined,
+      ca: undefined,
       apiAddress: '127.0.0.1',
       apiPort: 8080,
       isApiDefault: true,
@@ -105,7 +106,7 @@ t.test('settings: --help names every key', async t => {
   const known = new Set(SETTING_HELP.map(([key]) => key));
   // Whatever the help names is a key, and whatever it does not is none.
   for (const key of known) t.notMatch(catchError(() => read({}, { [key]: '\0' }))?.message ?? '', /is no setting/, key);
-  t.equal(known.size, 21);
+  t.equal(known.size, 23);
 });
 
 t.test('configuration: every default is a value that its own kind allows', async t => {

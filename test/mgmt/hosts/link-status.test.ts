@@ -19,6 +19,7 @@ const FACT: LinkStatus = {
   failovers: 3,
   lastLoss: 'closed by the peer, "quoted", ü',
   lag: undefined,
+  renewalFailure: undefined,
 };
 const BARE: LinkStatus = { ...FACT, hostId: 8, roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
 
@@ -27,6 +28,10 @@ t.test('link-status: what is packed comes out again, also what nobody knows', as
   t.strictSame(unpackedLinks(packedLinks([])), []);
   const many = Array.from({ length: 1_201 }, (_, hostId) => ({ ...FACT, hostId }));
   t.same(unpackedLinks(packedLinks(many)), many);
+  const failing = { ...FACT, renewalFailure: 'the agent answered by UnsupportedAnswer' };
+  t.same(unpackedLinks(packedLinks([failing])), [failing]);
+  const former = Buffer.from('[[7,1,2,null,null,null,null]]');
+  t.match(unpackedLinks(former), [{ hostId: 7, renewalFailure: undefined }], 'of a server of a former version');
   t.throws(() => unpackedLinks(Buffer.from('x')), SyntaxError);
 });
 

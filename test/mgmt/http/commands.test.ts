@@ -19,8 +19,9 @@ const JOB = { cmd: 'drain', params: '{}', hostId: null, createdBy: null };
 const names = (items: readonly { name: string }[]) => items.map(({ name }) => name);
 
 function linkOf(hostId: number, more: Partial<LinkStatus> = {}): LinkStatus {
-  const nothing = { roundTripMs: undefined, failovers: undefined, lastLoss: undefined, lag: undefined };
-  return { hostId, since: START, lastPing: START, ...nothing, ...more };
+  const nothing = { roundTripMs: undefined, failovers: undefined, lastLoss: undefined };
+  const well = { lag: undefined, renewalFailure: undefined };
+  return { hostId, since: START, lastPing: START, ...nothing, ...well, ...more };
 }
 
 // ---- while the store is away

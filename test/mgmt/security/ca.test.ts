@@ -10,8 +10,9 @@ import { systemClock } from '../../../src/lib/clock.js';
 import { silentLog } from '../../../src/lib/logger.js';
 import { systemRandom } from '../../../src/lib/random.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
-import { type Ca, openCa } from '../../../src/mgmt/security/ca.js';
+import type { Ca } from '../../../src/mgmt/security/ca.js';
 import { type SealingKey, sealUnder } from '../../../src/mgmt/security/sealing-key.js';
+import { openStoreCa } from '../../../src/mgmt/security/store-ca.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
@@ -25,12 +26,12 @@ async function storeOf(t: Test) {
 }
 
 async function caOf(t: Test, key: SealingKey = keyFile): Promise<Ca> {
-  return openCa(await storeOf(t), key, env);
+  return openStoreCa(await storeOf(t), key, env);
 }
 
 t.test('ca: the root is a P-256 CA for ten years, dated back 24 hours', async t => {
   const clock = new FakeClock(Date.UTC(2026, 10, 22, 9, 0, 0));
-  const ca = await openCa(await storeOf(t), keyFile, { clock, random: systemRandom });
+  const ca = await openStoreCa(await storeOf(t), keyFile, { clock, random: systemRandom });
   const root = new X509Certificate(ca.certPem);
   t.equal(root.subject, 'CN=Muster CA');
   t.equal(root.issuer, 'CN=Muster CA');
@@ -43,19 +44,22 @@ t.test('ca: the root is a P-256 CA for ten years, dated back 24 hours', async t 
 
 t.test('ca: a server certificate names its addresses and is signed by the root', async t => {
   const clock = new FakeClock(Date.UTC(2028, 1, 29, 9, 0, 0));
-  const ca = await openCa(await storeOf(t), keyFile, { clock, random: systemRandom });
+  const ca = await openStoreCa(await storeOf(t), keyFile, { clock, random: systemRandom });
   const issued = await ca.issueServerCertificate(SERVER);
   const leaf = new X509Certificate(issued.certPem);
   const root = new X509Certificate(ca.certPem);
   t.equal(leaf.subject, `CN=Muster management server ${2 ** 47 + 5}`);
-  t.equal(leaf.subjectAltName, 'IP Address:127.0.0.1, IP Address:2001:DB8:0:0:0:0:0:1, DNS:ms1.example.org');
+  t.equal(
+    leaf.subjectAltName,
+    'IP Address:127.0.0.1, IP Address:2001:DB8:0:0:0:0:0:1, DNS:ms1.example.org, URI:muster:server:140737488355333',
+  );
   t.equal(leaf.checkIssued(root), true);
   t.equal(leaf.verify(root.publicKey), true);
   t.equal(leaf.ca, false);
   t.strictSame(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'], 'serverAuth and clientAuth');
   t.equal(leaf.checkPrivateKey(createPrivateKey(issued.keyPem)), true);
   t.equal(Date.parse(leaf.validFrom), Date.UTC(2028, 1, 28, 9, 0, 0));
-  t.equal(Date.parse(leaf.validTo), Date.UTC(2029, 2, 1, 9, 0, 0), 'a year after a leap day');
+  t.equal(Date.parse(leaf.validTo), Date.UTC(2029, 1, 28, 9, 0, 0), '365 days');
   t.equal(issued.notAfter, Date.parse(leaf.validTo));
   t.equal(issued.chainPem, issued.certPem + ca.certPem, 'what is presented: leaf and root');
 });
@@ -74,8 +78,8 @@ t.test('ca: serial numbers are positive, 128 bits long, and differ', async t => 
 
 t.test('ca: servers that start together, and later ones, have the same root', async t => {
   const store = await storeOf(t);
-  const cas = await Promise.all([1, 2, 3].map(() => openCa(store, keyFile, env)));
-  const later = await openCa(store, keyFile, env);
+  const cas = await Promise.all([1, 2, 3].map(() => openStoreCa(store, keyFile, env)));
+  const later = await openStoreCa(store, keyFile, env);
   t.equal(new Set([...cas, later].map(ca => ca.certPem)).size, 1);
   const root = new X509Certificate(later.certPem);
   const issued = await Promise.all([...cas, later].map(ca => ca.issueServerCertificate(SERVER)));
@@ -84,7 +88,7 @@ t.test('ca: servers that start together, and later ones, have the same root', as
 
 t.test('ca: the store never sees the private key', async t => {
   const store = await storeOf(t);
-  await openCa(store, keyFile, env);
+  await openStoreCa(store, keyFile, env);
   const kept = Buffer.from((await store.secret('ca')) ?? []).toString('latin1');
   t.ok(kept.length > 500);
   t.notMatch(kept, /BEGIN/);
@@ -92,14 +96,14 @@ t.test('ca: the store never sees the private key', async t => {
 
 t.test('ca: a key.file that does not fit the store is refused, and the CA stays as it is', async t => {
   const store = await storeOf(t);
-  const { certPem } = await openCa(store, keyFile, env);
+  const { certPem } = await openStoreCa(store, keyFile, env);
   const other = sealUnder(new Uint8Array(32).fill(8), 'key.file=other.key');
-  await t.rejects(openCa(store, other, env), {
+  await t.rejects(openStoreCa(store, other, env), {
     name: 'FatalError',
     code: 'KEY_FILE_UNUSABLE',
     message: /^key\.file=other\.key does not fit the store/,
   });
-  t.equal((await openCa(store, keyFile, env)).certPem, certPem);
+  t.equal((await openStoreCa(store, keyFile, env)).certPem, certPem);
 });
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;

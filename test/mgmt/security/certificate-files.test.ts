@@ -4,9 +4,9 @@ import t, { type Test } from 'tap';
 import { silentLog } from '../../../src/lib/logger.js';
 import { systemRandom } from '../../../src/lib/random.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
-import { openCa } from '../../../src/mgmt/security/ca.js';
 import { loadCertificateFiles } from '../../../src/mgmt/security/certificate-files.js';
 import { sealUnder } from '../../../src/mgmt/security/sealing-key.js';
+import { openStoreCa } from '../../../src/mgmt/security/store-ca.js';
 import { cloudstackCa } from '../../helpers/certificates.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
@@ -15,7 +15,7 @@ const YEAR_MS = 366 * 24 * 3_600_000;
 async function issued(t: Test, clock: FakeClock) {
   const env = { clock, random: systemRandom, log: silentLog, thread: 'same' } as const;
   const store = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
-  const ca = await openCa(store, sealUnder(new Uint8Array(32), 'key.file=x'), env);
+  const ca = await openStoreCa(store, sealUnder(new Uint8Array(32), 'key.file=x'), env);
   const server = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });
   const other = await ca.issueServerCertificate({ addresses: ['192.0.2.2'], msid: 2 });
   await store.close();

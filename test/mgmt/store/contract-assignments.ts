@@ -44,7 +44,12 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
     t.strictSame(await store.assignHosts([entry(3, 'c'), entry(4, 'c')], 0), ['c', 'c'], 'meanwhile');
     const values = new Map([['host', 'b']]);
     t.strictSame(await store.updateConfiguration(values, 0, attempt), { done: true, version: 1 });
-    t.strictSame(await store.configuration(), { version: 1, values, assignmentGeneration: attempt.generation });
+    t.strictSame(await store.configuration(), {
+      version: 1,
+      values,
+      assignmentGeneration: attempt.generation,
+      revocation: 0,
+    });
     t.strictSame([...(await assignments(store)).values()], ['b', 'a', 'b', 'c']);
     t.strictSame(await store.assignHosts([entry(1, 'd')], attempt.generation), ['b']);
     t.strictSame(await store.updateConfiguration(NONE, 1, attempt), { done: false, version: 1 }, 'once only');
@@ -65,6 +70,7 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
       version: 1,
       values: new Map([['host', 'c']]),
       assignmentGeneration: 0,
+      revocation: 0,
     });
     t.strictSame([...(await assignments(store)).values()], ['a']);
     t.match(await store.updateConfiguration(new Map([['host', 'b']]), 1, attempt), { done: true }, 'it is still there');

@@ -4,6 +4,7 @@ import { hostDisconnected, hostMsHostList, hostReady, registerHost, wholeHosts }
 import { setConfiguration } from '../../helpers/set-configuration.js';
 import { apiKeysContract } from './contract-api-keys.js';
 import { assignmentsContract } from './contract-assignments.js';
+import { certificatesContract } from './contract-certificates.js';
 import { clusterContract } from './contract-cluster.js';
 import { hostsContract } from './contract-hosts.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
@@ -21,9 +22,15 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   assignmentsContract(kind, fresh);
   clusterContract(kind, fresh);
   apiKeysContract(kind, fresh);
+  certificatesContract(kind, fresh);
 
   test('an empty store has no configuration, hosts or secrets', async (t, store) => {
-    t.strictSame(await store.configuration(), { version: 0, values: new Map(), assignmentGeneration: 0 });
+    t.strictSame(await store.configuration(), {
+      version: 0,
+      values: new Map(),
+      assignmentGeneration: 0,
+      revocation: 0,
+    });
     t.strictSame(await wholeHosts(store), []);
     t.equal(await store.host(1), undefined);
     t.strictSame(await store.zoneHostIds(1), []);
@@ -36,7 +43,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       ['zones', 'default'],
     ]);
     t.strictSame(await store.initialiseConfiguration(first), new Map(), 'nothing differs');
-    t.strictSame(await store.configuration(), { version: 1, values: first, assignmentGeneration: 0 });
+    t.strictSame(await store.configuration(), { version: 1, values: first, assignmentGeneration: 0, revocation: 0 });
     const second = new Map([
       ['host', '192.0.2.9'],
       ['zones', 'default'],
@@ -47,6 +54,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       version: 2,
       values: new Map([...first, ['ping.interval', '60']]),
       assignmentGeneration: 0,
+      revocation: 0,
     });
     t.equal((await store.initialiseConfiguration(first)).size, 0);
     t.equal((await store.configuration()).version, 2, 'nothing new, no new generation');

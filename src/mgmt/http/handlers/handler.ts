@@ -7,6 +7,7 @@ import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
 import type { ApiKey } from '../../security/api-keys.js';
+import type { CertificateOfHost } from '../../security/host-certificates.js';
 import type { Store } from '../../store/store.js';
 
 /** All that a handler sees of the server: rows to show, and the operations. */
@@ -20,6 +21,10 @@ export interface HandlerParts extends ServerObserver {
   readonly caller: Caller;
   /** What the servers know of their agents' links. @throws StoreError */
   presentLinks(): Promise<LinkOfHost>;
+  /** The certificates of these hosts. @throws StoreError */
+  hostCertificates(hostIds: readonly number[]): Promise<CertificateOfHost>;
+  /** Whom agents and clients have to trust, PEM. */
+  readonly caBundlePem: string;
   readonly own: OwnKnowledge;
 }
 

@@ -1,18 +1,25 @@
 import type { ResponseObject } from '../../../api/types.js';
 import type { LinkStatus } from '../../hosts/link-status.js';
 import type { KnownRow } from '../../hosts/own-view.js';
+import type { HostCertificate } from '../../security/host-certificates.js';
 import type { HostRow } from '../../store/store.js';
+import { certificateFields } from './certificates.js';
 import { dated } from './fields.js';
 import type { Locations } from './locations.js';
 
 /** A host's row, or what is known of it while the store is away. */
 export type ShownHost = KnownRow & Partial<HostRow>;
 
-/** A host as the API shows it. @param link what is known of its present link */
+/**
+ * A host as the API shows it.
+ * @param link what is known of its present link
+ * @param certificate what is known of its certificate
+ */
 export function hostObject(
   row: ShownHost,
   { zones, pods, clusters, servers }: Locations,
   link?: LinkStatus,
+  certificate?: HostCertificate,
 ): ResponseObject<'listHosts'> {
   const zone = zones.get(row.zoneId);
   const pod = pods.get(row.podId);
@@ -43,5 +50,6 @@ export function hostObject(
     created: dated(row.created),
     disconnected: dated(row.disconnected),
     lastpinged: dated(link?.lastPing ?? row.lastPing),
+    ...certificateFields(certificate),
   };
 }

@@ -10,9 +10,9 @@ import { idOf, type Locations, locationsInMemory, readLocations } from './locati
 import { paging } from './paging.js';
 import { type KnownQuery, listed, matchingHosts, refuseFilters, whileAway } from './while-away.js';
 
-const STATES: readonly HostStatus[] = ['Connecting', 'Up', 'Disconnected', 'Removed'];
+const STATES: readonly HostStatus[] = ['Creating', 'Connecting', 'Up', 'Disconnected', 'Removed'];
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */
-const OTHER_STATES = ['Creating', 'Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
+const OTHER_STATES = ['Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
 export function listHosts(parts: HandlerParts, params: Params<'listHosts'>): Promise<Response<'listHosts'>> {
   return whileAway(
@@ -48,7 +48,8 @@ async function hostsOfStore(parts: HandlerParts, params: Params<'listHosts'>): P
     readHosts(part => store.findHosts(part), query),
     parts.presentLinks(),
   ]);
-  const objects = mapInSteps(rows, row => hostObject(row, locations, linkOf(row)?.link));
+  const certificateOf = await parts.hostCertificates(rows.map(({ id }) => id));
+  const objects = mapInSteps(rows, row => hostObject(row, locations, linkOf(row)?.link, certificateOf(row.id)));
   return { count, items: await runInTurns(objects, clock) };
 }
 

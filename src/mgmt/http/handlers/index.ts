@@ -3,6 +3,13 @@ import type { Params, Response } from '../../../api/types.js';
 import type { OperationsFor } from '../../jobs/operations.js';
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.js';
 import { listApis } from './apis.js';
+import {
+  issueCertificate,
+  listCAProviders,
+  listCaCertificate,
+  provisionCertificate,
+  revokeCertificate,
+} from './certificates.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
 import { listEvents } from './events.js';
 import type { Caller, Handler, HandlerParts } from './handler.js';
@@ -50,6 +57,11 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   createApiKey,
   listApiKeys,
   deleteApiKey,
+  listCAProviders,
+  listCaCertificate,
+  issueCertificate,
+  provisionCertificate,
+  revokeCertificate,
 };
 
 /** Carries out any command. Its parameters are checked, and the caller may call it. @throws ApiError, OperationError, StoreError */

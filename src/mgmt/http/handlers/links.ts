@@ -2,8 +2,10 @@ import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { filterInSteps, mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import { parseReportedList } from '../../../protocol/host-list.js';
 import type { AgedLinkStatus } from '../../hosts/present-links.js';
+import type { HostCertificate, HostCertificateState } from '../../security/host-certificates.js';
 import { readHosts } from '../../store/pages.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
+import { certificateFields } from './certificates.js';
 import { dated, present } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
 import type { ShownHost } from './host-object.js';
@@ -39,15 +41,19 @@ async function linksOfStore(
     status: params.state === undefined ? undefined : statesOf(COMMAND, params.state),
     msid: idOf(COMMAND, 'managementserverid', locations.servers, params.managementserverid, server => server.msid),
   });
-  const objectOf = (row: HostRow) => linkObject(row, locations, linkOf(row));
-  if (!params.astray && !params.laggards) {
+  const objectsOf = async (rows: readonly HostRow[]) => {
+    const certificateOf = await parts.hostCertificates(rows.map(({ id }) => id));
+    const objects = mapInSteps(rows, row => linkObject(row, locations, linkOf(row), certificateOf(row.id)));
+    return runInTurns(objects, clock);
+  };
+  if (!params.astray && !params.laggards && !params.expiring) {
     const { count, rows } = await readHosts(part => store.findHosts(part), { ...filter, ...page });
-    return { count, items: await runInTurns(mapInSteps(rows, objectOf), clock) };
+    return { count, items: await objectsOf(rows) };
   }
-  // These two filters need the status of links, which is not in the rows: all hosts that match the other filters are read.
+  // These filters need the status of links, or certificates, which are not in the rows: all hosts that match the others are read.
   const all = { ...filter, ...paging(COMMAND, { pagesize: -1 }) };
   const { rows } = await readHosts(part => store.findHosts(part), all);
-  return wanted(clock, await runInTurns(mapInSteps(rows, objectOf), clock), params, page);
+  return wanted(clock, await objectsOf(rows), params, page);
 }
 
 async function linksOfMemory(
@@ -79,11 +85,19 @@ async function wanted(
 
 type LinkObject = ResponseObject<'listAgentLinks'>;
 
-function isWanted(link: LinkObject, { astray, laggards }: Params<'listAgentLinks'>): boolean {
-  return (!astray || !link.ispreferred) && (!laggards || link.lag !== undefined);
+function isWanted(link: LinkObject, { astray, laggards, expiring }: Params<'listAgentLinks'>): boolean {
+  const isExpiring = ENDING.has(link.certificatestate);
+  return (!astray || !link.ispreferred) && (!laggards || link.lag !== undefined) && (!expiring || isExpiring);
 }
 
-function linkObject(row: ShownHost, { servers }: Locations, aged: AgedLinkStatus | undefined): LinkObject {
+const ENDING: ReadonlySet<string | null | undefined> = new Set<HostCertificateState>(['due', 'expired', 'revoked']);
+
+function linkObject(
+  row: ShownHost,
+  { servers }: Locations,
+  aged: AgedLinkStatus | undefined,
+  certificate?: HostCertificate,
+): LinkObject {
   const { hosts: hostlist, algorithm } = parseReportedList(row.msHostList ?? undefined);
   const server = servers.get(row.msid);
   const isUp = row.status === 'Up';
@@ -108,6 +122,8 @@ function linkObject(row: ShownHost, { servers }: Locations, aged: AgedLinkStatus
     disconnected: dated(row.disconnected),
     lag: isUp ? link?.lag : undefined,
     configurationversion: row.configurationVersion,
+    ...certificateFields(certificate),
+    certificatefailure: isUp ? link?.renewalFailure : undefined,
     factsage: aged?.ageSeconds,
   };
 }

@@ -13,6 +13,7 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
         version: await sequenceValue(db, 'configuration'),
         values: await valuesOf(db),
         assignmentGeneration: await sequenceValue(db, 'assignment_committed'),
+        revocation: await sequenceValue(db, 'crl'),
       })),
 
     initialiseConfiguration: values =>

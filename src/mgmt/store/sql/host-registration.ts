@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { HostDescription, HostStore, Registration } from '../host-store.js';
+import type { HostDescription, HostStatus, HostStore, Registration } from '../host-store.js';
 import { bounded, inPieces, repeatedToPowerOfTwo } from './batches.js';
 import { changeTime, columnsOf, type HostColumns, hostOf } from './host-rows.js';
 import { LocationIdCache } from './locations.js';
@@ -9,23 +9,11 @@ import type { Transactions } from './transactions.js';
 
 /** Hosts come and go. After a restart thousands of them register that are known and unchanged: each costs one small write. */
 export function hostRegistration(transactions: Transactions): Pick<HostStore, 'registerHosts' | 'removeHost'> {
-  const { clock, random, database } = transactions;
+  const { random, database } = transactions;
   const locations = new LocationIdCache();
   const uuid = () => random.uuid();
 
-  const insert = async (db: Kysely<Schema>, entries: readonly LocatedHost[]): Promise<HostColumns[]> => {
-    if (entries.length === 0) return [];
-    const first = (await raiseSequence(db, 'host', entries.length)) - entries.length + 1;
-    const created = clock.wallTime();
-    const rows = entries.map(({ columns }, i) => ({ ...NEW_HOST, ...columns, id: first + i, uuid: uuid(), created }));
-    await db
-      .insertInto('host')
-      .values(rows.map(row => ({ ...row, changed: database.now() })))
-      .execute();
-    return rows;
-  };
-
-  const update = async (db: Kysely<Schema>, known: readonly HostColumns[], entries: readonly LocatedHost[]) => {
+  const update = async (db: Kysely<Schema>, known: readonly HostColumns[], entries: readonly DescribedHost[]) => {
     const byGuid = new Map(entries.map(entry => [entry.description.guid, entry.columns]));
     const onlyConnecting: number[] = [];
     const updated: HostColumns[] = [];
@@ -51,7 +39,7 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
     batch: readonly HostDescription[],
     locate: ReturnType<LocationIdCache['finder']>,
   ): Promise<Registration[]> => {
-    const entries: LocatedHost[] = [];
+    const entries: DescribedHost[] = [];
     for (const description of batch)
       entries.push({ description, columns: columnsOf(description, await locate(description)) });
     const guids = batch.map(({ guid }) => guid);
@@ -61,7 +49,7 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
     const knownGuids = new Set(known.map(({ guid }) => guid));
     const fresh = entries.filter(({ description }) => !knownGuids.has(description.guid));
     const removedIds = await removedHosts(db, fresh);
-    const rows = [...(await update(db, known, entries)), ...(await insert(db, fresh))];
+    const rows = [...(await update(db, known, entries)), ...(await insertHosts(transactions, db, fresh, 'Connecting'))];
     const byGuid = new Map(rows.map(row => [row.guid, row]));
     return batch.flatMap(({ guid }) => {
       const row = byGuid.get(guid);
@@ -107,7 +95,7 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
 }
 
 /** The ids of the removed hosts that have had these guids, the latest of each. */
-async function removedHosts(db: Kysely<Schema>, fresh: readonly LocatedHost[]): Promise<ReadonlyMap<string, number>> {
+async function removedHosts(db: Kysely<Schema>, fresh: readonly DescribedHost[]): Promise<ReadonlyMap<string, number>> {
   if (fresh.length === 0) return new Map();
   const guids = fresh.map(({ description }) => description.guid);
   const rows = await db
@@ -119,13 +107,41 @@ async function removedHosts(db: Kysely<Schema>, fresh: readonly LocatedHost[]): 
   return new Map(rows.map(({ id, removed_guid }) => [removed_guid ?? '', id]));
 }
 
+/** A host of which it is known which pod and cluster its names mean. */
 interface LocatedHost {
-  readonly description: HostDescription;
   readonly columns: ReturnType<typeof columnsOf>;
 }
 
+interface DescribedHost extends LocatedHost {
+  readonly description: HostDescription;
+}
+
+/** Rows for hosts whose guids have none. */
+export async function insertHosts(
+  { clock, random, database }: Transactions,
+  db: Kysely<Schema>,
+  entries: readonly LocatedHost[],
+  status: HostStatus,
+): Promise<HostColumns[]> {
+  if (entries.length === 0) return [];
+  const first = (await raiseSequence(db, 'host', entries.length)) - entries.length + 1;
+  const created = clock.wallTime();
+  const rows = entries.map(({ columns }, i) => ({
+    ...NEW_HOST,
+    ...columns,
+    status,
+    id: first + i,
+    uuid: random.uuid(),
+    created,
+  }));
+  await db
+    .insertInto('host')
+    .values(rows.map(row => ({ ...row, changed: database.now() })))
+    .execute();
+  return rows;
+}
+
 const NEW_HOST = {
-  status: 'Connecting',
   resource_state: 'Enabled',
   mgmt_server_id: null,
   last_mgmt_server_id: null,

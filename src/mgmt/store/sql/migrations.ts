@@ -239,7 +239,69 @@ export const MIGRATIONS: readonly Migration[] = [
       }
     },
   },
+  {
+    number: 6,
+    name: 'certificates, revocations, enrolment',
+    since: '0.1.0',
+    async up(db, dialect) {
+      const create = (table: string) => db.schema.createTable(table).ifNotExists();
+      await create('certificate')
+        .addColumn('serial', 'varchar(64)', column => column.primaryKey())
+        .addColumn('kind', 'varchar(16)', column => column.notNull())
+        .addColumn('host_id', 'bigint')
+        .addColumn('guid', 'varchar(255)')
+        .addColumn('cn', 'varchar(255)', column => column.notNull())
+        .addColumn('key_fingerprint', 'varchar(64)', column => column.notNull())
+        .addColumn('issuer_fingerprint', 'varchar(64)', column => column.notNull())
+        .addColumn('not_before', 'bigint', column => column.notNull())
+        .addColumn('not_after', 'bigint', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('installed', 'bigint')
+        .execute();
+      await create('crl')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('serial', 'varchar(64)', column => column.notNull().unique())
+        .addColumn('cn', 'varchar(255)')
+        .addColumn('revoker', 'varchar(255)')
+        .addColumn('revoked', 'bigint', column => column.notNull())
+        .execute();
+      await create('certificate_guid')
+        .addColumn('fingerprint', 'varchar(64)', column => column.primaryKey())
+        .addColumn('guid', 'varchar(255)', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .execute();
+      await create('enrollment_token')
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('hash', 'varchar(64)', column => column.notNull().unique())
+        .addColumn('zone', 'varchar(255)')
+        .addColumn('cluster', 'varchar(255)')
+        .addColumn('guid', 'varchar(255)')
+        .addColumn('uses', 'bigint', column => column.notNull())
+        .addColumn('used', 'bigint', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('expires', 'bigint', column => column.notNull())
+        .addColumn('created_by', 'varchar(255)')
+        .addColumn('removed', 'bigint')
+        .execute();
+      await create('enrollment_use')
+        .addColumn('token_id', 'bigint', column => column.notNull())
+        .addColumn('guid', 'varchar(255)', column => column.notNull())
+        .addColumn('key_fingerprint', 'varchar(64)', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addPrimaryKeyConstraint('pk_enrollment_use', ['token_id', 'guid', 'key_fingerprint'])
+        .execute();
+      await addIndexes(db, dialect, INDEXES_6);
+    },
+  },
 ];
+
+/** Of migration 6: the certificates of a host, and those that have ended. */
+const INDEXES_6 = [
+  ['certificate', 'i_certificate__host_id', ['host_id', 'created']],
+  ['certificate', 'i_certificate__not_after', ['not_after']],
+  ['enrollment_token', 'i_enrollment_token__expires', ['expires']],
+] as const;
 
 /** Of migration 4: hosts are listed by name, and the guid of a removed host is looked up when it comes back. */
 const INDEXES_4 = [

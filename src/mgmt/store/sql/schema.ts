@@ -1,4 +1,4 @@
-import type { ApiKeyRole, EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
+import type { ApiKeyRole, CertificateKind, EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
 
 /**
  * The tables as the newest migration leaves them; names are CloudStack's where it has the table. Moments are integer
@@ -17,6 +17,11 @@ export interface Schema {
   event: EventTable;
   secret: SecretTable;
   api_key: ApiKeyTable;
+  certificate: CertificateTable;
+  crl: RevocationTable;
+  certificate_guid: CertificateGuidTable;
+  enrollment_token: EnrollmentTokenTable;
+  enrollment_use: EnrollmentUseTable;
   schema_migration: SchemaMigrationTable;
   migration_lock: MigrationLockTable;
 }
@@ -40,6 +45,8 @@ export interface SequenceTable {
     | 'mshost'
     | 'async_job'
     | 'event'
+    | 'crl'
+    | 'enrollment_token'
     | 'configuration'
     | 'assignment'
     | 'assignment_committed'
@@ -194,6 +201,58 @@ export interface ApiKeyTable {
   secret: string;
   created: number;
   created_by: string | null;
+}
+
+/** Fingerprints are SHA-256, and serials integers, in hex. */
+export interface CertificateTable {
+  serial: string;
+  kind: CertificateKind;
+  host_id: number | null;
+  guid: string | null;
+  cn: string;
+  key_fingerprint: string;
+  issuer_fingerprint: string;
+  not_before: number;
+  not_after: number;
+  created: number;
+  installed: number | null;
+}
+
+/** Revoked certificates, as in CloudStack; also such as were issued elsewhere. */
+export interface RevocationTable {
+  id: number;
+  serial: string;
+  cn: string | null;
+  revoker: string | null;
+  revoked: number;
+}
+
+export interface CertificateGuidTable {
+  fingerprint: string;
+  guid: string;
+  created: number;
+}
+
+export interface EnrollmentTokenTable {
+  id: number;
+  uuid: string;
+  hash: string;
+  zone: string | null;
+  cluster: string | null;
+  guid: string | null;
+  uses: number;
+  used: number;
+  created: number;
+  expires: number;
+  created_by: string | null;
+  removed: number | null;
+}
+
+export interface EnrollmentUseTable {
+  token_id: number;
+  guid: string;
+  key_fingerprint: string;
+  created: number;
 }
 
 /** What has been applied. Older servers read this table to learn that they are too old, so it never changes. */

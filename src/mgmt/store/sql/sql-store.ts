@@ -3,8 +3,10 @@ import type { Random } from '../../../lib/random.js';
 import type { Store } from '../store.js';
 import { apiKeyStore } from './api-keys.js';
 import { assignmentStore } from './assignments.js';
+import { certificateStore } from './certificates.js';
 import { configurationStore } from './configuration.js';
 import type { SqlDatabase } from './database.js';
+import { enrollmentStore } from './enrollment.js';
 import { eventStore } from './events.js';
 import { hostOwnership } from './host-ownership.js';
 import { hostReading } from './host-reading.js';
@@ -42,6 +44,8 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...eventStore(transactions),
     ...secretStore(transactions),
     ...apiKeyStore(transactions),
+    ...certificateStore(transactions),
+    ...enrollmentStore(transactions),
     close: () => transactions.close(),
   };
 }

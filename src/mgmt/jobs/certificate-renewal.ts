@@ -1,0 +1,165 @@
+import { type Clock, delay, type Timer } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import type { Log } from '../../lib/logger.js';
+import { Semaphore } from '../../lib/semaphore.js';
+import type { Attache } from '../agents/attache.js';
+import type { AttacheRegistry } from '../agents/attache-registry.js';
+import type { EventSink } from '../cluster/events.js';
+import { MGMT_LIMITS } from '../config/limits.js';
+import type { Configuration } from '../config/parameters.js';
+import { judgeRenewal } from '../security/renewal.js';
+import { type HostCertificateRow, ROWS_A_PAGE, type Store } from '../store/store.js';
+import type { StoreHealth } from '../store/store-health.js';
+import type { Provisioner } from './provision.js';
+
+export interface CertificateRenewalParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly health: StoreHealth;
+  readonly events: EventSink;
+  readonly registry: AttacheRegistry;
+  readonly provisioner: Pick<Provisioner, 'provision'>;
+  readonly store: Pick<Store, 'hostCertificates' | 'deleteCertificatesBefore' | 'deleteEnrollmentTokensBefore'>;
+  configuration(): Configuration;
+}
+
+const DAY_MS = 86_400_000;
+/** Rows of certificates that ended, and of tokens that expired, are kept so long. */
+const KEPT_MS = 365 * DAY_MS;
+
+/**
+ * Renews the certificates of the agents that are connected to this server, before they end. Each pass compares what the
+ * store says with the time; a renewal that failed is tried again in the next one, by whichever server has the host then.
+ */
+export class CertificateRenewal {
+  readonly #parts: CertificateRenewalParts;
+  readonly #stopping = new AbortController();
+  readonly #turns = new Semaphore(MGMT_LIMITS.renewalsAtOnce);
+  /** Serials of certificates that operators were told of: they end soon, and are not renewed. */
+  #told: ReadonlySet<string> = new Set();
+  #timer: Timer | undefined;
+  #passedAt = 0;
+
+  constructor(parts: CertificateRenewalParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#passedAt = this.#parts.clock.now();
+    this.#lookLater();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#stopping.abort();
+  }
+
+  /** Often, since the delay between two passes may change meanwhile. */
+  #lookLater(): void {
+    if (this.#stopping.signal.aborted) return;
+    const { clock, configuration } = this.#parts;
+    this.#timer = clock.after(MGMT_LIMITS.renewalLookMs, async () => {
+      const delayMs = configuration().values['ca.framework.background.task.delay'] * 1_000;
+      if (clock.now() - this.#passedAt >= delayMs) await this.pass();
+      this.#lookLater();
+    });
+  }
+
+  /** Renews what is due now. Never rejects. */
+  async pass(): Promise<void> {
+    const { clock, health, log } = this.#parts;
+    this.#passedAt = clock.now();
+    try {
+      const found = await health.watch(() => this.#certificates());
+      await this.#judge(found);
+      await health.watch(() => this.#sweep());
+    } catch (error) {
+      log.debug('Certificates could not be looked at', { reason: reasonOf(error) });
+    }
+  }
+
+  async #certificates(): Promise<readonly HostCertificateRow[]> {
+    const { registry, store } = this.#parts;
+    const ids = [...registry].map(({ host }) => host.id);
+    const found: HostCertificateRow[] = [];
+    for (let from = 0; from < ids.length; from += ROWS_A_PAGE) {
+      found.push(...(await store.hostCertificates(ids.slice(from, from + ROWS_A_PAGE))));
+    }
+    return found;
+  }
+
+  async #judge(certificates: readonly HostCertificateRow[]): Promise<void> {
+    const { clock, configuration } = this.#parts;
+    const { values } = configuration();
+    const alertMs = values['ca.framework.cert.expiry.alert.period'] * DAY_MS;
+    const now = clock.wallTime();
+    if (!values['ca.framework.cert.automatic.renewal']) {
+      this.#tell(certificates.filter(({ notAfter, revoked }) => revoked === null && now >= notAfter - alertMs));
+      return;
+    }
+    this.#told = new Set();
+    const due = certificates
+      .map(certificate => ({ certificate, verdict: judgeRenewal(certificate, alertMs, now) }))
+      .flatMap(({ certificate, verdict }) => (verdict.kind === 'due' ? [{ certificate, at: verdict.due }] : []))
+      .sort((one, other) => one.at - other.at);
+    const renewals: Promise<void>[] = [];
+    for (const { certificate } of due) {
+      const release = await this.#turns.acquire();
+      if (this.#stopping.signal.aborted) return;
+      renewals.push(this.#renew(certificate).finally(release));
+      await delay(clock, MGMT_LIMITS.renewalGapMs, this.#stopping.signal);
+    }
+    await Promise.all(renewals);
+  }
+
+  /** Never rejects. */
+  async #renew({ hostId, notAfter }: HostCertificateRow): Promise<void> {
+    const { registry, provisioner, events, log, clock } = this.#parts;
+    const attache = registry.get(hostId);
+    // The server that it has gone to looks for itself.
+    if (attache === undefined) return;
+    const { name, uuid: hostUuid } = attache.host;
+    const type = 'CA.CERTIFICATE.PROVISION';
+    try {
+      const { serial } = await provisioner.provision(attache);
+      this.#note(attache, undefined);
+      log.info('The certificate of an agent was renewed', { name, hostId, serial });
+      events.add({ type, level: 'INFO', description: `The certificate of host ${name} was renewed`, hostUuid });
+    } catch (error) {
+      const reason = reasonOf(error);
+      const isFirst = attache.renewalFailure === undefined;
+      this.#note(attache, reason);
+      log.warn('The certificate of an agent could not be renewed; it is tried again', { name, hostId, reason });
+      if (!isFirst) return;
+      const level = clock.wallTime() > notAfter ? 'ERROR' : 'WARN';
+      const description = `The certificate of host ${name} could not be renewed; it is tried again: ${reason}`;
+      events.add({ type, level, description, hostUuid });
+    }
+  }
+
+  #note({ host: { id } }: Attache, failure: string | undefined): void {
+    // The agent may be on a newer link by now.
+    const attache = this.#parts.registry.get(id);
+    if (attache !== undefined) attache.renewalFailure = failure;
+  }
+
+  #tell(ending: readonly HostCertificateRow[]): void {
+    const { registry, events } = this.#parts;
+    for (const { hostId, serial, notAfter } of ending) {
+      const host = registry.get(hostId)?.host;
+      if (host === undefined || this.#told.has(serial)) continue;
+      const date = new Date(notAfter).toISOString().slice(0, 10);
+      const description = `The certificate of host ${host.name} ends on ${date}, and ca.framework.cert.automatic.renewal is false`;
+      events.add({ type: 'CA.CERTIFICATE.EXPIRY', level: 'WARN', description, hostUuid: host.uuid });
+    }
+    this.#told = new Set(ending.map(({ serial }) => serial));
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock, store } = this.#parts;
+    const before = clock.wallTime() - KEPT_MS;
+    // A batch a call; others get their turn between two of them.
+    while ((await store.deleteCertificatesBefore(before)) > 0) await clock.turn();
+    while ((await store.deleteEnrollmentTokensBefore(before)) > 0) await clock.turn();
+  }
+}

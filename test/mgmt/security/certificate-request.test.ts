@@ -1,0 +1,82 @@
+import { X509Certificate } from 'node:crypto';
+import t from 'tap';
+import { readCertificateRequest } from '../../../src/mgmt/security/certificate-request.js';
+import { sha256Hex } from '../../../src/mgmt/security/fingerprint.js';
+import { recordedFile, requestKeys, requestPem } from '../../helpers/certificate-requests.js';
+
+const RSA = { name: 'RSASSA-PKCS1-v1_5', publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' };
+
+const refusal = (pem: string) =>
+  readCertificateRequest(pem).then(
+    () => 'accepted',
+    error => `${error.code} ${error.message}`,
+  );
+
+t.test('request: the recorded one, as keytool writes it, is read', async t => {
+  const { subject, keyFingerprint } = await readCertificateRequest(recordedFile('cloud.csr'));
+  t.strictSame(subject, { CN: 'vm', OU: 'cloudstack', O: 'cloudstack', C: 'cloudstack' });
+  const { publicKey } = new X509Certificate(recordedFile('cloud.crt'));
+  t.equal(keyFingerprint, sha256Hex(publicKey.export({ type: 'spki', format: 'der' })));
+});
+
+t.test('request: P-256, P-384 and RSA of 2048 bits are accepted', async t => {
+  for (const algorithm of [
+    { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+    { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
+    { ...RSA, modulusLength: 2048 },
+  ]) {
+    t.match(await readCertificateRequest(await requestPem({ algorithm })), { subject: { CN: 'kvm-1' } });
+  }
+});
+
+t.test('request: other keys are refused before anything is computed with them', async t => {
+  const p521 = { name: 'ECDSA', namedCurve: 'P-521', hash: 'SHA-512' };
+  t.match(await refusal(await requestPem({ algorithm: p521 })), /^CERTIFICATE_REQUEST_INVALID .*its key is secp521r1/);
+  const short = { ...RSA, modulusLength: 1024 };
+  t.match(await refusal(await requestPem({ algorithm: short })), /its RSA key has 1024 bits; 2048 to 4096 are allowed/);
+  t.match(await refusal(await withLongKey()), /its RSA key has 16384 bits; 2048 to 4096 are allowed/);
+});
+
+t.test('request: what is no request, several, too long, or signed by another key is refused', async t => {
+  const pem = await requestPem();
+  t.match(await refusal(''), /there is no certificate request in PEM form/);
+  t.match(await refusal(recordedFile('cloud.crt')), /there is no certificate request in PEM form/);
+  t.match(await refusal(pem + pem), /there are several; one is allowed/);
+  t.match(await refusal(pem + ' '.repeat(16_384)), /characters; at most 16384 are allowed/);
+  t.match(await refusal(pem.replace(/\nM/, '\nA')), /it cannot be read/);
+  const [own, other] = [await requestKeys(), await requestKeys()];
+  const forged = { publicKey: own.publicKey, privateKey: other.privateKey };
+  t.match(await refusal(await requestPem({ keys: forged })), /its signature is not that of its key/);
+});
+
+t.test('request: of the subject four fields are taken over, cleaned and cut', async t => {
+  const name = `CN=${'x'.repeat(90)}, O=one\u202etwo, 1.2.840.113549.1.9.1=a@example.org`;
+  const { subject } = await readCertificateRequest(await requestPem({ name }));
+  t.strictSame(subject, { CN: 'x'.repeat(64), O: 'onetwo' });
+});
+
+/** A key of 16,384 bits takes minutes to make: this one is no product of primes, and the signature another key's. */
+async function withLongKey(): Promise<string> {
+  const x509 = await import('@peculiar/x509');
+  const modulus = Buffer.alloc(2_049, 0xff);
+  modulus[0] = 0;
+  const integer = (bytes: Buffer) => Buffer.concat([header(0x02, bytes.length), bytes]);
+  const key = sequence(integer(modulus), integer(Buffer.from([1, 0, 1])));
+  const algorithm = sequence(Buffer.from('06092a864886f70d0101010500', 'hex'));
+  const bits = Buffer.concat([header(0x03, key.length + 1), Buffer.of(0), key]);
+  const spki = sequence(algorithm, bits);
+  const info = sequence(Buffer.from('020100', 'hex'), sequence(), spki, Buffer.from('a000', 'hex'));
+  const signedBy = sequence(Buffer.from('06092a864886f70d01010b0500', 'hex'));
+  const signature = Buffer.concat([header(0x03, 2_049), Buffer.of(0), Buffer.alloc(2_048, 1)]);
+  return x509.PemConverter.encode(sequence(info, signedBy, signature), 'CERTIFICATE REQUEST');
+}
+
+function sequence(...parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([header(0x30, body.length), body]);
+}
+
+function header(tag: number, length: number): Buffer {
+  if (length < 128) return Buffer.of(tag, length);
+  return Buffer.of(tag, 0x82, length >> 8, length & 0xff);
+}
