@@ -1,6 +1,8 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+// For mockImport.
+import '@tapjs/mock/import';
 import t, { type Test } from 'tap';
 import { createFileAtomic, FileError, writeFileAtomic } from '../../../src/lib/files/atomic-file.js';
 
