@@ -56,7 +56,7 @@ t.test('house: one file uses timers and the clock, one random numbers', async t 
   );
   t.same(users(/\bsetImmediate\b|node:timers/), ['lib/clock.ts'], 'nor turns of the event loop');
   t.same(users(/\bMath\.random\(|\brandomUUID\(|\brandomInt\(/), ['lib/random.ts']);
-  const secrets = ['mgmt/security/api-keys.ts', 'mgmt/security/password-key.ts', 'mgmt/security/sealing-key.ts'];
+  const secrets = ['api-keys', 'hand-over', 'password-key', 'sealing-key'].map(name => `mgmt/security/${name}.ts`);
   t.same(users(/\brandomBytes\(|\bgetRandomValues\(/), secrets, 'but for keys, which no test may foresee');
 });
 

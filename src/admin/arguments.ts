@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { reasonOf } from '../lib/errors.js';
-import { nearestKey } from '../lib/nearest-key.js';
+import { nearestKey } from '../lib/text/nearest-key.js';
 import { UsageError } from './usage-error.js';
 
 /** What was asked for on the command line. */

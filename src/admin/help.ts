@@ -1,6 +1,6 @@
 import { API } from '../api/commands/index.js';
 import type { ApiCommand } from '../api/table.js';
-import { wrapWords } from '../lib/wrap-words.js';
+import { wrapWords } from '../lib/text/wrap-words.js';
 import { formatTable } from './table.js';
 
 /** Commands of the command line alone: they are no commands of the API. */

@@ -1,4 +1,4 @@
-import { wrapWords } from '../lib/wrap-words.js';
+import { wrapWords } from '../lib/text/wrap-words.js';
 import { age } from './age.js';
 import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { formatTable } from './table.js';

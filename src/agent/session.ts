@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js';
 import { untilAborted } from '../lib/abort.js';
 import { type Clock, delay, type Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
-import { peerText } from '../lib/peer-text.js';
+import { peerText } from '../lib/text/peer-text.js';
 import {
   type CloseReason,
   connectTls,

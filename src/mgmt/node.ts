@@ -253,13 +253,10 @@ interface ApiTls {
 }
 
 /** @returns undefined for plain HTTP @throws ConfigError */
-async function openApiTls(
-  { apiTls }: MgmtSettings,
-  { clock, log }: Pick<StartOptions, 'clock' | 'log'>,
-): Promise<ApiTls | undefined> {
+async function openApiTls({ apiTls }: MgmtSettings, { clock, random, log }: StartOptions): Promise<ApiTls | undefined> {
   if (apiTls === 'plain') return undefined;
   if (apiTls === 'server') {
-    const temporary = apiSecureContext(await temporaryCertificate({ clock }));
+    const temporary = apiSecureContext(await temporaryCertificate({ clock, random }));
     let own: ServerCertificate | undefined;
     return {
       context: () => own?.apiContext ?? temporary,

@@ -1,8 +1,8 @@
 import { systemClock } from '../lib/clock.js';
 import { ConfigError, EXIT_CODES, FatalError, reasonOf } from '../lib/errors.js';
 import { toStderr } from '../lib/log-sink.js';
+import { wrapWords } from '../lib/text/wrap-words.js';
 import { VERSION } from '../lib/version.js';
-import { wrapWords } from '../lib/wrap-words.js';
 import { type CommandLine, type CommandUsage, parseCommandLine, usageLine } from './command-line.js';
 import { hideSecrets } from './process-title.js';
 

@@ -1,6 +1,6 @@
 import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
-import { peerText } from '../lib/peer-text.js';
+import { peerText } from '../lib/text/peer-text.js';
 import { decodeBody, type Message } from './body.js';
 import { LinkError, ProtocolError } from './errors.js';
 import { decodeHeader, FLAG, type PacketHeader } from './header.js';

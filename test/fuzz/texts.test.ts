@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { HOST_LIST_MAX, parseHostList, readHostList } from '../../src/lib/address.js';
-import { PEER_TEXT_LENGTH, peerText } from '../../src/lib/peer-text.js';
+import { PEER_TEXT_LENGTH, peerText } from '../../src/lib/text/peer-text.js';
 import { fullBucket, takeFrom, untilPaid } from '../../src/lib/token-bucket.js';
 import { formatHostList, isSameList, parseReportedList, splitHostList } from '../../src/protocol/host-list.js';
 import { MemoryBudget } from '../../src/protocol/memory-budget.js';

@@ -1,4 +1,4 @@
-import { PEER_TEXT_LENGTH } from '../../src/lib/peer-text.js';
+import { PEER_TEXT_LENGTH } from '../../src/lib/text/peer-text.js';
 
 /** Words of our own around what a peer says. */
 const AROUND = 400;

@@ -1,5 +1,5 @@
 import { reasonOf } from '../../lib/errors.js';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import {
   SetupCertificateAnswer,
   SetupCertificateCommand,

@@ -1,5 +1,5 @@
 import { AddressError, canonicalAddress, HOST_LIST_MAX, readHostList } from '../../lib/address.js';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import {
   MigrateAgentConnectionAnswer,
   MigrateAgentConnectionCommand,

@@ -1,4 +1,4 @@
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { LIMITS, ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
 import type { Handler, HostIdentity } from './handler.js';
 import { hostUpdate } from './host-list.js';

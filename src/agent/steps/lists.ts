@@ -1,4 +1,4 @@
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { formatHostList, type HostList } from '../../protocol/index.js';
 import type { Effect, HostUpdate } from '../agent-events.js';
 import { type AgentState, readyLink } from '../agent-state.js';

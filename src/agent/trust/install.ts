@@ -1,7 +1,7 @@
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { reasonOf } from '../../lib/errors.js';
-import { peerText } from '../../lib/peer-text.js';
 import { certificatesIn, pemOf } from '../../lib/pem.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { isKeyForRequest } from './certificate-request.js';
 import { chainTo, objectionToDates } from './chain.js';
 import type { CertificateFile, FileStep, Folder } from './folder.js';

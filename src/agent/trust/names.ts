@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 
 const HOST = 'muster:host:';
 const SERVER = 'muster:server:';

@@ -1,7 +1,7 @@
 import { untilAborted } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
-import { peerText } from '../../lib/peer-text.js';
 import { Semaphore } from '../../lib/semaphore.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { FLAG, type Link, LinkError, type Message, type Packet } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Claimant } from '../hosts/claimant.js';

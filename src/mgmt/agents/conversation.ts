@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
-import { peerText } from '../../lib/peer-text.js';
 import type { Random } from '../../lib/random.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { VERSION } from '../../lib/version.js';
 import { type HostList, isSameList } from '../../protocol/host-list.js';
 import {

@@ -1,5 +1,5 @@
 import { reasonOf } from '../../lib/errors.js';
-import { PEER_TEXT_LENGTH, peerText } from '../../lib/peer-text.js';
+import { PEER_TEXT_LENGTH, peerText } from '../../lib/text/peer-text.js';
 import { type HostList, parseReportedList } from '../../protocol/host-list.js';
 import { type Packet, ProtocolError, StartupRoutingCommand } from '../../protocol/index.js';
 import type { HostDescription } from '../store/store.js';

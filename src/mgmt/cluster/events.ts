@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { EVENTS_A_BATCH, type EventLevel, type NewEvent, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 

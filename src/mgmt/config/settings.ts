@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { canonicalAddress } from '../../lib/address.js';
 import { ConfigError } from '../../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../../lib/logger.js';
-import { nearestKey } from '../../lib/nearest-key.js';
+import { nearestKey } from '../../lib/text/nearest-key.js';
 import { MGMT_LIMITS } from './limits.js';
 import { canonicalValue, isParameterName, PARAMETER_NAMES, type ParameterName } from './parameters.js';
 import { custom, flag, integer, type Kind, oneOf, text, ValueError } from './value-kinds.js';

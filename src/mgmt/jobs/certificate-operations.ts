@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { canonicalAddress } from '../../lib/address.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import type { Configuration } from '../config/parameters.js';
 import { CertificateRequestError, readCertificateRequest } from '../security/certificate-request.js';
 import type { JobRow, Store } from '../store/store.js';

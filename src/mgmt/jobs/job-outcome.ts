@@ -1,5 +1,5 @@
 import { type Clock, delay } from '../../lib/clock.js';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import type { JobOutcome, JobRow, Store } from '../store/store.js';
 
 const POLL_MS = 250;

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { MigrateAgentConnectionAnswer, MigrateAgentConnectionCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
 import type { AgentList } from '../lists/agent-list.js';

@@ -1,7 +1,7 @@
 import { reasonOf } from '../../lib/errors.js';
 import { runInTurns } from '../../lib/interruptible.js';
-import { nearestKey } from '../../lib/nearest-key.js';
 import { invalidArgument, OperationError } from '../../lib/operation-error.js';
+import { nearestKey } from '../../lib/text/nearest-key.js';
 import type { EventSink } from '../cluster/events.js';
 import type { ServerReader } from '../cluster/membership.js';
 import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';

@@ -4,8 +4,8 @@ import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import type { Clock } from '../../lib/clock.js';
-import { peerText } from '../../lib/peer-text.js';
 import type { Random } from '../../lib/random.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { type CertificateRequest, NAME_LENGTH } from './certificate-request.js';
 import { sha256Hex } from './fingerprint.js';
 

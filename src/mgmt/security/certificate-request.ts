@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { createPublicKey, type KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { reasonOf } from '../../lib/errors.js';
-import { peerText } from '../../lib/peer-text.js';
+import { peerText } from '../../lib/text/peer-text.js';
 import { sha256Hex } from './fingerprint.js';
 
 /** A certificate request whose sender has proved that it has the key. */

@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto';
-import { peerText } from '../../lib/peer-text.js';
+import { randomBytes } from 'node:crypto';
+import { peerText } from '../../lib/text/peer-text.js';
 import {
   type Message,
   type Packet,
@@ -22,8 +22,8 @@ export interface HandOverParts {
 }
 
 const WAIT_SECONDS = 60;
-const PASSWORD_LENGTH = 16;
-const PASSWORD_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** CloudStack's passwords have 16 characters. */
+const PASSWORD_BYTES = 8;
 
 /**
  * Gives an agent a certificate, by CloudStack's conversation: the agent makes a key pair and a request, and gets the
@@ -34,7 +34,8 @@ const PASSWORD_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 export async function handOverCertificate({ ask, issue, bundlePem, validityDays }: HandOverParts): Promise<Issued> {
   const setup = SetupKeyStoreCommand.encode({
     validityDays,
-    keystorePassword: keystorePassword(),
+    // CloudStack's agent keeps its Java key store under it.
+    keystorePassword: randomBytes(PASSWORD_BYTES).toString('hex'),
     handleByAgent: true,
     accessDetails: {},
     wait: WAIT_SECONDS,
@@ -57,13 +58,6 @@ export async function handOverCertificate({ ask, issue, bundlePem, validityDays 
     throw refusal('SetupCertificateCommand', confirmation);
   }
   return issued;
-}
-
-/** CloudStack's agent keeps its Java key store under it. */
-function keystorePassword(): string {
-  // Not from `Random`: secrets always come from the system's generator.
-  const letters = Array.from({ length: PASSWORD_LENGTH }, () => PASSWORD_LETTERS[randomInt(PASSWORD_LETTERS.length)]);
-  return letters.join('');
 }
 
 function refusal(command: string, answer: Message | undefined): Error {

@@ -33,7 +33,11 @@ export async function openStoreCa(
   return caOf(await signerOf(Buffer.from(sealingKey.unseal(SECRET, sealed)).toString()), parts);
 }
 
-/** A CA that no store keeps, for programs that put a server together from parts of their own. */
+/**
+ * A CA that no store keeps, for programs that put a server together from parts of their own.
+ * @example
+ * const ca = await newCa({ clock: systemClock, random: systemRandom });
+ */
 export async function newCa(parts: CaParts): Promise<Ca> {
   return caOf(await signerOf(await makeRoot(parts)), parts);
 }

@@ -1,4 +1,4 @@
-import { peerText } from '../../../lib/peer-text.js';
+import { peerText } from '../../../lib/text/peer-text.js';
 import type { Handler } from './handler.js';
 
 /** What agents of CloudStack and Muster say when somebody stops them, also by Ctrl-C. */

@@ -7,7 +7,7 @@ import {
 } from '../assignment-store.js';
 import { HOSTS_A_BATCH } from '../host-store.js';
 import { bounded, byId, inPieces } from './batches.js';
-import { changeTime } from './host-rows.js';
+import { changeTime } from './hosts/rows.js';
 import type { Schema } from './schema.js';
 import { raiseSequence, sequenceValue, setSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';

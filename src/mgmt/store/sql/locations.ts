@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription } from '../host-store.js';
 import type { LocationStore } from '../location-store.js';
-import type { LocationIds } from './host-rows.js';
+import type { LocationIds } from './hosts/rows.js';
 import type { Schema } from './schema.js';
 import { lockedSequence, raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';

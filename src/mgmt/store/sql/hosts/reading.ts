@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
-import { type HostStore, type HostsCursor, type HostVersion, ROWS_A_PAGE } from '../host-store.js';
-import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
-import { AGENT_COLUMNS, guid, hostOf } from './host-rows.js';
-import type { Schema } from './schema.js';
-import type { Transactions } from './transactions.js';
+import { type HostStore, type HostsCursor, type HostVersion, ROWS_A_PAGE } from '../../host-store.js';
+import { checkPageSize, repeatedToPowerOfTwo } from '../batches.js';
+import type { Schema } from '../schema.js';
+import type { Transactions } from '../transactions.js';
+import { AGENT_COLUMNS, guid, hostOf } from './rows.js';
 
 type Reads = 'zoneHostIds' | 'hosts' | 'host' | 'hostsById' | 'hostVersions';
 

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely';
-import type { HostDescription, HostRow } from '../host-store.js';
-import type { SqlDatabase } from './database.js';
-import type { HostTable } from './schema.js';
+import type { HostDescription, HostRow } from '../../host-store.js';
+import type { SqlDatabase } from '../database.js';
+import type { HostTable } from '../schema.js';
 
 /** Between the table's words and the domain's. */
 export type HostColumns = Selectable<HostTable>;

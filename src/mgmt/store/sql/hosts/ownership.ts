@@ -5,11 +5,11 @@ import {
   type HostListEntry,
   type HostReadyEntry,
   type HostStore,
-} from '../host-store.js';
-import { bounded, byId, inPieces } from './batches.js';
-import { changeTime } from './host-rows.js';
-import type { Schema } from './schema.js';
-import type { Transactions } from './transactions.js';
+} from '../../host-store.js';
+import { bounded, byId, inPieces } from '../batches.js';
+import type { Schema } from '../schema.js';
+import type { Transactions } from '../transactions.js';
+import { changeTime } from './rows.js';
 
 /**
  * Which server has which host. A batch is a few statements over many rows, with a

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { PEER_TEXT_LENGTH, peerText } from '../../src/lib/peer-text.js';
+import { PEER_TEXT_LENGTH, peerText } from '../../../src/lib/text/peer-text.js';
 
 t.test('peer text: what people write stays as it is', async t => {
   for (const text of ['', 'sig.kill', 'kvm-1.example.org', 'Zürich, 東京 🚀', 'a  b']) t.equal(peerText(text), text);

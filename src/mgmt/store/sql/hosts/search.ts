@@ -1,10 +1,10 @@
 import type { ExpressionBuilder, Kysely } from 'kysely';
-import { type HostQuery, type HostStore, ROWS_A_PAGE } from '../host-store.js';
-import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
-import { containing } from './contains.js';
-import { hostOf } from './host-rows.js';
-import type { Schema } from './schema.js';
-import type { Transactions } from './transactions.js';
+import { type HostQuery, type HostStore, ROWS_A_PAGE } from '../../host-store.js';
+import { checkPageSize, repeatedToPowerOfTwo } from '../batches.js';
+import { containing } from '../contains.js';
+import type { Schema } from '../schema.js';
+import type { Transactions } from '../transactions.js';
+import { hostOf } from './rows.js';
 
 /** Hosts by what they are, and by their server. */
 export function hostSearch(

@@ -1,11 +1,11 @@
 import type { Kysely } from 'kysely';
-import type { HostDescription, HostStatus, HostStore, Registration } from '../host-store.js';
-import { bounded, inPieces, repeatedToPowerOfTwo } from './batches.js';
-import { changeTime, columnsOf, type HostColumns, hostOf } from './host-rows.js';
-import { LocationIdCache } from './locations.js';
-import type { Schema } from './schema.js';
-import { raiseSequence } from './sequence.js';
-import type { Transactions } from './transactions.js';
+import type { HostDescription, HostStatus, HostStore, Registration } from '../../host-store.js';
+import { bounded, inPieces, repeatedToPowerOfTwo } from '../batches.js';
+import { LocationIdCache } from '../locations.js';
+import type { Schema } from '../schema.js';
+import { raiseSequence } from '../sequence.js';
+import type { Transactions } from '../transactions.js';
+import { changeTime, columnsOf, type HostColumns, hostOf } from './rows.js';
 
 /** Hosts come and go. After a restart thousands of them register that are known and unchanged: each costs one small write. */
 export function hostRegistration(transactions: Transactions): Pick<HostStore, 'registerHosts' | 'removeHost'> {

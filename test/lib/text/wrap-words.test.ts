@@ -1,5 +1,5 @@
 import t from 'tap';
-import { wrapWords } from '../../src/lib/wrap-words.js';
+import { wrapWords } from '../../../src/lib/text/wrap-words.js';
 
 t.test('wrap words: lines are broken between words', async t => {
   t.same(wrapWords('one two three', 7), ['one two', 'three']);
