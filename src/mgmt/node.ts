@@ -125,7 +125,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
 
   // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
   let node: ManagementNode | undefined;
-  const apiTls = await openApiTls(settings, { clock, log });
+  const apiTls = await openApiTls(settings, options);
   undo.push(() => apiTls?.stop());
   const http = httpServer({
     clock,
