@@ -1,7 +1,6 @@
 // The certificates library needs the polyfill before it.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import * as x509 from '@peculiar/x509';
 import {
   SetupCertificateAnswer,
@@ -10,13 +9,7 @@ import {
   SetupKeystoreAnswer,
 } from '../../src/protocol/index.js';
 import type { Reply } from './obedient-agent.js';
-
-const FOLDER = new URL('../fixtures/wire/certificates-4.22/', import.meta.url);
-
-/** A file of the recorded conversation in which a CloudStack agent gets its certificate. */
-export function recordedFile(name: string): string {
-  return readFileSync(new URL(name, FOLDER), 'utf8');
-}
+import { certificateFile } from './wire.js';
 
 /** The body of each recorded packet of that conversation, by its sender. */
 export function recordedMessages(): readonly {
@@ -24,7 +17,7 @@ export function recordedMessages(): readonly {
   readonly flags: number;
   readonly messages: readonly Record<string, Record<string, unknown>>[];
 }[] {
-  return recordedFile('session.jsonl')
+  return certificateFile('session.jsonl')
     .split('\n')
     .filter(Boolean)
     .map(line => JSON.parse(line))

@@ -39,15 +39,18 @@ export function readSession(): SessionPacket[] {
 
 /** The files that a set-up of CloudStack 4.22 has left on an agent, and its CA. Texts are PEM. */
 export function readCertificates() {
-  const text = (name: string) =>
-    readFileSync(new URL(`../fixtures/wire/certificates-4.22/${name}`, import.meta.url), 'utf8');
   return {
-    cert: text('cloud.crt'),
-    key: text('cloud.key'),
-    csr: text('cloud.csr'),
-    root: text('root.crt'),
-    rootKey: text('root.key'),
+    cert: certificateFile('cloud.crt'),
+    key: certificateFile('cloud.key'),
+    csr: certificateFile('cloud.csr'),
+    root: certificateFile('root.crt'),
+    rootKey: certificateFile('root.key'),
   };
+}
+
+/** One of them. */
+export function certificateFile(name: string): string {
+  return readFileSync(join(ROOT, 'test/fixtures/wire/certificates-4.22', name), 'utf8');
 }
 
 /** The session in which they were set up. */

@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { certificateTaker, recordedFile, recordedMessages, requestPem } from '../helpers/certificate-requests.js';
+import { certificateTaker, recordedMessages, requestPem } from '../helpers/certificate-requests.js';
 import { type ClusterNode, startCluster } from '../helpers/cluster-bench.js';
 import { FakeAgent } from '../helpers/fake-agent.js';
 import { memoryTransports } from '../helpers/memory-transport.js';
 import { obeys } from '../helpers/obedient-agent.js';
 import { setConfiguration } from '../helpers/set-configuration.js';
+import { certificateFile } from '../helpers/wire.js';
 
 const DAY = 86_400_000;
 const ADDRESS = '192.0.2.1';
@@ -47,7 +48,7 @@ const eventsOf = async (node: ClusterNode, type: string) =>
   ((await node.call('listEvents', { type })).body.event ?? []).map((event: { level: string }) => event.level);
 
 t.test('certificates: a CloudStack agent gets one as from CloudStack, and its link is ended', async t => {
-  const parts = await ready(t, recordedFile('cloud.csr'));
+  const parts = await ready(t, certificateFile('cloud.csr'));
   const { bench, node, agent, host, taker, obedience } = parts;
   t.match(host, { certificatestate: 'none' });
   const job = await jobOf(parts, 'provisionCertificate', { hostid: host.id });

@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { readCertificateRequest } from '../../../src/mgmt/security/certificate-request.js';
 import { sha256Hex } from '../../../src/mgmt/security/fingerprint.js';
-import { recordedFile, requestKeys, requestPem } from '../../helpers/certificate-requests.js';
+import { requestKeys, requestPem } from '../../helpers/certificate-requests.js';
+import { certificateFile } from '../../helpers/wire.js';
 
 const RSA = { name: 'RSASSA-PKCS1-v1_5', publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' };
 
@@ -13,9 +14,9 @@ const refusal = (pem: string) =>
   );
 
 t.test('request: the recorded one, as keytool writes it, is read', async t => {
-  const { subject, keyFingerprint } = await readCertificateRequest(recordedFile('cloud.csr'));
+  const { subject, keyFingerprint } = await readCertificateRequest(certificateFile('cloud.csr'));
   t.strictSame(subject, { CN: 'vm', OU: 'cloudstack', O: 'cloudstack', C: 'cloudstack' });
-  const { publicKey } = new X509Certificate(recordedFile('cloud.crt'));
+  const { publicKey } = new X509Certificate(certificateFile('cloud.crt'));
   t.equal(keyFingerprint, sha256Hex(publicKey.export({ type: 'spki', format: 'der' })));
 });
 
@@ -40,7 +41,7 @@ t.test('request: other keys are refused before anything is computed with them', 
 t.test('request: what is no request, several, too long, or signed by another key is refused', async t => {
   const pem = await requestPem();
   t.match(await refusal(''), /there is no certificate request in PEM form/);
-  t.match(await refusal(recordedFile('cloud.crt')), /there is no certificate request in PEM form/);
+  t.match(await refusal(certificateFile('cloud.crt')), /there is no certificate request in PEM form/);
   t.match(await refusal(pem + pem), /there are several; one is allowed/);
   t.match(await refusal(pem + ' '.repeat(16_384)), /characters; at most 16384 are allowed/);
   t.match(await refusal(pem.replace(/\nM/, '\nA')), /it cannot be read/);

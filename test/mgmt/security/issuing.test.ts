@@ -7,9 +7,10 @@ import { loadGivenCa } from '../../../src/mgmt/security/given-ca.js';
 import { issueForHost } from '../../../src/mgmt/security/issue-certificate.js';
 import { newCa } from '../../../src/mgmt/security/store-ca.js';
 import type { NewCertificate } from '../../../src/mgmt/store/store.js';
-import { recordedFile, requestPem } from '../../helpers/certificate-requests.js';
+import { requestPem } from '../../helpers/certificate-requests.js';
 import { leafAndRoot } from '../../helpers/certificates.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
+import { certificateFile } from '../../helpers/wire.js';
 
 const clock = new FakeClock(Date.UTC(2026, 10, 27, 9, 0, 0));
 const parts = { clock, random: systemRandom };
@@ -39,8 +40,8 @@ t.test("issuing: a Muster agent's certificate names its host, and nothing of the
 });
 
 t.test("issuing: a CloudStack agent's certificate has the profile of the recorded one", async t => {
-  const recorded = new X509Certificate(recordedFile('cloud.crt'));
-  const { certificate, row } = await issued(false, recordedFile('cloud.csr'));
+  const recorded = new X509Certificate(certificateFile('cloud.crt'));
+  const { certificate, row } = await issued(false, certificateFile('cloud.csr'));
   t.equal(certificate.subject, recorded.subject);
   t.equal(certificate.subjectAltName, recorded.subjectAltName);
   t.equal(certificate.keyUsage, recorded.keyUsage, 'no extended key usage');
@@ -75,11 +76,11 @@ const files = (t: Test, cert: string, key: string) => {
 };
 
 t.test('given CA: that of the recorded CloudStack server issues, with its RSA key', async t => {
-  const { ca, warnings } = await loadGivenCa(files(t, recordedFile('root.crt'), recordedFile('root.key')), parts);
+  const { ca, warnings } = await loadGivenCa(files(t, certificateFile('root.crt'), certificateFile('root.key')), parts);
   t.strictSame(warnings, []);
-  const request = await readCertificateRequest(recordedFile('cloud.csr'));
+  const request = await readCertificateRequest(certificateFile('cloud.csr'));
   const { certPem } = await ca.issueHostCertificate(request, { uuid: UUID, name: 'x', validityDays: 1 });
-  const root = new X509Certificate(recordedFile('root.crt'));
+  const root = new X509Certificate(certificateFile('root.crt'));
   const certificate = new X509Certificate(certPem);
   t.equal(certificate.checkIssued(root) && certificate.verify(root.publicKey), true);
   t.equal(certificate.issuer, 'CN=ca.cloudstack.apache.org');
