@@ -98,7 +98,7 @@ t.test('api: a value that is not allowed, or an id of nothing, is 431 and says w
   const { call, log } = await apiBench(t);
   const cases: [string, Record<string, string>, RegExp][] = [
     ['listHosts', { id: '17' }, /Invalid parameter id value=17 due to it is no id/],
-    ['listHosts', { state: 'Upp' }, /parameter state value=Upp due to the states are Connecting, Up,/],
+    ['listHosts', { state: 'Upp' }, /parameter state value=Upp due to the states are Creating, Connecting, Up,/],
     ['listHosts', { page: '0' }, /pages are counted from 1/],
     ['listHosts', { page: '1.5' }, /no whole number/],
     ['listHosts', { pagesize: '0' }, /at least 1 is allowed, or -1/],
