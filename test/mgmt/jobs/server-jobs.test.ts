@@ -152,6 +152,7 @@ t.test('server-jobs: an agent that registers while its server goes into maintena
   release();
   await adding;
   await cluster.comes(() => cluster.node(A).state === 'Maintenance', 20_000);
+  await cluster.comes(() => cluster.counts()[B] === 1, 20_000);
   t.same(cluster.counts(), { [A]: 0, [B]: 1 });
   cluster.store.registerHosts = registerHosts;
 });
