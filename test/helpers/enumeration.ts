@@ -41,7 +41,12 @@ const WRITES: ReadonlySet<string> = new Set([
   'writeAssignments',
 ]);
 
-const MISHAPS = ['its process is killed before', 'the call fails before', 'the call fails after'] as const;
+const MISHAPS = [
+  'its process is killed before',
+  'the call fails before',
+  'the call fails after',
+  'its process is killed after',
+] as const;
 type Mishap = (typeof MISHAPS)[number];
 
 /** What befalls one write of the cluster, counted from now. */
@@ -63,10 +68,10 @@ export class Disturbance {
   }
 
   attach(node: ClusterNode): void {
-    node.faults[this.#mishap === 'the call fails after' ? 'after' : 'before'] = call => {
+    node.faults[this.#mishap.endsWith('after') ? 'after' : 'before'] = call => {
       if (this.write !== undefined || !WRITES.has(call) || this.#left-- > 0) return;
       this.write = `${call} of ${node.address}`;
-      if (this.#mishap === 'its process is killed before') {
+      if (this.#mishap.startsWith('its process')) {
         node.faults.isAway = true;
         this.killed = node;
       }
@@ -91,21 +96,20 @@ export interface Operation {
  * Of so many writes that follow each other one is disturbed, by each mishap another one. 1 is every write by every mishap:
  * `MUSTER_STRIDE=1 npm test -- test/scenarios/enumeration-*.test.ts`, some minutes.
  */
-const STRIDE = Number(process.env.MUSTER_STRIDE ?? 3);
+const STRIDE = Number(process.env.MUSTER_STRIDE ?? 7);
 
 /** Registers a test for each mishap: after it the cluster comes right by itself. */
 export function enumerates(t: Pick<Test, 'test'>, operations: readonly Operation[]): void {
-  for (const operation of operations) {
-    for (const mishap of MISHAPS) {
+  for (const [index, operation] of operations.entries()) {
+    for (const [offset, mishap] of MISHAPS.entries()) {
       const name = `enumeration: ${operation.name} comes right when ${mishap} a store write (each ${STRIDE})`;
-      t.test(`regression: ${name}`, t => enumerate(t, operation, mishap));
+      t.test(`regression: ${name}`, t => enumerate(t, operation, mishap, (index + offset) % STRIDE));
     }
   }
 }
 
 /** Each write in turn, until there is none so late, or one after which the cluster does not come right. */
-async function enumerate(t: Test, operation: Operation, mishap: Mishap): Promise<void> {
-  const first = MISHAPS.indexOf(mishap) % STRIDE;
+async function enumerate(t: Test, operation: Operation, mishap: Mishap, first: number): Promise<void> {
   for (let at = first; ; at += STRIDE) {
     const disturbance = new Disturbance(mishap, at);
     let isLast = false;
@@ -166,10 +170,18 @@ async function whatIsWrong(cluster: Cluster): Promise<string[]> {
   const servers = await store.servers();
   for (const { serviceIp, state } of servers) {
     if (/^Preparing|^ShuttingDown/.test(state)) wrong.push(`${serviceIp} is ${state}`);
+    const isRunning = cluster.nodes.get(serviceIp)?.isRunning === true;
+    if (isRunning === (state === 'Down'))
+      wrong.push(`${serviceIp} ${isRunning ? 'runs' : 'does not run'}, and is ${state}`);
+  }
+  for (const { address, isRunning } of cluster.nodes.values()) {
+    if (isRunning && servers.every(({ serviceIp }) => serviceIp !== address)) wrong.push(`${address} has no row`);
   }
   for (const [msid, jobs] of await store.countPendingJobs()) wrong.push(`${jobs} jobs of ${msid} have not ended`);
   const { values, assignmentGeneration } = await store.configuration();
   const hosts = await store.hosts();
+  const clusters = new Map((await store.clusters()).map(({ id, checkIntervalSeconds }) => [id, checkIntervalSeconds]));
+  const commonInterval = Number(values.get('indirect.agent.lb.check.interval'));
   for (const row of hosts) {
     const { guid, status, msid } = row;
     const preferred = assignmentOf(row, assignmentGeneration);
@@ -184,6 +196,11 @@ async function whatIsWrong(cluster: Cluster): Promise<string[]> {
     if (!agent?.isStopped && node === undefined) wrong.push(`${guid} is nowhere: ${agent?.agent.state.phase.kind}`);
     if (msid !== (node?.msid ?? null) || (status === 'Up') !== (node !== undefined) || status === 'Connecting') {
       wrong.push(`${guid} is on ${node?.address}, and its row says ${status} on ${msid}`);
+    }
+    const seconds = clusters.get(row.clusterId ?? 0) ?? commonInterval;
+    const toldMs = agent?.agent.state.check.intervalMs;
+    if (host !== undefined && toldMs !== seconds * 1_000) {
+      wrong.push(`${guid} checks each ${toldMs} ms, and the configuration says ${seconds} s`);
     }
     const isAssigned = values.get('indirect.agent.lb.algorithm') === 'rendezvous' && preferred !== null;
     if (isAssigned && !values.get('host')?.split(',').includes(preferred)) {

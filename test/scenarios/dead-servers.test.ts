@@ -32,6 +32,29 @@ t.test(
 );
 
 t.test(
+  'regression: membership: a server that joins right after an outage of the store takes nobody for dead',
+  async t => {
+    const bench = await memberBench(t);
+    const living = await bench.members(1001, 1002);
+    const hostId = await bench.hostOn(1001);
+    const job = await bench.jobOf(1001, hostId);
+    await bench.store.startJob(job.uuid, 1001);
+    await bench.goesOn(3_000);
+    for (const { faults } of living) faults.isAway = true;
+    // For longer than the threshold.
+    await bench.goesOn(160_000, 1_500);
+    // The store is back, and the others' next heartbeats come a little later.
+    await bench.members(1003);
+    await bench.goesOn(1_600);
+    for (const { faults } of living) faults.isAway = false;
+    await bench.goesOn(10_000);
+    t.same(bench.down, []);
+    t.match(await bench.store.host(hostId), { status: 'Up', msid: 1001 });
+    t.match(await bench.store.job(job.uuid), { status: 'running' });
+  },
+);
+
+t.test(
   'regression: membership: hosts of a server silent in PreparingForMaintenance are let go, if not at once',
   async t => {
     const bench = await memberBench(t);

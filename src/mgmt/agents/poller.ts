@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
+import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { type Configuration, readConfiguration } from '../config/parameters.js';
@@ -89,7 +90,7 @@ export class Poller {
 
   /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
   async #readAll(): Promise<void> {
-    const { store, lists, registry } = this.#parts;
+    const { clock, store, lists, registry } = this.#parts;
     const stored = await store.configuration();
     if (stored.version === lists.configuration.version) await this.#readHosts(lists.configuration);
     else {
@@ -98,6 +99,7 @@ export class Poller {
       await this.#readHosts(configuration);
       this.#parts.log.info('Configuration changed', { version: configuration.version });
       lists.take(configuration, clusters);
+      await runInTurns(lists.settleAssignments(), clock);
       // Hosts that registered while all were computed anew.
       for (const { host } of registry) lists.assign(host);
     }

@@ -50,6 +50,12 @@ export interface EventSink {
 
 type EventStore = Pick<Store, 'addEvents' | 'deleteEvents'>;
 
+/** An event that is not written yet. */
+interface HeldEvent extends Omit<NewEvent, 'ageMs'> {
+  /** When it happened, by the monotonic clock. */
+  readonly at: number;
+}
+
 const WRITE_MS = 1_000;
 /** While the store is away the oldest go first. */
 const HELD = 10_000;
@@ -65,7 +71,7 @@ export class EventLog implements EventSink {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #msid: number;
-  #held: NewEvent[] = [];
+  #held: HeldEvent[] = [];
   #lost = 0;
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -83,13 +89,12 @@ export class EventLog implements EventSink {
   }
 
   add({ type, level, description, hostUuid, username }: ClusterEvent): void {
-    const created = this.#clock.wallTime();
     const resource = { resourceType: hostUuid ? 'Host' : null, resourceId: hostUuid ?? null };
     this.#held.push({
       type,
       level,
       description: peerText(description, DESCRIPTION_LENGTH),
-      created,
+      at: this.#clock.now(),
       ...resource,
       msid: this.#msid,
       username: username ?? null,
@@ -121,8 +126,10 @@ export class EventLog implements EventSink {
   async #write(): Promise<void> {
     while (this.#held.length > 0) {
       const batch = this.#held.slice(0, EVENTS_A_BATCH);
+      const now = this.#clock.now();
+      const aged = batch.map(({ at, ...event }) => ({ ...event, ageMs: now - at }));
       try {
-        await this.#health.watch(() => this.#store.addEvents(batch));
+        await this.#health.watch(() => this.#store.addEvents(aged));
       } catch (error) {
         this.#log.debug('Events could not be written', { events: this.#held.length, reason: reasonOf(error) });
         this.#writeLater();

@@ -1,4 +1,5 @@
 import { reasonOf } from '../../lib/errors.js';
+import type { Interruptible } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { isSameList } from '../../protocol/host-list.js';
 import type { AlgorithmName, Configuration } from '../config/parameters.js';
@@ -125,6 +126,11 @@ export class AgentLists {
     }
     this.#assignments.take(configuration.assignmentGeneration);
     this.#change({ configuration, clusterIntervals });
+  }
+
+  /** To be called after `take`: carries the assignments over that count from then on. */
+  settleAssignments(): Interruptible<void> {
+    return this.#assignments.settle();
   }
 
   /** Other servers are to be avoided than before. */

@@ -19,8 +19,8 @@ export interface NewEvent {
   readonly type: string;
   readonly level: EventLevel;
   readonly description: string;
-  /** When it happened, by the server's clock. */
-  readonly created: number;
+  /** How long ago it happened. The store, which knows the time, makes a moment of it. */
+  readonly ageMs: number;
   /** What it is about, such as `Host` and its UUID. */
   readonly resourceType: string | null;
   readonly resourceId: string | null;
@@ -30,9 +30,11 @@ export interface NewEvent {
   readonly username: string | null;
 }
 
-export interface EventRow extends NewEvent {
+export interface EventRow extends Omit<NewEvent, 'ageMs'> {
   readonly id: number;
   readonly uuid: string;
+  /** When it happened, by the store's clock. */
+  readonly created: number;
 }
 
 /** What is left out is not asked for. */

@@ -41,9 +41,8 @@ t.test('events: they are written a second later, together and in their order', a
   await clock.advance(499);
   t.equal(state.batches.length, 0);
   await clock.advance(1);
-  const created = clock.wallTime() - 1_000;
-  const one = { type: 'AGENT.READY', level: 'INFO', description: 'one', created, msid: MSID_1 };
-  const two = { type: 'SERVER.UP', level: 'WARN', description: 'two', created: created + 500, msid: MSID_1 };
+  const one = { type: 'AGENT.READY', level: 'INFO', description: 'one', ageMs: 1_000, msid: MSID_1, username: null };
+  const two = { type: 'SERVER.UP', level: 'WARN', description: 'two', ageMs: 500, msid: MSID_1, username: null };
   t.same(state.batches, [
     [
       { ...one, resourceType: 'Host', resourceId: 'u-1' },
@@ -76,6 +75,17 @@ t.test('events: while the store is away they are held, and the oldest go first w
   t.equal(written.length, 10_000);
   t.same([written[0], written.at(-1)], ['2', '10001']);
   t.same(log.fieldsOf('warn Events were lost while the store was away'), { events: 2 });
+});
+
+t.test('events: one that was held while the store was away tells how long ago it was', async t => {
+  const { events, clock, state } = eventLog();
+  state.away = true;
+  events.add({ ...EVENT, description: 'one' });
+  await clock.advance(60_500);
+  state.away = false;
+  state.batches.length = 0;
+  await clock.advance(500);
+  t.match(state.batches, [[{ description: 'one', ageMs: 61_000 }]]);
 });
 
 t.test('regression: while a slow write is under way, the same events are not written once more', async t => {
@@ -167,6 +177,19 @@ t.test('regression: old events are deleted until none is left, a batch a call', 
   t.equal(state.old, 0);
   t.equal(state.swept.length, 14);
   t.match(state.swept[0], { keep: 100_000 });
+});
+
+t.test("regression: a server whose clock is behind the store's by weeks keeps its new events", async t => {
+  const store = await freshStore(t);
+  const { log } = eventLog();
+  const clock = new FakeClock(Date.now() - 40 * 86_400_000);
+  const events = new EventLog(store, new StoreHealth(log), { clock, log, msid: MSID_1 });
+  events.add(EVENT);
+  await clock.advance(500);
+  await events.close();
+  t.equal(await store.deleteEvents({ ageMs: 30 * 86_400_000 }), 0);
+  const { rows } = await store.events({ page: 1, pagesize: 10 });
+  t.ok(Math.abs(Date.now() - (rows[0]?.created ?? 0)) < 60_000);
 });
 
 t.test('events: what an agent has said is cleaned', async t => {

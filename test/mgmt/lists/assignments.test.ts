@@ -189,6 +189,37 @@ t.test('assignments: a row that was written for two later generations shows neit
   t.equal(assignments.of(1), '192.0.2.3');
 });
 
+t.test(
+  'assignments: a generation counts at once, and is carried over in turns, whatever comes between two of them',
+  async t => {
+    const HOSTS = 10_000;
+    const { assignments } = bench();
+    for (let id = 0; id < HOSTS; id++) {
+      assignments.learn(id, row('192.0.2.1'));
+      assignments.learn(id, row('192.0.2.1', '192.0.2.2', 5));
+    }
+    // Of host 1 generation 6 is begun already.
+    assignments.learn(1, row('192.0.2.2', '192.0.2.3', 6));
+    assignments.take(5);
+    const all = (id: number) => assignments.of(id) === '192.0.2.2';
+    t.ok(Array.from({ length: HOSTS }, (_, id) => id).every(all), 'before anything is carried over');
+    const settling = assignments.settle();
+    settling.next();
+    assignments.forget(HOSTS - 1);
+    t.equal(assignments.learn(HOSTS - 2, row('192.0.2.2', '192.0.2.3', 6)), false);
+    assignments.take(6);
+    let steps = 1;
+    while (!settling.next().done) steps++;
+    t.ok(steps >= HOSTS / 1_000);
+    t.same(
+      [0, 1, HOSTS - 3, HOSTS - 2, HOSTS - 1].map(id => assignments.of(id)),
+      ['192.0.2.2', '192.0.2.3', '192.0.2.2', '192.0.2.3', undefined],
+    );
+    const first = assignments.assigned(HOSTS, ['192.0.2.2', '192.0.2.3'], EVEN);
+    t.equal(first, '192.0.2.3', 'the counts are those of what counts');
+  },
+);
+
 t.test('assignments: an attempt that was abandoned is forgotten', async t => {
   const { assignments } = bench();
   assignments.learn(1, row('192.0.2.1', '192.0.2.3', 5));

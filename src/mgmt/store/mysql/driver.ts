@@ -126,9 +126,9 @@ class MysqlConnection implements DatabaseConnection {
     this.#failed = failed;
   }
 
-  async run(sql: string, parameters: readonly unknown[] = []): Promise<unknown> {
+  async run(sql: string): Promise<unknown> {
     try {
-      return await this.session.run(sql, parameters);
+      return await this.session.run(sql);
     } catch (error) {
       throw this.#failed(error);
     }
@@ -136,7 +136,7 @@ class MysqlConnection implements DatabaseConnection {
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     parameters.forEach(refuseUnkeepable);
-    const result = await this.run(sql, parameters.map(asBuffer));
+    const result = await this.#query(sql, parameters.map(asBuffer));
     if (Array.isArray(result)) {
       for (const row of result) withBytes(row);
       // Kysely's types know what the columns hold; the driver cannot.
@@ -145,6 +145,14 @@ class MysqlConnection implements DatabaseConnection {
     // Rows that matched, whether or not they changed: mysql2 asks for that by CLIENT_FOUND_ROWS.
     const { affectedRows = 0 } = result as { affectedRows?: number };
     return { rows: [], numAffectedRows: BigInt(affectedRows) };
+  }
+
+  async #query(sql: string, parameters: readonly unknown[]): Promise<unknown> {
+    try {
+      return await this.session.runOrInterrupt(sql, parameters);
+    } catch (error) {
+      throw this.#failed(error);
+    }
   }
 
   // biome-ignore lint/correctness/useYield: the interface demands it, and it is not used here

@@ -41,7 +41,7 @@ const VERDICTS: Readonly<Record<number, Verdict>> = {
   1205: again('STORE_BUSY'), // LOCK_WAIT_TIMEOUT
   1213: again('STORE_BUSY'), // LOCK_DEADLOCK; also Galera's certification
   1264: final('STORE_VALUE_REFUSED'), // WARN_DATA_OUT_OF_RANGE
-  1317: again('STORE_BUSY'), // QUERY_INTERRUPTED: by Galera, for another node's transaction
+  1317: again('STORE_BUSY'), // QUERY_INTERRUPTED: by Galera, for another node's transaction, or by us, when it took too long
   1366: final('STORE_VALUE_REFUSED'), // TRUNCATED_WRONG_VALUE_FOR_FIELD
   1406: final('STORE_VALUE_REFUSED'), // DATA_TOO_LONG
   1412: again('STORE_BUSY'), // TABLE_DEF_CHANGED: a migration

@@ -31,16 +31,28 @@ function socketToAddress({ host, port }: MysqlHost): Socket {
 /** The node ends a slow statement so much before the client gives it up: the statement has failed, and not the node. */
 const SERVER_EARLIER_MS = 500;
 
+/** So much before the client gives a statement up, it has the node end it: MySQL ends nothing but SELECTs by itself. */
+const KILL_EARLIER_MS = 250;
+
+interface ServerIdentity {
+  readonly version: string;
+  readonly node: string;
+}
+
 /** A connection with one node, set up for us. After an error on the way to the node it is broken, and not used again. */
 export class MysqlSession {
   readonly host: MysqlHost;
+  readonly #access: MysqlAccess;
   readonly #raw: Connection;
   readonly #clock: Clock;
   #limitMs: number;
+  /** Which process the session is with, as that says. */
+  #node: string | undefined;
   #broken = false;
 
-  private constructor(raw: Connection, host: MysqlHost, clock: Clock, limitMs: number) {
+  private constructor(raw: Connection, access: MysqlAccess, host: MysqlHost, clock: Clock, limitMs: number) {
     this.host = host;
+    this.#access = access;
     this.#raw = raw;
     this.#clock = clock;
     this.#limitMs = limitMs;
@@ -51,6 +63,19 @@ export class MysqlSession {
 
   /** @throws what mysql2 throws, or MysqlTimeout */
   static async open(access: MysqlAccess, host: MysqlHost, clock: Clock, limits: MysqlLimits): Promise<MysqlSession> {
+    const session = await MysqlSession.#connect(access, host, clock, limits.connectMs);
+    try {
+      await session.#setUp(limits.statementMs);
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    session.#limitMs = limits.statementMs;
+    return session;
+  }
+
+  /** @param limitMs to connect and log in, and for each statement @throws as `open` */
+  static async #connect(access: MysqlAccess, host: MysqlHost, clock: Clock, limitMs: number): Promise<MysqlSession> {
     const raw = mysql.createConnection({
       host: host.host,
       port: host.port,
@@ -60,21 +85,19 @@ export class MysqlSession {
       charset: 'utf8mb4',
       // Beyond 2^53 a text would come, not a number that is nearly right.
       supportBigNumbers: true,
-      connectTimeout: limits.connectMs,
+      connectTimeout: limitMs,
       enableKeepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
       ...(access.ssl !== undefined && { ssl: access.ssl }),
       ...(access.ssl?.verifyIdentity && isIP(host.host) !== 0 && { stream: () => socketToAddress(host) }),
     });
-    const session = new MysqlSession(raw, host, clock, limits.connectMs);
+    const session = new MysqlSession(raw, access, host, clock, limitMs);
     try {
       await session.#bounded(done => raw.connect(error => done(error)), 'no handshake');
-      await session.#setUp(limits.statementMs);
     } catch (error) {
       session.destroy();
       throw error;
     }
-    session.#limitMs = limits.statementMs;
     return session;
   }
 
@@ -87,6 +110,24 @@ export class MysqlSession {
     return this.#bounded(done => {
       this.#raw.query(sql, [...parameters], (error, result) => done(error, result));
     }, 'no answer');
+  }
+
+  /**
+   * As `run`. A statement that takes too long is ended by the node, and fails as interrupted: it has failed, and not the
+   * node. Not for a commit, of which one could not know then whether it was carried out.
+   */
+  async runOrInterrupt(sql: string, parameters: readonly unknown[]): Promise<unknown> {
+    let interruption: Promise<void> | undefined;
+    const timer = this.#clock.after(this.#limitMs - KILL_EARLIER_MS, () => {
+      interruption = this.#killQuery();
+    });
+    try {
+      return await this.run(sql, parameters);
+    } finally {
+      timer.cancel();
+      // One that comes late would end the next statement.
+      await interruption;
+    }
   }
 
   /** At once, without COM_QUIT: the node rolls back what was not committed. Idempotent. */
@@ -106,8 +147,29 @@ export class MysqlSession {
     this.destroy();
   }
 
+  async #killQuery(): Promise<void> {
+    let other: MysqlSession | undefined;
+    try {
+      other = await MysqlSession.#connect(this.#access, this.host, this.#clock, KILL_EARLIER_MS);
+      // Behind a balancer it may be another node, where somebody else has this number.
+      if ((await other.#readServer()).node === this.#node) await other.run(`kill query ${this.#raw.threadId}`);
+    } catch {
+      // The statement's own limit ends the session.
+    } finally {
+      other?.destroy();
+    }
+  }
+
+  async #readServer(): Promise<ServerIdentity> {
+    const sql = "select version() as version, concat_ws(':', @@hostname, @@port) as node";
+    const [server] = (await this.run(sql)) as ServerIdentity[];
+    if (server === undefined) throw new Error('the node did not tell its version');
+    return server;
+  }
+
   async #setUp(statementMs: number): Promise<void> {
-    const [server] = (await this.run('select version() as version')) as { version: string }[];
+    const { version, node } = await this.#readServer();
+    this.#node = node;
     const seconds = Math.ceil(statementMs / 1_000);
     // What does not fit is refused, not cut; backslashes escape, as the driver writes them.
     await this.run(
@@ -116,7 +178,7 @@ export class MysqlSession {
     );
     // No locks on the gaps between rows: hosts that are new at the same moment do not wait for each other.
     await this.run('set session transaction isolation level read committed');
-    if (/mariadb/i.test(server?.version ?? '')) {
+    if (/mariadb/i.test(version)) {
       // On Galera, what was committed on another node is seen here; elsewhere the second setting does nothing.
       await this.run(
         `set session max_statement_time = ${(statementMs - SERVER_EARLIER_MS) / 1_000}, wsrep_sync_wait = 1`,

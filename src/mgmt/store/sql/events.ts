@@ -17,10 +17,12 @@ export function eventStore(transactions: Transactions): EventStore {
       if (batch.length === 0) return;
       await transactions.write('addEvents', async db => {
         const first = (await raiseSequence(db, 'event', batch.length)) - batch.length + 1;
-        const rows = batch.map(({ resourceType, resourceId, ...event }, i) => ({
+        const now = await database.storeTime(db);
+        const rows = batch.map(({ resourceType, resourceId, ageMs, ...event }, i) => ({
           ...event,
           id: first + i,
           uuid: random.uuid(),
+          created: now - Math.round(ageMs),
           resource_type: resourceType,
           resource_id: resourceId,
         }));

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import t, { type Test } from 'tap';
 import { type Clock, systemClock } from '../../../../src/lib/clock.js';
 import { silentLog } from '../../../../src/lib/logger.js';
@@ -214,6 +215,46 @@ function outages(mariadb: MariaDb, second: MariaDb): void {
     t.equal((await store.configuration()).version, 1);
     t.equal(await setConfiguration(store, 'host', 'c'), 2);
   });
+
+  t.test(
+    'regression: mariadb: a statement that the node does not end by itself in time is ended, and the node is kept',
+    async t => {
+      const name = 'muster_slow';
+      for (const node of [mariadb, second]) {
+        await node.query(`create database ${name}`);
+        const store = await openStore(node.url(name), env);
+        await setConfiguration(store, 'host', 'a');
+        await store.close();
+      }
+      const url = parseMysqlUrl(mariadb.url(name, { behind: [`127.0.0.1:${second.port}`] }));
+      const [one, other] = [await openMysql(url, env, CALL_LIMITS), await openMysql(url, env, CALL_LIMITS)];
+      t.teardown(() => Promise.all([one.close(), other.close()]));
+      let release = () => {};
+      const released = new Promise<void>(resolve => {
+        release = resolve;
+      });
+      let isHeld = false;
+      const held = other.kysely.transaction().execute(async db => {
+        await db.selectFrom('sequence').selectAll().forUpdate().execute();
+        isHeld = true;
+        await released;
+      });
+      await until(() => isHeld);
+      const waiting = one.kysely.transaction().execute(async db => {
+        // As on MySQL, where only a SELECT has a limit.
+        await sql`set session max_statement_time = 0, innodb_lock_wait_timeout = 60`.execute(db);
+        await db.updateTable('sequence').set({ value: 7 }).execute();
+      });
+      const startedAt = performance.now();
+      const failure = await waiting.catch((error: unknown) => error);
+      t.match(one.judge(failure), { code: 'STORE_BUSY' });
+      t.ok(performance.now() - startedAt < CALL_LIMITS.statementMs);
+      release();
+      await held;
+      const { rows } = await sql<{ port: number }>`select @@port as port`.execute(one.kysely);
+      t.match(rows, [{ port: mariadb.port }], 'and the node is kept');
+    },
+  );
 
   t.test('mariadb: read-only, it can be read, and says so when it is written', async t => {
     const store = await opened(t, await mariadb.createDatabase());
