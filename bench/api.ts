@@ -60,7 +60,6 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   const present = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: hostId => own.get(hostId) });
   const handlers = handlersFor({
     clock: systemClock,
-    msid: OWN_MSID,
     store,
     operationsFor,
     observe,

@@ -153,7 +153,6 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
   let isAway = false;
   const handlers = handlersFor({
     clock: systemClock,
-    msid: OWN_MSID,
     store,
     operationsFor,
     observe: () => [],

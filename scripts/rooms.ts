@@ -151,10 +151,10 @@ export function sourceFiles(folder: string): readonly string[] {
     .sort();
 }
 
-/** What a file of `folder` imports of it, as paths below `folder` that end in `.js`. */
+/** What a file of `folder` imports of it, at its start or later, as paths below `folder` that end in `.js`. */
 export function importsOf(folder: string, file: string): readonly string[] {
   const source = readFileSync(join(folder, file), 'utf8');
-  return [...source.matchAll(/from '(\.[^']+)'/g)].map(([, path = '']) =>
+  return [...source.matchAll(/(?:\bfrom |\bimport |\bimport\()'(\.[^']+)'/g)].map(([, path = '']) =>
     relative(folder, join(folder, dirname(file), path)),
   );
 }

@@ -1,7 +1,7 @@
 import { diagnose, type Finding } from '../agent/doctor/doctor.js';
 import type { Clock } from '../lib/clock.js';
 
-export interface DoctorOptions {
+export interface DoctorParts {
   readonly clock: Clock;
   readonly output: 'table' | 'json';
   out(text: string): void;
@@ -14,7 +14,7 @@ const EXIT_CODE = { ok: 0, warn: 1, error: 2 } as const;
  * Prints what the checks of an agent's folder find: in a table as they go, in JSON at the end.
  * @returns the exit code: 0 when all is well, 1 for warnings, 2 for errors
  */
-export async function showDoctor(folder: string, { clock, output, out }: DoctorOptions): Promise<number> {
+export async function showDoctor(folder: string, { clock, output, out }: DoctorParts): Promise<number> {
   const findings: Finding[] = [];
   for await (const finding of diagnose(folder, { clock })) {
     findings.push(finding);

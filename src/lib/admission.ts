@@ -21,7 +21,7 @@ interface Stranger<C> {
 
 /**
  * A newcomer does not take the place of a stranger that has been there for less than this, unless another network has
- * more places than its own: in a storm of honest peers those that have begun would otherwise never come to an end.
+ * more places than its own: when many honest peers come at once, those that have begun would otherwise never finish.
  */
 const GRACE_MS = 5_000;
 

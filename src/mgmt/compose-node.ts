@@ -229,7 +229,6 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
   const handlers = handlersFor({
     clock,
-    msid,
     store,
     operationsFor,
     observe: rows => membership.observe(rows),

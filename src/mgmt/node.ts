@@ -281,7 +281,7 @@ async function openApiTls({ apiTls }: MgmtSettings, { clock, random, log }: Star
 async function writeIniOnce(
   { dataDir, apiAddress, apiPort: configuredPort, apiTls }: MgmtSettings,
   apiKeys: ApiKeys,
-  { address, apiPort, caPem, log }: IniFacts,
+  { address, apiPort, caPem, log }: IniParts,
 ): Promise<void> {
   // Also beside a file that is there: by it the operator's other clients verify.
   if (apiTls === 'server') await writeCa(dataDir, caPem);
@@ -299,7 +299,7 @@ async function writeIniOnce(
   log.info('Wrote the key pair of the HTTP API', { file, key: key.name });
 }
 
-interface IniFacts {
+interface IniParts {
   readonly address: string;
   readonly apiPort: number | undefined;
   /** The CA by which the server's own certificate is verified. */

@@ -63,6 +63,17 @@ t.test('docs: every setting of a fleet is in docs/bench.md, or is a setting of a
   );
 });
 
+t.test('docs: every type of event is in docs/operating.md', async t => {
+  const [, union = ''] = /type EventType =([^;]+);/.exec(read('src/mgmt/cluster/events.ts')) ?? [];
+  const types = [...union.matchAll(/'([A-Z.]+)'/g)].map(([, type = '']) => type);
+  t.ok(types.length > 20);
+  const text = read('docs/operating.md');
+  t.same(
+    types.filter(type => !text.includes(`\`${type}\``)),
+    [],
+  );
+});
+
 t.test('docs: every error code in the sources is in docs/errors.md', async t => {
   const text = read('docs/errors.md');
   const codes = new Set<string>();

@@ -138,7 +138,6 @@ export async function apiBench(t: Test) {
   });
   const handlers = handlersFor({
     clock,
-    msid: MSID_1,
     store: seen,
     operationsFor,
     observe,

@@ -42,7 +42,7 @@ export interface Outcome {
 }
 
 /** What handlers may use. */
-export interface HandlerContext {
+export interface HandlerParts {
   readonly resource: Resource;
   readonly trust: Trust;
   /** Aborts when the link ends. */
@@ -52,4 +52,4 @@ export interface HandlerContext {
 }
 
 /** Carries out a command of one class. What it throws is answered result=false. */
-export type Handler = (command: Message, context: HandlerContext) => Outcome | Promise<Outcome>;
+export type Handler = (command: Message, parts: HandlerParts) => Outcome | Promise<Outcome>;

@@ -73,7 +73,7 @@ export const handleSetupMSList: Handler = command => {
   return { answer, consequence: { kind: 'update', update, checkNow: triggerHostLb, objections } };
 };
 
-export const handleMigrateAgentConnection: Handler = (command, context) => {
+export const handleMigrateAgentConnection: Handler = (command, parts) => {
   const { msList, avoidMsList, lbAlgorithm, lbCheckInterval } = MigrateAgentConnectionCommand.decode(command);
   const { update, objections } = hostUpdate({
     hosts: msList,
@@ -81,7 +81,7 @@ export const handleMigrateAgentConnection: Handler = (command, context) => {
     algorithm: lbAlgorithm,
     checkInterval: lbCheckInterval,
   });
-  if (!context.canMigrate(update)) {
+  if (!parts.canMigrate(update)) {
     const details = 'Migrate agent connection failed, due to no other management server that is not avoided';
     const answer = MigrateAgentConnectionAnswer.encode({ result: false, details });
     return { answer, consequence: { kind: 'update', update, checkNow: false, objections } };

@@ -28,7 +28,7 @@ import {
   handleSetHostParams,
   handleShutdown,
 } from './control.js';
-import type { Consequence, Handler, HandlerContext, Outcome } from './handler.js';
+import type { Consequence, Handler, HandlerParts, Outcome } from './handler.js';
 import { handleMigrateAgentConnection, handleSetupMSList } from './host-list.js';
 import { handleReady } from './ready.js';
 
@@ -49,8 +49,8 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 
 /** With `handleByAgent` false, CloudStack's servers mean a system VM of this host, which is the resource's. */
 function ofAgent(handle: Handler): Handler {
-  return (command, context) =>
-    command.fields.handleByAgent === false ? handleByResource(command, context) : handle(command, context);
+  return (command, parts) =>
+    command.fields.handleByAgent === false ? handleByResource(command, parts) : handle(command, parts);
 }
 
 const STOPPED = 'Stopped by previous failure';
@@ -58,7 +58,7 @@ const STOPPED = 'Stopped by previous failure';
 /** Carries out the commands of a packet, one after another. It never rejects: a failure is answered result=false. */
 export async function handleRequest(
   request: Packet,
-  context: HandlerContext,
+  parts: HandlerParts,
 ): Promise<{ answers: Message[]; consequences: Consequence[] }> {
   const answers: Message[] = [];
   const consequences: Consequence[] = [];
@@ -68,7 +68,7 @@ export async function handleRequest(
       answers.push(failed(STOPPED));
       continue;
     }
-    const { answer, consequence } = await handleCommand(command, context);
+    const { answer, consequence } = await handleCommand(command, parts);
     answers.push(answer);
     if (consequence) consequences.push(consequence);
     isStopped = (request.flags & FLAG.stopOnError) !== 0 && answer.fields.result === false;
@@ -76,11 +76,11 @@ export async function handleRequest(
   return { answers, consequences };
 }
 
-async function handleCommand(command: Message, context: HandlerContext): Promise<Outcome> {
+async function handleCommand(command: Message, parts: HandlerParts): Promise<Outcome> {
   // CloudStack's agent fails on it as well: the field may be missing, but not null.
   if (command.fields.contextMap === null) return { answer: failed('contextMap must not be null') };
   try {
-    return await (HANDLERS.get(command.type) ?? handleByResource)(command, context);
+    return await (HANDLERS.get(command.type) ?? handleByResource)(command, parts);
   } catch (error) {
     return { answer: failed(reasonOf(error)) };
   }

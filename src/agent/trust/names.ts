@@ -28,7 +28,7 @@ function uriNames({ subjectAltName = '' }: X509Certificate): readonly string[] {
   return names;
 }
 
-/** Whom a certificate names, for a person to read. It may be a stranger's, who has written what he likes. */
+/** Whom a certificate names, for a person to read. Its issuer may be unknown, and have written anything. */
 export function subjectOf(certificate: X509Certificate): string {
   return distinguishedName(certificate.subject);
 }

@@ -3,7 +3,6 @@ import { reasonOf } from '../../lib/errors.js';
 import { certificatesIn, pemOf } from '../../lib/pem.js';
 import { secureContext } from '../../protocol/index.js';
 import type { CertificateFile, FileFound, Folder } from './folder.js';
-import { hostUuidOf } from './names.js';
 
 /** The certificate of this host, with its key. */
 export interface OwnCertificate {
@@ -11,8 +10,6 @@ export interface OwnCertificate {
   readonly chain: readonly [X509Certificate, ...X509Certificate[]];
   readonly certPem: string;
   readonly keyPem: string;
-  /** The host that Muster's CA has issued it to; undefined when another CA has, or it is as CloudStack's. */
-  readonly hostUuid: string | undefined;
 }
 
 /** Why the certificate of a folder cannot be used. */
@@ -57,7 +54,7 @@ export function ownCertificateOf(
   } catch (error) {
     return unusable(files.certificate, `OpenSSL does not take it: ${reasonOf(error)}`, ANEW);
   }
-  return { own: { chain: [leaf, ...others], certPem, keyPem, hostUuid: hostUuidOf(leaf) } };
+  return { own: { chain: [leaf, ...others], certPem, keyPem } };
 }
 
 const IN_USE = { certificate: 'cloud.crt', key: 'cloud.key' } as const;

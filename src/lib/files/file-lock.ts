@@ -7,7 +7,6 @@ import { temporaryOf, writeSynced } from './atomic-file.js';
 
 /** A lock that this process holds. */
 export interface FileLock {
-  readonly path: string;
   /** Removes the lock file, if this process still holds it. Idempotent. */
   release(): Promise<void>;
   /** The same, synchronously and without throwing, for a process that is about to exit. */
@@ -50,16 +49,12 @@ const MAX_ATTEMPTS = 100;
 export class FileLockedError extends Error {
   override readonly name = 'FileLockedError';
   readonly code = 'FILE_LOCKED';
-  readonly path: string;
   readonly holderPid: number;
-  readonly holderHost: string;
 
   constructor(path: string, { pid, host }: Pick<Holder, 'pid' | 'host'>) {
     const elsewhere = host === hostname() ? '' : ` on ${host}; remove the file if that process is no more`;
     super(`${path} is held by process ${pid}${elsewhere}`);
-    this.path = path;
     this.holderPid = pid;
-    this.holderHost = host;
   }
 }
 
@@ -105,7 +100,6 @@ function heldLock(path: string, nonce: string): FileLock {
     }
   };
   return {
-    path,
     release: async () => releaseNow(),
     releaseSync() {
       try {

@@ -71,10 +71,6 @@ export class Attache {
     this.#state = { kind: 'alive', heardAt: clock.now() };
   }
 
-  get state(): AttacheState {
-    return this.#state;
-  }
-
   /** Why it has not taken what it should have by now. */
   get lag(): string | undefined {
     return this.#lag;

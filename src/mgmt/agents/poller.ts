@@ -19,7 +19,6 @@ import type { RemovalNotices } from './removal-notices.js';
 export interface PollerParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly msid: number;
   readonly store: Pick<AgentStore, 'configuration' | 'clusters' | 'hostVersions' | 'hostsById'>;
   readonly health: StoreHealth;
   readonly lists: AgentLists;

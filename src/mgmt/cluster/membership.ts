@@ -205,7 +205,7 @@ export class Membership implements ServerObserver, ServerReader {
     return done;
   }
 
-  /** The interval may be another one now: a longer one is not slept to its end, which others would take for silence. */
+  /** The interval may be another one now: a longer one is not waited for to its end, which others would take for silence. */
   retime(): void {
     if (this.#timer === undefined || this.#timerMs === this.#parts.heartbeat().intervalMs) return;
     this.#timer.cancel();

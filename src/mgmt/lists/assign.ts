@@ -21,8 +21,6 @@ export interface AssignmentPlan {
   readonly preferred: readonly (string | undefined)[];
   /** The agents whose preferred server changes, those that had none among them. */
   readonly changes: readonly Change[];
-  /** How many agents prefer each server, in the order of `servers`. */
-  readonly counts: ReadonlyMap<string, number>;
 }
 
 /**
@@ -87,7 +85,7 @@ export function* assignAllInSteps(
   const unassigned = yield* keepPresentServers(work);
   const leaving = yield* chooseLeaving(work, unassigned.length);
   yield* assignServers(work, [...unassigned, ...leaving]);
-  return yield* assignmentOf(work, servers);
+  return yield* assignmentOf(work);
 }
 
 /** A unit of work is one score, or one agent that is read. A step takes about 1 ms. */
@@ -191,8 +189,8 @@ function* assignServers(work: Assigning, moving: readonly number[]): Interruptib
   }
 }
 
-function* assignmentOf(work: Assigning, servers: readonly string[]): Interruptible<AssignmentPlan> {
-  const { agents, contenders, serverOf, counts, isStepFull } = work;
+function* assignmentOf(work: Assigning): Interruptible<AssignmentPlan> {
+  const { agents, contenders, serverOf, isStepFull } = work;
   const preferred: (string | undefined)[] = [];
   const changes: Change[] = [];
   for (const [index, { hostId, preferred: from }] of agents.entries()) {
@@ -201,8 +199,7 @@ function* assignmentOf(work: Assigning, servers: readonly string[]): Interruptib
     if (to !== undefined && to !== from) changes.push({ hostId, from, to });
     if (isStepFull(1)) yield;
   }
-  const byAddress = new Map(contenders.map(({ address }, server) => [address, at(counts, server)]));
-  return { preferred, changes, counts: new Map(servers.map(address => [address, byAddress.get(address) ?? 0])) };
+  return { preferred, changes };
 }
 
 /** The lower and the upper bound of each server's agents, by its index. */

@@ -27,8 +27,6 @@ export interface ListedAgent {
 
 /** What a change of the settings would do. */
 export interface Preview {
-  /** How many there are. */
-  readonly agents: number;
   /** How many would have another preferred host than now. */
   readonly moving: number;
   /** How many agents would prefer each server, in the order of the proposed servers. */
@@ -57,7 +55,7 @@ export function* previewInSteps(
     if (first !== before[index]) moving++;
     if (isStepFull(1)) yield;
   }
-  return { agents: agents.length, moving, shares, before, after };
+  return { moving, shares, before, after };
 }
 
 /** Whether a change leaves all lists as they are: nothing that this algorithm depends on is different. */

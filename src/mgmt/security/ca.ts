@@ -75,8 +75,8 @@ export interface IssuedServerCertificate extends Issued {
 }
 
 /** How servers and hosts stand in their certificates, as a URI. */
-export const SERVER_URI = 'muster:server:';
-export const HOST_URI = 'muster:host:';
+const SERVER_URI = 'muster:server:';
+const HOST_URI = 'muster:host:';
 
 export interface CaParts {
   readonly clock: Clock;

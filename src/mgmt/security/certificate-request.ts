@@ -26,7 +26,7 @@ export class CertificateRequestError extends Error {
 }
 
 /** In characters of PEM. */
-export const REQUEST_LENGTH = 16_384;
+const REQUEST_LENGTH = 16_384;
 /** RFC 5280: the upper bound of a common name. */
 export const NAME_LENGTH = 64;
 const RSA_BITS = { least: 2_048, most: 4_096 };

@@ -68,7 +68,6 @@ t.test('file lock: the same process cannot hold it twice', async t => {
   t.ok(error instanceof FileLockedError);
   t.match(error, {
     code: 'FILE_LOCKED',
-    path,
     holderPid: process.pid,
     message: `${path} is held by process ${process.pid}`,
   });

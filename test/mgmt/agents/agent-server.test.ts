@@ -9,12 +9,12 @@ import { testServer } from '../../helpers/test-server.js';
 
 async function tlsServer(t: Test, configuration: Record<string, string> = {}) {
   const certificates = await plainCertificate();
-  const house = await testServer({ configuration, context: secureContext(certificates) });
-  t.teardown(() => house.stop('now'));
+  const bench = await testServer({ configuration, context: secureContext(certificates) });
+  t.teardown(() => bench.stop('now'));
   /** A connection as the listener gives it, not secured yet. */
   const accept = (address = '192.0.2.50') => {
     const [near, far] = duplexPair();
-    const served = house.server.serve(far, { address, port: 40_000 });
+    const served = bench.server.serve(far, { address, port: 40_000 });
     // A pair in memory does not tell the one end of the other's destruction.
     return { near, served, ended: () => far.destroyed };
   };
@@ -30,7 +30,7 @@ async function tlsServer(t: Test, configuration: Record<string, string> = {}) {
     });
     return Object.assign(new FakeAgent(transport), { ended });
   };
-  return { ...house, accept, dial };
+  return { ...bench, accept, dial };
 }
 
 t.test('server: an agent becomes Ready and pings over TLS and frames', async t => {

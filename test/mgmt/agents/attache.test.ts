@@ -7,13 +7,13 @@ import { settle } from '../../helpers/fake-clock.js';
 import { testServer } from '../../helpers/test-server.js';
 
 async function connected(t: Test, configuration: Record<string, string> = {}) {
-  const house = await testServer({ configuration });
-  const one = house.agent();
+  const bench = await testServer({ configuration });
+  const one = bench.agent();
   const { ready2 } = await one.join();
-  const attache = house.registry.get(1);
+  const attache = bench.registry.get(1);
   if (attache === undefined) throw new Error('no attache');
-  t.teardown(() => house.stop('now'));
-  return { ...house, one, attache: attache as Attache, last: ready2.sequence };
+  t.teardown(() => bench.stop('now'));
+  return { ...bench, one, attache: attache as Attache, last: ready2.sequence };
 }
 
 const maintain = [MaintainCommand.encode({ wait: 30 })];

@@ -197,16 +197,9 @@ t.test('rendezvous: no server, one, and more servers than agents', async t => {
   t.strictSame(assignNew(1, [], EQUAL, new Map()), []);
   t.strictSame(assignNew(1, ['a'], EQUAL, new Map([['a', 7]])), ['a']);
   const nobody = assignAll([], ['b', 'a'], EQUAL);
-  t.strictSame(nobody, {
-    preferred: [],
-    changes: [],
-    counts: new Map([
-      ['b', 0],
-      ['a', 0],
-    ]),
-  });
+  t.strictSame(nobody, { preferred: [], changes: [] });
   const nowhere = assignAll([{ hostId: 1, preferred: 'a' }, { hostId: 2 }], [], EQUAL);
-  t.strictSame(nowhere, { preferred: [undefined, undefined], changes: [], counts: new Map() });
+  t.strictSame(nowhere, { preferred: [undefined, undefined], changes: [] });
   const alone = assignAll([{ hostId: 1, preferred: 'b' }, { hostId: 2 }], ['a'], EQUAL);
   t.strictSame(alone.preferred, ['a', 'a']);
   t.strictSame(alone.changes, [
@@ -328,12 +321,10 @@ for (const seed of [1, 2, 3]) {
         }
         ({ servers, weights } = changed(servers, weights, random));
         const least = leastMoves(agents, servers, weights);
-        const { changes, counts: after, preferred } = assignAll(agents, servers, weights);
+        const { changes, preferred } = assignAll(agents, servers, weights);
         agents = agents.map(({ hostId }, index) => ({ hostId, preferred: preferred[index] }));
         if (changes.length > least + 0.02 * agents.length) wrong.push({ run, moves: changes.length, least });
         wrong.push(...uneven(agents, servers, weights).map(what => ({ run, what })));
-        if (servers.some(server => after.get(server) !== (countsOf(agents).get(server) ?? 0)))
-          wrong.push({ run, after });
         const again = assignAll(agents, servers, weights).changes.length;
         if (again > 0) wrong.push({ run, again });
       }
@@ -503,7 +494,7 @@ t.test('preview: says who would move, and what each server would lead', async t 
   t.ok(evened.moving >= 585 && evened.moving <= 600, `${evened.moving}`);
 
   const nobody = preview([], settings('static', 1), settings('shuffle', 1));
-  t.match(nobody, { agents: 0, moving: 0, shares: new Map([['10.0.0.1', 0]]) });
+  t.match(nobody, { moving: 0, shares: new Map([['10.0.0.1', 0]]) });
 });
 
 t.test('preview: each zone has hosts of its own', async t => {

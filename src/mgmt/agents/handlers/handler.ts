@@ -7,7 +7,7 @@ export type Outcome =
   | { readonly kind: 'close'; readonly reason: string };
 
 /** What a handler may use. */
-export interface HandlerContext {
+export interface HandlerParts {
   /** Addresses that agents are advised not to dial. */
   readonly avoidMsList: readonly string[];
   /** The agent has pinged. @param roundTripMs of its ping before this one; undefined when it does not say */
@@ -15,4 +15,4 @@ export interface HandlerContext {
 }
 
 /** Carries out a command of one class. */
-export type Handler = (command: Message, context: HandlerContext) => Outcome;
+export type Handler = (command: Message, parts: HandlerParts) => Outcome;

@@ -9,7 +9,7 @@ import {
   ShutdownCommand,
 } from '../../../protocol/index.js';
 import { handleAgentControl } from './agent-control.js';
-import type { Handler, HandlerContext } from './handler.js';
+import type { Handler, HandlerParts } from './handler.js';
 import { handlePing } from './ping.js';
 import { handleShutdown } from './shutdown.js';
 
@@ -29,7 +29,7 @@ export type Reply =
   | { readonly kind: 'close'; readonly reason: string };
 
 /** Carries out the commands of a request. @returns one answer for each command, in their order, or that the link closes */
-export function handleRequest({ flags, messages }: Packet, context: HandlerContext): Reply {
+export function handleRequest({ flags, messages }: Packet, parts: HandlerParts): Reply {
   const stopOnError = (flags & FLAG.stopOnError) !== 0;
   const answers: Message[] = [];
   for (const command of messages) {
@@ -41,7 +41,7 @@ export function handleRequest({ flags, messages }: Packet, context: HandlerConte
       answers.push(Answer.encode({ result: false, details: 'contextMap must not be null' }));
       continue;
     }
-    const outcome = (HANDLERS.get(command.type) ?? handleUnknown)(command, context);
+    const outcome = (HANDLERS.get(command.type) ?? handleUnknown)(command, parts);
     if (outcome.kind === 'close') return outcome;
     answers.push(outcome.answer);
   }

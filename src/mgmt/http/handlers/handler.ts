@@ -13,8 +13,6 @@ import type { Store } from '../../store/store.js';
 /** All that a handler sees of the server: rows to show, and the operations. */
 export interface HandlerParts extends ServerObserver {
   readonly clock: Pick<Clock, 'turn'>;
-  /** Of this server. */
-  readonly msid: number;
   readonly store: Pick<Store, StoreQueries>;
   /** As the caller asks for them. */
   readonly operations: Operations;

@@ -69,7 +69,7 @@ async function linksOfMemory(
   return wanted(clock, await runInTurns(links, clock), params, paging(COMMAND, params));
 }
 
-/** The page of the links that match the two filters. */
+/** The page of the links that match the filters of links. */
 async function wanted(
   clock: HandlerParts['clock'],
   links: readonly LinkObject[],

@@ -67,7 +67,7 @@ export async function migrate(
       const last = await write(async db => {
         const { number } = await appliedMigration(db);
         const step = migrations.find(migration => migration.number > number);
-        // Looking at the lock within the transaction: an owner that slept past its lease must not go on.
+        // The lock is read within the transaction: an owner that was stopped for longer than its lease must not go on.
         if (step === undefined || !(await renew(db, owner, await database.storeTime(db)))) return number;
         await step.up(db, database.schema);
         const { name, since } = step;
