@@ -40,6 +40,8 @@ export const LIMITS = {
   frameCostBytes: 256,
   /** Each value of a body counts as so many bytes beside its own: values are work, and gzip makes many of few bytes. */
   valueCostBytes: 32,
+  /** Likewise each message behind the first of a packet: the rate of packets bounds the first ones. */
+  messageCostBytes: 4096,
   /** Bytes that may wait for a peer that does not read. With more, the link closes instead of taking another packet. */
   queuedBytes: 4 * 2 ** 20,
   /** Requests of one link that may wait for their answers. */

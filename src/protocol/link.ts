@@ -237,6 +237,7 @@ export class Link {
     try {
       const charge = (values: number) => this.#transport.charge(values * LIMITS.valueCostBytes);
       packet = packetOf(header, decodeBody(header, body, this.#limits, charge));
+      this.#transport.charge(Math.max(packet.messages.length - 1, 0) * LIMITS.messageCostBytes);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       packet = error;

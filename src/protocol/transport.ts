@@ -14,7 +14,8 @@ export interface Transport {
   /** The peer is Ready: from now on its packets may have so many bytes, and count in the budget of Ready links. */
   raiseLimits(packetBytes: number): void;
   /**
-   * A packet costs so many bytes more than it has: those that unpacking adds, and `LIMITS.valueCostBytes` for each value.
+   * A packet costs so many bytes more than it has: those that unpacking adds, `LIMITS.valueCostBytes` for each value, and
+   * `LIMITS.messageCostBytes` for each message behind the first.
    * They count as bytes that were read: with more than `LIMITS.readBytesPerSecond`, the next packet comes later.
    */
   charge(bytes: number): void;

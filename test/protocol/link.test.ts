@@ -289,6 +289,16 @@ t.test('regression: link: each value of a body counts as read, also of one that 
   }
 });
 
+t.test('regression: link: each message behind the first of a packet counts as 4 kB that were read', async t => {
+  const cost = (messages: number) => {
+    const { transport } = setUp(t);
+    transport.receive(encodePacket(packetOf(FLAG.request, 1n, Array(messages).fill({ type: 'a.B', fields: {} }))));
+    return transport.chargedBytes;
+  };
+  t.ok(cost(1) < LIMITS.messageCostBytes);
+  t.ok(cost(300) >= 299 * LIMITS.messageCostBytes);
+});
+
 t.test('link: so many requests may wait, and no more', async t => {
   const { transport, link } = setUp(t);
   const pending = Array.from({ length: LIMITS.pendingRequests }, () => link.request(CHECK, TO_AGENT, 1000));

@@ -198,7 +198,7 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     throw new ConfigError(
       'ca.plugin.root.auth.strictness',
       'true',
-      'this version gives agents no certificates yet, so only false is allowed',
+      'this version demands no certificates of agents yet, so only false is allowed',
     );
   }
   return {
