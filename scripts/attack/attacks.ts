@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { PingRoutingCommand, ShutdownCommand } from '#dist/protocol/index.js';
+import { encodeBody, PingRoutingCommand, ShutdownCommand } from '#dist/protocol/index.js';
 import { dial, Peer } from './peer.js';
 
 export interface AttackContext {
@@ -31,6 +31,13 @@ const QUEUED_BYTES = MB;
 
 const PING = [PingRoutingCommand.encode({ hostType: 'Routing', hostId: 1 })];
 const BODY_START = '[{"com.cloud.agent.api.PingRoutingCommand":{"hostType":"Routing","hostId":1,"x":';
+
+/** As many values, and as many messages, as a packet may have: both are a kilobyte on the wire. */
+const MOST_VALUES = encodeBody(
+  [{ type: 'com.cloud.agent.api.PingRoutingCommand', fields: { hostType: 'Routing', x: Array(199_000).fill(1) } }],
+  true,
+);
+const MOST_MESSAGES = encodeBody(Array(1_000).fill(PING[0]), true);
 
 /** What a body can have in the place of x. */
 const BOMBS: Readonly<Record<string, string>> = {
@@ -155,6 +162,16 @@ export const ATTACKS = {
   pings: {
     what: 'pings on 4 Ready links, as fast as they go',
     run: context => flood(context, 4, peer => peer.send(PING)),
+  },
+  packed: {
+    what: 'packets of 200,000 values and of 1,000 pings, gzipped, on 8 Ready links, as fast as they go',
+    run(context) {
+      let sent = 0;
+      return flood(context, 8, peer => {
+        const { body, contentLength } = sent++ % 2 === 0 ? MOST_VALUES : MOST_MESSAGES;
+        peer.sendBody(body, contentLength);
+      });
+    },
   },
   tiny: {
     what: 'packets of 40 bytes on one Ready link, up to a million',

@@ -22,17 +22,23 @@ export interface Message {
  * @param header tells whether the body is gzipped, and its unpacked length
  * @param body the bytes behind the header
  * @param limits bounds of the unpacked body
+ * @param onCounted called with how many values its JSON has, before they are made
  * @example
  * const { header, body } = decodeHeader(bytes);
  * const messages = decodeBody(header, body);
  * @throws ProtocolError BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
  */
-export function decodeBody(header: PacketHeader, body: Buffer, limits: PacketLimits = readyLimits()): Message[] {
+export function decodeBody(
+  header: PacketHeader,
+  body: Buffer,
+  limits: PacketLimits = readyLimits(),
+  onCounted?: (values: number) => void,
+): Message[] {
   const { bytes, values } = limits;
   const plain = header.flags & FLAG.gzip ? unpack(header.contentLength, body, bytes) : body;
   if (plain.length > bytes) throw tooLarge(plain.length, bytes);
   const text = plain.toString('utf8');
-  const entries = decodeJson(text, values);
+  const entries = decodeJson(text, values, onCounted);
   if (!Array.isArray(entries)) throw new ProtocolError('BODY_SHAPE', 'the body is not an array');
   if (entries.length > LIMITS.bodyMessages) {
     throw new ProtocolError('BODY_TOO_LARGE', 'the body has too many messages', {

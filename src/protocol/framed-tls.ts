@@ -254,7 +254,7 @@ class FramedTls implements Transport {
     this.#memory.becomeReady();
   }
 
-  unpacked(bytes: number): void {
+  charge(bytes: number): void {
     this.#pace.readBytes(bytes, this.#clock.now());
   }
 

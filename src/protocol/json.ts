@@ -10,12 +10,18 @@ import type { PacketLimits } from './packet-limits.js';
  * -0), becomes a `LosslessNumber` with its text. Objects have no prototype, so that a peer's text never changes what an
  * object inherits.
  * @param values how many values the text may have
+ * @param onCounted called with how many it has, before memory is spent on them
  * @example
  * decodeJson('[{"id":9007199254740993}]'); // [{ id: 9007199254740993n }]
  * @throws ProtocolError BODY_JSON, BODY_TOO_LARGE
  */
-export function decodeJson(text: string, values: number = LIMITS.bodyValues): unknown {
-  const { numbers, withPlaces } = takeNumbers(text, values);
+export function decodeJson(
+  text: string,
+  values: number = LIMITS.bodyValues,
+  onCounted?: (values: number) => void,
+): unknown {
+  const { numbers, withPlaces, count } = takeNumbers(text, values);
+  onCounted?.(count);
   let value: unknown;
   try {
     value = JSON.parse(withPlaces);
@@ -47,7 +53,10 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
  *
  * A value stands behind each `[`, `{` and `,` that is in no string, and one more may be in front: they are counted.
  */
-function takeNumbers(text: string, values: number): { numbers: readonly DelicateNumber[]; withPlaces: string } {
+function takeNumbers(
+  text: string,
+  values: number,
+): { numbers: readonly DelicateNumber[]; withPlaces: string; count: number } {
   const numbers: DelicateNumber[] = [];
   const parts: string[] = [];
   let taken = 0;
@@ -78,7 +87,7 @@ function takeNumbers(text: string, values: number): { numbers: readonly Delicate
       at += number.length - 1;
     }
   }
-  return { numbers, withPlaces: parts.length === 0 ? text : parts.join('') + text.slice(taken) };
+  return { numbers, withPlaces: parts.length === 0 ? text : parts.join('') + text.slice(taken), count };
 }
 
 function isPlain(number: string): boolean {

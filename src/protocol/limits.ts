@@ -38,6 +38,10 @@ export const LIMITS = {
   readPacketsAtOnce: 400,
   /** Each frame counts as this many bytes at least: tiny frames cost as much work as others. */
   frameCostBytes: 256,
+  /** Each value of a body counts as so many bytes beside its own: values are work, and gzip makes many of few bytes. */
+  valueCostBytes: 32,
+  /** Likewise each message behind the first of a packet: the rate of packets bounds the first ones. */
+  messageCostBytes: 4096,
   /** Bytes that may wait for a peer that does not read. With more, the link closes instead of taking another packet. */
   queuedBytes: 4 * 2 ** 20,
   /** Requests of one link that may wait for their answers. */

@@ -231,11 +231,13 @@ export class Link {
       return;
     }
     if (header.flags & FLAG.gzip) {
-      this.#transport.unpacked(Math.min(Math.max(header.contentLength - body.length, 0), this.#limits.bytes));
+      this.#transport.charge(Math.min(Math.max(header.contentLength - body.length, 0), this.#limits.bytes));
     }
     let packet: Packet | ProtocolError;
     try {
-      packet = packetOf(header, decodeBody(header, body, this.#limits));
+      const charge = (values: number) => this.#transport.charge(values * LIMITS.valueCostBytes);
+      packet = packetOf(header, decodeBody(header, body, this.#limits, charge));
+      this.#transport.charge(Math.max(packet.messages.length - 1, 0) * LIMITS.messageCostBytes);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       packet = error;

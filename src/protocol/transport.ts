@@ -14,10 +14,11 @@ export interface Transport {
   /** The peer is Ready: from now on its packets may have so many bytes, and count in the budget of Ready links. */
   raiseLimits(packetBytes: number): void;
   /**
-   * A packet has become so many bytes longer by unpacking. They count as bytes that were read: with more than
-   * `LIMITS.readBytesPerSecond`, the next packet comes later.
+   * A packet costs so many bytes more than it has: those that unpacking adds, `LIMITS.valueCostBytes` for each value, and
+   * `LIMITS.messageCostBytes` for each message behind the first.
+   * They count as bytes that were read: with more than `LIMITS.readBytesPerSecond`, the next packet comes later.
    */
-  unpacked(bytes: number): void;
+  charge(bytes: number): void;
   /** Sends a FIN behind the queued packets. The peer has `LIMITS.lingerMs` for its own FIN. Idempotent. */
   close(): void;
   /** Ends the connection at once; queued packets are lost. Idempotent. */

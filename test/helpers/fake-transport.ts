@@ -8,8 +8,8 @@ export class FakeTransport implements Transport {
   queuedBytes = 0;
   readonly sent: Packet[] = [];
   isRaised = false;
-  /** By how many bytes packets have become longer by unpacking. */
-  unpackedBytes = 0;
+  /** What packets cost beside their own bytes. */
+  chargedBytes = 0;
   state: 'open' | 'closed' | 'destroyed' = 'open';
   #listener: TransportListener | undefined;
 
@@ -25,8 +25,8 @@ export class FakeTransport implements Transport {
     this.isRaised = true;
   }
 
-  unpacked(bytes: number): void {
-    this.unpackedBytes += bytes;
+  charge(bytes: number): void {
+    this.chargedBytes += bytes;
   }
 
   close(): void {

@@ -46,7 +46,7 @@ export class MemoryTransport implements Transport {
     this.isRaised = true;
   }
 
-  unpacked(): void {}
+  charge(): void {}
 
   close(): void {
     if (this.#state !== 'open') return;

@@ -652,9 +652,9 @@ t.test('framed-tls: packets above the rate come later, all of them, in their ord
 });
 
 t.test('framed-tls: bytes above the rate pause the socket, those by unpacking and of empty frames too', async t => {
-  const flood = async (options: { readonly frames: readonly Buffer[]; readonly unpacked?: number }) => {
+  const flood = async (options: { readonly frames: readonly Buffer[]; readonly charged?: number }) => {
     const { clock, wire, server, heard, peer } = await rawClient({ readRate: SLOW });
-    if (options.unpacked) server.unpacked(options.unpacked);
+    if (options.charged) server.charge(options.charged);
     wire.agentEnd.write(Buffer.concat(options.frames));
     await settle();
     wire.agentEnd.write(frame(await peer.encrypt(Buffer.from('one'))));
@@ -667,7 +667,7 @@ t.test('framed-tls: bytes above the rate pause the socket, those by unpacking an
     return [before, isPaused, after];
   };
   t.same(await flood({ frames: [] }), [1, false, 1]);
-  t.same(await flood({ frames: [], unpacked: 12_000 }), [0, true, 1]);
+  t.same(await flood({ frames: [], charged: 12_000 }), [0, true, 1]);
   t.same(await flood({ frames: Array.from({ length: 50 }, () => frame(Buffer.alloc(0), FOLLOWING)) }), [0, true, 1]);
 });
 
@@ -678,7 +678,7 @@ t.test('framed-tls: a link that ends while it is paused leaves nothing', async t
     (_: Transport, peer: Duplex) => peer.end(),
   ]) {
     const { clock, wire, server, heard } = await rawClient({ readRate: SLOW });
-    server.unpacked(20_000);
+    server.charge(20_000);
     wire.agentEnd.write(frame(Buffer.alloc(0)));
     await settle();
     t.equal(clock.pending, 1);

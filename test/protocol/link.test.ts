@@ -270,10 +270,33 @@ t.test('link: bytes that come of unpacking count as read', async t => {
   const { transport } = setUp(t);
   const text = '[{"a.B":{"f":"'.padEnd(9_000, 'x');
   transport.receive(encodePacket(packetOf(FLAG.request, 1n, [{ type: 'a.B', fields: { f: text } }])));
-  t.ok(transport.unpackedBytes > 8_500 && transport.unpackedBytes < 9_100, `${transport.unpackedBytes}`);
+  t.ok(transport.chargedBytes > 8_500 && transport.chargedBytes < 9_100, `${transport.chargedBytes}`);
   transport.receive(withBody(FLAG.request | FLAG.gzip, 1n, 'no gzip', -5));
-  transport.receive(encodePacket(packetOf(FLAG.request, 1n)));
-  t.ok(transport.unpackedBytes < 9_100);
+  t.ok(transport.chargedBytes < 9_100);
+});
+
+t.test('regression: link: each value of a body counts as read, also of one that cannot be used', async t => {
+  const values = 9_000;
+  for (const body of [
+    `[{"a.B":{"f":[${'1,'.repeat(values)}1]}}]`,
+    `[{"a.B":{${'"k":1,'.repeat(values)}"k":1}}]`,
+    `[${'{},'.repeat(values / 2)}{}]`,
+    `[${'1,'.repeat(values)}`,
+  ]) {
+    const { transport } = setUp(t);
+    transport.receive(withBody(FLAG.request, 1n, body));
+    t.ok(transport.chargedBytes >= values * LIMITS.valueCostBytes, `${body.slice(0, 20)}: ${transport.chargedBytes}`);
+  }
+});
+
+t.test('regression: link: each message behind the first of a packet counts as 4 kB that were read', async t => {
+  const cost = (messages: number) => {
+    const { transport } = setUp(t);
+    transport.receive(encodePacket(packetOf(FLAG.request, 1n, Array(messages).fill({ type: 'a.B', fields: {} }))));
+    return transport.chargedBytes;
+  };
+  t.ok(cost(1) < LIMITS.messageCostBytes);
+  t.ok(cost(300) >= 299 * LIMITS.messageCostBytes);
 });
 
 t.test('link: so many requests may wait, and no more', async t => {
