@@ -216,6 +216,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     store,
     events,
     address,
+    ca,
     apiKeys: parts.apiKeys,
     startJob,
     readServers: () => membership.readServers(),

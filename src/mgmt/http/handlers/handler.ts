@@ -49,6 +49,7 @@ type StoreQueries =
   | 'clusters'
   | 'configuration'
   | 'countPendingJobs'
+  | 'enrollmentTokens'
   | 'events'
   | 'findHosts'
   | 'job'
