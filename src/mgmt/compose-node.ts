@@ -154,6 +154,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const agents = composeAgents({
     ...shared,
     store,
+    security: { ca, store },
     events,
     configuration,
     packetMaxBytes: parts.packetMaxBytes ?? LIMITS.packetBytes,

@@ -15,11 +15,14 @@ import type { ServerLife } from '../hosts/reconcile.js';
 import { Zones } from '../hosts/zones.js';
 import { AgentLists } from '../lists/agent-lists.js';
 import { Propagation, storedList } from '../lists/propagation.js';
+import type { Ca } from '../security/ca.js';
 import type { AgentStore } from '../store/agent-store.js';
+import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { AgentServer } from './agent-server.js';
 import type { Attache } from './attache.js';
 import { AttacheRegistry } from './attache-registry.js';
+import { Enrolment } from './enrolment.js';
 import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
 import { Poller } from './poller.js';
@@ -32,6 +35,8 @@ export interface AgentsParts {
   readonly log: Log;
   readonly msid: number;
   readonly store: AgentStore;
+  /** Certificates and tokens. */
+  readonly security: { readonly ca: Ca; readonly store: SecurityStore };
   readonly health: StoreHealth;
   readonly events: EventSink;
   /** What the store's configuration is now; the poller reads on from there. */
@@ -47,6 +52,12 @@ export interface AgentsParts {
   /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
   answersElsewhere(host: LinkElsewhere): Promise<boolean>;
 }
+
+/** What the server needs of the store to judge who may come in. */
+export type SecurityStore = Pick<
+  Store,
+  'enrollmentToken' | 'useEnrollmentToken' | 'addCertificate' | 'certificateInstalled'
+>;
 
 /** All that serves agents, and looks after them. */
 export interface Agents {
@@ -112,6 +123,13 @@ export function composeAgents(parts: AgentsParts): Agents {
     zones,
     knownHosts,
     guids,
+    enrolment: new Enrolment({
+      ...parts,
+      ...parts.security,
+      zones,
+      knownHosts,
+      configuration: () => lists.configuration,
+    }),
     lists,
     registry,
     ownership,

@@ -28,8 +28,9 @@ import type { Zones } from '../hosts/zones.js';
 import type { AgentList } from '../lists/agent-list.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
-import { Attache } from './attache.js';
+import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
+import type { Enrolment } from './enrolment.js';
 import type { GuidGuard } from './guid-guard.js';
 import { answersBeforeStartup } from './handlers/before-startup.js';
 import { handleRequest } from './handlers/index.js';
@@ -50,6 +51,7 @@ export interface ConversationParts {
   readonly knownHosts: Pick<KnownHosts, 'get'>;
   readonly guids: GuidGuard;
   readonly registrar: Registrar;
+  readonly enrolment: Pick<Enrolment, 'enrol'>;
   readonly lists: AgentLists;
   readonly registry: AttacheRegistry;
   readonly notices: RemovalNotices;
@@ -143,6 +145,10 @@ class Conversation {
       return;
     }
     this.#log = this.#log.child({ guid: startup.guid });
+    if (startup.token !== undefined) {
+      await this.#enrol(request, startup, startup.token);
+      return;
+    }
     const registration = await this.#register(startup);
     if (this.link.closed) {
       if ('id' in registration) this.#leftWhileRegistering(registration);
@@ -169,6 +175,19 @@ class Conversation {
     });
     // The answer and the link's end may have come together.
     if (!this.link.closed) this.#serve(attache, list);
+  }
+
+  /** An agent without a certificate gets one for its token, and comes back with it. */
+  async #enrol(request: Packet, startup: Startup, token: string): Promise<void> {
+    const why = await this.#parts.enrolment.enrol(startup, token, {
+      address: this.link.remote.address,
+      ask: commands => {
+        const header = { flags: FLAG.stopOnError, ...NOBODY, mgmtId: this.#msid };
+        return this.link.request(commands, header, answerTimeMs(commands));
+      },
+    });
+    if (why !== undefined) this.#endWithReason(request, startup, why);
+    else this.link.close('the agent has its certificate, and comes back with it');
   }
 
   /** Finds out who the agent is: its row in the store and its ids. */
@@ -230,9 +249,14 @@ class Conversation {
    * This passes, so a Java agent is told nothing: it would exit for `_details`, and for a Startup that is answered with no.
    * Muster's agents, which name their process, log the reason and come again.
    */
-  #turnAway(request: Packet, { instanceId, privateIpAddress, description }: Startup, why: string): void {
-    const { name } = description(0);
-    this.#log.warn('Agent has to wait', { reason: why, name, privateIpAddress });
+  #turnAway(request: Packet, startup: Startup, why: string): void {
+    const { name } = startup.description(0);
+    this.#log.warn('Agent has to wait', { reason: why, name, privateIpAddress: startup.privateIpAddress });
+    this.#endWithReason(request, startup, why);
+  }
+
+  /** A Java agent would exit for a Startup that is answered with no. */
+  #endWithReason(request: Packet, { instanceId }: Startup, why: string): void {
     if (instanceId !== undefined) {
       const answer = StartupAnswer.encode({ hostId: 0, pingInterval: 0, result: false, details: why });
       this.link.answer(request, [answer], { mgmtId: this.#msid, via: -1n });

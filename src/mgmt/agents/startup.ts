@@ -20,6 +20,8 @@ export interface Startup {
   /** Why it lost the last of them, in its words. */
   readonly lastLoss: string | undefined;
   readonly privateIpAddress: string | undefined;
+  /** The enrolment token of an agent without a certificate. A secret, and not checked yet. */
+  readonly token: string | undefined;
   /** What the store keeps of the host. Long texts are cut. */
   description(zoneId: number): HostDescription;
 }
@@ -60,6 +62,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     failovers: muster?.failovers ?? fields.failovers,
     lastLoss: clean(muster?.lastLoss ?? fields.lastLoss) ?? undefined,
     privateIpAddress: clean(fields.privateIpAddress) ?? undefined,
+    token: muster?.token,
     description: zoneId => ({
       guid,
       name: clean(name) ?? clean(fields.privateIpAddress) ?? guid,
