@@ -284,6 +284,9 @@ export function composeNode(parts: NodeParts): ManagementNode {
     await membership.refresh();
     signal.throwIfAborted();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
+    if (!currentConfiguration().values['ca.plugin.root.auth.strictness']) {
+      log.warn('Agents are let in without a certificate: ca.plugin.root.auth.strictness is false');
+    }
     log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
   }
 

@@ -33,6 +33,8 @@ const NO_SECURITY: SecurityStore = {
   useEnrollmentToken: async () => ({ kind: 'refused', reason: 'unknown' }),
   addCertificate: async () => {},
   certificateInstalled: async () => false,
+  bindCertificate: async (_fingerprint, guid) => guid,
+  revocations: async () => [],
 };
 
 export interface TestServerOptions {

@@ -1,9 +1,9 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { reasonOf } from '../../lib/errors.js';
 import { certificatesIn, pemOf } from '../../lib/pem.js';
+import { hostUuidOf } from '../../protocol/certificate-names.js';
 import { secureContext } from '../../protocol/index.js';
 import type { CertificateFile, FileFound, Folder } from './folder.js';
-import { hostUuidOf } from './names.js';
 
 /** The certificate of this host, with its key. */
 export interface OwnCertificate {

@@ -16,6 +16,7 @@ import { Zones } from '../hosts/zones.js';
 import { AgentLists } from '../lists/agent-lists.js';
 import { Propagation, storedList } from '../lists/propagation.js';
 import type { Ca } from '../security/ca.js';
+import { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
@@ -25,6 +26,7 @@ import { AttacheRegistry } from './attache-registry.js';
 import { Enrolment } from './enrolment.js';
 import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
+import { PeerCertificates } from './peer-certificates.js';
 import { Poller } from './poller.js';
 import { Registrar } from './registrar.js';
 import { RemovalNotices } from './removal-notices.js';
@@ -56,7 +58,12 @@ export interface AgentsParts {
 /** What the server needs of the store to judge who may come in. */
 export type SecurityStore = Pick<
   Store,
-  'enrollmentToken' | 'useEnrollmentToken' | 'addCertificate' | 'certificateInstalled'
+  | 'enrollmentToken'
+  | 'useEnrollmentToken'
+  | 'addCertificate'
+  | 'certificateInstalled'
+  | 'bindCertificate'
+  | 'revocations'
 >;
 
 /** All that serves agents, and looks after them. */
@@ -117,7 +124,9 @@ export function composeAgents(parts: AgentsParts): Agents {
     },
   });
   const notices = new RemovalNotices();
-  const server = new AgentServer({
+  const currentConfiguration = () => lists.configuration;
+  const revocations = new Revocations(parts.security.store);
+  const server: AgentServer = new AgentServer({
     ...parts,
     notices,
     zones,
@@ -128,8 +137,11 @@ export function composeAgents(parts: AgentsParts): Agents {
       ...parts.security,
       zones,
       knownHosts,
-      configuration: () => lists.configuration,
+      configuration: currentConfiguration,
     }),
+    peers: new PeerCertificates({ ...parts, ...parts.security, revocations, configuration: currentConfiguration }),
+    certificates: parts.security.store,
+    lookAgain: () => poller.poll(),
     lists,
     registry,
     ownership,
@@ -149,7 +161,18 @@ export function composeAgents(parts: AgentsParts): Agents {
     }),
     onReady: attache => propagation.check(attache),
   });
-  const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership, reconciler, notices });
+  const poller = new Poller({
+    ...parts,
+    lists,
+    zones,
+    knownHosts,
+    registry,
+    ownership,
+    reconciler,
+    notices,
+    revocations,
+    server,
+  });
   const monitor = new HealthMonitor({ clock, log, lists, registry });
 
   return {

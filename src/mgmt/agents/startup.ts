@@ -34,6 +34,13 @@ export function isStartup({ messages }: Packet): boolean {
   return first !== undefined && STARTUP_CLASS.test(first.type);
 }
 
+/** Whether a request is a Startup with an enrolment token, right or wrong. */
+export function hasToken(request: Packet): boolean {
+  if (!isStartup(request)) return false;
+  const startup = readStartup(request);
+  return !('refusal' in startup) && startup.token !== undefined;
+}
+
 /** @returns what the Startup says, or why it cannot be used */
 export function readStartup({ messages }: Packet): Startup | { readonly refusal: string } {
   const command = messages.find(StartupRoutingCommand.is) ?? messages[0];

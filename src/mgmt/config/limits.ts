@@ -18,6 +18,8 @@ export const MGMT_LIMITS = {
   arrivingLinks: 8,
   /** Addresses of which it is kept how many new rows their agents have made, or how many wrong tokens they have sent. */
   countedNetworks: 10_000,
+  /** The link of a removed host ends so long after its agent is told, whatever that answers. */
+  removedLinkMs: 2_000,
   /** Wrong enrolment tokens of one address (IPv6: one /64) in an hour: with more, no token of it is looked at. */
   wrongTokensPerHour: 1_000,
   /** Operators are told of equal refusals, such as of one address for one reason, once in this time … */

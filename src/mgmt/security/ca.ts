@@ -6,6 +6,7 @@ import * as x509 from '@peculiar/x509';
 import type { Clock } from '../../lib/clock.js';
 import type { Random } from '../../lib/random.js';
 import { peerText } from '../../lib/text/peer-text.js';
+import { HOST_URI, SERVER_URI } from '../../protocol/certificate-names.js';
 import { type CertificateRequest, NAME_LENGTH } from './certificate-request.js';
 import { sha256Hex } from './fingerprint.js';
 
@@ -73,10 +74,6 @@ export interface IssuedServerCertificate extends Issued {
   readonly chainPem: string;
   readonly keyPem: string;
 }
-
-/** How servers and hosts stand in their certificates, as a URI. */
-export const SERVER_URI = 'muster:server:';
-export const HOST_URI = 'muster:host:';
 
 export interface CaParts {
   readonly clock: Clock;
