@@ -19,7 +19,9 @@ export const ENROLLMENT_COMMANDS = {
     params: {
       zone: string('only for hosts of this zone'),
       cluster: string('only for hosts of this cluster'),
-      guid: string('only for the agent with this guid, also when it has a certificate; with one use'),
+      guid: string(
+        'only for the agent with this guid, also when it has a certificate; -LibvirtComputingResource belongs to it',
+      ),
       uses: integer('how many agents may use it (1)'),
       validity: integer('for how many hours (24)'),
     },
