@@ -45,6 +45,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   if (key === undefined) throw new Error('there is no API key');
   const operationsFor = operationsOf({
     apiKeys,
+    ca: { fingerprint: '' },
     clock: systemClock,
     store,
     events: { add() {} },

@@ -139,6 +139,7 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
   if (caller === undefined) throw new Error('there is no API key');
   const operationsFor = operationsOf({
     apiKeys,
+    ca: { fingerprint: '' },
     clock: systemClock,
     store,
     events: { add() {} },

@@ -60,7 +60,9 @@ t.test('house: one file uses timers and the clock, one random numbers', async t 
   );
   t.same(users(/\bsetImmediate\b|node:timers/), ['lib/clock.ts'], 'nor turns of the event loop');
   t.same(users(/\bMath\.random\(|\brandomUUID\(|\brandomInt\(/), ['lib/random.ts']);
-  const secrets = ['api-keys', 'hand-over', 'password-key', 'sealing-key'].map(name => `mgmt/security/${name}.ts`);
+  const secrets = ['api-keys', 'enrollment-token', 'hand-over', 'password-key', 'sealing-key'].map(
+    name => `mgmt/security/${name}.ts`,
+  );
   secrets.unshift('mgmt/http/authentication.ts');
   t.same(users(/^[^*]*\b(?:randomBytes|getRandomValues)\(/m), secrets, 'but for keys, which no test may foresee');
 });

@@ -154,6 +154,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const agents = composeAgents({
     ...shared,
     store,
+    security: { ca, store },
     events,
     configuration,
     packetMaxBytes: parts.packetMaxBytes ?? LIMITS.packetBytes,
@@ -216,6 +217,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     store,
     events,
     address,
+    ca,
     apiKeys: parts.apiKeys,
     startJob,
     readServers: () => membership.readServers(),
@@ -281,6 +283,9 @@ export function composeNode(parts: NodeParts): ManagementNode {
     await membership.refresh();
     signal.throwIfAborted();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
+    if (!currentConfiguration().values['ca.plugin.root.auth.strictness']) {
+      log.warn('Agents are let in without a certificate: ca.plugin.root.auth.strictness is false');
+    }
     log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
   }
 

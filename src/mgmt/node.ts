@@ -395,7 +395,10 @@ async function openCertificate(
   { clock, log }: StartOptions,
 ): Promise<ServerCertificate> {
   if (tls !== undefined) {
-    const source: CertificateSource = { setting: 'tls.cert', obtain: () => loadCertificateFiles(tls, { clock }) };
+    const source: CertificateSource = {
+      setting: 'tls.cert',
+      obtain: async () => ({ ...(await loadCertificateFiles(tls, { clock })), clientCaPem: ca.chainPem }),
+    };
     return ServerCertificate.open(source, clock, log);
   }
   // The API may have another address than agents dial. A server that listens on all is also called from its own machine.
@@ -406,7 +409,7 @@ async function openCertificate(
     async obtain() {
       const issued = await ca.issueServerCertificate({ addresses, msid });
       await store.addCertificate(rowOf(issued, 'server', clock.wallTime()));
-      return issued;
+      return { ...issued, clientCaPem: ca.chainPem };
     },
   };
   return ServerCertificate.open(source, clock, log);

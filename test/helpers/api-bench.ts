@@ -114,6 +114,7 @@ export async function apiBench(t: Test) {
   const operationsFor = operationsOf({
     readServers: async () => observe(await seen.servers()),
     apiKeys,
+    ca: { fingerprint: 'ca'.repeat(32) },
     clock,
     store: seen,
     events: { add: event => void events.push(event) },

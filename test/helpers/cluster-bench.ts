@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { Test } from 'tap';
@@ -9,7 +9,6 @@ import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
 import { builtInResource } from '../../src/agent/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust/trust.js';
-import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import type { AgentServer } from '../../src/mgmt/agents/agent-server.js';
@@ -24,7 +23,6 @@ import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { turns } from './agent-bench.js';
 import { openKeys, type Reply, signed } from './api-bench.js';
-import { plainCertificate } from './certificates.js';
 import { FakeClock } from './fake-clock.js';
 import { RecordingLog } from './recording-log.js';
 import { scratchFolder } from './scratch.js';
@@ -32,9 +30,10 @@ import { seededRandom } from './seeded-random.js';
 import { StoreFaults } from './store-faults.js';
 import { until } from './until.js';
 
-const certificates = await plainCertificate();
-const ca = await newCa({ clock: systemClock, random: systemRandom });
-const context = secureContext(certificates);
+/** The CA of all clusters, at the moment in which they start. */
+export const ca = await newCa({ clock: new FakeClock(), random: systemRandom });
+const { chainPem, keyPem } = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });
+const context = secureContext({ cert: chainPem, key: keyPem });
 let serial = 0;
 
 /** Management servers with all that makes them a cluster, and agents, in one process: one store, one clock, no sockets. */
@@ -97,10 +96,11 @@ export class Cluster {
     }
   }
 
-  async addAgents(count: number, host: string): Promise<readonly ClusterAgent[]> {
+  /** @param token with it they have no CA yet, and enrol */
+  async addAgents(count: number, host: string, token?: string): Promise<readonly ClusterAgent[]> {
     const added: ClusterAgent[] = [];
     for (let i = 0; i < count; i++) {
-      const agent = await ClusterAgent.make(this, this.agents.length, host);
+      const agent = await ClusterAgent.make(this, this.agents.length, host, { token });
       this.agents.push(agent);
       added.push(agent);
       agent.agent.start();
@@ -262,6 +262,12 @@ export class MemoryPort implements AgentsPort {
   }
 }
 
+export interface ClusterAgentOptions {
+  readonly guid?: string;
+  readonly token?: string | undefined;
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** A real agent, with its file. */
 export class ClusterAgent {
   readonly agent: Agent;
@@ -277,17 +283,27 @@ export class ClusterAgent {
     this.guid = guid;
   }
 
-  /** @param guid another agent's, for a clone of its machine */
-  static async make(cluster: Cluster, index: number, host: string, guid = `agent-${index}`): Promise<ClusterAgent> {
+  /**
+   * @param guid another agent's, for a clone of its machine
+   * @param files beside agent.properties
+   */
+  static async make(
+    cluster: Cluster,
+    index: number,
+    host: string,
+    { guid = `agent-${index}`, token, files = {} }: ClusterAgentOptions = {},
+  ): Promise<ClusterAgent> {
     const { clock } = cluster;
     const log = new RecordingLog();
     const folder = scratchFolder('muster-cluster-');
     const path = join(folder, 'agent.properties');
-    writeFileSync(path, `guid=${guid}\nhost=${host}\n`);
-    writeFileSync(join(folder, 'cloud.ca.crt'), certificates.cert);
+    const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
+    writeFileSync(path, `guid=${guid}\n${enrolment}host=${host}\n`);
+    const known = token === undefined ? { 'cloud.ca.crt': ca.certPem, ...files } : files;
+    for (const [name, text] of Object.entries(known)) writeFileSync(join(folder, name), text, { mode: 0o600 });
     const { document } = await readProperties(path);
     const settings = readSettings(key => document.get(key));
-    const trust = new Trust({ folder, clock, log });
+    const trust = new Trust({ folder, clock, log, token: settings.enrolmentToken });
     await trust.load();
     const agent = new Agent({
       settings,
@@ -307,6 +323,11 @@ export class ClusterAgent {
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.agent.stop();
+  }
+
+  /** A file of its folder. */
+  read(name: string): string {
+    return readFileSync(join(this.folder, name), 'utf8');
   }
 
   /** Where its Ready link leads, as the agent sees it. */

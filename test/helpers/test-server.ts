@@ -1,8 +1,11 @@
 import type { SecureContext } from 'node:tls';
-import { composeAgents } from '../../src/mgmt/agents/compose-agents.js';
+import { systemClock } from '../../src/lib/clock.js';
+import { systemRandom } from '../../src/lib/random.js';
+import { composeAgents, type SecurityStore } from '../../src/mgmt/agents/compose-agents.js';
 import type { LinkElsewhere } from '../../src/mgmt/agents/guid-guard.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
+import { newCa } from '../../src/mgmt/security/store-ca.js';
 import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { LIMITS } from '../../src/protocol/limits.js';
@@ -22,11 +25,24 @@ export const ANY_NUMBER = {
 
 export const MSID = 1001;
 
+const ca = await newCa({ clock: systemClock, random: systemRandom });
+
+/** No agent enrols here. */
+const NO_SECURITY: SecurityStore = {
+  enrollmentToken: async () => undefined,
+  useEnrollmentToken: async () => ({ kind: 'refused', reason: 'unknown' }),
+  addCertificate: async () => {},
+  certificateInstalled: async () => false,
+  bindCertificate: async (_fingerprint, guid) => guid,
+  revocations: async () => [],
+};
+
 export interface TestServerOptions {
   readonly configuration?: Readonly<Record<string, string>>;
   readonly store?: MemoryStore;
   /** What the server has in the place of `store`. */
   readonly realStore?: AgentStore;
+  readonly securityStore?: SecurityStore;
   readonly clock?: FakeClock;
   readonly msid?: number;
   readonly context?: SecureContext;
@@ -53,6 +69,7 @@ export async function testServer(options: TestServerOptions = {}) {
     random: seededRandom(7),
     log,
     store: served,
+    security: { ca, store: options.securityStore ?? NO_SECURITY },
     msid,
     health: new StoreHealth(log),
     configuration,

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { subjectOf } from '../trust/names.js';
+import { subjectOf } from '../../protocol/certificate-names.js';
 import type { Finding } from './check.js';
 
 const SOON_MS = 30 * 86_400_000;

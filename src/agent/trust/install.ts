@@ -1,11 +1,11 @@
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
+import { chainTo, objectionToDates } from '../../lib/chain.js';
 import { reasonOf } from '../../lib/errors.js';
 import { certificatesIn, pemOf } from '../../lib/pem.js';
 import { peerText } from '../../lib/text/peer-text.js';
+import { subjectOf } from '../../protocol/certificate-names.js';
 import { isKeyForRequest } from './certificate-request.js';
-import { chainTo, objectionToDates } from './chain.js';
 import type { CertificateFile, FileStep, Folder } from './folder.js';
-import { subjectOf } from './names.js';
 import { ownCertificateOf, pemOfKey, privateKeyOf } from './own-certificate.js';
 
 // What is written in which order. A process may end between any two steps: `recovery` then says, at the next start, what

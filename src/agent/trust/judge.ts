@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import { chainTo, includes, isIssuer, objectionToDates } from '../../lib/chain.js';
 import { reasonOf } from '../../lib/errors.js';
 import { certificatesIn } from '../../lib/pem.js';
-import { chainTo, includes, isIssuer, objectionToDates } from './chain.js';
-import { hostUuidOf, namesServer, subjectOf } from './names.js';
+import { hostUuidOf, namesServer, subjectOf } from '../../protocol/certificate-names.js';
 
 /**
  * The agent does not trust this server, or cannot use the file of the known CA. A dial ends with it.

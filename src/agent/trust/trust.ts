@@ -2,15 +2,16 @@ import { createHash, createPrivateKey, type X509Certificate } from 'node:crypto'
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { SecureContext, TLSSocket } from 'node:tls';
+import { objectionToDates } from '../../lib/chain.js';
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { writeFileAtomic } from '../../lib/files/atomic-file.js';
 import { reachableAddresses } from '../../lib/interfaces.js';
 import type { Log } from '../../lib/logger.js';
 import { pemOf } from '../../lib/pem.js';
+import { subjectOf } from '../../protocol/certificate-names.js';
 import { secureContext } from '../../protocol/index.js';
 import { makeKey, makeRequest } from './certificate-request.js';
-import { objectionToDates } from './chain.js';
 import { isCaOfToken } from './enrolment.js';
 import { type Folder, perform, readFolder } from './folder.js';
 import {
@@ -32,7 +33,6 @@ import {
   presentedBy,
   TrustError,
 } from './judge.js';
-import { subjectOf } from './names.js';
 import { type OwnCertificate, ownCertificateOf, pemOfKey } from './own-certificate.js';
 
 /** What an agent's trust is made of. */

@@ -2,6 +2,7 @@ import { API_KEY_COMMANDS } from './api-keys.js';
 import { API_COMMANDS } from './apis.js';
 import { CERTIFICATE_COMMANDS } from './certificates.js';
 import { CONFIGURATION_COMMANDS } from './configurations.js';
+import { ENROLLMENT_COMMANDS } from './enrollment.js';
 import { EVENT_COMMANDS } from './events.js';
 import { HOST_COMMANDS } from './hosts.js';
 import { JOB_COMMANDS } from './jobs.js';
@@ -28,6 +29,7 @@ export const API = {
   ...PREVIEW_COMMANDS,
   ...API_KEY_COMMANDS,
   ...CERTIFICATE_COMMANDS,
+  ...ENROLLMENT_COMMANDS,
 } as const;
 
 export type CommandName = keyof typeof API;

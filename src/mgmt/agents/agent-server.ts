@@ -2,17 +2,27 @@ import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import { networkOf } from '../../lib/address.js';
 import { Admission, type AdmissionBounds } from '../../lib/admission.js';
-import { reasonOf } from '../../lib/errors.js';
+import { codeOf, reasonOf } from '../../lib/errors.js';
 import { acceptTls, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
+import type { PeerIdentity } from '../security/peer-identity.js';
 import { type ConversationParts, converse, type LinkStage } from './conversation.js';
+import type { PeerCertificates } from './peer-certificates.js';
 
 export interface AgentServerParts extends ConversationParts {
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
   /** Whether connections are served now. If not, they are closed at once. */
   takesAgents(): boolean;
+  readonly peers: Pick<PeerCertificates, 'judge' | 'refused' | 'isRevoked'>;
 }
+
+/** OpenSSL ends the handshake by itself when the certificate names a CA that it knows, and the signature is another's. */
+function isForged(error: unknown): boolean {
+  return codeOf(error) === 'TLS_FAILED' && reasonOf(error).includes('ASN1_item_verify');
+}
+
+const REVOKED = 'its certificate was revoked';
 
 /** A connection of which it is not known yet who it is. */
 interface Stranger {
@@ -26,7 +36,7 @@ export class AgentServer {
   readonly #budget = new MemoryBudget();
   readonly #handshaking = new Set<Duplex>();
   readonly #strangers = new Admission<Stranger>();
-  readonly #links = new Map<Link, LinkStage>();
+  readonly #links = new Map<Link, { stage: LinkStage; readonly identity: PeerIdentity }>();
   readonly #count: Record<LinkStage, number> = { new: 0, registering: 0, arriving: 0, ready: 0 };
   #turnedAway = 0;
   #evicted = 0;
@@ -62,17 +72,17 @@ export class AgentServer {
       socket.destroy();
       return;
     }
-    const transport = await this.#secure(socket, remote, stranger);
-    if (transport === undefined) this.#strangers.leave(stranger);
-    else if (this.#takesAgents()) this.#converse(transport, stranger);
+    const secured = await this.#secure(socket, remote, stranger);
+    if (secured === undefined) this.#strangers.leave(stranger);
+    else if (this.#takesAgents()) this.#converse(secured.transport, secured.identity, stranger);
     else {
       this.#strangers.leave(stranger);
-      transport.destroy();
+      secured.transport.destroy();
     }
   }
 
-  /** A secured connection, from wherever it comes. */
-  serveTransport(transport: Transport): void {
+  /** A secured connection, from wherever it comes. @param identity who its peer is by its certificate */
+  serveTransport(transport: Transport, identity: PeerIdentity = { kind: 'none' }): void {
     const stranger = { end: () => transport.destroy() };
     if (!this.#admit(stranger, transport.remote)) {
       this.#turnedAway++;
@@ -80,23 +90,25 @@ export class AgentServer {
       return;
     }
     this.#strangers.spoke(stranger);
-    this.#converse(transport, stranger);
+    this.#converse(transport, identity, stranger);
   }
 
-  #converse(transport: Transport, stranger: Stranger): void {
-    const link = converse(transport, this.#parts, {
+  #converse(transport: Transport, identity: PeerIdentity, stranger: Stranger): void {
+    const link = converse(transport, identity, this.#parts, {
       onStage: (changed, stage) => {
         // It has registered. A link that was refused stays a stranger.
         if (stage === 'arriving') this.#strangers.leave(stranger);
-        this.#setStage(changed, stage);
+        this.#setStage(changed, identity, stage);
       },
       onEnd: ended => {
         this.#strangers.leave(stranger);
-        this.#setStage(ended, undefined);
+        this.#setStage(ended, identity, undefined);
       },
     });
     stranger.end = why => link.destroy(why);
-    if (!link.closed && !this.#links.has(link)) this.#setStage(link, 'new');
+    if (!link.closed && !this.#links.has(link)) this.#setStage(link, identity, 'new');
+    // It may have been revoked while the handshake ended.
+    if (this.#parts.peers.isRevoked(identity)) link.destroy(REVOKED);
   }
 
   #takesAgents(): boolean {
@@ -133,12 +145,12 @@ export class AgentServer {
   }
 
   /** @param stage undefined: the link has ended */
-  #setStage(link: Link, stage: LinkStage | undefined): void {
-    const former = this.#links.get(link);
+  #setStage(link: Link, identity: PeerIdentity, stage: LinkStage | undefined): void {
+    const former = this.#links.get(link)?.stage;
     if (former !== undefined) this.#count[former]--;
     if (stage === undefined) this.#links.delete(link);
     else {
-      this.#links.set(link, stage);
+      this.#links.set(link, { stage, identity });
       this.#count[stage]++;
     }
   }
@@ -146,7 +158,25 @@ export class AgentServer {
   /** Closes every connection that is not Ready: its agent goes to another server. */
   closeArriving(): void {
     for (const socket of this.#handshaking) socket.destroy();
-    for (const [link, stage] of [...this.#links]) if (stage !== 'ready') link.close('this server takes no agents now');
+    for (const [link, { stage }] of [...this.#links])
+      if (stage !== 'ready') link.close('this server takes no agents now');
+  }
+
+  /** Ends the links whose certificates are revoked by now. */
+  endRevoked(): void {
+    for (const [link, { identity }] of [...this.#links]) {
+      if (!this.#parts.peers.isRevoked(identity)) continue;
+      this.#parts.peers.refused(link.remote.address, REVOKED);
+      link.destroy(REVOKED);
+    }
+  }
+
+  /** Ends the links that come with the certificate of a host that was removed, and are not Ready. */
+  endArrivingOf(hostUuid: string): void {
+    for (const [link, { stage, identity }] of [...this.#links]) {
+      if (stage !== 'ready' && identity.kind === 'host' && identity.uuid === hostUuid)
+        link.close('the host was removed');
+    }
   }
 
   /**
@@ -163,21 +193,31 @@ export class AgentServer {
   }
 
   /** @returns undefined when there was no TLS handshake */
-  async #secure(socket: Duplex, remote: RemoteEnd, stranger: Stranger): Promise<Transport | undefined> {
-    const { clock, log, lists, secureContext } = this.#parts;
+  async #secure(
+    socket: Duplex,
+    remote: RemoteEnd,
+    stranger: Stranger,
+  ): Promise<{ readonly transport: Transport; readonly identity: PeerIdentity } | undefined> {
+    const { clock, log, lists, secureContext, peers } = this.#parts;
     this.#handshaking.add(socket);
     try {
       // What TLS needs is made only for those that speak: a silent connection costs hardly anything.
       await this.#firstByte(socket);
       this.#strangers.spoke(stranger);
-      return await acceptTls(socket, {
+      let identity: PeerIdentity = { kind: 'none' };
+      const transport = await acceptTls(socket, {
         clock,
         context: secureContext(),
         handshakeTimeoutMs: lists.configuration.values['agent.ssl.handshake.timeout'] * 1_000,
         remote,
         budget: this.#budget,
+        judge(peer) {
+          identity = peers.judge(peer.getPeerX509Certificate(), remote.address);
+        },
       });
+      return { transport, identity };
     } catch (error) {
+      if (isForged(error)) peers.refused(remote.address, 'the CA that its certificate names has not signed it');
       // Agents that probe a host do this, and so do port scanners.
       log.debug('No TLS handshake', { address: remote.address, reason: reasonOf(error) });
       return undefined;

@@ -162,7 +162,8 @@ export class Attache {
   }
 }
 
-function answerTimeMs(commands: readonly Message[]): number {
+/** How long the answer to commands is waited for, in milliseconds. */
+export function answerTimeMs(commands: readonly Message[]): number {
   const waits = commands.map(({ fields }) => (typeof fields.wait === 'number' ? fields.wait : 0));
   return (Math.max(...waits) || MGMT_LIMITS.defaultWaitSeconds) * 1_000 + MGMT_LIMITS.answerMarginMs;
 }

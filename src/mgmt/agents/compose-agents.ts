@@ -15,13 +15,18 @@ import type { ServerLife } from '../hosts/reconcile.js';
 import { Zones } from '../hosts/zones.js';
 import { AgentLists } from '../lists/agent-lists.js';
 import { Propagation, storedList } from '../lists/propagation.js';
+import type { Ca } from '../security/ca.js';
+import { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
+import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { AgentServer } from './agent-server.js';
 import type { Attache } from './attache.js';
 import { AttacheRegistry } from './attache-registry.js';
+import { Enrolment } from './enrolment.js';
 import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
+import { PeerCertificates } from './peer-certificates.js';
 import { Poller } from './poller.js';
 import { Registrar } from './registrar.js';
 import { RemovalNotices } from './removal-notices.js';
@@ -32,6 +37,8 @@ export interface AgentsParts {
   readonly log: Log;
   readonly msid: number;
   readonly store: AgentStore;
+  /** Certificates and tokens. */
+  readonly security: { readonly ca: Ca; readonly store: SecurityStore };
   readonly health: StoreHealth;
   readonly events: EventSink;
   /** What the store's configuration is now; the poller reads on from there. */
@@ -47,6 +54,17 @@ export interface AgentsParts {
   /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
   answersElsewhere(host: LinkElsewhere): Promise<boolean>;
 }
+
+/** What the server needs of the store to judge who may come in. */
+export type SecurityStore = Pick<
+  Store,
+  | 'enrollmentToken'
+  | 'useEnrollmentToken'
+  | 'addCertificate'
+  | 'certificateInstalled'
+  | 'bindCertificate'
+  | 'revocations'
+>;
 
 /** All that serves agents, and looks after them. */
 export interface Agents {
@@ -106,12 +124,24 @@ export function composeAgents(parts: AgentsParts): Agents {
     },
   });
   const notices = new RemovalNotices();
-  const server = new AgentServer({
+  const currentConfiguration = () => lists.configuration;
+  const revocations = new Revocations(parts.security.store);
+  const server: AgentServer = new AgentServer({
     ...parts,
     notices,
     zones,
     knownHosts,
     guids,
+    enrolment: new Enrolment({
+      ...parts,
+      ...parts.security,
+      zones,
+      knownHosts,
+      configuration: currentConfiguration,
+    }),
+    peers: new PeerCertificates({ ...parts, ...parts.security, revocations, configuration: currentConfiguration }),
+    certificates: parts.security.store,
+    lookAgain: () => poller.poll(),
     lists,
     registry,
     ownership,
@@ -131,7 +161,18 @@ export function composeAgents(parts: AgentsParts): Agents {
     }),
     onReady: attache => propagation.check(attache),
   });
-  const poller = new Poller({ ...parts, lists, zones, knownHosts, registry, ownership, reconciler, notices });
+  const poller = new Poller({
+    ...parts,
+    lists,
+    zones,
+    knownHosts,
+    registry,
+    ownership,
+    reconciler,
+    notices,
+    revocations,
+    server,
+  });
   const monitor = new HealthMonitor({ clock, log, lists, registry });
 
   return {

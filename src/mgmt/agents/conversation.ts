@@ -28,17 +28,25 @@ import type { Zones } from '../hosts/zones.js';
 import type { AgentList } from '../lists/agent-list.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
-import { Attache } from './attache.js';
+import type { PeerIdentity } from '../security/peer-identity.js';
+import type { Store } from '../store/store.js';
+import { isAway } from '../store/store-health.js';
+import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
+import type { Enrolment } from './enrolment.js';
 import type { GuidGuard } from './guid-guard.js';
 import { answersBeforeStartup } from './handlers/before-startup.js';
 import { handleRequest } from './handlers/index.js';
+import type { PeerCertificates } from './peer-certificates.js';
 import type { Registrar } from './registrar.js';
 import type { RemovalNotices } from './removal-notices.js';
-import { isStartup, readStartup, type Startup } from './startup.js';
+import { hasToken, isStartup, readStartup, type Startup } from './startup.js';
 
-/** What becomes of a Startup. `refusal`: it is refused for good; `wait`: it may be repeated later. */
-type Registered = RegisteredHost | { readonly refusal: string } | { readonly wait: string };
+/** What becomes of a Startup. `refusal`: it is refused, and the link stays. */
+type Registered = RegisteredHost | Mismatch | { readonly refusal: string };
+
+/** `wait`: it may be repeated later; `stranger`: the certificate is another one's. Either way the link ends. */
+type Mismatch = { readonly wait: string } | { readonly stranger: string };
 
 /** What every conversation with an agent needs. */
 export interface ConversationParts {
@@ -48,8 +56,13 @@ export interface ConversationParts {
   readonly msid: number;
   readonly zones: Zones;
   readonly knownHosts: Pick<KnownHosts, 'get'>;
+  /** Reads from the store what other servers have changed. Never rejects. */
+  lookAgain(): Promise<void>;
   readonly guids: GuidGuard;
   readonly registrar: Registrar;
+  readonly enrolment: Pick<Enrolment, 'enrol'>;
+  readonly peers: Pick<PeerCertificates, 'refused'>;
+  readonly certificates: Pick<Store, 'bindCertificate'>;
   readonly lists: AgentLists;
   readonly registry: AttacheRegistry;
   readonly notices: RemovalNotices;
@@ -97,14 +110,20 @@ export interface ConversationListener {
   onEnd?(link: Link): void;
 }
 
-/** Serves one secured connection, from its first packet to its end. */
-export function converse(transport: Transport, parts: ConversationParts, listener: ConversationListener = {}): Link {
-  return new Conversation(transport, parts, listener).link;
+/** Serves one secured connection, from its first packet to its end. @param identity who the peer is by its certificate */
+export function converse(
+  transport: Transport,
+  identity: PeerIdentity,
+  parts: ConversationParts,
+  listener: ConversationListener = {},
+): Link {
+  return new Conversation(transport, identity, parts, listener).link;
 }
 
 class Conversation {
   readonly link: Link;
   readonly #parts: ConversationParts;
+  readonly #identity: PeerIdentity;
   readonly #msid: bigint;
   readonly #listener: ConversationListener;
   #requestsBeforeStartup = 0;
@@ -115,7 +134,7 @@ class Conversation {
   /** By the clock. */
   readonly #startupDueAt: number;
 
-  constructor(transport: Transport, parts: ConversationParts, listener: ConversationListener) {
+  constructor(transport: Transport, identity: PeerIdentity, parts: ConversationParts, listener: ConversationListener) {
     // AgentAttache.java: each link counts from a random start, so that a late answer meets no other link's request.
     let sequence = BigInt(parts.random.int(32_767)) << 48n;
     this.link = new Link(transport, {
@@ -124,6 +143,7 @@ class Conversation {
       nextSequence: () => ++sequence,
     });
     this.#parts = parts;
+    this.#identity = identity;
     this.#msid = BigInt(parts.msid);
     this.#listener = listener;
     this.#log = parts.log.child({ address: transport.remote.address });
@@ -143,6 +163,10 @@ class Conversation {
       return;
     }
     this.#log = this.#log.child({ guid: startup.guid });
+    if (startup.token !== undefined && !this.#isCertified) {
+      await this.#enrol(request, startup, startup.token);
+      return;
+    }
     const registration = await this.#register(startup);
     if (this.link.closed) {
       if ('id' in registration) this.#leftWhileRegistering(registration);
@@ -150,6 +174,10 @@ class Conversation {
     }
     if ('refusal' in registration) {
       this.#refuse(request, registration.refusal);
+      return;
+    }
+    if ('stranger' in registration) {
+      this.#endWithReason(request, startup, registration.stranger);
       return;
     }
     if ('wait' in registration) {
@@ -171,6 +199,19 @@ class Conversation {
     if (!this.link.closed) this.#serve(attache, list);
   }
 
+  /** An agent without a certificate gets one for its token, and comes back with it. */
+  async #enrol(request: Packet, startup: Startup, token: string): Promise<void> {
+    const why = await this.#parts.enrolment.enrol(startup, token, {
+      address: this.link.remote.address,
+      ask: commands => {
+        const header = { flags: FLAG.stopOnError, ...NOBODY, mgmtId: this.#msid };
+        return this.link.request(commands, header, answerTimeMs(commands));
+      },
+    });
+    if (why !== undefined) this.#endWithReason(request, startup, why);
+    else this.link.close('the agent has its certificate, and comes back with it');
+  }
+
   /** Finds out who the agent is: its row in the store and its ids. */
   async #register(startup: Startup): Promise<Registered> {
     const { zones, lists, guids, registrar } = this.#parts;
@@ -184,11 +225,54 @@ class Conversation {
       return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${known})` };
     }
     // Before the row is written: a newcomer that is refused changes nothing in it.
+    const mismatch = await this.#mismatch(startup);
+    if (mismatch !== undefined) return mismatch;
     const refusal = await guids.judge(startup.guid, this.#claimant(startup));
     if (refusal !== undefined) return { refusal };
     if (this.link.closed) throw new Error('the agent left before it was registered');
     const host = await registrar.register(startup.description(zone.id), this.link.remote.address);
     return host ?? { wait: 'the store is away, and this agent is new here: it has to wait until the store is back' };
+  }
+
+  get #isCertified(): boolean {
+    return this.#identity.kind === 'host' || this.#identity.kind === 'address';
+  }
+
+  /** Whether the certificate is that of another host: strict or not, it may not be used for this one. */
+  async #mismatch({ guid }: Startup): Promise<Mismatch | undefined> {
+    const identity = this.#identity;
+    const { knownHosts, peers, lists } = this.#parts;
+    if (identity.kind === 'address' && lists.configuration.values['ca.plugin.root.auth.strictness']) {
+      return this.#boundToAnother(guid, identity.fingerprint);
+    }
+    if (identity.kind !== 'host') return undefined;
+    if (knownHosts.get(guid)?.uuid === identity.uuid) return undefined;
+    // Another server may have issued it a moment ago.
+    await this.#parts.lookAgain();
+    const host = knownHosts.get(guid);
+    if (host?.uuid === identity.uuid) return undefined;
+    const whose = host === undefined ? 'which no host has' : `which is host ${host.name} (${host.uuid})`;
+    const stranger = `the certificate is that of host ${identity.uuid}, and the agent has the guid ${guid}, ${whose}`;
+    peers.refused(this.link.remote.address, stranger, host?.uuid);
+    return { stranger };
+  }
+
+  /** A certificate that names no host belongs to the guid that is first seen with it. */
+  async #boundToAnother(guid: string, fingerprint: string): Promise<Mismatch | undefined> {
+    const { certificates, clock, knownHosts, peers } = this.#parts;
+    const { address } = this.link.remote;
+    try {
+      const bound = await certificates.bindCertificate(fingerprint, guid, clock.wallTime());
+      if (bound === guid) return undefined;
+      const stranger = `the certificate was first seen with the guid ${bound}, and the agent has the guid ${guid}`;
+      peers.refused(address, stranger, knownHosts.get(guid)?.uuid);
+      return { stranger };
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      // The store cannot say whose it is: an agent that comes from where it was last is let in.
+      if (knownHosts.get(guid)?.linkAddress === address) return undefined;
+      return { wait: 'the store is away, and this agent comes from another address than before' };
+    }
   }
 
   /** Its row is Connecting, and there is no link that could make it Ready. */
@@ -230,9 +314,14 @@ class Conversation {
    * This passes, so a Java agent is told nothing: it would exit for `_details`, and for a Startup that is answered with no.
    * Muster's agents, which name their process, log the reason and come again.
    */
-  #turnAway(request: Packet, { instanceId, privateIpAddress, description }: Startup, why: string): void {
-    const { name } = description(0);
-    this.#log.warn('Agent has to wait', { reason: why, name, privateIpAddress });
+  #turnAway(request: Packet, startup: Startup, why: string): void {
+    const { name } = startup.description(0);
+    this.#log.warn('Agent has to wait', { reason: why, name, privateIpAddress: startup.privateIpAddress });
+    this.#endWithReason(request, startup, why);
+  }
+
+  /** A Java agent would exit for a Startup that is answered with no. */
+  #endWithReason(request: Packet, { instanceId }: Startup, why: string): void {
     if (instanceId !== undefined) {
       const answer = StartupAnswer.encode({ hostId: 0, pingInterval: 0, result: false, details: why });
       this.link.answer(request, [answer], { mgmtId: this.#msid, via: -1n });
@@ -301,7 +390,8 @@ class Conversation {
     }
     const state = this.#state;
     if (state.kind === 'waiting' || state.kind === 'registering') {
-      if (!isStartup(request)) this.#answerBeforeStartup(request, request.messages);
+      if (this.#mayOnlyEnrol && !hasToken(request)) this.link.close('a link without a certificate may only enrol');
+      else if (!isStartup(request)) this.#answerBeforeStartup(request, request.messages);
       else if (state.kind === 'waiting') this.#start(request, state.startupDue);
       else this.#closeDoubleStartup();
       return;
@@ -319,6 +409,12 @@ class Conversation {
     else attache.answer(request, reply.answers);
   }
 
+  /** It says nothing to strangers: a Java agent would exit for a refusal. */
+  get #mayOnlyEnrol(): boolean {
+    const isNew = this.#state.kind === 'waiting' || this.#state.kind === 'registering';
+    return isNew && !this.#isCertified && this.#parts.lists.configuration.values['ca.plugin.root.auth.strictness'];
+  }
+
   #start(request: Packet, startupDue: Timer): void {
     startupDue.cancel();
     this.#enter({ kind: 'registering' });
@@ -331,6 +427,7 @@ class Conversation {
   #receiveUnreadable(header: Omit<Packet, 'messages'>): void {
     const state = this.#state;
     if (!this.#isForUs(header)) this.#ignored++;
+    else if (this.#mayOnlyEnrol) this.link.close('a link without a certificate may only enrol');
     else if (state.kind === 'waiting' || state.kind === 'registering') this.#answerBeforeStartup(header, [UNREADABLE]);
     else state.attache.answer(header, [Answer.encode({ result: true })]);
   }

@@ -10,6 +10,7 @@ import type { ServerLife } from '../hosts/reconcile.js';
 import type { StoreHealth } from '../store/store-health.js';
 import type { Attache } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
+import { RareEvents } from './rare-events.js';
 
 export interface GuidGuardParts {
   readonly clock: Clock;
@@ -36,12 +37,14 @@ export interface LinkElsewhere {
 export class GuidGuard {
   readonly #parts: GuidGuardParts;
   readonly #questions: Questions;
-  /** When each pair was told to operators last, by the clock. */
-  readonly #toldAt = new Map<string, number>();
+  /** By pair. */
+  readonly #told: RareEvents;
 
   constructor(parts: GuidGuardParts) {
     this.#parts = parts;
     this.#questions = new Questions(parts.clock);
+    const { clock } = parts;
+    this.#told = new RareEvents({ clock, everyMs: MGMT_LIMITS.guidEventMs, most: MGMT_LIMITS.guidPairs });
   }
 
   /**
@@ -83,12 +86,8 @@ export class GuidGuard {
   }
 
   #tell(guid: string, agent: string, newcomer: string): void {
-    const { clock, log, events } = this.#parts;
-    const now = clock.now();
-    for (const [pair, at] of this.#toldAt) if (now - at >= MGMT_LIMITS.guidEventMs) this.#toldAt.delete(pair);
-    const pair = JSON.stringify([guid, ...[agent, newcomer].toSorted()]);
-    if (this.#toldAt.has(pair) || this.#toldAt.size >= MGMT_LIMITS.guidPairs) return;
-    this.#toldAt.set(pair, now);
+    const { log, events } = this.#parts;
+    if (!this.#told.isDue(JSON.stringify([guid, ...[agent, newcomer].toSorted()]))) return;
     log.error('Two agents have the same guid; the newcomer is refused', { guid, agent, newcomer });
     events.add({
       type: 'AGENT.GUID.FIGHT',

@@ -10,9 +10,11 @@ import type { KnownHosts } from '../hosts/known-hosts.js';
 import type { Ownership } from '../hosts/ownership.js';
 import type { Zones } from '../hosts/zones.js';
 import type { AgentLists } from '../lists/agent-lists.js';
+import type { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { ChangedHost, Configuration as StoredConfiguration } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
+import type { AgentServer } from './agent-server.js';
 import type { AttacheRegistry } from './attache-registry.js';
 import type { RemovalNotices } from './removal-notices.js';
 
@@ -28,6 +30,8 @@ export interface PollerParts {
   readonly ownership: Ownership;
   readonly reconciler: HostReconciler;
   readonly notices: RemovalNotices;
+  readonly revocations: Pick<Revocations, 'follow'>;
+  readonly server: Pick<AgentServer, 'endRevoked' | 'endArrivingOf'>;
 }
 
 /**
@@ -51,7 +55,8 @@ export class Poller {
 
   /** Reads what the store has, for the first time. @throws StoreError */
   async read(): Promise<void> {
-    const { store, lists } = this.#parts;
+    const { store, lists, revocations } = this.#parts;
+    await revocations.follow((await store.configuration()).revocation);
     lists.take(lists.configuration, await store.clusters());
     // Where the changes stand, and only then the rows: what changes meanwhile is read again.
     await this.#hosts.poll();
@@ -89,8 +94,9 @@ export class Poller {
 
   /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
   async #readAll(): Promise<void> {
-    const { clock, store, lists, registry } = this.#parts;
+    const { clock, store, lists, registry, revocations, server } = this.#parts;
     const stored = await store.configuration();
+    if (await revocations.follow(stored.revocation)) server.endRevoked();
     if (stored.version === lists.configuration.version) await this.#readHosts(lists.configuration);
     else {
       const clusters = await store.clusters();
@@ -125,11 +131,14 @@ export class Poller {
   }
 
   #forget(host: ChangedHost): void {
-    const { lists, knownHosts, reconciler, registry, notices } = this.#parts;
+    const { clock, lists, knownHosts, reconciler, registry, notices, server } = this.#parts;
+    server.endArrivingOf(host.uuid);
     knownHosts.forget(host.id);
     reconciler.forget(host.id);
     lists.forget(host);
     const attache = registry.get(host.id);
-    if (attache !== undefined) void notices.tell(attache);
+    if (attache === undefined) return;
+    void notices.tell(attache);
+    clock.after(MGMT_LIMITS.removedLinkMs, () => attache.link.close('the host was removed'));
   }
 }

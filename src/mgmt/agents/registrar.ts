@@ -6,8 +6,8 @@ import type { HostIdentity, KnownHosts, RegisteredHost } from '../hosts/known-ho
 import type { AgentStore } from '../store/agent-store.js';
 import type { HostDescription } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
+import { NetworkAllowance } from './network-allowance.js';
 import { RegistrationBatches } from './registration-batches.js';
-import { RowAllowance } from './row-allowance.js';
 
 export interface RegistrarParts {
   readonly store: Pick<AgentStore, 'registerHosts'>;
@@ -25,7 +25,7 @@ export interface RegistrarParts {
 export class Registrar {
   readonly #parts: RegistrarParts;
   readonly #batches: RegistrationBatches;
-  readonly #allowance = new RowAllowance();
+  readonly #allowance = new NetworkAllowance();
   /** Zone, pod and cluster of hosts that were registered: they need no new rows. */
   readonly #locations = new Set<string>();
   #refused = 0;

@@ -20,6 +20,8 @@ export interface Startup {
   /** Why it lost the last of them, in its words. */
   readonly lastLoss: string | undefined;
   readonly privateIpAddress: string | undefined;
+  /** The enrolment token of an agent without a certificate. A secret, and not checked yet. */
+  readonly token: string | undefined;
   /** What the store keeps of the host. Long texts are cut. */
   description(zoneId: number): HostDescription;
 }
@@ -30,6 +32,13 @@ const STARTUP_CLASS = /^com\.cloud\.agent\.api\.Startup\w*Command$/;
 export function isStartup({ messages }: Packet): boolean {
   const [first] = messages;
   return first !== undefined && STARTUP_CLASS.test(first.type);
+}
+
+/** Whether a request is a Startup with an enrolment token, right or wrong. */
+export function hasToken(request: Packet): boolean {
+  if (!isStartup(request)) return false;
+  const startup = readStartup(request);
+  return !('refusal' in startup) && startup.token !== undefined;
 }
 
 /** @returns what the Startup says, or why it cannot be used */
@@ -60,6 +69,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     failovers: muster?.failovers ?? fields.failovers,
     lastLoss: clean(muster?.lastLoss ?? fields.lastLoss) ?? undefined,
     privateIpAddress: clean(fields.privateIpAddress) ?? undefined,
+    token: muster?.token,
     description: zoneId => ({
       guid,
       name: clean(name) ?? clean(fields.privateIpAddress) ?? guid,

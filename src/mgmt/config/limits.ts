@@ -16,8 +16,16 @@ export const MGMT_LIMITS = {
   crowdWarningMs: 60_000,
   /** Links of one host that have registered and are not Ready. */
   arrivingLinks: 8,
-  /** Addresses of which it is kept how many new rows their agents have made. */
-  rowAddresses: 10_000,
+  /** Addresses of which it is kept how many new rows their agents have made, or how many wrong tokens they have sent. */
+  countedNetworks: 10_000,
+  /** The link of a removed host ends so long after its agent is told, whatever that answers. */
+  removedLinkMs: 2_000,
+  /** Wrong enrolment tokens of one address (IPv6: one /64) in an hour: with more, no token of it is looked at. */
+  wrongTokensPerHour: 1_000,
+  /** Operators are told of equal refusals, such as of one address for one reason, once in this time … */
+  refusalEventMs: 3_600_000,
+  /** … and of so many different ones within it. */
+  refusalEvents: 1_000,
   /** Operators are told once in this time that an address may not register new hosts. */
   rowWarningMs: 60_000,
   /** Names of pods and clusters that are remembered as registered: others count as new rows. */

@@ -143,6 +143,18 @@ export const PARAMETERS = {
     description: 'Whether agents are let in with a certificate that has expired',
     dynamic: true,
   }),
+  'ca.plugin.root.auth.strictness': parameter({
+    kind: flag,
+    default: false,
+    description: 'Whether agents are let in with a good certificate only; without one they can enrol with a token',
+    dynamic: true,
+  }),
+  'ca.agent.allow.address.certificates': parameter({
+    kind: flag,
+    default: true,
+    description: "Whether an agent's certificate may name its address in place of its host, as CloudStack's do",
+    dynamic: true,
+  }),
   'agent.migrate.rate': parameter({
     kind: integer(1, 1_000_000),
     default: 100,

@@ -9,6 +9,11 @@ import {
   provisionCertificate,
   revokeCertificate,
 } from './certificate-operations.js';
+import {
+  createEnrollmentToken,
+  deleteEnrollmentToken,
+  type EnrollmentOperationParts,
+} from './enrollment-operations.js';
 import { type HostOperationParts, reconnectHost, removeHost } from './host-operations.js';
 import type { JobRequest } from './job-request.js';
 import { type RebalanceParts, rebalanceAgents } from './rebalance-agents.js';
@@ -31,7 +36,8 @@ export type OperationParts = ChangeConfigurationParts &
   ServerOperationParts &
   RebalanceParts &
   ServerStatusParts &
-  ApiKeyOperationParts;
+  ApiKeyOperationParts &
+  EnrollmentOperationParts;
 
 /** An operation that has its parts already. */
 type Bound<F> = F extends (parts: never, args: infer A, ...more: never[]) => infer R ? (args: A) => R : never;
@@ -131,6 +137,13 @@ export interface Operations {
    * @throws OperationError ARGUMENT_INVALID (`id`); OPERATION_REFUSED: it is the last one of an operator
    */
   readonly deleteApiKey: Bound<typeof deleteApiKey>;
+  /**
+   * Makes a token by which agents get their first certificate. Its text is told once, by what this returns.
+   * @throws OperationError ARGUMENT_INVALID (`zone`, `cluster`, `guid`, `uses`, `validity`)
+   */
+  readonly createEnrollmentToken: Bound<typeof createEnrollmentToken>;
+  /** Deletes a token: no agent can use it any more. @throws OperationError ARGUMENT_INVALID (`id`) */
+  readonly deleteEnrollmentToken: Bound<typeof deleteEnrollmentToken>;
 }
 
 /** The operations as somebody asks for them. @param key the name of an API key. Undefined: a program that embeds the server */
@@ -169,5 +182,7 @@ function boundOperations(parts: OperationParts, changes: Semaphore): Operations 
     createApiKey: args => createApiKey(parts, args, parts.asker),
     listApiKeys: () => listApiKeys(parts),
     deleteApiKey: args => deleteApiKey(parts, args),
+    createEnrollmentToken: args => createEnrollmentToken(parts, args, parts.asker),
+    deleteEnrollmentToken: args => deleteEnrollmentToken(parts, args),
   };
 }

@@ -8,7 +8,8 @@ import { sha256Hex } from './fingerprint.js';
 
 /** A certificate request whose sender has proved that it has the key. */
 export interface CertificateRequest {
-  readonly publicKey: x509.PublicKey;
+  /** The public key, SubjectPublicKeyInfo in DER. */
+  readonly spki: Uint8Array;
   /** SHA-256 of the public key (SPKI), hex. */
   readonly keyFingerprint: string;
   /** Of the subject: at most 64 characters each; undefined where it has none. */
@@ -57,7 +58,7 @@ export async function readCertificateRequest(pem: string): Promise<CertificateRe
     throw refused('it is signed by another hash than SHA-256, SHA-384 or SHA-512');
   }
   if (!(await isSignedByItself(request))) throw refused('its signature is not that of its key');
-  return { publicKey: request.publicKey, keyFingerprint: sha256Hex(spki), subject: subjectOf(request) };
+  return { spki, keyFingerprint: sha256Hex(spki), subject: subjectOf(request) };
 }
 
 function parsed(base64: string): x509.Pkcs10CertificateRequest {

@@ -4,8 +4,9 @@ import { type KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { ConfigError } from '../../lib/errors.js';
 import type { CaFiles } from '../config/settings.js';
-import { type Ca, type CaParts, caOf } from './ca.js';
+import type { Ca, CaParts } from './ca.js';
 import { certificatesOf, outOfDate, privateKeyOf } from './certificate-files.js';
+import { caOf } from './signing-ca.js';
 
 const CURVES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384' };
 const LEAST_RSA_BITS = 2_048;

@@ -7,6 +7,8 @@ import { MGMT_LIMITS } from '../config/limits.js';
 
 /** What a server presents to agents. Texts are PEM. */
 export interface ServedCertificate {
+  /** Whose certificates agents may present: a Java agent presents its own when it finds its CA among them. @default any */
+  readonly clientCaPem?: string;
   readonly chainPem: string;
   readonly keyPem: string;
   /** Until when it is valid: milliseconds since 1970. */
@@ -93,11 +95,11 @@ export function isRenewalDue(obtainedAt: number, notAfter: number, now: number):
 }
 
 async function obtain(source: CertificateSource, clock: Clock, log: Log): Promise<Current> {
-  const { chainPem, keyPem, notAfter, warnings = [] } = await source.obtain();
+  const { chainPem, keyPem, clientCaPem, notAfter, warnings = [] } = await source.obtain();
   for (const warning of warnings) log.warn(warning);
   const credentials = { cert: chainPem, key: keyPem };
   return {
-    context: secureContext(credentials),
+    context: secureContext({ ...credentials, ...(clientCaPem !== undefined && { ca: clientCaPem }) }),
     apiContext: apiSecureContext(credentials),
     obtainedAt: clock.wallTime(),
     notAfter,

@@ -3,10 +3,10 @@ import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import type { Store } from '../store/store.js';
+import type { Ca, CaParts } from './ca.js';
+import type { SealingKey } from './sealing-key.js';
 import {
   BACKDATE_MS,
-  type Ca,
-  type CaParts,
   caOf,
   EC_P256,
   generateKeys,
@@ -14,8 +14,7 @@ import {
   privatePem,
   type Signer,
   serialNumber,
-} from './ca.js';
-import type { SealingKey } from './sealing-key.js';
+} from './signing-ca.js';
 
 const SECRET = 'ca';
 const ROOT_YEARS = 10;

@@ -2,7 +2,8 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { BACKDATE_MS, type CaParts, EC_P256, generateKeys, pemOf, privatePem, serialNumber } from './ca.js';
+import type { CaParts } from './ca.js';
+import { BACKDATE_MS, EC_P256, generateKeys, pemOf, privatePem, serialNumber } from './signing-ca.js';
 
 const VALID_MS = 24 * 3_600_000;
 

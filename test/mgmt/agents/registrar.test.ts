@@ -1,7 +1,7 @@
 import t from 'tap';
 import { silentLog } from '../../../src/lib/logger.js';
+import { NetworkAllowance } from '../../../src/mgmt/agents/network-allowance.js';
 import { Registrar } from '../../../src/mgmt/agents/registrar.js';
-import { RowAllowance } from '../../../src/mgmt/agents/row-allowance.js';
 import { KnownHosts } from '../../../src/mgmt/hosts/known-hosts.js';
 import type { HostDescription } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
@@ -98,7 +98,7 @@ t.test('registrar: what was not written does not count; 0 is no bound', async t 
 });
 
 t.test('registrar: it keeps an account of 10,000 addresses at most', async t => {
-  const allowance = new RowAllowance();
+  const allowance = new NetworkAllowance();
   const at = { now: 0, perHour: 1 };
   for (let i = 0; i <= 10_000; i++) allowance.take(`n${i}`, 1, at);
   t.notOk(allowance.take('n10000', 1, at));

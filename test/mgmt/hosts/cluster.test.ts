@@ -24,7 +24,7 @@ t.test('regression: of two agents with one guid on two servers, the established 
   const cluster = await startCluster(t, [A, B]);
   const [first] = await cluster.addAgents(1, A);
   await cluster.goesOn(3_000);
-  const clone = await ClusterAgent.make(cluster, 1, B, first?.guid);
+  const clone = await ClusterAgent.make(cluster, 1, B, { guid: first?.guid ?? '' });
   cluster.agents.push(clone);
   clone.agent.start();
   await cluster.goesOn(120_000);

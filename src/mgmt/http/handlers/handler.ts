@@ -47,6 +47,7 @@ type StoreQueries =
   | 'clusters'
   | 'configuration'
   | 'countPendingJobs'
+  | 'enrollmentTokens'
   | 'events'
   | 'findHosts'
   | 'job'

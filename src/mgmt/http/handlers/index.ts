@@ -11,6 +11,7 @@ import {
   revokeCertificate,
 } from './certificates.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
+import { createEnrollmentToken, deleteEnrollmentToken, listEnrollmentTokens } from './enrollment.js';
 import { listEvents } from './events.js';
 import type { Caller, Handler, HandlerParts } from './handler.js';
 import { deleteHost, listHosts, reconnectHost } from './hosts.js';
@@ -62,6 +63,9 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   issueCertificate,
   provisionCertificate,
   revokeCertificate,
+  createEnrollmentToken,
+  listEnrollmentTokens,
+  deleteEnrollmentToken,
 };
 
 /** Carries out any command. Its parameters are checked, and the caller may call it. @throws ApiError, OperationError, StoreError */

@@ -1,0 +1,76 @@
+import { X509Certificate } from 'node:crypto';
+import { networkOf } from '../../lib/address.js';
+import type { Clock } from '../../lib/clock.js';
+import type { Log } from '../../lib/logger.js';
+import type { EventSink } from '../cluster/events.js';
+import { MGMT_LIMITS } from '../config/limits.js';
+import type { Configuration } from '../config/parameters.js';
+import type { Ca } from '../security/ca.js';
+import { judgePeer, type PeerIdentity } from '../security/peer-identity.js';
+import type { Revocations } from '../security/revocations.js';
+import { RareEvents } from './rare-events.js';
+
+export interface PeerCertificatesParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventSink;
+  readonly ca: Pick<Ca, 'certPem'>;
+  readonly revocations: Pick<Revocations, 'has'>;
+  configuration(): Configuration;
+}
+
+/** Judges the certificates that agents present, and tells operators of those that are not good. */
+export class PeerCertificates {
+  readonly #parts: PeerCertificatesParts;
+  readonly #issuers: readonly X509Certificate[];
+  readonly #told: RareEvents;
+
+  constructor(parts: PeerCertificatesParts) {
+    this.#parts = parts;
+    this.#issuers = [new X509Certificate(parts.ca.certPem)];
+    const { clock } = parts;
+    this.#told = new RareEvents({ clock, everyMs: MGMT_LIMITS.refusalEventMs, most: MGMT_LIMITS.refusalEvents });
+  }
+
+  /**
+   * Judges one link, after its handshake.
+   * @param address from which it comes
+   * @throws Error: the link may not stay
+   */
+  judge(certificate: X509Certificate | undefined, address: string): PeerIdentity {
+    const { clock, revocations, configuration } = this.#parts;
+    const { values } = configuration();
+    const identity = judgePeer(certificate, address, {
+      issuers: this.#issuers,
+      isRevoked: serial => revocations.has(serial),
+      allowsExpired: values['ca.plugin.root.allow.expired.cert'],
+      allowsAddresses: values['ca.agent.allow.address.certificates'],
+      now: clock.wallTime(),
+    });
+    if (identity.kind !== 'bad') return identity;
+    const { why, isRevoked } = identity;
+    const isRefused = isRevoked || values['ca.plugin.root.auth.strictness'];
+    if (isRefused) this.refused(address, why);
+    else this.#parts.log.debug('A certificate is not good', { address, reason: why });
+    if (isRefused) throw new Error(why);
+    return identity;
+  }
+
+  /** Whether a link that was judged may no longer stay. */
+  isRevoked(identity: PeerIdentity): boolean {
+    return (identity.kind === 'host' || identity.kind === 'address') && this.#parts.revocations.has(identity.serial);
+  }
+
+  /** Tells operators of a link that was refused for its certificate. @param hostUuid whom it concerns */
+  refused(address: string, why: string, hostUuid?: string): void {
+    if (!this.#told.isDue(JSON.stringify([networkOf(address), why]))) return;
+    const { log, events } = this.#parts;
+    log.warn('A link is refused for its certificate', { address, reason: why });
+    events.add({
+      type: 'AGENT.CERTIFICATE.REFUSED',
+      level: 'WARN',
+      description: `The link from ${address} is refused: ${why}`,
+      ...(hostUuid !== undefined && { hostUuid }),
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import type { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { canonicalAddress } from '../../lib/address.js';
+import { isIssuer, objectionToDates } from '../../lib/chain.js';
+import { addressesIn, hostUuidOf, namesServer, subjectOf } from '../../protocol/certificate-names.js';
+import { sha256Hex } from './fingerprint.js';
+
+/** Who the peer of a link is, by the certificate that it has presented. Its key is proved by the handshake. */
+export type PeerIdentity =
+  /** It has presented none. */
+  | { readonly kind: 'none' }
+  /** One of Muster's agents: the certificate names its host. */
+  | { readonly kind: 'host'; readonly uuid: string; readonly serial: string }
+  /** A CloudStack agent: the certificate names the address that it comes from. */
+  | { readonly kind: 'address'; readonly fingerprint: string; readonly serial: string }
+  | { readonly kind: 'bad'; readonly why: string; readonly isRevoked: boolean };
+
+/** What certificates of agents are judged by. */
+export interface PeerRules {
+  /** The certificates that sign those of agents. Not all whom agents trust: those may be CAs of others. */
+  readonly issuers: readonly X509Certificate[];
+  /** @param serial hex, lower case, without leading zeros */
+  isRevoked(serial: string): boolean;
+  /** `ca.plugin.root.allow.expired.cert` */
+  readonly allowsExpired: boolean;
+  /** `ca.agent.allow.address.certificates` */
+  readonly allowsAddresses: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+const NOBODY: PeerIdentity = { kind: 'none' };
+
+/**
+ * Judges the certificate that an agent has presented. Pure. Certificates of agents are signed by the CA itself: what else
+ * the agent presents does not count.
+ * @param address from which it comes
+ */
+export function judgePeer(leaf: X509Certificate | undefined, address: string, rules: PeerRules): PeerIdentity {
+  if (leaf === undefined) return NOBODY;
+  const what = `the certificate (${subjectOf(leaf)})`;
+  const issuer = rules.issuers.find(one => isIssuer(one, leaf));
+  if (issuer === undefined) return bad(`${what} is of no CA that is known here`);
+  const serial = serialOf(leaf);
+  if (rules.isRevoked(serial)) return { ...bad(`${what} with serial ${serial} was revoked`), isRevoked: true };
+  const objection = objectionToDates(`the CA (${subjectOf(issuer)})`, issuer, rules.now) ?? datesOf(leaf, what, rules);
+  if (objection !== undefined) return bad(objection);
+  if (leaf.ca) return bad(`${what} is one of a CA`);
+  if (namesServer(leaf)) return bad(`${what} is one of a management server`);
+  const usages = usagesOf(leaf);
+  if (usages !== undefined && !usages.includes(CLIENT_AUTH)) return bad(`${what} is not for clients`);
+  const uuid = hostUuidOf(leaf);
+  if (uuid !== undefined) return { kind: 'host', uuid, serial };
+  if (!rules.allowsAddresses) return bad(`${what} names no host, and ca.agent.allow.address.certificates is false`);
+  if (!addressesIn(leaf).some(name => isSameAddress(name, address))) {
+    return bad(`${what} is for ${addressesIn(leaf).join(', ') || 'no address'}, and the link comes from ${address}`);
+  }
+  return { kind: 'address', fingerprint: sha256Hex(leaf.raw), serial };
+}
+
+/** Hex, lower case, without leading zeros: as revocations have it. */
+function serialOf({ serialNumber }: X509Certificate): string {
+  return serialNumber.toLowerCase().replace(/^0+/, '');
+}
+
+function datesOf(leaf: X509Certificate, what: string, { allowsExpired, now }: PeerRules): string | undefined {
+  // At its last moment it was good.
+  const moment = allowsExpired ? Math.min(now, Date.parse(leaf.validTo)) : now;
+  return objectionToDates(what, leaf, moment);
+}
+
+function isSameAddress(name: string, address: string): boolean {
+  return isIP(name) !== 0 && isIP(address) !== 0 && canonicalAddress(name) === canonicalAddress(address);
+}
+
+/** The extended key usages; undefined when the certificate has no such extension, which Node's types do not say. */
+function usagesOf({ keyUsage }: { readonly keyUsage: readonly string[] | undefined }): readonly string[] | undefined {
+  return keyUsage;
+}
+
+function bad(why: string) {
+  return { kind: 'bad', why, isRevoked: false } as const;
+}
