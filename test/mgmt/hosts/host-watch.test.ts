@@ -133,10 +133,10 @@ t.test('contested: what somebody let go of, since he thought that this server wa
 t.test('host-watch: the agent of a host that was removed is told so, and loses its link', async t => {
   const { agent, store, clock } = await withAgent(t, () => true);
   await store.removeHost(1, 0);
-  await clock.advance(4_000);
+  await clock.advance(2_000);
   const told = agent.received.at(-1);
   t.match(told && contentOf(told), ['ShutdownCommand', { removeHost: true }], 'it is told not to come back');
   t.notOk(agent.closed);
-  await clock.advance(40_000);
+  await clock.advance(3_000);
   t.ok(agent.closed, 'also when it does not answer');
 });
