@@ -65,6 +65,16 @@ export const list = <const I extends ListField['of']>(of: I, description: string
 export const required = <const P extends Param>(param: P) => ({ ...param, required: true }) as const;
 export const optional = <const F extends Field>(field: F) => ({ ...field, optional: true }) as const;
 
+/** The answer of a command that only does something. */
+export const DONE = {
+  response: {
+    kind: 'plain',
+    object: 'success',
+    fields: { success: boolean('true'), displaytext: string('what was done') },
+  },
+  columns: ['success', 'displaytext'],
+} as const;
+
 /** What every list takes. */
 export const LIST_PARAMS = {
   keyword: string('only objects with this in their name'),

@@ -1,4 +1,4 @@
-import { type ApiCommands, boolean, date, LIST_PARAMS, optional, required, string, uuid } from '../table.js';
+import { type ApiCommands, DONE, date, LIST_PARAMS, optional, required, string, uuid } from '../table.js';
 
 const API_KEY = {
   id: string('the id of the key'),
@@ -34,11 +34,6 @@ export const API_KEY_COMMANDS = {
   deleteApiKey: {
     description: 'Deletes a key of this API, but never the last one of an operator',
     params: { id: required(uuid('the key')) },
-    response: {
-      kind: 'plain',
-      object: 'success',
-      fields: { success: boolean('true'), displaytext: string('what was done') },
-    },
-    columns: ['success', 'displaytext'],
+    ...DONE,
   },
 } as const satisfies ApiCommands;

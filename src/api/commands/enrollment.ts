@@ -1,4 +1,15 @@
-import { type ApiCommands, boolean, date, integer, LIST_PARAMS, optional, required, string, uuid } from '../table.js';
+import {
+  type ApiCommands,
+  boolean,
+  DONE,
+  date,
+  integer,
+  LIST_PARAMS,
+  optional,
+  required,
+  string,
+  uuid,
+} from '../table.js';
 
 const ENROLLMENT_TOKEN = {
   id: string('the id of the token'),
@@ -41,11 +52,6 @@ export const ENROLLMENT_COMMANDS = {
   deleteEnrollmentToken: {
     description: 'Deletes an enrolment token: no agent can use it any more; certificates that it has led to stay',
     params: { id: required(uuid('the token')) },
-    response: {
-      kind: 'plain',
-      object: 'success',
-      fields: { success: boolean('true'), displaytext: string('what was done') },
-    },
-    columns: ['success', 'displaytext'],
+    ...DONE,
   },
 } as const satisfies ApiCommands;

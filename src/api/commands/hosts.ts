@@ -1,4 +1,15 @@
-import { type ApiCommands, boolean, date, integer, LIST_PARAMS, optional, required, string, uuid } from '../table.js';
+import {
+  type ApiCommands,
+  boolean,
+  DONE,
+  date,
+  integer,
+  LIST_PARAMS,
+  optional,
+  required,
+  string,
+  uuid,
+} from '../table.js';
 
 const HOST = {
   id: string('the id of the host'),
@@ -67,11 +78,6 @@ export const HOST_COMMANDS = {
       id: required(uuid('the host')),
       forced: boolean('also when its agent cannot be told (false)'),
     },
-    response: {
-      kind: 'plain',
-      object: 'success',
-      fields: { success: boolean('true'), displaytext: string('what was done') },
-    },
-    columns: ['success', 'displaytext'],
+    ...DONE,
   },
 } as const satisfies ApiCommands;

@@ -1,6 +1,7 @@
 import {
   type ApiCommands,
   boolean,
+  DONE,
   date,
   integer,
   LIST_PARAMS,
@@ -71,11 +72,6 @@ export const SERVER_COMMANDS = {
   removeManagementServer: {
     description: 'Removes a management server that is Down and will not come back, with all that waits for it',
     params: { id: required(uuid('the management server')) },
-    response: {
-      kind: 'plain',
-      object: 'success',
-      fields: { success: boolean('true'), displaytext: string('what was done') },
-    },
-    columns: ['success', 'displaytext'],
+    ...DONE,
   },
 } as const satisfies ApiCommands;
