@@ -12,15 +12,11 @@ import { observeServers } from '#dist/mgmt/cluster/observed-servers.js';
 import { readConfiguration } from '#dist/mgmt/config/parameters.js';
 import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { Api } from '#dist/mgmt/http/api.js';
-import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
-import { operationsOf } from '#dist/mgmt/jobs/operations.js';
 import { openStore } from '#dist/mgmt/open-store.js';
-import { ApiKeys } from '#dist/mgmt/security/api-keys.js';
-import { readHostCertificates } from '#dist/mgmt/security/host-certificates.js';
-import { sealUnder } from '#dist/mgmt/security/sealing-key.js';
 import type { ServerRow } from '#dist/mgmt/store/store.js';
 import { ADDRESSES, fillStore, OWN_MSID } from './filled-store.js';
+import { operatorOf } from './operator.js';
 
 const ROUNDS = 21;
 const HOST_COUNTS = [10, 5_000];
@@ -40,34 +36,13 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     const before = observeServers([], { ...parts, rows: rows.map(row => ({ ...row, beat: row.beat - 1 })) });
     return observeServers(before, { ...parts, rows });
   };
-  const apiKeys = await ApiKeys.open({ ...storeParts, store, sealingKey: sealUnder(new Uint8Array(32), 'the bench') });
-  const [key] = apiKeys.all;
-  if (key === undefined) throw new Error('there is no API key');
-  const operationsFor = operationsOf({
-    apiKeys,
-    ca: { fingerprint: '' },
-    clock: systemClock,
-    store,
-    events: { add() {} },
-    address: '10.0.0.1',
-    configuration: () => configuration,
-    readServers: async () => observe(await store.servers()),
-    // None of the commands below changes anything.
-    startJob: () => Promise.reject(new Error('a job was started')),
-    configurationChanged: async () => {},
-    stateChanged: async () => {},
-  });
   const own = new Map((links.get(OWN_MSID) ?? []).map(link => [link.hostId, link]));
   const present = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: hostId => own.get(hostId) });
-  const handlers = handlersFor({
-    clock: systemClock,
+  const { apiKeys, key, handlers } = await operatorOf({
     store,
-    operationsFor,
+    configuration: () => configuration,
     observe,
     presentLinks: () => present.read(),
-    hostCertificates: ids =>
-      readHostCertificates({ clock: systemClock, store, configuration: () => configuration }, ids),
-    caBundlePem: '',
     own: { isNeeded: () => false, hosts: async () => [], links: () => present.own(), servers: () => [] },
   });
   const api = new Api({ clock: systemClock, log, keys: apiKeys, handlers });

@@ -15,18 +15,14 @@ import { KnownHosts } from '#dist/mgmt/hosts/known-hosts.js';
 import { ownView } from '#dist/mgmt/hosts/own-view.js';
 import { PresentLinks } from '#dist/mgmt/hosts/present-links.js';
 import { ZoneHosts } from '#dist/mgmt/hosts/zone-hosts.js';
-import { handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { jsonInSteps } from '#dist/mgmt/http/json-parts.js';
-import { operationsOf } from '#dist/mgmt/jobs/operations.js';
 import { AgentLists } from '#dist/mgmt/lists/agent-lists.js';
 import { openStore } from '#dist/mgmt/open-store.js';
-import { ApiKeys } from '#dist/mgmt/security/api-keys.js';
-import { readHostCertificates } from '#dist/mgmt/security/host-certificates.js';
-import { sealUnder } from '#dist/mgmt/security/sealing-key.js';
 import { readAll, readLargePage } from '#dist/mgmt/store/pages.js';
 import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
 import { StoreHealth } from '#dist/mgmt/store/store-health.js';
 import { ADDRESSES, fillStore, OWN_MSID, patiently } from './filled-store.js';
+import { operatorOf } from './operator.js';
 
 const HOST_COUNTS = [1_000, 10_000, 100_000];
 const ROUNDS = 3;
@@ -133,38 +129,16 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
   const links = new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: () => undefined });
   const view = () =>
     turns(ownView({ msid: OWN_MSID, knownHosts: known, hasLink: () => false, listOf: () => ADDRESSES.join(',') }));
-  const storeParts = { clock: systemClock, random: systemRandom, log: silentLog, store };
-  const apiKeys = await ApiKeys.open({ ...storeParts, sealingKey: sealUnder(new Uint8Array(32), 'the bench') });
-  const [caller] = apiKeys.all;
-  if (caller === undefined) throw new Error('there is no API key');
-  const operationsFor = operationsOf({
-    apiKeys,
-    ca: { fingerprint: '' },
-    clock: systemClock,
-    store,
-    events: { add() {} },
-    address: ADDRESSES[0] ?? '',
-    configuration: () => lists.configuration,
-    readServers: async () => [],
-    startJob: () => Promise.reject(new Error('a job was started')),
-    configurationChanged: nothing,
-    stateChanged: nothing,
-  });
-  const calls = operationsFor(caller.name);
   let isAway = false;
-  const handlers = handlersFor({
-    clock: systemClock,
+  const { key, calls, handlers } = await operatorOf({
     store,
-    operationsFor,
+    configuration: () => lists.configuration,
     observe: () => [],
     presentLinks: () => links.read(),
-    hostCertificates: ids =>
-      readHostCertificates({ clock: systemClock, store, configuration: () => lists.configuration }, ids),
-    caBundlePem: '',
     own: { isNeeded: () => isAway, hosts: view, links: () => links.own(), servers: () => [] },
   });
   const answer = async (command: 'listHosts' | 'listAgentLinks' | 'previewHostList', params = {}) =>
-    turns(jsonInSteps(envelope(command, await handlers(command, { pagesize: -1, ...params } as never, caller))));
+    turns(jsonInSteps(envelope(command, await handlers(command, { pagesize: -1, ...params } as never, key))));
   figures.set('listHosts, all', await median(nothing, () => answer('listHosts')));
   figures.set(
     'listAgentLinks astray=true, all',
