@@ -1,9 +1,9 @@
 import { readHostList } from '../lib/address.js';
 import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
+import { parseEnrollmentToken } from '../protocol/enrollment-token.js';
 import { type HostList, splitHostList } from '../protocol/index.js';
 import type { AgentRules } from './steps/step.js';
-import { isEnrolmentToken } from './trust/enrolment.js';
 
 /** The checked settings of an agent. Keys and defaults: docs/configuration.md. */
 export interface AgentSettings {
@@ -114,7 +114,7 @@ export function readSettings(
     throw new ConfigError('guid', guid, 'a text without blanks is allowed, such as a UUID');
   }
   const token = get('enrollment.token') || undefined;
-  if (token !== undefined && !isEnrolmentToken(token)) {
+  if (token !== undefined && parseEnrollmentToken(token) === undefined) {
     // Not the value: it is a secret.
     throw new ConfigError(
       'enrollment.token',

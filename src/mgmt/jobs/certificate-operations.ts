@@ -4,6 +4,7 @@ import { invalidArgument, refusedOperation } from '../../lib/operation-error.js'
 import { peerText } from '../../lib/text/peer-text.js';
 import type { Configuration } from '../config/parameters.js';
 import { CertificateRequestError, readCertificateRequest } from '../security/certificate-request.js';
+import { canonicalSerial } from '../security/revocations.js';
 import type { JobRow, Store } from '../store/store.js';
 import { hostByUuid } from './host-operations.js';
 import { STARTED_WITHIN_MS } from './job-outcome.js';
@@ -103,7 +104,7 @@ export async function revokeCertificate(
   { startJob }: CertificateOperationParts,
   { serial, cn = '' }: RevokeArguments,
 ): Promise<JobRow> {
-  const canonical = serial.replaceAll(/[:\s]/g, '').replace(/^0x/i, '').toLowerCase().replace(/^0+/, '');
+  const canonical = canonicalSerial(serial);
   if (!/^[0-9a-f]{1,40}$/.test(canonical)) {
     throw invalidArgument('serial', peerText(serial), 'a serial number is written in hex, at most 40 digits');
   }

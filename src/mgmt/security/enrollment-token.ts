@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { parseEnrollmentToken } from '../../protocol/enrollment-token.js';
 
 /** An enrolment token. Whoever has `text` can enrol; the store keeps `hash` only. */
 export interface EnrollmentToken {
@@ -9,7 +10,6 @@ export interface EnrollmentToken {
 }
 
 const SECRET_BYTES = 32;
-const FORM = /^([\w-]{43})\.[\w-]{43}$/;
 
 /** A new token. @param caFingerprint SHA-256 of the certificate that signs, hex: by it the agent verifies its first contact */
 export function newEnrollmentToken(caFingerprint: string): EnrollmentToken {
@@ -21,8 +21,8 @@ export function newEnrollmentToken(caFingerprint: string): EnrollmentToken {
 
 /** The hash under which the store has a token. @returns undefined when the text has not the form of one */
 export function hashOfToken(text: string): string | undefined {
-  const [, secret] = FORM.exec(text) ?? [];
-  return secret === undefined ? undefined : hashOf(secret);
+  const token = parseEnrollmentToken(text);
+  return token && hashOf(token.secret);
 }
 
 function hashOf(secret: string): string {

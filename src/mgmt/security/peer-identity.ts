@@ -4,6 +4,7 @@ import { canonicalAddress } from '../../lib/address.js';
 import { isIssuer, objectionToDates } from '../../lib/chain.js';
 import { addressesIn, hostUuidOf, namesServer, subjectOf } from '../../protocol/certificate-names.js';
 import { sha256Hex } from './fingerprint.js';
+import { canonicalSerial } from './revocations.js';
 
 /** Who the peer of a link is, by the certificate that it has presented. Its key is proved by the handshake. */
 export type PeerIdentity =
@@ -19,7 +20,7 @@ export type PeerIdentity =
 export interface PeerRules {
   /** The certificates that sign those of agents. Not all whom agents trust: those may be CAs of others. */
   readonly issuers: readonly X509Certificate[];
-  /** @param serial hex, lower case, without leading zeros */
+  /** @param serial as `canonicalSerial` gives it */
   isRevoked(serial: string): boolean;
   /** `ca.plugin.root.allow.expired.cert` */
   readonly allowsExpired: boolean;
@@ -42,7 +43,7 @@ export function judgePeer(leaf: X509Certificate | undefined, address: string, ru
   const what = `the certificate (${subjectOf(leaf)})`;
   const issuer = rules.issuers.find(one => isIssuer(one, leaf));
   if (issuer === undefined) return bad(`${what} is of no CA that is known here`);
-  const serial = serialOf(leaf);
+  const serial = canonicalSerial(leaf.serialNumber);
   if (rules.isRevoked(serial)) return { ...bad(`${what} with serial ${serial} was revoked`), isRevoked: true };
   const objection = objectionToDates(`the CA (${subjectOf(issuer)})`, issuer, rules.now) ?? datesOf(leaf, what, rules);
   if (objection !== undefined) return bad(objection);
@@ -57,11 +58,6 @@ export function judgePeer(leaf: X509Certificate | undefined, address: string, ru
     return bad(`${what} is for ${addressesIn(leaf).join(', ') || 'no address'}, and the link comes from ${address}`);
   }
   return { kind: 'address', fingerprint: sha256Hex(leaf.raw), serial };
-}
-
-/** Hex, lower case, without leading zeros: as revocations have it. */
-function serialOf({ serialNumber }: X509Certificate): string {
-  return serialNumber.toLowerCase().replace(/^0+/, '');
 }
 
 function datesOf(leaf: X509Certificate, what: string, { allowsExpired, now }: PeerRules): string | undefined {

@@ -1,6 +1,11 @@
 import { readAll } from '../store/pages.js';
 import type { Store } from '../store/store.js';
 
+/** A serial number, in hex however it is written, as revocations have it: lower case, without leading zeros. */
+export function canonicalSerial(hex: string): string {
+  return hex.replaceAll(/[:\s]/g, '').replace(/^0x/i, '').toLowerCase().replace(/^0+/, '');
+}
+
 /** The revoked certificates, in memory, as far as they were read from the store. */
 export class Revocations {
   readonly #store: Pick<Store, 'revocations'>;
@@ -12,7 +17,7 @@ export class Revocations {
     this.#store = store;
   }
 
-  /** @param serial hex, lower case, without leading zeros */
+  /** @param serial as `canonicalSerial` gives it */
   has(serial: string): boolean {
     return this.#serials.has(serial);
   }
