@@ -138,7 +138,7 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
     'PEM: a CA that issues certificates, and what leads from it to its root; the same for all servers (made, and kept in the store)',
   ],
   ['ca.key', 'PEM: its private key'],
-  ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false; true is not possible yet)'],
+  ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false; updateConfiguration sets it to true)'],
   ['api.address', 'where to listen for the HTTP API (127.0.0.1)'],
   ['api.port', 'its port (8080)'],
   ['api.tls.cert', "PEM: the API's certificate for HTTPS (beyond loopback, the server's own; on loopback, plain HTTP)"],
@@ -198,7 +198,7 @@ function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
     throw new ConfigError(
       'ca.plugin.root.auth.strictness',
       'true',
-      'this version lets agents in without a certificate, so only false is allowed',
+      'updateConfiguration sets it once the agents have certificates; here only false is allowed',
     );
   }
   return {
