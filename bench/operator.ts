@@ -5,6 +5,7 @@ import type { Configuration } from '#dist/mgmt/config/parameters.js';
 import { type Handlers, type HandlersParts, handlersFor } from '#dist/mgmt/http/handlers/index.js';
 import { type Operations, operationsOf } from '#dist/mgmt/jobs/operations.js';
 import { type ApiKey, ApiKeys } from '#dist/mgmt/security/api-keys.js';
+import { newCa } from '#dist/mgmt/security/cluster-ca.js';
 import { readHostCertificates } from '#dist/mgmt/security/host-certificates.js';
 import { sealUnder } from '#dist/mgmt/security/sealing-key.js';
 import type { Store } from '#dist/mgmt/store/store.js';
@@ -25,13 +26,14 @@ export interface Operator {
 
 export async function operatorOf({ store, configuration, ...shown }: OperatorParts): Promise<Operator> {
   const clock = systemClock;
+  const ca = await newCa({ clock, random: systemRandom });
   const sealingKey = sealUnder(new Uint8Array(32), 'the bench');
   const apiKeys = await ApiKeys.open({ clock, random: systemRandom, log: silentLog, store, sealingKey });
   const [key] = apiKeys.all;
   if (key === undefined) throw new Error('there is no API key');
   const operationsFor = operationsOf({
     apiKeys,
-    ca: { fingerprint: '' },
+    ca,
     clock,
     store,
     events: { add() {} },
@@ -47,8 +49,8 @@ export async function operatorOf({ store, configuration, ...shown }: OperatorPar
     clock,
     store,
     operationsFor,
-    hostCertificates: ids => readHostCertificates({ clock, store, configuration }, ids),
-    caBundlePem: '',
+    hostCertificates: ids => readHostCertificates({ clock, store, ca, configuration }, ids),
+    ca,
   });
   return { apiKeys, key, calls: operationsFor(key.name), handlers };
 }

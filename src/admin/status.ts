@@ -21,18 +21,21 @@ export interface ClusterStatus {
   readonly astrayCount: number;
   /** Agents whose certificate is due to be renewed, has ended or was revoked. */
   readonly expiringCount: number;
+  /** The CAs that count: two while one takes the place of the other. */
+  readonly authorities: readonly ApiAnswer[];
   /** Why this is not all that there is. */
   readonly warning?: string;
 }
 
 /** @throws ApiFailure, Unreachable */
 export async function readStatus(call: ApiCall): Promise<ClusterStatus> {
-  const [servers, all, up, astray, expiring] = await Promise.all([
+  const [servers, all, up, astray, expiring, authorities] = await Promise.all([
     call('listManagementServers'),
     call('listAgentLinks', { pagesize: '1' }),
     call('listAgentLinks', { pagesize: '1', state: 'Up' }),
     call('listAgentLinks', { pagesize: String(NAMED), astray: 'true' }),
     call('listAgentLinks', { pagesize: '1', expiring: 'true' }),
+    call('listCertificateAuthorities'),
   ]);
   const warning = [servers, all, up, astray].map(answer => answer.warning).find(found => typeof found === 'string');
   return {
@@ -43,6 +46,7 @@ export async function readStatus(call: ApiCall): Promise<ClusterStatus> {
     astray: rowsOf(astray.agentlink),
     astrayCount: countOf(astray),
     expiringCount: countOf(expiring),
+    authorities: rowsOf(authorities.certificateauthority).filter(({ state }) => state !== 'dropped'),
   };
 }
 
@@ -52,7 +56,7 @@ export async function readStatus(call: ApiCall): Promise<ClusterStatus> {
  * @param width of the terminal, in characters; undefined: nothing is cut
  */
 export function statusScreen(status: ClusterStatus, wallTime: number, width?: number): string {
-  const { servers, agents, up, astray, astrayCount, expiringCount, warning } = status;
+  const { servers, agents, up, astray, astrayCount, expiringCount, authorities, warning } = status;
   const table = (rows: string[][]) => formatTable(rows, width && width - INDENT.length).map(line => INDENT + line);
   const serverRows = servers.map(server => [
     text(server.name),
@@ -82,8 +86,17 @@ export function statusScreen(status: ClusterStatus, wallTime: number, width?: nu
     ...(expiringCount === 0
       ? []
       : ['', `Certificates: ${expiringCount} due, expired or revoked: listAgentLinks expiring=true`]),
+    ...(authorities.length > 1 ? ['', ...authorities.map(rotationLine)] : []),
     '',
   ].join('\n');
+}
+
+/** How far one CA has taken the place of the other. */
+function rotationLine({ name, state, hostsbehind, hostsbehindup }: ApiAnswer): string {
+  const behind = `${text(hostsbehind)} hosts (${text(hostsbehindup)} Up)`;
+  if (state === 'introduced') return `CA ${text(name)}: introduced; ${behind} do not trust it yet`;
+  if (state === 'issuing') return `CA ${text(name)}: issues; ${behind} have no certificate of it yet`;
+  return `CA ${text(name)}: trusted, until dropCertificateAuthority drops it`;
 }
 
 /** The state of its row, and that of its process where the first does not tell it. */

@@ -17,6 +17,7 @@ import { PresentLinks } from './hosts/present-links.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
 import { answersElsewhere } from './jobs/answers-elsewhere.js';
+import { advanceAuthority } from './jobs/authority-operations.js';
 import { certificateJobs } from './jobs/certificate-jobs.js';
 import { CertificateRenewal } from './jobs/certificate-renewal.js';
 import { drainBeforeStop } from './jobs/drain.js';
@@ -195,9 +196,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
     ...{ clock, ca, store, stopping: stopping.signal },
     configuration: currentConfiguration,
   });
+  const configurationChanged = () => agents.poller.poll();
   const renewal = new CertificateRenewal({
-    ...{ ...shared, events, provisioner, store, registry: agents.registry },
+    ...{ ...shared, events, provisioner, store, ca, registry: agents.registry },
     configuration: currentConfiguration,
+    advance: () => advanceAuthority({ clock, store, events, ca, configurationChanged }),
   });
   const work = {
     ...certificateJobs({ clock, ca, store, events, registry: agents.registry, provisioner, stopping: stopping.signal }),
@@ -222,7 +225,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     startJob,
     readServers: () => membership.readServers(),
     configuration: currentConfiguration,
-    configurationChanged: () => agents.poller.poll(),
+    configurationChanged,
     async stateChanged() {
       await membership.refresh();
       void jobs.look();
@@ -235,8 +238,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     operationsFor,
     observe: rows => membership.observe(rows),
     presentLinks: () => links.read(),
-    hostCertificates: ids => readHostCertificates({ clock, store, configuration: currentConfiguration }, ids),
-    caBundlePem: ca.bundlePem,
+    hostCertificates: ids => readHostCertificates({ clock, store, ca, configuration: currentConfiguration }, ids),
+    ca,
     own: {
       isNeeded: () => health.away,
       hosts: () => runInTurns(agents.ownView(), clock),

@@ -60,7 +60,7 @@ export {
   type CreateApiKeyArguments,
 } from './security/api-keys.js';
 export type { Ca } from './security/ca.js';
+export { newCa } from './security/cluster-ca.js';
 export { type SealingKey, sealUnder } from './security/sealing-key.js';
-export { newCa } from './security/store-ca.js';
 export type { Store } from './store/store.js';
 export { StoreError, type StoreErrorCode } from './store/store-error.js';

@@ -23,12 +23,12 @@ import { openSecretKey } from './secret-keys.js';
 import { ApiKeys } from './security/api-keys.js';
 import type { Ca } from './security/ca.js';
 import { loadApiCertificateFiles, loadCertificateFiles } from './security/certificate-files.js';
+import { ClusterCa } from './security/cluster-ca.js';
 import { loadGivenCa } from './security/given-ca.js';
 import { iniState, writeCa, writeIni } from './security/ini-file.js';
 import { rowOf } from './security/issue-certificate.js';
 import type { SealingKey } from './security/sealing-key.js';
 import { apiSecureContext, type CertificateSource, ServerCertificate } from './security/server-certificate.js';
-import { openStoreCa } from './security/store-ca.js';
 import { temporaryCertificate } from './security/temporary-certificate.js';
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
@@ -147,8 +147,18 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
   );
   undo.push(() => certificate.stop());
   apiTls?.use(certificate);
+  ca.onChange(() => {
+    log.info('The CAs have changed', { issuing: ca.fingerprint, trusted: ca.signers.length });
+    void certificate.reload();
+    // Also beside a file that is there: by it the operator's clients verify.
+    if (settings.apiTls === 'server') {
+      writeCa(settings.dataDir, ca.bundle.pem).catch(error =>
+        log.error('Cannot write the certificates of the CA', { folder: settings.dataDir, reason: reasonOf(error) }),
+      );
+    }
+  });
   const apiKeys = await retryWhileAway(waiting, () => ApiKeys.open({ clock, random, log, store, sealingKey }));
-  await writeIniOnce(settings, apiKeys, { address, apiPort, caPem: ca.bundlePem, log });
+  await writeIniOnce(settings, apiKeys, { address, apiPort, caPem: ca.bundle.pem, log });
 
   const composed = composeNode({
     clock,
@@ -372,14 +382,10 @@ async function openCa(
   { clock, random, log }: StartOptions,
 ): Promise<Ca> {
   const parts = { clock, random };
-  const { ca, warnings = [] } =
-    settings.ca === undefined
-      ? { ca: await openStoreCa(store, sealingKey, parts) }
-      : await loadGivenCa(settings.ca, parts);
-  for (const warning of warnings) log.warn(warning);
-  if (settings.tls === undefined) return ca;
-  const { caPem } = await loadCertificateFiles(settings.tls, parts);
-  return { ...ca, bundlePem: ca.bundlePem + caPem };
+  const given = settings.ca && (await loadGivenCa(settings.ca, parts));
+  for (const warning of given?.warnings ?? []) log.warn(warning);
+  const alsoTrusted = settings.tls && (await loadCertificateFiles(settings.tls, parts)).caPem;
+  return ClusterCa.open({ ...parts, store, sealingKey, given: given?.ca, alsoTrusted });
 }
 
 interface OwnCertificateParts {
@@ -397,7 +403,7 @@ async function openCertificate(
   if (tls !== undefined) {
     const source: CertificateSource = {
       setting: 'tls.cert',
-      obtain: async () => ({ ...(await loadCertificateFiles(tls, { clock })), clientCaPem: ca.chainPem }),
+      obtain: async () => ({ ...(await loadCertificateFiles(tls, { clock })), clientCaPem: ca.signersPem }),
     };
     return ServerCertificate.open(source, clock, log);
   }
@@ -408,8 +414,8 @@ async function openCertificate(
     setting: undefined,
     async obtain() {
       const issued = await ca.issueServerCertificate({ addresses, msid });
-      await store.addCertificate(rowOf(issued, 'server', clock.wallTime()));
-      return { ...issued, clientCaPem: ca.chainPem };
+      await store.addCertificate(rowOf(issued, { kind: 'server', now: clock.wallTime() }));
+      return { ...issued, clientCaPem: ca.signersPem };
     },
   };
   return ServerCertificate.open(source, clock, log);

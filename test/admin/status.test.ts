@@ -11,7 +11,15 @@ const SERVERS = [
 const LINK = { hostname: 'kvm-1', state: 'Up', connectedhost: '10.0.0.1', preferredhost: '10.0.0.2', since: ago(90) };
 
 t.test('status: all is well on one screen', async t => {
-  const status = { servers: SERVERS.slice(0, 1), agents: 2, up: 2, astray: [], astrayCount: 0, expiringCount: 0 };
+  const status = {
+    servers: SERVERS.slice(0, 1),
+    agents: 2,
+    up: 2,
+    astray: [],
+    astrayCount: 0,
+    expiringCount: 0,
+    authorities: [],
+  };
   t.equal(
     statusScreen(status, NOW),
     [
@@ -33,7 +41,10 @@ t.test('status: who is not where it should be, since when, and why', async t => 
     { ...LINK, hostname: 'kvm-3', preferredhost: '10.0.0.9' },
     { ...LINK, hostname: 'kvm-4', preferredhost: undefined },
   ];
-  const screen = statusScreen({ servers: SERVERS, agents: 9, up: 8, astray, astrayCount: 25, expiringCount: 0 }, NOW);
+  const screen = statusScreen(
+    { servers: SERVERS, agents: 9, up: 8, astray, astrayCount: 25, expiringCount: 0, authorities: [] },
+    NOW,
+  );
   const lines = screen.split('\n');
   t.match(lines, [
     'Management servers',
@@ -55,7 +66,10 @@ t.test('status: who is not where it should be, since when, and why', async t => 
 t.test('status: a server that is silent says so before it is taken down', async t => {
   const servers = [{ ...UP, heartbeatage: 40, processstate: 'Silent' }];
   const astray = [{ ...LINK, preferredhost: '10.0.0.1', connectedhost: '10.0.0.3' }];
-  const screen = statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW);
+  const screen = statusScreen(
+    { servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0, authorities: [] },
+    NOW,
+  );
   t.match(screen, /ms1 +Up, silent 40 s/);
   t.match(screen, /10\.0\.0\.1 is silent\n/);
 });
@@ -64,17 +78,26 @@ t.test('status: an address that a server had before counts by its last one', asy
   const servers = [{ ...UP, state: 'Down' }, UP];
   const astray = [{ ...LINK, preferredhost: '10.0.0.1' }];
   t.match(
-    statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW),
+    statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0, authorities: [] }, NOW),
     /not moved yet\n/,
   );
-  const ending = statusScreen({ servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 3 }, NOW);
+  const ending = statusScreen(
+    { servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 3, authorities: [] },
+    NOW,
+  );
   t.match(ending, /\nCertificates: 3 due, expired or revoked: listAgentLinks expiring=true\n/);
+  const authorities = [
+    { name: 'CN=Muster CA', state: 'trusted' },
+    { name: 'CN=Muster CA 2', state: 'issuing', hostsbehind: 3, hostsbehindup: 1 },
+  ];
+  const changing = { servers, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0, authorities };
+  t.match(statusScreen(changing, NOW), /\nCA CN=Muster CA 2: issues; 3 hosts \(1 Up\) have no certificate of it yet\n/);
 });
 
 t.test('status: no line is longer than the terminal', async t => {
   const astray = [{ ...LINK, lastloss: 'a reason that is told at great length, as reasons are '.repeat(3) }];
   const screen = statusScreen(
-    { servers: SERVERS, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 },
+    { servers: SERVERS, agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0, authorities: [] },
     NOW,
     70,
   );
@@ -84,7 +107,7 @@ t.test('status: no line is longer than the terminal', async t => {
   );
 });
 
-t.test('status: it is read by five calls, whatever the number of agents, and an empty cluster is no error', async t => {
+t.test('status: it is read by six calls, whatever the number of agents, and an empty cluster is no error', async t => {
   const calls: string[] = [];
   const status = await readStatus(async (command, params = {}) => {
     calls.push([command, ...Object.entries(params).map(([name, value]) => `${name}=${value}`)].join(' '));
@@ -96,21 +119,28 @@ t.test('status: it is read by five calls, whatever the number of agents, and an 
     'listAgentLinks pagesize=1 state=Up',
     'listAgentLinks pagesize=20 astray=true',
     'listAgentLinks pagesize=1 expiring=true',
+    'listCertificateAuthorities',
   ]);
-  t.same(status, { servers: [UP], agents: 0, up: 0, astray: [], astrayCount: 0, expiringCount: 0 });
+  t.same(status, { servers: [UP], agents: 0, up: 0, astray: [], astrayCount: 0, expiringCount: 0, authorities: [] });
 });
 
 t.test('regression: status: a server that was stopped in Maintenance is shown as stopped', async t => {
   const stopped = { ...UP, state: 'Maintenance', processstate: 'Stopped', lastserverstart: ago(60) };
   const astray = [{ ...LINK, preferredhost: '10.0.0.1', connectedhost: '10.0.0.3' }];
-  const screen = statusScreen({ servers: [stopped], agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW);
+  const screen = statusScreen(
+    { servers: [stopped], agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0, authorities: [] },
+    NOW,
+  );
   t.match(screen, /ms1 +Maintenance, stopped +10\.0\.0\.1 +2 +0 +0\.1\.0 *\n/);
   t.match(screen, /10\.0\.0\.1 is Maintenance, stopped\n/);
 });
 
 t.test('regression: status: a loss of the host that the agent is on again is over', async t => {
   const astray = [{ ...LINK, connectedhost: '10.0.0.3', preferredhost: '10.0.0.1', lastloss: '10.0.0.3: reset' }];
-  const screen = statusScreen({ servers: [UP], agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0 }, NOW);
+  const screen = statusScreen(
+    { servers: [UP], agents: 1, up: 1, astray, astrayCount: 1, expiringCount: 0, authorities: [] },
+    NOW,
+  );
   t.match(screen, /not moved yet\n/);
   t.notMatch(screen, /reset/);
 });

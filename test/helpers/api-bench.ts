@@ -18,6 +18,7 @@ import { newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operationsOf } from '../../src/mgmt/jobs/operations.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { ApiKeys, type ApiKeysParts } from '../../src/mgmt/security/api-keys.js';
+import { newCa } from '../../src/mgmt/security/cluster-ca.js';
 import { readHostCertificates } from '../../src/mgmt/security/host-certificates.js';
 import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
@@ -110,11 +111,12 @@ export async function apiBench(t: Test) {
     const before = observeServers([], { ...parts, rows: rows.map(row => ({ ...row, beat: row.beat - 1 })) });
     return observeServers(before, { ...parts, rows });
   };
+  const ca = await newCa({ clock, random: systemRandom });
   const apiKeys = await openKeys({ clock, log, store: seen });
   const operationsFor = operationsOf({
     readServers: async () => observe(await seen.servers()),
     apiKeys,
-    ca: { fingerprint: 'ca'.repeat(32) },
+    ca,
     clock,
     store: seen,
     events: { add: event => void events.push(event) },
@@ -143,8 +145,8 @@ export async function apiBench(t: Test) {
     operationsFor,
     observe,
     presentLinks: () => links.read(),
-    hostCertificates: ids => readHostCertificates({ clock, store: seen, configuration: () => configuration }, ids),
-    caBundlePem: 'PEM',
+    hostCertificates: ids => readHostCertificates({ clock, store: seen, ca, configuration: () => configuration }, ids),
+    ca,
     own: {
       isNeeded: () => bench.isKnownAway,
       hosts: async () => bench.known,

@@ -18,7 +18,11 @@ import { composeNode, type ManagementNode } from '../../src/mgmt/compose-node.js
 import { type Configuration, readConfiguration } from '../../src/mgmt/config/parameters.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { ApiKeys } from '../../src/mgmt/security/api-keys.js';
-import { newCa } from '../../src/mgmt/security/store-ca.js';
+import type { Ca } from '../../src/mgmt/security/ca.js';
+import { ClusterCa, newCa } from '../../src/mgmt/security/cluster-ca.js';
+import { rowOf } from '../../src/mgmt/security/issue-certificate.js';
+import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
+import { ServerCertificate } from '../../src/mgmt/security/server-certificate.js';
 import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { turns } from './agent-bench.js';
@@ -44,8 +48,11 @@ export class Cluster {
   readonly file: string;
   readonly nodes = new Map<string, ClusterNode>();
   readonly agents: ClusterAgent[] = [];
+  /** The servers share the CA of the store, which may change. Otherwise all clusters have the same one. */
+  readonly hasCaInStore: boolean;
 
-  constructor(clock: FakeClock, store: Store, file: string) {
+  constructor(clock: FakeClock, store: Store, file: string, hasCaInStore = false) {
+    this.hasCaInStore = hasCaInStore;
     this.clock = clock;
     this.store = store;
     this.file = file;
@@ -109,6 +116,14 @@ export class Cluster {
     return added;
   }
 
+  /** A process that has ended is started again, from its files. */
+  async restart(agent: ClusterAgent): Promise<ClusterAgent> {
+    const again = await ClusterAgent.open(this, this.agents.indexOf(agent), agent.folder);
+    this.agents[this.agents.indexOf(agent)] = again;
+    again.agent.start();
+    return again;
+  }
+
   /** On how many agents each server sits. */
   counts(): Record<string, number> {
     return Object.fromEntries([...this.nodes].map(([address, { node }]) => [address, node.agents.registry.size]));
@@ -168,8 +183,8 @@ export class ClusterNode {
       dataDirToken: `token-${msid}`,
       configuration,
       agentsPort: this.port,
-      secureContext: () => context,
-      ca,
+      secureContext: () => parts.certificate?.context ?? context,
+      ca: parts.ca,
       apiKeys: parts.apiKeys,
       onFatal: () => {},
       onShutdown: () => {
@@ -185,7 +200,8 @@ export class ClusterNode {
     const { configuration } = readConfiguration(await store.configuration());
     const log = new RecordingLog();
     const apiKeys = await openKeys({ clock: cluster.clock, log, store });
-    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys });
+    const own = cluster.hasCaInStore ? await caInStore(cluster, store, { address, msid, log }) : { ca };
+    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys, ...own });
   }
 
   get membership(): Membership {
@@ -241,6 +257,29 @@ interface OpenedParts {
   readonly faults: StoreFaults;
   readonly log: RecordingLog;
   readonly apiKeys: ApiKeys;
+  readonly ca: Ca;
+  readonly certificate?: ServerCertificate;
+}
+
+/** As `startNode` does it. */
+async function caInStore(
+  { clock }: Cluster,
+  store: Store,
+  { address, msid, log }: { readonly address: string; readonly msid: number; readonly log: RecordingLog },
+) {
+  const sealingKey = sealUnder(new Uint8Array(32).fill(7), 'key.file=muster.key');
+  const ca = await ClusterCa.open({ clock, random: systemRandom, store, sealingKey });
+  const source = {
+    setting: undefined,
+    async obtain() {
+      const issued = await ca.issueServerCertificate({ addresses: [address], msid });
+      await store.addCertificate(rowOf(issued, { kind: 'server', now: clock.wallTime() }));
+      return { ...issued, clientCaPem: ca.signersPem };
+    },
+  };
+  const certificate = await ServerCertificate.open(source, clock, log);
+  ca.onChange(() => void certificate.reload());
+  return { ca, certificate };
 }
 
 function msidOf(address: string): number {
@@ -293,16 +332,22 @@ export class ClusterAgent {
     host: string,
     { guid = `agent-${index}`, token, files = {} }: ClusterAgentOptions = {},
   ): Promise<ClusterAgent> {
+    const folder = scratchFolder('muster-cluster-');
+    const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
+    writeFileSync(join(folder, 'agent.properties'), `guid=${guid}\n${enrolment}host=${host}\n`);
+    const known = token === undefined ? { 'cloud.ca.crt': ca.bundle.pem, ...files } : files;
+    for (const [name, text] of Object.entries(known)) writeFileSync(join(folder, name), text, { mode: 0o600 });
+    return ClusterAgent.open(cluster, index, folder);
+  }
+
+  /** From the files of a folder. */
+  static async open(cluster: Cluster, index: number, folder: string): Promise<ClusterAgent> {
     const { clock } = cluster;
     const log = new RecordingLog();
-    const folder = scratchFolder('muster-cluster-');
     const path = join(folder, 'agent.properties');
-    const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
-    writeFileSync(path, `guid=${guid}\n${enrolment}host=${host}\n`);
-    const known = token === undefined ? { 'cloud.ca.crt': ca.certPem, ...files } : files;
-    for (const [name, text] of Object.entries(known)) writeFileSync(join(folder, name), text, { mode: 0o600 });
     const { document } = await readProperties(path);
     const settings = readSettings(key => document.get(key));
+    const guid = document.get('guid') ?? '';
     const trust = new Trust({ folder, clock, log, token: settings.enrolmentToken });
     await trust.load();
     const agent = new Agent({
@@ -375,6 +420,7 @@ export async function startCluster(
   t: Test,
   addresses: readonly string[],
   configuration: Readonly<Record<string, string>> = {},
+  hasCaInStore = false,
 ): Promise<Cluster> {
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
@@ -386,7 +432,7 @@ export async function startCluster(
     thread: 'same',
   });
   await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
-  const cluster = new Cluster(clock, store, file);
+  const cluster = new Cluster(clock, store, file, hasCaInStore);
   t.teardown(async () => {
     await cluster.end();
     await store.close();

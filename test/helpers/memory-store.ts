@@ -65,7 +65,7 @@ export class MemoryStore
     this.#enter('configuration');
     const values = [...this.data.values].toSorted(([one], [other]) => (one < other ? -1 : 1));
     const { version, assignmentGeneration } = this.data;
-    return { version, values: new Map(values), assignmentGeneration, revocation: this.data.revocation };
+    return { version, values: new Map(values), assignmentGeneration, revocation: this.data.revocation, authorities: 0 };
   }
 
   async initialiseConfiguration(values: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {

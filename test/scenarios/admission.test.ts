@@ -140,7 +140,12 @@ t.test(
 
 t.test('admission, strict: an address certificate belongs to the guid that is first seen with it', async t => {
   const cluster = await startCluster(t, [A], STRICT);
-  const identity = { kind: 'address', fingerprint: 'f'.repeat(64), serial: '4f01' } as const;
+  const identity = {
+    kind: 'address',
+    fingerprint: 'f'.repeat(64),
+    serial: '4f01',
+    issuer: new X509Certificate(ca.chainPem),
+  } as const;
   const join = (guid: string) => {
     const ends = memoryTransports({ address: '10.99.0.10', port: 40_000 });
     cluster.node(A).server.serveTransport(ends.server, identity);

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { certificateTaker, recordedMessages, requestPem } from '../helpers/certificate-requests.js';
-import { type ClusterNode, startCluster } from '../helpers/cluster-bench.js';
+import { type ClusterNode, ca, startCluster } from '../helpers/cluster-bench.js';
 import { FakeAgent } from '../helpers/fake-agent.js';
 import { memoryTransports } from '../helpers/memory-transport.js';
 import { obeys } from '../helpers/obedient-agent.js';
@@ -109,8 +109,8 @@ async function isOld({ bench, host }: Ready): Promise<void> {
   const now = bench.clock.wallTime();
   const [row] = (await bench.store.findHosts({ uuid: host.id, page: 1, pagesize: 1 })).rows;
   await bench.store.addCertificate({
-    ...{ serial: '4f01', kind: 'host', hostId: row?.id ?? 0, guid: row?.guid ?? '', cn: 'kvm-1' },
-    ...{ keyFingerprint: 'k', issuerFingerprint: 'i', created: now - 300 * DAY },
+    ...{ serial: '4f01', kind: 'host', bundle: 0, hostId: row?.id ?? 0, guid: row?.guid ?? '', cn: 'kvm-1' },
+    ...{ keyFingerprint: 'k', issuerFingerprint: ca.fingerprint, created: now - 300 * DAY },
     ...{ notBefore: now - 301 * DAY, notAfter: now + 10 * DAY },
   });
   await bench.store.certificateInstalled('4f01', now - 300 * DAY);

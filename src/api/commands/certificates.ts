@@ -1,7 +1,24 @@
-import { type ApiCommands, boolean, integer, required, string, uuid } from '../table.js';
+import { type ApiCommands, boolean, DONE, date, integer, list, optional, required, string, uuid } from '../table.js';
 
 const PROVIDER = string('root, the only one');
 const SUCCESS = { kind: 'plain', object: 'success', fields: { success: boolean('true') } } as const;
+
+const AUTHORITY = {
+  fingerprint: string('SHA-256 of its certificate, hex'),
+  name: string('its subject'),
+  state: string('introduced, issuing, trusted or dropped'),
+  isgiven: boolean('whether its key is in files of the servers (ca.key)'),
+  created: date('when it was introduced'),
+  changed: date('when it came into its state'),
+  ends: date('when its certificate ends'),
+  hostsbehind: optional(
+    integer(
+      'introduced: hosts that have not confirmed yet that they trust it; issuing: those with none of its certificates',
+    ),
+  ),
+  hostsbehindup: optional(integer('how many of them are Up')),
+  hostsbehindnames: optional(list('string', 'names of five of them, those that are Up first')),
+} as const;
 
 export const CERTIFICATE_COMMANDS = {
   listCAProviders: {
@@ -19,6 +36,37 @@ export const CERTIFICATE_COMMANDS = {
     params: { provider: PROVIDER },
     response: { kind: 'object', object: 'cacertificates', fields: { certificate: string('PEM') } },
     columns: ['certificate'],
+  },
+  listCertificateAuthorities: {
+    description: 'Lists the CAs, and how far a change from one to another has come',
+    forReaders: true,
+    params: {},
+    response: { kind: 'list', object: 'certificateauthority', fields: AUTHORITY },
+    columns: ['name', 'state', 'changed', 'ends', 'hostsbehind', 'hostsbehindup', 'fingerprint'],
+  },
+  introduceCertificateAuthority: {
+    description: 'Has agents trust another CA beside the present one; servers switch to it when all that are Up do',
+    params: {
+      certificate: string(
+        'an own CA, whose key servers have in files: its certificate, and those that lead to its root, PEM; none: one is made',
+      ),
+    },
+    response: { kind: 'object', object: 'certificateauthority', fields: AUTHORITY },
+    columns: ['name', 'state', 'hostsbehind', 'hostsbehindup', 'fingerprint'],
+  },
+  switchCertificateAuthority: {
+    description: 'Has servers issue with the introduced CA, without waiting until they would by themselves',
+    params: { forced: boolean('also while hosts that are Up have not confirmed that they trust it (false)') },
+    response: { kind: 'object', object: 'certificateauthority', fields: AUTHORITY },
+    columns: ['name', 'state', 'hostsbehind', 'hostsbehindup', 'fingerprint'],
+  },
+  dropCertificateAuthority: {
+    description: 'Has servers and agents trust a former CA no longer, or one that was introduced',
+    params: {
+      fingerprint: required(string('SHA-256 of its certificate, hex')),
+      forced: boolean('also while hosts have no certificate of the CA that issues: they cannot come in (false)'),
+    },
+    ...DONE,
   },
   issueCertificate: {
     description:

@@ -14,15 +14,13 @@ export interface AgentServerParts extends ConversationParts {
   secureContext(): SecureContext;
   /** Whether connections are served now. If not, they are closed at once. */
   takesAgents(): boolean;
-  readonly peers: Pick<PeerCertificates, 'judge' | 'refused' | 'isRevoked'>;
+  readonly peers: Pick<PeerCertificates, 'judge' | 'refused' | 'objectionTo'>;
 }
 
 /** OpenSSL ends the handshake by itself when the certificate names a CA that it knows, and the signature is another's. */
 function isForged(error: unknown): boolean {
   return codeOf(error) === 'TLS_FAILED' && reasonOf(error).includes('ASN1_item_verify');
 }
-
-const REVOKED = 'its certificate was revoked';
 
 /** A connection of which it is not known yet who it is. */
 interface Stranger {
@@ -108,7 +106,8 @@ export class AgentServer {
     stranger.end = why => link.destroy(why);
     if (!link.closed && !this.#links.has(link)) this.#setStage(link, identity, 'new');
     // It may have been revoked while the handshake ended.
-    if (this.#parts.peers.isRevoked(identity)) link.destroy(REVOKED);
+    const objection = this.#parts.peers.objectionTo(identity);
+    if (objection !== undefined) link.destroy(objection);
   }
 
   #takesAgents(): boolean {
@@ -162,12 +161,13 @@ export class AgentServer {
       if (stage !== 'ready') link.close('this server takes no agents now');
   }
 
-  /** Ends the links whose certificates are revoked by now. */
+  /** Ends the links whose certificate was revoked, or whose CA was dropped. */
   endRevoked(): void {
     for (const [link, { identity }] of [...this.#links]) {
-      if (!this.#parts.peers.isRevoked(identity)) continue;
-      this.#parts.peers.refused(link.remote.address, REVOKED);
-      link.destroy(REVOKED);
+      const objection = this.#parts.peers.objectionTo(identity);
+      if (objection === undefined) continue;
+      this.#parts.peers.refused(link.remote.address, objection);
+      link.destroy(objection);
     }
   }
 

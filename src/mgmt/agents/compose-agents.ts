@@ -171,6 +171,7 @@ export function composeAgents(parts: AgentsParts): Agents {
     reconciler,
     notices,
     revocations,
+    ca: parts.security.ca,
     server,
   });
   const monitor = new HealthMonitor({ clock, log, lists, registry });

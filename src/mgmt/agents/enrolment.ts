@@ -12,7 +12,7 @@ import type { Ca, Issued } from '../security/ca.js';
 import type { CertificateRequest } from '../security/certificate-request.js';
 import { hashOfToken } from '../security/enrollment-token.js';
 import { handOverCertificate } from '../security/hand-over.js';
-import { issueForHost } from '../security/issue-certificate.js';
+import { type IssueTerms, issueForHost } from '../security/issue-certificate.js';
 import type { EnrollmentRefusal, EnrollmentTokenRow, HostDescription, Store } from '../store/store.js';
 import { NetworkAllowance } from './network-allowance.js';
 import { RareEvents } from './rare-events.js';
@@ -98,14 +98,16 @@ export class Enrolment {
   async #handOver(hash: string, description: HostDescription, link: EnrolmentLink): Promise<void> {
     const { ca, clock, store, events, log, configuration } = this.#parts;
     const validityDays = configuration().values['ca.framework.cert.validity.period'];
+    const { bundle } = ca;
+    const terms = { validityDays, bundle: bundle.generation };
     let enrolled: Enrolled | undefined;
     const issued = await handOverCertificate({
       ask: commands => link.ask(commands),
       issue: async request => {
-        enrolled = await this.#issue(request, hash, description, link.address, validityDays);
+        enrolled = await this.#issue(request, hash, description, link.address, terms);
         return enrolled.issued;
       },
-      bundlePem: ca.bundlePem,
+      bundlePem: bundle.pem,
       validityDays,
     });
     await store.certificateInstalled(issued.serial, clock.wallTime());
@@ -126,7 +128,7 @@ export class Enrolment {
     hash: string,
     description: HostDescription,
     linkAddress: string,
-    validityDays: number,
+    terms: IssueTerms,
   ): Promise<Enrolled> {
     const { store, knownHosts } = this.#parts;
     const { keyFingerprint } = request;
@@ -137,7 +139,7 @@ export class Enrolment {
     knownHosts.learn(host);
     const { id, uuid, guid, name, privateIpAddress } = host;
     const certified = { id, uuid, guid, name, isMuster: true, privateIpAddress, linkAddress };
-    const issued = await issueForHost(this.#parts, request, certified, validityDays);
+    const issued = await issueForHost(this.#parts, request, certified, terms);
     return { issued, uuid, name, tokenId: token.uuid };
   }
 

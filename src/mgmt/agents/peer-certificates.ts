@@ -1,5 +1,6 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { networkOf } from '../../lib/address.js';
+import { includes } from '../../lib/chain.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import type { EventSink } from '../cluster/events.js';
@@ -14,7 +15,7 @@ export interface PeerCertificatesParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly events: EventSink;
-  readonly ca: Pick<Ca, 'certPem'>;
+  readonly ca: Pick<Ca, 'signers'>;
   readonly revocations: Pick<Revocations, 'has'>;
   configuration(): Configuration;
 }
@@ -22,12 +23,10 @@ export interface PeerCertificatesParts {
 /** Judges the certificates that agents present, and tells operators of those that are not good. */
 export class PeerCertificates {
   readonly #parts: PeerCertificatesParts;
-  readonly #issuers: readonly X509Certificate[];
   readonly #told: RareEvents;
 
   constructor(parts: PeerCertificatesParts) {
     this.#parts = parts;
-    this.#issuers = [new X509Certificate(parts.ca.certPem)];
     const { clock } = parts;
     this.#told = new RareEvents({ clock, everyMs: MGMT_LIMITS.refusalEventMs, most: MGMT_LIMITS.refusalEvents });
   }
@@ -38,10 +37,10 @@ export class PeerCertificates {
    * @throws Error: the link may not stay
    */
   judge(certificate: X509Certificate | undefined, address: string): PeerIdentity {
-    const { clock, revocations, configuration } = this.#parts;
+    const { ca, clock, revocations, configuration } = this.#parts;
     const { values } = configuration();
     const identity = judgePeer(certificate, address, {
-      issuers: this.#issuers,
+      issuers: ca.signers,
       isRevoked: serial => revocations.has(serial),
       allowsExpired: values['ca.plugin.root.allow.expired.cert'],
       allowsAddresses: values['ca.agent.allow.address.certificates'],
@@ -56,9 +55,15 @@ export class PeerCertificates {
     return identity;
   }
 
-  /** Whether a link that was judged may no longer stay. */
-  isRevoked(identity: PeerIdentity): boolean {
-    return (identity.kind === 'host' || identity.kind === 'address') && this.#parts.revocations.has(identity.serial);
+  /** Why a link that was judged may no longer stay; undefined: it may. */
+  objectionTo(identity: PeerIdentity): string | undefined {
+    if (identity.kind !== 'host' && identity.kind !== 'address') return undefined;
+    const { ca, revocations, configuration } = this.#parts;
+    if (revocations.has(identity.serial)) return 'its certificate was revoked';
+    if (includes(ca.signers, identity.issuer)) return undefined;
+    return configuration().values['ca.plugin.root.auth.strictness']
+      ? 'the CA of its certificate was dropped'
+      : undefined;
   }
 
   /** Tells operators of a link that was refused for its certificate. @param hostUuid whom it concerns */

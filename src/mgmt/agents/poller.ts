@@ -10,6 +10,7 @@ import type { KnownHosts } from '../hosts/known-hosts.js';
 import type { Ownership } from '../hosts/ownership.js';
 import type { Zones } from '../hosts/zones.js';
 import type { AgentLists } from '../lists/agent-lists.js';
+import type { Ca } from '../security/ca.js';
 import type { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { ChangedHost, Configuration as StoredConfiguration } from '../store/store.js';
@@ -31,6 +32,7 @@ export interface PollerParts {
   readonly reconciler: HostReconciler;
   readonly notices: RemovalNotices;
   readonly revocations: Pick<Revocations, 'follow'>;
+  readonly ca: Pick<Ca, 'follow'>;
   readonly server: Pick<AgentServer, 'endRevoked' | 'endArrivingOf'>;
 }
 
@@ -56,7 +58,9 @@ export class Poller {
   /** Reads what the store has, for the first time. @throws StoreError */
   async read(): Promise<void> {
     const { store, lists, revocations } = this.#parts;
-    await revocations.follow((await store.configuration()).revocation);
+    const stored = await store.configuration();
+    await revocations.follow(stored.revocation);
+    await this.#parts.ca.follow(stored.authorities);
     lists.take(lists.configuration, await store.clusters());
     // Where the changes stand, and only then the rows: what changes meanwhile is read again.
     await this.#hosts.poll();
@@ -94,9 +98,11 @@ export class Poller {
 
   /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
   async #readAll(): Promise<void> {
-    const { clock, store, lists, registry, revocations, server } = this.#parts;
+    const { clock, store, lists, registry, revocations, ca, server } = this.#parts;
     const stored = await store.configuration();
-    if (await revocations.follow(stored.revocation)) server.endRevoked();
+    const isRevoking = await revocations.follow(stored.revocation);
+    const isDropping = await ca.follow(stored.authorities);
+    if (isRevoking || isDropping) server.endRevoked();
     if (stored.version === lists.configuration.version) await this.#readHosts(lists.configuration);
     else {
       const clusters = await store.clusters();

@@ -62,12 +62,18 @@ export const MGMT_LIMITS = {
   stopMs: 6_000,
   /** How often the age of the server's certificate is checked. */
   certificateCheckMs: 3_600_000,
+  /** Until a server tries again to have its own certificate issued. */
+  certificateRetryMs: 10_000,
   /** Certificates of agents that a server renews at the same time … */
   renewalsAtOnce: 4,
   /** … and the time between the beginnings of two renewals. */
   renewalGapMs: 250,
   /** How often a server looks whether the next pass over its agents' certificates is due. */
   renewalLookMs: 5_000,
+  /** Between two passes, at most, while one CA takes the place of another. */
+  rotationPassMs: 30_000,
+  /** A CA was introduced at least so long before servers switch to it by themselves: all have read that it counts. */
+  introducedMs: 15_000,
   /** Idle time before the kernel starts to probe a connection; Node then probes ten times, a second apart. */
   keepAliveMs: 5_000,
   /** API keys of a cluster. */

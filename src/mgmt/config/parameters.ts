@@ -266,7 +266,7 @@ export function defaultValue(name: ParameterName): string {
  * configuration.values['ping.interval']; // 60
  */
 export function readConfiguration(
-  stored: Omit<StoredConfiguration, 'revocation'>,
+  stored: Omit<StoredConfiguration, 'revocation' | 'authorities'>,
   former?: Configuration,
 ): { configuration: Configuration; invalid: readonly InvalidParameter[] } {
   const invalid: InvalidParameter[] = [];

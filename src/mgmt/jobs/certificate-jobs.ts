@@ -55,10 +55,10 @@ export function certificateJobs(parts: CertificateJobParts): Readonly<Record<str
         name: names[0] ?? addresses[0] ?? '',
         validityDays: Number(params.duration),
       });
-      await retryWhileAway(parts, () => store.addCertificate(rowOf(issued, 'csr', clock.wallTime())));
+      await retryWhileAway(parts, () => store.addCertificate(rowOf(issued, { kind: 'csr', now: clock.wallTime() })));
       const description = `A certificate was issued to ${issued.cn}, serial ${issued.serial}`;
       events.add({ type: 'CA.CERTIFICATE.ISSUE', level: 'INFO', description });
-      return { certificate: { certificate: issued.certPem, cacertificates: ca.bundlePem } };
+      return { certificate: { certificate: issued.certPem, cacertificates: ca.bundle.pem } };
     },
 
     async revokeCertificate({ params }) {

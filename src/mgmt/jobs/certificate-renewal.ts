@@ -7,6 +7,7 @@ import type { AttacheRegistry } from '../agents/attache-registry.js';
 import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Configuration } from '../config/parameters.js';
+import type { Ca } from '../security/ca.js';
 import { judgeRenewal } from '../security/renewal.js';
 import { type HostCertificateRow, ROWS_A_PAGE, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
@@ -19,8 +20,17 @@ export interface CertificateRenewalParts {
   readonly events: EventSink;
   readonly registry: AttacheRegistry;
   readonly provisioner: Pick<Provisioner, 'provision'>;
+  readonly ca: Pick<Ca, 'bundle' | 'fingerprint' | 'isCurrent' | 'signers' | 'onChange'>;
+  /** What is to be done about the CAs, once agents have been looked at. @throws StoreError */
+  advance(): Promise<void>;
   readonly store: Pick<Store, 'hostCertificates' | 'deleteCertificatesBefore' | 'deleteEnrollmentTokensBefore'>;
   configuration(): Configuration;
+}
+
+/** A host whose agent gets a new certificate, and until when it has one; undefined: it has none. */
+interface Renewed {
+  readonly hostId: number;
+  readonly notAfter: number | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -28,8 +38,9 @@ const DAY_MS = 86_400_000;
 const KEPT_MS = 365 * DAY_MS;
 
 /**
- * Renews the certificates of the agents that are connected to this server, before they end. Each pass compares what the
- * store says with the time; a renewal that failed is tried again in the next one, by whichever server has the host then.
+ * Renews the certificates of the agents that are connected to this server: before they end, and when CAs have come or gone.
+ * Each pass compares what the store says with the time; a renewal that failed is tried again in the next one, by whichever
+ * server has the host then.
  */
 export class CertificateRenewal {
   readonly #parts: CertificateRenewalParts;
@@ -39,6 +50,8 @@ export class CertificateRenewal {
   #told: ReadonlySet<string> = new Set();
   #timer: Timer | undefined;
   #passedAt = 0;
+  /** The CAs have changed since the last pass began. */
+  #isAsked = false;
 
   constructor(parts: CertificateRenewalParts) {
     this.#parts = parts;
@@ -46,6 +59,9 @@ export class CertificateRenewal {
 
   start(): void {
     this.#passedAt = this.#parts.clock.now();
+    this.#parts.ca.onChange(() => {
+      this.#isAsked = true;
+    });
     this.#lookLater();
   }
 
@@ -59,19 +75,27 @@ export class CertificateRenewal {
     if (this.#stopping.signal.aborted) return;
     const { clock, configuration } = this.#parts;
     this.#timer = clock.after(MGMT_LIMITS.renewalLookMs, async () => {
-      const delayMs = configuration().values['ca.framework.background.task.delay'] * 1_000;
-      if (clock.now() - this.#passedAt >= delayMs) await this.pass();
+      const configuredMs = configuration().values['ca.framework.background.task.delay'] * 1_000;
+      const delayMs = this.#isChangingCa ? Math.min(configuredMs, MGMT_LIMITS.rotationPassMs) : configuredMs;
+      if (this.#isAsked || clock.now() - this.#passedAt >= delayMs) await this.pass();
       this.#lookLater();
     });
+  }
+
+  /** One CA is taking the place of another. */
+  get #isChangingCa(): boolean {
+    return this.#parts.ca.signers.length > 1;
   }
 
   /** Renews what is due now. Never rejects. */
   async pass(): Promise<void> {
     const { clock, health, log } = this.#parts;
     this.#passedAt = clock.now();
+    this.#isAsked = false;
     try {
       const found = await health.watch(() => this.#certificates());
       await this.#judge(found);
+      await health.watch(() => this.#parts.advance());
       await health.watch(() => this.#sweep());
     } catch (error) {
       log.debug('Certificates could not be looked at', { reason: reasonOf(error) });
@@ -89,31 +113,41 @@ export class CertificateRenewal {
   }
 
   async #judge(certificates: readonly HostCertificateRow[]): Promise<void> {
-    const { clock, configuration } = this.#parts;
+    const { clock, ca, configuration } = this.#parts;
     const { values } = configuration();
     const alertMs = values['ca.framework.cert.expiry.alert.period'] * DAY_MS;
     const now = clock.wallTime();
-    if (!values['ca.framework.cert.automatic.renewal']) {
-      this.#tell(certificates.filter(({ notAfter, revoked }) => revoked === null && now >= notAfter - alertMs));
-      return;
-    }
-    this.#told = new Set();
+    const isRenewed = values['ca.framework.cert.automatic.renewal'];
+    if (isRenewed) this.#told = new Set();
+    else this.#tell(certificates.filter(({ notAfter, revoked }) => revoked === null && now >= notAfter - alertMs));
     const due = certificates
-      .map(certificate => ({ certificate, verdict: judgeRenewal(certificate, alertMs, now) }))
-      .flatMap(({ certificate, verdict }) => (verdict.kind === 'due' ? [{ certificate, at: verdict.due }] : []))
-      .sort((one, other) => one.at - other.at);
+      .map(certificate => ({ certificate, verdict: judgeRenewal(certificate, { alertMs, ca }, now) }))
+      .flatMap(({ certificate, verdict }) =>
+        verdict.kind === 'due' && (isRenewed || verdict.why === 'ca') ? [{ certificate, at: verdict.due }] : [],
+      )
+      .sort((one, other) => one.at - other.at)
+      .map(({ certificate }) => certificate);
     const renewals: Promise<void>[] = [];
-    for (const { certificate } of due) {
+    for (const one of [...due, ...this.#pinning(certificates)]) {
       const release = await this.#turns.acquire();
       if (this.#stopping.signal.aborted) return;
-      renewals.push(this.#renew(certificate).finally(release));
+      renewals.push(this.#renew(one).finally(release));
       await delay(clock, MGMT_LIMITS.renewalGapMs, this.#stopping.signal);
     }
     await Promise.all(renewals);
   }
 
+  /** Muster's agents that have no certificate trust the CA that they saw first: they have to hear of another one as well. */
+  #pinning(certificates: readonly HostCertificateRow[]): readonly Renewed[] {
+    if (!this.#isChangingCa) return [];
+    const known = new Set(certificates.map(({ hostId }) => hostId));
+    return [...this.#parts.registry]
+      .filter(({ host, claimant }) => claimant.instanceId !== undefined && !known.has(host.id))
+      .map(({ host }) => ({ hostId: host.id, notAfter: undefined }));
+  }
+
   /** Never rejects. */
-  async #renew({ hostId, notAfter }: HostCertificateRow): Promise<void> {
+  async #renew({ hostId, notAfter }: Renewed): Promise<void> {
     const { registry, provisioner, events, log, clock } = this.#parts;
     const attache = registry.get(hostId);
     // The server that it has gone to looks for itself.
@@ -131,7 +165,7 @@ export class CertificateRenewal {
       this.#note(attache, reason);
       log.warn('The certificate of an agent could not be renewed; it is tried again', { name, hostId, reason });
       if (!isFirst) return;
-      const level = clock.wallTime() > notAfter ? 'ERROR' : 'WARN';
+      const level = notAfter !== undefined && clock.wallTime() > notAfter ? 'ERROR' : 'WARN';
       const description = `The certificate of host ${name} could not be renewed; it is tried again: ${reason}`;
       events.add({ type, level, description, hostUuid });
     }

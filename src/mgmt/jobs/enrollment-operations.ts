@@ -11,7 +11,7 @@ export interface EnrollmentOperationParts {
   readonly store: Pick<Store, 'createEnrollmentToken' | 'removeEnrollmentToken'>;
   readonly events: EventSink;
   readonly clock: Pick<Clock, 'wallTime'>;
-  readonly ca: Pick<Ca, 'fingerprint'>;
+  readonly ca: Pick<Ca, 'anchorFingerprint'>;
   configuration(): Configuration;
 }
 
@@ -59,7 +59,7 @@ export async function createEnrollmentToken(
   if (guid !== undefined && uses !== 1) {
     throw invalidArgument('uses', String(uses), 'a token for one guid has one use');
   }
-  const { text, hash } = newEnrollmentToken(ca.fingerprint);
+  const { text, hash } = newEnrollmentToken(ca.anchorFingerprint);
   const bounds = { zone: zone ?? null, cluster: cluster ?? null, guid: guid ?? null, uses };
   const row = await store.createEnrollmentToken({ hash, ...bounds, validForMs: validity * HOUR_MS, createdBy });
   const description = `Enrolment token ${describeToken(row)} was made`;

@@ -4,6 +4,13 @@ import { type ChangeConfigurationParts, changeConfiguration } from '../lists/cha
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
 import { type ApiKeyOperationParts, createApiKey, deleteApiKey, listApiKeys } from './api-key-operations.js';
 import {
+  type AuthorityOperationParts,
+  dropAuthority,
+  introduceAuthority,
+  listAuthorities,
+  switchAuthority,
+} from './authority-operations.js';
+import {
   type CertificateOperationParts,
   issueCertificate,
   provisionCertificate,
@@ -37,6 +44,7 @@ export type OperationParts = ChangeConfigurationParts &
   RebalanceParts &
   ServerStatusParts &
   ApiKeyOperationParts &
+  AuthorityOperationParts &
   EnrollmentOperationParts;
 
 /** An operation that has its parts already. */
@@ -88,6 +96,23 @@ export interface Operations {
   readonly issueCertificate: Bound<typeof issueCertificate>;
   /** Has every server refuse a certificate from now on. @throws OperationError ARGUMENT_INVALID (`serial`) */
   readonly revokeCertificate: Bound<typeof revokeCertificate>;
+  /** The CAs, oldest first, and the hosts that have not come so far as they have. */
+  readonly listAuthorities: () => ReturnType<typeof listAuthorities>;
+  /**
+   * Has agents trust another CA beside the present one: a new one, or one that is given.
+   * @throws OperationError ARGUMENT_INVALID (`certificate`), OPERATION_REFUSED
+   */
+  readonly introduceAuthority: Bound<typeof introduceAuthority>;
+  /**
+   * Has servers issue with the introduced CA. They do so by themselves when the hosts that are Up trust it.
+   * @throws OperationError OPERATION_REFUSED
+   */
+  readonly switchAuthority: Bound<typeof switchAuthority>;
+  /**
+   * Has servers and agents trust a former CA no longer, or one that was introduced.
+   * @throws OperationError ARGUMENT_INVALID (`fingerprint`), OPERATION_REFUSED
+   */
+  readonly dropAuthority: Bound<typeof dropAuthority>;
   /**
    * Has agents that are not on their preferred host go there, by one job for each server that is Up. With `rendezvous`,
    * all assignments are computed anew first.
@@ -179,6 +204,10 @@ function boundOperations(parts: OperationParts, changes: Semaphore): Operations 
     cancelShutdown: args => cancelShutdown(parts, args),
     triggerShutdown: args => triggerShutdown(parts, args),
     removeServer: args => removeServer(parts, args),
+    listAuthorities: () => listAuthorities(parts),
+    introduceAuthority: args => introduceAuthority(parts, args),
+    switchAuthority: args => switchAuthority(parts, args),
+    dropAuthority: args => dropAuthority(parts, args),
     createApiKey: args => createApiKey(parts, args, parts.asker),
     listApiKeys: () => listApiKeys(parts),
     deleteApiKey: args => deleteApiKey(parts, args),

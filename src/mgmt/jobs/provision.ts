@@ -42,6 +42,8 @@ export class Provisioner {
 
   async #provision(attache: Attache): Promise<Issued> {
     const { ca, clock, store, configuration } = this.#parts;
+    // A CA that is introduced meanwhile is for the next certificate.
+    const { bundle } = ca;
     const { id, uuid, name } = attache.host;
     const validityDays = configuration().values['ca.framework.cert.validity.period'];
     const row = await store.host(id);
@@ -53,8 +55,8 @@ export class Provisioner {
     };
     const issued = await handOverCertificate({
       ask: commands => attache.ask(commands),
-      issue: request => issueForHost(this.#parts, request, host, validityDays),
-      bundlePem: ca.bundlePem,
+      issue: request => issueForHost(this.#parts, request, host, { validityDays, bundle: bundle.generation }),
+      bundlePem: bundle.pem,
       validityDays,
     });
     await retryWhileAway(this.#parts, () => store.certificateInstalled(issued.serial, clock.wallTime()));

@@ -1,17 +1,54 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../lib/clock.js';
 import type { Random } from '../../lib/random.js';
+import type { NewAuthority } from '../store/store.js';
 import type { CertificateRequest } from './certificate-request.js';
 
-/** The certificate authority of the cluster. Every server has its key, and can issue. Texts are PEM. */
-export interface Ca {
-  /** The certificate that signs. */
-  readonly certPem: string;
-  /** It, and what leads from it to its root: what a server presents behind its own certificate. */
-  readonly chainPem: string;
-  /** What agents get as `cloud.ca.crt`: all whom they shall trust. */
-  readonly bundlePem: string;
-  /** SHA-256 of the certificate that signs, hex. */
+/**
+ * The certificate authority of the cluster, as it is now: one may take the place of another while servers run. Every server
+ * has its key, and can issue. Texts are PEM, fingerprints SHA-256 in hex.
+ */
+export interface Ca extends Issuing {
+  /** Of the certificate that signs. */
   readonly fingerprint: string;
+  /** Whether it is the one that the cluster issues with: servers that are given one in files may be behind or ahead. */
+  readonly isCurrent: boolean;
+  /** What a server presents behind its own certificate. */
+  readonly chainPem: string;
+  /** The last signing certificate of what servers present: enrolment tokens name it. */
+  readonly anchorFingerprint: string;
+  /** Whose certificates are let in, agents' and servers'. */
+  readonly signers: readonly X509Certificate[];
+  /** They, and what leads from them to their roots, PEM. */
+  readonly signersPem: string;
+  readonly bundle: CaBundle;
+  /**
+   * A CA that can take the place of this one, and its key, if it is not given.
+   * @param given its certificate, and what leads to its root, PEM. @default one is made
+   * @throws Error: this CA has no successor
+   */
+  successor(given?: string): Promise<NewAuthority>;
+  /**
+   * Reads what the store has, when that is newer.
+   * @param generation `Configuration.authorities`
+   * @returns whether something has changed
+   * @throws StoreError
+   */
+  follow(generation: number): Promise<boolean>;
+  /** @param listener called after each change */
+  onChange(listener: () => void): void;
+}
+
+/** All whom agents shall trust. */
+export interface CaBundle {
+  /** What agents get as `cloud.ca.crt`. */
+  readonly pem: string;
+  /** Which one it is: a later one is greater. */
+  readonly generation: number;
+}
+
+/** What a CA signs. */
+export interface Issuing {
   /** A certificate and its new key, valid for a year. */
   issueServerCertificate(server: ServerIdentity): Promise<IssuedServerCertificate>;
   /** For one of Muster's agents: it names its host, and nothing of what the request says but the common name. */
@@ -62,7 +99,7 @@ export interface Issued {
 }
 
 export interface IssuedServerCertificate extends Issued {
-  /** What a server presents: its certificate and the CA's, because an agent without a CA pins the one that it gets. */
+  /** What a server presents: its certificate, and what leads from it to what agents trust or pin. */
   readonly chainPem: string;
   readonly keyPem: string;
 }

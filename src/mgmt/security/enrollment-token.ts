@@ -11,7 +11,7 @@ export interface EnrollmentToken {
 
 const SECRET_BYTES = 32;
 
-/** A new token. @param caFingerprint SHA-256 of the certificate that signs, hex: by it the agent verifies its first contact */
+/** A new token. @param caFingerprint SHA-256 of a certificate that servers present, hex: by it the agent verifies its first contact */
 export function newEnrollmentToken(caFingerprint: string): EnrollmentToken {
   // Not from `Random`: secrets always come from the system's generator.
   const secret = randomBytes(SECRET_BYTES).toString('base64url');

@@ -4,16 +4,16 @@ import { type KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { ConfigError } from '../../lib/errors.js';
 import type { CaFiles } from '../config/settings.js';
-import type { Ca, CaParts } from './ca.js';
+import type { CaParts } from './ca.js';
 import { certificatesOf, outOfDate, privateKeyOf } from './certificate-files.js';
-import { caOf } from './signing-ca.js';
+import { type SigningCa, signingCa } from './signing-ca.js';
 
 const CURVES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384' };
 const LEAST_RSA_BITS = 2_048;
 
 /** An operator's own CA, and sentences about what agents will refuse. */
 export interface GivenCa {
-  readonly ca: Ca;
+  readonly ca: SigningCa;
   readonly warnings: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export async function loadGivenCa({ certFile, keyFile }: CaFiles, parts: CaParts
     below = above;
   }
   const certificate = new x509.X509Certificate(signer.raw);
-  const ca = caOf(
+  const ca = signingCa(
     {
       certificate,
       key: await signingKey(key, keyFile),

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Configuration } from '../config/parameters.js';
 import { type HostCertificateRow, ROWS_A_PAGE, type Store } from '../store/store.js';
-import { judgeRenewal } from './renewal.js';
+import { judgeRenewal, type RenewalRules } from './renewal.js';
 
 /** What people are told of the certificate that the agent of a host has. Moments are milliseconds since 1970. */
 export interface HostCertificate {
@@ -21,6 +21,7 @@ export type CertificateOfHost = (hostId: number) => HostCertificate;
 export interface HostCertificatesParts {
   readonly clock: Clock;
   readonly store: Pick<Store, 'hostCertificates'>;
+  readonly ca: RenewalRules['ca'];
   configuration(): Configuration;
 }
 
@@ -28,7 +29,7 @@ const DAY_MS = 86_400_000;
 
 /** The certificates of hosts, as the store has them. @throws StoreError */
 export async function readHostCertificates(
-  { clock, store, configuration }: HostCertificatesParts,
+  { clock, store, ca, configuration }: HostCertificatesParts,
   hostIds: readonly number[],
 ): Promise<CertificateOfHost> {
   const rows = new Map<number, HostCertificateRow>();
@@ -40,22 +41,23 @@ export async function readHostCertificates(
   const alertMs = values['ca.framework.cert.expiry.alert.period'] * DAY_MS;
   const isRenewed = values['ca.framework.cert.automatic.renewal'];
   const now = clock.wallTime();
-  return hostId => hostCertificateOf(rows.get(hostId), { alertMs, isRenewed, now });
+  return hostId => hostCertificateOf(rows.get(hostId), { alertMs, ca, isRenewed, now });
 }
 
 /** Pure. */
 export function hostCertificateOf(
   row: HostCertificateRow | undefined,
-  { alertMs, isRenewed, now }: { readonly alertMs: number; readonly isRenewed: boolean; readonly now: number },
+  { isRenewed, now, ...rules }: RenewalRules & { readonly isRenewed: boolean; readonly now: number },
 ): HostCertificate {
-  const verdict = judgeRenewal(row, alertMs, now);
+  const verdict = judgeRenewal(row, rules, now);
   const known = { serial: row?.serial, ends: row?.notAfter };
   if (verdict.kind === 'none' || verdict.kind === 'revoked')
     return { ...known, state: verdict.kind, renews: undefined };
   const isExpired = verdict.kind === 'due' && verdict.isExpired;
-  const isEnding = row !== undefined && now >= row.notAfter - alertMs;
+  const isEnding = row !== undefined && now >= row.notAfter - rules.alertMs;
+  const isOfFormerCa = verdict.kind === 'due' && verdict.why === 'ca';
   // Where nobody renews it, it is due when it ends soon.
-  const isDue = isRenewed ? verdict.kind === 'due' : isEnding;
+  const isDue = isRenewed || isOfFormerCa ? verdict.kind === 'due' : isEnding;
   const state = isExpired ? 'expired' : isDue ? 'due' : 'good';
   return { ...known, state, renews: isRenewed ? verdict.due : undefined };
 }

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { canonicalAddress } from '../../lib/address.js';
 import type { Clock } from '../../lib/clock.js';
 import type { CertificateKind, NewCertificate, Store } from '../store/store.js';
-import type { Ca, Issued } from './ca.js';
+import type { Issued, Issuing } from './ca.js';
 import type { CertificateRequest } from './certificate-request.js';
 
 /** A host as its certificate is to name it. */
@@ -19,8 +19,15 @@ export interface CertifiedHost {
   readonly linkAddress: string;
 }
 
+/** For how long a certificate is issued, and with which bundle it is handed out. */
+export interface IssueTerms {
+  readonly validityDays: number;
+  /** `CaBundle.generation` */
+  readonly bundle: number;
+}
+
 export interface IssueParts {
-  readonly ca: Ca;
+  readonly ca: Issuing;
   readonly clock: Clock;
   readonly store: Pick<Store, 'addCertificate'>;
 }
@@ -30,26 +37,32 @@ export async function issueForHost(
   { ca, clock, store }: IssueParts,
   request: CertificateRequest,
   host: CertifiedHost,
-  validityDays: number,
+  { validityDays, bundle }: IssueTerms,
 ): Promise<Issued> {
   const { uuid, name } = host;
   const issued = host.isMuster
     ? await ca.issueHostCertificate(request, { uuid, name, validityDays })
     : await ca.issueAddressCertificate(request, { ...addressesOf(host), name, validityDays });
   const kind = host.isMuster ? 'host' : 'address';
-  await store.addCertificate(rowOf(issued, kind, clock.wallTime(), host));
+  await store.addCertificate(rowOf(issued, { kind, bundle, now: clock.wallTime(), host }));
   return issued;
+}
+
+interface RowTerms {
+  readonly kind: CertificateKind;
+  /** @default 0: no bundle comes with it */
+  readonly bundle?: number;
+  readonly now: number;
+  readonly host?: Pick<CertifiedHost, 'id' | 'guid'>;
 }
 
 /** The row of a certificate that was issued now. */
 export function rowOf(
   { serial, cn, keyFingerprint, issuerFingerprint, notBefore, notAfter }: Issued,
-  kind: CertificateKind,
-  now: number,
-  host?: Pick<CertifiedHost, 'id' | 'guid'>,
+  { kind, bundle = 0, now, host }: RowTerms,
 ): NewCertificate {
   const owner = { hostId: host?.id ?? null, guid: host?.guid ?? null };
-  return { serial, kind, ...owner, cn, keyFingerprint, issuerFingerprint, notBefore, notAfter, created: now };
+  return { serial, kind, ...owner, cn, keyFingerprint, issuerFingerprint, bundle, notBefore, notAfter, created: now };
 }
 
 /**

@@ -11,9 +11,14 @@ export type PeerIdentity =
   /** It has presented none. */
   | { readonly kind: 'none' }
   /** One of Muster's agents: the certificate names its host. */
-  | { readonly kind: 'host'; readonly uuid: string; readonly serial: string }
+  | { readonly kind: 'host'; readonly uuid: string; readonly serial: string; readonly issuer: X509Certificate }
   /** A CloudStack agent: the certificate names the address that it comes from. */
-  | { readonly kind: 'address'; readonly fingerprint: string; readonly serial: string }
+  | {
+      readonly kind: 'address';
+      readonly fingerprint: string;
+      readonly serial: string;
+      readonly issuer: X509Certificate;
+    }
   | { readonly kind: 'bad'; readonly why: string; readonly isRevoked: boolean };
 
 /** What certificates of agents are judged by. */
@@ -52,12 +57,12 @@ export function judgePeer(leaf: X509Certificate | undefined, address: string, ru
   const usages = usagesOf(leaf);
   if (usages !== undefined && !usages.includes(CLIENT_AUTH)) return bad(`${what} is not for clients`);
   const uuid = hostUuidOf(leaf);
-  if (uuid !== undefined) return { kind: 'host', uuid, serial };
+  if (uuid !== undefined) return { kind: 'host', uuid, serial, issuer };
   if (!rules.allowsAddresses) return bad(`${what} names no host, and ca.agent.allow.address.certificates is false`);
   if (!addressesIn(leaf).some(name => isSameAddress(name, address))) {
     return bad(`${what} is for ${addressesIn(leaf).join(', ') || 'no address'}, and the link comes from ${address}`);
   }
-  return { kind: 'address', fingerprint: sha256Hex(leaf.raw), serial };
+  return { kind: 'address', fingerprint: sha256Hex(leaf.raw), serial, issuer };
 }
 
 function datesOf(leaf: X509Certificate, what: string, { allowsExpired, now }: PeerRules): string | undefined {

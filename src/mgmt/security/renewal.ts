@@ -1,4 +1,5 @@
 import type { HostCertificateRow } from '../store/store.js';
+import type { Ca } from './ca.js';
 
 /** What is to be done about the certificate of a host, and when. Moments are milliseconds since 1970. */
 export type RenewalVerdict =
@@ -8,8 +9,8 @@ export type RenewalVerdict =
   | { readonly kind: 'revoked' }
   /** It is good, and is renewed at `due`. */
   | { readonly kind: 'good'; readonly due: number }
-  /** It is to be renewed now. */
-  | { readonly kind: 'due'; readonly due: number; readonly isExpired: boolean };
+  /** It is to be renewed now: for its age, or because CAs have come or gone. */
+  | { readonly kind: 'due'; readonly due: number; readonly isExpired: boolean; readonly why: 'age' | 'ca' };
 
 /** The part of its life after which a certificate is renewed. */
 const LIFE_PART = 2 / 3;
@@ -18,18 +19,31 @@ const EARLIEST_PART = 1 / 2;
 /** The renewals of certificates that were issued together are spread over this part of their life. */
 const SPREAD_PART = 1 / 20;
 
-type Dated = Pick<HostCertificateRow, 'serial' | 'created' | 'notAfter' | 'revoked'>;
+type Dated = Pick<HostCertificateRow, 'serial' | 'created' | 'notAfter' | 'revoked' | 'bundle' | 'issuerFingerprint'>;
+
+/** What certificates of hosts are renewed by. */
+export interface RenewalRules {
+  /** `ca.framework.cert.expiry.alert.period` in milliseconds. */
+  readonly alertMs: number;
+  readonly ca: Pick<Ca, 'bundle' | 'fingerprint' | 'isCurrent'>;
+}
 
 /**
  * Judges the certificate of a host. Pure. Its life counts from its issue: that it is dated back is for clocks that are
- * behind.
- * @param alertMs `ca.framework.cert.expiry.alert.period`
+ * behind. Another CA is no matter of age: it is due at once.
  */
-export function judgeRenewal(certificate: Dated | undefined, alertMs: number, now: number): RenewalVerdict {
+export function judgeRenewal(
+  certificate: Dated | undefined,
+  { alertMs, ca }: RenewalRules,
+  now: number,
+): RenewalVerdict {
   if (certificate === undefined) return { kind: 'none' };
   if (certificate.revoked !== null) return { kind: 'revoked' };
+  const isExpired = now > certificate.notAfter;
+  const isOfFormer = ca.isCurrent && certificate.issuerFingerprint !== ca.fingerprint;
+  if (isOfFormer || certificate.bundle < ca.bundle.generation) return { kind: 'due', due: now, isExpired, why: 'ca' };
   const due = renewalDue(certificate, alertMs);
-  return now < due ? { kind: 'good', due } : { kind: 'due', due, isExpired: now > certificate.notAfter };
+  return now < due ? { kind: 'good', due } : { kind: 'due', due, isExpired, why: 'age' };
 }
 
 /**

@@ -2,6 +2,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { Semaphore } from '../../lib/semaphore.js';
 import { secureContext } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 
@@ -39,6 +40,10 @@ export class ServerCertificate {
   readonly #log: Log;
   #current: Current;
   #timer: Timer | undefined;
+  #retry: Timer | undefined;
+  #isStopped = false;
+  /** What is obtained last is in use. */
+  readonly #turns = new Semaphore();
 
   private constructor(source: CertificateSource, clock: Clock, log: Log, current: Current) {
     this.#source = source;
@@ -62,18 +67,29 @@ export class ServerCertificate {
     return this.#current.apiContext;
   }
 
-  /** Obtains a certificate again. When that fails, the present one stays. Never rejects. */
+  /**
+   * Obtains a certificate again. When that fails, the present one stays; one that is issued is tried again, since the
+   * reason may be that the CA has changed. Never rejects.
+   */
   async reload(): Promise<void> {
-    try {
-      this.#current = await obtain(this.#source, this.#clock, this.#log);
-      this.#log.info('Certificate in use', { notAfter: new Date(this.#current.notAfter).toISOString() });
-    } catch (error) {
-      this.#log.error('No other certificate could be had; the former one stays', { reason: reasonOf(error) });
-    }
+    this.#retry?.cancel();
+    await this.#turns.run(async () => {
+      if (this.#isStopped) return;
+      try {
+        this.#current = await obtain(this.#source, this.#clock, this.#log);
+        this.#log.info('Certificate in use', { notAfter: new Date(this.#current.notAfter).toISOString() });
+      } catch (error) {
+        this.#log.error('No other certificate could be had; the former one stays', { reason: reasonOf(error) });
+        if (this.#source.setting !== undefined) return;
+        this.#retry = this.#clock.after(MGMT_LIMITS.certificateRetryMs, () => void this.reload());
+      }
+    });
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
+    this.#retry?.cancel();
   }
 
   #watch(): void {

@@ -6,7 +6,7 @@ import * as x509 from '@peculiar/x509';
 import type { Random } from '../../lib/random.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { HOST_URI, SERVER_URI } from '../../protocol/certificate-names.js';
-import type { Ca, CaParts, Issued } from './ca.js';
+import type { CaParts, Issued, Issuing } from './ca.js';
 import { NAME_LENGTH } from './certificate-request.js';
 import { sha256Hex } from './fingerprint.js';
 
@@ -25,10 +25,19 @@ export const BACKDATE_MS = 24 * 3_600_000;
 
 export const EC_P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 
+/** A CA that signs. Texts are PEM. */
+export interface SigningCa extends Issuing {
+  /** SHA-256 of its certificate, hex. */
+  readonly fingerprint: string;
+  /** Its certificate, and what leads from it to its root. */
+  readonly chainPem: string;
+  /** The certificate of another CA, signed by this one, for those that trust this one alone. */
+  crossSign(other: x509.X509Certificate): Promise<string>;
+}
+
 /** The CA of a certificate and its key. */
-export function caOf({ certificate: issuer, key, issuers }: Signer, { clock, random }: CaParts): Ca {
-  const certPem = pemOf(issuer);
-  const chainPem = certPem + issuers.map(pemOf).join('');
+export function signingCa({ certificate: issuer, key, issuers }: Signer, { clock, random }: CaParts): SigningCa {
+  const chainPem = [issuer, ...issuers].map(pemOf).join('');
   const issuerFingerprint = sha256Hex(new Uint8Array(issuer.rawData));
 
   async function sign(what: {
@@ -72,10 +81,31 @@ export function caOf({ certificate: issuer, key, issuers }: Signer, { clock, ran
   }
 
   return {
-    certPem,
     chainPem,
-    bundlePem: chainPem,
     fingerprint: issuerFingerprint,
+
+    async crossSign(other) {
+      const now = clock.wallTime();
+      const certificate = await x509.X509CertificateGenerator.create(
+        {
+          serialNumber: serialNumber(random),
+          subject: other.subjectName,
+          issuer: issuer.subjectName,
+          notBefore: new Date(now - BACKDATE_MS),
+          notAfter: new Date(Math.min(other.notAfter.getTime(), issuer.notAfter.getTime())),
+          signingAlgorithm: { ...key.algorithm, hash: 'SHA-256' },
+          publicKey: other.publicKey,
+          signingKey: key,
+          extensions: [
+            ...caExtensions(),
+            await x509.SubjectKeyIdentifierExtension.create(other.publicKey, false, webcrypto),
+            await x509.AuthorityKeyIdentifierExtension.create(issuer, false, webcrypto),
+          ],
+        },
+        webcrypto,
+      );
+      return pemOf(certificate);
+    },
 
     async issueServerCertificate({ addresses, msid }) {
       const keys = await generateKeys();
@@ -134,6 +164,13 @@ function leafExtensions(usages: x509.ExtendedKeyUsage[]): x509.Extension[] {
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
     new x509.ExtendedKeyUsageExtension(usages),
+  ];
+}
+
+export function caExtensions(): x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(true, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
   ];
 }
 

@@ -45,6 +45,8 @@ export interface NewCertificate {
   readonly keyFingerprint: string;
   /** Of the certificate that signed it. */
   readonly issuerFingerprint: string;
+  /** `Configuration.authorities` of the CA certificates that it was handed out with. */
+  readonly bundle: number;
   readonly notBefore: number;
   readonly notAfter: number;
   readonly created: number;

@@ -29,6 +29,8 @@ export interface Configuration {
   readonly assignmentGeneration: number;
   /** The id of the last revocation of a certificate, see `CertificateStore`; 0 before the first. */
   readonly revocation: number;
+  /** Raised by every change of the CAs, see `AuthorityStore`; 0 before the first. */
+  readonly authorities: number;
 }
 
 export interface ConfigurationUpdate {

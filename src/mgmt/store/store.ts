@@ -1,5 +1,6 @@
 import type { ApiKeyStore } from './api-key-store.js';
 import type { AssignmentStore } from './assignment-store.js';
+import type { AuthorityStore } from './authority-store.js';
 import type { CertificateStore } from './certificate-store.js';
 import type { ConfigurationStore } from './configuration-store.js';
 import type { EnrollmentStore } from './enrollment-store.js';
@@ -30,6 +31,7 @@ export interface Store
     EventStore,
     SecretStore,
     ApiKeyStore,
+    AuthorityStore,
     CertificateStore,
     EnrollmentStore {
   /** Lets calls under way end; later ones reject with `STORE_CLOSED`. Idempotent. */
@@ -57,6 +59,7 @@ export interface SecretChange {
 
 export * from './api-key-store.js';
 export * from './assignment-store.js';
+export type * from './authority-store.js';
 export type * from './certificate-store.js';
 export type * from './configuration-store.js';
 export type * from './enrollment-store.js';

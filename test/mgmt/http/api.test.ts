@@ -223,6 +223,7 @@ const FOR_READERS = [
   'listZones',
   'listPods',
   'listClusters',
+  'listCertificateAuthorities',
   'listConfigurations',
   'listEvents',
   'listApis',

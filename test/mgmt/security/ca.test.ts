@@ -11,8 +11,8 @@ import { silentLog } from '../../../src/lib/logger.js';
 import { systemRandom } from '../../../src/lib/random.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import type { Ca } from '../../../src/mgmt/security/ca.js';
+import { ClusterCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { type SealingKey, sealUnder } from '../../../src/mgmt/security/sealing-key.js';
-import { openStoreCa } from '../../../src/mgmt/security/store-ca.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
@@ -26,13 +26,13 @@ async function storeOf(t: Test) {
 }
 
 async function caOf(t: Test, key: SealingKey = keyFile): Promise<Ca> {
-  return openStoreCa(await storeOf(t), key, env);
+  return ClusterCa.open({ store: await storeOf(t), sealingKey: key, ...env });
 }
 
 t.test('ca: the root is a P-256 CA for ten years, dated back 24 hours', async t => {
   const clock = new FakeClock(Date.UTC(2026, 10, 22, 9, 0, 0));
-  const ca = await openStoreCa(await storeOf(t), keyFile, { clock, random: systemRandom });
-  const root = new X509Certificate(ca.certPem);
+  const ca = await ClusterCa.open({ store: await storeOf(t), sealingKey: keyFile, clock, random: systemRandom });
+  const root = new X509Certificate(ca.signersPem);
   t.equal(root.subject, 'CN=Muster CA');
   t.equal(root.issuer, 'CN=Muster CA');
   t.equal(root.ca, true);
@@ -44,10 +44,10 @@ t.test('ca: the root is a P-256 CA for ten years, dated back 24 hours', async t 
 
 t.test('ca: a server certificate names its addresses and is signed by the root', async t => {
   const clock = new FakeClock(Date.UTC(2028, 1, 29, 9, 0, 0));
-  const ca = await openStoreCa(await storeOf(t), keyFile, { clock, random: systemRandom });
+  const ca = await ClusterCa.open({ store: await storeOf(t), sealingKey: keyFile, clock, random: systemRandom });
   const issued = await ca.issueServerCertificate(SERVER);
   const leaf = new X509Certificate(issued.certPem);
-  const root = new X509Certificate(ca.certPem);
+  const root = new X509Certificate(ca.signersPem);
   t.equal(leaf.subject, `CN=Muster management server ${2 ** 47 + 5}`);
   t.equal(
     leaf.subjectAltName,
@@ -61,7 +61,7 @@ t.test('ca: a server certificate names its addresses and is signed by the root',
   t.equal(Date.parse(leaf.validFrom), Date.UTC(2028, 1, 28, 9, 0, 0));
   t.equal(Date.parse(leaf.validTo), Date.UTC(2029, 1, 28, 9, 0, 0), '365 days');
   t.equal(issued.notAfter, Date.parse(leaf.validTo));
-  t.equal(issued.chainPem, issued.certPem + ca.certPem, 'what is presented: leaf and root');
+  t.equal(issued.chainPem, issued.certPem + ca.signersPem, 'what is presented: leaf and root');
 });
 
 t.test('ca: serial numbers are positive, 128 bits long, and differ', async t => {
@@ -78,17 +78,17 @@ t.test('ca: serial numbers are positive, 128 bits long, and differ', async t => 
 
 t.test('ca: servers that start together, and later ones, have the same root', async t => {
   const store = await storeOf(t);
-  const cas = await Promise.all([1, 2, 3].map(() => openStoreCa(store, keyFile, env)));
-  const later = await openStoreCa(store, keyFile, env);
-  t.equal(new Set([...cas, later].map(ca => ca.certPem)).size, 1);
-  const root = new X509Certificate(later.certPem);
+  const cas = await Promise.all([1, 2, 3].map(() => ClusterCa.open({ store, sealingKey: keyFile, ...env })));
+  const later = await ClusterCa.open({ store, sealingKey: keyFile, ...env });
+  t.equal(new Set([...cas, later].map(ca => ca.signersPem)).size, 1);
+  const root = new X509Certificate(later.signersPem);
   const issued = await Promise.all([...cas, later].map(ca => ca.issueServerCertificate(SERVER)));
   t.ok(issued.every(({ certPem }) => new X509Certificate(certPem).verify(root.publicKey)));
 });
 
 t.test('ca: the store never sees the private key', async t => {
   const store = await storeOf(t);
-  await openStoreCa(store, keyFile, env);
+  await ClusterCa.open({ store, sealingKey: keyFile, ...env });
   const kept = Buffer.from((await store.secret('ca')) ?? []).toString('latin1');
   t.ok(kept.length > 500);
   t.notMatch(kept, /BEGIN/);
@@ -96,14 +96,14 @@ t.test('ca: the store never sees the private key', async t => {
 
 t.test('ca: a key.file that does not fit the store is refused, and the CA stays as it is', async t => {
   const store = await storeOf(t);
-  const { certPem } = await openStoreCa(store, keyFile, env);
+  const { signersPem } = await ClusterCa.open({ store, sealingKey: keyFile, ...env });
   const other = sealUnder(new Uint8Array(32).fill(8), 'key.file=other.key');
-  await t.rejects(openStoreCa(store, other, env), {
+  await t.rejects(ClusterCa.open({ store, sealingKey: other, ...env }), {
     name: 'FatalError',
     code: 'KEY_FILE_UNUSABLE',
     message: /^key\.file=other\.key does not fit the store/,
   });
-  t.equal((await openStoreCa(store, keyFile, env)).certPem, certPem);
+  t.equal((await ClusterCa.open({ store, sealingKey: keyFile, ...env })).signersPem, signersPem);
 });
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -111,7 +111,7 @@ const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 t.test('ca: openssl verifies root and leaf', { skip: !hasOpenssl && 'no openssl here' }, async t => {
   const ca = await caOf(t);
   const { certPem } = await ca.issueServerCertificate(SERVER);
-  const folder = t.testdir({ 'root.pem': ca.certPem, 'leaf.pem': certPem });
+  const folder = t.testdir({ 'root.pem': ca.signersPem, 'leaf.pem': certPem });
   const verify = (...options: string[]) => {
     const args = ['verify', '-x509_strict', '-CAfile', join(folder, 'root.pem'), ...options, join(folder, 'leaf.pem')];
     const { stdout, stderr } = spawnSync('openssl', args, { encoding: 'utf8' });
@@ -120,7 +120,7 @@ t.test('ca: openssl verifies root and leaf', { skip: !hasOpenssl && 'no openssl 
   t.match(verify('-purpose', 'sslserver', '-verify_ip', '2001:db8::1'), /leaf\.pem: OK/);
   t.match(verify('-purpose', 'sslclient', '-verify_hostname', 'ms1.example.org'), /leaf\.pem: OK/);
   t.match(verify('-verify_ip', '192.0.2.99'), /mismatch/);
-  await writeFile(join(folder, 'leaf.pem'), ca.certPem);
+  await writeFile(join(folder, 'leaf.pem'), ca.signersPem);
   t.match(verify(), /leaf\.pem: OK/, 'the root itself');
   const { stdout } = spawnSync('openssl', ['x509', '-in', join(folder, 'root.pem'), '-noout', '-text'], {
     encoding: 'utf8',
@@ -133,7 +133,7 @@ t.test('ca: two servers shake hands over TLS 1.2, each sure of the other', async
   const ca = await caOf(t);
   const server = await ca.issueServerCertificate({ addresses: ['127.0.0.1'], msid: 1 });
   const peer = await ca.issueServerCertificate({ addresses: ['127.0.0.2'], msid: 2 });
-  const common = { ca: ca.certPem, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
+  const common = { ca: ca.signersPem, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
   const listener = tls.createServer(
     { ...common, key: server.keyPem, cert: server.chainPem, requestCert: true, rejectUnauthorized: true },
     socket => socket.end(`hello ${socket.getPeerCertificate().subject.CN}`),
@@ -156,7 +156,7 @@ t.test('ca: two servers shake hands over TLS 1.2, each sure of the other', async
 
   const stranger = await caOf(t);
   const identity = { key: peer.keyPem, cert: peer.chainPem };
-  const refused = tls.connect({ ...common, ...identity, ca: stranger.certPem, host: '127.0.0.1', port });
+  const refused = tls.connect({ ...common, ...identity, ca: stranger.signersPem, host: '127.0.0.1', port });
   const [error] = await once(refused, 'error');
   t.match(error, { code: 'SELF_SIGNED_CERT_IN_CHAIN' }, 'a root of the same name is not enough');
 });

@@ -5,8 +5,8 @@ import { silentLog } from '../../../src/lib/logger.js';
 import { systemRandom } from '../../../src/lib/random.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import { loadCertificateFiles } from '../../../src/mgmt/security/certificate-files.js';
+import { ClusterCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { sealUnder } from '../../../src/mgmt/security/sealing-key.js';
-import { openStoreCa } from '../../../src/mgmt/security/store-ca.js';
 import { cloudstackCa } from '../../helpers/certificates.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
@@ -15,7 +15,7 @@ const YEAR_MS = 366 * 24 * 3_600_000;
 async function issued(t: Test, clock: FakeClock) {
   const env = { clock, random: systemRandom, log: silentLog, thread: 'same' } as const;
   const store = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
-  const ca = await openStoreCa(store, sealUnder(new Uint8Array(32), 'key.file=x'), env);
+  const ca = await ClusterCa.open({ store, sealingKey: sealUnder(new Uint8Array(32), 'key.file=x'), ...env });
   const server = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });
   const other = await ca.issueServerCertificate({ addresses: ['192.0.2.2'], msid: 2 });
   await store.close();
@@ -35,7 +35,7 @@ t.test('tls.cert, tls.key, tls.ca: what fits is read, and the CA is presented on
     certPem: server.certPem,
     chainPem: server.chainPem,
     keyPem: server.keyPem,
-    caPem: ca.certPem,
+    caPem: ca.signersPem,
     notAfter: server.notAfter,
     warnings: [],
   };
@@ -44,7 +44,7 @@ t.test('tls.cert, tls.key, tls.ca: what fits is read, and the CA is presented on
     chain: server.chainPem,
     noise: `Bag Attributes\r\n  friendlyName: x\r\n${server.certPem.replaceAll('\n', '\r\n')}`,
   })) {
-    const folder = t.testdir({ 'cert.pem': text, 'key.pem': server.keyPem, 'ca.pem': ca.certPem });
+    const folder = t.testdir({ 'cert.pem': text, 'key.pem': server.keyPem, 'ca.pem': ca.signersPem });
     t.strictSame(await loadCertificateFiles(named(folder), { clock }), expected, certFile);
   }
 });
@@ -60,7 +60,7 @@ t.test("tls.cert: CloudStack's own profile, the CA certificate itself, is accept
 t.test('tls.cert, tls.key, tls.ca: what is wrong is refused with the setting, the file and the reason', async t => {
   const clock = new FakeClock();
   const { ca, server, other } = await issued(t, clock);
-  const good = { 'cert.pem': server.certPem, 'key.pem': server.keyPem, 'ca.pem': ca.certPem };
+  const good = { 'cert.pem': server.certPem, 'key.pem': server.keyPem, 'ca.pem': ca.signersPem };
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const encrypted = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' });
   const damaged = server.certPem.replace(/\n.{20}/, '\nAAAAAAAAAAAAAAAAAAAA');
@@ -93,7 +93,7 @@ t.test('tls.cert, tls.key, tls.ca: what is wrong is refused with the setting, th
 t.test('tls.cert: dates and a foreign CA are warned about', async t => {
   const clock = new FakeClock();
   const { ca, server } = await issued(t, clock);
-  const folder = t.testdir({ 'cert.pem': server.certPem, 'key.pem': server.keyPem, 'ca.pem': ca.certPem });
+  const folder = t.testdir({ 'cert.pem': server.certPem, 'key.pem': server.keyPem, 'ca.pem': ca.signersPem });
   const warningsAt = async (wallTime: number) =>
     (await loadCertificateFiles(named(folder), { clock: new FakeClock(wallTime) })).warnings;
   t.match(await warningsAt(clock.wallTime() + YEAR_MS), [/^tls\.cert=.*cert\.pem: expired on /]);

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemRandom } from '../../../src/lib/random.js';
 import { readCertificateRequest } from '../../../src/mgmt/security/certificate-request.js';
+import { newCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { loadGivenCa } from '../../../src/mgmt/security/given-ca.js';
 import { issueForHost } from '../../../src/mgmt/security/issue-certificate.js';
-import { newCa } from '../../../src/mgmt/security/store-ca.js';
 import type { NewCertificate } from '../../../src/mgmt/store/store.js';
 import { requestPem } from '../../helpers/certificate-requests.js';
 import { leafAndRoot } from '../../helpers/certificates.js';
@@ -15,6 +15,7 @@ import { certificateFile } from '../../helpers/wire.js';
 const clock = new FakeClock(Date.UTC(2026, 10, 27, 9, 0, 0));
 const parts = { clock, random: systemRandom };
 const UUID = '00000000-0000-4000-8000-00000000000a';
+const TERMS = { validityDays: 30, bundle: 4 };
 const HOST = { id: 7, uuid: UUID, guid: 'g', name: 'ja', privateIpAddress: '10.99.0.10', linkAddress: '10.99.0.10' };
 
 async function issued(isMuster: boolean, csr: string, more: Partial<typeof HOST> = {}) {
@@ -22,8 +23,8 @@ async function issued(isMuster: boolean, csr: string, more: Partial<typeof HOST>
   const ca = await newCa(parts);
   const store = { addCertificate: async (row: NewCertificate) => void rows.push(row) };
   const request = await readCertificateRequest(csr);
-  const { certPem } = await issueForHost({ ca, clock, store }, request, { ...HOST, isMuster, ...more }, 30);
-  return { certificate: new X509Certificate(certPem), root: new X509Certificate(ca.certPem), row: rows[0] };
+  const { certPem } = await issueForHost({ ca, clock, store }, request, { ...HOST, isMuster, ...more }, TERMS);
+  return { certificate: new X509Certificate(certPem), root: new X509Certificate(ca.signersPem), row: rows[0] };
 }
 
 t.test("issuing: a Muster agent's certificate names its host, and nothing of the request but the name", async t => {
@@ -36,7 +37,7 @@ t.test("issuing: a Muster agent's certificate names its host, and nothing of the
   t.equal(Date.parse(certificate.validFrom), Date.UTC(2026, 10, 26, 9, 0, 0), 'dated back 24 hours');
   t.equal(Date.parse(certificate.validTo), Date.UTC(2026, 11, 27, 9, 0, 0), '30 days');
   t.match(row, { kind: 'host', hostId: 7, guid: 'g', cn: 'vm', serial: certificate.serialNumber.toLowerCase() });
-  t.match(row, { created: clock.wallTime(), notAfter: Date.parse(certificate.validTo) });
+  t.match(row, { bundle: 4, created: clock.wallTime(), notAfter: Date.parse(certificate.validTo) });
 });
 
 t.test("issuing: a CloudStack agent's certificate has the profile of the recorded one", async t => {
@@ -67,7 +68,7 @@ t.test('issuing: no certificate outlives its CA', async t => {
   const ca = await newCa(parts);
   const request = await readCertificateRequest(await requestPem());
   const { notAfter } = await ca.issueHostCertificate(request, { uuid: UUID, name: 'x', validityDays: 36_500 });
-  t.equal(notAfter, Date.parse(new X509Certificate(ca.certPem).validTo));
+  t.equal(notAfter, Date.parse(new X509Certificate(ca.signersPem).validTo));
 });
 
 const files = (t: Test, cert: string, key: string) => {
@@ -100,7 +101,7 @@ t.test('given CA: an intermediate one brings along what leads to its root', asyn
   const { ca } = await loadGivenCa(files(t, intermediate + root, key), parts);
   const { chainPem } = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });
   t.equal(chainPem.match(/BEGIN CERTIFICATE/g)?.length, 3, 'what a server presents');
-  t.equal(ca.bundlePem.match(/BEGIN CERTIFICATE/g)?.length, 2, 'what agents trust');
+  t.equal(ca.chainPem.match(/BEGIN CERTIFICATE/g)?.length, 2, 'what agents trust');
   const stranger = await leafAndRoot('stranger');
   await t.rejects(loadGivenCa(files(t, intermediate + stranger.root, key), parts), {
     message: /^ca\.cert=.*has to be signed by the one behind it/,

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { readCertificateRequest } from '../../../src/mgmt/security/certificate-request.js';
+import { newCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { judgePeer, type PeerRules } from '../../../src/mgmt/security/peer-identity.js';
-import { newCa } from '../../../src/mgmt/security/store-ca.js';
 import { requestPem } from '../../helpers/certificate-requests.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
@@ -23,7 +23,7 @@ const server = await ca.issueServerCertificate({ addresses: ['10.99.0.10'], msid
 const HOST = { uris: ['muster:host:h-1'], usages: ['clientAuth'] } as const;
 
 const RULES: PeerRules = {
-  issuers: [new X509Certificate(ca.certPem)],
+  issuers: [new X509Certificate(ca.signersPem)],
   isRevoked: () => false,
   allowsExpired: false,
   allowsAddresses: true,
@@ -62,7 +62,7 @@ const CASES: readonly (readonly [
     { kind: 'bad', why: /names no host/ },
   ],
   ['a server', server.certPem, '10.99.0.10', {}, { kind: 'bad', why: /is one of a management server/ }],
-  ['the CA itself', ca.certPem, '10.0.0.1', {}, { kind: 'bad', why: /is one of a CA/ }],
+  ['the CA itself', ca.signersPem, '10.0.0.1', {}, { kind: 'bad', why: /is one of a CA/ }],
   ['a self-made CA', (await other.leaf(HOST)).cert, '10.0.0.1', {}, { kind: 'bad', why: /of no CA that is known/ }],
   ['a self-made CA, the root', other.pem, '10.0.0.1', {}, { kind: 'bad', why: /of no CA that is known/ }],
   [

@@ -5,7 +5,8 @@ import type { HostCertificateRow } from '../../../src/mgmt/store/store.js';
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 0, 1);
-const ALERT = 15 * DAY;
+const CA = { fingerprint: 'i', isCurrent: true, bundle: { pem: '', generation: 2 } };
+const RULES = { alertMs: 15 * DAY, ca: CA };
 
 /** @param share of the spread, 0 to 1 */
 const certificate = (days: number, share = 0, more: Partial<HostCertificateRow> = {}): HostCertificateRow => ({
@@ -18,6 +19,7 @@ const certificate = (days: number, share = 0, more: Partial<HostCertificateRow> 
   cn: 'c',
   keyFingerprint: 'k',
   issuerFingerprint: 'i',
+  bundle: 2,
   notBefore: START - DAY,
   notAfter: START + days * DAY,
   created: START,
@@ -27,7 +29,7 @@ const certificate = (days: number, share = 0, more: Partial<HostCertificateRow> 
 });
 
 const dueDay = (days: number, alertDays = 15, share = 0) => {
-  const verdict = judgeRenewal(certificate(days, share), alertDays * DAY, START);
+  const verdict = judgeRenewal(certificate(days, share), { alertMs: alertDays * DAY, ca: CA }, START);
   return verdict.kind === 'good' ? Math.round((verdict.due - START) / DAY) : verdict.kind;
 };
 
@@ -48,20 +50,20 @@ t.test('renewal: certificates that were issued together are renewed over a twent
 t.test('renewal: good until it is due, due until it is renewed, also when it has ended', async t => {
   const row = certificate(360);
   const due = START + 240 * DAY;
-  t.strictSame(judgeRenewal(row, ALERT, due - 1), { kind: 'good', due });
-  t.strictSame(judgeRenewal(row, ALERT, due), { kind: 'due', due, isExpired: false });
-  t.strictSame(judgeRenewal(row, ALERT, row.notAfter), { kind: 'due', due, isExpired: false });
-  t.strictSame(judgeRenewal(row, ALERT, row.notAfter + 1), { kind: 'due', due, isExpired: true });
+  t.strictSame(judgeRenewal(row, RULES, due - 1), { kind: 'good', due });
+  t.strictSame(judgeRenewal(row, RULES, due), { kind: 'due', due, isExpired: false, why: 'age' });
+  t.strictSame(judgeRenewal(row, RULES, row.notAfter), { kind: 'due', due, isExpired: false, why: 'age' });
+  t.strictSame(judgeRenewal(row, RULES, row.notAfter + 1), { kind: 'due', due, isExpired: true, why: 'age' });
 });
 
 t.test('renewal: what is revoked, and what is not there, is not renewed', async t => {
-  t.strictSame(judgeRenewal(undefined, ALERT, START), { kind: 'none' });
-  t.strictSame(judgeRenewal(certificate(30, 0, { revoked: 1 }), ALERT, START + 99 * DAY), { kind: 'revoked' });
+  t.strictSame(judgeRenewal(undefined, RULES, START), { kind: 'none' });
+  t.strictSame(judgeRenewal(certificate(30, 0, { revoked: 1 }), RULES, START + 99 * DAY), { kind: 'revoked' });
 });
 
 t.test('renewal: what people are told of a certificate', async t => {
   const at = (day: number, isRenewed = true, row: HostCertificateRow | undefined = certificate(360)) => {
-    const { state, renews } = hostCertificateOf(row, { alertMs: ALERT, isRenewed, now: START + day * DAY });
+    const { state, renews } = hostCertificateOf(row, { ...RULES, isRenewed, now: START + day * DAY });
     return [state, renews === undefined ? undefined : (renews - START) / DAY];
   };
   t.strictSame(at(0), ['good', 240]);
@@ -71,6 +73,29 @@ t.test('renewal: what people are told of a certificate', async t => {
   t.strictSame(at(345, false), ['due', undefined], 'and it ends soon');
   t.strictSame(at(361, false), ['expired', undefined]);
   t.strictSame(at(1, true, certificate(360, 0, { revoked: 1 })), ['revoked', undefined]);
-  const none = hostCertificateOf(undefined, { alertMs: ALERT, isRenewed: true, now: START });
+  const none = hostCertificateOf(undefined, { ...RULES, isRenewed: true, now: START });
   t.strictSame(none, { state: 'none', serial: undefined, ends: undefined, renews: undefined });
 });
+
+t.test(
+  'renewal: a certificate of another CA, and one that came without the newest bundle, are due at once',
+  async t => {
+    const verdict = (ca: Partial<typeof CA>, row = certificate(360)) =>
+      judgeRenewal(row, { ...RULES, ca: { ...CA, ...ca } }, START);
+    const due = { kind: 'due', due: START, isExpired: false, why: 'ca' };
+    t.strictSame(verdict({ fingerprint: 'j' }), due);
+    t.match(
+      verdict({ fingerprint: 'j', isCurrent: false }),
+      { kind: 'good' },
+      'not by a server that is behind or ahead',
+    );
+    t.strictSame(verdict({ bundle: { pem: '', generation: 3 } }), due);
+    t.match(verdict({ bundle: { pem: '', generation: 1 } }), { kind: 'good' }, 'a server that has not read so far');
+    t.strictSame(verdict({ fingerprint: 'j' }, certificate(30, 0, { revoked: 1 })), { kind: 'revoked' });
+    const { state } = hostCertificateOf(certificate(360), {
+      ...{ ...RULES, ca: { ...CA, fingerprint: 'j' } },
+      ...{ isRenewed: false, now: START },
+    });
+    t.equal(state, 'due', 'also where certificates are not renewed for their age');
+  },
+);

@@ -49,6 +49,7 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
       values,
       assignmentGeneration: attempt.generation,
       revocation: 0,
+      authorities: 0,
     });
     t.strictSame([...(await assignments(store)).values()], ['b', 'a', 'b', 'c']);
     t.strictSame(await store.assignHosts([entry(1, 'd')], attempt.generation), ['b']);
@@ -71,6 +72,7 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
       values: new Map([['host', 'c']]),
       assignmentGeneration: 0,
       revocation: 0,
+      authorities: 0,
     });
     t.strictSame([...(await assignments(store)).values()], ['a']);
     t.match(await store.updateConfiguration(new Map([['host', 'b']]), 1, attempt), { done: true }, 'it is still there');

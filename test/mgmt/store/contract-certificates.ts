@@ -14,6 +14,7 @@ const certificate = (serial: string, more: Partial<NewCertificate> = {}): NewCer
   cn: 'host ü',
   keyFingerprint: 'a'.repeat(64),
   issuerFingerprint: 'b'.repeat(64),
+  bundle: 0,
   notBefore: 1_000,
   notAfter: IN_A_YEAR,
   created: 2_000,
@@ -98,6 +99,72 @@ export function certificatesContract(kind: string, fresh: FreshStore): void {
     const done = await Promise.all(stores.map(s => s.revokeCertificate(revocation('a1'))));
     t.equal(done.filter(Boolean).length, 1);
     t.strictSame(await store.revocations(0), [{ id: 1, serial: 'a1' }]);
+  });
+
+  test('CAs: one after the other, each step once, whichever server takes it', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    const first = (fingerprint: string) => ({ fingerprint, chainPem: 'PEM', secret: 'ca', created: 1_000 });
+    await Promise.all(stores.map((s, i) => s.addFirstAuthority(first(`f${i}`))));
+    const [issuing, ...others] = await store.authorities();
+    t.match(issuing, { state: 'issuing', generation: 0, secret: 'ca', crossPem: null });
+    t.strictSame(others, []);
+    const former = issuing?.fingerprint ?? '';
+    await store.createSecret('ca', Buffer.from('sealed'));
+
+    const next = (fingerprint: string) => ({
+      ...{ fingerprint, chainPem: 'PEM 2', crossPem: 'CROSS', created: 2_000 },
+      ...{ secret: `ca.${fingerprint}`, sealed: Buffer.from(fingerprint) },
+    });
+    t.equal(await store.switchAuthority('n0', 3_000), false, 'none is introduced');
+    const introduced = await Promise.all(stores.map((s, i) => s.introduceAuthority(next(`n${i}`))));
+    t.strictSame(
+      introduced.filter(generation => generation !== undefined),
+      [1],
+    );
+    const wanted = `n${introduced.indexOf(1)}`;
+    t.match(await store.authorities(), [
+      { state: 'issuing' },
+      { fingerprint: wanted, state: 'introduced', generation: 1 },
+    ]);
+    t.strictSame(Buffer.from((await store.secret(`ca.${wanted}`)) ?? []).toString(), wanted);
+    t.equal((await store.secrets()).size, 2, 'of the others there is no secret');
+    t.match(await store.configuration(), { authorities: 1, version: 0 });
+
+    const switched = await Promise.all(stores.map(s => s.switchAuthority(wanted, 4_000)));
+    t.equal(switched.filter(Boolean).length, 1);
+    t.match(await store.authorities(), [
+      { fingerprint: former, state: 'trusted', changed: 4_000 },
+      { fingerprint: wanted, state: 'issuing', changed: 4_000 },
+    ]);
+    t.equal(await store.introduceAuthority(next('n9')), undefined, 'the former one counts still');
+    t.equal(await store.dropAuthority(wanted, 5_000), false, 'it issues');
+    const dropped = await Promise.all(stores.map(s => s.dropAuthority(former, 5_000)));
+    t.equal(dropped.filter(Boolean).length, 1);
+    t.equal(await store.secret('ca'), undefined);
+    t.match(await store.authorities(), [{ state: 'dropped' }, { state: 'issuing' }]);
+    t.match(await store.configuration(), { authorities: 3 });
+  });
+
+  test('CAs: which hosts have not come so far', async (t, store) => {
+    const zone = await store.zoneId('default');
+    const hosts = [];
+    for (const guid of ['old', 'new', 'away', 'bare'])
+      hosts.push((await registerHost(store, hostDescription(guid, zone))).host);
+    const [old, fresh, away] = hosts.map(({ id }) => id);
+    const give = async (serial: string, more: Partial<NewCertificate>) => {
+      await store.addCertificate(certificate(serial, more));
+      await store.certificateInstalled(serial, 1);
+    };
+    await give('a1', { hostId: old ?? 0 });
+    await give('a2', { hostId: fresh ?? 0 });
+    await give('a3', { hostId: fresh ?? 0, bundle: 1, issuerFingerprint: 'c', created: 3_000 });
+    await give('a4', { hostId: away ?? 0, bundle: 1 });
+    await store.addCertificate(certificate('a5', { hostId: old ?? 0, bundle: 1, created: 4_000 }));
+    t.match(await store.hostsBehindAuthority({ generation: 0 }), { count: 0, up: 0, names: [] });
+    t.match(await store.hostsBehindAuthority({ generation: 1 }), { count: 1 }, 'a5 was never confirmed');
+    t.match(await store.hostsBehindAuthority({ generation: 1, fingerprint: 'c' }), { count: 2 });
+    await store.revokeCertificate(revocation('a1'));
+    t.match(await store.hostsBehindAuthority({ generation: 1 }), { count: 0 });
   });
 
   test('certificates: one without a host belongs to the guid that was seen first with it', async (t, store, open) => {

@@ -30,6 +30,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       values: new Map(),
       assignmentGeneration: 0,
       revocation: 0,
+      authorities: 0,
     });
     t.strictSame(await wholeHosts(store), []);
     t.equal(await store.host(1), undefined);
@@ -43,7 +44,13 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       ['zones', 'default'],
     ]);
     t.strictSame(await store.initialiseConfiguration(first), new Map(), 'nothing differs');
-    t.strictSame(await store.configuration(), { version: 1, values: first, assignmentGeneration: 0, revocation: 0 });
+    t.strictSame(await store.configuration(), {
+      version: 1,
+      values: first,
+      assignmentGeneration: 0,
+      revocation: 0,
+      authorities: 0,
+    });
     const second = new Map([
       ['host', '192.0.2.9'],
       ['zones', 'default'],
@@ -55,6 +62,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       values: new Map([...first, ['ping.interval', '60']]),
       assignmentGeneration: 0,
       revocation: 0,
+      authorities: 0,
     });
     t.equal((await store.initialiseConfiguration(first)).size, 0);
     t.equal((await store.configuration()).version, 2, 'nothing new, no new generation');

@@ -1,4 +1,8 @@
-import type { Params, Response } from '../../../api/types.js';
+import { dateText } from '../../../api/moment.js';
+import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import { certificatesIn } from '../../../lib/pem.js';
+import { subjectOf } from '../../../protocol/certificate-names.js';
+import type { Authority } from '../../jobs/authority-operations.js';
 import type { HostCertificate } from '../../security/host-certificates.js';
 import { invalidParameter } from '../api-error.js';
 import { dated } from './fields.js';
@@ -16,11 +20,59 @@ export async function listCAProviders(
 }
 
 export async function listCaCertificate(
-  { caBundlePem }: HandlerParts,
+  { ca }: HandlerParts,
   { provider }: Params<'listCaCertificate'>,
 ): Promise<Response<'listCaCertificate'>> {
   checkProvider('listCaCertificate', provider);
-  return { certificate: caBundlePem };
+  return { certificate: ca.bundle.pem };
+}
+
+export async function listCertificateAuthorities({
+  operations,
+}: HandlerParts): Promise<Response<'listCertificateAuthorities'>> {
+  const authorities = await operations.listAuthorities();
+  return { count: authorities.length, items: authorities.map(authorityObject) };
+}
+
+export async function introduceCertificateAuthority(
+  { operations }: HandlerParts,
+  params: Params<'introduceCertificateAuthority'>,
+): Promise<Response<'introduceCertificateAuthority'>> {
+  return authorityObject(await operations.introduceAuthority(params));
+}
+
+export async function switchCertificateAuthority(
+  { operations }: HandlerParts,
+  params: Params<'switchCertificateAuthority'>,
+): Promise<Response<'switchCertificateAuthority'>> {
+  return authorityObject(await operations.switchAuthority(params));
+}
+
+export async function dropCertificateAuthority(
+  { operations }: HandlerParts,
+  params: Params<'dropCertificateAuthority'>,
+): Promise<Response<'dropCertificateAuthority'>> {
+  await operations.dropAuthority(params);
+  return {
+    success: true,
+    displaytext: 'the CA is dropped: servers trust it no longer, and agents are given a bundle without it',
+  };
+}
+
+function authorityObject({ row, behind }: Authority): ResponseObject<'listCertificateAuthorities'> {
+  const [certificate] = certificatesIn(row.chainPem);
+  return {
+    fingerprint: row.fingerprint,
+    name: certificate === undefined ? '' : subjectOf(certificate),
+    state: row.state,
+    isgiven: row.secret === null,
+    created: dateText(row.created),
+    changed: dateText(row.changed),
+    ends: dateText(certificate === undefined ? 0 : Date.parse(certificate.validTo)),
+    hostsbehind: behind?.count,
+    hostsbehindup: behind?.up,
+    hostsbehindnames: behind?.names,
+  };
 }
 
 export async function issueCertificate(

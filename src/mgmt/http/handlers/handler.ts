@@ -7,6 +7,7 @@ import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
 import type { ApiKey } from '../../security/api-keys.js';
+import type { Ca } from '../../security/ca.js';
 import type { CertificateOfHost } from '../../security/host-certificates.js';
 import type { Store } from '../../store/store.js';
 
@@ -21,8 +22,7 @@ export interface HandlerParts extends ServerObserver {
   presentLinks(): Promise<LinkOfHost>;
   /** The certificates of these hosts. @throws StoreError */
   hostCertificates(hostIds: readonly number[]): Promise<CertificateOfHost>;
-  /** Whom agents and clients have to trust, PEM. */
-  readonly caBundlePem: string;
+  readonly ca: Pick<Ca, 'bundle' | 'fingerprint'>;
   readonly own: OwnKnowledge;
 }
 

@@ -4,11 +4,15 @@ import type { OperationsFor } from '../../jobs/operations.js';
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.js';
 import { listApis } from './apis.js';
 import {
+  dropCertificateAuthority,
+  introduceCertificateAuthority,
   issueCertificate,
   listCAProviders,
   listCaCertificate,
+  listCertificateAuthorities,
   provisionCertificate,
   revokeCertificate,
+  switchCertificateAuthority,
 } from './certificates.js';
 import { listConfigurations, updateConfiguration } from './configurations.js';
 import { createEnrollmentToken, deleteEnrollmentToken, listEnrollmentTokens } from './enrollment.js';
@@ -60,6 +64,10 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   deleteApiKey,
   listCAProviders,
   listCaCertificate,
+  listCertificateAuthorities,
+  introduceCertificateAuthority,
+  switchCertificateAuthority,
+  dropCertificateAuthority,
   issueCertificate,
   provisionCertificate,
   revokeCertificate,

@@ -25,6 +25,7 @@ export function certificateStore(transactions: Transactions): CertificateStore {
             not_before: certificate.notBefore,
             not_after: certificate.notAfter,
             created: certificate.created,
+            bundle: certificate.bundle,
             installed: null,
           })
           .execute();
@@ -124,7 +125,7 @@ const selectCertificates = (db: Kysely<Schema>) =>
     .select('revoked');
 
 /** Its host has confirmed no later one. */
-function isNewest(eb: ExpressionBuilder<Schema, 'certificate'>) {
+export function isNewest(eb: ExpressionBuilder<Schema, 'certificate'>) {
   const later = eb
     .selectFrom('certificate as later')
     .select('later.serial')
@@ -151,6 +152,7 @@ function certificateOf(row: Selectable<CertificateTable> & { readonly revoked: n
     notBefore: row.not_before,
     notAfter: row.not_after,
     created: row.created,
+    bundle: row.bundle,
     installed: row.installed,
     revoked: row.revoked,
   };

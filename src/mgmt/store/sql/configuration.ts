@@ -14,6 +14,7 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
         values: await valuesOf(db),
         assignmentGeneration: await sequenceValue(db, 'assignment_committed'),
         revocation: await sequenceValue(db, 'crl'),
+        authorities: await sequenceValue(db, 'authority'),
       })),
 
     initialiseConfiguration: values =>

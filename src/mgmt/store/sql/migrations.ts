@@ -294,6 +294,31 @@ export const MIGRATIONS: readonly Migration[] = [
       await addIndexes(db, dialect, INDEXES_6);
     },
   },
+  {
+    number: 7,
+    name: 'CAs that follow each other',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await db.schema
+        .createTable('authority')
+        .ifNotExists()
+        .addColumn('fingerprint', 'varchar(64)', column => column.primaryKey())
+        .addColumn('chain', 'text', column => column.notNull())
+        .addColumn('cross_certificate', 'text')
+        .addColumn('state', 'varchar(16)', column => column.notNull())
+        .addColumn('secret', 'varchar(255)')
+        .addColumn('generation', 'bigint', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('changed', 'bigint', column => column.notNull())
+        .execute();
+      if (!(await dialect.hasColumn(db, 'certificate', 'bundle'))) {
+        await db.schema
+          .alterTable('certificate')
+          .addColumn('bundle', 'bigint', column => column.notNull().defaultTo(0))
+          .execute();
+      }
+    },
+  },
 ];
 
 /** Of migration 6: the certificates of a host, and those that have ended. */

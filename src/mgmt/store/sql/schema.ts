@@ -1,4 +1,12 @@
-import type { ApiKeyRole, CertificateKind, EventLevel, HostStatus, JobStatus, ServerState } from '../store.js';
+import type {
+  ApiKeyRole,
+  AuthorityState,
+  CertificateKind,
+  EventLevel,
+  HostStatus,
+  JobStatus,
+  ServerState,
+} from '../store.js';
 
 /**
  * The tables as the newest migration leaves them; names are CloudStack's where it has the table. Moments are integer
@@ -17,6 +25,7 @@ export interface Schema {
   event: EventTable;
   secret: SecretTable;
   api_key: ApiKeyTable;
+  authority: AuthorityTable;
   certificate: CertificateTable;
   crl: RevocationTable;
   certificate_guid: CertificateGuidTable;
@@ -46,6 +55,7 @@ export interface SequenceTable {
     | 'async_job'
     | 'event'
     | 'crl'
+    | 'authority'
     | 'enrollment_token'
     | 'configuration'
     | 'assignment'
@@ -215,7 +225,19 @@ export interface CertificateTable {
   not_before: number;
   not_after: number;
   created: number;
+  bundle: number;
   installed: number | null;
+}
+
+export interface AuthorityTable {
+  fingerprint: string;
+  chain: string;
+  cross_certificate: string | null;
+  state: AuthorityState;
+  secret: string | null;
+  generation: number;
+  created: number;
+  changed: number;
 }
 
 /** Revoked certificates, as in CloudStack; also such as were issued elsewhere. */

@@ -3,6 +3,7 @@ import type { Random } from '../../../lib/random.js';
 import type { Store } from '../store.js';
 import { apiKeyStore } from './api-keys.js';
 import { assignmentStore } from './assignments.js';
+import { authorityStore } from './authorities.js';
 import { certificateStore } from './certificates.js';
 import { configurationStore } from './configuration.js';
 import type { SqlDatabase } from './database.js';
@@ -44,6 +45,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...eventStore(transactions),
     ...secretStore(transactions),
     ...apiKeyStore(transactions),
+    ...authorityStore(transactions),
     ...certificateStore(transactions),
     ...enrollmentStore(transactions),
     close: () => transactions.close(),

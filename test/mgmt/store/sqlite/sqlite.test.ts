@@ -113,7 +113,13 @@ t.test('sqlite: a write that gets no turn for 2 s is given up, and has changed n
   t.ok(clock.now() <= 2_020, 'both together');
   t.equal(clock.pending, 0);
   other.exec('COMMIT');
-  t.strictSame(await store.configuration(), { version: 0, values: new Map(), assignmentGeneration: 0, revocation: 0 });
+  t.strictSame(await store.configuration(), {
+    version: 0,
+    values: new Map(),
+    assignmentGeneration: 0,
+    revocation: 0,
+    authorities: 0,
+  });
 });
 
 t.test('sqlite: a thousand writes that wait hold up the event loop no more than one does', async t => {
