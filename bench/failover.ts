@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { enrolmentToken } from '../scripts/enrolment-token.js';
 
 const KILLS = Number(process.argv[2] ?? 20);
 const CHECK_SECONDS = 3;
@@ -99,7 +100,8 @@ function summary(values: readonly number[]): string {
 async function measure(): Promise<void> {
   for (const address of ADDRESSES) await startServer(address);
   const file = join(folder, 'agent.properties');
-  writeFileSync(file, `host=${ADDRESSES.join(',')}\nport=${PORT}\n`);
+  const token = await enrolmentToken(join(folder, PREFERRED, 'cloudstack.ini'));
+  writeFileSync(file, `host=${ADDRESSES.join(',')}\nport=${PORT}\nenrollment.token=${token}\n`);
   const agent = new LoggingProcess('agent.js', file, {});
   await agent.next(isConnected);
   let losses = 0;

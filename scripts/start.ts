@@ -6,7 +6,9 @@ import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { reasonOf } from '#dist/lib/errors.js';
 import { parseProperties } from '#dist/lib/files/properties.js';
+import { enrolmentToken } from './enrolment-token.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const USAGE = `Usage: npm start [-- [FOLDER] [--ports=AGENTS[,API]]]
@@ -120,7 +122,12 @@ function makeAgent(number: number): Agent {
 
 /** A file that exists stays as it is, so that an operator's changes survive the next run. */
 function writeOnce(path: string, lines: readonly string[]): void {
-  if (!existsSync(path)) writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o640 });
+  if (!existsSync(path)) writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+}
+
+/** Of a server: the key for operators. */
+function iniOf({ home }: Server): string {
+  return join(home, 'data/cloudstack.ini');
 }
 
 function valueIn(file: string, key: string): string | undefined {
@@ -168,6 +175,10 @@ function isTaken(address: string, port: number): Promise<boolean> {
     server.once('error', () => resolve(true));
     server.listen(port, address, () => server.close(() => resolve(false)));
   });
+}
+
+function endpointOf(address: string): string {
+  return `http://${address}:${ports.api}/client/api`;
 }
 
 // ---- processes
@@ -222,6 +233,24 @@ async function startServer(server: Server): Promise<void> {
   }
 }
 
+/** The servers let nobody in without a certificate: agents that have none get a token, by which they are given one. */
+async function giveTokens(): Promise<void> {
+  const newcomers = agents.filter(({ home }) => !existsSync(join(home, 'cloud.crt')));
+  const [first] = servers;
+  if (newcomers.length === 0 || first === undefined) return;
+  try {
+    // The file has the port of the run that wrote it.
+    const endpoint = endpointOf(first.address);
+    const token = await enrolmentToken(iniOf(first), { uses: newcomers.length, endpoint });
+    for (const { file } of newcomers) {
+      const document = parseProperties(readFileSync(file)).with(new Map([['enrollment.token', token]]));
+      writeFileSync(file, document.toBytes());
+    }
+  } catch (error) {
+    console.error(`The agents get no enrolment token: ${reasonOf(error)}`);
+  }
+}
+
 function startAgent(agent: Agent): void {
   const child = launch(agent.name, 'agent.js', agent.file, ports.agentSettings);
   const log = createWriteStream(join(agent.home, 'agent.log'), { flags: 'a' });
@@ -268,8 +297,8 @@ function follow(agent: Agent, { message, host = '', list, reason }: LogEntry): v
 function help(): string[] {
   const [first, , third] = servers;
   if (!first || !third) return [];
-  const ini = join(first.home, 'data/cloudstack.ini');
-  const endpoint = (address: string) => `--endpoint http://${address}:${ports.api}/client/api`;
+  const ini = iniOf(first);
+  const endpoint = (address: string) => `--endpoint ${endpointOf(address)}`;
   // The file has the port of the run that wrote it.
   const isOther = existsSync(ini) && !readFileSync(ini, 'utf8').includes(`:${ports.api}/`);
   return [
@@ -370,6 +399,7 @@ for (const server of servers) {
 }
 const ports = await choosePorts();
 for (const server of servers) if (!isStopping) await startServer(server);
+if (!isStopping) await giveTokens();
 for (const agent of agents) if (!isStopping) startAgent(agent);
 // `stop` ends the process.
 if (isStopping) await new Promise(() => {});

@@ -101,6 +101,14 @@ class UnansweredError extends Error {
   override readonly name = 'UnansweredError';
 }
 
+const MAY_NEED_ONE =
+  'it may demand a certificate, and this agent has none: have createEnrollmentToken of a server make a token, write it ' +
+  'into agent.properties as enrollment.token, and send this process SIGHUP, or restart it';
+const MAY_REFUSE_CERTIFICATE =
+  'it may not accept the certificate of this agent: if its log says so, have createEnrollmentToken make a token for the ' +
+  'guid of this agent, write it into agent.properties as enrollment.token, and send this process SIGHUP, or restart it';
+const MAY_REFUSE_TOKEN = 'it may not accept enrollment.token';
+
 /** Of what cannot be used of a command, so many points are logged. */
 const OBJECTIONS_SAID = 3;
 
@@ -500,11 +508,7 @@ export class Session {
     const why = describeClose(reason);
     if (reason.kind !== 'peer' || this.#phase !== 'registering' || this.#isAnswered) return new Error(why);
     const { token, hasCertificate } = this.#credentials ?? {};
-    const perhaps = hasCertificate
-      ? 'it may not accept the certificate of this agent'
-      : token === undefined
-        ? 'it may demand a certificate, and this agent has none'
-        : 'it may not accept enrollment.token';
+    const perhaps = hasCertificate ? MAY_REFUSE_CERTIFICATE : token === undefined ? MAY_NEED_ONE : MAY_REFUSE_TOKEN;
     return new UnansweredError(`${why} without an answer to Startup: ${perhaps}`);
   }
 

@@ -31,6 +31,9 @@ export async function start({ file, defaultFile, settings: commandLine }: Comman
     const near = nearestKey(key, Object.keys(FLEET_KEYS));
     log.warn(`The settings file has a key that is no setting${near ? `: is ${near} meant?` : ''}`, { file: path, key });
   }
+  if (settings.dataDir === undefined && settings.agentDefaults.get('enrollment.token')) {
+    log.warn('The certificates of these agents end with this process: set data.dir to keep them');
+  }
   const resource = await loadResource(settings.resource, log);
   const folder = await openFolder(settings.dataDir);
   try {

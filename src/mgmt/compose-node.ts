@@ -164,7 +164,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
     lifeOf: other => membership.lifeOf(other),
     answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
   });
-  agents.lists.onChange(() => membership.retime());
+  agents.lists.onChange(() => {
+    membership.retime();
+    warnOfStrangers();
+  });
   const keeper = new PortKeeper({
     port: agentsPort,
     serve: (socket, remote) => void agents.server.serve(socket, remote),
@@ -250,6 +253,16 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
   let isServing = false;
   let isStopping = false;
+  let wasStrict = true;
+
+  /** At each start while it holds, and when it comes to hold. */
+  function warnOfStrangers(): void {
+    const isStrict = currentConfiguration().values['ca.plugin.root.auth.strictness'];
+    if (wasStrict && !isStrict) {
+      log.warn('Agents are let in without a certificate: ca.plugin.root.auth.strictness is false');
+    }
+    wasStrict = isStrict;
+  }
 
   /** The agents' port is open in state Up, and while a drain waits for a server that could take the agents. */
   function shouldBeOpen(): boolean {
@@ -286,9 +299,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     await membership.refresh();
     signal.throwIfAborted();
     events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
-    if (!currentConfiguration().values['ca.plugin.root.auth.strictness']) {
-      log.warn('Agents are let in without a certificate: ca.plugin.root.auth.strictness is false');
-    }
+    warnOfStrangers();
     log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
   }
 

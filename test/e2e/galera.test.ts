@@ -29,6 +29,7 @@ const trial = new Trial();
 const cluster = new Cluster(firstPort, folder, [CLIENTS_DATABASE]);
 const servers = new Servers(cluster, folder);
 const agents = new Agents(folder, servers.agentPort);
+let token = '';
 
 async function removeAll(): Promise<void> {
   await endAll();
@@ -48,12 +49,9 @@ t.test('galera: servers start at the same moment on the empty database, and agen
   await servers.start();
   say(`${servers.all.length} management servers listen on ${ADDRESSES}`);
   const { within } = trial.begin('start', t);
-  for (let number = 1; number <= AGENTS; number++) {
-    const agent = await agents.add();
-    agent.start();
-    // The first pins the CA for all.
-    if (number === 1) await within(HOME_LIMIT_MS, () => agent.host !== undefined, 'the first agent is Ready');
-  }
+  // And one for each node that is lost.
+  token = await servers.enrolmentToken(AGENTS + cluster.nodes.length);
+  for (let number = 1; number <= AGENTS; number++) (await agents.add(token)).start();
   await within(HOME_LIMIT_MS, () => agents.areAllHome, 'all agents are Ready on their preferred hosts');
   say(`${AGENTS} agents are Ready: ${ADDRESSES.map(address => agents.on(address).length).join(', ')}`);
 });
@@ -106,7 +104,7 @@ async function loseNode(
   await node.kill();
   const killedAt = performance.now();
   say('killed (kill -9)');
-  const newcomer = await agents.add();
+  const newcomer = await agents.add(token);
   newcomer.start();
   const newMs = await within(NEW_AGENT_LIMIT_MS, () => newcomer.host !== undefined, 'a new agent is Ready');
   measure('a new agent is Ready after', seconds(newMs));

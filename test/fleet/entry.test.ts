@@ -8,33 +8,39 @@ import { MgmtProcess } from '../helpers/mgmt-process.js';
 
 const ENTRY = fileURLToPath(import.meta.resolve('#dist/fleet.js'));
 
-t.test('entry: a fleet is Ready, loses its links with the server, and keeps its host ids in data.dir', async t => {
-  const folder = t.testdir();
-  const loopback = ['bind.address=127.0.0.1', 'cluster.node.IP=127.0.0.1', 'api.port=0'];
-  const server = new MgmtProcess(t, folder, [...loopback, 'port=0']);
-  const port = await server.port();
-  const settings = ['agents=5', 'host=127.0.0.1', `port=${port}`, 'data.dir=fleet', 'failover.spread.ms=0'];
+t.test(
+  'entry: a fleet enrols, loses its links with the server, and keeps host ids and certificates in data.dir',
+  async t => {
+    const folder = t.testdir();
+    const loopback = ['bind.address=127.0.0.1', 'cluster.node.IP=127.0.0.1', 'api.port=0'];
+    const server = new MgmtProcess(t, folder, [...loopback, 'port=0']);
+    const port = await server.port();
+    const settings = ['agents=5', 'host=127.0.0.1', `port=${port}`, 'data.dir=fleet', 'failover.spread.ms=0'];
 
-  const fleet = start(t, folder, ...settings);
-  await fleet.says(/Agents ready=5 notReady=0 linksLost=0 hosts="127\.0\.0\.1=5"/);
-  const rival = start(t, folder, ...settings);
-  t.equal(await rival.exit, 66);
-  t.match(rival.output(), new RegExp(`data\\.dir=fleet: another fleet \\(process ${fleet.child.pid}\\)`));
-  fleet.child.kill('SIGTERM');
-  t.equal(await fleet.exit, 0);
-  t.match(fleet.output(), /Fleet stops agents=5 linksLost=0/);
-  const ids = await hostIds(join(folder, 'fleet'));
-  t.strictSame(ids.toSorted(), ['1', '2', '3', '4', '5']);
+    const fleet = start(t, folder, ...settings, `enrollment.token=${await server.enrolmentToken(5)}`);
+    await fleet.says(/Agents ready=5 notReady=0 linksLost=0 hosts="127\.0\.0\.1=5"/);
+    const rival = start(t, folder, ...settings);
+    t.equal(await rival.exit, 66);
+    t.match(rival.output(), new RegExp(`data\\.dir=fleet: another fleet \\(process ${fleet.child.pid}\\)`));
+    fleet.child.kill('SIGTERM');
+    t.equal(await fleet.exit, 0);
+    t.match(fleet.output(), /Fleet stops agents=5 linksLost=0/);
+    const ids = await hostIds(join(folder, 'fleet'));
+    t.strictSame(ids.toSorted(), ['1', '2', '3', '4', '5']);
+    const certificates = await filesOf(join(folder, 'fleet'), 'cloud.crt');
+    t.equal(new Set(certificates).size, 5, 'each has a certificate of its own');
 
-  const again = start(t, folder, ...settings);
-  await again.says(/Agents ready=5 notReady=0/);
-  server.child.kill('SIGKILL');
-  await again.says(/Agents ready=0 notReady=5 linksLost=5/);
-  again.child.kill('SIGINT');
-  t.equal(await again.exit, 0);
-  t.strictSame(await hostIds(join(folder, 'fleet')), ids, 'the same hosts');
-  t.notOk((await readdir(join(folder, 'fleet'))).includes('lock'), 'the lock is gone');
-});
+    const again = start(t, folder, ...settings);
+    await again.says(/Agents ready=5 notReady=0/);
+    server.child.kill('SIGKILL');
+    await again.says(/Agents ready=0 notReady=5 linksLost=5/);
+    again.child.kill('SIGINT');
+    t.equal(await again.exit, 0);
+    t.strictSame(await hostIds(join(folder, 'fleet')), ids, 'the same hosts');
+    t.strictSame(await filesOf(join(folder, 'fleet'), 'cloud.crt'), certificates, 'and certificates');
+    t.notOk((await readdir(join(folder, 'fleet'))).includes('lock'), 'the lock is gone');
+  },
+);
 
 t.test('entry: a fleet stops by itself after its duration', async t => {
   const fleet = start(t, t.testdir(), 'agents=2', 'host=127.0.0.1', 'port=1', 'duration=1');
@@ -61,13 +67,14 @@ t.test('entry: a wrong value, an unknown key and a FILE that is not there exit w
 
 /** What the agents' files say, in the order of their names. */
 async function hostIds(folder: string): Promise<string[]> {
+  const texts = await filesOf(folder, 'agent.properties');
+  return texts.map(text => /^LibvirtComputingResource\.id=(\d+)$/m.exec(text)?.[1] ?? 'none');
+}
+
+/** The same file of each agent. */
+async function filesOf(folder: string, file: string): Promise<string[]> {
   const names = (await readdir(folder)).filter(name => name.startsWith('fleet-')).sort();
-  return Promise.all(
-    names.map(async name => {
-      const text = await readFile(join(folder, name, 'agent.properties'), 'utf8');
-      return /^LibvirtComputingResource\.id=(\d+)$/m.exec(text)?.[1] ?? `${name} has none`;
-    }),
-  );
+  return Promise.all(names.map(name => readFile(join(folder, name, file), 'utf8')));
 }
 
 function start(t: Test, cwd: string, ...args: readonly string[]) {

@@ -28,6 +28,7 @@ import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { turns } from './agent-bench.js';
 import { openKeys, type Reply, signed } from './api-bench.js';
 import { FakeClock } from './fake-clock.js';
+import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
 import { scratchFolder } from './scratch.js';
 import { seededRandom } from './seeded-random.js';
@@ -415,7 +416,7 @@ class ClusterDialer implements Dialer {
   }
 }
 
-/** Servers that are Up, and know each other to be. */
+/** Servers that are Up, and know each other to be. Agents need no certificate, unless `configuration` says so. */
 export async function startCluster(
   t: Test,
   addresses: readonly string[],
@@ -431,7 +432,9 @@ export async function startCluster(
     log: silentLog,
     thread: 'same',
   });
-  await store.initialiseConfiguration(new Map(Object.entries({ host: addresses.join(','), ...configuration })));
+  await store.initialiseConfiguration(
+    new Map(Object.entries({ host: addresses.join(','), ...NOT_STRICT, ...configuration })),
+  );
   const cluster = new Cluster(clock, store, file, hasCaInStore);
   t.teardown(async () => {
     await cluster.end();

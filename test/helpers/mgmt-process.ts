@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { enrolmentToken } from '../../scripts/enrolment-token.js';
 
 const ENTRY = fileURLToPath(import.meta.resolve('#dist/mgmt.js'));
 
@@ -11,9 +13,11 @@ export class MgmtProcess {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
+  readonly #cwd: string;
   readonly #exit: Promise<number | null>;
 
   constructor(t: Test, cwd: string, args: readonly string[]) {
+    this.#cwd = cwd;
     this.child = spawn(process.execPath, [ENTRY, ...args], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -53,6 +57,11 @@ export class MgmtProcess {
   async port(): Promise<number> {
     const [, port] = await this.says(/Listening for agents.* port=(\d+)/);
     return Number(port);
+  }
+
+  /** An enrolment token, made with the key in `data`, the default of `data.dir`. */
+  enrolmentToken(uses = 1): Promise<string> {
+    return enrolmentToken(join(this.#cwd, 'data', 'cloudstack.ini'), { uses });
   }
 
   async stop(signal: NodeJS.Signals): Promise<number | null> {

@@ -13,6 +13,7 @@ import { FakeAgent } from './fake-agent.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryStore } from './memory-store.js';
 import { memoryTransports } from './memory-transport.js';
+import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';
 
@@ -61,7 +62,7 @@ export async function testServer(options: TestServerOptions = {}) {
   const events: ClusterEvent[] = [];
   const log = new RecordingLog();
   await store.initialiseConfiguration(
-    new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...options.configuration })),
+    new Map(Object.entries({ host: '192.0.2.1,192.0.2.2,192.0.2.3', ...NOT_STRICT, ...options.configuration })),
   );
   const { configuration } = readConfiguration(await served.configuration());
   const agents = composeAgents({

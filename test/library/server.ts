@@ -57,9 +57,11 @@ await operations.changeConfiguration({ name: 'indirect.agent.lb.check.interval',
 const refused = await operations.changeConfiguration({ name: 'ping.interval', value: '0' }).catch(error => error);
 console.log(refused instanceof OperationError && refused.code, 'for', refused.argument);
 
+// Without a certificate an agent may only enrol.
+const { token } = await operations.createEnrollmentToken({ uses: 1 });
 const { agent, stop } = await startAgent({
   file: join(folder, 'agent.properties'),
-  overrides: { host: '127.0.0.1', port: agentsPort ?? '' },
+  overrides: { host: '127.0.0.1', port: agentsPort ?? '', 'enrollment.token': token },
   log: silentLog,
 });
 while (agents.registry.size === 0) await new Promise<void>(resolve => systemClock.after(20, resolve));

@@ -2,6 +2,7 @@ import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { readyLink, startAgent } from '../../src/agent/index.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
@@ -16,13 +17,41 @@ const storeEnv = { clock: systemClock, random: systemRandom, log: silentLog, thr
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1'];
 const start = (t: Test, cwd: string, ...args: string[]) => new MgmtProcess(t, cwd, [...LOOPBACK, ...args]);
 
-/** A fake agent over a real socket and real TLS. */
-async function dial(port: number): Promise<{ agent: FakeAgent; presented: string[] }> {
+/** What an agent has that was given its certificate. */
+interface Enrolled {
+  /** As agents send it. */
+  readonly guid: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** An agent enrols by a token, and ends. */
+async function enrol(server: MgmtProcess, port: number, folder: string): Promise<Enrolled> {
+  const token = await server.enrolmentToken();
+  const file = join(folder, 'agent', 'agent.properties');
+  const overrides = { host: '127.0.0.1', port: String(port), 'enrollment.token': token };
+  const { agent, stop } = await startAgent({ file, overrides, log: silentLog });
+  await until(async () => readyLink(agent.state) !== undefined);
+  await stop();
+  const [, guid] = /^guid=(.+)$/m.exec(await readFile(file, 'utf8')) ?? [];
+  const [cert, key] = await Promise.all(
+    ['cloud.crt', 'cloud.key'].map(name => readFile(join(folder, 'agent', name), 'utf8')),
+  );
+  if (cert === undefined || key === undefined) throw new Error('two');
+  return { guid: `${guid}-LibvirtComputingResource`, cert, key };
+}
+
+/** A fake agent over a real socket and real TLS. @param own presented when the server asks */
+async function dial(
+  port: number,
+  own: Partial<Pick<Enrolled, 'cert' | 'key'>> = {},
+): Promise<{ agent: FakeAgent; presented: string[] }> {
+  const { cert, key } = own;
   const socket = connect({ host: '127.0.0.1', port });
   const presented: string[] = [];
   const transport = await connectTls(socket, {
     clock: systemClock,
-    context: secureContext({}),
+    context: secureContext(cert !== undefined && key !== undefined ? { cert, key } : {}),
     handshakeTimeoutMs: 10_000,
     remote: { address: '127.0.0.1', port },
     host: '127.0.0.1',
@@ -55,7 +84,7 @@ t.test('entry: a configuration error is one line on stderr, and exit code 66', a
     ['host=a b', /^host=a b: entry 1, "a b", has a blank in it.*\n$/],
     ['port=x', /^port=x: a whole number from 0 to 65535 is allowed\n$/],
     ['prot=8250', /^prot=8250: "prot" is no setting; is port meant\?\n$/],
-    ['ca.plugin.root.auth.strictness=true', /only false is allowed\n$/],
+    ['ca.plugin.root.auth.strictness=perhaps', /^ca\.plugin\.root\.auth\.strictness=perhaps: .*true, false.*\n$/],
     ['tls.cert=nowhere.pem', /^tls\.key=: .*together.*\n$/],
     ['cluster.heartbeat.threshold=1000', /^cluster\.heartbeat\.threshold=1000: .*at least 3 times.*\n$/],
     ['--verbose', /^argument=--verbose: .*\n$/],
@@ -93,10 +122,15 @@ t.test('regression: entry: a first start that fails on a port does not lose the 
 
 t.test('entry: an agent becomes Ready over real TLS, sees leaf and root, and its ids survive a restart', async t => {
   const folder = t.testdir();
-  const first = start(t, folder, 'indirect.agent.lb.algorithm=roundrobin');
-  const { agent, presented } = await dial(await first.port());
+  const first = start(t, folder, 'indirect.agent.lb.algorithm=roundrobin', 'api.port=0');
+  const port = await first.port();
+  const stranger = await dial(port);
+  stranger.agent.startup();
+  await t.rejects(stranger.agent.receive(), /the server closed the link/, 'without a certificate it may only enrol');
+  const { guid, ...own } = await enrol(first, port, folder);
+  const { agent, presented } = await dial(port, own);
   t.strictSame(presented.length, 2, 'leaf and root');
-  const { startupAnswer, ready2 } = await agent.join();
+  const { startupAnswer, ready2 } = await agent.join({ guid });
   agent.ping();
   const pong = await agent.receive();
   t.match(pong, { flags: 0x22, via: 1n });
@@ -127,8 +161,8 @@ t.test('entry: an agent becomes Ready over real TLS, sees leaf and root, and its
   await store.close();
 
   const second = start(t, folder);
-  const again = await dial(await second.port());
-  const joined = await again.agent.join();
+  const again = await dial(await second.port(), own);
+  const joined = await again.agent.join({ guid });
   const uuid = startupAnswer.messages[0]?.fields.hostUuid;
   t.match(joined.startupAnswer.messages[0]?.fields, { hostId: 1, hostUuid: uuid });
   t.match(second.stdout, new RegExp(`msid=${msid}\\b`));

@@ -9,7 +9,7 @@ import { until } from '../helpers/until.js';
 
 const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;
 const HOUR = 3_600_000;
-const QUIET = { 'ping.interval': '86400' };
+const STRICT = { 'ping.interval': '86400', 'ca.plugin.root.auth.strictness': 'true' };
 
 async function tokenOf(cluster: Cluster, params: Readonly<Record<string, string | number>> = {}) {
   const { body } = await cluster.node(A).call('createEnrollmentToken', params);
@@ -31,7 +31,7 @@ async function started(cluster: Cluster, token: string, guid?: string): Promise<
 }
 
 t.test('enrolment: an agent comes with a token, gets its certificate, and comes back with it', async t => {
-  const cluster = await startCluster(t, [A, B], QUIET);
+  const cluster = await startCluster(t, [A, B], STRICT);
   const { token, id } = await tokenOf(cluster);
   const [agent] = await cluster.addAgents(1, `${A},${B}`, token);
   if (agent === undefined) throw new Error('one');
@@ -50,7 +50,7 @@ t.test('enrolment: an agent comes with a token, gets its certificate, and comes 
 });
 
 t.test('enrolment: 100 agents with one token, in one go', async t => {
-  const cluster = await startCluster(t, [A], QUIET);
+  const cluster = await startCluster(t, [A], STRICT);
   const { token } = await tokenOf(cluster, { uses: 100 });
   await cluster.addAgents(100, A, token);
   await cluster.goesOn(1_000);
@@ -63,7 +63,7 @@ t.test('enrolment: 100 agents with one token, in one go', async t => {
 });
 
 t.test('enrolment: a token that does not fit is refused, and told once', async t => {
-  const cluster = await startCluster(t, [A], { ...QUIET, zones: 'default,other' });
+  const cluster = await startCluster(t, [A], { ...STRICT, zones: 'default,other' });
   const made = await tokenOf(cluster, { validity: 1 });
   const deleted = await tokenOf(cluster);
   await cluster.node(A).call('deleteEnrollmentToken', { id: deleted.id });
@@ -111,7 +111,7 @@ async function enrols(cluster: Cluster, agent: FakeAgent, csr: string, upTo: 'ke
 }
 
 t.test('enrolment: interrupted at any step it can be finished, and by nobody else', async t => {
-  const cluster = await startCluster(t, [A], QUIET);
+  const cluster = await startCluster(t, [A], STRICT);
   const { token } = await tokenOf(cluster);
   const csr = await requestPem({ keys: await requestKeys() });
   for (const upTo of ['key', 'certificate', 'certificate', 'end'] as const) {
@@ -131,7 +131,7 @@ t.test('enrolment: interrupted at any step it can be finished, and by nobody els
 });
 
 t.test('enrolment: a token is raced by two, and one of them gets its certificate', async t => {
-  const cluster = await startCluster(t, [A], QUIET);
+  const cluster = await startCluster(t, [A], STRICT);
   const { token } = await tokenOf(cluster);
   const racers = await Promise.all(
     ['guid-1', 'guid-2'].map(async guid => ({ agent: played(cluster, token, guid), csr: await requestPem() })),
@@ -142,7 +142,7 @@ t.test('enrolment: a token is raced by two, and one of them gets its certificate
 
 t.test('enrolment: guesses are bounded for each address, and cost others nothing', async t => {
   const cluster = await startCluster(t, [A], {
-    ...QUIET,
+    ...STRICT,
     'agent.max.concurrent.new.connections.per.address': '10000',
   });
   const { token } = await tokenOf(cluster);

@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import { moveFileAtomic, writeFileAtomic } from '../../lib/files/atomic-file.js';
@@ -64,8 +64,9 @@ async function readFound(path: string): Promise<FileFound | undefined> {
   }
 }
 
-/** Carries out steps, in their order. @throws FileError, or the system's error; the later steps are not carried out then */
+/** Carries out steps, in their order; the folder is made if need be. @throws FileError, or the system's error; the later steps are not carried out then */
 export async function perform(folder: string, steps: readonly FileStep[]): Promise<void> {
+  if (steps.length > 0) await mkdir(folder, { recursive: true });
   for (const step of steps) {
     const path = join(folder, step.file);
     switch (step.kind) {

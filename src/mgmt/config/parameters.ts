@@ -145,7 +145,8 @@ export const PARAMETERS = {
   }),
   'ca.plugin.root.auth.strictness': parameter({
     kind: flag,
-    default: false,
+    // A store that had servers before this was the default has `false`: migration 7 has written it.
+    default: true,
     description: 'Whether agents are let in with a good certificate only; without one they can enrol with a token',
     dynamic: true,
   }),

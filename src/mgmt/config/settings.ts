@@ -105,7 +105,6 @@ const KINDS = {
   'tls.ca': text('the path of a PEM file'),
   'ca.cert': text('the path of a PEM file'),
   'ca.key': text('the path of a PEM file'),
-  'ca.plugin.root.auth.strictness': flag,
   'api.address': address,
   'api.port': port,
   'api.tls.cert': text('the path of a PEM file'),
@@ -138,7 +137,6 @@ export const SETTING_HELP: readonly (readonly [key: keyof typeof KINDS, meaning:
     'PEM: a CA that issues certificates, and what leads from it to its root; the same for all servers (made, and kept in the store)',
   ],
   ['ca.key', 'PEM: its private key'],
-  ['ca.plugin.root.auth.strictness', 'whether agents need a certificate (false; updateConfiguration sets it to true)'],
   ['api.address', 'where to listen for the HTTP API (127.0.0.1)'],
   ['api.port', 'its port (8080)'],
   ['api.tls.cert', "PEM: the API's certificate for HTTPS (beyond loopback, the server's own; on loopback, plain HTTP)"],
@@ -194,13 +192,6 @@ export function readSettings(
 function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
   const value = <K extends Key>(key: K): Value<K> | undefined => parse(key, given.get(key)) as Value<K> | undefined;
   const defaults = MGMT_SETTINGS_DEFAULTS;
-  if (value('ca.plugin.root.auth.strictness') === true) {
-    throw new ConfigError(
-      'ca.plugin.root.auth.strictness',
-      'true',
-      'updateConfiguration sets it once the agents have certificates; here only false is allowed',
-    );
-  }
   return {
     bindAddress: value('bind.address') ?? defaults.bindAddress,
     port: value('port') ?? defaults.port,

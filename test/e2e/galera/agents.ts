@@ -23,24 +23,23 @@ export class Agents {
   readonly all: WatchedAgent[] = [];
   readonly #folder: string;
   readonly #port: number;
-  readonly #trust: Trust;
 
   /** @param port of all management servers */
   constructor(folder: string, port: number) {
     this.#folder = join(folder, 'agents');
     this.#port = port;
-    this.#trust = new Trust({ folder: this.#folder, clock: systemClock, log: silentLog });
   }
 
-  /** One that has not been started, and that no server knows. */
-  async add(): Promise<WatchedAgent> {
+  /** One that has not been started, and that no server knows. @param token by which it enrols */
+  async add(token: string): Promise<WatchedAgent> {
     const name = `agent-${this.all.length + 1}`;
     const home = join(this.#folder, name);
     await mkdir(home, { recursive: true });
     // Each starts with another server of the list.
     const first = this.all.length % ADDRESSES.length;
     const hosts = [...ADDRESSES.slice(first), ...ADDRESSES.slice(0, first)];
-    const agent = new WatchedAgent(name, home, `host=${hosts}\nport=${this.#port}\n`, this.#trust);
+    const text = `host=${hosts}\nport=${this.#port}\nenrollment.token=${token}\n`;
+    const agent = new WatchedAgent(name, home, text);
     this.all.push(agent);
     return agent;
   }
@@ -70,7 +69,7 @@ export class WatchedAgent {
   readonly #agent: Agent;
   readonly #properties: AgentProperties;
 
-  constructor(name: string, home: string, text: string, trust: Trust) {
+  constructor(name: string, home: string, text: string) {
     this.name = name;
     const file = join(home, 'agent.properties');
     this.#properties = new AgentProperties(file, parseProperties(text), systemClock, silentLog);
@@ -80,13 +79,14 @@ export class WatchedAgent {
         if (message.startsWith('Lost connection')) this.linksLost++;
       },
     };
+    const settings = readSettings(key => this.#properties.get(key));
     this.#agent = new Agent({
-      settings: readSettings(key => this.#properties.get(key)),
+      settings,
       properties: this.#properties,
       guid: name,
       // One machine has one host name: each agent reports a name of its own.
       resource: { ...machine, startup: async () => ({ ...(await machine.startup()), name }) },
-      trust,
+      trust: new Trust({ folder: home, clock: systemClock, log: silentLog, token: settings.enrolmentToken }),
       dialer: tcpDialer(),
       clock: systemClock,
       random: systemRandom,

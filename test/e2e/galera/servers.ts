@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { enrolmentToken } from '../../../scripts/enrolment-token.js';
 import type { Cluster } from '../../../scripts/galera/cluster.js';
 import { output, Process } from '../../../scripts/galera/processes.js';
 
@@ -58,12 +58,16 @@ export class Servers {
     await Promise.all(this.all.map(server => server.start()));
   }
 
+  /** @param uses by how many agents */
+  enrolmentToken(uses: number): Promise<string> {
+    const [first] = this.all;
+    return enrolmentToken(join(first?.home ?? '', 'data/cloudstack.ini'), { uses });
+  }
+
   /** What `dist/admin.js` prints when it asks this server. @returns undefined when it does not answer */
   async links(server: ServerProcess): Promise<readonly ListedLink[] | undefined> {
-    // One server has written it, the first that came to the empty database.
-    const keyFile = this.all.map(({ home }) => join(home, 'data/cloudstack.ini')).find(path => existsSync(path));
     const endpoint = `http://${server.address}:${this.#apiPort}/client/api`;
-    const options = ['--config', keyFile ?? '', '--endpoint', endpoint, '-o', 'json'];
+    const options = ['--config', join(server.home, 'data/cloudstack.ini'), '--endpoint', endpoint, '-o', 'json'];
     const command = [join(dist, 'admin.js'), ...options, 'listAgentLinks', 'pagesize=-1'];
     const { end, stdout } = await output(process.execPath, command);
     if (end !== 0) return undefined;

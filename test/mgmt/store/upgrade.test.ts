@@ -92,6 +92,49 @@ t.test('upgrade: a row that knows only the first schema’s columns can be writt
   await store.close();
 });
 
+t.test('upgrade: agents need certificates in a new store; one that is in use goes on without', async t => {
+  const name = 'ca.plugin.root.auth.strictness';
+  const before = MIGRATIONS.slice(0, 6);
+  const cases: Readonly<Record<string, readonly [does: (database: Database.Database) => void, isStrict: boolean]>> = {
+    'nothing has happened in it': [() => {}, true],
+    'its first server has not joined yet': [
+      database => database.exec("INSERT INTO configuration (name, value, updated) VALUES ('host', 'a', 1)"),
+      true,
+    ],
+    'it has a server': [
+      database =>
+        database.exec(`INSERT INTO mshost (id, uuid, msid, data_dir_token, name, version, service_ip, state, state_since,
+          last_update, created) VALUES (1, 'u', 1, 't', 'n', '0.1.0', 'a', 'Up', 0, 0, 0)`),
+      false,
+    ],
+    'it has a host': [
+      database =>
+        database.exec(`INSERT INTO host (id, uuid, guid, name, type, status, data_center_id, epoch, created)
+          VALUES (1, 'u', 'g', 'n', 'Routing', 'Up', 1, 0, 0)`),
+      false,
+    ],
+    'somebody has set it': [
+      database =>
+        database.exec(`INSERT INTO configuration (name, value, updated) VALUES ('${name}', 'true', 1);
+          INSERT INTO host (id, uuid, guid, name, type, status, data_center_id, epoch, created)
+          VALUES (1, 'u', 'g', 'n', 'Routing', 'Up', 1, 0, 0)`),
+      true,
+    ],
+  };
+  for (const [what, [does, isStrict]] of Object.entries(cases)) {
+    const file = join(t.testdir(), 'muster.db');
+    await migrated(file, before);
+    const database = new Database(file);
+    database.exec("INSERT INTO data_center (id, uuid, name) VALUES (1, 'z', 'default')");
+    does(database);
+    database.close();
+    const store = await openStore(`sqlite:${file}`, env);
+    const { configuration, invalid } = readConfiguration(await store.configuration());
+    t.same([configuration.values[name], invalid], [isStrict, []], what);
+    await store.close();
+  }
+});
+
 /** What a next version might do. */
 const next: Migration = {
   number: MIGRATIONS.length + 1,

@@ -296,6 +296,23 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     number: 7,
+    name: 'agents need certificates in new stores alone',
+    since: '0.1.0',
+    async up(db) {
+      // Without a value agents need certificates. Those that are there have none yet. A store without servers and hosts is
+      // one that was only just made.
+      const isInUse =
+        (await db.selectFrom('mshost').select('id').limit(1).executeTakeFirst()) !== undefined ||
+        (await db.selectFrom('host').select('id').limit(1).executeTakeFirst()) !== undefined;
+      if (!isInUse) return;
+      const name = 'ca.plugin.root.auth.strictness';
+      const standing = await db.selectFrom('configuration').select('name').where('name', '=', name).executeTakeFirst();
+      if (standing !== undefined) return;
+      await db.insertInto('configuration').values({ name, value: 'false', updated: 0 }).execute();
+    },
+  },
+  {
+    number: 8,
     name: 'CAs that follow each other',
     since: '0.1.0',
     async up(db, dialect) {
