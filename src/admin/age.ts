@@ -15,7 +15,12 @@ export function age(date: unknown, wallTime: number): string {
   const moment = typeof date === 'string' ? parseMoment(date) : undefined;
   if (moment === undefined) return '';
   // The server's clock may be ahead: the age is never negative.
-  let rest = Math.max(0, Math.round((wallTime - moment) / 1_000));
+  return duration(Math.max(0, wallTime - moment));
+}
+
+/** A duration in words. @param ms not negative */
+export function duration(ms: number): string {
+  let rest = Math.round(ms / 1_000);
   const parts: string[] = [];
   for (const [size, name] of UNITS) {
     if (rest >= size) parts.push(`${Math.floor(rest / size)} ${name}`);

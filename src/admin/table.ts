@@ -1,6 +1,6 @@
 import { parseMoment } from '../api/moment.js';
 import type { ApiCommand } from '../api/table.js';
-import { age } from './age.js';
+import { age, duration } from './age.js';
 
 /** No column is cut to less than this, in characters. */
 const NARROWEST = 8;
@@ -48,6 +48,9 @@ export function objectTable(
   );
 }
 
+/** How far a server's clock may be ahead. */
+const AHEAD_MS = 60_000;
+
 /** Dates that are compared with a log. */
 const HISTORY: ReadonlySet<string> = new Set(['created', 'completed']);
 
@@ -57,8 +60,10 @@ function timeText(date: unknown): string {
 }
 
 function ageText(date: unknown, wallTime: number): string {
-  const text = age(date, wallTime);
-  return text === '' ? '' : `${text} ago`;
+  const moment = typeof date === 'string' ? parseMoment(date) : undefined;
+  if (moment === undefined) return '';
+  // The server's clock may be ahead: what has just been is not to come.
+  return moment > wallTime + AHEAD_MS ? `in ${duration(moment - wallTime)}` : `${age(date, wallTime)} ago`;
 }
 
 function cell(value: unknown): string {

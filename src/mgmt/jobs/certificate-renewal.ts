@@ -137,7 +137,10 @@ export class CertificateRenewal {
     await Promise.all(renewals);
   }
 
-  /** Muster's agents that have no certificate trust the CA that they saw first: they have to hear of another one as well. */
+  /**
+   * Muster's agents that have no certificate, or have not confirmed one, trust the CA that they know: they have to hear of
+   * another one as well.
+   */
   #pinning(certificates: readonly HostCertificateRow[]): readonly Renewed[] {
     if (!this.#isChangingCa) return [];
     const known = new Set(certificates.map(({ hostId }) => hostId));

@@ -23,8 +23,8 @@ export interface AuthorityStore {
    */
   dropAuthority(fingerprint: string, at: number): Promise<boolean>;
   /**
-   * Which hosts with certificates have confirmed none that came with a bundle as new as `generation` and, where one is
-   * named, from this CA. Hosts whose newest certificate was revoked do not count.
+   * Which hosts with certificates in force have confirmed none that came with a bundle as new as `generation` and, where a
+   * CA is named, from that. A certificate that was never confirmed counts as one that the host may have.
    */
   hostsBehindAuthority(wanted: WantedAuthority): Promise<HostsBehind>;
 }

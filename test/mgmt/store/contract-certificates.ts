@@ -150,7 +150,7 @@ export function certificatesContract(kind: string, fresh: FreshStore): void {
     const hosts = [];
     for (const guid of ['old', 'new', 'away', 'bare'])
       hosts.push((await registerHost(store, hostDescription(guid, zone))).host);
-    const [old, fresh, away] = hosts.map(({ id }) => id);
+    const [old, fresh, away, bare] = hosts.map(({ id }) => id);
     const give = async (serial: string, more: Partial<NewCertificate>) => {
       await store.addCertificate(certificate(serial, more));
       await store.certificateInstalled(serial, 1);
@@ -160,11 +160,21 @@ export function certificatesContract(kind: string, fresh: FreshStore): void {
     await give('a3', { hostId: fresh ?? 0, bundle: 1, issuerFingerprint: 'c', created: 3_000 });
     await give('a4', { hostId: away ?? 0, bundle: 1 });
     await store.addCertificate(certificate('a5', { hostId: old ?? 0, bundle: 1, created: 4_000 }));
-    t.match(await store.hostsBehindAuthority({ generation: 0 }), { count: 0, up: 0, names: [] });
-    t.match(await store.hostsBehindAuthority({ generation: 1 }), { count: 1 }, 'a5 was never confirmed');
-    t.match(await store.hostsBehindAuthority({ generation: 1, fingerprint: 'c' }), { count: 2 });
+    await store.addCertificate(certificate('a6', { hostId: bare ?? 0 }));
+    t.match(
+      await store.hostsBehindAuthority({ generation: 0 }),
+      { count: 1, up: 0, names: ['name of bare'] },
+      'a6 was never confirmed',
+    );
+    t.match(await store.hostsBehindAuthority({ generation: 1 }), { count: 2 }, 'a5 was never confirmed');
+    t.match(await store.hostsBehindAuthority({ generation: 1, fingerprint: 'c' }), { count: 3 });
     await store.revokeCertificate(revocation('a1'));
-    t.match(await store.hostsBehindAuthority({ generation: 1 }), { count: 0 });
+    await store.revokeCertificate(revocation('a5'));
+    t.match(
+      await store.hostsBehindAuthority({ generation: 1 }),
+      { count: 1 },
+      'a host whose certificates were revoked does not count',
+    );
   });
 
   test('certificates: one without a host belongs to the guid that was seen first with it', async (t, store, open) => {

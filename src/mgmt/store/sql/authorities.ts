@@ -1,6 +1,5 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { AuthorityRow, AuthorityStore, WantedAuthority } from '../authority-store.js';
-import { isNewest } from './certificates.js';
 import type { AuthorityTable, Schema } from './schema.js';
 import { lockedSequence, raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
@@ -92,13 +91,13 @@ export function authorityStore(transactions: Transactions): AuthorityStore {
       transactions.read('hostsBehindAuthority', async db => {
         const behind = hostsBehind(db, wanted);
         const counted = await behind
-          .select(({ fn }) => ['host.status', fn.countAll<number>().as('count')])
-          .groupBy('host.status')
+          .select(({ fn }) => ['status', fn.countAll<number>().as('count')])
+          .groupBy('status')
           .execute();
         const named = await behind
-          .select('host.name')
-          .orderBy(({ eb }) => eb.case().when('host.status', '=', 'Up').then(0).else(1).end())
-          .orderBy('host.name')
+          .select('name')
+          .orderBy(({ eb }) => eb.case().when('status', '=', 'Up').then(0).else(1).end())
+          .orderBy('name')
           .limit(NAMED)
           .execute();
         const countOf = (rows: typeof counted) => rows.reduce((sum, { count }) => sum + Number(count), 0);
@@ -115,22 +114,22 @@ function setState(db: Kysely<Schema>, fingerprint: string, state: AuthorityTable
   return db.updateTable('authority').set({ state, changed }).where('fingerprint', '=', fingerprint).execute();
 }
 
-/** Its newest certificate is not one of those that are wanted. */
+/** It has a certificate, whether it has confirmed that or not, and has confirmed none of those that are wanted. */
 function hostsBehind(db: Kysely<Schema>, { generation, fingerprint }: WantedAuthority) {
   return db
-    .selectFrom('certificate')
-    .innerJoin('host', 'host.id', 'certificate.host_id')
-    .leftJoin('crl', 'crl.serial', 'certificate.serial')
-    .where('host.removed', 'is', null)
-    .where('certificate.installed', 'is not', null)
-    .where('crl.id', 'is', null)
-    .where(isNewest)
-    .where(eb =>
-      eb.or([
-        eb('certificate.bundle', '<', generation),
-        ...(fingerprint === undefined ? [] : [eb('certificate.issuer_fingerprint', '!=', fingerprint)]),
-      ]),
-    );
+    .selectFrom('host')
+    .where('removed', 'is', null)
+    .where(eb => {
+      const inForce = eb
+        .selectFrom('certificate')
+        .leftJoin('crl', 'crl.serial', 'certificate.serial')
+        .select('certificate.serial')
+        .whereRef('host_id', '=', 'host.id')
+        .where('crl.id', 'is', null);
+      const confirmed = inForce.where('installed', 'is not', null).where('bundle', '>=', generation);
+      const wanted = fingerprint === undefined ? confirmed : confirmed.where('issuer_fingerprint', '=', fingerprint);
+      return eb.and([eb.exists(inForce), eb.not(eb.exists(wanted))]);
+    });
 }
 
 function authorityOf(row: Selectable<AuthorityTable>): AuthorityRow {

@@ -125,7 +125,7 @@ const selectCertificates = (db: Kysely<Schema>) =>
     .select('revoked');
 
 /** Its host has confirmed no later one. */
-export function isNewest(eb: ExpressionBuilder<Schema, 'certificate'>) {
+function isNewest(eb: ExpressionBuilder<Schema, 'certificate'>) {
   const later = eb
     .selectFrom('certificate as later')
     .select('later.serial')
