@@ -16,6 +16,7 @@ import type { ChangedHost, Configuration as StoredConfiguration } from '../store
 import type { StoreHealth } from '../store/store-health.js';
 import type { AgentServer } from './agent-server.js';
 import type { AttacheRegistry } from './attache-registry.js';
+import type { PresentedCertificates } from './presented-certificates.js';
 import type { RemovalNotices } from './removal-notices.js';
 
 export interface PollerParts {
@@ -31,6 +32,7 @@ export interface PollerParts {
   readonly reconciler: HostReconciler;
   readonly notices: RemovalNotices;
   readonly revocations: Pick<Revocations, 'follow'>;
+  readonly presented: Pick<PresentedCertificates, 'write'>;
   readonly server: Pick<AgentServer, 'endRevoked' | 'endArrivingOf'>;
 }
 
@@ -94,7 +96,7 @@ export class Poller {
 
   /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
   async #readAll(): Promise<void> {
-    const { clock, store, lists, registry, revocations, server } = this.#parts;
+    const { clock, store, lists, registry, revocations, presented, server } = this.#parts;
     const stored = await store.configuration();
     if (await revocations.follow(stored.revocation)) server.endRevoked();
     if (stored.version === lists.configuration.version) await this.#readHosts(lists.configuration);
@@ -109,6 +111,7 @@ export class Poller {
       for (const { host } of registry) lists.assign(host);
     }
     lists.writeAssignments();
+    await presented.write();
   }
 
   #usable(stored: StoredConfiguration) {
