@@ -13,9 +13,12 @@ const UNITS: readonly (readonly [seconds: number, name: string])[] = [
  */
 export function age(date: unknown, wallTime: number): string {
   const moment = typeof date === 'string' ? parseMoment(date) : undefined;
-  if (moment === undefined) return '';
-  // The server's clock may be ahead: the age is never negative.
-  let rest = Math.max(0, Math.round((wallTime - moment) / 1_000));
+  return moment === undefined ? '' : duration(wallTime - moment);
+}
+
+/** In the same words. The server's clock may be ahead: it is never negative. */
+export function duration(ms: number): string {
+  let rest = Math.max(0, Math.round(ms / 1_000));
   const parts: string[] = [];
   for (const [size, name] of UNITS) {
     if (rest >= size) parts.push(`${Math.floor(rest / size)} ${name}`);
