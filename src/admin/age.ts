@@ -13,14 +13,12 @@ const UNITS: readonly (readonly [seconds: number, name: string])[] = [
  */
 export function age(date: unknown, wallTime: number): string {
   const moment = typeof date === 'string' ? parseMoment(date) : undefined;
-  if (moment === undefined) return '';
-  // The server's clock may be ahead: the age is never negative.
-  return duration(Math.max(0, wallTime - moment));
+  return moment === undefined ? '' : duration(wallTime - moment);
 }
 
-/** A duration in words. @param ms not negative */
+/** In the same words. The server's clock may be ahead: it is never negative. */
 export function duration(ms: number): string {
-  let rest = Math.round(ms / 1_000);
+  let rest = Math.max(0, Math.round(ms / 1_000));
   const parts: string[] = [];
   for (const [size, name] of UNITS) {
     if (rest >= size) parts.push(`${Math.floor(rest / size)} ${name}`);

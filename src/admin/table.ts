@@ -1,6 +1,6 @@
 import { parseMoment } from '../api/moment.js';
 import type { ApiCommand } from '../api/table.js';
-import { age, duration } from './age.js';
+import { duration } from './age.js';
 
 /** No column is cut to less than this, in characters. */
 const NARROWEST = 8;
@@ -28,8 +28,8 @@ export function formatTable(rows: readonly (readonly string[])[], width?: number
 }
 
 /**
- * Objects of the API as a table, in the columns of their command. Dates are shown as how long ago they are, those of a
- * history as such.
+ * Objects of the API as a table, in the columns of their command. Dates are shown as how long ago they are, or how far
+ * ahead, those of a history as such.
  * @param wallTime milliseconds since 1970
  */
 export function objectTable(
@@ -40,7 +40,7 @@ export function objectTable(
 ): string[] {
   const shown = (name: string, value: unknown) => {
     if (response.fields[name]?.type !== 'date') return cell(value);
-    return HISTORY.has(name) ? timeText(value) : ageText(value, wallTime);
+    return HISTORY.has(name) ? timeText(value) : distanceText(value, wallTime);
   };
   return formatTable(
     [columns.map(name => name.toUpperCase()), ...objects.map(object => columns.map(name => shown(name, object[name])))],
@@ -48,8 +48,8 @@ export function objectTable(
   );
 }
 
-/** How far a server's clock may be ahead. */
-const AHEAD_MS = 60_000;
+/** The server's clock may be ahead so much: what it calls now is not to come. */
+const CLOCKS_APART_MS = 60_000;
 
 /** Dates that are compared with a log. */
 const HISTORY: ReadonlySet<string> = new Set(['created', 'completed']);
@@ -59,11 +59,13 @@ function timeText(date: unknown): string {
   return moment === undefined ? '' : new Date(moment).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-function ageText(date: unknown, wallTime: number): string {
+/** `5 min ago`, or `in 5 min` for what is to come. */
+function distanceText(date: unknown, wallTime: number): string {
   const moment = typeof date === 'string' ? parseMoment(date) : undefined;
   if (moment === undefined) return '';
-  // The server's clock may be ahead: what has just been is not to come.
-  return moment > wallTime + AHEAD_MS ? `in ${duration(moment - wallTime)}` : `${age(date, wallTime)} ago`;
+  return moment > wallTime + CLOCKS_APART_MS
+    ? `in ${duration(moment - wallTime)}`
+    : `${duration(wallTime - moment)} ago`;
 }
 
 function cell(value: unknown): string {

@@ -81,6 +81,13 @@ export class AgentProperties {
     if (this.#unwritten.size > 0) this.#writing ??= this.#writeAll();
   }
 
+  /** Reads the file again: from now on `get` has what an operator has changed in it. A file that is not there changes nothing. */
+  async reload(): Promise<void> {
+    const inFile = await this.#readFile();
+    // A write reads it itself.
+    if (inFile !== undefined && this.#writing === undefined) this.#document = inFile;
+  }
+
   /** Tries once more to write pending values and what of the identity the file has lost, and then never again. */
   async close(): Promise<void> {
     this.#stopping.abort();

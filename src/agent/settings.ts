@@ -113,15 +113,6 @@ export function readSettings(
   if (guid !== undefined && /[^\x21-\x7e]/.test(guid)) {
     throw new ConfigError('guid', guid, 'a text without blanks is allowed, such as a UUID');
   }
-  const token = get('enrollment.token') || undefined;
-  if (token !== undefined && parseEnrollmentToken(token) === undefined) {
-    // Not the value: it is a secret.
-    throw new ConfigError(
-      'enrollment.token',
-      '…',
-      'a token as createEnrollmentToken shows it is allowed: 87 characters',
-    );
-  }
   const checkInterval = get('host.lb.check.interval');
   const lastCompleted = get('last.setup.completed.host');
   const host = get('host');
@@ -134,7 +125,7 @@ export function readSettings(
     zone: text('zone', 'default'),
     pod: text('pod', 'default'),
     cluster: text('cluster', 'default'),
-    enrolmentToken: token,
+    enrolmentToken: readEnrolmentToken(get),
     resource: get('resource'),
     pingAnswerTimeoutMs: integer('ping.answer.timeout', 15, 1, DAY_SECONDS) * 1000,
     pingRetries: integer('ping.retries', 5, 1, 1000),
@@ -151,4 +142,12 @@ export function readSettings(
       file: get('log.file') || LOG_DEFAULTS.file,
     },
   };
+}
+
+/** Of `enrollment.token` alone. @throws ConfigError when it is no token */
+export function readEnrolmentToken(get: (key: 'enrollment.token') => string | undefined): string | undefined {
+  const token = get('enrollment.token') || undefined;
+  if (token === undefined || parseEnrollmentToken(token) !== undefined) return token;
+  // Not the value: it is a secret.
+  throw new ConfigError('enrollment.token', '…', 'a token as createEnrollmentToken shows it is allowed: 87 characters');
 }

@@ -14,7 +14,7 @@ import { Agent } from './agent.js';
 import { AgentProperties, isIdentityKey } from './agent-properties.js';
 import { type Dialer, tcpDialer } from './dial/dialer.js';
 import { loadResource, type Resource } from './resource.js';
-import { AGENT_KEYS, isAgentKey, readSettings } from './settings.js';
+import { AGENT_KEYS, isAgentKey, readEnrolmentToken, readSettings } from './settings.js';
 import { TrustError } from './trust/judge.js';
 import { Trust } from './trust/trust.js';
 
@@ -52,8 +52,8 @@ export interface RunningAgent {
    */
   stop(): Promise<void>;
   /**
-   * Opens the log file again, and reads the certificates again. When they are others, the agent connects anew before it ends
-   * the link that it has.
+   * Opens the log file again, and reads the certificates and `enrollment.token` again. When the certificates are others, the
+   * agent connects anew before it ends the link that it has. A new token counts from the next dial on.
    */
   reload(): void;
   /** Releases the lock, for a process that ends without `stop`. Synchronous; never throws. */
@@ -103,6 +103,11 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     }
     const dialer = options.dialer ?? tcpDialer({ addressFile: `${file}.addresses`, clock, log });
     const agent = new Agent({ settings, properties, guid, resource, trust, dialer, clock, random, log });
+    const reloadToken = async () => {
+      if (overrides['enrollment.token'] !== undefined) return;
+      await properties.reload();
+      trust.takeToken(readEnrolmentToken(key => properties.get(key)));
+    };
     agent.start();
     return {
       agent,
@@ -122,7 +127,8 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
         agent
           .reloadCertificates()
           .catch(error => log.error('Cannot read the certificates anew', { reason: reasonOf(error) }));
-        log.info('Logs and certificates are opened anew');
+        reloadToken().catch(error => log.error('Cannot read enrollment.token anew', { reason: reasonOf(error) }));
+        log.info('Logs, certificates and enrollment.token are read anew');
       },
       abandon: () => lock?.releaseSync(),
     };

@@ -152,8 +152,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
     },
     isServing: () => keeper.isOpen,
   });
+  const stopping = new AbortController();
   const agents = composeAgents({
     ...shared,
+    stopping: stopping.signal,
     store,
     security: { ca, store },
     events,
@@ -182,7 +184,6 @@ export function composeNode(parts: NodeParts): ManagementNode {
     const description = `Management server ${address}: the database file was deleted or replaced while it was in use`;
     events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
   });
-  const stopping = new AbortController();
   const jobParts: ServerJobParts = {
     clock,
     log,

@@ -68,8 +68,12 @@ t.test('table: objects of the API: ages, moments of history, lists, and what is 
     'NAME  STATE  IPADDRESS  ZONENAME  CLUSTERNAME  MANAGEMENTSERVERNAME  VERSION  LASTPINGED',
     'h1    Up                z                                                     12 s ago',
   ]);
-  const authority = { name: 'CN=CA', changed: ago(12), ends: ago(-3 * 86_400) };
-  t.match(objectTable(API.listCertificateAuthorities, [authority], NOW)[1], /12 s ago +in 3 d/);
+  for (const [seconds, text] of [
+    [-30, /0 s ago/],
+    [-7_200, /in 2 h/],
+  ] as const) {
+    t.match(objectTable(API.listHosts, [{ ...host, lastpinged: ago(seconds) }], NOW)[1], text);
+  }
   const event = { created: ago(0), level: 'INFO', type: 'T', description: 'd' };
   t.match(objectTable(API.listEvents, [event], NOW)[1], /^2026-01-10 12:00:00 {2}INFO/);
   const preview = {

@@ -33,7 +33,7 @@ const NO_SECURITY: SecurityStore = {
   enrollmentToken: async () => undefined,
   useEnrollmentToken: async () => ({ kind: 'refused', reason: 'unknown' }),
   addCertificate: async () => {},
-  certificateInstalled: async () => false,
+  certificatesInstalled: async () => {},
   bindCertificate: async (_fingerprint, guid) => guid,
   revocations: async () => [],
 };
@@ -76,6 +76,7 @@ export async function testServer(options: TestServerOptions = {}) {
     configuration,
     packetMaxBytes: options.packetMaxBytes ?? LIMITS.packetBytes,
     events: { add: event => void events.push(event) },
+    stopping: new AbortController().signal,
     takesAgents: () => options.takesAgents?.() ?? true,
     lifeOf: other => ((options.isUp?.(other) ?? true) ? 'up' : 'dead'),
     answersElsewhere: async host => options.answersElsewhere?.(host) ?? false,

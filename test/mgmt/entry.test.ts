@@ -12,6 +12,7 @@ import { plainCertificate } from '../helpers/certificates.js';
 import { FakeAgent } from '../helpers/fake-agent.js';
 import { MgmtProcess, takenPort } from '../helpers/mgmt-process.js';
 import { wholeHosts } from '../helpers/one-host.js';
+import { RecordingLog } from '../helpers/recording-log.js';
 
 const storeEnv = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1'];
@@ -178,6 +179,26 @@ t.test('entry: an agent becomes Ready over real TLS, sees leaf and root, and its
   await third.port();
   t.match(third.stdout, /did not stop in good order the last time hosts=1/, 'and a stale lock is taken over');
   t.equal(await third.stop('SIGINT'), 0);
+});
+
+t.test('entry: an agent without a certificate says what it needs, and takes a token at SIGHUP', async t => {
+  const folder = t.testdir({ agent: { 'agent.properties': '# mine\nguid=g\n' } });
+  const server = start(t, folder, 'api.port=0');
+  const overrides = { host: '127.0.0.1', port: String(await server.port()), 'backoff.seconds': '1' };
+  const file = join(folder, 'agent', 'agent.properties');
+  const log = new RecordingLog();
+  const { agent, reload, stop } = await startAgent({ file, overrides, log });
+  t.teardown(stop);
+  await until(async () => log.count('warn Cannot connect to host') > 0);
+  t.match(log.fieldsOf('warn Cannot connect to host'), { reason: /createEnrollmentToken .*enrollment\.token.*SIGHUP/ });
+  await writeFile(file, `# mine\nguid=g\nenrollment.token=${'x'.repeat(9)}\n`);
+  reload();
+  await until(async () => log.count('error Cannot read enrollment.token anew') > 0);
+  await writeFile(file, `# mine\nguid=g\nenrollment.token=${await server.enrolmentToken()}\n`);
+  reload();
+  await until(async () => readyLink(agent.state) !== undefined);
+  await until(async () => !/enrollment/.test(await readFile(file, 'utf8')));
+  t.match(await readFile(file, 'utf8'), /^# mine\nguid=g\n/);
 });
 
 t.test('entry: a second server on the same data.dir exits with 66; one with its own shares the store', async t => {

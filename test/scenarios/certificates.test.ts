@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import Database from 'libsql';
 import t, { type Test } from 'tap';
 import { certificateTaker, recordedMessages, requestPem } from '../helpers/certificate-requests.js';
 import { type ClusterNode, ca, startCluster } from '../helpers/cluster-bench.js';
@@ -113,7 +114,7 @@ async function isOld({ bench, host }: Ready): Promise<void> {
     ...{ keyFingerprint: 'k', issuerFingerprint: ca.fingerprint, created: now - 300 * DAY },
     ...{ notBefore: now - 301 * DAY, notAfter: now + 10 * DAY },
   });
-  await bench.store.certificateInstalled('4f01', now - 300 * DAY);
+  await bench.store.certificatesInstalled(['4f01'], now - 300 * DAY);
 }
 
 t.test('certificates: one is renewed before it ends; a renewal that fails is shown, and tried again', async t => {
@@ -165,6 +166,9 @@ t.test('certificates: one that was revoked is not replaced by itself, and only o
   });
   t.match(await hostOf(node), { certificatestate: 'revoked', certificateserial });
   t.equal((await bench.store.configuration()).revocation, 1);
+  const database = new Database(bench.file);
+  t.strictSame(database.prepare('SELECT revoker FROM crl').all(), [{ revoker: 'operator' }], 'the key that asked');
+  database.close();
   await bench.goesOn(2_000);
   t.strictSame(await eventsOf(node, 'CA.CERTIFICATE.REVOKE'), ['INFO']);
   const refused = await jobOf(parts, 'provisionCertificate', { hostid: host.id });

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
+import { StoreError } from '../../src/mgmt/store/store-error.js';
 import { SetupCertificateAnswer, SetupKeystoreAnswer } from '../../src/protocol/index.js';
 import { requestKeys, requestPem } from '../helpers/certificate-requests.js';
-import { type Cluster, ClusterAgent, startCluster } from '../helpers/cluster-bench.js';
+import { type Cluster, ClusterAgent, ca, startCluster } from '../helpers/cluster-bench.js';
 import { contentOf, FakeAgent } from '../helpers/fake-agent.js';
 import { memoryTransports } from '../helpers/memory-transport.js';
 import { until } from '../helpers/until.js';
@@ -129,6 +130,54 @@ t.test('enrolment: interrupted at any step it can be finished, and by nobody els
   await cluster.comes(() => other.closed);
   t.match((await cluster.node(A).call('listHosts')).body, { count: 1, host: [{ state: 'Creating' }] });
 });
+
+t.test('enrolment: a store that is away when the agent confirms is told later; the agent does not wait', async t => {
+  const cluster = await startCluster(t, [A], STRICT);
+  const { token } = await tokenOf(cluster);
+  const { faults } = cluster.node(A);
+  let isAway = true;
+  faults.before = call => {
+    if (isAway && call === 'certificatesInstalled') throw new StoreError('STORE_UNAVAILABLE', call);
+  };
+  await cluster.addAgents(1, A, token);
+  await cluster.goesOn(5_000);
+  t.match((await cluster.node(A).call('listHosts')).body, { host: [{ state: 'Up', certificatestate: 'none' }] });
+  isAway = false;
+  await cluster.goesOn(10_000);
+  t.match((await cluster.node(A).call('listHosts')).body, { host: [{ state: 'Up', certificatestate: 'good' }] });
+});
+
+t.test(
+  'enrolment: a certificate whose confirmation was lost is one that the agent has, once it comes with it',
+  async t => {
+    const cluster = await startCluster(t, [A], STRICT);
+    const { token } = await tokenOf(cluster);
+    const agent = played(cluster, token, 'guid-9');
+    const [, { certificate }] = await enrols(cluster, agent, await requestPem(), 'certificate');
+    const { serialNumber } = new X509Certificate(String(certificate));
+    const serial = serialNumber.toLowerCase().replace(/^0+/, '');
+    agent.close();
+    await cluster.goesOn(100);
+    const [host] = (await cluster.node(A).call('listHosts')).body.host;
+    t.match(host, { certificatestate: 'none' });
+    const joins = async () => {
+      const ends = memoryTransports({ address: '198.51.100.77', port: 40_001 });
+      cluster.node(A).server.serveTransport(ends.server, {
+        ...{ kind: 'host', uuid: host.id, serial },
+        issuer: new X509Certificate(ca.chainPem),
+      });
+      await cluster.passes(new FakeAgent(ends.agent).join({ guid: 'guid-9' }));
+      await cluster.goesOn(3_000);
+    };
+    await joins();
+    t.match((await cluster.node(A).call('listHosts')).body, {
+      host: [{ certificatestate: 'good', certificateserial: serial }],
+    });
+    const known = await cluster.store.certificate(serial);
+    await joins();
+    t.strictSame(await cluster.store.certificate(serial), known, 'and it is not written again');
+  },
+);
 
 t.test('enrolment: a token is raced by two, and one of them gets its certificate', async t => {
   const cluster = await startCluster(t, [A], STRICT);

@@ -121,6 +121,11 @@ export class Trust {
     });
   }
 
+  /** The setting `enrollment.token` is another one now. It counts from the next dial on. */
+  takeToken(token: string | undefined): void {
+    this.#token = token;
+  }
+
   /** For the next dial. */
   credentials(): Credentials {
     const token = this.#own === undefined || this.#prefersToken ? this.#token : undefined;

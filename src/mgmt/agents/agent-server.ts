@@ -17,9 +17,14 @@ export interface AgentServerParts extends ConversationParts {
   readonly peers: Pick<PeerCertificates, 'judge' | 'refused' | 'objectionTo'>;
 }
 
-/** OpenSSL ends the handshake by itself when the certificate names a CA that it knows, and the signature is another's. */
+/**
+ * OpenSSL may end the handshake by itself when the certificate names a CA that it knows, and the signature is another's. Its
+ * library of ASN.1 then says that a signature could not be verified, for which it has no code of its own.
+ */
 function isForged(error: unknown): boolean {
-  return codeOf(error) === 'TLS_FAILED' && reasonOf(error).includes('ASN1_item_verify');
+  if (codeOf(error) !== 'TLS_FAILED' || !(error instanceof Error) || !(error.cause instanceof Error)) return false;
+  const { cause } = error;
+  return codeOf(cause) === 'ERR_SSL_EVP_LIB' && 'library' in cause && cause.library === 'asn1 encoding routines';
 }
 
 /** A connection of which it is not known yet who it is. */

@@ -28,6 +28,7 @@ import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
 import { PeerCertificates } from './peer-certificates.js';
 import { Poller } from './poller.js';
+import { PresentedCertificates } from './presented-certificates.js';
 import { Registrar } from './registrar.js';
 import { RemovalNotices } from './removal-notices.js';
 
@@ -47,6 +48,8 @@ export interface AgentsParts {
   readonly packetMaxBytes: number;
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
   /** Whether the agents' port is open. If not, a connection that still comes is closed at once. */
   takesAgents(): boolean;
   /** How another server looks from here: one that lives may have hosts, also while it drains. */
@@ -61,7 +64,7 @@ export type SecurityStore = Pick<
   | 'enrollmentToken'
   | 'useEnrollmentToken'
   | 'addCertificate'
-  | 'certificateInstalled'
+  | 'certificatesInstalled'
   | 'bindCertificate'
   | 'revocations'
 >;
@@ -126,6 +129,7 @@ export function composeAgents(parts: AgentsParts): Agents {
   const notices = new RemovalNotices();
   const currentConfiguration = () => lists.configuration;
   const revocations = new Revocations(parts.security.store);
+  const presented = new PresentedCertificates({ clock, store: parts.security.store });
   const server: AgentServer = new AgentServer({
     ...parts,
     notices,
@@ -159,6 +163,7 @@ export function composeAgents(parts: AgentsParts): Agents {
         parts.events.add({ type: 'HOST.RETURN', level: 'WARN', description, hostUuid: uuid });
       },
     }),
+    presented,
     onReady: attache => propagation.check(attache),
   });
   const poller = new Poller({
@@ -172,6 +177,7 @@ export function composeAgents(parts: AgentsParts): Agents {
     notices,
     revocations,
     ca: parts.security.ca,
+    presented,
     server,
   });
   const monitor = new HealthMonitor({ clock, log, lists, registry });

@@ -38,6 +38,7 @@ import type { GuidGuard } from './guid-guard.js';
 import { answersBeforeStartup } from './handlers/before-startup.js';
 import { handleRequest } from './handlers/index.js';
 import type { PeerCertificates } from './peer-certificates.js';
+import type { PresentedCertificates } from './presented-certificates.js';
 import type { Registrar } from './registrar.js';
 import type { RemovalNotices } from './removal-notices.js';
 import { hasToken, isStartup, readStartup, type Startup } from './startup.js';
@@ -63,6 +64,7 @@ export interface ConversationParts {
   readonly enrolment: Pick<Enrolment, 'enrol'>;
   readonly peers: Pick<PeerCertificates, 'refused'>;
   readonly certificates: Pick<Store, 'bindCertificate'>;
+  readonly presented: Pick<PresentedCertificates, 'presented'>;
   readonly lists: AgentLists;
   readonly registry: AttacheRegistry;
   readonly notices: RemovalNotices;
@@ -380,6 +382,9 @@ class Conversation {
     });
     this.#log.info('Agent is Ready', { list: held.hosts, algorithm: held.algorithm });
     former?.link.close('the agent is Ready on a newer link');
+    if (this.#identity.kind === 'host' || this.#identity.kind === 'address') {
+      this.#parts.presented.presented(this.#identity.serial);
+    }
     this.#parts.onReady(attache);
   }
 

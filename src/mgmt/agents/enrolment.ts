@@ -12,7 +12,7 @@ import type { Ca, Issued } from '../security/ca.js';
 import type { CertificateRequest } from '../security/certificate-request.js';
 import { hashOfToken } from '../security/enrollment-token.js';
 import { handOverCertificate } from '../security/hand-over.js';
-import { type IssueTerms, issueForHost } from '../security/issue-certificate.js';
+import { type IssueTerms, issueForHost, noteInstalled } from '../security/issue-certificate.js';
 import type { EnrollmentRefusal, EnrollmentTokenRow, HostDescription, Store } from '../store/store.js';
 import { NetworkAllowance } from './network-allowance.js';
 import { RareEvents } from './rare-events.js';
@@ -23,10 +23,12 @@ export interface EnrolmentParts {
   readonly log: Log;
   readonly events: EventSink;
   readonly ca: Ca;
-  readonly store: Pick<Store, 'enrollmentToken' | 'useEnrollmentToken' | 'addCertificate' | 'certificateInstalled'>;
+  readonly store: Pick<Store, 'enrollmentToken' | 'useEnrollmentToken' | 'addCertificate' | 'certificatesInstalled'>;
   readonly zones: Pick<Zones, 'find'>;
   readonly knownHosts: Pick<KnownHosts, 'learn'>;
   configuration(): Configuration;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
 }
 
 /** A link whose Startup has a token. */
@@ -96,7 +98,7 @@ export class Enrolment {
   }
 
   async #handOver(hash: string, description: HostDescription, link: EnrolmentLink): Promise<void> {
-    const { ca, clock, store, events, log, configuration } = this.#parts;
+    const { ca, events, log, configuration } = this.#parts;
     const validityDays = configuration().values['ca.framework.cert.validity.period'];
     const { bundle } = ca;
     const terms = { validityDays, bundle: bundle.generation };
@@ -110,7 +112,14 @@ export class Enrolment {
       bundlePem: bundle.pem,
       validityDays,
     });
-    await store.certificateInstalled(issued.serial, clock.wallTime());
+    // The agent does not wait for it.
+    noteInstalled(this.#parts, issued).catch(error =>
+      log.warn('It is not noted that an agent has its certificate', {
+        guid: description.guid,
+        serial: issued.serial,
+        reason: reasonOf(error),
+      }),
+    );
     if (enrolled === undefined) return;
     const { uuid, name, tokenId } = enrolled;
     const { guid } = description;

@@ -17,6 +17,7 @@ import type { ChangedHost, Configuration as StoredConfiguration } from '../store
 import type { StoreHealth } from '../store/store-health.js';
 import type { AgentServer } from './agent-server.js';
 import type { AttacheRegistry } from './attache-registry.js';
+import type { PresentedCertificates } from './presented-certificates.js';
 import type { RemovalNotices } from './removal-notices.js';
 
 export interface PollerParts {
@@ -33,6 +34,7 @@ export interface PollerParts {
   readonly notices: RemovalNotices;
   readonly revocations: Pick<Revocations, 'follow'>;
   readonly ca: Pick<Ca, 'follow'>;
+  readonly presented: Pick<PresentedCertificates, 'write'>;
   readonly server: Pick<AgentServer, 'endRevoked' | 'endArrivingOf'>;
 }
 
@@ -98,7 +100,7 @@ export class Poller {
 
   /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
   async #readAll(): Promise<void> {
-    const { clock, store, lists, registry, revocations, ca, server } = this.#parts;
+    const { clock, store, lists, registry, revocations, ca, presented, server } = this.#parts;
     const stored = await store.configuration();
     const isRevoking = await revocations.follow(stored.revocation);
     const isDropping = await ca.follow(stored.authorities);
@@ -115,6 +117,7 @@ export class Poller {
       for (const { host } of registry) lists.assign(host);
     }
     lists.writeAssignments();
+    await presented.write();
   }
 
   #usable(stored: StoredConfiguration) {

@@ -61,9 +61,9 @@ export function certificateJobs(parts: CertificateJobParts): Readonly<Record<str
       return { certificate: { certificate: issued.certPem, cacertificates: ca.bundle.pem } };
     },
 
-    async revokeCertificate({ params }) {
+    async revokeCertificate({ params, createdBy }) {
       const [serial, cn] = [textOf(params.serial), textOf(params.cn)];
-      const revocation = { serial, cn: cn || null, by: null, at: clock.wallTime() };
+      const revocation = { serial, cn: cn || null, by: createdBy, at: clock.wallTime() };
       const isNew = await retryWhileAway(parts, () => store.revokeCertificate(revocation));
       if (isNew) {
         const description = `The certificate with serial ${serial}${cn && ` of ${cn}`} was revoked`;

@@ -8,7 +8,13 @@ import { failure } from './job-outcome.js';
 
 /** Carries out one kind of job. @returns the result, as the API shows it; what it throws is the job's failure */
 export type JobWork = (
-  job: { readonly params: Readonly<Record<string, unknown>>; readonly hostId: number | null; readonly uuid: string },
+  job: {
+    readonly params: Readonly<Record<string, unknown>>;
+    readonly hostId: number | null;
+    readonly uuid: string;
+    /** Who has asked for it: see `StartJob`. */
+    readonly createdBy: string | null;
+  },
   progress: (text: string) => Promise<void>,
 ) => Promise<Readonly<Record<string, unknown>>>;
 
@@ -139,7 +145,8 @@ export class JobRunner {
     }
     // Written by one of our own servers.
     const params = JSON.parse(job.params) as Record<string, unknown>;
-    return carryOut({ params, hostId: job.hostId, uuid: job.uuid }, async text => {
+    const { hostId, uuid, createdBy } = job;
+    return carryOut({ params, hostId, uuid, createdBy }, async text => {
       try {
         await this.#store.jobProgress(job.uuid, msid, text);
       } catch (error) {

@@ -3,14 +3,13 @@ import type { Attache } from '../agents/attache.js';
 import type { Configuration } from '../config/parameters.js';
 import type { Ca, Issued } from '../security/ca.js';
 import { handOverCertificate } from '../security/hand-over.js';
-import { issueForHost } from '../security/issue-certificate.js';
+import { issueForHost, noteInstalled } from '../security/issue-certificate.js';
 import type { Store } from '../store/store.js';
-import { retryWhileAway } from '../store/store-health.js';
 
 export interface ProvisionerParts {
   readonly clock: Clock;
   readonly ca: Ca;
-  readonly store: Pick<Store, 'host' | 'addCertificate' | 'certificateInstalled'>;
+  readonly store: Pick<Store, 'host' | 'addCertificate' | 'certificatesInstalled'>;
   configuration(): Configuration;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
@@ -41,7 +40,7 @@ export class Provisioner {
   }
 
   async #provision(attache: Attache): Promise<Issued> {
-    const { ca, clock, store, configuration } = this.#parts;
+    const { ca, store, configuration } = this.#parts;
     // A CA that is introduced meanwhile is for the next certificate.
     const { bundle } = ca;
     const { id, uuid, name } = attache.host;
@@ -59,7 +58,7 @@ export class Provisioner {
       bundlePem: bundle.pem,
       validityDays,
     });
-    await retryWhileAway(this.#parts, () => store.certificateInstalled(issued.serial, clock.wallTime()));
+    await noteInstalled(this.#parts, issued);
     return issued;
   }
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { canonicalAddress } from '../../lib/address.js';
 import type { Clock } from '../../lib/clock.js';
 import type { CertificateKind, NewCertificate, Store } from '../store/store.js';
+import { retryWhileAway } from '../store/store-health.js';
 import type { Issued, Issuing } from './ca.js';
 import type { CertificateRequest } from './certificate-request.js';
 
@@ -54,6 +55,21 @@ interface RowTerms {
   readonly bundle?: number;
   readonly now: number;
   readonly host?: Pick<CertifiedHost, 'id' | 'guid'>;
+}
+
+export interface NoteInstalledParts {
+  readonly clock: Clock;
+  readonly store: Pick<Store, 'certificatesInstalled'>;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Notes that the agent of a host has confirmed its certificate, however long the store is away.
+ * @throws StoreError, and the reason of `stopping`
+ */
+export function noteInstalled({ store, ...waiting }: NoteInstalledParts, { serial }: Issued): Promise<void> {
+  return retryWhileAway(waiting, () => store.certificatesInstalled([serial], waiting.clock.wallTime()));
 }
 
 /** The row of a certificate that was issued now. */

@@ -2,10 +2,14 @@
 export interface CertificateStore {
   /** A certificate was issued, and is about to be handed out. */
   addCertificate(certificate: NewCertificate): Promise<void>;
-  /** Its holder has confirmed that it has it. @returns false when there is none with this serial */
-  certificateInstalled(serial: string, at: number): Promise<boolean>;
+  /**
+   * Their holders have them: they have confirmed it, or presented them. Those of which it is known stay as they are, and
+   * serials that were not issued here are passed over.
+   * @param serials at most `ROWS_A_PAGE`
+   */
+  certificatesInstalled(serials: readonly string[], at: number): Promise<void>;
   certificate(serial: string): Promise<CertificateRow | undefined>;
-  /** For each host the newest certificate that its agent has confirmed. @param hostIds at most `ROWS_A_PAGE` */
+  /** For each host the newest certificate that its agent is known to have. @param hostIds at most `ROWS_A_PAGE` */
   hostCertificates(hostIds: readonly number[]): Promise<readonly HostCertificateRow[]>;
   /** Certificates that ended before `at`; at most 1,000 a call. Revocations stay. @returns how many went */
   deleteCertificatesBefore(at: number): Promise<number>;
@@ -53,7 +57,7 @@ export interface NewCertificate {
 }
 
 export interface CertificateRow extends NewCertificate {
-  /** When its holder confirmed that it has it; null: not yet. */
+  /** When it was first known that its holder has it; null: not yet. */
   readonly installed: number | null;
   readonly revoked: number | null;
 }

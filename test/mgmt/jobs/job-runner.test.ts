@@ -320,7 +320,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const attache = { host, link: { close: (why: string) => void closed.push(why) } };
   const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
   const said: string[] = [];
-  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
+  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null };
   const running = work.reconnectHost?.(job, async text => void said.push(text));
   await rest();
   t.same([closed, said], [['an operator asked for a reconnect'], ['waiting for the agent to come back']]);
@@ -338,7 +338,7 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   const attache = { host, link: { close() {} } };
   const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
-  const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u' }, async () => {});
+  const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u', createdBy: null }, async () => {});
   const outcome = t.rejects(async () => void (await running), { message: /did not come back within 60 s/ });
   for (let passed = 0; passed <= 61_000; passed += 500) {
     await clock.advance(500);
@@ -367,7 +367,7 @@ t.test('deleteHost: the host of an agent that answers is removed, then the agent
   const stopping = new AbortController().signal;
   const work = (attache: unknown) =>
     hostJobs({ clock: new FakeClock(), stopping, registry: { get: () => attache as never }, notices, store });
-  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u' };
+  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null };
   answers.health = false;
   await t.rejects(async () => work(attacheOf()).deleteHost?.(job, async () => {}), { message: /does not answer/ });
   t.match(await store.host(host.id), { guid: 'g' }, 'nothing has changed');

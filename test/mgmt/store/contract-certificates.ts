@@ -42,9 +42,11 @@ export function certificatesContract(kind: string, fresh: FreshStore): void {
     t.equal(await store.certificate('4f01'), undefined);
     await store.addCertificate(certificate('4f01'));
     t.strictSame(await store.certificate('4f01'), { ...certificate('4f01'), installed: null, revoked: null });
-    t.equal(await store.certificateInstalled('4f01', 3_000), true);
-    t.equal(await store.certificateInstalled('4f02', 3_000), false);
+    await store.certificatesInstalled([], 3_000);
+    await store.certificatesInstalled(['4f02', '4f01'], 3_000);
     t.match(await store.certificate('4f01'), { installed: 3_000 });
+    await store.certificatesInstalled(['4f01'], 4_000);
+    t.match(await store.certificate('4f01'), { installed: 3_000 }, 'the first time counts');
     await t.rejects(store.addCertificate(certificate('4f01')), { name: 'StoreError' }, 'no serial twice');
   });
 
@@ -55,7 +57,7 @@ export function certificatesContract(kind: string, fresh: FreshStore): void {
     await store.addCertificate(certificate('b1', { hostId: 2, kind: 'address' }));
     await store.addCertificate(certificate('c1', { hostId: null, kind: 'csr', guid: null }));
     t.strictSame(await store.hostCertificates([1, 2, 3]), [], 'none is confirmed');
-    for (const serial of ['a1', 'a2', 'b1', 'c1']) await store.certificateInstalled(serial, 9);
+    await store.certificatesInstalled(['a1', 'a2', 'b1', 'c1'], 9);
     const found = await store.hostCertificates([1, 2, 3]);
     t.strictSame(found.map(({ hostId, serial }) => [hostId, serial]).sort(), [
       [1, 'a2'],
@@ -153,7 +155,7 @@ export function certificatesContract(kind: string, fresh: FreshStore): void {
     const [old, fresh, away, bare] = hosts.map(({ id }) => id);
     const give = async (serial: string, more: Partial<NewCertificate>) => {
       await store.addCertificate(certificate(serial, more));
-      await store.certificateInstalled(serial, 1);
+      await store.certificatesInstalled([serial], 1);
     };
     await give('a1', { hostId: old ?? 0 });
     await give('a2', { hostId: fresh ?? 0 });

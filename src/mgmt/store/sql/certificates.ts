@@ -31,15 +31,31 @@ export function certificateStore(transactions: Transactions): CertificateStore {
           .execute();
       }),
 
-    certificateInstalled: (serial, at) =>
-      transactions.write('certificateInstalled', async db => {
-        const installed = await db
-          .updateTable('certificate')
-          .set({ installed: at })
-          .where('serial', '=', serial)
-          .executeTakeFirst();
-        return installed.numUpdatedRows > 0n;
-      }),
+    certificatesInstalled: async (serials, at) => {
+      checkPageSize(serials.length);
+      if (serials.length === 0) return;
+      await transactions.several('certificatesInstalled', async ({ read, write }) => {
+        // It is known of nearly all that are presented.
+        const fresh = await read(db =>
+          db
+            .selectFrom('certificate')
+            .select('serial')
+            .where('serial', 'in', repeatedToPowerOfTwo(serials))
+            .where('installed', 'is', null)
+            .execute(),
+        );
+        if (fresh.length === 0) return;
+        const values = repeatedToPowerOfTwo(fresh.map(({ serial }) => serial));
+        await write(db =>
+          db
+            .updateTable('certificate')
+            .set({ installed: at })
+            .where('serial', 'in', values)
+            .where('installed', 'is', null)
+            .execute(),
+        );
+      });
+    },
 
     certificate: serial =>
       transactions.read('certificate', async db => {
@@ -124,7 +140,7 @@ const selectCertificates = (db: Kysely<Schema>) =>
     .selectAll('certificate')
     .select('revoked');
 
-/** Its host has confirmed no later one. */
+/** Its host is known to have no later one. */
 function isNewest(eb: ExpressionBuilder<Schema, 'certificate'>) {
   const later = eb
     .selectFrom('certificate as later')
