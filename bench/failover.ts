@@ -20,6 +20,9 @@ const PREFERRED = '127.0.0.1';
 const ADDRESSES = [PREFERRED, '127.0.0.2', '127.0.0.3'];
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'muster-failover-'));
+/** Empty: the settings are all on the command line. */
+const serverFile = join(folder, 'mgmt.properties');
+writeFileSync(serverFile, '');
 
 interface LogEntry {
   readonly message: string;
@@ -74,8 +77,7 @@ const servers = new Map<string, LoggingProcess>();
 
 /** Resolves when the server listens for agents. */
 async function startServer(address: string): Promise<void> {
-  // There is no such file: the settings are all on the command line.
-  const server = new LoggingProcess('mgmt.js', join(folder, 'mgmt.properties'), {
+  const server = new LoggingProcess('mgmt.js', serverFile, {
     'bind.address': address,
     port: PORT,
     'cluster.node.IP': address,

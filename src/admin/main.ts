@@ -127,7 +127,8 @@ function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments,
   const objects = (Array.isArray(inside) ? inside : inside === undefined ? [] : [inside]) as Record<string, unknown>[];
   const count = typeof answer.count === 'number' ? answer.count : objects.length;
   if (objects.length === 0) return count === 0 ? 'nothing found\n' : `nothing on this page; there are ${count}\n`;
-  const lines = objectTable(definition, objects, clock.wallTime(), width());
+  // What a command has made may be shown this once: a token, a secret.
+  const lines = objectTable(definition, objects, clock.wallTime(), kind === 'list' ? width() : undefined);
   if (count > objects.length) {
     const page = Number(asked.params.get('page') ?? 1);
     lines.push(`${objects.length} of ${count}; page=${page + 1} has the next ones, pagesize=-1 all`);

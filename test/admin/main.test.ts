@@ -59,6 +59,17 @@ t.test('admin: -o json is the answer, as it is', async t => {
   t.same(JSON.parse(one.out), HOSTS);
 });
 
+t.test('regression: admin: in a narrow terminal lists are cut, and a secret that is shown once is not', async t => {
+  const token = 'x'.repeat(87);
+  const made = terminal(() => ({ enrollmenttoken: { token, zone: 'default', uses: 1, id: 'u-1' } }), 80);
+  t.equal(await made.run('createEnrollmentToken'), 0);
+  t.match(made.out, token);
+  const name = 'n'.repeat(200);
+  const listed = terminal(() => ({ count: 1, host: [{ name, state: 'Up', id: 'u-1' }] }), 80);
+  await listed.run('listHosts');
+  t.ok(listed.out.split('\n').every(line => line.length <= 80));
+});
+
 t.test('admin: nothing found is said, and so is a page behind the last one', async t => {
   const nothing = terminal();
   t.equal(await nothing.run('listHosts'), 0);
