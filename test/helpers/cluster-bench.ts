@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
+import type { SecureContext } from 'node:tls';
 import type { Test } from 'tap';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
@@ -33,6 +34,7 @@ import { until } from './until.js';
 /** The CA of all clusters, at the moment in which they start. */
 export const ca = await newCa({ clock: new FakeClock(), random: systemRandom });
 const { chainPem, keyPem } = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });
+/** What agents are shown; other servers are shown the server's own certificate. */
 const context = secureContext({ cert: chainPem, key: keyPem });
 let serial = 0;
 
@@ -44,6 +46,9 @@ export class Cluster {
   readonly file: string;
   readonly nodes = new Map<string, ClusterNode>();
   readonly agents: ClusterAgent[] = [];
+  readonly serverLines: ServerLine[] = [];
+  /** Servers that no server can dial. */
+  readonly unreachable = new Set<string>();
 
   constructor(clock: FakeClock, store: Store, file: string) {
     this.clock = clock;
@@ -124,6 +129,13 @@ export class Cluster {
     return this.store.job(uuid);
   }
 
+  /** The network between two servers fails for a moment. */
+  cutServers(one: string, other: string): void {
+    for (const { from, to, end } of this.serverLines) {
+      if ((from === one && to === other) || (from === other && to === one)) end();
+    }
+  }
+
   picture(): string {
     const agents = this.agents.map(({ agent, host }) => `${agent.state.phase.kind} ${host}`);
     return `${JSON.stringify(this.counts())} ${agents.join(', ')}`;
@@ -150,6 +162,7 @@ export class ClusterNode {
   readonly #cluster: Cluster;
 
   private constructor(cluster: Cluster, address: string, configuration: Configuration, parts: OpenedParts) {
+    const { serverContext } = parts;
     this.#cluster = cluster;
     const { msid } = parts;
     this.address = address;
@@ -169,6 +182,15 @@ export class ClusterNode {
       configuration,
       agentsPort: this.port,
       secureContext: () => context,
+      serverContext: () => serverContext,
+      serverDialer: {
+        async connect(to, port) {
+          if (cluster.unreachable.has(to)) throw refused(to, port);
+          const { socket, end } = joined(cluster, to, port, { address, port: 50_000 });
+          cluster.serverLines.push({ from: address, to, end, isOpen: () => !socket.destroyed });
+          return socket;
+        },
+      },
       ca,
       apiKeys: parts.apiKeys,
       onFatal: () => {},
@@ -185,7 +207,9 @@ export class ClusterNode {
     const { configuration } = readConfiguration(await store.configuration());
     const log = new RecordingLog();
     const apiKeys = await openKeys({ clock: cluster.clock, log, store });
-    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys });
+    const issued = await ca.issueServerCertificate({ addresses: [address], msid });
+    const serverContext = secureContext({ cert: issued.chainPem, key: issued.keyPem });
+    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys, serverContext });
   }
 
   get membership(): Membership {
@@ -235,7 +259,16 @@ export class ClusterNode {
   }
 }
 
+/** A connection between two servers. */
+interface ServerLine {
+  readonly from: string;
+  readonly to: string;
+  isOpen(): boolean;
+  end(): void;
+}
+
 interface OpenedParts {
+  readonly serverContext: SecureContext;
   readonly msid: number;
   readonly store: Store;
   readonly faults: StoreFaults;
@@ -352,22 +385,30 @@ class ClusterDialer implements Dialer {
   }
 
   async connect(address: string, port: number): Promise<Wire> {
-    const serve = this.#cluster.nodes.get(address)?.port.serve;
-    if (serve === undefined) {
-      throw Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' });
-    }
-    const [agentSide, serverSide] = duplexPair();
-    for (const [end, other] of [
-      [agentSide, serverSide],
-      [serverSide, agentSide],
-    ] as const) {
-      end.on('error', () => {});
-      end.on('close', () => other.destroy());
-    }
     const local = { address: this.#from, port: this.#port++ };
-    serve(serverSide, local);
-    return { socket: agentSide, local, remote: { address, port } };
+    const { socket } = joined(this.#cluster, address, port, local);
+    return { socket, local, remote: { address, port } };
   }
+}
+
+function refused(address: string, port: number): Error {
+  return Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' });
+}
+
+/** A connection to a server's port. @throws Error ECONNREFUSED: the port is closed */
+function joined(cluster: Cluster, address: string, port: number, local: RemoteEnd): { socket: Duplex; end(): void } {
+  const serve = cluster.nodes.get(address)?.port.serve;
+  if (serve === undefined) throw refused(address, port);
+  const [socket, serverSide] = duplexPair();
+  for (const [end, other] of [
+    [socket, serverSide],
+    [serverSide, socket],
+  ] as const) {
+    end.on('error', () => {});
+    end.on('close', () => other.destroy());
+  }
+  serve(serverSide, local);
+  return { socket, end: () => socket.destroy() };
 }
 
 /** Servers that are Up, and know each other to be. */

@@ -6,7 +6,7 @@ import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Configuration } from '../config/parameters.js';
 import type { Ca } from '../security/ca.js';
-import { judgePeer, type PeerIdentity } from '../security/peer-identity.js';
+import { judgePeer, judgeServer, type PeerIdentity, type ServerIdentity } from '../security/peer-identity.js';
 import type { Revocations } from '../security/revocations.js';
 import { RareEvents } from './rare-events.js';
 
@@ -38,14 +38,11 @@ export class PeerCertificates {
    * @throws Error: the link may not stay
    */
   judge(certificate: X509Certificate | undefined, address: string): PeerIdentity {
-    const { clock, revocations, configuration } = this.#parts;
-    const { values } = configuration();
+    const { values } = this.#parts.configuration();
     const identity = judgePeer(certificate, address, {
-      issuers: this.#issuers,
-      isRevoked: serial => revocations.has(serial),
+      ...this.#rules(),
       allowsExpired: values['ca.plugin.root.allow.expired.cert'],
       allowsAddresses: values['ca.agent.allow.address.certificates'],
-      now: clock.wallTime(),
     });
     if (identity.kind !== 'bad') return identity;
     const { why, isRevoked } = identity;
@@ -56,9 +53,30 @@ export class PeerCertificates {
     return identity;
   }
 
+  /** Judges another server that was dialled. @throws Error: the link may not stay */
+  judgeServer(certificate: X509Certificate | undefined): ServerIdentity {
+    const identity = judgeServer(certificate, this.#rules());
+    if (identity.kind === 'bad') throw new Error(identity.why);
+    return identity;
+  }
+
   /** Whether a link that was judged may no longer stay. */
   isRevoked(identity: PeerIdentity): boolean {
-    return (identity.kind === 'host' || identity.kind === 'address') && this.#parts.revocations.has(identity.serial);
+    return 'serial' in identity && this.isRevokedSerial(identity.serial);
+  }
+
+  /** @param serial as `canonicalSerial` gives it */
+  isRevokedSerial(serial: string): boolean {
+    return this.#parts.revocations.has(serial);
+  }
+
+  #rules() {
+    const { clock, revocations } = this.#parts;
+    return {
+      issuers: this.#issuers,
+      isRevoked: (serial: string) => revocations.has(serial),
+      now: clock.wallTime(),
+    };
   }
 
   /** Tells operators of a link that was refused for its certificate. @param hostUuid whom it concerns */
