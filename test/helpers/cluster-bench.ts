@@ -156,13 +156,15 @@ export class ClusterNode {
   readonly node: ManagementNode;
   readonly port: MemoryPort;
   readonly faults: StoreFaults;
+  /** What it shows to other servers; a test may give it another one. */
+  serverCertificate: ServerCertificateOf;
   /** The process has asked to be ended. */
   wasToldToStop = false;
   isRunning = false;
   readonly #cluster: Cluster;
 
   private constructor(cluster: Cluster, address: string, configuration: Configuration, parts: OpenedParts) {
-    const { serverContext } = parts;
+    this.serverCertificate = parts.serverCertificate;
     this.#cluster = cluster;
     const { msid } = parts;
     this.address = address;
@@ -182,7 +184,7 @@ export class ClusterNode {
       configuration,
       agentsPort: this.port,
       secureContext: () => context,
-      serverContext: () => serverContext,
+      serverContext: () => this.serverCertificate.context,
       serverDialer: {
         async connect(to, port) {
           if (cluster.unreachable.has(to)) throw refused(to, port);
@@ -207,9 +209,8 @@ export class ClusterNode {
     const { configuration } = readConfiguration(await store.configuration());
     const log = new RecordingLog();
     const apiKeys = await openKeys({ clock: cluster.clock, log, store });
-    const issued = await ca.issueServerCertificate({ addresses: [address], msid });
-    const serverContext = secureContext({ cert: issued.chainPem, key: issued.keyPem });
-    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys, serverContext });
+    const serverCertificate = await serverCertificateOf(msid);
+    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys, serverCertificate });
   }
 
   get membership(): Membership {
@@ -259,6 +260,17 @@ export class ClusterNode {
   }
 }
 
+interface ServerCertificateOf {
+  readonly context: SecureContext;
+  readonly serial: string;
+}
+
+/** A server's certificate of the clusters' CA. */
+export async function serverCertificateOf(msid: number): Promise<ServerCertificateOf> {
+  const { chainPem, keyPem, serial } = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid });
+  return { context: secureContext({ cert: chainPem, key: keyPem }), serial };
+}
+
 /** A connection between two servers. */
 interface ServerLine {
   readonly from: string;
@@ -268,7 +280,7 @@ interface ServerLine {
 }
 
 interface OpenedParts {
-  readonly serverContext: SecureContext;
+  readonly serverCertificate: ServerCertificateOf;
   readonly msid: number;
   readonly store: Store;
   readonly faults: StoreFaults;
@@ -396,7 +408,12 @@ function refused(address: string, port: number): Error {
 }
 
 /** A connection to a server's port. @throws Error ECONNREFUSED: the port is closed */
-function joined(cluster: Cluster, address: string, port: number, local: RemoteEnd): { socket: Duplex; end(): void } {
+export function joined(
+  cluster: Cluster,
+  address: string,
+  port: number,
+  local: RemoteEnd,
+): { socket: Duplex; end(): void } {
   const serve = cluster.nodes.get(address)?.port.serve;
   if (serve === undefined) throw refused(address, port);
   const [socket, serverSide] = duplexPair();

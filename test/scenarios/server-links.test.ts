@@ -1,10 +1,33 @@
+import { webcrypto } from 'node:crypto';
+import type { SecureContext } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { CommandOutcome } from '../../src/mgmt/commands/outcome.js';
 import type { SendOptions } from '../../src/mgmt/commands/sender.js';
-import { Answer, FLAG, type Message, type Packet, UnsupportedAnswer } from '../../src/protocol/index.js';
-import { type Cluster, type ClusterNode, startCluster } from '../helpers/cluster-bench.js';
+import { readCertificateRequest } from '../../src/mgmt/security/certificate-request.js';
+import {
+  Answer,
+  connectTls,
+  decodePacket,
+  encodePacket,
+  FLAG,
+  type Message,
+  type Packet,
+  ServerLinkCommand,
+  secureContext,
+  UnsupportedAnswer,
+} from '../../src/protocol/index.js';
+import { requestKeys, requestPem } from '../helpers/certificate-requests.js';
+import {
+  type Cluster,
+  type ClusterNode,
+  ca,
+  joined,
+  serverCertificateOf,
+  startCluster,
+} from '../helpers/cluster-bench.js';
 import { FakeAgent, only } from '../helpers/fake-agent.js';
 import { memoryTransports } from '../helpers/memory-transport.js';
+import { TestCa } from '../helpers/test-ca.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 
@@ -282,4 +305,101 @@ t.test('server links: a job for another server begins at once', async t => {
   const job = await cluster.node(A).node.operations.prepareForMaintenance({ serverId: uuid });
   await cluster.goesOn(50, undefined, 10);
   t.match(await cluster.job(job.uuid), { status: /running|succeeded/, runnerMsid: cluster.node(B).msid });
+});
+
+/** A connection to a server's port from somebody with this certificate, who greets as a server does. */
+async function stranger(t: Test, cluster: Cluster, context: SecureContext, address = A) {
+  const remote = { address, port: 8250 };
+  const socket = joined(cluster, address, 8250, { address: '203.0.113.9', port: 1 }).socket;
+  const options = { clock: cluster.clock, context, handshakeTimeoutMs: 5_000, remote, host: address, judge: () => {} };
+  const transport = await cluster.passes(connectTls(socket, options));
+  t.teardown(() => transport.destroy());
+  const heard = { answers: [] as unknown[], isOver: false };
+  transport.listen({
+    onPacket(bytes) {
+      const [message] = decodePacket(bytes).messages;
+      heard.answers.push(message && [message.type.replace(/.*\./, ''), message.fields.result]);
+    },
+    onClose() {
+      heard.isOver = true;
+    },
+  });
+  const greeting = ServerLinkCommand.encode({ runId: 'a run', version: '0.1.0' });
+  const flags = FLAG.request | FLAG.fromServer | FLAG.control;
+  const nobody = { mgmtId: 2n, agentId: -1n, via: -1n };
+  transport.send(encodePacket({ version: 0, flags, sequence: -1n, ...nobody, messages: [greeting] }));
+  await cluster.goesOn(500);
+  return heard;
+}
+
+for (const strictness of ['true', 'false']) {
+  t.test(`server links, strictness ${strictness}: only a good certificate of a server opens one`, async t => {
+    const cluster = await startCluster(t, [A, B], { 'ca.plugin.root.auth.strictness': strictness });
+    const { msid } = cluster.node(B);
+    const named = { uris: [`muster:server:${msid}`], usages: ['serverAuth', 'clientAuth'] as const };
+    const forged = secureContext(await (await TestCa.make('Muster CA')).leaf(named));
+    const keys = await requestKeys();
+    const request = await readCertificateRequest(await requestPem({ keys }));
+    const agent = await ca.issueHostCertificate(request, { uuid: 'h-1', name: 'agent', validityDays: 30 });
+    const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+    const key = `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`;
+    for (const [what, context] of [
+      ['no certificate', secureContext({})],
+      ['one of a self-made CA', forged],
+      ['an agent’s', secureContext({ cert: agent.certPem, key })],
+      ['one of a server without a row', (await serverCertificateOf(4_711)).context],
+      ['that of the server itself', cluster.node(A).serverCertificate.context],
+    ] as const) {
+      const { answers } = await stranger(t, cluster, context).catch(() => ({ answers: [] }));
+      t.notOk(
+        answers.some(answer => String(answer) === 'ServerLinkAnswer,true'),
+        what,
+      );
+    }
+    t.notOk(cluster.node(A).node.serverLinks.isLinked(msid));
+    const good = await stranger(t, cluster, (await serverCertificateOf(msid)).context);
+    t.same(good.answers, [['ServerLinkAnswer', true]], 'the certificate of another server that lives');
+  });
+}
+
+t.test('server links: who dials makes sure that it has reached the server that it wants', async t => {
+  const cluster = await cluster3(t);
+  const agent = await agentOn(cluster, B, 'guid-1');
+  await cluster.goesOn(3_000);
+  const own = cluster.node(B).serverCertificate;
+  for (const certificate of [
+    await serverCertificateOf(cluster.node(C).msid),
+    {
+      context: secureContext(await (await TestCa.make('Muster CA')).server({ uris: ['muster:server:1002'] })),
+      serial: '',
+    },
+  ]) {
+    cluster.node(B).serverCertificate = certificate;
+    const sent = sends(cluster.node(A), agent.id, [work()], { wait: 3 });
+    t.match(await cluster.passes(sent.over), { kind: 'refused', reason: /no link to server/ });
+    t.equal(gotBy(agent).length, 0);
+  }
+  cluster.node(B).serverCertificate = own;
+  const sent = sends(cluster.node(A), agent.id, [work()], { wait: 20 });
+  agent.answer(await comesTo(cluster, agent), [done()]);
+  t.match(await cluster.passes(sent.over), { kind: 'answered' });
+});
+
+t.test('server links: a revoked certificate ends the link, and opens no other', async t => {
+  const cluster = await cluster3(t);
+  const agent = await agentOn(cluster, B, 'guid-1');
+  await cluster.goesOn(3_000);
+  const sent = sends(cluster.node(A), agent.id, [work()], { wait: 20 });
+  agent.answer(await comesTo(cluster, agent), [done()]);
+  t.match(await cluster.passes(sent.over), { kind: 'answered' });
+  const { serial } = cluster.node(B).serverCertificate;
+  await cluster.passes(cluster.node(C).node.operations.revokeCertificate({ serial }));
+  await cluster.goesOn(5_000);
+  t.notOk(cluster.node(A).node.serverLinks.isLinked(cluster.node(B).msid));
+  const next = sends(cluster.node(A), agent.id, [work()], { wait: 5 });
+  t.match(await cluster.passes(next.over), { kind: 'refused' });
+  cluster.node(B).serverCertificate = await serverCertificateOf(cluster.node(B).msid);
+  const last = sends(cluster.node(A), agent.id, [work()], { wait: 20 });
+  agent.answer(await comesTo(cluster, agent, 2), [done()]);
+  t.match(await cluster.passes(last.over), { kind: 'answered' }, 'another one of the same server does');
 });

@@ -106,6 +106,10 @@ export class AgentServer {
 
   /** A secured connection, from wherever it comes. @param identity who its peer is by its certificate */
   serveTransport(transport: Transport, identity: PeerIdentity = { kind: 'none' }): void {
+    if (identity.kind === 'server') {
+      this.#parts.otherServers.accept(transport, identity);
+      return;
+    }
     const stranger = { end: () => transport.destroy() };
     if (!this.#admit(stranger, transport.remote)) {
       this.#turnedAway++;

@@ -37,6 +37,7 @@ export async function passOn(
     return { kind: 'answered', body: answer };
   } catch (error) {
     const reason = peerText(reasonOf(error));
+    if (signal.aborted && !isSent) return { kind: 'notSent', reason: 'it waited for those in sequence before it' };
     if (isSent) return { kind: 'lost', reason, isRepeatable };
     return { kind: 'notSent', reason, isFinal: FINAL.includes(codeOf(error)) };
   }

@@ -332,7 +332,7 @@ export class ServerPeer {
   #takeBack(sequence: bigint): Timer | undefined {
     const pending = this.#pending.get(sequence);
     if (pending?.sentTo === undefined) {
-      pending?.settle({ kind: 'notSent', reason: 'taken back' });
+      pending?.settle({ kind: 'notSent', reason: `there is no link to server ${this.msid}` });
       return undefined;
     }
     if (this.#state.kind === 'open') {
