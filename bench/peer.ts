@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TlsCertificates } from '#dist/protocol/index.js';
+import { serveParent } from './child.js';
 import { type Connection, KINDS, type KindName } from './kinds.js';
 
 /** One end of the connections, in a process of its own; `run.ts` starts it, and sends it one `PeerRequest` at a time. */
@@ -84,32 +85,10 @@ export interface Memory {
 }
 
 export type Operations = typeof operations;
-export type OperationName = keyof Operations;
-
-export interface PeerRequest {
-  readonly operation: OperationName;
-  readonly argument: unknown;
-}
-
-export type PeerAnswer = { readonly result: unknown } | { readonly error: string };
-
 const open: Connection[] = [];
 
 function perSecond(count: number, start: number): number {
   return count / ((performance.now() - start) / 1000);
 }
 
-async function perform({ operation, argument }: PeerRequest): Promise<PeerAnswer> {
-  // `Peer.do` in run.ts has checked that the argument is the operation's.
-  const action = operations[operation] as (argument: unknown) => Promise<unknown>;
-  try {
-    return { result: await action(argument) };
-  } catch (error) {
-    return { error: String(error) };
-  }
-}
-
-process.on('message', async (request: PeerRequest) => {
-  process.send?.(await perform(request));
-});
-process.on('disconnect', () => process.exit());
+serveParent(operations);

@@ -1,11 +1,11 @@
 // npm run bench, or npm run bench -- --quick to see that it runs. docs/bench.md says what the columns mean.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { certificate } from './certificate.js';
+import { Child } from './child.js';
 import { measureCodec } from './codec.js';
+import { measureCommands } from './commands.js';
 import { KIND_NAMES, type KindName, PACKET_BYTES } from './kinds.js';
-import type { Memory, OperationName, Operations, PeerAnswer, PeerRequest } from './peer.js';
+import type { Memory, Operations } from './peer.js';
 
 const isQuick = process.argv.includes('--quick');
 const CODEC_ROUND_MS = isQuick ? 20 : 150;
@@ -76,9 +76,36 @@ async function measureMemory(): Promise<void> {
   printComparison(`memory of one of ${LINKS} idle links, kB`, columns, memory);
 }
 
+async function measureCommandRates(): Promise<void> {
+  const { agents, own, other, sweeps } = await measureCommands(isQuick);
+  printTable(
+    [`commands of ${PACKET_BYTES} bytes, ${agents} agents, three servers`, 'median ms', 'of own', 'CPU ms', 'of own'],
+    [
+      ['to an agent of the server that is asked', own.medianMs.toFixed(2), '', own.cpuMs.toFixed(2), ''],
+      [
+        'to an agent of another server',
+        other.medianMs.toFixed(2),
+        ratio(other.medianMs, own.medianMs),
+        other.cpuMs.toFixed(2),
+        ratio(other.cpuMs, own.cpuMs),
+      ],
+    ],
+  );
+  printTable(
+    ['one command to each, 50 at a time', 'commands/s', 'not answered', 'MB of the server that is asked'],
+    sweeps.map(({ perSecond, notAnswered, rssMb }, index) => [
+      `${index + 1}`,
+      rounded(perSecond),
+      rounded(notAnswered),
+      rounded(rssMb),
+    ]),
+  );
+}
+
 /** A server and a client of one kind, each in a process of its own. */
 async function openPair(kind: KindName) {
-  const [server, client] = [new Peer(), new Peer()];
+  const peer = () => new Child<Operations>(new URL('./peer.js', import.meta.url));
+  const [server, client] = [peer(), peer()];
   return {
     kind,
     server,
@@ -89,28 +116,6 @@ async function openPair(kind: KindName) {
       client.stop();
     },
   };
-}
-
-/** A process of peer.ts. */
-class Peer {
-  readonly #child = fork(new URL('./peer.js', import.meta.url), { execArgv: ['--expose-gc'] });
-
-  /** One operation at a time. @throws Error as the operation did */
-  async do<N extends OperationName>(
-    operation: N,
-    ...[argument]: Parameters<Operations[N]>
-  ): Promise<Awaited<ReturnType<Operations[N]>>> {
-    const request: PeerRequest = { operation, argument };
-    this.#child.send(request);
-    const [answer] = (await once(this.#child, 'message')) as [PeerAnswer];
-    if ('error' in answer) throw new Error(answer.error);
-    // The answer to the only request under way is of its operation's type.
-    return answer.result as Awaited<ReturnType<Operations[N]>>;
-  }
-
-  stop(): void {
-    this.#child.disconnect();
-  }
 }
 
 /** Each column with its ratio to node:tls and to node:net of the same run. */
@@ -155,3 +160,4 @@ console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.tri
 measureCodecs();
 await measureRates();
 await measureMemory();
+await measureCommandRates();

@@ -19,7 +19,8 @@ const SHARED = [...BASE, 'protocol', 'mgmt/cluster', 'mgmt/security'];
 const HOSTS = [...SHARED, 'mgmt/hosts'];
 const LISTS = [...HOSTS, 'mgmt/lists'];
 const AGENTS = [...LISTS, 'mgmt/agents'];
-const JOBS = [...AGENTS, 'mgmt/jobs'];
+const COMMANDS = [...AGENTS, 'mgmt/cluster/links', 'mgmt/commands'];
+const JOBS = [...COMMANDS, 'mgmt/jobs'];
 const HTTP = [...JOBS, 'api', 'mgmt/http'];
 
 /**
@@ -107,6 +108,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'anything about agents',
     mayImport: BASE,
   },
+  'mgmt/cluster/links': {
+    holds: 'the links between servers: one for each pair, who may open it, what is asked over it',
+    not: 'what is done with a command for an agent (`mgmt/commands`)',
+    mayImport: SHARED,
+  },
   'mgmt/security': {
     holds: 'CA, certificates, API keys, sealed secrets',
     not: 'the check of an API request (`mgmt/http`)',
@@ -127,10 +133,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'which list an agent gets (`mgmt/lists`), and work that outlives a link (`mgmt/jobs`)',
     mayImport: LISTS,
   },
+  'mgmt/commands': {
+    holds: 'commands for agents: to the server that has the agent, and until there is an outcome',
+    not: 'how the agent is connected (`mgmt/agents`), and jobs over many hosts (`mgmt/jobs`)',
+    mayImport: COMMANDS.filter(room => room !== 'mgmt/commands'),
+  },
   'mgmt/jobs': {
     holds: 'what operators ask of the cluster, and work that takes time: drains, rebalancing, jobs about hosts',
     not: 'HTTP: the names and forms of requests are in `mgmt/http`',
-    mayImport: AGENTS,
+    mayImport: COMMANDS,
   },
   'mgmt/http': {
     holds: 'the HTTP API’s server side: port, authentication, checks of parameters, one handler for each command',

@@ -4,13 +4,19 @@ import { type FatalError, reasonOf } from '../lib/errors.js';
 import { runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
-import { LIMITS } from '../protocol/index.js';
+import { LIMITS, type Message } from '../protocol/index.js';
 import type { AgentsPort } from './agents/agents-port.js';
 import { PortKeeper } from './agents/agents-port.js';
 import { type Agents, composeAgents } from './agents/compose-agents.js';
 import { EventLog } from './cluster/events.js';
+import type { ServerDialer } from './cluster/links/server-dialer.js';
+import { ServerLinks } from './cluster/links/server-links.js';
 import { Membership } from './cluster/membership.js';
 import { drainPurpose } from './cluster/server-state.js';
+import { HostFinder } from './commands/host-finder.js';
+import type { CommandOutcome } from './commands/outcome.js';
+import { passOn } from './commands/pass-on.js';
+import { Sender, type SendOptions } from './commands/sender.js';
 import type { Configuration } from './config/parameters.js';
 import { LinkStatusWriter } from './hosts/link-status-writer.js';
 import { PresentLinks } from './hosts/present-links.js';
@@ -61,6 +67,13 @@ export interface NodeParts {
   readonly packetMaxBytes?: number;
   /** The TLS context for the next agent: see `secureContext` of `muster/protocol`. */
   secureContext(): SecureContext;
+  /**
+   * The TLS context for the next connection to or from another server: this server's certificate of `ca`, as
+   * `issueServerCertificate` makes it for `msid`.
+   */
+  serverContext(): SecureContext;
+  /** How the other servers' agents' ports are reached: `tcpServerDialer` of this package, by TCP. */
+  readonly serverDialer: ServerDialer;
   /** Issues the certificates of agents; all servers of a cluster have the same one. `newCa` makes one. */
   readonly ca: Ca;
   /** The keys with which clients of the HTTP API sign. `start` has them read again and again, `stop` ends that. */
@@ -83,6 +96,18 @@ export interface ManagementNode {
   readonly operations: Operations;
   /** The HTTP API without its port. */
   readonly api: Api;
+  /** The links to the other servers. */
+  readonly serverLinks: ServerLinks;
+  /**
+   * Sends commands in one packet to the agent of a host, whichever server has it, and tells what became of them. To a
+   * CloudStack agent nothing is sent twice.
+   * @param hostId as in `Attache.host`
+   * @example
+   * const outcome = await node.send(7, [CheckHealthCommand.encode({})], { wait: 20 });
+   * if (outcome.kind === 'answered') console.log(outcome.messages[0]?.fields.result);
+   * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON; TypeError: the messages cannot be written
+   */
+  send(hostId: number, messages: readonly Message[], options?: SendOptions): Promise<CommandOutcome>;
   /** Why agents and operators should use another server now; undefined when it serves. */
   notReady(): string | undefined;
   /**
@@ -113,6 +138,8 @@ export interface ManagementNode {
  *   configuration: readConfiguration(await store.configuration()).configuration,
  *   agentsPort: tcpAgentsPort({ address: '192.0.2.1', port: 8250 }),
  *   secureContext: () => context,
+ *   serverContext: () => serverContext,
+ *   serverDialer: tcpServerDialer(),
  *   ca: await newCa({ clock: systemClock, random: systemRandom }),
  *   apiKeys: await ApiKeys.open({ ...parts, store, sealingKey: sealUnder(randomBytes(32), 'a key of this program') }),
  *   onFatal: error => console.error(error.message),
@@ -150,7 +177,24 @@ export function composeNode(parts: NodeParts): ManagementNode {
       const description = `Two management servers have the address ${address}: ${msid} and ${other}`;
       events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
     },
-    isServing: () => keeper.isOpen,
+    servingPort: () => keeper.number,
+  });
+  const packetMaxBytes = parts.packetMaxBytes ?? LIMITS.packetBytes;
+  const serverLinks: ServerLinks = new ServerLinks({
+    ...shared,
+    runId: membership.runId,
+    dialer: parts.serverDialer,
+    context: () => parts.serverContext(),
+    judge: certificate => agents.peers.judgeServer(certificate),
+    objectionTo: identity => agents.peers.objectionTo(identity),
+    servers: () => membership.servers,
+    refresh: () => membership.refresh(),
+    isReachable: () => keeper.isOpen,
+    refused: (from, why) => agents.peers.refused(from, why),
+    handlers: {
+      serve: (request, from, signal) => passOn(agents.registry, request, from, signal),
+      onJobs: () => void jobs.look(),
+    },
   });
   const stopping = new AbortController();
   const agents = composeAgents({
@@ -160,7 +204,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     security: { ca, store },
     events,
     configuration,
-    packetMaxBytes: parts.packetMaxBytes ?? LIMITS.packetBytes,
+    packetMaxBytes,
+    otherServers: serverLinks,
     secureContext: () => parts.secureContext(),
     takesAgents: () => keeper.isOpen,
     lifeOf: other => membership.lifeOf(other),
@@ -214,9 +259,13 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const jobs = new JobRunner(store, { ...shared, work });
   const ownState = new OwnState(jobParts, jobs);
   const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
+  const tellOfJobs = (target: number) => {
+    if (target === msid) void jobs.look();
+    else serverLinks.tellOfJobs(target);
+  };
   const startJob: StartJob = async (job, createdBy = address) => {
     const row = await store.createJob(newJob(job, createdBy));
-    if (job.targetMsid === null || job.targetMsid === msid) void jobs.look();
+    tellOfJobs(job.targetMsid ?? msid);
     return row;
   };
   const operationsFor = operationsOf({
@@ -230,10 +279,23 @@ export function composeNode(parts: NodeParts): ManagementNode {
     readServers: () => membership.readServers(),
     configuration: currentConfiguration,
     configurationChanged,
+    tellOfJobs,
     async stateChanged() {
       await membership.refresh();
       void jobs.look();
     },
+  });
+  const sender = new Sender({
+    clock,
+    packetMaxBytes,
+    hosts: new HostFinder({
+      ...{ msid, store },
+      registry: agents.registry,
+      knownHosts: agents.knownHosts,
+      lifeOf: other => membership.lifeOf(other),
+    }),
+    askHere: (request, signal) => passOn(agents.registry, request, msid, signal),
+    askServer: (other, request, signal) => serverLinks.request(other, request, signal),
   });
   const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
   const handlers = handlersFor({
@@ -296,6 +358,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
+    membership.addPass(() => serverLinks.reconcile());
     // A heartbeat now, so that the others see that it serves.
     await membership.refresh();
     signal.throwIfAborted();
@@ -317,6 +380,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     linkStatusWriter.stop();
     renewal.stop();
     const closed = keeper.close();
+    serverLinks.stop();
     await agents.stop(how);
     await closed;
     if (isServing) {
@@ -341,6 +405,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     jobs,
     operations: operationsFor(),
     api,
+    serverLinks,
+    send: (hostId, messages, options) => sender.send(hostId, messages, options),
     notReady() {
       if (isStopping) return 'stopping';
       if (!isServing) return 'starting';

@@ -28,6 +28,9 @@ export { type AgentsPort, tcpAgentsPort } from './agents/agents-port.js';
 export type { AskOptions, Attache } from './agents/attache.js';
 export type { AttacheRegistry } from './agents/attache-registry.js';
 export type { Agents } from './agents/compose-agents.js';
+export { type ServerDialer, tcpServerDialer } from './cluster/links/server-dialer.js';
+export type { CommandOutcome } from './commands/outcome.js';
+export type { SendOptions } from './commands/sender.js';
 export { composeNode, type ManagementNode, type NodeParts } from './compose-node.js';
 export {
   ALGORITHM_NAMES,

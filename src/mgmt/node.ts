@@ -13,6 +13,7 @@ import { retryWhile } from '../lib/retry.js';
 import { endInOrder } from '../program/end-in-order.js';
 import { tcpAgentsPort } from './agents/agents-port.js';
 import { openDataDir } from './cluster/data-dir.js';
+import { tcpServerDialer } from './cluster/links/server-dialer.js';
 import { composeNode, type ManagementNode } from './compose-node.js';
 import { type Configuration, type ParameterName, readConfiguration } from './config/parameters.js';
 import { type MgmtSettings, notListening } from './config/settings.js';
@@ -146,10 +147,14 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     openCertificate(settings, { ca, store, address, msid }, options),
   );
   undo.push(() => certificate.stop());
+  const certificateOfCa = await retryWhileAway(waiting, () =>
+    openServerCertificate(settings, certificate, { ca, store, address, msid }, options),
+  );
+  undo.push(() => certificateOfCa.stop());
   apiTls?.use(certificate);
   ca.onChange(() => {
     log.info('The CAs have changed', { issuing: ca.fingerprint, trusted: ca.signers.length });
-    void certificate.reload();
+    for (const one of new Set([certificate, certificateOfCa])) void one.reload();
     // Also beside a file that is there: by it the operator's clients verify.
     if (settings.apiTls === 'server') {
       writeCa(settings.dataDir, ca.bundle.pem).catch(error =>
@@ -174,6 +179,8 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     agentsPort: tcpAgentsPort({ address: settings.bindAddress, port: settings.port }, clock),
     packetMaxBytes: settings.packetMaxBytes,
     secureContext: () => certificate.context,
+    serverContext: () => certificateOfCa.context,
+    serverDialer: tcpServerDialer(),
     ca,
     apiKeys,
     onFatal: error => options.onFatal(error),
@@ -199,6 +206,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
         await composed.drain().catch(error => log.error('The drain has failed', { reason: reasonOf(error) }));
       }
       certificate.stop();
+      certificateOfCa.stop();
       apiTls?.stop();
       const closed = http.close();
       // Its failure is told below, in its turn.
@@ -216,6 +224,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
     },
     reloadCertificate() {
       void certificate.reload();
+      if (certificateOfCa !== certificate) void certificateOfCa.reload();
       apiTls?.reload();
     },
     abandon: () => lock.releaseSync(),
@@ -395,22 +404,41 @@ interface OwnCertificateParts {
   readonly msid: number;
 }
 
+/** What agents are shown: the operator's own certificate, or one of the CA. */
 async function openCertificate(
-  { tls, apiAddress }: MgmtSettings,
-  { ca, store, address, msid }: OwnCertificateParts,
+  settings: MgmtSettings,
+  parts: OwnCertificateParts,
   { clock, log }: StartOptions,
 ): Promise<ServerCertificate> {
-  if (tls !== undefined) {
-    const source: CertificateSource = {
-      setting: 'tls.cert',
-      obtain: async () => ({ ...(await loadCertificateFiles(tls, { clock })), clientCaPem: ca.signersPem }),
-    };
-    return ServerCertificate.open(source, clock, log);
-  }
+  const { tls } = settings;
+  if (tls === undefined) return ServerCertificate.open(issuedCertificate(settings, parts, clock), clock, log);
+  const source: CertificateSource = {
+    setting: 'tls.cert',
+    obtain: async () => ({ ...(await loadCertificateFiles(tls, { clock })), clientCaPem: parts.ca.signersPem }),
+  };
+  return ServerCertificate.open(source, clock, log);
+}
+
+/** What other servers are shown: a certificate of the CA in any case. @param shown what agents are shown */
+async function openServerCertificate(
+  settings: MgmtSettings,
+  shown: ServerCertificate,
+  parts: OwnCertificateParts,
+  { clock, log }: StartOptions,
+): Promise<ServerCertificate> {
+  if (settings.tls === undefined) return shown;
+  return ServerCertificate.open(issuedCertificate(settings, parts, clock), clock, log);
+}
+
+function issuedCertificate(
+  { apiAddress }: MgmtSettings,
+  { ca, store, address, msid }: OwnCertificateParts,
+  clock: Clock,
+): CertificateSource {
   // The API may have another address than agents dial. A server that listens on all is also called from its own machine.
   const ofApi = isAnyAddress(apiAddress) ? ['127.0.0.1', '::1', 'localhost'] : [apiAddress];
   const addresses = [...new Set([address, ...ofApi, hostname()])];
-  const source: CertificateSource = {
+  return {
     setting: undefined,
     async obtain() {
       const issued = await ca.issueServerCertificate({ addresses, msid });
@@ -418,5 +446,4 @@ async function openCertificate(
       return { ...issued, clientCaPem: ca.signersPem };
     },
   };
-  return ServerCertificate.open(source, clock, log);
 }

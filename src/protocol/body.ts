@@ -17,6 +17,15 @@ export interface Message {
   readonly fields: Record<string, unknown>;
 }
 
+/** A packet's body as it travels, to be passed on without being read. */
+export interface RawBody {
+  readonly bytes: Buffer;
+  /** Bytes of the unpacked body, according to whoever has written it. */
+  readonly contentLength: number;
+  /** Whether it is gzipped. */
+  readonly isPacked: boolean;
+}
+
 /**
  * Reads a packet's body: unpacks it when it is gzipped, and parses its JSON.
  * @param header tells whether the body is gzipped, and its unpacked length
@@ -29,7 +38,7 @@ export interface Message {
  * @throws ProtocolError BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
  */
 export function decodeBody(
-  header: PacketHeader,
+  header: Pick<PacketHeader, 'flags' | 'contentLength'>,
   body: Buffer,
   limits: PacketLimits = readyLimits(),
   onCounted?: (values: number) => void,
@@ -121,7 +130,7 @@ function unpack(contentLength: number, body: Buffer, limit: number): Buffer {
   return plain;
 }
 
-function tooLarge(length: number, limit: number): ProtocolError {
+export function tooLarge(length: number, limit: number): ProtocolError {
   return new ProtocolError('BODY_TOO_LARGE', 'the body is too large', { length, limit });
 }
 

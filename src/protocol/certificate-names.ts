@@ -17,6 +17,13 @@ export function namesServer(certificate: X509Certificate): boolean {
   return uriNames(certificate).some(name => name.startsWith(SERVER_URI));
 }
 
+/** The msid of the management server that Muster's CA has issued this certificate to; undefined: it names none, or several. */
+export function msidOf(certificate: X509Certificate): number | undefined {
+  const [name, ...others] = uriNames(certificate).filter(uri => uri.startsWith(SERVER_URI));
+  const text = name?.slice(SERVER_URI.length) ?? '';
+  return others.length === 0 && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
+}
+
 /** The addresses among the alternative names, and the DNS names, of which CloudStack makes an address as well. */
 export function addressesIn(certificate: X509Certificate): readonly string[] {
   return alternativeNames(certificate, ['IP Address', 'DNS']);

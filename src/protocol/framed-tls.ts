@@ -39,7 +39,14 @@ export interface FramedTlsServerOptions extends FramedTlsOptions {
    * What the function throws ends the connection and rejects `acceptTls`. Without the function no certificate is asked for.
    */
   readonly judge?: (peer: TLSSocket) => void;
+  /** Asked after `judge`: what holds for this peer in the place of `budget` and `readRate`. @default nothing */
+  readonly termsFor?: () => PeerTerms | undefined;
+  /** The context in the place of `context` for a name that the client asks for (SNI). @default always `context` */
+  readonly contextFor?: (name: string) => SecureContext | undefined;
 }
+
+/** What may depend on who the peer is. */
+export type PeerTerms = Pick<FramedTlsOptions, 'budget' | 'readRate'>;
 
 /** What the client's side of a handshake needs. */
 export interface FramedTlsClientOptions extends FramedTlsOptions {
@@ -65,14 +72,19 @@ export interface FramedTlsClientOptions extends FramedTlsOptions {
  *   and what `options.judge` throws; the socket is destroyed then
  */
 export function acceptTls(socket: Duplex, options: FramedTlsServerOptions): Promise<Transport> {
+  const { contextFor } = options;
   const start = (below: Duplex) =>
     new TLSSocket(below, {
       isServer: true,
       secureContext: options.context,
       requestCert: options.judge !== undefined,
       rejectUnauthorized: false,
+      ...(contextFor && {
+        SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
+          done(null, contextFor(name)),
+      }),
     });
-  return handshake(socket, options, 'secure', start, options.judge);
+  return handshake(socket, options, 'secure', start, options.judge, options.termsFor);
 }
 
 /**
@@ -115,6 +127,7 @@ function handshake(
   done: 'secure' | 'secureConnect',
   start: (below: Duplex) => TLSSocket,
   judge?: (peer: TLSSocket) => void,
+  termsFor?: () => PeerTerms | undefined,
 ): Promise<Transport> {
   const { clock = systemClock } = options;
   return new Promise((resolve, reject) => {
@@ -165,7 +178,7 @@ function handshake(
         fail(error as Error);
         return;
       }
-      resolve(new FramedTls(socket, framing, tls, clock, options));
+      resolve(new FramedTls(socket, framing, tls, clock, { ...options, ...termsFor?.() }));
     });
   });
 }

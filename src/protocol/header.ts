@@ -32,6 +32,11 @@ export const FLAG = {
   control: 0x40,
   /** The body is gzipped. */
   gzip: 0x80,
+  /**
+   * Between Muster's servers only: the agent may have had these commands already. It may be given them only if it carries
+   * out each `commandId` once.
+   */
+  repeated: 0x100,
 } as const;
 
 const HEADER_BYTES = { 0: 40, 2: 32 } as const;

@@ -1,7 +1,7 @@
 /** The CloudStack agent protocol: bytes to messages and back, and links over which both sides ask and answer. */
 export { type Clock, systemClock, type Timer } from '../lib/clock.js';
 export type { BucketRate } from '../lib/token-bucket.js';
-export { decodeBody, encodeBody, type Message, receivedFields } from './body.js';
+export { decodeBody, encodeBody, type Message, type RawBody, receivedFields } from './body.js';
 export { type ErrorContext, LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
 export { type Frame, FrameDecoder, FrameEncoder, type RecordInfo, type Unit } from './frame.js';
 export {
@@ -10,6 +10,7 @@ export {
   type FramedTlsClientOptions,
   type FramedTlsOptions,
   type FramedTlsServerOptions,
+  type PeerTerms,
 } from './framed-tls.js';
 export { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
 export { formatHostList, type HostList, isSameList, parseReportedList, splitHostList } from './host-list.js';
@@ -18,6 +19,7 @@ export { LIMITS } from './limits.js';
 export {
   type CloseReason,
   describeClose,
+  type ForwardOptions,
   Link,
   type LinkHandlers,
   type LinkOptions,
@@ -42,7 +44,17 @@ export {
   text,
   textList,
 } from './messages/schema.js';
-export { decodePacket, encodePacket, isRequest, type Packet } from './packet.js';
+export {
+  decodePacket,
+  decodeRawPacket,
+  encodePacket,
+  encodeRawPacket,
+  isRequest,
+  messagesOf,
+  type Packet,
+  type RawPacket,
+  rawBodyOf,
+} from './packet.js';
 export { PacketAssembler } from './packet-assembler.js';
 export { type PacketLimits, readyLimits } from './packet-limits.js';
 export type { ReadRate } from './read-pace.js';

@@ -1,12 +1,20 @@
 import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import { peerText } from '../lib/text/peer-text.js';
-import { decodeBody, type Message } from './body.js';
+import { decodeBody, type Message, type RawBody, tooLarge } from './body.js';
 import { LinkError, ProtocolError } from './errors.js';
 import { decodeHeader, FLAG, type PacketHeader } from './header.js';
 import { LIMITS } from './limits.js';
 import { Answer } from './messages/control.js';
-import { encodePacket, isRequest, type Packet, packetOf } from './packet.js';
+import {
+  encodePacket,
+  encodeRawPacket,
+  isRequest,
+  type Packet,
+  packetOf,
+  type RawPacket,
+  rawPacketOf,
+} from './packet.js';
 import { BEFORE_READY, type PacketLimits, readyLimits } from './packet-limits.js';
 import type { RemoteEnd, Transport } from './transport.js';
 
@@ -51,10 +59,25 @@ export interface LinkOptions {
   readonly ownFlags?: number;
 }
 
-interface Pending {
+interface PendingOf<T> {
   readonly timer: Timer;
-  resolve(answer: Packet): void;
+  resolve(answer: T): void;
   reject(error: Error): void;
+}
+
+type Pending =
+  | ({ readonly kind: 'read' } & PendingOf<Packet>)
+  /** Its answer is passed on without being read. */
+  | ({ readonly kind: 'forwarded' } & PendingOf<RawPacket>);
+
+/** How a request is passed on. */
+export interface ForwardOptions {
+  /** Milliseconds after which the answer is no longer waited for. */
+  readonly timeoutMs: number;
+  /** Ends the wait for the answer: the call rejects with its reason. */
+  readonly signal?: AbortSignal;
+  /** Called before the packet is handed to the transport: from then on the peer may have it. */
+  onSent?(): void;
 }
 
 /**
@@ -121,18 +144,47 @@ export class Link {
    */
   request(messages: readonly Message[], header: RequestHeader, timeoutMs: number): Promise<Packet> {
     return new Promise((resolve, reject) => {
-      if (this.#pending.size >= LIMITS.pendingRequests) {
-        throw new LinkError('TOO_MANY_REQUESTS', `${this.#pending.size} requests wait for their answers already`);
-      }
-      this.#ensureOpen();
-      const sequence = this.#nextSequence();
+      const sequence = this.#begin();
       const timer = this.#clock.after(timeoutMs, () => {
         this.#pending.delete(sequence);
         reject(new LinkError('ANSWER_TIMEOUT', `no answer to ${typesOf(messages)} within ${timeoutMs} ms`));
       });
       // Before it is sent: over a transport in memory the answer may come at once.
-      this.#pending.set(sequence, { timer, resolve, reject });
+      this.#pending.set(sequence, { kind: 'read', timer, resolve, reject });
       this.#send(messages, { ...header, sequence }, this.#ownFlags);
+    });
+  }
+
+  /**
+   * Sends commands that somebody else has written, and gives their answer back without reading it.
+   * @returns the packet that answers them
+   * @throws LinkError LINK_CLOSED, ANSWER_TIMEOUT, QUEUE_FULL, TOO_MANY_REQUESTS; ProtocolError BODY_TOO_LARGE: the body is
+   *   larger than this link allows; the signal's reason
+   */
+  forward(body: RawBody, header: RequestHeader, { timeoutMs, signal, onSent }: ForwardOptions): Promise<RawPacket> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (body.contentLength > this.#limits.bytes) throw tooLarge(body.contentLength, this.#limits.bytes);
+      const sequence = this.#begin();
+      const end = (error: Error) => {
+        this.#pending.delete(sequence);
+        timer.cancel();
+        signal?.removeEventListener('abort', abort);
+        reject(error);
+      };
+      const abort = () => end(signal?.reason);
+      const timer = this.#clock.after(timeoutMs, () =>
+        end(new LinkError('ANSWER_TIMEOUT', `no answer to a forwarded request within ${timeoutMs} ms`)),
+      );
+      signal?.addEventListener('abort', abort, { once: true });
+      const settle = (answer: RawPacket) => {
+        signal?.removeEventListener('abort', abort);
+        resolve(answer);
+      };
+      this.#pending.set(sequence, { kind: 'forwarded', timer, resolve: settle, reject: end });
+      const flags = header.flags | FLAG.request | this.#ownFlags;
+      onSent?.();
+      this.#transport.send(encodeRawPacket({ version: 0, ...header, sequence, flags, body }));
     });
   }
 
@@ -199,6 +251,15 @@ export class Link {
     this.#transport.destroy();
   }
 
+  /** @returns the sequence of the next request @throws LinkError LINK_CLOSED, QUEUE_FULL, TOO_MANY_REQUESTS */
+  #begin(): bigint {
+    if (this.#pending.size >= LIMITS.pendingRequests) {
+      throw new LinkError('TOO_MANY_REQUESTS', `${this.#pending.size} requests wait for their answers already`);
+    }
+    this.#ensureOpen();
+    return this.#nextSequence();
+  }
+
   /** @throws LinkError LINK_CLOSED, QUEUE_FULL */
   #ensureOpen(): void {
     if (this.#closed) throw new LinkError('LINK_CLOSED', `the link is closed (${describeClose(this.#closed)})`);
@@ -233,6 +294,12 @@ export class Link {
     if (header.flags & FLAG.gzip) {
       this.#transport.charge(Math.min(Math.max(header.contentLength - body.length, 0), this.#limits.bytes));
     }
+    const pending = isRequest(header) ? undefined : this.#pending.get(header.sequence);
+    if (pending?.kind === 'forwarded') {
+      if (header.contentLength > this.#limits.bytes) this.#fail(tooLarge(header.contentLength, this.#limits.bytes));
+      else this.#settled(header.sequence, pending).resolve(rawPacketOf(header, body));
+      return;
+    }
     let packet: Packet | ProtocolError;
     try {
       const charge = (values: number) => this.#transport.charge(values * LIMITS.valueCostBytes);
@@ -243,21 +310,25 @@ export class Link {
       packet = error;
     }
     if (packet instanceof ProtocolError && packet.code === 'BODY_TOO_LARGE') this.#fail(packet);
-    else if (!isRequest(header)) this.#settle(header.sequence, packet);
+    else if (!isRequest(header)) this.#settle(header.sequence, pending, packet);
     else if (packet instanceof ProtocolError) this.#handlers?.onUnreadable(header, packet);
     else this.#handlers?.onRequest(packet);
   }
 
-  #settle(sequence: bigint, answer: Packet | ProtocolError): void {
-    const pending = this.#pending.get(sequence);
+  #settle(sequence: bigint, pending: PendingOf<Packet> | undefined, answer: Packet | ProtocolError): void {
     if (pending === undefined) {
       this.#unexpected++;
       return;
     }
+    const { resolve, reject } = this.#settled(sequence, pending);
+    if (answer instanceof ProtocolError) reject(answer);
+    else resolve(answer);
+  }
+
+  #settled<T>(sequence: bigint, pending: PendingOf<T>): PendingOf<T> {
     this.#pending.delete(sequence);
     pending.timer.cancel();
-    if (answer instanceof ProtocolError) pending.reject(answer);
-    else pending.resolve(answer);
+    return pending;
   }
 
   #fail(error: Error): void {
@@ -268,7 +339,7 @@ export class Link {
   #end(reason: CloseReason): void {
     if (this.#closed) return;
     this.#closed = reason;
-    for (const { timer, reject } of this.#pending.values()) {
+    for (const { timer, reject } of [...this.#pending.values()]) {
       timer.cancel();
       reject(new LinkError('LINK_CLOSED', `the link closed before the answer came (${describeClose(reason)})`));
     }

@@ -1,4 +1,4 @@
-import { decodeBody, encodeBody, type Message } from './body.js';
+import { decodeBody, encodeBody, type Message, type RawBody } from './body.js';
 import { decodeHeader, encodeHeader, FLAG, type PacketHeader } from './header.js';
 import { type PacketLimits, readyLimits } from './packet-limits.js';
 
@@ -42,6 +42,61 @@ export function encodePacket(packet: Packet, limits?: PacketLimits): Buffer {
   const { body, contentLength, packed } = encodeBody(packet.messages, (packet.flags & FLAG.gzip) !== 0, limits);
   const flags = packed ? packet.flags | FLAG.gzip : packet.flags;
   return encodeHeader({ ...packet, flags, contentLength }, body);
+}
+
+/** A request or a response whose body is passed on without being read. */
+export interface RawPacket extends Omit<PacketHeader, 'contentLength'> {
+  readonly body: RawBody;
+}
+
+/**
+ * Splits a packet, and does not read its body.
+ * @example
+ * const { agentId, body } = decodeRawPacket(bytes);
+ * @throws ProtocolError PACKET_EMPTY, PACKET_VERSION, PACKET_SHORT
+ */
+export function decodeRawPacket(bytes: Buffer): RawPacket {
+  const { header, body } = decodeHeader(bytes);
+  return rawPacketOf(header, body);
+}
+
+/**
+ * Writes a packet with a body that is written already.
+ * @example
+ * const bytes = encodeRawPacket({ ...decodeRawPacket(received), sequence: 7n });
+ * @throws ProtocolError PACKET_VERSION
+ */
+export function encodeRawPacket(packet: RawPacket): Buffer {
+  const { bytes, contentLength, isPacked } = packet.body;
+  const flags = isPacked ? packet.flags | FLAG.gzip : packet.flags & ~FLAG.gzip;
+  return encodeHeader({ ...packet, flags, contentLength }, bytes);
+}
+
+/**
+ * The messages of a body.
+ * @param limits bounds of the unpacked body; those of a Ready link when they are left out
+ * @example
+ * const [first] = messagesOf(decodeRawPacket(bytes).body);
+ * @throws ProtocolError BODY_TOO_LARGE, BODY_GZIP, BODY_JSON, BODY_SHAPE
+ */
+export function messagesOf({ bytes, contentLength, isPacked }: RawBody, limits?: PacketLimits): Message[] {
+  return decodeBody({ contentLength, flags: isPacked ? FLAG.gzip : 0 }, bytes, limits);
+}
+
+/**
+ * Messages as they travel.
+ * @param limits bounds of the body before it is gzipped; none when they are left out
+ * @example
+ * const body = rawBodyOf([CheckHealthCommand.encode({ wait: 5 })]);
+ * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON; TypeError for what JSON cannot represent
+ */
+export function rawBodyOf(messages: readonly Message[], limits?: PacketLimits): RawBody {
+  const { body, contentLength, packed } = encodeBody(messages, false, limits);
+  return { bytes: body, contentLength, isPacked: packed };
+}
+
+export function rawPacketOf({ contentLength, ...header }: PacketHeader, bytes: Buffer): RawPacket {
+  return { ...header, body: { bytes, contentLength, isPacked: (header.flags & FLAG.gzip) !== 0 } };
 }
 
 export function packetOf(header: PacketHeader, messages: readonly Message[]): Packet {

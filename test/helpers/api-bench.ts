@@ -66,7 +66,7 @@ export async function claimServer(store: Store, msid: number, serviceIp: string)
   const claimed = await store.claimServer(serverDescription(msid, serviceIp), claim);
   if (!claimed.claimed) throw new Error(`${msid} is held`);
   // It serves agents.
-  await store.heartbeat(msid, claim.runId, true);
+  await store.heartbeat(msid, claim.runId, 8250);
   return claimed.server;
 }
 
@@ -132,6 +132,7 @@ export async function apiBench(t: Test) {
       configuration = readConfiguration(await store.configuration()).configuration;
     },
     async stateChanged() {},
+    tellOfJobs() {},
   });
   const links = new PresentLinks({
     clock,

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
+import type { SecureContext } from 'node:tls';
 import type { Test } from 'tap';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
@@ -38,6 +39,7 @@ import { until } from './until.js';
 /** The CA of all clusters, at the moment in which they start. */
 export const ca = await newCa({ clock: new FakeClock(), random: systemRandom });
 const { chainPem, keyPem } = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });
+/** What agents are shown; other servers are shown the server's own certificate. */
 const context = secureContext({ cert: chainPem, key: keyPem });
 let serial = 0;
 
@@ -51,6 +53,9 @@ export class Cluster {
   readonly agents: ClusterAgent[] = [];
   /** The servers share the CA of the store, which may change. Otherwise all clusters have the same one. */
   readonly hasCaInStore: boolean;
+  readonly serverLines: ServerLine[] = [];
+  /** Servers that no server can dial. */
+  readonly unreachable = new Set<string>();
 
   constructor(clock: FakeClock, store: Store, file: string, hasCaInStore = false) {
     this.hasCaInStore = hasCaInStore;
@@ -140,6 +145,13 @@ export class Cluster {
     return this.store.job(uuid);
   }
 
+  /** The network between two servers fails for a moment. */
+  cutServers(one: string, other: string): void {
+    for (const { from, to, end } of this.serverLines) {
+      if ((from === one && to === other) || (from === other && to === one)) end();
+    }
+  }
+
   picture(): string {
     const agents = this.agents.map(({ agent, host }) => `${agent.state.phase.kind} ${host}`);
     return `${JSON.stringify(this.counts())} ${agents.join(', ')}`;
@@ -160,12 +172,15 @@ export class ClusterNode {
   readonly node: ManagementNode;
   readonly port: MemoryPort;
   readonly faults: StoreFaults;
+  /** What it shows to other servers; a test may give it another one. */
+  serverCertificate: ServerCertificateOf;
   /** The process has asked to be ended. */
   wasToldToStop = false;
   isRunning = false;
   readonly #cluster: Cluster;
 
   private constructor(cluster: Cluster, address: string, configuration: Configuration, parts: OpenedParts) {
+    this.serverCertificate = parts.serverCertificate;
     this.#cluster = cluster;
     const { msid } = parts;
     this.address = address;
@@ -185,6 +200,15 @@ export class ClusterNode {
       configuration,
       agentsPort: this.port,
       secureContext: () => parts.certificate?.context ?? context,
+      serverContext: () => parts.certificate?.context ?? this.serverCertificate.context,
+      serverDialer: {
+        async connect(to, port) {
+          if (cluster.unreachable.has(to)) throw refused(to, port);
+          const { socket, end } = joined(cluster, to, port, { address, port: 50_000 });
+          cluster.serverLines.push({ from: address, to, end, isOpen: () => !socket.destroyed });
+          return socket;
+        },
+      },
       ca: parts.ca,
       apiKeys: parts.apiKeys,
       onFatal: () => {},
@@ -201,8 +225,10 @@ export class ClusterNode {
     const { configuration } = readConfiguration(await store.configuration());
     const log = new RecordingLog();
     const apiKeys = await openKeys({ clock: cluster.clock, log, store });
+    const serverCertificate = await serverCertificateOf(msid);
     const own = cluster.hasCaInStore ? await caInStore(cluster, store, { address, msid, log }) : { ca };
-    return new ClusterNode(cluster, address, configuration, { msid, store, faults, log, apiKeys, ...own });
+    const opened = { msid, store, faults, log, apiKeys, serverCertificate, ...own };
+    return new ClusterNode(cluster, address, configuration, opened);
   }
 
   get membership(): Membership {
@@ -252,7 +278,27 @@ export class ClusterNode {
   }
 }
 
+interface ServerCertificateOf {
+  readonly context: SecureContext;
+  readonly serial: string;
+}
+
+/** A server's certificate of the clusters' CA. */
+export async function serverCertificateOf(msid: number): Promise<ServerCertificateOf> {
+  const { chainPem, keyPem, serial } = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid });
+  return { context: secureContext({ cert: chainPem, key: keyPem }), serial };
+}
+
+/** A connection between two servers. */
+interface ServerLine {
+  readonly from: string;
+  readonly to: string;
+  isOpen(): boolean;
+  end(): void;
+}
+
 interface OpenedParts {
+  readonly serverCertificate: ServerCertificateOf;
   readonly msid: number;
   readonly store: Store;
   readonly faults: StoreFaults;
@@ -398,22 +444,35 @@ class ClusterDialer implements Dialer {
   }
 
   async connect(address: string, port: number): Promise<Wire> {
-    const serve = this.#cluster.nodes.get(address)?.port.serve;
-    if (serve === undefined) {
-      throw Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' });
-    }
-    const [agentSide, serverSide] = duplexPair();
-    for (const [end, other] of [
-      [agentSide, serverSide],
-      [serverSide, agentSide],
-    ] as const) {
-      end.on('error', () => {});
-      end.on('close', () => other.destroy());
-    }
     const local = { address: this.#from, port: this.#port++ };
-    serve(serverSide, local);
-    return { socket: agentSide, local, remote: { address, port } };
+    const { socket } = joined(this.#cluster, address, port, local);
+    return { socket, local, remote: { address, port } };
   }
+}
+
+function refused(address: string, port: number): Error {
+  return Object.assign(new Error(`connect ECONNREFUSED ${address}:${port}`), { code: 'ECONNREFUSED' });
+}
+
+/** A connection to a server's port. @throws Error ECONNREFUSED: the port is closed */
+export function joined(
+  cluster: Cluster,
+  address: string,
+  port: number,
+  local: RemoteEnd,
+): { socket: Duplex; end(): void } {
+  const serve = cluster.nodes.get(address)?.port.serve;
+  if (serve === undefined) throw refused(address, port);
+  const [socket, serverSide] = duplexPair();
+  for (const [end, other] of [
+    [socket, serverSide],
+    [serverSide, socket],
+  ] as const) {
+    end.on('error', () => {});
+    end.on('close', () => other.destroy());
+  }
+  serve(serverSide, local);
+  return { socket, end: () => socket.destroy() };
 }
 
 /** Servers that are Up, and know each other to be. Agents need no certificate, unless `configuration` says so. */

@@ -52,7 +52,7 @@ export async function memberBench(t: Test) {
       onAvoided: () => {},
       onForeign: () => {},
       onSharedAddress: () => {},
-      isServing: () => true,
+      servingPort: () => 8250,
       onServerDown: row => void down.push(`${msid} took ${row.msid} down`),
       ...more,
     });

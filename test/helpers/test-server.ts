@@ -79,6 +79,12 @@ export async function testServer(options: TestServerOptions = {}) {
     stopping: new AbortController().signal,
     takesAgents: () => options.takesAgents?.() ?? true,
     lifeOf: other => ((options.isUp?.(other) ?? true) ? 'up' : 'dead'),
+    otherServers: {
+      terms: {},
+      contextFor: () => undefined,
+      accept: transport => transport.destroy(),
+      endRevoked() {},
+    },
     answersElsewhere: async host => options.answersElsewhere?.(host) ?? false,
     secureContext: () => {
       if (options.context) return options.context;

@@ -17,7 +17,11 @@ const UNTYPED = ['com.cloud.agent.api.GetHostStatsCommand'];
 const UNPROVEN = [
   'com.cloud.agent.api.AgentConnectStatusAnswer',
   'com.cloud.agent.api.AgentConnectStatusCommand',
+  'com.cloud.agent.api.CancelCommand',
   'com.cloud.agent.api.StartupStorageCommand',
+  'com.muster.server.api.LookAtJobsCommand',
+  'com.muster.server.api.ServerLinkAnswer',
+  'com.muster.server.api.ServerLinkCommand',
   'org.apache.cloudstack.ca.SetupCertificateAnswer',
   'org.apache.cloudstack.ca.SetupCertificateCommand',
   'org.apache.cloudstack.ca.SetupKeyStoreCommand',

@@ -126,7 +126,7 @@ t.test(
     for (const [files, why] of [
       [{ 'cloud.crt': self.cert, 'cloud.key': self.key }, /of no CA that is known here/],
       [{ 'cloud.crt': forged.cert, 'cloud.key': forged.key }, /the CA that its certificate names has not signed it/],
-      [{ 'cloud.crt': server.certPem, 'cloud.key': server.keyPem }, /is one of a management server/],
+      [{ 'cloud.crt': server.certPem, 'cloud.key': server.keyPem }, /is no agent/],
     ] as const) {
       const agent = await comes(cluster, victim.guid, files);
       await cluster.comes(isRefused(agent));

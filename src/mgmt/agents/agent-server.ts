@@ -3,9 +3,16 @@ import type { SecureContext } from 'node:tls';
 import { networkOf } from '../../lib/address.js';
 import { Admission, type AdmissionBounds } from '../../lib/admission.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
-import { acceptTls, type Link, MemoryBudget, type RemoteEnd, type Transport } from '../../protocol/index.js';
+import {
+  acceptTls,
+  type Link,
+  MemoryBudget,
+  type PeerTerms,
+  type RemoteEnd,
+  type Transport,
+} from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import type { PeerIdentity } from '../security/peer-identity.js';
+import type { PeerIdentity, ServerIdentity } from '../security/peer-identity.js';
 import { type ConversationParts, converse, type LinkStage } from './conversation.js';
 import type { PeerCertificates } from './peer-certificates.js';
 
@@ -15,6 +22,19 @@ export interface AgentServerParts extends ConversationParts {
   /** Whether connections are served now. If not, they are closed at once. */
   takesAgents(): boolean;
   readonly peers: Pick<PeerCertificates, 'judge' | 'refused' | 'objectionTo'>;
+  readonly otherServers: OtherServers;
+}
+
+/** Other management servers, which come to the same port. */
+export interface OtherServers {
+  /** What holds for their transports. */
+  readonly terms: PeerTerms;
+  /** The TLS context for a client that asks for this name; undefined: that for agents. */
+  contextFor(name: string): SecureContext | undefined;
+  /** A secured connection whose peer has shown a server's certificate. */
+  accept(transport: Transport, identity: ServerIdentity): void;
+  /** Ends their links whose certificates are revoked by now. */
+  endRevoked(): void;
 }
 
 /**
@@ -77,7 +97,10 @@ export class AgentServer {
     }
     const secured = await this.#secure(socket, remote, stranger);
     if (secured === undefined) this.#strangers.leave(stranger);
-    else if (this.#takesAgents()) this.#converse(secured.transport, secured.identity, stranger);
+    else if (secured.identity.kind === 'server') {
+      this.#strangers.leave(stranger);
+      this.#parts.otherServers.accept(secured.transport, secured.identity);
+    } else if (this.#takesAgents()) this.#converse(secured.transport, secured.identity, stranger);
     else {
       this.#strangers.leave(stranger);
       secured.transport.destroy();
@@ -86,6 +109,10 @@ export class AgentServer {
 
   /** A secured connection, from wherever it comes. @param identity who its peer is by its certificate */
   serveTransport(transport: Transport, identity: PeerIdentity = { kind: 'none' }): void {
+    if (identity.kind === 'server') {
+      this.#parts.otherServers.accept(transport, identity);
+      return;
+    }
     const stranger = { end: () => transport.destroy() };
     if (!this.#admit(stranger, transport.remote)) {
       this.#turnedAway++;
@@ -168,6 +195,7 @@ export class AgentServer {
 
   /** Ends the links whose certificate was revoked, or whose CA was dropped. */
   endRevoked(): void {
+    this.#parts.otherServers.endRevoked();
     for (const [link, { identity }] of [...this.#links]) {
       const objection = this.#parts.peers.objectionTo(identity);
       if (objection === undefined) continue;
@@ -203,7 +231,7 @@ export class AgentServer {
     remote: RemoteEnd,
     stranger: Stranger,
   ): Promise<{ readonly transport: Transport; readonly identity: PeerIdentity } | undefined> {
-    const { clock, log, lists, secureContext, peers } = this.#parts;
+    const { clock, log, lists, secureContext, peers, otherServers } = this.#parts;
     this.#handshaking.add(socket);
     try {
       // What TLS needs is made only for those that speak: a silent connection costs hardly anything.
@@ -216,9 +244,11 @@ export class AgentServer {
         handshakeTimeoutMs: lists.configuration.values['agent.ssl.handshake.timeout'] * 1_000,
         remote,
         budget: this.#budget,
+        contextFor: name => otherServers.contextFor(name),
         judge(peer) {
           identity = peers.judge(peer.getPeerX509Certificate(), remote.address);
         },
+        termsFor: () => (identity.kind === 'server' ? otherServers.terms : undefined),
       });
       return { transport, identity };
     } catch (error) {

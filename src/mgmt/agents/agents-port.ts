@@ -95,7 +95,8 @@ export interface PortKeeperParts {
 export class PortKeeper {
   readonly #parts: PortKeeperParts;
   readonly #turns = new Semaphore();
-  #isOpen = false;
+  /** Where the port listens; undefined: it is closed. */
+  #at: RemoteEnd | undefined;
   #failure: string | undefined;
 
   constructor(parts: PortKeeperParts) {
@@ -103,7 +104,12 @@ export class PortKeeper {
   }
 
   get isOpen(): boolean {
-    return this.#isOpen;
+    return this.#at !== undefined;
+  }
+
+  /** The port's number; undefined while it is closed. */
+  get number(): number | undefined {
+    return this.#at?.port;
   }
 
   /** Opens the port for the first time. @throws FatalError: it cannot be had */
@@ -114,8 +120,8 @@ export class PortKeeper {
   /** One pass. Never rejects. @param shouldBeOpen looked at when it is the pass's turn */
   async reconcile(shouldBeOpen: () => boolean): Promise<void> {
     await this.#turns.run(async () => {
-      if (shouldBeOpen() === this.#isOpen) return;
-      if (this.#isOpen) {
+      if (shouldBeOpen() === this.isOpen) return;
+      if (this.isOpen) {
         this.#close();
         return;
       }
@@ -133,20 +139,19 @@ export class PortKeeper {
   /** For good. Resolves when the connections have ended, or after 6 s. */
   async close(): Promise<void> {
     await this.#turns.run(async () => {
-      this.#isOpen = false;
+      this.#at = undefined;
       await this.#parts.port.close();
     });
   }
 
   async #open(): Promise<RemoteEnd> {
-    const at = await this.#parts.port.open((socket, remote) => this.#parts.serve(socket, remote));
-    this.#isOpen = true;
-    return at;
+    this.#at = await this.#parts.port.open((socket, remote) => this.#parts.serve(socket, remote));
+    return this.#at;
   }
 
   /** Ready links stay, and are not waited for. */
   #close(): void {
-    this.#isOpen = false;
+    this.#at = undefined;
     void this.#parts.port.close();
     this.#parts.onClosed();
   }

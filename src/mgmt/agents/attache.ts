@@ -2,7 +2,7 @@ import { untilAborted } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { peerText } from '../../lib/text/peer-text.js';
-import { FLAG, type Link, LinkError, type Message, type Packet } from '../../protocol/index.js';
+import { FLAG, type Link, LinkError, type Message, type Packet, type RawBody } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Claimant } from '../hosts/claimant.js';
 import type { RegisteredHost } from '../hosts/known-hosts.js';
@@ -15,6 +15,8 @@ export interface AttacheIdentity {
   readonly guid: string;
   readonly host: RegisteredHost;
   readonly claimant: Claimant;
+  /** As its Startup has named them. */
+  readonly capabilities: ReadonlySet<string>;
   readonly msid: bigint;
   /** As its StartupAnswer has told it. */
   readonly pingIntervalSeconds: number;
@@ -30,6 +32,18 @@ export interface AskOptions {
   readonly inSequence?: boolean;
   /** Ends the wait for the answer. A request that was sent is not called back. */
   readonly signal?: AbortSignal;
+}
+
+/** How commands that were written elsewhere are passed on to an agent. */
+export interface PassOnOptions {
+  /** Of `FLAG`: `stopOnError`, `inSequence`. */
+  readonly flags: number;
+  /** The server that has asked. */
+  readonly mgmtId: number;
+  /** Ends the wait for the turn, or for the answer. */
+  readonly signal: AbortSignal;
+  /** The commands are on their way: from now on the agent may carry them out. */
+  onSent(): void;
 }
 
 /**
@@ -130,7 +144,31 @@ export class Attache {
    * @throws LinkError LINK_CLOSED, ANSWER_TIMEOUT, QUEUE_FULL, TOO_MANY_REQUESTS; ProtocolError BODY_*; the signal's reason
    */
   async ask(commands: readonly Message[], { inSequence = false, signal }: AskOptions = {}): Promise<Packet> {
-    if (!inSequence) return untilAborted(this.#request(commands, 0), signal);
+    const send = () => untilAborted(this.#request(commands, inSequence ? FLAG.inSequence : 0), signal);
+    return inSequence ? this.#inTurn(send, signal) : send();
+  }
+
+  /** Whether the agent carries out each `commandId` once, however often it gets it. */
+  get isRepeatable(): boolean {
+    return this.#identity.capabilities.has('commandIds');
+  }
+
+  /**
+   * Sends commands that were written elsewhere, and gives their answer back as it comes.
+   * @throws LinkError LINK_CLOSED, QUEUE_FULL, TOO_MANY_REQUESTS; ProtocolError BODY_TOO_LARGE; the signal's reason
+   */
+  passOn(body: RawBody, { flags, mgmtId, signal, onSent }: PassOnOptions): Promise<RawBody> {
+    const hostId = BigInt(this.host.id);
+    const header = { flags, mgmtId: BigInt(mgmtId), agentId: hostId, via: hostId };
+    const send = async () => {
+      const answered = this.link.forward(body, header, { timeoutMs: MGMT_LIMITS.passedOnMs, signal, onSent });
+      return (await answered).body;
+    };
+    return (flags & FLAG.inSequence) === 0 ? send() : this.#inTurn(send, signal);
+  }
+
+  /** @throws LinkError TOO_MANY_REQUESTS; the signal's reason */
+  async #inTurn<T>(send: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     if (this.#held >= MGMT_LIMITS.heldRequests) {
       throw new LinkError('TOO_MANY_REQUESTS', `${this.#held} requests in sequence wait for their turn already`);
     }
@@ -138,7 +176,7 @@ export class Attache {
     try {
       const release = await this.#inSequence.acquire(signal);
       try {
-        return await untilAborted(this.#request(commands, FLAG.inSequence), signal);
+        return await send();
       } finally {
         release();
       }

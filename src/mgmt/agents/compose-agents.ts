@@ -20,7 +20,7 @@ import { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
-import { AgentServer } from './agent-server.js';
+import { AgentServer, type OtherServers } from './agent-server.js';
 import type { Attache } from './attache.js';
 import { AttacheRegistry } from './attache-registry.js';
 import { Enrolment } from './enrolment.js';
@@ -54,6 +54,7 @@ export interface AgentsParts {
   takesAgents(): boolean;
   /** How another server looks from here: one that lives may have hosts, also while it drains. */
   lifeOf(msid: number): ServerLife;
+  readonly otherServers: OtherServers;
   /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
   answersElsewhere(host: LinkElsewhere): Promise<boolean>;
 }
@@ -78,6 +79,8 @@ export interface Agents {
   readonly poller: Poller;
   readonly propagation: Propagation<Attache>;
   readonly ownership: Ownership;
+  readonly knownHosts: KnownHosts;
+  readonly peers: PeerCertificates;
   /** What is known of the Ready links, as of now. */
   linkStatus(): Iterable<LinkStatus>;
   /** The hosts as this server knows them without the store, by name. */
@@ -130,6 +133,12 @@ export function composeAgents(parts: AgentsParts): Agents {
   const currentConfiguration = () => lists.configuration;
   const revocations = new Revocations(parts.security.store);
   const presented = new PresentedCertificates({ clock, store: parts.security.store });
+  const peers = new PeerCertificates({
+    ...parts,
+    ...parts.security,
+    revocations,
+    configuration: currentConfiguration,
+  });
   const server: AgentServer = new AgentServer({
     ...parts,
     notices,
@@ -143,7 +152,7 @@ export function composeAgents(parts: AgentsParts): Agents {
       knownHosts,
       configuration: currentConfiguration,
     }),
-    peers: new PeerCertificates({ ...parts, ...parts.security, revocations, configuration: currentConfiguration }),
+    peers,
     certificates: parts.security.store,
     lookAgain: () => poller.poll(),
     lists,
@@ -190,6 +199,8 @@ export function composeAgents(parts: AgentsParts): Agents {
     poller,
     propagation,
     ownership,
+    knownHosts,
+    peers,
     *linkStatus() {
       for (const attache of registry) yield attache.linkStatus;
     },

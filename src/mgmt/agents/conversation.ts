@@ -289,10 +289,11 @@ class Conversation {
   }
 
   #welcome(request: Packet, startup: Startup, host: RegisteredHost): Attache {
-    const { guid, failovers, lastLoss } = startup;
+    const { guid, capabilities, failovers, lastLoss } = startup;
     const pingIntervalSeconds = this.#parts.lists.configuration.values['ping.interval'];
     const claimant = this.#claimant(startup);
-    const identity = { guid, host, claimant, msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
+    const ofLink = { msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
+    const identity = { guid, host, claimant, capabilities, ...ofLink };
     const attache = new Attache(this.link, identity, this.#parts.clock);
     this.#enter({ kind: 'readying', attache });
     this.#parts.registry.arrive(attache)?.link.destroy('newer links of its host are on their way');

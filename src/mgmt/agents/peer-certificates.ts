@@ -7,7 +7,7 @@ import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Configuration } from '../config/parameters.js';
 import type { Ca } from '../security/ca.js';
-import { judgePeer, type PeerIdentity } from '../security/peer-identity.js';
+import { judgePeer, judgeServer, type PeerIdentity, type ServerIdentity } from '../security/peer-identity.js';
 import type { Revocations } from '../security/revocations.js';
 import { RareEvents } from './rare-events.js';
 
@@ -37,14 +37,11 @@ export class PeerCertificates {
    * @throws Error: the link may not stay
    */
   judge(certificate: X509Certificate | undefined, address: string): PeerIdentity {
-    const { ca, clock, revocations, configuration } = this.#parts;
-    const { values } = configuration();
+    const { values } = this.#parts.configuration();
     const identity = judgePeer(certificate, address, {
-      issuers: ca.signers,
-      isRevoked: serial => revocations.has(serial),
+      ...this.#rules(),
       allowsExpired: values['ca.plugin.root.allow.expired.cert'],
       allowsAddresses: values['ca.agent.allow.address.certificates'],
-      now: clock.wallTime(),
     });
     if (identity.kind !== 'bad') return identity;
     const { why, isRevoked } = identity;
@@ -55,15 +52,30 @@ export class PeerCertificates {
     return identity;
   }
 
+  /** Judges another server that was dialled. @throws Error: the link may not stay */
+  judgeServer(certificate: X509Certificate | undefined): ServerIdentity {
+    const identity = judgeServer(certificate, this.#rules());
+    if (identity.kind === 'bad') throw new Error(identity.why);
+    return identity;
+  }
+
   /** Why a link that was judged may no longer stay; undefined: it may. */
   objectionTo(identity: PeerIdentity): string | undefined {
-    if (identity.kind !== 'host' && identity.kind !== 'address') return undefined;
+    if (identity.kind === 'none' || identity.kind === 'bad') return undefined;
     const { ca, revocations, configuration } = this.#parts;
     if (revocations.has(identity.serial)) return 'its certificate was revoked';
     if (includes(ca.signers, identity.issuer)) return undefined;
-    return configuration().values['ca.plugin.root.auth.strictness']
-      ? 'the CA of its certificate was dropped'
-      : undefined;
+    const isNeeded = identity.kind === 'server' || configuration().values['ca.plugin.root.auth.strictness'];
+    return isNeeded ? 'the CA of its certificate was dropped' : undefined;
+  }
+
+  #rules() {
+    const { ca, clock, revocations } = this.#parts;
+    return {
+      issuers: ca.signers,
+      isRevoked: (serial: string) => revocations.has(serial),
+      now: clock.wallTime(),
+    };
   }
 
   /** Tells operators of a link that was refused for its certificate. @param hostUuid whom it concerns */

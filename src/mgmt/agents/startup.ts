@@ -15,6 +15,8 @@ export interface Startup {
   /** Whether the agent has sent `muster`, and may be sent it. */
   readonly speaksMuster: boolean;
   readonly instanceId: string | undefined;
+  /** What the agent can do beyond CloudStack's protocol. */
+  readonly capabilities: ReadonlySet<string>;
   /** How many links the agent has lost since its process started. Muster's agents alone say so. */
   readonly failovers: number | undefined;
   /** Why it lost the last of them, in its words. */
@@ -25,6 +27,9 @@ export interface Startup {
   /** What the store keeps of the host. Long texts are cut. */
   description(zoneId: number): HostDescription;
 }
+
+/** What an agent says beyond this is not kept. */
+const MOST_CAPABILITIES = 64;
 
 const STARTUP_CLASS = /^com\.cloud\.agent\.api\.Startup\w*Command$/;
 
@@ -66,6 +71,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     arch: arch ?? undefined,
     speaksMuster: muster !== undefined,
     instanceId: clean(muster?.instanceId ?? fields.instanceId) ?? undefined,
+    capabilities: new Set(muster?.capabilities?.slice(0, MOST_CAPABILITIES)),
     failovers: muster?.failovers ?? fields.failovers,
     lastLoss: clean(muster?.lastLoss ?? fields.lastLoss) ?? undefined,
     privateIpAddress: clean(fields.privateIpAddress) ?? undefined,

@@ -37,8 +37,8 @@ export interface MembershipParts {
   readonly dataDirToken: string;
   /** `cluster.heartbeat.interval` and `cluster.heartbeat.threshold`, as they are now: see `retime`. */
   heartbeat(): { readonly intervalMs: number; readonly thresholdMs: number };
-  /** Whether this server serves agents now: the others learn it by the heartbeat. */
-  isServing(): boolean;
+  /** The port on which this server serves agents now; undefined: it does not. The others learn it by the heartbeat. */
+  servingPort(): number | undefined;
   /** This server's state has changed, here or by another server. */
   onState(state: ServerState): void;
   /** Other addresses are to be avoided than before. */
@@ -103,6 +103,11 @@ export class Membership implements ServerObserver, ServerReader {
     this.#parts = parts;
     this.#dead = new DeadServers(store, parts);
     this.#runId = parts.random.uuid();
+  }
+
+  /** Random, of this process. */
+  get runId(): string {
+    return this.#runId;
   }
 
   /** This server's own state. */
@@ -260,10 +265,10 @@ export class Membership implements ServerObserver, ServerReader {
   }
 
   async #beatOnce(): Promise<boolean> {
-    const { health, msid, log, isServing } = this.#parts;
+    const { health, msid, log, servingPort } = this.#parts;
     if (this.#isStopped) return true;
     try {
-      const beat = await health.watch(() => this.#store.heartbeat(msid, this.#runId, isServing()));
+      const beat = await health.watch(() => this.#store.heartbeat(msid, this.#runId, servingPort()));
       if (this.#isStopped) return true;
       if (beat.kind === 'foreign') {
         this.#tellForeign(beat.holder);

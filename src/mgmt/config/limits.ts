@@ -48,6 +48,8 @@ export const MGMT_LIMITS = {
   answerMarginMs: 10_000,
   /** Requests in sequence that wait for their turn at one agent. */
   heldRequests: 1_000,
+  /** What one server passes on to an agent for another one; that one takes it back earlier. */
+  passedOnMs: 86_400_000,
   /** The agent that is established under a guid has so long to answer when another one claims it. */
   guidAnswerMs: 2_000,
   /** Another server has so long to ask its agent: until it looks for jobs, and the agent has answered. */
@@ -80,6 +82,38 @@ export const MGMT_LIMITS = {
   apiKeys: 1_000,
   /** How often the store is asked whether there are other API keys. */
   apiKeyPollMs: 1_500,
+  /** A link to another server over which nothing has come for so long is pinged … */
+  serverPingMs: 5_000,
+  /** … and ends when nothing comes for so long after that. */
+  serverSilentMs: 10_000,
+  /** For another server's TCP connection … */
+  serverConnectMs: 5_000,
+  /** … for its TLS handshake … */
+  serverHandshakeMs: 10_000,
+  /** … and for its greeting, or the answer to ours. */
+  serverGreetingMs: 5_000,
+  /** The longest first wait before another server is dialled again; it doubles with each failure … */
+  serverBackoffMs: 100,
+  /** … up to this. */
+  serverBackoffAtMostMs: 5_000,
+  /** What is asked of another server waits so long for a link to it. */
+  serverReopenMs: 2_000,
+  /** Requests to one other server that wait for their answers … */
+  serverRequests: 10_000,
+  /** … and their bytes. */
+  serverRequestBytes: 2 ** 26,
+  /** Answers for another server are kept so long, for the case that the link breaks with them on it … */
+  serverAnswersKeptMs: 30_000,
+  /** … up to so many bytes for each server. */
+  serverAnswersKeptBytes: 2 ** 24,
+  /** Bytes of unfinished and unsent packets that all links to other servers may hold together. */
+  serverLinkBytes: 2 ** 28,
+  /** A server that is asked to take commands back has so long to say whether the agent has got them. */
+  takeBackMs: 2_000,
+  /** How often it is looked where a host is that has no link to a server, while commands wait for it. */
+  hostLookMs: 250,
+  /** Commands that one server holds at once, from the call to the outcome. */
+  commandsHeld: 20_000,
   /** Connections that the kernel holds while the event loop is busy. */
   backlog: 4_096,
 } as const;

@@ -22,8 +22,10 @@ export interface ServerOperationParts extends ServerReader {
   /** Who asks: the name of an API key, or this server's address. Jobs and states are marked with it. */
   readonly asker: string;
   configuration(): Configuration;
-  /** Has this server read now what the servers' states and its jobs are. The others notice a change a little later. */
+  /** Has this server read now what the servers' states and its jobs are. The others notice the change a little later. */
   stateChanged(): Promise<void>;
+  /** Has a server look now for the jobs that wait for it. */
+  tellOfJobs(msid: number): void;
 }
 
 export interface ServerArguments {
@@ -180,7 +182,7 @@ const ORDERS = {
  * is being prepared; StoreError
  */
 async function changeState(
-  { store, asker, events, stateChanged }: ServerOperationParts,
+  { store, asker, events, stateChanged, tellOfJobs }: ServerOperationParts,
   server: ServerRow,
   step: keyof typeof ORDERS,
   jobs: readonly JobRequest[],
@@ -214,6 +216,7 @@ async function changeState(
   }
   const { type, what } = ORDERS[step];
   events.add({ type, level: 'INFO', description: `Management server ${server.serviceIp}: ${what}` });
+  for (const { targetMsid } of changed.jobs) if (targetMsid !== null) tellOfJobs(targetMsid);
   await stateChanged();
   return changed.jobs;
 }

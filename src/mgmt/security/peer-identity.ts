@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { canonicalAddress } from '../../lib/address.js';
 import { isIssuer, objectionToDates } from '../../lib/chain.js';
-import { addressesIn, hostUuidOf, namesServer, subjectOf } from '../../protocol/certificate-names.js';
+import { addressesIn, hostUuidOf, msidOf, namesServer, subjectOf } from '../../protocol/certificate-names.js';
 import { sha256Hex } from './fingerprint.js';
 import { canonicalSerial } from './revocations.js';
 
@@ -19,11 +19,26 @@ export type PeerIdentity =
       readonly serial: string;
       readonly issuer: X509Certificate;
     }
-  | { readonly kind: 'bad'; readonly why: string; readonly isRevoked: boolean };
+  /** Another management server. */
+  | ServerIdentity
+  | BadIdentity;
 
-/** What certificates of agents are judged by. */
+export interface ServerIdentity {
+  readonly kind: 'server';
+  readonly msid: number;
+  readonly serial: string;
+  readonly issuer: X509Certificate;
+}
+
+export interface BadIdentity {
+  readonly kind: 'bad';
+  readonly why: string;
+  readonly isRevoked: boolean;
+}
+
+/** What certificates are judged by. */
 export interface PeerRules {
-  /** The certificates that sign those of agents. Not all whom agents trust: those may be CAs of others. */
+  /** The certificates that sign those of agents and servers. Not all whom agents trust: those may be CAs of others. */
   readonly issuers: readonly X509Certificate[];
   /** @param serial as `canonicalSerial` gives it */
   isRevoked(serial: string): boolean;
@@ -35,25 +50,22 @@ export interface PeerRules {
   readonly now: number;
 }
 
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const NOBODY: PeerIdentity = { kind: 'none' };
 
 /**
- * Judges the certificate that an agent has presented. Pure. Certificates of agents are signed by the CA itself: what else
- * the agent presents does not count.
+ * Judges the certificate that the peer on the agents' port has presented. Pure. Certificates are signed by the CA itself: what
+ * else the peer presents does not count.
  * @param address from which it comes
  */
 export function judgePeer(leaf: X509Certificate | undefined, address: string, rules: PeerRules): PeerIdentity {
   if (leaf === undefined) return NOBODY;
-  const what = `the certificate (${subjectOf(leaf)})`;
-  const issuer = rules.issuers.find(one => isIssuer(one, leaf));
-  if (issuer === undefined) return bad(`${what} is of no CA that is known here`);
-  const serial = canonicalSerial(leaf.serialNumber);
-  if (rules.isRevoked(serial)) return { ...bad(`${what} with serial ${serial} was revoked`), isRevoked: true };
-  const objection = objectionToDates(`the CA (${subjectOf(issuer)})`, issuer, rules.now) ?? datesOf(leaf, what, rules);
-  if (objection !== undefined) return bad(objection);
-  if (leaf.ca) return bad(`${what} is one of a CA`);
-  if (namesServer(leaf)) return bad(`${what} is one of a management server`);
+  if (namesServer(leaf)) return judgeServer(leaf, rules);
+  const what = describe(leaf);
+  const judgement = judged(leaf, what, rules);
+  if (judgement.kind === 'bad') return judgement;
+  const { serial, issuer } = judgement;
   const usages = usagesOf(leaf);
   if (usages !== undefined && !usages.includes(CLIENT_AUTH)) return bad(`${what} is not for clients`);
   const uuid = hostUuidOf(leaf);
@@ -65,7 +77,49 @@ export function judgePeer(leaf: X509Certificate | undefined, address: string, ru
   return { kind: 'address', fingerprint: sha256Hex(leaf.raw), serial, issuer };
 }
 
-function datesOf(leaf: X509Certificate, what: string, { allowsExpired, now }: PeerRules): string | undefined {
+/** Judges the certificate that another server has presented, whichever side has dialled. Pure. It must be in date in any case. */
+export function judgeServer(
+  leaf: X509Certificate | undefined,
+  rules: Pick<PeerRules, 'issuers' | 'isRevoked' | 'now'>,
+): ServerIdentity | BadIdentity {
+  if (leaf === undefined) return bad('it has presented no certificate');
+  const what = describe(leaf);
+  const judgement = judged(leaf, what, { ...rules, allowsExpired: false });
+  if (judgement.kind === 'bad') return judgement;
+  const msid = msidOf(leaf);
+  if (msid === undefined) return bad(`${what} is not one of a management server`);
+  const usages = usagesOf(leaf) ?? [];
+  if (!usages.includes(SERVER_AUTH) || !usages.includes(CLIENT_AUTH)) {
+    return bad(`${what} is not for servers and clients alike`);
+  }
+  const { serial, issuer } = judgement;
+  return { kind: 'server', msid, serial, issuer };
+}
+
+function describe(leaf: X509Certificate): string {
+  return `the certificate (${subjectOf(leaf)})`;
+}
+
+/** What must hold of any certificate. */
+function judged(
+  leaf: X509Certificate,
+  what: string,
+  rules: Omit<PeerRules, 'allowsAddresses'>,
+): BadIdentity | { readonly kind: 'good'; readonly serial: string; readonly issuer: X509Certificate } {
+  const issuer = rules.issuers.find(one => isIssuer(one, leaf));
+  if (issuer === undefined) return bad(`${what} is of no CA that is known here`);
+  const serial = canonicalSerial(leaf.serialNumber);
+  if (rules.isRevoked(serial)) return { ...bad(`${what} with serial ${serial} was revoked`), isRevoked: true };
+  const why = objectionToDates(`the CA (${subjectOf(issuer)})`, issuer, rules.now) ?? datesOf(leaf, what, rules);
+  if (why !== undefined) return bad(why);
+  return leaf.ca ? bad(`${what} is one of a CA`) : { kind: 'good', serial, issuer };
+}
+
+function datesOf(
+  leaf: X509Certificate,
+  what: string,
+  { allowsExpired, now }: Pick<PeerRules, 'allowsExpired' | 'now'>,
+): string | undefined {
   // At its last moment it was good.
   const moment = allowsExpired ? Math.min(now, Date.parse(leaf.validTo)) : now;
   return objectionToDates(what, leaf, moment);
@@ -80,6 +134,6 @@ function usagesOf({ keyUsage }: { readonly keyUsage: readonly string[] | undefin
   return keyUsage;
 }
 
-function bad(why: string) {
-  return { kind: 'bad', why, isRevoked: false } as const;
+function bad(why: string): BadIdentity {
+  return { kind: 'bad', why, isRevoked: false };
 }

@@ -12,9 +12,9 @@ export interface ServerStore {
   claimServer(server: ServerDescription, claim: ServerClaim): Promise<ServerClaimed>;
   /**
    * Says that the server lives, and learns its state.
-   * @param joined whether it serves agents
+   * @param port on which it serves agents; undefined: it does not
    */
-  heartbeat(msid: number, runId: string, joined: boolean): Promise<Heartbeat>;
+  heartbeat(msid: number, runId: string, port: number | undefined): Promise<Heartbeat>;
   /** All servers that there ever were and that are not removed, by ascending id. */
   servers(): Promise<readonly ServerRow[]>;
   /**
@@ -129,6 +129,8 @@ export interface ServerRow extends ServerDescription {
   readonly beat: number;
   /** It serves agents: it has read the hosts, and its agents' port is bound. As of its last heartbeat. */
   readonly joined: boolean;
+  /** The agents' port, to which other servers come too: the last one that was bound. Null: none was. */
+  readonly servicePort: number | null;
   /** By the store's clock. */
   readonly started: number | null;
   /** The last orderly stop, by the server's clock; null: there was none. */

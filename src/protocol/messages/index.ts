@@ -2,4 +2,5 @@ export * from './control.js';
 export * from './host-list.js';
 export * from './keystore.js';
 export * from './ping.js';
+export * from './servers.js';
 export * from './startup.js';

@@ -1,4 +1,4 @@
-import { object, optionalInteger, text } from './schema.js';
+import { object, optionalFlag, optionalInteger, text, textList } from './schema.js';
 
 /**
  * The field `muster`: what only Muster's programs say to each other. CloudStack's ignore it, as they ignore every field
@@ -14,6 +14,8 @@ export const inStartup = object({
   lastLoss: text,
   /** The enrolment token, from an agent without a certificate. Sent only to a server of the CA that it names. */
   token: text,
+  /** What the agent can do beyond the protocol, such as `commandIds`: it carries out each `commandId` once. */
+  capabilities: textList,
 });
 
 /** Likewise. Sent only to an agent that has sent it. */
@@ -27,4 +29,14 @@ export const inReady = object({
 export const inPing = object({
   /** Milliseconds from the last ping to its answer. */
   roundTripMs: optionalInteger,
+});
+
+/** Likewise, between servers, from the one that cannot answer. */
+export const inCancel = object({
+  /** The commands were sent to the agent: it may have carried them out. */
+  isSent: optionalFlag,
+  /** The agent carries out each `commandId` once. */
+  isRepeatable: optionalFlag,
+  /** They were not sent, and it is of no use to ask again: too many wait, or they are too large. */
+  isFinal: optionalFlag,
 });

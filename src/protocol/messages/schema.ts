@@ -30,6 +30,7 @@ export type Fields<S extends Schema> = {
 export type Input<S extends Schema> = { [K in keyof S]?: Value<S[K]> | undefined };
 
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
+const isLong = (value: unknown): value is number | bigint => isInteger(value) || typeof value === 'bigint';
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -43,6 +44,8 @@ export const integer = { expected: 'an integer up to 2^53', accepts: isInteger, 
 export const flag = { expected: 'true or false', accepts: isFlag, missing: false as boolean } as const;
 /** Java `Integer` or `Long`, up to 2^53; may be missing. */
 export const optionalInteger: Field<number> = { expected: 'an integer up to 2^53', accepts: isInteger };
+/** Java `Long`; may be missing. Beyond 2^53 it is a bigint. */
+export const optionalLong: Field<number | bigint> = { expected: 'an integer', accepts: isLong };
 /** Java `Boolean`; may be missing. */
 export const optionalFlag: Field<boolean> = { expected: 'true or false', accepts: isFlag };
 /** Java `String`; may be missing. */

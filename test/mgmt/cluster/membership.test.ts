@@ -50,7 +50,7 @@ function member(t: Test, store: Store, msid: number, more: Partial<MembershipPar
     onForeign: error => void told.foreign.push(error),
     onServerDown: ({ msid }) => void told.down.push(msid),
     onSharedAddress: ({ msid }) => void told.shared.push(msid),
-    isServing: () => true,
+    servingPort: () => 8250,
     ...more,
   });
   t.teardown(() => membership.leave().catch(() => {}));

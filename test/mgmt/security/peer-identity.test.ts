@@ -61,7 +61,7 @@ const CASES: readonly (readonly [
     { allowsAddresses: false },
     { kind: 'bad', why: /names no host/ },
   ],
-  ['a server', server.certPem, '10.99.0.10', {}, { kind: 'bad', why: /is one of a management server/ }],
+  ['a server', server.certPem, '10.99.0.10', {}, { kind: 'server', msid: 7 }],
   ['the CA itself', ca.signersPem, '10.0.0.1', {}, { kind: 'bad', why: /is one of a CA/ }],
   ['a self-made CA', (await other.leaf(HOST)).cert, '10.0.0.1', {}, { kind: 'bad', why: /of no CA that is known/ }],
   ['a self-made CA, the root', other.pem, '10.0.0.1', {}, { kind: 'bad', why: /of no CA that is known/ }],

@@ -47,7 +47,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.match(row, { ...serverDescription(MSID_A), id: 1, uuid: /^[0-9a-f-]{36}$/, runId: 'run', state: 'Up' });
     t.match(row, { stateBy: null, stopped: null, started: Number, created: Number });
     t.ok(row && Math.abs(row.lastUpdate - Date.now()) < 10_000);
-    const beat = await store.heartbeat(MSID_A, 'run', true);
+    const beat = await store.heartbeat(MSID_A, 'run', 8250);
     t.match(beat, { kind: 'alive', state: 'Up' });
     t.match(await store.servers(), [{ beat: (row?.beat ?? 0) + 1, joined: true }]);
     await (await open()).claimServer(serverDescription(MSID_B), claim('other', 'other folder'));
@@ -65,19 +65,19 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     const second = await store.claimServer(serverDescription(MSID_A, { version: '0.2.0' }), claim('two'));
     t.match(second, { claimed: true, server: { runId: 'two', version: '0.2.0' } });
     t.equal(second.claimed && second.server.uuid, first.claimed && first.server.uuid);
-    t.match(await store.heartbeat(MSID_A, 'one', true), {
+    t.match(await store.heartbeat(MSID_A, 'one', 8250), {
       kind: 'foreign',
       holder: { runId: 'two', version: '0.2.0' },
     });
-    t.match(await store.heartbeat(MSID_A, 'two', true), { kind: 'alive' });
-    t.strictSame(await store.heartbeat(MSID_B, 'two', true), { kind: 'foreign', holder: undefined });
+    t.match(await store.heartbeat(MSID_A, 'two', 8250), { kind: 'alive' });
+    t.strictSame(await store.heartbeat(MSID_B, 'two', 8250), { kind: 'foreign', holder: undefined });
   });
 
   test('servers: another folder with the same msid is refused while the first one lives', async (t, store) => {
     await store.claimServer(serverDescription(MSID_A, { serviceIp: '192.0.2.9' }), claim('one'));
     const refused = await store.claimServer(serverDescription(MSID_A), claim('two', 'copy'));
     t.match(refused, { claimed: false, holder: { runId: 'one', serviceIp: '192.0.2.9' } });
-    t.match(await store.heartbeat(MSID_A, 'one', true), { kind: 'alive' }, 'and nothing changed');
+    t.match(await store.heartbeat(MSID_A, 'one', 8250), { kind: 'alive' }, 'and nothing changed');
     t.match(
       await store.claimServer(serverDescription(MSID_A), claim('two', 'copy', 0)),
       { claimed: false },
@@ -115,7 +115,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     const done = await Promise.all(stores.map(s => s.changeServerState(MSID_A, prepare)));
     t.equal(done.filter(Boolean).length, 1);
     t.match(await store.servers(), [{ state: 'PreparingForMaintenance', stateBy: 'admin' }]);
-    t.match(await store.heartbeat(MSID_A, 'run', true), { state: 'PreparingForMaintenance' });
+    t.match(await store.heartbeat(MSID_A, 'run', 8250), { state: 'PreparingForMaintenance' });
     t.equal(await store.changeServerState(MSID_B, prepare), false);
     t.equal(await store.changeServerState(MSID_A, { from: [], to: 'Up' }), false);
     const down = { from: ['PreparingForMaintenance', 'Up'], to: 'Down' } as const;
@@ -231,7 +231,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.match(await store.linkStatus(), [{ msid: MSID_B }]);
     for (const job of [waiting, running]) t.match(await store.job(job?.uuid ?? ''), { status: 'failed', ...why });
     t.match(await store.job(others?.uuid ?? ''), { status: 'pending' });
-    t.match(await store.heartbeat(MSID_A, 'one', true), { kind: 'foreign' });
+    t.match(await store.heartbeat(MSID_A, 'one', 8250), { kind: 'foreign' });
     t.match(await store.claimServer(serverDescription(MSID_A), claim('two', 'new folder')), { claimed: true });
     t.match(await store.servers(), [{ msid: MSID_A, state: 'Up' }, { msid: MSID_B }]);
   });

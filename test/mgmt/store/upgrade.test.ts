@@ -157,7 +157,7 @@ async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, gui
     true,
   ]);
   t.same(await store.assignHosts([{ id: host.id, preferred: 'b' }], 0), ['b']);
-  t.match((await store.heartbeat(1001, 'run-1001', true)).kind, 'alive');
+  t.match((await store.heartbeat(1001, 'run-1001', 8250)).kind, 'alive');
   const lost = { id: host.id, msid: 1001, epoch: 1, at: 0, reason: 'gone' };
   t.same(await store.hostsDisconnected([lost]), [true]);
   const job = await store.createJob({ cmd: 'x', params: '{}', targetMsid: 1001, hostId: null, createdBy: null });

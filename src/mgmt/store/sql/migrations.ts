@@ -336,6 +336,15 @@ export const MIGRATIONS: readonly Migration[] = [
       }
     },
   },
+  {
+    number: 9,
+    name: 'where servers reach each other',
+    since: '0.1.0',
+    async up(db, dialect) {
+      if (await dialect.hasColumn(db, 'mshost', 'service_port')) return;
+      await db.schema.alterTable('mshost').addColumn('service_port', 'bigint').execute();
+    },
+  },
 ];
 
 /** Of migration 6: the certificates of a host, and those that have ended. */

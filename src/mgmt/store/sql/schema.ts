@@ -135,6 +135,8 @@ export interface ServerTable {
   name: string;
   version: string;
   service_ip: string;
+  /** Of the agents' port, where other servers come too; null: it was never open. */
+  service_port: number | null;
   os_distribution: string | null;
   kernel_version: string | null;
   last_boot_time: number | null;

@@ -54,6 +54,7 @@ export function serverStore(transactions: Transactions): ServerStore {
           name: server.name,
           version: server.version,
           service_ip: server.serviceIp,
+          service_port: former?.service_port ?? null,
           os_distribution: server.osDistribution,
           kernel_version: server.kernelVersion,
           last_boot_time: server.lastBootTime,
@@ -73,11 +74,16 @@ export function serverStore(transactions: Transactions): ServerStore {
         return { claimed: true as const, server: serverOf(row) };
       }),
 
-    heartbeat: (msid, runId, joined) =>
+    heartbeat: (msid, runId, port) =>
       transactions.write('heartbeat', async db => {
         const beaten = await db
           .updateTable('mshost')
-          .set(eb => ({ last_update: database.now(), beat: eb('beat', '+', 1), joined: joined ? 1 : 0 }))
+          .set(eb => ({
+            last_update: database.now(),
+            beat: eb('beat', '+', 1),
+            joined: port === undefined ? 0 : 1,
+            ...(port !== undefined && { service_port: port }),
+          }))
           .where('msid', '=', msid)
           .where('runid', '=', runId)
           .where('removed', 'is', null)
@@ -212,6 +218,7 @@ function serverOf(row: Selectable<ServerTable>): ServerRow {
     created: row.created,
     beat: row.beat,
     joined: row.joined === 1,
+    servicePort: row.service_port,
   };
 }
 

@@ -1,0 +1,166 @@
+import type { Message } from '../../protocol/index.js';
+import type { CommandOutcome } from './outcome.js';
+
+/** Where the agent of a host can be asked. */
+export type Place =
+  /** It has a link to this server. */
+  | { readonly kind: 'here' }
+  /** Another server has it. */
+  | { readonly kind: 'at'; readonly msid: number };
+
+export type Whereabouts =
+  | Place
+  | { readonly kind: 'nowhere'; readonly why: string }
+  /** There is no such host, or not any more. */
+  | { readonly kind: 'removed' };
+
+/** What whoever was asked to send the commands has said. */
+export type Reply =
+  | { readonly kind: 'answered'; readonly messages: readonly Message[]; readonly isUnsupported: boolean }
+  /** The agent has not got them. `isFinal`: it is of no use to ask again. */
+  | { readonly kind: 'notSent'; readonly reason: string; readonly isFinal: boolean }
+  /** The agent may have carried them out. `isRepeatable`: whether it knows commands by their ids; undefined: not known. */
+  | { readonly kind: 'lost'; readonly reason: string; readonly isRepeatable: boolean | undefined };
+
+/**
+ * Commands on their way to the agent of one host.
+ *
+ *     locating ─place─▶ asking ─answered──────────────────────▶ over
+ *      ▲  │ nowhere      │ │ cancel, deadline
+ *      │  ▼              │ └──────────▶ ending ─reply──────────▶ over
+ *     waiting ◀──────────┘ not sent; or lost, and repeatable
+ *
+ * Commands that the agent may have got (`mayBeSent`) are asked again only of an agent that carries out each id once.
+ */
+export type SendState =
+  | { readonly kind: 'locating'; readonly mayBeSent: boolean; readonly isFresh: boolean; readonly why: string }
+  | { readonly kind: 'asking'; readonly mayBeSent: boolean; readonly isFresh: boolean }
+  | { readonly kind: 'waiting'; readonly mayBeSent: boolean; readonly why: string }
+  | { readonly kind: 'ending'; readonly mayBeSent: boolean; readonly end: 'cancel' | 'deadline' }
+  | { readonly kind: 'over' };
+
+export type SendEvent =
+  | { readonly kind: 'located'; readonly whereabouts: Whereabouts }
+  /** It is time to look again where the host is. */
+  | { readonly kind: 'look' }
+  | { readonly kind: 'replied'; readonly reply: Reply }
+  /** The caller does not want them to be sent any more. */
+  | { readonly kind: 'cancel' }
+  /** The time for all of it is over. */
+  | { readonly kind: 'deadline' };
+
+export type SendEffect =
+  /** `isFresh`: by what the store says now, not by what was read last. */
+  | { readonly kind: 'locate'; readonly isFresh: boolean }
+  /** `isRepeated`: only if the agent carries out each id once. */
+  | { readonly kind: 'ask'; readonly place: Place; readonly isRepeated: boolean }
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'take back' }
+  | { readonly kind: 'finish'; readonly outcome: CommandOutcome };
+
+export interface SendStep {
+  readonly state: SendState;
+  readonly effect: SendEffect | undefined;
+}
+
+export const SEND_START: SendStep = {
+  state: { kind: 'locating', mayBeSent: false, isFresh: false, why: '' },
+  effect: { kind: 'locate', isFresh: false },
+};
+
+/** Total: an event that does not fit the state changes nothing. @param hasIds each command has a `commandId` */
+export function next(state: SendState, event: SendEvent, hasIds: boolean): SendStep {
+  if (state.kind === 'over') return unchanged(state);
+  switch (event.kind) {
+    case 'located':
+      return state.kind === 'locating' ? located(state, event.whereabouts) : unchanged(state);
+    case 'look':
+      return state.kind === 'waiting' ? locating(state.mayBeSent, state.why) : unchanged(state);
+    case 'replied':
+      if (state.kind === 'asking') return replied(state, event.reply, hasIds);
+      return state.kind === 'ending' ? ended(state, event.reply) : unchanged(state);
+    case 'cancel':
+    case 'deadline':
+      return ending(state, event.kind);
+  }
+}
+
+function located(state: SendState & { kind: 'locating' }, whereabouts: Whereabouts): SendStep {
+  const { mayBeSent, isFresh } = state;
+  switch (whereabouts.kind) {
+    case 'here':
+    case 'at':
+      return {
+        state: { kind: 'asking', mayBeSent, isFresh },
+        effect: { kind: 'ask', place: whereabouts, isRepeated: mayBeSent },
+      };
+    case 'removed':
+      return notSent(mayBeSent, 'refused', 'there is no such host');
+    case 'nowhere':
+      return isFresh ? waiting(mayBeSent, whereabouts.why) : locating(mayBeSent, whereabouts.why);
+  }
+}
+
+function replied(state: SendState & { kind: 'asking' }, reply: Reply, hasIds: boolean): SendStep {
+  const { mayBeSent, isFresh } = state;
+  if (reply.kind === 'answered') return answered(reply);
+  if (reply.kind === 'notSent') {
+    if (reply.isFinal) return notSent(mayBeSent, 'refused', reply.reason);
+    return again(mayBeSent, isFresh, reply.reason);
+  }
+  if (!hasIds || reply.isRepeatable === false) return over({ kind: 'unknown', reason: reply.reason });
+  return again(true, isFresh, reply.reason);
+}
+
+/** The first time at once by what the store says, and from then on after a while. */
+function again(mayBeSent: boolean, isFresh: boolean, why: string): SendStep {
+  return isFresh ? waiting(mayBeSent, why) : locating(mayBeSent, why);
+}
+
+function ending(state: Exclude<SendState, { kind: 'over' }>, end: 'cancel' | 'deadline'): SendStep {
+  switch (state.kind) {
+    case 'asking':
+      return { state: { kind: 'ending', mayBeSent: state.mayBeSent, end }, effect: { kind: 'take back' } };
+    case 'ending':
+      return unchanged(state);
+    case 'locating':
+    case 'waiting':
+      return unsent(state.mayBeSent, end, state.why);
+  }
+}
+
+function ended({ mayBeSent, end }: SendState & { kind: 'ending' }, reply: Reply): SendStep {
+  if (reply.kind === 'answered') return answered(reply);
+  if (reply.kind === 'notSent') return unsent(mayBeSent, end, reply.reason);
+  const what = end === 'cancel' ? 'taken back when it was sent already' : 'no answer in time';
+  return over({ kind: 'unknown', reason: what });
+}
+
+function unsent(mayBeSent: boolean, end: 'cancel' | 'deadline', why: string): SendStep {
+  if (end === 'cancel') return notSent(mayBeSent, 'cancelled', 'taken back before it was sent');
+  return notSent(mayBeSent, 'refused', why === '' ? 'not sent in time' : `not sent in time: ${why}`);
+}
+
+function notSent(mayBeSent: boolean, kind: 'refused' | 'cancelled', reason: string): SendStep {
+  return over(mayBeSent ? { kind: 'unknown', reason: `it was sent before; then: ${reason}` } : { kind, reason });
+}
+
+function answered({ messages, isUnsupported }: Reply & { kind: 'answered' }): SendStep {
+  return over({ kind: isUnsupported ? 'unsupported' : 'answered', messages });
+}
+
+function locating(mayBeSent: boolean, why: string): SendStep {
+  return { state: { kind: 'locating', mayBeSent, isFresh: true, why }, effect: { kind: 'locate', isFresh: true } };
+}
+
+function waiting(mayBeSent: boolean, why: string): SendStep {
+  return { state: { kind: 'waiting', mayBeSent, why }, effect: { kind: 'wait' } };
+}
+
+function over(outcome: CommandOutcome): SendStep {
+  return { state: { kind: 'over' }, effect: { kind: 'finish', outcome } };
+}
+
+function unchanged(state: SendState): SendStep {
+  return { state, effect: undefined };
+}

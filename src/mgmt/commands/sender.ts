@@ -1,0 +1,231 @@
+import type { Clock, Timer } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/errors.js';
+import { Semaphore } from '../../lib/semaphore.js';
+import { peerText } from '../../lib/text/peer-text.js';
+import {
+  FLAG,
+  type Message,
+  messagesOf,
+  type RawBody,
+  rawBodyOf,
+  readyLimits,
+  UnsupportedAnswer,
+} from '../../protocol/index.js';
+import { answerTimeMs } from '../agents/attache.js';
+import type { ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
+import { MGMT_LIMITS } from '../config/limits.js';
+import type { HostFinder } from './host-finder.js';
+import type { CommandOutcome } from './outcome.js';
+import {
+  next,
+  type Place,
+  type Reply,
+  SEND_START,
+  type SendEffect,
+  type SendEvent,
+  type SendState,
+} from './send-state.js';
+
+export interface SenderParts {
+  readonly clock: Clock;
+  readonly hosts: Pick<HostFinder, 'find'>;
+  /** Unpacked bytes of one packet. */
+  readonly packetMaxBytes: number;
+  /** Sends commands to an agent of this server. Never rejects. */
+  askHere(request: ServerRequest, signal: AbortSignal): Promise<ServerReply>;
+  /** Has another server do it. Never rejects. */
+  askServer(msid: number, request: ServerRequest, signal: AbortSignal): Promise<ServerReply>;
+}
+
+/** How commands are sent. */
+export interface SendOptions {
+  /**
+   * Seconds for all of it: to find the agent, which may be on its way from one server to another, and to have its answer.
+   * @default the longest `wait` of the commands, 60 if none has one; and 10 more
+   */
+  readonly wait?: number | undefined;
+  /** Sent when those before them, in sequence to the same host by this server, have their outcomes. @default false */
+  readonly inSequence?: boolean | undefined;
+  /** When one command fails, those behind it are not carried out. @default true */
+  readonly stopOnError?: boolean | undefined;
+  /** Takes them back, if they were not sent yet. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Those that are sent in sequence to one host. */
+interface Line {
+  readonly turns: Semaphore;
+  held: number;
+}
+
+/** Sends commands to agents, whichever server has them. */
+export class Sender {
+  readonly #parts: SenderParts;
+  /** By host id. */
+  readonly #lines = new Map<number, Line>();
+  #held = 0;
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Sends commands in one packet to the agent of a host, and tells what became of them. To a CloudStack agent nothing is sent
+   * twice.
+   * @param hostId as in `Attache.host`
+   * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON, TypeError: the messages cannot be written
+   */
+  async send(hostId: number, messages: readonly Message[], options: SendOptions = {}): Promise<CommandOutcome> {
+    const body = rawBodyOf(messages, readyLimits(this.#parts.packetMaxBytes));
+    if (this.#held >= MGMT_LIMITS.commandsHeld) return tooMany(this.#held);
+    this.#held++;
+    try {
+      const sending = new Sending(this.#parts, { hostId, body, hasIds: messages.every(hasId), options });
+      const limitMs = options.wait === undefined ? answerTimeMs(messages) : options.wait * 1_000;
+      return await this.#within(limitMs, sending, hostId, options);
+    } finally {
+      this.#held--;
+    }
+  }
+
+  async #within(limitMs: number, sending: Sending, hostId: number, options: SendOptions): Promise<CommandOutcome> {
+    const { inSequence = false, signal } = options;
+    const timer = this.#parts.clock.after(limitMs, () => sending.end('deadline'));
+    const cancel = () => sending.end('cancel');
+    signal?.addEventListener('abort', cancel, { once: true });
+    if (signal?.aborted) cancel();
+    try {
+      return inSequence ? await this.#inTurn(hostId, sending) : await sending.begin();
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async #inTurn(hostId: number, sending: Sending): Promise<CommandOutcome> {
+    const line = this.#lines.get(hostId) ?? { turns: new Semaphore(), held: 0 };
+    if (line.held >= MGMT_LIMITS.heldRequests) return tooMany(line.held);
+    this.#lines.set(hostId, line);
+    line.held++;
+    try {
+      const release = await line.turns.acquire(sending.ended).catch(() => undefined);
+      try {
+        return await sending.begin();
+      } finally {
+        release?.();
+      }
+    } finally {
+      line.held--;
+      if (line.held === 0) this.#lines.delete(hostId);
+    }
+  }
+}
+
+function tooMany(held: number): CommandOutcome {
+  return { kind: 'refused', reason: `${held} commands wait for their outcomes already` };
+}
+
+/** Whether the command has an id by which an agent of Muster carries it out once. */
+function hasId({ fields: { muster } }: Message): boolean {
+  return typeof muster === 'object' && muster !== null && 'commandId' in muster && typeof muster.commandId === 'string';
+}
+
+interface SendingParts {
+  readonly hostId: number;
+  readonly body: RawBody;
+  readonly hasIds: boolean;
+  readonly options: SendOptions;
+}
+
+/** Commands on their way: carries out what `next` decides. */
+class Sending {
+  readonly #parts: SenderParts;
+  readonly #what: SendingParts;
+  #state: SendState = SEND_START.state;
+  #look: Timer | undefined;
+  readonly #takeBack = new AbortController();
+  readonly #ended = new AbortController();
+  #finish: (outcome: CommandOutcome) => void = () => {};
+  readonly #outcome = new Promise<CommandOutcome>(resolve => {
+    this.#finish = resolve;
+  });
+
+  constructor(parts: SenderParts, what: SendingParts) {
+    this.#parts = parts;
+    this.#what = what;
+  }
+
+  /** Aborts when the time is over, or the caller has taken the commands back. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** @returns what becomes of them. Called once */
+  begin(): Promise<CommandOutcome> {
+    if (this.#state.kind !== 'over') this.#perform(SEND_START.effect);
+    return this.#outcome;
+  }
+
+  end(kind: 'cancel' | 'deadline'): void {
+    this.#step({ kind });
+    this.#ended.abort();
+  }
+
+  #step(event: SendEvent): void {
+    const { state, effect } = next(this.#state, event, this.#what.hasIds);
+    this.#state = state;
+    this.#perform(effect);
+  }
+
+  #perform(effect: SendEffect | undefined): void {
+    const { clock, hosts } = this.#parts;
+    switch (effect?.kind) {
+      case 'locate':
+        void hosts
+          .find(this.#what.hostId, effect.isFresh)
+          .then(whereabouts => this.#step({ kind: 'located', whereabouts }));
+        break;
+      case 'ask':
+        void this.#ask(effect.place, effect.isRepeated);
+        break;
+      case 'wait':
+        this.#look = clock.after(MGMT_LIMITS.hostLookMs, () => this.#step({ kind: 'look' }));
+        break;
+      case 'take back':
+        this.#takeBack.abort(new Error('taken back'));
+        break;
+      case 'finish':
+        this.#look?.cancel();
+        this.#finish(effect.outcome);
+        break;
+      case undefined:
+    }
+  }
+
+  async #ask(place: Place, isRepeated: boolean): Promise<void> {
+    const { hostId, body, options } = this.#what;
+    const { inSequence = false, stopOnError = true } = options;
+    const flags =
+      (inSequence ? FLAG.inSequence : 0) | (stopOnError ? FLAG.stopOnError : 0) | (isRepeated ? FLAG.repeated : 0);
+    const request = { hostId, flags, body };
+    const { signal } = this.#takeBack;
+    const reply =
+      place.kind === 'here'
+        ? await this.#parts.askHere(request, signal)
+        : await this.#parts.askServer(place.msid, request, signal);
+    this.#step({ kind: 'replied', reply: this.#read(reply) });
+  }
+
+  #read(reply: ServerReply): Reply {
+    if (reply.kind === 'notSent') return { ...reply, isFinal: reply.isFinal ?? false };
+    if (reply.kind === 'lost') return reply;
+    try {
+      const messages = messagesOf(reply.body, readyLimits(this.#parts.packetMaxBytes));
+      const [first] = messages;
+      return { kind: 'answered', messages, isUnsupported: first !== undefined && UnsupportedAnswer.is(first) };
+    } catch (error) {
+      // To ask again would bring the same answer.
+      return { kind: 'lost', reason: `the answer cannot be read: ${peerText(reasonOf(error))}`, isRepeatable: false };
+    }
+  }
+}
