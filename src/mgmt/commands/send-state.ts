@@ -63,10 +63,13 @@ export interface SendStep {
   readonly effect: SendEffect | undefined;
 }
 
-export const SEND_START: SendStep = {
-  state: { kind: 'locating', mayBeSent: false, isFresh: false, why: '' },
-  effect: { kind: 'locate', isFresh: false },
-};
+/** @param mayBeSent somebody may have sent them before, who has gone */
+export function begun(mayBeSent: boolean): SendStep {
+  return {
+    state: { kind: 'locating', mayBeSent, isFresh: false, why: '' },
+    effect: { kind: 'locate', isFresh: false },
+  };
+}
 
 /** Total: an event that does not fit the state changes nothing. @param hasIds each command has a `commandId` */
 export function next(state: SendState, event: SendEvent, hasIds: boolean): SendStep {

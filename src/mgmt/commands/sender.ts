@@ -17,13 +17,14 @@ import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostFinder } from './host-finder.js';
 import type { CommandOutcome } from './outcome.js';
 import {
+  begun,
   next,
   type Place,
   type Reply,
-  SEND_START,
   type SendEffect,
   type SendEvent,
   type SendState,
+  type SendStep,
 } from './send-state.js';
 
 export interface SenderParts {
@@ -48,6 +49,11 @@ export interface SendOptions {
   readonly inSequence?: boolean | undefined;
   /** When one command fails, those behind it are not carried out. @default true */
   readonly stopOnError?: boolean | undefined;
+  /**
+   * They may have been sent before, by somebody who has gone: only an agent that carries out each id once gets them.
+   * @default false
+   */
+  readonly isRepeated?: boolean | undefined;
   /** Takes them back, if they were not sent yet. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,7 +86,7 @@ export class Sender {
     if (this.#held >= MGMT_LIMITS.commandsHeld) return tooMany(this.#held);
     this.#held++;
     try {
-      const sending = new Sending(this.#parts, { hostId, body, hasIds: messages.every(hasId), options });
+      const sending = new Sending(this.#parts, { hostId, body, hasIds: hasId(messages[0]), options });
       const limitMs = options.wait === undefined ? answerTimeMs(messages) : options.wait * 1_000;
       return await this.#within(limitMs, sending, hostId, options);
     } finally {
@@ -125,8 +131,9 @@ function tooMany(held: number): CommandOutcome {
   return { kind: 'refused', reason: `${held} commands wait for their outcomes already` };
 }
 
-/** Whether the command has an id by which an agent of Muster carries it out once. */
-function hasId({ fields: { muster } }: Message): boolean {
+/** Whether commands have an id by which an agent of Muster carries them out once: it is in the first one. */
+function hasId(first: Message | undefined): boolean {
+  const muster = first?.fields.muster;
   return typeof muster === 'object' && muster !== null && 'commandId' in muster && typeof muster.commandId === 'string';
 }
 
@@ -141,7 +148,8 @@ interface SendingParts {
 class Sending {
   readonly #parts: SenderParts;
   readonly #what: SendingParts;
-  #state: SendState = SEND_START.state;
+  readonly #first: SendStep;
+  #state: SendState;
   #look: Timer | undefined;
   readonly #takeBack = new AbortController();
   readonly #ended = new AbortController();
@@ -153,6 +161,8 @@ class Sending {
   constructor(parts: SenderParts, what: SendingParts) {
     this.#parts = parts;
     this.#what = what;
+    this.#first = begun(what.options.isRepeated ?? false);
+    this.#state = this.#first.state;
   }
 
   /** Aborts when the time is over, or the caller has taken the commands back. */
@@ -162,7 +172,7 @@ class Sending {
 
   /** @returns what becomes of them. Called once */
   begin(): Promise<CommandOutcome> {
-    if (this.#state.kind !== 'over') this.#perform(SEND_START.effect);
+    if (this.#state.kind !== 'over') this.#perform(this.#first.effect);
     return this.#outcome;
   }
 

@@ -22,7 +22,8 @@ export interface JobStore {
   /** @returns false when the job does not run, or not there */
   finishJob(uuid: string, msid: number, outcome: JobOutcome): Promise<boolean>;
   /**
-   * The server does not run any more: what it was carrying out has failed, and what only it could do, too.
+   * The server does not run any more: what it was carrying out has failed, and what only it could do, too. What another
+   * server can go on with is pending again.
    * @param keepPending what waits for it stays: it starts anew and will look
    * @returns how many
    */
@@ -52,10 +53,12 @@ export interface NewJob {
   readonly createdBy: string | null;
   /** It is not started later than this after it was made, by the store's clock. @default it does not expire */
   readonly expiresInMs?: number | undefined;
+  /** When the server that carries it out has ended, another one goes on with it. @default false */
+  readonly isResumable?: boolean | undefined;
 }
 
 /** Moments are by the store's clock. */
-export interface JobRow extends Omit<NewJob, 'expiresInMs'> {
+export interface JobRow extends Omit<NewJob, 'expiresInMs' | 'isResumable'> {
   readonly id: number;
   readonly uuid: string;
   readonly status: JobStatus;

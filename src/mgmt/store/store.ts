@@ -2,6 +2,7 @@ import type { ApiKeyStore } from './api-key-store.js';
 import type { AssignmentStore } from './assignment-store.js';
 import type { AuthorityStore } from './authority-store.js';
 import type { CertificateStore } from './certificate-store.js';
+import type { CommandStore } from './command-store.js';
 import type { ConfigurationStore } from './configuration-store.js';
 import type { EnrollmentStore } from './enrollment-store.js';
 import type { EventStore } from './event-store.js';
@@ -33,6 +34,7 @@ export interface Store
     ApiKeyStore,
     AuthorityStore,
     CertificateStore,
+    CommandStore,
     EnrollmentStore {
   /** Lets calls under way end; later ones reject with `STORE_CLOSED`. Idempotent. */
   close(): Promise<void>;
@@ -61,6 +63,7 @@ export * from './api-key-store.js';
 export * from './assignment-store.js';
 export type * from './authority-store.js';
 export type * from './certificate-store.js';
+export * from './command-store.js';
 export type * from './configuration-store.js';
 export type * from './enrollment-store.js';
 export * from './event-store.js';

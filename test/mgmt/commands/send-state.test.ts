@@ -1,5 +1,5 @@
 import t from 'tap';
-import { next, type Reply, SEND_START, type SendEvent, type SendStep } from '../../../src/mgmt/commands/send-state.js';
+import { begun, next, type Reply, type SendEvent, type SendStep } from '../../../src/mgmt/commands/send-state.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 
 const RUNS = 5_000;
@@ -12,7 +12,7 @@ function play(seed: number): string | undefined {
   const random = seededRandom(seed);
   const oneOf = <T>(items: readonly T[]): T => items[random.int(items.length)] as T;
   const hasIds = random.int(2) === 0;
-  let step: SendStep = SEND_START;
+  let step: SendStep = begun(false);
   let wasLost = false;
   let asked = 0;
   let outcome: string | undefined;
@@ -61,7 +61,7 @@ t.test(`send state: exactly one outcome, and a true one (${RUNS} seeds)`, async 
 });
 
 t.test('send state: what was read last is tried first, then what the store says, then it waits', async t => {
-  const at = next(SEND_START.state, { kind: 'located', whereabouts: { kind: 'at', msid: 2 } }, false);
+  const at = next(begun(false).state, { kind: 'located', whereabouts: { kind: 'at', msid: 2 } }, false);
   t.match(at.effect, { kind: 'ask', place: { kind: 'at', msid: 2 }, isRepeated: false });
   const read = next(at.state, { kind: 'replied', reply: NOT_SENT }, false);
   t.match(read.effect, { kind: 'locate', isFresh: true });

@@ -185,6 +185,7 @@ export async function insertJob(
     started: null,
     completed: null,
     expires: job.expiresInMs === undefined ? null : now + job.expiresInMs,
+    is_resumable: Number(job.isResumable ?? false),
   };
   await db.insertInto('async_job').values(row).execute();
   return jobOf(row, now);
@@ -195,12 +196,23 @@ interface FailedJobs extends Omit<JobOutcome, 'status'> {
   readonly database: SqlDatabase;
 }
 
-/** Within a transaction: what the server was carrying out has failed, and what only it could do, too. @returns how many */
+/**
+ * Within a transaction: what the server was carrying out has failed, and what only it could do, too; what another server
+ * can go on with waits for one.
+ * @returns how many have failed
+ */
 export async function failJobsOf(
   db: Kysely<Schema>,
   msid: number,
   { resultCode, result, keepPending, database }: FailedJobs,
 ): Promise<number> {
+  await db
+    .updateTable('async_job')
+    .set({ status: 'pending', runner_msid: null })
+    .where('status', '=', 'running')
+    .where('runner_msid', '=', msid)
+    .where('is_resumable', '=', 1)
+    .execute();
   const failed = await db
     .updateTable('async_job')
     .set({ status: 'failed', result_code: resultCode, result, completed: database.now() })
@@ -221,7 +233,7 @@ function conditions(eb: JobExpressions, { since, msid }: JobQuery) {
 }
 
 /** @param now by the store's clock */
-function jobOf(row: Selectable<JobTable>, now: number): JobRow {
+export function jobOf(row: Selectable<JobTable>, now: number): JobRow {
   const isExpired = row.status === 'pending' && row.expires !== null && row.expires <= now;
   return {
     id: row.id,

@@ -345,7 +345,50 @@ export const MIGRATIONS: readonly Migration[] = [
       await db.schema.alterTable('mshost').addColumn('service_port', 'bigint').execute();
     },
   },
+  {
+    number: 10,
+    name: 'commands for many hosts',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await db.schema
+        .createTable('command_job')
+        .ifNotExists()
+        .addColumn('job_id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('job_key', 'varchar(255)', column => column.unique())
+        .addColumn('digest', 'varchar(64)', column => column.notNull())
+        .addColumn('total', 'bigint', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('command')
+        .ifNotExists()
+        .addColumn('job_id', 'bigint', column => column.notNull())
+        .addColumn('ordinal', 'bigint', column => column.notNull())
+        .addColumn('host_id', 'bigint', column => column.notNull())
+        .addColumn('state', 'varchar(16)', column => column.notNull())
+        .addColumn('is_good', 'bigint')
+        .addColumn('reason', 'text')
+        .addColumn('answers', sql`mediumtext`)
+        .addColumn('is_truncated', 'bigint', column => column.notNull())
+        .addColumn('duration_ms', 'bigint')
+        .addColumn('msid', 'bigint')
+        .addPrimaryKeyConstraint('pk_command', ['job_id', 'ordinal'])
+        .addUniqueConstraint('uc_command__host_id', ['job_id', 'host_id'])
+        .execute();
+      await addIndexes(db, dialect, INDEXES_10);
+      if (!(await dialect.hasColumn(db, 'async_job', 'is_resumable'))) {
+        await db.schema
+          .alterTable('async_job')
+          .addColumn('is_resumable', 'bigint', column => column.notNull().defaultTo(0))
+          .execute();
+      }
+    },
+  },
 ];
+
+/** Of migration 10: what of a job is still to be done. */
+const INDEXES_10 = [['command', 'i_command__state', ['job_id', 'state', 'ordinal']]] as const;
 
 /** Of migration 6: the certificates of a host, and those that have ended. */
 const INDEXES_6 = [

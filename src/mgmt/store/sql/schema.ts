@@ -1,7 +1,7 @@
 import type {
   ApiKeyRole,
   AuthorityState,
-  CertificateKind,
+  CertificateKind, CommandState,
   EventLevel,
   HostStatus,
   JobStatus,
@@ -22,6 +22,8 @@ export interface Schema {
   mshost: ServerTable;
   mshost_link: LinkStatusTable;
   async_job: JobTable;
+  command_job: CommandJobTable;
+  command: CommandTable;
   event: EventTable;
   secret: SecretTable;
   api_key: ApiKeyTable;
@@ -182,6 +184,29 @@ export interface JobTable {
   completed: number | null;
   /** By the store's clock; null: it never expires. */
   expires: number | null;
+  is_resumable: number;
+}
+
+export interface CommandJobTable {
+  job_id: number;
+  uuid: string;
+  job_key: string | null;
+  digest: string;
+  total: number;
+  created: number;
+}
+
+export interface CommandTable {
+  job_id: number;
+  ordinal: number;
+  host_id: number;
+  state: CommandState;
+  is_good: number | null;
+  reason: string | null;
+  answers: string | null;
+  is_truncated: number;
+  duration_ms: number | null;
+  msid: number | null;
 }
 
 export interface EventTable {

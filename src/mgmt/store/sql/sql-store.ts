@@ -5,6 +5,7 @@ import { apiKeyStore } from './api-keys.js';
 import { assignmentStore } from './assignments.js';
 import { authorityStore } from './authorities.js';
 import { certificateStore } from './certificates.js';
+import { commandStore } from './commands.js';
 import { configurationStore } from './configuration.js';
 import type { SqlDatabase } from './database.js';
 import { enrollmentStore } from './enrollment.js';
@@ -47,6 +48,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...apiKeyStore(transactions),
     ...authorityStore(transactions),
     ...certificateStore(transactions),
+    ...commandStore(transactions),
     ...enrollmentStore(transactions),
     close: () => transactions.close(),
   };

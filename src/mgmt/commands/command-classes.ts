@@ -1,0 +1,38 @@
+/** Classes that may be named without their package. Agents may know others: those are named in full. */
+const KNOWN = [
+  'com.cloud.agent.api.GetHostStatsCommand',
+  'com.cloud.agent.api.CheckHealthCommand',
+  'com.cloud.agent.api.CheckNetworkCommand',
+  'com.cloud.agent.api.MaintainCommand',
+  'com.cloud.agent.api.AgentControlCommand',
+  'com.cloud.agent.api.SetHostParamsCommand',
+] as const;
+
+/** What is about the link itself, or about trust: only the servers say it, in the conversation that it belongs to. */
+const NEVER =
+  /^(Startup\w*|Ready|Shutdown|SetupMSList|MigrateAgentConnection|SetupKeyStore|SetupCertificate|Cancel|ConfirmAnswers|KeptAnswers|ServerLink|LookAtJobs|AgentConnectStatus|Ping\w*)Command$/;
+
+const FULL_NAME = /^[A-Za-z_]\w*(\.[A-Za-z_][\w$]*)+$/;
+const MOST_LENGTH = 255;
+
+/**
+ * The full name of a command's class.
+ * @param name in full, or of a class that is known here
+ * @returns the full name; or why it cannot be sent
+ */
+export function commandClass(name: string): { readonly type: string } | { readonly refusal: string } {
+  const type = name.includes('.') ? name : KNOWN.find(known => known.endsWith(`.${name}`));
+  if (type === undefined) {
+    const short = KNOWN.map(simpleName).join(', ');
+    return { refusal: `only these may be named without their package: ${short}` };
+  }
+  if (type.length > MOST_LENGTH || !FULL_NAME.test(type)) return { refusal: 'it is no name of a class' };
+  if (NEVER.test(simpleName(type))) {
+    return { refusal: 'it is about the link of the agent, or about trust: only the servers send it' };
+  }
+  return { type };
+}
+
+function simpleName(type: string): string {
+  return type.slice(type.lastIndexOf('.') + 1);
+}

@@ -1,0 +1,99 @@
+import type { Page, PageQuery } from './host-store.js';
+import type { JobRow, NewJob } from './job-store.js';
+
+/** Commands for many hosts: a job, and a row for each of its hosts, which ends with exactly one outcome. */
+export interface CommandStore {
+  /**
+   * Writes the job and its hosts; nobody starts it before all of them are there. In several transactions, of which the last
+   * one makes the job.
+   * @returns the job; or why it was not made: there is another one with this key
+   */
+  createCommandJob(job: NewCommandJob): Promise<CommandJobMade>;
+  /**
+   * Takes the next hosts of a job, in their order, so that commands are sent to them: whoever finds them so later knows that
+   * they may have been sent.
+   * @returns undefined: the job is not carried out by `msid` any more
+   */
+  takeCommands(uuid: string, msid: number, count: number): Promise<readonly TakenCommand[] | undefined>;
+  /** The hosts that were taken and have no outcome: a server that carries the job out has ended. */
+  takenCommands(uuid: string): Promise<readonly TakenCommand[]>;
+  /**
+   * Writes outcomes, in one transaction. One that stands is replaced only if it is `unknown`, and the new one is not. Of a job
+   * that is gone nothing is written.
+   */
+  commandOutcomes(uuid: string, outcomes: readonly NewCommandOutcome[]): Promise<void>;
+  /** Those that were not taken yet are cancelled. @returns how many; undefined: there is no such job */
+  cancelCommands(uuid: string, reason: string): Promise<number | undefined>;
+  /** How many hosts of a job have which outcome. @returns undefined: there is no such job */
+  commandSummary(uuid: string): Promise<CommandSummary | undefined>;
+  /** In the order of the job's hosts. @param query its page has at most `ROWS_A_PAGE` rows */
+  commandResults(query: CommandResultQuery): Promise<Page<CommandResultRow> | undefined>;
+  /** Deletes the rows of jobs that are deleted; at most 1,000 a call. @returns how many */
+  deleteOldCommands(): Promise<number>;
+}
+
+export const COMMANDS_A_CALL = 500;
+
+/** `waiting`: not sent. `taken`: perhaps sent. The others are outcomes. */
+export type CommandState = 'waiting' | 'taken' | CommandOutcomeKind;
+export type CommandOutcomeKind = 'answered' | 'unsupported' | 'refused' | 'cancelled' | 'unknown';
+
+export interface NewCommandJob {
+  readonly job: NewJob;
+  readonly hostIds: readonly number[];
+  /** Whoever gives it again gets the same job. */
+  readonly key: string | null;
+  /** Of all that the job says: another one with the same key is refused. */
+  readonly digest: string;
+}
+
+export type CommandJobMade =
+  | { readonly kind: 'made'; readonly job: JobRow }
+  /** There was one with this key and digest. */
+  | { readonly kind: 'known'; readonly job: JobRow }
+  /** The key is taken by one that says something else, or that is just being made. */
+  | { readonly kind: 'taken' };
+
+export interface TakenCommand {
+  readonly hostId: number;
+}
+
+export interface NewCommandOutcome {
+  readonly hostId: number;
+  readonly kind: CommandOutcomeKind;
+  /** Every answer has result=true; null: there is no answer. */
+  readonly isGood: boolean | null;
+  readonly reason: string | null;
+  /** JSON, as in a body; null: there are none, or they were too large. */
+  readonly answers: string | null;
+  readonly isTruncated: boolean;
+  readonly durationMs: number | null;
+  /** The server that had the host. */
+  readonly msid: number | null;
+}
+
+export interface CommandSummary {
+  readonly total: number;
+  readonly waiting: number;
+  readonly taken: number;
+  readonly answered: number;
+  /** Of those that answered: with result=false. */
+  readonly failed: number;
+  readonly unsupported: number;
+  readonly refused: number;
+  readonly cancelled: number;
+  readonly unknown: number;
+  /** Characters of answers. */
+  readonly answerLength: number;
+}
+
+export interface CommandResultQuery extends PageQuery {
+  readonly uuid: string;
+  readonly state?: CommandState | undefined;
+}
+
+export interface CommandResultRow extends Omit<NewCommandOutcome, 'kind'> {
+  readonly state: CommandState;
+  readonly hostUuid: string;
+  readonly hostName: string;
+}
