@@ -365,7 +365,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     linkStatusWriter.stop();
     renewal.stop();
     const closed = keeper.close();
-    serverLinks.stop();
+    sender.stop();
+    await serverLinks.stop();
     await agents.stop(how);
     await closed;
     if (isServing) {
