@@ -37,11 +37,16 @@ const operations = {
     return { medianMs: took[took.length >> 1] ?? 0, ms, notAnswered };
   },
 
-  /** CPU time so far, and memory after garbage collection. */
-  usage(): Usage {
-    globalThis.gc?.();
+  /** CPU time so far, in milliseconds. */
+  cpuMs(): number {
     const { user, system } = process.cpuUsage();
-    return { cpuMs: (user + system) / 1_000, rssMb: process.memoryUsage().rss / 2 ** 20 };
+    return (user + system) / 1_000;
+  },
+
+  /** After garbage collection. */
+  rssMb(): number {
+    globalThis.gc?.();
+    return process.memoryUsage().rss / 2 ** 20;
   },
 
   async stop(): Promise<void> {
@@ -61,11 +66,6 @@ interface Sent {
   readonly medianMs: number;
   readonly ms: number;
   readonly notAnswered: number;
-}
-
-export interface Usage {
-  readonly cpuMs: number;
-  readonly rssMb: number;
 }
 
 /** Agents of the bench have the built-in resource, which answers this one. */

@@ -65,11 +65,10 @@ async function measured(
   const rounds = isQuick ? 1 : 5;
   const commands = isQuick ? 50 : 400;
   const row = async (hosts: readonly number[]): Promise<CommandRow> => {
-    const before = [await caller.do('usage'), await owner.do('usage')];
+    const used = async () => (await caller.do('cpuMs')) + (await owner.do('cpuMs'));
+    const before = await used();
     const { medianMs } = await caller.do('send', { hosts, commands, atOnce: 1 });
-    const after = [await caller.do('usage'), await owner.do('usage')];
-    const sum = (usages: typeof before) => usages.reduce((total, { cpuMs }) => total + cpuMs, 0);
-    return { medianMs, cpuMs: (sum(after) - sum(before)) / commands };
+    return { medianMs, cpuMs: ((await used()) - before) / commands };
   };
   // V8 optimises the code first.
   for (const hosts of [ownHosts, otherHosts]) await caller.do('send', { hosts, commands, atOnce: 8 });
@@ -82,11 +81,7 @@ async function measured(
   for (let round = 0; round < rounds; round++) {
     const hosts = [...ownHosts, ...otherHosts, ...thirdHosts];
     const { ms, notAnswered } = await caller.do('send', { hosts, commands: hosts.length, atOnce: 50 });
-    sweeps.push({
-      perSecond: (hosts.length / ms) * 1_000,
-      notAnswered,
-      rssMb: (await caller.do('usage')).rssMb,
-    });
+    sweeps.push({ perSecond: (hosts.length / ms) * 1_000, notAnswered, rssMb: await caller.do('rssMb') });
   }
   return { agents, own: median(own), other: median(other), sweeps };
 }

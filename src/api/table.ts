@@ -19,6 +19,8 @@ export interface Param {
   readonly type: ParamType;
   readonly description: string;
   readonly required?: true;
+  /** As long as a request may be. @default 4,096 characters */
+  readonly long?: true;
 }
 export type ParamType = 'string' | 'uuid' | 'integer' | 'boolean';
 
@@ -55,6 +57,8 @@ export type ApiCommands = Readonly<Record<string, ApiCommand>>;
 
 export const uuid = (description: string) => ({ type: 'uuid', description }) as const;
 export const string = (description: string) => ({ type: 'string', description }) as const;
+/** Of any length that a request can have. */
+export const longString = (description: string) => ({ type: 'string', description, long: true }) as const;
 export const integer = (description: string) => ({ type: 'integer', description }) as const;
 export const decimal = (description: string) => ({ type: 'decimal', description }) as const;
 export const boolean = (description: string) => ({ type: 'boolean', description }) as const;

@@ -13,6 +13,8 @@ import type { ServerDialer } from './cluster/links/server-dialer.js';
 import { ServerLinks } from './cluster/links/server-links.js';
 import { Membership } from './cluster/membership.js';
 import { drainPurpose } from './cluster/server-state.js';
+import { carryOutCommands } from './commands/command-job.js';
+import type { CommandRunParts } from './commands/command-run.js';
 import { HostFinder } from './commands/host-finder.js';
 import type { CommandOutcome } from './commands/outcome.js';
 import { passOn } from './commands/pass-on.js';
@@ -29,7 +31,7 @@ import { CertificateRenewal } from './jobs/certificate-renewal.js';
 import { drainBeforeStop } from './jobs/drain.js';
 import { hostJobs } from './jobs/host-jobs.js';
 import { newJob, type StartJob } from './jobs/job-request.js';
-import { JobRunner } from './jobs/job-runner.js';
+import { JobRunner, type JobWork } from './jobs/job-runner.js';
 import { type Operations, operationsOf } from './jobs/operations.js';
 import { OwnState } from './jobs/own-state.js';
 import { Provisioner } from './jobs/provision.js';
@@ -251,10 +253,28 @@ export function composeNode(parts: NodeParts): ManagementNode {
     configuration: currentConfiguration,
     advance: () => advanceAuthority({ clock, store, events, ca, configurationChanged }),
   });
-  const work = {
+  const sender = new Sender({
+    clock,
+    packetMaxBytes,
+    hosts: new HostFinder({
+      ...{ msid, store },
+      registry: agents.registry,
+      knownHosts: agents.knownHosts,
+      lifeOf: other => membership.lifeOf(other),
+    }),
+    askHere: (request, signal) => passOn(agents.registry, request, msid, signal),
+    askServer: (other, request, signal) => serverLinks.request(other, request, signal),
+  });
+  const commandRunParts: CommandRunParts = {
+    ...{ clock, log, msid, store, sender, stopping: stopping.signal },
+    serverOf: hostId => (agents.registry.get(hostId) ? msid : (agents.knownHosts.byId(hostId)?.msid ?? null)),
+    confirm() {},
+  };
+  const work: Readonly<Record<string, JobWork>> = {
     ...certificateJobs({ clock, ca, store, events, registry: agents.registry, provisioner, stopping: stopping.signal }),
     ...hostJobs({ clock, stopping: stopping.signal, registry: agents.registry, notices: agents.notices, store }),
     ...serverJobs(jobParts),
+    sendCommand: (job, progress) => carryOutCommands(commandRunParts, job, progress),
   };
   const jobs = new JobRunner(store, { ...shared, work });
   const ownState = new OwnState(jobParts, jobs);
@@ -280,22 +300,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
     configuration: currentConfiguration,
     configurationChanged,
     tellOfJobs,
+    jobMade: () => void jobs.look(),
     async stateChanged() {
       await membership.refresh();
       void jobs.look();
     },
-  });
-  const sender = new Sender({
-    clock,
-    packetMaxBytes,
-    hosts: new HostFinder({
-      ...{ msid, store },
-      registry: agents.registry,
-      knownHosts: agents.knownHosts,
-      lifeOf: other => membership.lifeOf(other),
-    }),
-    askHere: (request, signal) => passOn(agents.registry, request, msid, signal),
-    askServer: (other, request, signal) => serverLinks.request(other, request, signal),
   });
   const links = new PresentLinks({ clock, store, msid, ownLink: hostId => agents.registry.get(hostId)?.linkStatus });
   const handlers = handlersFor({
@@ -380,7 +389,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     linkStatusWriter.stop();
     renewal.stop();
     const closed = keeper.close();
-    serverLinks.stop();
+    sender.stop();
+    await serverLinks.stop();
     await agents.stop(how);
     await closed;
     if (isServing) {

@@ -223,8 +223,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
       log.info('Stopped');
     },
     reloadCertificate() {
-      void certificate.reload();
-      if (certificateOfCa !== certificate) void certificateOfCa.reload();
+      void certificate.reload().then(() => (certificateOfCa === certificate ? undefined : certificateOfCa.reload()));
       apiTls?.reload();
     },
     abandon: () => lock.releaseSync(),

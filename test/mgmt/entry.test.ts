@@ -242,7 +242,7 @@ t.test('entry: the operator may bring certificates, which SIGHUP reads again', a
   t.strictSame((await dial(port)).presented, ['one'], 'a key that does not fit changes nothing');
   await writeFile(join(folder, 'key.pem'), two.key);
   process.child.kill('SIGHUP');
-  await process.says(/Certificate in use/);
+  await process.says(/Certificate in use from=tls\.cert/);
   t.strictSame((await dial(port)).presented, ['two']);
   t.equal(await process.stop('SIGTERM'), 0);
 });

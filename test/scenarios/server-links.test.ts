@@ -256,6 +256,39 @@ t.test('server links: taken back before it was sent, and after', async t => {
   t.equal(gotBy(agent).length, 2, 'the second never came');
 });
 
+t.test('server links: taken back while the link is away, and never sent after that', async t => {
+  const cluster = await cluster3(t);
+  const agent = await agentOn(cluster, B, 'guid-1');
+  await cluster.goesOn(3_000);
+  const first = sends(cluster.node(B), agent.id, [work('first')], { inSequence: true });
+  const packet = await comesTo(cluster, agent);
+  const cancel = new AbortController();
+  const second = sends(cluster.node(A), agent.id, [work('second')], { inSequence: true, signal: cancel.signal });
+  await cluster.goesOn(500);
+  cluster.cutServers(A, B);
+  cancel.abort();
+  t.match(await cluster.passes(second.over), { kind: 'cancelled' }, 'the other server says so over the next link');
+  agent.answer(packet, [done()]);
+  t.match(await cluster.passes(first.over), { kind: 'answered' });
+  await cluster.goesOn(2_000);
+  t.equal(gotBy(agent).length, 1);
+});
+
+t.test('server links: a server that stops says what became of what it was asked, and what it has asked', async t => {
+  const cluster = await cluster3(t);
+  const onB = await agentOn(cluster, B, 'guid-1');
+  const onA = await agentOn(cluster, A, 'guid-2');
+  await cluster.goesOn(3_000);
+  const toB = sends(cluster.node(A), onB.id, [work()], { wait: 60 });
+  const toA = sends(cluster.node(B), onA.id, [work()], { wait: 60 });
+  await comesTo(cluster, onB);
+  await comesTo(cluster, onA);
+  await cluster.passes(cluster.node(B).stop('SIGINT'));
+  t.match(await cluster.passes(toB.over), { kind: 'unknown' });
+  t.match(await cluster.passes(toA.over), { kind: 'unknown' });
+  t.match(await cluster.node(B).node.send(onA.id, [work()]), { kind: 'refused', reason: 'this server stops' });
+});
+
 t.test('server links: commands in sequence wait for each other, whichever server asks', async t => {
   const cluster = await cluster3(t);
   const agent = await agentOn(cluster, B, 'guid-1');

@@ -34,6 +34,9 @@ export interface CommandRunParts {
   readonly stopping: AbortSignal;
 }
 
+/** Whether there may be more hosts; `not ours`: another server goes on with the job. */
+type Step = 'more' | 'none' | 'not ours';
+
 /** Characters of answers that one job keeps. */
 const MOST_LENGTH = 256 * 2 ** 20;
 const PROGRESS_MS = 1_000;
@@ -81,10 +84,10 @@ export class CommandRun {
 
   /**
    * @param progress tells people how far it has come
-   * @returns how many hosts have which outcome
-   * @throws StoreError; the reason of `stopping`; Error: the job is not this server's any more
+   * @returns how many hosts have which outcome; undefined: another server goes on with the job
+   * @throws StoreError; the reason of `stopping`
    */
-  async run(progress: (text: string) => Promise<void>): Promise<CommandSummary> {
+  async run(progress: (text: string) => Promise<void>): Promise<CommandSummary | undefined> {
     const { clock } = this.#parts;
     const before = await this.#summary();
     this.#taken = before.total - before.waiting;
@@ -98,10 +101,11 @@ export class CommandRun {
     const total = before.total;
     const tell = () => progress(`${this.#taken - this.#inFlight} of ${total} hosts, ${this.#failures} not well`);
     let toldAt = clock.now();
-    for (let hasMore = true; hasMore || this.#inFlight > 0; ) {
+    for (let more: Step = 'more'; more !== 'none' || this.#inFlight > 0; ) {
       this.#parts.stopping.throwIfAborted();
-      if (hasMore) hasMore = await this.#step();
+      if (more === 'more') more = await this.#step();
       else await this.#outcome();
+      if (more === 'not ours') return undefined;
       if (clock.now() - toldAt < PROGRESS_MS) continue;
       toldAt = clock.now();
       await tell();
@@ -110,23 +114,23 @@ export class CommandRun {
     return this.#summary();
   }
 
-  /** @returns whether there may be more hosts */
-  async #step(): Promise<boolean> {
+  /** Takes hosts, or waits for one. */
+  async #step(): Promise<Step> {
     const counts = { taken: this.#taken, inFlight: this.#inFlight, failures: this.#failures };
     const step = nextStep(counts, this.#order);
     if (step.kind === 'wait') {
       await this.#outcome();
-      return true;
+      return 'more';
     }
     if (step.kind === 'stop') {
       await this.#inStore(store => store.cancelCommands(this.#uuid, step.reason));
-      return false;
+      return 'none';
     }
     const taken = await this.#inStore(store => store.takeCommands(this.#uuid, this.#parts.msid, step.count));
-    if (taken === undefined) throw new Error('another management server goes on with this job');
+    if (taken === undefined) return 'not ours';
     this.#taken += taken.length;
     for (const { hostId } of taken) this.#send(hostId, false);
-    return taken.length === step.count;
+    return taken.length === step.count ? 'more' : 'none';
   }
 
   #send(hostId: number, isRepeated: boolean): void {

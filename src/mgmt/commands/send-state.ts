@@ -36,7 +36,7 @@ export type SendState =
   | { readonly kind: 'locating'; readonly mayBeSent: boolean; readonly isFresh: boolean; readonly why: string }
   | { readonly kind: 'asking'; readonly mayBeSent: boolean; readonly isFresh: boolean }
   | { readonly kind: 'waiting'; readonly mayBeSent: boolean; readonly why: string }
-  | { readonly kind: 'ending'; readonly mayBeSent: boolean; readonly end: 'cancel' | 'deadline' }
+  | { readonly kind: 'ending'; readonly mayBeSent: boolean; readonly end: SendEnd }
   | { readonly kind: 'over' };
 
 export type SendEvent =
@@ -44,10 +44,10 @@ export type SendEvent =
   /** It is time to look again where the host is. */
   | { readonly kind: 'look' }
   | { readonly kind: 'replied'; readonly reply: Reply }
-  /** The caller does not want them to be sent any more. */
-  | { readonly kind: 'cancel' }
-  /** The time for all of it is over. */
-  | { readonly kind: 'deadline' };
+  | { readonly kind: SendEnd };
+
+/** The caller does not want them to be sent any more; the time for all of it is over; or this server stops. */
+export type SendEnd = 'cancel' | 'deadline' | 'stop';
 
 export type SendEffect =
   /** `isFresh`: by what the store says now, not by what was read last. */
@@ -84,6 +84,7 @@ export function next(state: SendState, event: SendEvent, hasIds: boolean): SendS
       return state.kind === 'ending' ? ended(state, event.reply) : unchanged(state);
     case 'cancel':
     case 'deadline':
+    case 'stop':
       return ending(state, event.kind);
   }
 }
@@ -120,7 +121,7 @@ function again(mayBeSent: boolean, isFresh: boolean, why: string): SendStep {
   return isFresh ? waiting(mayBeSent, why) : locating(mayBeSent, why);
 }
 
-function ending(state: Exclude<SendState, { kind: 'over' }>, end: 'cancel' | 'deadline'): SendStep {
+function ending(state: Exclude<SendState, { kind: 'over' }>, end: SendEnd): SendStep {
   switch (state.kind) {
     case 'asking':
       return { state: { kind: 'ending', mayBeSent: state.mayBeSent, end }, effect: { kind: 'take back' } };
@@ -135,12 +136,18 @@ function ending(state: Exclude<SendState, { kind: 'over' }>, end: 'cancel' | 'de
 function ended({ mayBeSent, end }: SendState & { kind: 'ending' }, reply: Reply): SendStep {
   if (reply.kind === 'answered') return answered(reply);
   if (reply.kind === 'notSent') return unsent(mayBeSent, end, reply.reason);
-  const what = end === 'cancel' ? 'taken back when it was sent already' : 'no answer in time';
-  return over({ kind: 'unknown', reason: what });
+  return over({ kind: 'unknown', reason: UNANSWERED[end] });
 }
 
-function unsent(mayBeSent: boolean, end: 'cancel' | 'deadline', why: string): SendStep {
+const UNANSWERED: Readonly<Record<SendEnd, string>> = {
+  cancel: 'taken back when it was sent already',
+  deadline: 'no answer in time',
+  stop: 'this server stopped before the answer came',
+};
+
+function unsent(mayBeSent: boolean, end: SendEnd, why: string): SendStep {
   if (end === 'cancel') return notSent(mayBeSent, 'cancelled', 'taken back before it was sent');
+  if (end === 'stop') return notSent(mayBeSent, 'refused', 'this server stops');
   return notSent(mayBeSent, 'refused', why === '' ? 'not sent in time' : `not sent in time: ${why}`);
 }
 

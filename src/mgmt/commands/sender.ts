@@ -22,6 +22,7 @@ import {
   type Place,
   type Reply,
   type SendEffect,
+  type SendEnd,
   type SendEvent,
   type SendState,
   type SendStep,
@@ -69,10 +70,17 @@ export class Sender {
   readonly #parts: SenderParts;
   /** By host id. */
   readonly #lines = new Map<number, Line>();
-  #held = 0;
+  readonly #under = new Set<Sending>();
+  #isOver = false;
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
+  }
+
+  /** Takes back what is under way; from now on all is refused. */
+  stop(): void {
+    this.#isOver = true;
+    for (const sending of [...this.#under]) sending.end('stop');
   }
 
   /**
@@ -83,14 +91,15 @@ export class Sender {
    */
   async send(hostId: number, messages: readonly Message[], options: SendOptions = {}): Promise<CommandOutcome> {
     const body = rawBodyOf(messages, readyLimits(this.#parts.packetMaxBytes));
-    if (this.#held >= MGMT_LIMITS.commandsHeld) return tooMany(this.#held);
-    this.#held++;
+    if (this.#isOver) return { kind: 'refused', reason: 'this server stops' };
+    if (this.#under.size >= MGMT_LIMITS.commandsHeld) return tooMany(this.#under.size);
+    const sending = new Sending(this.#parts, { hostId, body, hasIds: messages.every(hasId), options });
+    this.#under.add(sending);
     try {
-      const sending = new Sending(this.#parts, { hostId, body, hasIds: hasId(messages[0]), options });
       const limitMs = options.wait === undefined ? answerTimeMs(messages) : options.wait * 1_000;
       return await this.#within(limitMs, sending, hostId, options);
     } finally {
-      this.#held--;
+      this.#under.delete(sending);
     }
   }
 
@@ -176,7 +185,7 @@ class Sending {
     return this.#outcome;
   }
 
-  end(kind: 'cancel' | 'deadline'): void {
+  end(kind: SendEnd): void {
     this.#step({ kind });
     this.#ended.abort();
   }

@@ -96,7 +96,9 @@ export const MGMT_LIMITS = {
   serverBackoffMs: 100,
   /** … up to this. */
   serverBackoffAtMostMs: 5_000,
-  /** What is asked of another server waits so long for a link to it. */
+  /** What is to be asked of another server waits so long for a link to it … */
+  serverOpenMs: 500,
+  /** … and what was asked already, when the link has broken, for another one. */
   serverReopenMs: 2_000,
   /** Requests to one other server that wait for their answers … */
   serverRequests: 10_000,

@@ -25,9 +25,9 @@ export function validated<N extends CommandName>(command: N, request: RequestPar
 
 const LONGEST = 4096;
 
-function parsed(command: string, name: string, { type }: Param, text: string): string | number | boolean {
+function parsed(command: string, name: string, { type, long }: Param, text: string): string | number | boolean {
   const wrong = (why: string) => invalidParameter(command, name, text.slice(0, 200), why);
-  if (text.length > LONGEST) throw wrong(`its length: at most ${LONGEST} characters are allowed`);
+  if (text.length > LONGEST && !long) throw wrong(`its length: at most ${LONGEST} characters are allowed`);
   if (text.includes('\0')) throw wrong('the NUL character in it');
   switch (type) {
     case 'string':

@@ -6,7 +6,10 @@ import type { JobOutcome, JobRow, Store } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import { failure } from './job-outcome.js';
 
-/** Carries out one kind of job. @returns the result, as the API shows it; what it throws is the job's failure */
+/**
+ * Carries out one kind of job.
+ * @returns the result, as the API shows it; undefined: the job is left to another server. What it throws is its failure
+ */
 export type JobWork = (
   job: {
     readonly params: Readonly<Record<string, unknown>>;
@@ -16,7 +19,7 @@ export type JobWork = (
     readonly createdBy: string | null;
   },
   progress: (text: string) => Promise<void>,
-) => Promise<Readonly<Record<string, unknown>>>;
+) => Promise<Readonly<Record<string, unknown>> | undefined>;
 
 export interface JobRunnerParts {
   readonly clock: Clock;
@@ -127,7 +130,9 @@ export class JobRunner {
     log.info('Job started', fields);
     let outcome: JobOutcome;
     try {
-      outcome = { status: 'succeeded', resultCode: 0, result: JSON.stringify(await this.#work(job)) };
+      const result = await this.#work(job);
+      if (result === undefined) return log.info('Job left to another server', fields);
+      outcome = { status: 'succeeded', resultCode: 0, result: JSON.stringify(result) };
       log.info('Job succeeded', fields);
     } catch (error) {
       const reason = reasonOf(error);
@@ -137,7 +142,7 @@ export class JobRunner {
     await this.#finish(job, outcome);
   }
 
-  async #work(job: JobRow): Promise<Readonly<Record<string, unknown>>> {
+  async #work(job: JobRow): Promise<Readonly<Record<string, unknown>> | undefined> {
     const { log, msid, work } = this.#parts;
     const carryOut = work[job.cmd];
     if (carryOut === undefined) {

@@ -1,5 +1,6 @@
 import { Semaphore } from '../../lib/semaphore.js';
 import type { EventSink } from '../cluster/events.js';
+import { type CommandOperationParts, cancelCommand, sendCommand } from '../commands/command-operations.js';
 import { type ChangeConfigurationParts, changeConfiguration } from '../lists/change-configuration.js';
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
 import { type ApiKeyOperationParts, createApiKey, deleteApiKey, listApiKeys } from './api-key-operations.js';
@@ -45,6 +46,7 @@ export type OperationParts = ChangeConfigurationParts &
   ServerStatusParts &
   ApiKeyOperationParts &
   AuthorityOperationParts &
+  CommandOperationParts &
   EnrollmentOperationParts;
 
 /** An operation that has its parts already. */
@@ -96,6 +98,14 @@ export interface Operations {
   readonly issueCertificate: Bound<typeof issueCertificate>;
   /** Has every server refuse a certificate from now on. @throws OperationError ARGUMENT_INVALID (`serial`) */
   readonly revokeCertificate: Bound<typeof revokeCertificate>;
+  /**
+   * Has commands sent to the agents of many hosts, by a job that goes on when a server ends. `Store.commandResults` has what
+   * became of them.
+   * @throws OperationError ARGUMENT_INVALID, OPERATION_REFUSED
+   */
+  readonly sendCommand: Bound<typeof sendCommand>;
+  /** Takes back what of such a job was not sent yet. @throws OperationError ARGUMENT_INVALID (`jobId`) */
+  readonly cancelCommand: Bound<typeof cancelCommand>;
   /** The CAs, oldest first, and the hosts that have not come so far as they have. */
   readonly listAuthorities: () => ReturnType<typeof listAuthorities>;
   /**
@@ -204,6 +214,8 @@ function boundOperations(parts: OperationParts, changes: Semaphore): Operations 
     cancelShutdown: args => cancelShutdown(parts, args),
     triggerShutdown: args => triggerShutdown(parts, args),
     removeServer: args => removeServer(parts, args),
+    sendCommand: args => sendCommand(parts, args),
+    cancelCommand: args => cancelCommand(parts, args),
     listAuthorities: () => listAuthorities(parts),
     introduceAuthority: args => introduceAuthority(parts, args),
     switchAuthority: args => switchAuthority(parts, args),

@@ -77,7 +77,8 @@ export class ServerCertificate {
       if (this.#isStopped) return;
       try {
         this.#current = await obtain(this.#source, this.#clock, this.#log);
-        this.#log.info('Certificate in use', { notAfter: new Date(this.#current.notAfter).toISOString() });
+        const notAfter = new Date(this.#current.notAfter).toISOString();
+        this.#log.info('Certificate in use', { from: this.#source.setting ?? 'the CA', notAfter });
       } catch (error) {
         this.#log.error('No other certificate could be had; the former one stays', { reason: reasonOf(error) });
         if (this.#source.setting !== undefined) return;

@@ -93,6 +93,8 @@ export interface CommandResultQuery extends PageQuery {
 }
 
 export interface CommandResultRow extends Omit<NewCommandOutcome, 'kind'> {
+  /** Ascending, from 0. */
+  readonly id: number;
   readonly state: CommandState;
   readonly hostUuid: string;
   readonly hostName: string;

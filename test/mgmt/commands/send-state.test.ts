@@ -46,7 +46,7 @@ function play(seed: number): string | undefined {
       },
       { kind: 'replied', reply },
       { kind: 'look' },
-      ...(random.int(10) === 0 ? [{ kind: oneOf(['cancel', 'deadline'] as const) }] : []),
+      ...(random.int(10) === 0 ? [{ kind: oneOf(['cancel', 'deadline', 'stop'] as const) }] : []),
     ]);
     const { kind } = step.state;
     if (event.kind === 'replied' && reply.kind === 'lost' && (kind === 'asking' || kind === 'ending')) wasLost = true;

@@ -48,9 +48,14 @@ export class ServedRequests {
     }
   }
 
-  /** Nobody waits for the answer any more. */
-  cancel(sequence: bigint, why: string): void {
-    this.#running.get(sequence)?.abort(new Error(why));
+  /** Nobody waits for the answer any more. `new`: the request itself has not come, and does not count when it comes later. */
+  cancel(sequence: bigint, why: string): Arrival['kind'] {
+    const running = this.#running.get(sequence);
+    running?.abort(new Error(why));
+    if (running !== undefined) return 'under way';
+    const { kind } = this.arrive(sequence);
+    this.#running.delete(sequence);
+    return kind;
   }
 
   /** Likewise for all of them. */

@@ -127,9 +127,11 @@ export class ServerLinks {
     for (const other of servers()) if (other.msid !== msid && !other.isDead) this.#peer(other.msid).need();
   }
 
-  /** For good. */
-  stop(): void {
+  /** For good: what other servers have asked is told to be taken back, then the links end. */
+  async stop(): Promise<void> {
     this.#isOver = true;
+    for (const peer of this.#peers.values()) peer.cancelServed('the server of the host stops');
+    await this.#parts.clock.turn();
     for (const peer of this.#peers.values()) peer.gone('this server stops');
     for (const connection of this.#openConnections()) connection.close('this server stops');
   }

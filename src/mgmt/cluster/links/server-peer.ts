@@ -61,9 +61,12 @@ export interface ServerPeerParts {
 
 /** Commands that another server was asked to send. */
 interface Pending {
+  readonly sequence: bigint;
   readonly packet: Buffer;
   /** The process that they were sent to; undefined: they wait for a link. */
   sentTo: string | undefined;
+  /** The caller does not want them to be sent any more. */
+  isTakenBack: boolean;
   settle(reply: ServerReply): void;
 }
 
@@ -101,8 +104,8 @@ export class ServerPeer {
   }
 
   /**
-   * Has the server send commands to an agent. Without a link it opens one, and waits for it for `serverReopenMs`; a link that
-   * breaks is replaced, and nothing is lost with it.
+   * Has the server send commands to an agent. Without a link it opens one, and waits for it for `serverOpenMs`. A link that
+   * breaks is replaced, and nothing is lost with it if that takes no longer than `serverReopenMs`.
    * @param signal takes the commands back, if the agent has not got them
    */
   request({ hostId, flags, body }: ServerRequest, signal: AbortSignal): Promise<ServerReply> {
@@ -129,8 +132,10 @@ export class ServerPeer {
         timer = this.#takeBack(sequence);
       };
       const pending: Pending = {
+        sequence,
         packet,
         sentTo: undefined,
+        isTakenBack: false,
         settle: reply => {
           this.#pending.delete(sequence);
           this.#pendingBytes -= packet.length;
@@ -184,8 +189,15 @@ export class ServerPeer {
   /** The peer is dead, or this server stops: nothing more is expected of it. */
   gone(why: string): void {
     this.#step({ kind: 'gone' });
-    this.#giveUp(why);
+    this.#patience?.cancel();
+    this.#patience = undefined;
+    this.#giveUp(why, 'all');
     // It is kept which ones came: the peer may live all the same, and send them again.
+    this.cancelServed(why);
+  }
+
+  /** What the peer has asked is taken back; the peer is told. */
+  cancelServed(why: string): void {
     this.#served?.requests.cancelAll(why);
   }
 
@@ -240,6 +252,7 @@ export class ServerPeer {
         this.#opened(effect.link, effect.runId);
         break;
       case 'lost':
+        log.info('The link to another server has ended', { msid: this.msid });
         this.#bePatient();
     }
   }
@@ -303,7 +316,9 @@ export class ServerPeer {
       return;
     }
     pending.sentTo = this.#state.runId;
-    this.#state.link.send(pending.packet);
+    if (pending.isTakenBack)
+      this.#state.link.control(CancelCommand.encode({ sequence: pending.sequence, reason: 'taken back' }));
+    else this.#state.link.send(pending.packet);
   }
 
   #sendNotice(): void {
@@ -312,19 +327,24 @@ export class ServerPeer {
     this.#state.link.control(LookAtJobsCommand.encode({}));
   }
 
-  /** Without a link nothing waits for longer than this. */
+  /** Without a link nothing waits for long: the host may be elsewhere by now. */
   #bePatient(): void {
     if (this.#state.kind === 'open' || this.#pending.size === 0 || this.#patience !== undefined) return;
-    this.#patience = this.#parts.clock.after(MGMT_LIMITS.serverReopenMs, () => {
-      this.#giveUp(`there is no link to server ${this.msid}`);
+    const reason = `there is no link to server ${this.msid}`;
+    this.#patience = this.#parts.clock.after(MGMT_LIMITS.serverOpenMs, () => {
+      this.#giveUp(reason, 'what was not sent');
+      const restMs = MGMT_LIMITS.serverReopenMs - MGMT_LIMITS.serverOpenMs;
+      this.#patience = this.#parts.clock.after(restMs, () => {
+        this.#patience = undefined;
+        this.#giveUp(reason, 'all');
+      });
     });
   }
 
-  #giveUp(reason: string): void {
-    this.#patience?.cancel();
-    this.#patience = undefined;
+  #giveUp(reason: string, what: 'what was not sent' | 'all'): void {
     for (const { sentTo, settle } of [...this.#pending.values()]) {
-      settle(sentTo === undefined ? { kind: 'notSent', reason } : { kind: 'lost', reason, isRepeatable: undefined });
+      if (sentTo === undefined) settle({ kind: 'notSent', reason });
+      else if (what === 'all') settle({ kind: 'lost', reason, isRepeatable: undefined });
     }
   }
 
@@ -335,9 +355,8 @@ export class ServerPeer {
       pending?.settle({ kind: 'notSent', reason: `there is no link to server ${this.msid}` });
       return undefined;
     }
-    if (this.#state.kind === 'open') {
-      this.#state.link.control(CancelCommand.encode({ sequence, reason: 'taken back' }));
-    }
+    pending.isTakenBack = true;
+    this.#sendPending(pending);
     return this.#parts.clock.after(MGMT_LIMITS.takeBackMs, () =>
       pending.settle({ kind: 'lost', reason: 'taken back', isRepeatable: undefined }),
     );
@@ -348,7 +367,8 @@ export class ServerPeer {
     const { sequence, reason = '', muster } = CancelCommand.decode(message);
     if (sequence === undefined) return;
     if (muster === undefined) {
-      this.#served?.requests.cancel(BigInt(sequence), peerText(reason));
+      const found = this.#served?.requests.cancel(BigInt(sequence), peerText(reason));
+      if (found === 'new') this.#cannot(BigInt(sequence), { kind: 'notSent', reason: 'taken back before it came' });
       return;
     }
     const { isSent = true, isRepeatable, isFinal } = muster;

@@ -45,6 +45,7 @@ type StoreQueries =
   | 'agentsOfServer'
   | 'lastAgentsOfServer'
   | 'clusters'
+  | 'commandResults'
   | 'configuration'
   | 'countPendingJobs'
   | 'enrollmentTokens'

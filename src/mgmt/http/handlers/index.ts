@@ -31,6 +31,7 @@ import {
   triggerShutdown,
 } from './maintenance.js';
 import { previewHostList } from './preview.js';
+import { cancelCommand, listCommandResults, sendCommand } from './send.js';
 import { listManagementServers, removeManagementServer } from './servers.js';
 import { listClusters, listPods, listZones } from './zones.js';
 
@@ -51,6 +52,9 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   queryAsyncJobResult,
   listAsyncJobs,
   listAgentLinks,
+  sendCommand,
+  listCommandResults,
+  cancelCommand,
   prepareForMaintenance,
   cancelMaintenance,
   prepareForShutdown,

@@ -170,6 +170,7 @@ export function commandStore(transactions: Transactions): CommandStore {
           count: Number(count),
           rows: rows.map(
             (row): CommandResultRow => ({
+              id: row.ordinal,
               hostId: row.host_id,
               hostUuid: row.host_uuid,
               hostName: row.host_name,

@@ -71,6 +71,17 @@ t.test('served requests: each is carried out once, in whatever link it comes', a
   t.equal(requests.running, 0);
 });
 
+t.test('served requests: one that is taken back before it has come is not carried out when it comes', async t => {
+  const requests = new ServedRequests();
+  t.equal(requests.cancel(5n, 'taken back'), 'new');
+  t.match(requests.arrive(5n), { kind: 'forgotten' });
+  const arrival = requests.arrive(6n);
+  t.equal(requests.cancel(6n, 'taken back'), 'under way');
+  t.match(arrival, { kind: 'new', signal: { aborted: true } });
+  requests.answered(6n, Buffer.from('six'), 0);
+  t.equal(requests.cancel(6n, 'taken back'), 'answered');
+});
+
 t.test('served requests: answers that are kept have a bound in bytes', async t => {
   const requests = new ServedRequests();
   const half = Buffer.alloc(MGMT_LIMITS.serverAnswersKeptBytes / 2);
