@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
-import { untilAborted } from '../lib/abort.js';
-import { type Clock, delay, type Timer } from '../lib/clock.js';
+import { sharedAbortController, untilAborted } from '../lib/abort.js';
+import type { Clock, Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
 import { peerText } from '../lib/text/peer-text.js';
 import {
@@ -14,27 +14,26 @@ import {
   type Packet,
   type PingAnswer,
   type RequestHeader,
+  SERVER_CAPABILITIES,
   ShutdownCommand,
   StartupAnswer,
-  StartupRoutingCommand,
 } from '../protocol/index.js';
-import type { AgentEvent, DialFailure, HostUpdate } from './agent-events.js';
+import type { AgentEvent, DialFailure } from './agent-events.js';
+import type { KeptAnswers } from './commands/kept-answers.js';
+import { ServedRequests, type ServedRequestsParts } from './commands/served-requests.js';
 import { connectToAny } from './dial/connect-to-any.js';
 import type { Dialer, Wire } from './dial/dialer.js';
 import { isConnectionRefused, plainReason } from './dial/plain-reason.js';
+import { unsupported } from './handlers/by-resource.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
 import { readAvoidList } from './handlers/host-list.js';
-import { handleRequest, tooMany, unsupported } from './handlers/index.js';
 import { identityOf } from './handlers/ready.js';
 import type { Connection } from './kernel-tcp.js';
 import type { LivenessRules } from './liveness.js';
 import { LivenessWatch } from './liveness-watch.js';
-import type { Resource } from './resource.js';
+import type { PingSays } from './ping-says.js';
 import { isAboutCertificates } from './trust/refusal.js';
 import type { Credentials, Trust } from './trust/trust.js';
-
-/** The fields of the Startup that a session sends, except `connectionTransferred`. */
-export type StartupFields = Parameters<typeof StartupRoutingCommand.encode>[0];
 
 /** What a session is made of. All sessions of an agent share most of it. */
 export interface SessionParts {
@@ -42,20 +41,26 @@ export interface SessionParts {
   readonly log: Log;
   readonly dialer: Dialer;
   readonly trust: Trust;
-  readonly resource: Resource;
   readonly port: number;
   readonly handshakeTimeoutMs: number;
-  /** A command without a `wait` of its own counts as in progress for this long, and one with a longer one too. */
-  readonly commandTimeoutMs: number;
+  /** What carries out the commands that come. */
+  readonly commands: ServedRequestsParts;
+  /** Undefined: no answers are kept. */
+  readonly keptAnswers: KeptAnswers | undefined;
+  /** What pings say beside that the agent is alive. */
+  readonly pings: PingSays;
   /** The interval comes from the server. */
   readonly liveness: Omit<LivenessRules, 'intervalMs'>;
   /** Counts over all links of the agent. */
   nextSequence(): bigint;
   /** Undefined while no server has given one. */
   hostId(): number | undefined;
-  startupFields(): Promise<StartupFields>;
-  /** Whether a migration with this update has a host to go to. */
-  canMigrate(update: HostUpdate): boolean;
+  /**
+   * The commands of the Startup.
+   * @param transferred the field `connectionTransferred`
+   * @param token the enrolment token that goes with the credentials of the link
+   */
+  startup(transferred: boolean, token: string | undefined): Promise<readonly Message[]>;
   onIdentity(identity: HostIdentity): void;
   /** A server has given this agent another certificate. */
   onCertificate(): void;
@@ -104,9 +109,6 @@ class UnansweredError extends Error {
 /** Of what cannot be used of a command, so many points are logged. */
 const OBJECTIONS_SAID = 3;
 
-/** How long a link that a newer one replaces waits for the answers to its commands. */
-const RETIRE_MS = 30_000;
-
 /**
  * One dial and the link that comes of it: connect, TLS, Startup, Ready, then commands and pings until the link ends. A
  * name may have several addresses: the dial goes on with the next one when one fails before Ready.
@@ -121,7 +123,7 @@ export class Session {
   readonly #parts: SessionParts;
   #phase: 'connecting' | 'connected' | 'registering' | 'ready' | 'ended' = 'connecting';
   /** Ends all that is under way for the current address. */
-  #abort = new AbortController();
+  #abort = sharedAbortController();
   /** Addresses of the host that are still to be tried. */
   #untried: readonly string[] = [];
   #wire: Wire | undefined;
@@ -136,14 +138,17 @@ export class Session {
   #hasEnrolled = false;
   #deadline: Timer | undefined;
   #liveness: LivenessWatch | undefined;
-  /** Requests that are not answered yet, each with the time until which it counts as in progress. */
-  readonly #inProgress = new Map<Packet, number>();
-  #onIdle: (() => void) | undefined;
+  readonly #served: ServedRequests;
+  /** Bytes of one packet on the link. */
+  #packetBytes: number = LIMITS.packetBytesBeforeReady;
+  /** The server takes kept answers: it is Muster's. */
+  #takesKept = false;
 
   constructor(order: SessionOrder, parts: SessionParts) {
     this.id = order.id;
     this.#order = order;
     this.#parts = parts;
+    this.#served = new ServedRequests(parts.commands);
   }
 
   start(): void {
@@ -154,11 +159,9 @@ export class Session {
     return this.#wire?.remote.address;
   }
 
-  /** Whether a command is in progress: for the time that the server waits for it, and `commandTimeoutMs` at most. */
+  /** Whether commands are in progress that would be lost with the link. */
   get busy(): boolean {
-    const now = this.#parts.clock.now();
-    for (const until of this.#inProgress.values()) if (now < until) return true;
-    return false;
+    return this.#served.isBusy;
   }
 
   /** Registers the agent over the TCP connection, which is open. */
@@ -177,23 +180,24 @@ export class Session {
     this.#liveness?.pingNow();
   }
 
+  /** Sends a ping out of turn: the resource has something to report. */
+  report(): void {
+    this.#liveness?.report();
+  }
+
   /** Ends the session at once, without an event. */
   drop(why: string): void {
     this.#end();
     this.#link?.destroy(why);
   }
 
-  /** Ends the session with a FIN, once its commands are answered or 30 s have passed. Causes no event. */
+  /**
+   * Ends the session with a FIN, once its commands are answered or 30 s have passed. Commands with an id are not waited for:
+   * their answers go out over the link that replaces this one. Causes no event.
+   */
   async retire(): Promise<void> {
     this.quiesce();
-    if (this.#inProgress.size > 0) {
-      await Promise.race([
-        new Promise<void>(resolve => {
-          this.#onIdle = resolve;
-        }),
-        delay(this.#parts.clock, RETIRE_MS, this.#abort.signal),
-      ]);
-    }
+    await this.#served.idle(this.#abort.signal);
     this.#end();
     this.#link?.close('a newer link has replaced it');
   }
@@ -310,15 +314,10 @@ export class Session {
       },
     });
     this.#within(LIMITS.startupAnswerMs, 'the resource did not describe this machine');
-    const fields = await this.#parts.startupFields();
+    const startup = await this.#parts.startup(this.#order.transferred, token);
     if (signal.aborted) return;
     this.#deadline?.cancel();
-    const startup = StartupRoutingCommand.encode({
-      ...fields,
-      connectionTransferred: this.#order.transferred,
-      ...(token !== undefined && { muster: { ...fields.muster, token } }),
-    });
-    const answer = await link.request([startup], this.#header(0), LIMITS.startupAnswerMs);
+    const answer = await link.request(startup, this.#header(0), LIMITS.startupAnswerMs);
     if (signal.aborted) return;
     const pingIntervalMs = this.#onStartupAnswer(answer.messages[0]);
     if (pingIntervalMs > 0) this.#startLiveness(link, connection, pingIntervalMs);
@@ -348,40 +347,11 @@ export class Session {
   async #onRequest(link: Link, request: Packet): Promise<void> {
     const { signal } = this.#abort;
     this.#liveness?.heard();
-    if (this.#inProgress.size >= LIMITS.requestsInProgress) {
-      this.#answer(link, request, tooMany(request));
-      return;
-    }
-    this.#inProgress.set(request, this.#parts.clock.now() + this.#allowedMs(request));
-    const { answers, consequences } = await handleRequest(request, {
-      resource: this.#parts.resource,
-      trust: this.#parts.trust,
-      signal,
-      canMigrate: update => this.#parts.canMigrate(update),
-    });
-    this.#inProgress.delete(request);
-    this.#answer(link, request, answers);
-    for (const consequence of consequences) {
+    await this.#served.serve(request, { link, signal, packetBytes: this.#packetBytes }, consequence => {
       // A certificate is in use, whether or not the link has ended meanwhile.
       if (consequence.kind === 'certificate') this.#onCertificate();
       else if (!signal.aborted) this.#onConsequence(consequence);
-    }
-    if (this.#inProgress.size === 0) this.#onIdle?.();
-  }
-
-  /** How long the server waits for the commands of a packet, one after another. */
-  #allowedMs({ messages }: Packet): number {
-    const { commandTimeoutMs } = this.#parts;
-    return messages.reduce((sum, { fields: { wait } }) => {
-      const hasWait = typeof wait === 'number' && wait > 0;
-      return sum + (hasWait ? Math.min(wait * 1000, commandTimeoutMs) : commandTimeoutMs);
-    }, 0);
-  }
-
-  #answer(link: Link, request: Packet, answers: readonly Message[]): void {
-    // With sequence −1 nobody waits for an answer.
-    if (request.sequence < 0n) return;
-    link.answer(request, answers);
+    });
   }
 
   #onCertificate(): void {
@@ -399,12 +369,14 @@ export class Session {
       case 'ready':
         this.#deadline?.cancel();
         this.#phase = 'ready';
-        this.#link?.raiseLimits(consequence.packetMaxBytes);
+        this.#packetBytes = consequence.packetMaxBytes ?? LIMITS.packetBytes;
+        this.#link?.raiseLimits(this.#packetBytes);
         this.#sayNotUsed(consequence.objections);
         this.#identity = { ...this.#identity, ...known(consequence.identity) };
         this.#parts.onIdentity(this.#identity);
         this.#parts.onEvent({ kind: 'ready', id, update: consequence.update });
         if (this.#credentials !== undefined) this.#parts.onAccepted(this.#credentials);
+        if (consequence.capabilities.includes(SERVER_CAPABILITIES.keptAnswers)) this.#onTakesKept();
         return;
       case 'update':
       case 'migrate':
@@ -417,6 +389,16 @@ export class Session {
       default:
         consequence satisfies never;
     }
+  }
+
+  #onTakesKept(): void {
+    const link = this.#link;
+    if (link === undefined || this.#phase !== 'ready') return;
+    this.#takesKept = true;
+    this.#parts.keptAnswers?.linkReady(this.id, {
+      packetBytes: this.#packetBytes,
+      request: (command, timeoutMs) => link.request([command], this.#header(FLAG.stopOnError), timeoutMs),
+    });
   }
 
   #sayNotUsed(objections: readonly string[]): void {
@@ -433,12 +415,14 @@ export class Session {
 
   #startLiveness(link: Link, connection: Connection, intervalMs: number): void {
     const { id } = this;
-    const { clock, log, liveness } = this.#parts;
+    const { clock, log, liveness, pings } = this.#parts;
     this.#liveness = new LivenessWatch({
       clock,
       log: log.child({ host: this.#order.host }),
       rules: { ...liveness, intervalMs },
       connection,
+      report: pings.report,
+      progress: () => (this.#takesKept ? pings.progress() : []),
       hostId: () => this.#hostId(),
       request: (ping, timeoutMs) => link.request([ping], this.#header(FLAG.stopOnError), timeoutMs),
       onPingAnswer: answer => this.#onPingAnswer(answer),
@@ -530,7 +514,7 @@ export class Session {
     this.#identity = undefined;
     this.#credentials = undefined;
     this.#isAnswered = false;
-    this.#abort = new AbortController();
+    this.#abort = sharedAbortController();
     this.#phase = 'connecting';
     this.#parts.onEvent({ kind: 'address-failed', id: this.id, why: `${address}: ${why}` });
     this.#attempt(this.#connect(LIMITS.connectMs));
@@ -540,8 +524,9 @@ export class Session {
     this.#phase = 'ended';
     this.#deadline?.cancel();
     this.quiesce();
-    this.#inProgress.clear();
+    this.#served.clear();
     this.#abort.abort(new Error('the link has ended'));
+    this.#parts.keptAnswers?.linkEnded(this.id);
     if (this.#link === undefined) this.#wire?.socket.destroy();
   }
 }

@@ -64,6 +64,14 @@ export const LIMITS = {
   keptBatchCommands: 100,
   /** Agent: between two packets that say the same of kept answers. */
   keptAgainMs: 60_000,
+  /** Agent: bytes of what the resource adds to a ping. */
+  pingReportBytes: 32_768,
+  /** Agent: how long a ping waits for it. */
+  pingReportMs: 1_000,
+  /** Agent: between two pings that are sent out of turn. */
+  pushGapMs: 1_000,
+  /** Agent: likewise, when nothing but the progress of commands is to be said. */
+  progressGapMs: 5_000,
   /** Agent: the lookup of a name. */
   lookupMs: 3_000,
   /** Agent: addresses that are kept for one name. */

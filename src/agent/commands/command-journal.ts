@@ -8,6 +8,7 @@ import type { JournalDisk } from './journal-disk.js';
 import { decodeJournal, encodeJournal, type ReadJournal } from './journal-records.js';
 import { JournalWriter } from './journal-writer.js';
 
+/** What a journal is made of. */
 export interface CommandJournalParts {
   readonly disk: JournalDisk;
   readonly clock: Clock;
@@ -22,6 +23,8 @@ export interface Asker {
   isThere(): boolean;
   tell(outcome: CommandOutcome): void;
 }
+
+type Run = () => Promise<string | undefined>;
 
 /** An agent's own journal could not be read. It is tried again at the next command, but no sooner than this. */
 const READ_AGAIN_MS = 1_000;
@@ -43,8 +46,9 @@ export class CommandJournal {
   #unreadable = 'the journal of commands was not opened';
   #readAgainAt = Number.NEGATIVE_INFINITY;
   readonly #asking = new Map<string, Asker[]>();
-  readonly #runs = new Map<string, () => Promise<string>>();
+  readonly #runs = new Map<string, Run>();
   readonly #running = new Set<Promise<void>>();
+  #isClosed = false;
   #onKept: (id: string, isTold: boolean) => void = () => {};
 
   constructor(parts: CommandJournalParts) {
@@ -97,10 +101,10 @@ export class CommandJournal {
 
   /**
    * A packet with an id has come. The asker is told the outcome at once or later, once, unless it is not there any more.
-   * @param run carries the commands out, and returns their answers as the text of a body. It never rejects. It is called
-   *   only if the id is new, and when it is on disk
+   * @param run carries the commands out, and returns their answers as the text of a body, or undefined when the process
+   *   ends and nobody knows what becomes of them. It never rejects. It is called only if the id is new, and when it is on disk
    */
-  ask(id: CommandId, asker: Asker, run: () => Promise<string>): void {
+  ask(id: CommandId, asker: Asker, run: Run): void {
     if (this.#writer === undefined && this.#parts.clock.now() >= this.#readAgainAt) {
       this.#track(this.open().then(() => this.#ask(id, asker, run)));
     } else {
@@ -123,14 +127,18 @@ export class CommandJournal {
     this.#onKept = callback;
   }
 
-  /** Waits for the turns of the event loop that what is in progress may need to end at once, and for the disk. */
+  /**
+   * No further commands begin. Waits for the turns of the event loop that those in progress may need to end at once, and for
+   * the disk.
+   */
   async close(turns: number): Promise<void> {
+    this.#isClosed = true;
     for (let turn = 0; turn < turns && this.#running.size > 0; turn++) await this.#parts.clock.turn();
     await this.#writer?.close();
     await this.#parts.disk.close().catch(() => {});
   }
 
-  #ask(id: CommandId, asker: Asker, run: () => Promise<string>): void {
+  #ask(id: CommandId, asker: Asker, run: Run): void {
     const { commandId } = id;
     if (this.#writer === undefined) {
       asker.tell({ kind: 'refused', why: `the journal of commands cannot be read: ${this.#unreadable}` });
@@ -193,7 +201,12 @@ export class CommandJournal {
 
   #run(id: string): void {
     const run = this.#runs.get(id);
-    if (run !== undefined) this.#track(run().then(answers => this.#on(id, { kind: 'finished', answers })));
+    if (run === undefined || this.#isClosed) return;
+    this.#track(
+      run().then(answers => {
+        if (answers !== undefined) this.#on(id, { kind: 'finished', answers });
+      }),
+    );
   }
 
   #tell(id: string, outcome: CommandOutcome): void {
