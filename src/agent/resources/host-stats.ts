@@ -8,6 +8,7 @@ export interface HostStatsSources {
   cpu(): { readonly busyMs: number; readonly totalMs: number };
   /** Of the last minute. */
   averageLoad(): number;
+  /** Free is also what the system can free at once. */
   memory(): { readonly totalBytes: number; readonly freeBytes: number };
   /** Undefined where the system does not say. */
   network(): { readonly readBytes: number; readonly writtenBytes: number } | undefined;
