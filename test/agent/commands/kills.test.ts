@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import {
   agentOutcomeOf,
@@ -15,7 +16,6 @@ import {
 } from '../../../src/protocol/index.js';
 import { plainCertificate } from '../../helpers/certificates.js';
 import { FakeServer } from '../../helpers/fake-server.js';
-import { ROOT } from '../../helpers/root.js';
 import { scratchFolder } from '../../helpers/scratch.js';
 import { until } from '../../helpers/until.js';
 
@@ -51,8 +51,8 @@ t.test('commands: an agent that is killed again and again carries none out twice
   const agents: ChildProcess[] = [];
   const start = () => {
     const { port: number } = port.address() as AddressInfo;
-    const program = join(ROOT, 'build/test/helpers/counting-agent.js');
-    agents.push(spawn(process.execPath, [program, folder, String(number)], { stdio: 'inherit' }));
+    const program = fileURLToPath(new URL('../../helpers/counting-agent.js', import.meta.url));
+    agents.push(fork(program, [folder, String(number)]));
   };
   t.teardown(() => {
     for (const agent of agents) agent.kill('SIGKILL');
