@@ -132,7 +132,10 @@ export class KeptAnswers {
   #lookLater(): void {
     const kept = new Set(Array.from(this.#parts.journal.kept(), ({ id }) => id));
     for (const id of this.#untold) if (!kept.has(id)) this.#untold.delete(id);
-    if (kept.size === 0 || this.#current === undefined || this.#isStopped) return;
+    if (this.#current === undefined || this.#isStopped) return;
+    const { offered } = this.#current;
+    for (const id of offered.keys()) if (!kept.has(id)) offered.delete(id);
+    if (kept.size === 0) return;
     this.#timer?.cancel();
     this.#timer = this.#parts.clock.after(LIMITS.keptAgainMs, () => this.#look());
   }

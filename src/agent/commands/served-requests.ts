@@ -146,16 +146,20 @@ export class ServedRequests {
   async #carryOut(request: Packet, id: string): Promise<string | undefined> {
     const { progress, stopping } = this.#parts;
     let isKnown = true;
+    let isDone = false;
     const { answers } = await handleRequest(request, {
       ...this.#parts,
       signal: stopping,
       id,
       limits: KEPT_LIMITS,
-      progress: text => progress.say(id, String(text)),
+      progress(text) {
+        if (!isDone) progress.say(id, String(text));
+      },
       abandoned() {
         isKnown = false;
       },
     });
+    isDone = true;
     progress.end(id);
     return isKnown ? answersText(answers) : undefined;
   }

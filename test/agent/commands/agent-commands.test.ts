@@ -259,6 +259,22 @@ t.test('commands: many kept answers come in bounded packets', async t => {
   t.same(new Set(offered).size, 10);
 });
 
+t.test('commands: answers that a server cannot take are said to be unknown there', async t => {
+  const commands = { [DO]: () => ({ result: true, large: 'x'.repeat(200_000) }) };
+  const { agent, a, b, upOn } = await bench(t, { resource: defineResource({ name: 'R', commands }) });
+  agent.start();
+  await upOn(a);
+  a.last.link.raiseLimits();
+  await a.last.send(once('one'));
+  const offered = takesKept(b);
+  b.list = { muster: { capabilities: ['keptAnswers'], packetMax: 100_000 } };
+  a.die();
+  await upOn(b, 2_000);
+  await until(() => offered.length > 0);
+  t.same(offered, ['one unknown']);
+  t.equal(b.ready.length, 1);
+});
+
 t.test('commands: the next process offers what the last one has left, finished or not', async t => {
   const { resource, begun } = patient();
   const first = await bench(t, { resource });
@@ -516,6 +532,7 @@ t.test('pings: how far commands are is told to servers of Muster alone, while th
   );
   begun[0]?.end();
   await turns();
+  begun[0]?.context.progress('too late');
   const before = pings(b.last).length;
   await passes(clock, () => pings(b.last).length > before, 62_000, 1_000);
   t.equal(muster(b).muster?.progress, undefined);
