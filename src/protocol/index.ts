@@ -46,7 +46,6 @@ export {
   integer,
   list,
   listOf,
-  long,
   type MessageType,
   object,
   optionalFlag,

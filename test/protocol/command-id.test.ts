@@ -2,7 +2,6 @@ import t from 'tap';
 import {
   Answer,
   agentOutcomeOf,
-  CancelCommand,
   CheckHealthCommand,
   ConfirmAnswersCommand,
   commandIdOf,
@@ -121,16 +120,6 @@ t.test('host stats: as CloudStack writes doubles, and as we do', async t => {
   t.same([Number(cpuUtilization), Number(averageLoad)], [1, 1000]);
   const wrong = { type: GetHostStatsAnswer.type, fields: { hostStats: { cpuUtilization: 'much' } } };
   t.throws(() => GetHostStatsAnswer.decode(wrong), { code: 'MESSAGE_FIELD' });
-});
-
-t.test('cancel: a sequence is a Java long', async t => {
-  for (const sequence of [0, 7, 7028993118418501640n, -1]) {
-    const [message] = travelled(CancelCommand.encode({ sequence, reason: 'Timed out' }));
-    t.same(CancelCommand.decode(message as Message).sequence, sequence);
-  }
-  for (const sequence of ['1', 1.5, 2n ** 63n]) {
-    t.throws(() => CancelCommand.decode({ type: CancelCommand.type, fields: { sequence } }), { code: 'MESSAGE_FIELD' });
-  }
 });
 
 t.test('capabilities: both sides name theirs, and ignore what is none', async t => {

@@ -15,7 +15,6 @@ const byName = new Map(TYPES.map(type => [type.type, type]));
 const UNPROVEN = [
   'com.cloud.agent.api.AgentConnectStatusAnswer',
   'com.cloud.agent.api.AgentConnectStatusCommand',
-  'com.cloud.agent.api.CancelCommand',
   'com.cloud.agent.api.GetHostStatsAnswer',
   'com.cloud.agent.api.StartupStorageCommand',
   'com.muster.agent.api.ConfirmAnswersCommand',

@@ -1,4 +1,4 @@
-import { answer, command, decimal, integer, listOf, long, object, rawList, text, textList } from './schema.js';
+import { answer, command, decimal, integer, listOf, object, rawList, text, textList } from './schema.js';
 
 /** From a server: how much of the host is in use? */
 export const GetHostStatsCommand = command('com.cloud.agent.api.GetHostStatsCommand', {
@@ -9,7 +9,7 @@ export const GetHostStatsCommand = command('com.cloud.agent.api.GetHostStatsComm
 /** The figures of the host. */
 export const GetHostStatsAnswer = answer('com.cloud.agent.api.GetHostStatsAnswer', {
   hostStats: object({
-    hostId: long,
+    hostId: integer,
     /** `host` */
     entityType: text,
     /** Per cent of all processors. */
@@ -23,13 +23,6 @@ export const GetHostStatsAnswer = answer('com.cloud.agent.api.GetHostStatsAnswer
     totalMemoryKBs: decimal,
     freeMemoryKBs: decimal,
   }),
-});
-
-/** Between servers, in a control packet: takes back a packet that is not answered yet. */
-export const CancelCommand = command('com.cloud.agent.api.CancelCommand', {
-  /** That of the packet. */
-  sequence: long,
-  reason: text,
 });
 
 /**

@@ -14,7 +14,7 @@ export const inStartup = object({
   lastLoss: text,
   /** The enrolment token, from an agent without a certificate. Sent only to a server of the CA that it names. */
   token: text,
-  /** What the agent can do beyond the protocol: of `AGENT_CAPABILITIES`. Others are ignored. */
+  /** What the agent can do beyond the protocol, such as `commandIds`: it carries out each `commandId` once. */
   capabilities: textList,
 });
 

@@ -33,7 +33,6 @@ export type Input<S extends Schema> = { [K in keyof S]?: Value<S[K]> | undefined
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
-const isLong = (value: unknown): value is bigint => typeof value === 'bigint' && BigInt.asIntN(64, value) === value;
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isTextList = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
@@ -45,12 +44,6 @@ export const integer = { expected: 'an integer up to 2^53', accepts: isInteger, 
 export const flag = { expected: 'true or false', accepts: isFlag, missing: false as boolean } as const;
 /** Java `Integer` or `Long`, up to 2^53; may be missing. */
 export const optionalInteger: Field<number> = { expected: 'an integer up to 2^53', accepts: isInteger };
-/** Java `long` of any size: beyond 2^53 it is a bigint. */
-export const long: Field<number | bigint> & { readonly missing: number } = {
-  expected: 'an integer of 64 bits',
-  accepts: (value): value is number | bigint => isInteger(value) || isLong(value),
-  missing: 0,
-};
 /**
  * Java `double`; may be missing. A number that JavaScript would print differently, such as CloudStack's 1.0, is an object
  * with its text: `Number(value)` reads both.
@@ -78,7 +71,7 @@ export const rawList: Field<readonly unknown[] | RawJson> = { ...list };
 /**
  * A Java list whose items are all of this type; may be missing.
  * @example
- * const ListFilesAnswer = answer('com.example.ListFilesAnswer', { files: listOf(object({ name: text, bytes: long })) });
+ * const ListFilesAnswer = answer('com.example.ListFilesAnswer', { files: listOf(object({ name: text, bytes: integer })) });
  */
 export function listOf<T>(item: Field<T>): Field<readonly T[]> {
   return {
