@@ -1,16 +1,26 @@
+import { sharedAbortController } from '../lib/abort.js';
 import type { Clock, Timer } from '../lib/clock.js';
+import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { VERSION } from '../lib/version.js';
-import { formatHostList } from '../protocol/index.js';
+import { AGENT_CAPABILITIES, formatHostList, LIMITS, type Message } from '../protocol/index.js';
 import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import type { AgentProperties } from './agent-properties.js';
 import { type AgentState, hasSay, initialState, migrationTargets, nextDue, readyLink } from './agent-state.js';
 import { next } from './agent-step.js';
+import type { CommandJournal } from './commands/command-journal.js';
+import { KeptAnswers } from './commands/kept-answers.js';
+import { LoopWatch } from './commands/loop-watch.js';
+import { CommandProgress } from './commands/progress.js';
+import type { ServedRequestsParts } from './commands/served-requests.js';
 import type { Dialer } from './dial/dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
-import type { Resource } from './resource.js';
-import { Session, type StartupFields } from './session.js';
+import { OutOfBandPings } from './out-of-band.js';
+import { type PingSays, pingReportOf } from './ping-says.js';
+import type { Resource } from './resources/resource.js';
+import { startupCommands } from './resources/startup-commands.js';
+import { Session } from './session.js';
 import type { AgentSettings } from './settings.js';
 import type { Credentials, Trust } from './trust/trust.js';
 
@@ -22,12 +32,17 @@ export interface AgentParts {
   /** Who the agent is. Servers get `<guid>-<name of the resource>`. */
   readonly guid: string;
   readonly resource: Resource;
+  /** Remembers ids of commands. Without one the agent does nothing about them. */
+  readonly journal?: CommandJournal | undefined;
   readonly trust: Trust;
   readonly dialer: Dialer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
+
+/** What ends at once when the agent stops is written to the journal still, and has so many turns of the event loop. */
+const TURNS_TO_END = 20;
 
 /**
  * An agent: performs what `agent-step` decides, and tells it what happens.
@@ -51,9 +66,27 @@ export class Agent {
   #failovers = 0;
   #lastLoss: string | undefined;
   #isStopped = false;
+  readonly #stopping = sharedAbortController();
+  readonly #commands: ServedRequestsParts;
+  readonly #keptAnswers: KeptAnswers | undefined;
+  readonly #outOfBand: OutOfBandPings;
+  readonly #pings: PingSays;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    const { journal, resource, trust, clock, log, settings } = parts;
+    this.#outOfBand = new OutOfBandPings(clock, () => this.#reportNow());
+    const progress = new CommandProgress(() => this.#outOfBand.want(LIMITS.progressGapMs));
+    this.#pings = { report: pingReportOf({ resource, clock, log }), progress: () => progress.all };
+    this.#keptAnswers = journal && new KeptAnswers({ journal, clock, log });
+    this.#commands = {
+      ...{ clock, log, resource, trust, journal, progress },
+      watch: new LoopWatch(clock, log),
+      commandTimeoutMs: settings.commandTimeoutMs,
+      stopping: this.#stopping.signal,
+      canMigrate: update => this.#canMigrate(update),
+      confirm: ids => journal?.confirm(ids),
+    };
     this.#instanceId = parts.random.uuid();
     this.#identity = this.#readIdentity();
     const { list, lastCompleted, zone } = parts.settings;
@@ -70,9 +103,10 @@ export class Agent {
     return this.#state;
   }
 
-  /** Begins to dial. With an empty `zone` it stays idle. Called once. */
+  /** Starts the resource, and begins to dial. With an empty `zone` it stays idle. Called once. */
   start(): void {
     const { log, settings } = this.#parts;
+    this.#startResource();
     if (settings.zone === '') {
       log.error(
         'Agent stays idle: zone is empty, which means that this host was removed; set zone, pod and cluster to register it anew',
@@ -87,12 +121,16 @@ export class Agent {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
+    this.#stopping.abort(new Error('the agent stops'));
+    this.#outOfBand.stop();
+    this.#keptAnswers?.stop();
     const current = readyLink(this.#state);
     for (const session of this.#sessions.values()) {
       if (session.id === current?.id) session.shutDown();
       else session.drop('the agent stops');
     }
     this.#sessions.clear();
+    await this.#parts.journal?.close(TURNS_TO_END);
     await this.#parts.properties.close();
   }
 
@@ -137,6 +175,7 @@ export class Agent {
       busy: current !== undefined && (this.#sessions.get(current.id)?.busy ?? false),
     });
     this.#state = state;
+    if (event.kind === 'ready') this.#outOfBand.ready();
     for (const effect of effects) this.#perform(effect);
     this.#timer?.cancel();
     const due = nextDue(state);
@@ -179,7 +218,7 @@ export class Agent {
   }
 
   #dial({ id, host, transferred, unlike, leavesServer, isUrgent }: Effect & { kind: 'dial' }): void {
-    const { settings, clock, log, dialer, trust, resource } = this.#parts;
+    const { settings, clock, log, dialer, trust } = this.#parts;
     const remote = unlike === undefined ? undefined : this.#sessions.get(unlike)?.remoteAddress;
     const session = new Session(
       { id, host, transferred, unlike: remote, leavesServer, isUrgent },
@@ -188,15 +227,15 @@ export class Agent {
         log,
         dialer,
         trust,
-        resource,
         port: settings.port,
         handshakeTimeoutMs: settings.handshakeTimeoutMs,
-        commandTimeoutMs: settings.commandTimeoutMs,
+        commands: this.#commands,
+        keptAnswers: this.#keptAnswers,
+        pings: this.#pings,
         liveness: { answerTimeoutMs: settings.pingAnswerTimeoutMs, retries: settings.pingRetries },
         nextSequence: () => this.#sequence++,
         hostId: () => this.#identity?.hostId,
-        startupFields: () => this.#startupFields(id),
-        canMigrate: update => this.#canMigrate(update),
+        startup: (transferred, token) => this.#startup(id, transferred, token),
         onIdentity: identity => this.#onIdentity(id, identity),
         onCertificate: () => this.#onCredentials(),
         onAccepted: credentials => this.#onAccepted(credentials),
@@ -217,10 +256,9 @@ export class Agent {
 
   // ---- for the sessions
 
-  async #startupFields(session: number): Promise<StartupFields> {
-    const { settings, guid, resource } = this.#parts;
-    return {
-      ...(await resource.startup()),
+  async #startup(session: number, transferred: boolean, token: string | undefined): Promise<readonly Message[]> {
+    const { settings, guid, resource, journal } = this.#parts;
+    return startupCommands(await resource.startup(), {
       dataCenter: settings.zone,
       pod: settings.pod,
       cluster: settings.cluster,
@@ -229,13 +267,17 @@ export class Agent {
       version: VERSION,
       resourceName: resource.name,
       msHostList: formatHostList(this.#state.list),
+      connectionTransferred: transferred,
+      hostTags: [...(resource.tags ?? []), ...settings.hostTags],
       muster: {
         version: VERSION,
         instanceId: this.#instanceId,
         failovers: this.#failovers,
         lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
+        ...(journal && { capabilities: [AGENT_CAPABILITIES.commandIds] }),
+        ...(token !== undefined && { token }),
       },
-    };
+    });
   }
 
   /** The session is to take the place of a link that is well: what was lost before that link is over. */
@@ -247,6 +289,31 @@ export class Agent {
   #canMigrate({ hosts, avoid, algorithm }: HostUpdate): boolean {
     const list = hosts ? { hosts, algorithm } : this.#state.list;
     return migrationTargets({ ...this.#state, list, avoid: avoid ?? this.#state.avoid }).length > 0;
+  }
+
+  // ---- the resource
+
+  #startResource(): void {
+    const { resource, log } = this.#parts;
+    try {
+      resource.start?.({
+        signal: this.#stopping.signal,
+        push: () => this.#outOfBand.want(LIMITS.pushGapMs),
+      });
+    } catch (error) {
+      log.error('The resource has failed to start: it answers all the same', {
+        resource: resource.name,
+        reason: reasonOf(error),
+      });
+    }
+  }
+
+  /** @returns false when there is no Ready link */
+  #reportNow(): boolean {
+    const current = readyLink(this.#state);
+    const session = current && this.#sessions.get(current.id);
+    session?.report();
+    return session !== undefined;
   }
 
   // ---- certificates

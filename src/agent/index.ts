@@ -17,8 +17,29 @@ export {
   type Phase,
   readyLink,
 } from './agent-state.js';
+export { CommandJournal, type CommandJournalParts } from './commands/command-journal.js';
+export { openJournal } from './commands/open-journal.js';
 export { type Dialer, type TcpDialerOptions, tcpDialer, type Wire } from './dial/dialer.js';
-export { builtInResource, loadResource, type MachineDescription, type Resource } from './resource.js';
+export { type BuiltInOptions, builtInResource, withMachineName } from './resources/built-in.js';
+export {
+  type AnswerFields,
+  type CommandHandler,
+  defineResource,
+  type ResourceDefinition,
+  type TypedAnswer,
+  type TypedCommand,
+  typedCommand,
+} from './resources/define-resource.js';
+export type { HostStatsSources } from './resources/host-stats.js';
+export { loadResource } from './resources/load-resource.js';
+export type {
+  CommandContext,
+  MachineDescription,
+  PingReport,
+  Resource,
+  ResourceHandle,
+  StartupDescription,
+} from './resources/resource.js';
 export { AGENT_KEYS, type AgentKey, type AgentSettings, readSettings } from './settings.js';
 export { type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
 export type { AgentRules } from './steps/step.js';

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import { type Message, type Packet, PingAnswer, PingRoutingCommand } from '../protocol/index.js';
+import type { Progress } from './commands/progress.js';
 import { type Connection, isUnacknowledged } from './kernel-tcp.js';
 import { type LivenessEvent, type LivenessRules, nextLook, observe, startLiveness } from './liveness.js';
 
@@ -14,6 +15,10 @@ export interface LivenessWatchParts {
   readonly connection: Connection;
   /** The host id that pings carry. */
   hostId(): number | undefined;
+  /** What the resource adds to a ping; undefined when it adds nothing. It never rejects. */
+  readonly report: (() => Promise<Readonly<Record<string, unknown>>>) | undefined;
+  /** How far commands are, for a server of Muster's. */
+  progress(): readonly Progress[];
   /** Sends a ping on the link. @returns the packet that answers it */
   request(ping: Message, timeoutMs: number): Promise<Packet>;
   onPingAnswer(answer: ReturnType<typeof PingAnswer.decode>): void;
@@ -53,6 +58,11 @@ export class LivenessWatch {
   /** Sends a ping before the next one is due. */
   pingNow(): void {
     this.#observe({ kind: 'ping-wanted' });
+  }
+
+  /** Sends a ping out of turn, which tells the server something new. The liveness rules do not wait for its answer. */
+  report(): void {
+    if (!this.#isStopped) this.#ping({ outOfBand: true });
   }
 
   /** No more pings and no more reports. Idempotent. */
@@ -99,21 +109,35 @@ export class LivenessWatch {
     }
   }
 
-  #ping(): void {
+  #ping({ outOfBand = false } = {}): void {
+    const { report } = this.#parts;
+    if (report === undefined) this.#send(outOfBand, {});
+    else void report().then(fields => this.#send(outOfBand, fields));
+  }
+
+  #send(outOfBand: boolean, report: Readonly<Record<string, unknown>>): void {
+    if (this.#isStopped) return;
     const { clock, rules } = this.#parts;
-    const ping = PingRoutingCommand.encode({
+    const progress = this.#parts.progress();
+    const { type, fields } = PingRoutingCommand.encode({
       _hostVmStateReport: {},
       _gatewayAccessible: true,
       _vnetAccessible: true,
       hostType: 'Routing',
       hostId: this.#parts.hostId() ?? 0,
+      outOfBand,
       commandInfos: [],
-      muster: { roundTripMs: this.#roundTripMs },
+      muster: { roundTripMs: this.#roundTripMs, ...(progress.length > 0 && { progress }) },
     });
     const sentAt = clock.now();
-    this.#parts.request(ping, rules.intervalMs * (rules.retries + 1)).then(
+    this.#parts.request({ type, fields: { ...fields, ...report } }, rules.intervalMs * (rules.retries + 1)).then(
       ({ messages: [answer] }) => {
-        this.#roundTripMs = Math.round(clock.now() - sentAt);
+        if (outOfBand) {
+          this.heard();
+        } else {
+          this.#roundTripMs = Math.round(clock.now() - sentAt);
+          this.#observe({ kind: 'ping-answered' });
+        }
         this.#onAnswer(answer);
       },
       // The liveness rules count the pings that are not answered.
@@ -122,7 +146,6 @@ export class LivenessWatch {
   }
 
   #onAnswer(message: Message | undefined): void {
-    this.#observe({ kind: 'ping-answered' });
     if (this.#isStopped || message === undefined || !PingAnswer.is(message)) return;
     let answer: ReturnType<typeof PingAnswer.decode>;
     try {

@@ -3,6 +3,7 @@ import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
 import { parseEnrollmentToken } from '../protocol/enrollment-token.js';
 import { type HostList, splitHostList } from '../protocol/index.js';
+import { isTag, MOST_TAGS, TAG_FORM } from './resources/tags.js';
 import type { AgentRules } from './steps/step.js';
 
 /** The checked settings of an agent. Keys and defaults: docs/configuration.md. */
@@ -21,6 +22,8 @@ export interface AgentSettings {
   readonly cluster: string;
   /** With it the agent is given its certificate; undefined when there is none. A secret. Key: `enrollment.token`. */
   readonly enrolmentToken: string | undefined;
+  /** Tags of this host, beside those of the resource. Key: `host.tags`. */
+  readonly hostTags: readonly string[];
   /** The module that answers commands; undefined for the built-in one. */
   readonly resource: string | undefined;
   /** A server that has not answered a ping for this long is suspect. Key: `ping.answer.timeout` (seconds). */
@@ -29,7 +32,7 @@ export interface AgentSettings {
   readonly pingRetries: number;
   /** Key: `ssl.handshake.timeout` (seconds). */
   readonly handshakeTimeoutMs: number;
-  /** A command that is not answered counts as in progress for this long. Key: `command.timeout` (seconds). */
+  /** A command may take this long, and counts as in progress for as long at most. Key: `command.timeout` (seconds). */
   readonly commandTimeoutMs: number;
   readonly rules: AgentRules;
   readonly log: LogOptions;
@@ -50,7 +53,8 @@ export const AGENT_KEYS = {
   'backoff.seconds': 'base of the backoff once a whole list has failed (5)',
   'failover.spread.ms': 'the first attempt after a loss comes after 0 to this (500)',
   'ssl.handshake.timeout': 'seconds (30)',
-  'command.timeout': 'seconds for which an unanswered command counts as in progress (300)',
+  'command.timeout': 'seconds that a command may take, unless its wait is longer (300)',
+  'host.tags': 'tags of this host, comma-separated (none)',
   resource: 'module that answers commands (built in)',
   'last.setup.completed.host': 'written by the agent: the last list that worked',
   'log.level': 'error, warn, info, debug (info)',
@@ -109,6 +113,17 @@ export function readSettings(
     return { hosts, algorithm };
   };
 
+  const tags = (key: AgentKey): readonly string[] => {
+    const value = get(key) ?? '';
+    const found = value.trim() === '' ? [] : value.split(',').map(tag => tag.trim());
+    if (found.length <= MOST_TAGS && found.every(isTag) && new Set(found).size === found.length) return found;
+    throw new ConfigError(
+      key,
+      value,
+      `at most ${MOST_TAGS} tags with commas between them are allowed, each once, of ${TAG_FORM}`,
+    );
+  };
+
   const guid = get('guid');
   if (guid !== undefined && /[^\x21-\x7e]/.test(guid)) {
     throw new ConfigError('guid', guid, 'a text without blanks is allowed, such as a UUID');
@@ -126,6 +141,7 @@ export function readSettings(
     pod: text('pod', 'default'),
     cluster: text('cluster', 'default'),
     enrolmentToken: readEnrolmentToken(get),
+    hostTags: tags('host.tags'),
     resource: get('resource'),
     pingAnswerTimeoutMs: integer('ping.answer.timeout', 15, 1, DAY_SECONDS) * 1000,
     pingRetries: integer('ping.retries', 5, 1, 1000),

@@ -12,8 +12,10 @@ import { endInOrder } from '../program/end-in-order.js';
 import { readSettingsFile } from '../program/settings-file.js';
 import { Agent } from './agent.js';
 import { AgentProperties, isIdentityKey } from './agent-properties.js';
+import { openJournal } from './commands/open-journal.js';
 import { type Dialer, tcpDialer } from './dial/dialer.js';
-import { loadResource, type Resource } from './resource.js';
+import { loadResource } from './resources/load-resource.js';
+import type { Resource } from './resources/resource.js';
 import { AGENT_KEYS, isAgentKey, readEnrolmentToken, readSettings } from './settings.js';
 import { TrustError } from './trust/judge.js';
 import { Trust } from './trust/trust.js';
@@ -102,7 +104,8 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
       properties.set({ guid });
     }
     const dialer = options.dialer ?? tcpDialer({ addressFile: `${file}.addresses`, clock, log });
-    const agent = new Agent({ settings, properties, guid, resource, trust, dialer, clock, random, log });
+    const journal = await openJournal(dirname(file), { clock, log });
+    const agent = new Agent({ settings, properties, guid, resource, journal, trust, dialer, clock, random, log });
     const reloadToken = async () => {
       if (overrides['enrollment.token'] !== undefined) return;
       await properties.reload();

@@ -3,11 +3,13 @@ import {
   Agent,
   AgentProperties,
   type Dialer,
+  openJournal,
   type Resource,
   readSettings as readAgentSettings,
   readProperties,
   readyLink,
   Trust,
+  withMachineName,
 } from '../agent/index.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import { ConfigError, reasonOf } from '../lib/errors.js';
@@ -137,7 +139,8 @@ export class Fleet {
       properties: new AgentProperties(file, document, clock, log),
       guid,
       // One machine has one host name: each agent reports a name of its own.
-      resource: { ...resource, startup: async () => ({ ...(await resource.startup()), name: guid }) },
+      resource: withMachineName(resource, guid),
+      journal: await openJournal(folder, { clock, log }),
       trust,
       dialer,
       clock,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.js';
 
 /**
@@ -36,4 +37,11 @@ export async function withinLimit<T>(
   } finally {
     timer.cancel();
   }
+}
+
+/** An AbortController whose signal any number of others may wait for: Node warns of a leak from the 11th on. */
+export function sharedAbortController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

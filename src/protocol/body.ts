@@ -134,7 +134,8 @@ export function tooLarge(length: number, limit: number): ProtocolError {
   return new ProtocolError('BODY_TOO_LARGE', 'the body is too large', { length, limit });
 }
 
-function asMessage(entry: unknown, index: number): Message {
+/** @throws ProtocolError BODY_SHAPE */
+export function asMessage(entry: unknown, index: number): Message {
   if (typeof entry === 'object' && entry !== null && !Array.isArray(entry)) {
     const [pair, ...others] = Object.entries(entry);
     const fields: unknown = pair?.[1];

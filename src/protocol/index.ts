@@ -2,6 +2,16 @@
 export { type Clock, systemClock, type Timer } from '../lib/clock.js';
 export type { BucketRate } from '../lib/token-bucket.js';
 export { decodeBody, encodeBody, type Message, type RawBody, receivedFields } from './body.js';
+export {
+  AGENT_CAPABILITIES,
+  type AgentOutcome,
+  agentOutcomeOf,
+  type CommandId,
+  commandIdOf,
+  keptMessages,
+  SERVER_CAPABILITIES,
+  withCommandId,
+} from './command-id.js';
 export { type ErrorContext, LinkError, type LinkErrorCode, ProtocolError, type ProtocolErrorCode } from './errors.js';
 export { type Frame, FrameDecoder, FrameEncoder, type RecordInfo, type Unit } from './frame.js';
 export {
@@ -30,13 +40,16 @@ export * from './messages/index.js';
 export {
   answer,
   command,
+  decimal,
   type Field,
   type Fields,
   flag,
   type Input,
   integer,
   list,
+  listOf,
   type MessageType,
+  object,
   optionalFlag,
   optionalInteger,
   record,

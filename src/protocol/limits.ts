@@ -48,6 +48,30 @@ export const LIMITS = {
   pendingRequests: 1000,
   /** Agent: requests of one link that are in progress. */
   requestsInProgress: 1000,
+  /** Agent: commands with an id whose answers are kept until a server confirms them. */
+  commandsKept: 1000,
+  /** Agent: bytes of these answers. */
+  commandBytesKept: 16 * 2 ** 20,
+  /** Agent: ids of commands that are remembered, with the answers or without. */
+  commandIdsKept: 20_000,
+  /** Agent: the longest time for which an id may be given, and for which answers are kept. */
+  commandMemoryMs: 60 * 60_000,
+  /** Agent: how long a packet with an id may be under way. An id is remembered for so much longer. */
+  commandDelayMs: 60_000,
+  /** Agent: bytes of kept answers in one packet; answers that are larger travel alone. */
+  keptBatchBytes: 2 ** 20,
+  /** Agent: ids in one packet of kept answers. */
+  keptBatchCommands: 100,
+  /** Agent: between two packets that say the same of kept answers. */
+  keptAgainMs: 60_000,
+  /** Agent: bytes of what the resource adds to a ping. */
+  pingReportBytes: 32_768,
+  /** Agent: how long a ping waits for it. */
+  pingReportMs: 1_000,
+  /** Agent: between two pings that are sent out of turn. */
+  pushGapMs: 1_000,
+  /** Agent: likewise, when nothing but the progress of commands is to be said. */
+  progressGapMs: 5_000,
   /** Agent: the lookup of a name. */
   lookupMs: 3_000,
   /** Agent: addresses that are kept for one name. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { readyLink } from '../../src/agent/agent-state.js';
-import { builtInResource, type Resource } from '../../src/agent/resource.js';
+import { builtInResource } from '../../src/agent/resources/built-in.js';
+import type { Resource } from '../../src/agent/resources/resource.js';
 import { VERSION } from '../../src/lib/version.js';
 import {
   Answer,
@@ -874,7 +875,7 @@ t.test(
     const { agent, a, upOn } = await bench(t);
     agent.start();
     await upOn(a);
-    const unknown = command('com.cloud.agent.api.GetHostStatsCommand', { hostId: 7 });
+    const unknown = command('com.cloud.agent.api.GetVncPortCommand', { id: 7 });
     const stopped = await a.last.send([HEALTH, unknown, HEALTH, HEALTH], FLAG.stopOnError);
     t.equal(typeOf(stopped), 'CheckHealthAnswer+UnsupportedAnswer+Answer+Answer');
     t.same(resultsOf(stopped), [true, false, false, false]);

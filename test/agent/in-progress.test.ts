@@ -1,5 +1,6 @@
 import t from 'tap';
-import { builtInResource, type Resource } from '../../src/agent/resource.js';
+import { builtInResource } from '../../src/agent/resources/built-in.js';
+import type { Resource } from '../../src/agent/resources/resource.js';
 import { FLAG, LIMITS } from '../../src/protocol/index.js';
 import { bench, passes } from '../helpers/agent-bench.js';
 

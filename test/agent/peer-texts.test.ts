@@ -1,5 +1,5 @@
 import t from 'tap';
-import { builtInResource } from '../../src/agent/resource.js';
+import { builtInResource } from '../../src/agent/resources/built-in.js';
 import {
   Answer,
   LIMITS,

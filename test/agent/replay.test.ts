@@ -1,4 +1,5 @@
 import t from 'tap';
+import { builtInResource } from '../../src/agent/resources/built-in.js';
 import { FLAG, type Message, type Packet } from '../../src/protocol/index.js';
 import { bench, passes, turns } from '../helpers/agent-bench.js';
 import type { FakeLink, FakeServer } from '../helpers/fake-server.js';
@@ -35,6 +36,8 @@ t.test('replay: our agent answers a recorded CloudStack 4.23 server as the real 
   const { agent, a, b, clock, text } = await bench(t, {
     file: 'guid=g\nhost=127.0.0.1\nzone=1\npod=1\ncluster=1\n',
     names: { '127.0.0.1': '10.0.0.1', '127.0.0.2': '10.0.0.2' },
+    // As the recorded one, it knows no command of its own.
+    resource: { ...builtInResource('R'), answer: () => undefined },
   });
   const differences: string[] = [];
   let compared = 0;

@@ -14,6 +14,7 @@ t.test('settings: the defaults', async t => {
     zone: 'default',
     pod: 'default',
     cluster: 'default',
+    hostTags: [],
     resource: undefined,
     pingAnswerTimeoutMs: 15_000,
     pingRetries: 5,
@@ -41,6 +42,7 @@ t.test('settings: every key is read', async t => {
       'failover.spread.ms': '0',
       'ssl.handshake.timeout': '86400',
       'command.timeout': '1',
+      'host.tags': 'ssd, rack:7',
       resource: './resource.mjs',
       'last.setup.completed.host': 'A,B',
       'log.level': 'debug',
@@ -56,6 +58,7 @@ t.test('settings: every key is read', async t => {
       zone: 'z',
       pod: 'p',
       cluster: 'c',
+      hostTags: ['ssd', 'rack:7'],
       resource: './resource.mjs',
       pingAnswerTimeoutMs: 1_000,
       pingRetries: 1_000,
@@ -164,5 +167,14 @@ t.test('settings: an enrolment token is checked, and an error does not show it',
       key: 'enrollment.token',
     });
     t.notMatch(JSON.stringify([error, String(error)]), wrong);
+  }
+});
+
+t.test('settings: tags of the host are checked', async t => {
+  t.same(read({ 'host.tags': ' ' }).hostTags, []);
+  t.same(read({ 'host.tags': 'a,B.c_d:/=@+-9' }).hostTags, ['a', 'B.c_d:/=@+-9']);
+  const many = Array.from({ length: 101 }, (_, index) => `t${index}`).join();
+  for (const value of ['a,', ',', 'a,,b', 'a b', 'a,a', 'a;b', 'ä', '"a"', 'x'.repeat(65), many]) {
+    t.throws(() => read({ 'host.tags': value }), { name: 'ConfigError', key: 'host.tags' }, value);
   }
 });

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
-import { builtInResource, type Resource } from '../../src/agent/resource.js';
+import { openJournal } from '../../src/agent/commands/open-journal.js';
+import { builtInResource } from '../../src/agent/resources/built-in.js';
+import type { Resource } from '../../src/agent/resources/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust/trust.js';
 import { secureContext } from '../../src/protocol/index.js';
@@ -73,6 +75,7 @@ export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench>
     properties: new AgentProperties(path, document, clock, log),
     guid: settings.guid ?? 'g',
     resource: options.resource ?? builtInResource('R'),
+    journal: await openJournal(folder, { clock, log }),
     trust,
     dialer: network,
     clock,

@@ -7,7 +7,7 @@ import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { readyLink } from '../../src/agent/agent-state.js';
 import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
-import { builtInResource } from '../../src/agent/resource.js';
+import { builtInResource } from '../../src/agent/resources/built-in.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust/trust.js';
 import { silentLog } from '../../src/lib/logger.js';

@@ -41,6 +41,8 @@ export class FakeServer {
   list: ReadyFields = {};
   /** The conversation from Startup to Ready. */
   onStartup: (link: FakeLink, startup: Packet) => unknown = (link, startup) => link.register(startup);
+  /** What else it does about a request. */
+  onRequest: (link: FakeLink, request: Packet) => void = () => {};
   /** Every link that got as far as TLS, the last one last. */
   readonly links: FakeLink[] = [];
   /** TCP connections, whatever became of them. */
@@ -153,10 +155,12 @@ export class FakeLink {
 
   #onRequest(request: Packet): void {
     this.requests.push(request);
+    this.server.onRequest(this, request);
     const [message] = request.messages;
     if (message === undefined) return;
     // A link that closes meanwhile ends whatever was going on.
-    if (StartupRoutingCommand.is(message)) Promise.resolve(this.server.onStartup(this, request)).catch(() => {});
+    if (request.messages.some(StartupRoutingCommand.is))
+      Promise.resolve(this.server.onStartup(this, request)).catch(() => {});
     if (PingRoutingCommand.is(message) && this.server.answersPings) this.pingAnswer(request);
     if (ShutdownCommand.is(message)) this.link.close('the agent goes');
   }

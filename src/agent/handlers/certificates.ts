@@ -6,6 +6,7 @@ import {
   SetupKeyStoreCommand,
   SetupKeystoreAnswer,
 } from '../../protocol/index.js';
+import { machineName } from '../resources/startup-commands.js';
 import type { Handler } from './handler.js';
 
 // CloudStack's servers expect these classes, also when the command has failed. Its `keystorePassword` is for a Java key
@@ -14,8 +15,8 @@ import type { Handler } from './handler.js';
 export const handleSetupKeyStore: Handler = async (command, { trust, resource }) => {
   SetupKeyStoreCommand.decode(command);
   try {
-    const { name } = await resource.startup();
-    const csr = await trust.setUpKeyStore(typeof name === 'string' && name !== '' ? peerText(name) : undefined);
+    const name = machineName(await resource.startup());
+    const csr = await trust.setUpKeyStore(name === undefined ? undefined : peerText(name));
     return { answer: SetupKeystoreAnswer.encode({ csr, result: true }) };
   } catch (error) {
     return { answer: SetupKeystoreAnswer.encode({ result: false, details: peerText(reasonOf(error)) }) };

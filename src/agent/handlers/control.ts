@@ -3,6 +3,7 @@ import {
   Answer,
   CheckHealthAnswer,
   CheckNetworkAnswer,
+  ConfirmAnswersCommand,
   MaintainAnswer,
   ShutdownCommand,
 } from '../../protocol/index.js';
@@ -26,3 +27,9 @@ export const handleShutdown: Handler = command => ({
   answer: Answer.encode({ result: true }),
   consequence: { kind: 'shutdown', removeHost: ShutdownCommand.decode(command).removeHost },
 });
+
+/** Twice is no fault: an id whose answers are forgotten already changes nothing. */
+export const handleConfirmAnswers: Handler = (command, { confirm }) => {
+  confirm(ConfirmAnswersCommand.decode(command).commandIds ?? []);
+  return { answer: Answer.encode({ result: true }) };
+};

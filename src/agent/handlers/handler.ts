@@ -1,6 +1,9 @@
-import type { Message } from '../../protocol/index.js';
+import type { Clock } from '../../lib/clock.js';
+import type { Log } from '../../lib/logger.js';
+import type { Message, PacketLimits } from '../../protocol/index.js';
 import type { HostUpdate } from '../agent-events.js';
-import type { Resource } from '../resource.js';
+import type { LoopWatch } from '../commands/loop-watch.js';
+import type { Resource } from '../resources/resource.js';
 import type { Trust } from '../trust/trust.js';
 
 /**
@@ -13,6 +16,8 @@ export type Consequence =
       readonly identity: HostIdentity;
       /** Unpacked bytes of one packet on the link, as the server says; undefined: it does not. */
       readonly packetMaxBytes: number | undefined;
+      /** What the server can do beyond the protocol, in its words. */
+      readonly capabilities: readonly string[];
       readonly update: HostUpdate;
       readonly objections: readonly string[];
     }
@@ -41,14 +46,33 @@ export interface Outcome {
   readonly consequence?: Consequence;
 }
 
-/** What handlers may use. */
-export interface HandlerParts {
+/** What handlers use on every link. */
+export interface SharedHandlerParts {
+  readonly clock: Clock;
+  readonly log: Log;
   readonly resource: Resource;
   readonly trust: Trust;
-  /** Aborts when the link ends. */
-  readonly signal: AbortSignal;
+  readonly watch: LoopWatch;
+  /** A command may take this long, and as long as its own `wait` in any case. */
+  readonly commandTimeoutMs: number;
   /** Whether a migration with this update has a host to go to. */
   canMigrate(update: HostUpdate): boolean;
+  /** A server has stored the outcomes of these ids. */
+  confirm(ids: readonly string[]): void;
+}
+
+/** What handlers use. */
+export interface HandlerParts extends SharedHandlerParts {
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** Of the packet; undefined when it has none. */
+  readonly id: string | undefined;
+  /** What the answers to the packet may have. */
+  readonly limits: PacketLimits;
+  /** A command says how far it is. */
+  progress(text: string): void;
+  /** The resource has not answered although the signal has aborted: nobody knows what becomes of the command. */
+  abandoned(): void;
 }
 
 /** Carries out a command of one class. What it throws is answered result=false. */

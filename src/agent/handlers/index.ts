@@ -5,6 +5,7 @@ import {
   Answer,
   CheckHealthCommand,
   CheckNetworkCommand,
+  ConfirmAnswersCommand,
   FLAG,
   LIMITS,
   MaintainCommand,
@@ -17,13 +18,14 @@ import {
   SetupKeyStoreCommand,
   SetupMSListCommand,
   ShutdownCommand,
-  UnsupportedAnswer,
 } from '../../protocol/index.js';
+import { handleByResource } from './by-resource.js';
 import { handleSetupCertificate, handleSetupKeyStore } from './certificates.js';
 import {
   handleAgentControl,
   handleCheckHealth,
   handleCheckNetwork,
+  handleConfirmAnswers,
   handleMaintain,
   handleSetHostParams,
   handleShutdown,
@@ -32,14 +34,20 @@ import type { Consequence, Handler, HandlerParts, Outcome } from './handler.js';
 import { handleMigrateAgentConnection, handleSetupMSList } from './host-list.js';
 import { handleReady } from './ready.js';
 
-/** Commands about the agent and its links. All others go to the resource. */
-const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+/** Commands about the agent's links. They mean something on the link that they come on, and have no id. */
+const OF_LINKS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [ReadyCommand.type, handleReady],
   [SetupMSListCommand.type, handleSetupMSList],
   [MigrateAgentConnectionCommand.type, handleMigrateAgentConnection],
   [SetupKeyStoreCommand.type, ofAgent(handleSetupKeyStore)],
   [SetupCertificateCommand.type, ofAgent(handleSetupCertificate)],
   [ShutdownCommand.type, handleShutdown],
+  [ConfirmAnswersCommand.type, handleConfirmAnswers],
+]);
+
+/** Commands about the agent. All others go to the resource. */
+const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+  ...OF_LINKS,
   [CheckHealthCommand.type, handleCheckHealth],
   [MaintainCommand.type, handleMaintain],
   [SetHostParamsCommand.type, handleSetHostParams],
@@ -51,6 +59,11 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
 function ofAgent(handle: Handler): Handler {
   return (command, parts) =>
     command.fields.handleByAgent === false ? handleByResource(command, parts) : handle(command, parts);
+}
+
+/** Whether a packet has a command about the agent's links. */
+export function isAboutLinks({ messages }: Packet): boolean {
+  return messages.some(({ type }) => OF_LINKS.has(type));
 }
 
 const STOPPED = 'Stopped by previous failure';
@@ -86,29 +99,12 @@ async function handleCommand(command: Message, parts: HandlerParts): Promise<Out
   }
 }
 
-const handleByResource: Handler = async (command, { resource, signal }) => {
-  const answer = (await resource.answer(command, { signal })) ?? unsupported(command.type);
-  // The resource may be a module without type checks. A copy: what its getters throw, they throw here.
-  if (isMessage(answer)) return { answer: { type: answer.type, fields: { ...answer.fields } } };
-  throw new TypeError(`the resource ${resource.name} answered ${peerText(command.type)} by what is no message`);
-};
-
-function isMessage({ type, fields }: Partial<Message>): boolean {
-  return typeof type === 'string' && typeof fields === 'object' && fields !== null && !Array.isArray(fields);
-}
-
 /** The answer to a command that has failed. @param details may have words of the command in it */
-function failed(details: string): Message {
+export function failed(details: string): Message {
   return Answer.encode({ result: false, details: peerText(details) });
 }
 
 /** The answers to a packet that comes while too many are in progress. */
 export function tooMany({ messages }: Packet): Message[] {
   return messages.map(() => failed(`${LIMITS.requestsInProgress} requests are in progress already`));
-}
-
-/** The answer to a class that the agent does not know, and to a body that it cannot read. */
-export function unsupported(what: string): Message {
-  const details = `Unsupported command issued: ${peerText(what)}.  Are you sure you got the right type of server?`;
-  return UnsupportedAnswer.encode({ result: false, details });
 }

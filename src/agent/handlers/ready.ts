@@ -16,7 +16,9 @@ export const handleReady: Handler = command => {
     algorithm: ready.lbAlgorithm,
     checkInterval: ready.lbCheckInterval,
   });
-  return { answer, consequence: { kind: 'ready', identity, packetMaxBytes: packetMaxOf(ready.muster), ...usable } };
+  const capabilities = ready.muster?.capabilities ?? [];
+  const packetMaxBytes = packetMaxOf(ready.muster);
+  return { answer, consequence: { kind: 'ready', identity, packetMaxBytes, capabilities, ...usable } };
 };
 
 /** Bounded: a server may say anything. */

@@ -1,3 +1,4 @@
+export * from './commands.js';
 export * from './control.js';
 export * from './host-list.js';
 export * from './keystore.js';

@@ -1,4 +1,4 @@
-import { object, optionalFlag, optionalInteger, text, textList } from './schema.js';
+import { listOf, object, optionalFlag, optionalInteger, text, textList } from './schema.js';
 
 /**
  * The field `muster`: what only Muster's programs say to each other. CloudStack's ignore it, as they ignore every field
@@ -23,12 +23,30 @@ export const inReady = object({
   version: text,
   /** Unpacked bytes of one packet on this link, both ways. Missing: `LIMITS.packetBytes`. */
   packetMax: optionalInteger,
+  /** What the server can do beyond the protocol: of `SERVER_CAPABILITIES`. Others are ignored. */
+  capabilities: textList,
 });
 
 /** Likewise. */
 export const inPing = object({
   /** Milliseconds from the last ping to its answer. */
   roundTripMs: optionalInteger,
+  /** How far commands are, in the words of what carries them out. Sent only to a server that takes kept answers. */
+  progress: listOf(object({ commandId: text, text })),
+});
+
+/** Likewise. In the first command of a packet; it stands for the whole packet. */
+export const inCommand = object({
+  /** Names the packet: whoever sends the same commands again gives them the same one. */
+  commandId: text,
+  /** Milliseconds after which nobody gives this id again. */
+  expiresInMs: optionalInteger,
+});
+
+/** Likewise. In every answer to a packet with an id that was not answered by what carries commands out. */
+export const inAnswer = object({
+  /** `refused`: not carried out, and it will not be. `unknown`: perhaps carried out; nobody can say. */
+  outcome: text,
 });
 
 /** Likewise, between servers, from the one that cannot answer. */

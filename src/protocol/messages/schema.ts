@@ -1,3 +1,4 @@
+import { isLosslessNumber } from 'lossless-json';
 import type { Message } from '../body.js';
 import { ProtocolError } from '../errors.js';
 import type { RawJson } from '../json.js';
@@ -46,6 +47,14 @@ export const flag = { expected: 'true or false', accepts: isFlag, missing: false
 export const optionalInteger: Field<number> = { expected: 'an integer up to 2^53', accepts: isInteger };
 /** Java `Long`; may be missing. Beyond 2^53 it is a bigint. */
 export const optionalLong: Field<number | bigint> = { expected: 'an integer', accepts: isLong };
+/**
+ * Java `double`; may be missing. A number that JavaScript would print differently, such as CloudStack's 1.0, is an object
+ * with its text: `Number(value)` reads both.
+ */
+export const decimal: Field<number | { valueOf(): unknown }> = {
+  expected: 'a number',
+  accepts: (value): value is number => Number.isFinite(value) || isLosslessNumber(value),
+};
 /** Java `Boolean`; may be missing. */
 export const optionalFlag: Field<boolean> = { expected: 'true or false', accepts: isFlag };
 /** Java `String`; may be missing. */
@@ -59,7 +68,26 @@ export const record: Field<Readonly<Record<string, unknown>>> = { expected: 'an 
 /** Likewise; a message that is written may have the text of one in its place. */
 export const rawRecord: Field<Readonly<Record<string, unknown>> | RawJson> = { ...record };
 
-/** A Java object of which these fields are used, if they are there. Others are ignored. */
+/** Likewise of a list. */
+export const rawList: Field<readonly unknown[] | RawJson> = { ...list };
+
+/**
+ * A Java list whose items are all of this type; may be missing.
+ * @example
+ * const ListFilesAnswer = answer('com.example.ListFilesAnswer', { files: listOf(object({ name: text, bytes: integer })) });
+ */
+export function listOf<T>(item: Field<T>): Field<readonly T[]> {
+  return {
+    expected: `an array; of each item: ${item.expected}`,
+    accepts: (value): value is readonly T[] => Array.isArray(value) && value.every(one => item.accepts(one)),
+  };
+}
+
+/**
+ * A Java object of which these fields are used, if they are there. Others are ignored.
+ * @example
+ * const MoveCommand = command('com.example.MoveCommand', { to: object({ x: integer, y: integer }) });
+ */
 export function object<const S extends Schema>(schema: S): Field<Input<S>> {
   const fields = Object.entries(schema);
   return {

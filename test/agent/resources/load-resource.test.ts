@@ -1,18 +1,18 @@
 import { hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { loadResource } from '../../src/agent/resource.js';
-import { RecordingLog } from '../helpers/recording-log.js';
+import { loadResource } from '../../../src/agent/resources/load-resource.js';
+import { RecordingLog } from '../../helpers/recording-log.js';
 
-const signal = new AbortController().signal;
-const command = { type: 'com.cloud.agent.api.GetHostStatsCommand', fields: {} };
+const context = { signal: new AbortController().signal, id: undefined, progress() {} };
+const command = { type: 'com.example.DoCommand', fields: {} };
 
-t.test('resource: the built-in one describes this machine, and answers nothing', async t => {
+t.test('resource: the built-in one describes this machine, and knows no other commands', async t => {
   for (const setting of [undefined, '']) {
     const log = new RecordingLog();
     const resource = await loadResource(setting, log);
     t.equal(resource.name, 'LibvirtComputingResource');
-    const described = await resource.startup();
+    const described = { ...(await resource.startup()) } as Record<string, unknown>;
     t.match(described, {
       cpus: Number,
       speed: Number,
@@ -26,7 +26,7 @@ t.test('resource: the built-in one describes this machine, and answers nothing',
     });
     t.ok(Number(described.cpus) > 0 && Number.isSafeInteger(described.speed));
     t.not(described.arch, 'x64', 'named as Java names it');
-    t.equal(await resource.answer(command, { signal }), undefined);
+    t.equal(await resource.answer(command, context), undefined);
     t.same(log.lines, []);
   }
 });
@@ -58,8 +58,20 @@ t.test('resource: a module is loaded by its path, with a default export or witho
   }
   const resource = await loadResource(join(folder, 'default.mjs'), log);
   t.same(await resource.startup(), { cpus: 3 });
-  t.same(await resource.answer(command, { signal }), { type: 'Mine', fields: {} }, '`this` is the resource');
+  t.same(await resource.answer(command, context), { type: 'Mine', fields: {} }, '`this` is the resource');
   t.same(log.lines, []);
+});
+
+t.test('resource: a module may export what defineResource takes, without importing it', async t => {
+  const folder = t.testdir({
+    'definition.mjs': `export default { name: 'Mine', tags: ['ssd'], commands: { 'com.example.DoCommand': () => ({ result: true, done: 1 }) } };`,
+    'named.mjs': `export const name = 'Named', commands = {};`,
+  });
+  const resource = await loadResource(join(folder, 'definition.mjs'), new RecordingLog());
+  t.match(resource, { name: 'Mine', tags: ['ssd'] });
+  t.match(await resource.answer(command, context), { type: 'com.example.DoAnswer', fields: { result: true, done: 1 } });
+  t.match(await resource.startup(), { name: hostname() }, 'it describes this machine');
+  t.equal((await loadResource(join(folder, 'named.mjs'), new RecordingLog())).name, 'Named');
 });
 
 t.test('resource: a relative path starts at the working folder', async t => {
@@ -84,6 +96,8 @@ t.test('resource: a module that is missing, broken or no resource is a configura
     'nameless.mjs': `export default { startup() {}, answer() {} };`,
     'blank.mjs': `export default { name: 'a b', startup() {}, answer() {} };`,
     'mute.mjs': `export default { name: 'R', startup() {} };`,
+    'commands.mjs': `export default { name: 'R', commands: { 'a.B': 7 } };`,
+    'tags.mjs': `export default { name: 'R', tags: ['a b'], commands: {} };`,
   });
   for (const [file, allowed] of [
     ['missing.mjs', /cannot be loaded/],
@@ -95,6 +109,8 @@ t.test('resource: a module that is missing, broken or no resource is a configura
     ['nameless.mjs', /must export/],
     ['blank.mjs', /must export/],
     ['mute.mjs', /must export/],
+    ['commands.mjs', /the command a\.B of a resource must be a function/],
+    ['tags.mjs', /the tags of a resource/],
   ] as const) {
     const value = join(folder, file);
     await t.rejects(loadResource(value, new RecordingLog()), { name: 'ConfigError', key: 'resource', value, allowed });
