@@ -9,6 +9,7 @@ import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.
 import { showDoctor } from './doctor.js';
 import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
 import { withIds } from './names.js';
+import { progressBar, sendReport } from './send-report.js';
 import { readStatus, statusScreen } from './status.js';
 import { objectTable } from './table.js';
 import { UsageError } from './usage-error.js';
@@ -92,6 +93,7 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
         parts.err(`${command} failed: ${result.errortext ?? 'without a reason'}\n`);
         return FAILED;
       }
+      if (command === 'sendCommand') return await tellOutcomes(api, jobid, result, asked, parts);
       if (definition.isAsync) answer = result;
       else parts.err(reportOf(result));
     }
@@ -101,6 +103,20 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
   const warning = warningOf(definition, answer);
   if (warning !== undefined && asked.output === 'table') parts.err(`warning: ${warning}\n`);
   return EXIT_CODES.ok;
+}
+
+/** What became of a command at its hosts. @returns the exit code @throws ApiFailure, Unreachable */
+async function tellOutcomes(
+  api: ApiCall,
+  jobid: string,
+  result: ApiAnswer,
+  { output }: AdminArguments,
+  parts: AdminParts,
+): Promise<number> {
+  const summary = (result.commandsummary ?? {}) as ApiAnswer;
+  const { text, exitCode } = await sendReport(api, jobid, summary, parts.width());
+  parts.out(output === 'json' ? `${JSON.stringify({ jobid, ...result }, null, 2)}\n` : text);
+  return exitCode;
 }
 
 /** Before anything is sent: the server would ignore a misspelt parameter. @throws UsageError */
@@ -172,6 +188,7 @@ async function outcomeOf(api: ApiCall, jobid: string, parts: AdminParts): Promis
   const later = `the job goes on; queryAsyncJobResult jobid=${jobid} tells what came of it`;
   parts.onInterrupt(`\n${later}\n`, INTERRUPTED);
   let said = '';
+  let isBar = false;
   for (;;) {
     let job: ApiAnswer;
     try {
@@ -180,9 +197,14 @@ async function outcomeOf(api: ApiCall, jobid: string, parts: AdminParts): Promis
       if (error instanceof Unreachable) throw new Unreachable(`${error.message}\n${later}`, { cause: error });
       throw error;
     }
-    if (job.jobstatus !== 0) return job;
+    if (job.jobstatus !== 0) {
+      if (isBar) parts.err('\n');
+      return job;
+    }
     const progress = typeof job.progress === 'string' ? job.progress : 'under way';
-    if (progress !== said) parts.err(`${progress} …\n`);
+    const bar = parts.width() === undefined ? undefined : progressBar(progress);
+    if (progress !== said) parts.err(bar === undefined ? `${progress} …\n` : `\r${bar}\x1b[K`);
+    isBar = bar !== undefined;
     said = progress;
     await delay(parts.clock, JOB_POLL_MS);
   }

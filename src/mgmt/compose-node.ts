@@ -4,7 +4,7 @@ import { type FatalError, reasonOf } from '../lib/errors.js';
 import { runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
-import { LIMITS, type Message } from '../protocol/index.js';
+import { ConfirmAnswersCommand, LIMITS, type Message } from '../protocol/index.js';
 import type { AgentsPort } from './agents/agents-port.js';
 import { PortKeeper } from './agents/agents-port.js';
 import { type Agents, composeAgents } from './agents/compose-agents.js';
@@ -16,6 +16,7 @@ import { drainPurpose } from './cluster/server-state.js';
 import { carryOutCommands } from './commands/command-job.js';
 import type { CommandRunParts } from './commands/command-run.js';
 import { HostFinder } from './commands/host-finder.js';
+import { takeKeptAnswers } from './commands/kept-answers.js';
 import type { CommandOutcome } from './commands/outcome.js';
 import { passOn } from './commands/pass-on.js';
 import { Sender, type SendOptions } from './commands/sender.js';
@@ -211,6 +212,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     secureContext: () => parts.secureContext(),
     takesAgents: () => keeper.isOpen,
     lifeOf: other => membership.lifeOf(other),
+    takeKeptAnswers: (hostId, kept) => takeKeptAnswers({ store, msid }, hostId, kept),
     answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
   });
   agents.lists.onChange(() => {
@@ -268,7 +270,12 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const commandRunParts: CommandRunParts = {
     ...{ clock, log, msid, store, sender, stopping: stopping.signal },
     serverOf: hostId => (agents.registry.get(hostId) ? msid : (agents.knownHosts.byId(hostId)?.msid ?? null)),
-    confirm() {},
+    confirm(hostId, commandId) {
+      const attache = agents.registry.get(hostId);
+      // An agent of another server offers what it keeps to that one, which finds it stored.
+      if (attache?.isRepeatable !== true) return;
+      attache.ask([ConfirmAnswersCommand.encode({ commandIds: [commandId] })]).catch(() => {});
+    },
   };
   const work: Readonly<Record<string, JobWork>> = {
     ...certificateJobs({ clock, ca, store, events, registry: agents.registry, provisioner, stopping: stopping.signal }),

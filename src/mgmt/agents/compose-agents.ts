@@ -22,6 +22,7 @@ import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { AgentServer, type OtherServers } from './agent-server.js';
 import type { Attache } from './attache.js';
+import type { KeptAnswer } from './conversation.js';
 import { AttacheRegistry } from './attache-registry.js';
 import { Enrolment } from './enrolment.js';
 import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
@@ -55,6 +56,8 @@ export interface AgentsParts {
   /** How another server looks from here: one that lives may have hosts, also while it drains. */
   lifeOf(msid: number): ServerLife;
   readonly otherServers: OtherServers;
+  /** Writes what an agent has kept of commands. @returns the ids that it need not keep @throws StoreError */
+  takeKeptAnswers(hostId: number, kept: readonly KeptAnswer[]): Promise<readonly string[]>;
   /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
   answersElsewhere(host: LinkElsewhere): Promise<boolean>;
 }

@@ -10,12 +10,15 @@ import {
   type CloseReason,
   describeClose,
   FLAG,
+  KeptAnswersAnswer,
+  KeptAnswersCommand,
   LIMITS,
   Link,
   type Message,
   type Packet,
   ReadyAnswer,
   ReadyCommand,
+  SERVER_CAPABILITIES,
   StartupAnswer,
   type Transport,
 } from '../../protocol/index.js';
@@ -50,6 +53,9 @@ type Registered = RegisteredHost | Mismatch | { readonly refusal: string };
 type Mismatch = { readonly wait: string } | { readonly stranger: string };
 
 /** What every conversation with an agent needs. */
+/** What an agent has kept of one packet of commands. */
+export type KeptAnswer = NonNullable<ReturnType<typeof KeptAnswersCommand.decode>['kept']>[number];
+
 export interface ConversationParts {
   readonly clock: Clock;
   readonly random: Random;
@@ -74,6 +80,8 @@ export interface ConversationParts {
   readonly packetMaxBytes: number;
   /** The agent has answered Ready 2. */
   onReady(attache: Attache): void;
+  /** Writes what an agent has kept of commands. @returns the ids that it need not keep @throws StoreError */
+  takeKeptAnswers(hostId: number, kept: readonly KeptAnswer[]): Promise<readonly string[]>;
 }
 
 /**
@@ -131,6 +139,7 @@ class Conversation {
   #requestsBeforeStartup = 0;
   /** Requests that were not for this server. */
   #ignored = 0;
+  #isTakingKept = false;
   #log: Log;
   #state: State;
   /** By the clock. */
@@ -190,12 +199,15 @@ class Conversation {
     const muster = startup.speaksMuster ? { version: VERSION, packetMax: this.#parts.packetMaxBytes } : undefined;
     await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds, muster });
     const list = await this.#place(attache, startup.reportedList);
+    // It may send what it has kept together with its answer.
+    const takesKept = attache.isRepeatable;
+    if (takesKept) this.link.raiseLimits(this.#parts.packetMaxBytes);
     await this.#sendReady(attache, {
       ...(!list.isHeld && { msHostList: list.hosts, lbAlgorithm: list.algorithm }),
       avoidMsHostList: list.avoid,
       lbCheckInterval: list.checkIntervalSeconds,
       arch: startup.arch,
-      muster,
+      muster: takesKept ? { ...muster, capabilities: [SERVER_CAPABILITIES.keptAnswers] } : muster,
     });
     // The answer and the link's end may have come together.
     if (!this.link.closed) this.#serve(attache, list);
@@ -407,12 +419,35 @@ class Conversation {
       return;
     }
     const { attache } = state;
+    const [first] = request.messages;
+    if (first !== undefined && KeptAnswersCommand.is(first) && attache.isRepeatable) {
+      void this.#takeKept(attache, request, first);
+      return;
+    }
     const reply = handleRequest(request, {
       avoidMsList: this.#parts.lists.avoided,
       pinged: roundTripMs => attache.pinged(roundTripMs),
     });
     if (reply.kind === 'close') this.link.close(reply.reason);
     else attache.answer(request, reply.answers);
+  }
+
+  /** Never rejects. What is not taken now comes again. */
+  async #takeKept(attache: Attache, request: Packet, command: Message): Promise<void> {
+    let taken: readonly string[] = [];
+    // One batch at a time: the agent may have as many as it likes.
+    if (!this.#isTakingKept) {
+      this.#isTakingKept = true;
+      try {
+        const { kept = [] } = KeptAnswersCommand.decode(command);
+        taken = await this.#parts.takeKeptAnswers(attache.host.id, kept);
+      } catch (error) {
+        this.#log.debug('What an agent has kept cannot be taken now', { reason: reasonOf(error) });
+      } finally {
+        this.#isTakingKept = false;
+      }
+    }
+    attache.answer(request, [KeptAnswersAnswer.encode({ taken: [...taken], result: true })]);
   }
 
   /** It says nothing to strangers: a Java agent would exit for a refusal. */

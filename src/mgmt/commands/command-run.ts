@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
-import type { Message } from '../../protocol/index.js';
+import { type Message, withCommandId } from '../../protocol/index.js';
 import type { CommandSummary, NewCommandOutcome, Store } from '../store/store.js';
 import { retryWhileAway } from '../store/store-health.js';
 import { OutcomeWriter } from './outcome-writer.js';
@@ -44,11 +44,11 @@ const PROGRESS_MS = 1_000;
 const ID_MS = 3_600_000;
 
 /** The id of a host's command: an agent carries it out once, whoever asks for it. */
-export function commandIdOf(job: string, hostId: number): string {
+export function hostCommandId(job: string, hostId: number): string {
   return `${job}/${hostId}`;
 }
 
-/** @returns undefined: it is not one that `commandIdOf` has made */
+/** @returns undefined: it is not one that `hostCommandId` has made */
 export function readCommandId(id: string): { readonly job: string; readonly hostId: number } | undefined {
   const [, job, host] = /^([0-9a-f-]{36})\/(\d{1,15})$/.exec(id) ?? [];
   return job === undefined ? undefined : { job, hostId: Number(host) };
@@ -77,7 +77,7 @@ export class CommandRun {
     this.#writer = new OutcomeWriter({
       ...{ clock, log, store, uuid, stopping },
       onWritten: outcomes => {
-        for (const { hostId } of outcomes) parts.confirm(hostId, commandIdOf(uuid, hostId));
+        for (const { hostId } of outcomes) parts.confirm(hostId, hostCommandId(uuid, hostId));
       },
     });
   }
@@ -151,8 +151,9 @@ export class CommandRun {
     const { commands, wait, inSequence, stopOnError } = this.#order;
     const from = clock.now();
     try {
+      const id = { commandId: hostCommandId(this.#uuid, hostId), expiresInMs: ID_MS };
       const options = { wait, inSequence, stopOnError, isRepeated, signal: stopping };
-      const outcome = await sender.send(hostId, this.#withId(commands, hostId), options);
+      const outcome = await sender.send(hostId, withCommandId(commands, id), options);
       if (stopping.aborted && outcome.kind !== 'answered') return undefined;
       const durationMs = Math.round(clock.now() - from);
       return this.#bounded(storedOutcome(outcome, { hostId, durationMs, msid: serverOf(hostId) }));
@@ -161,12 +162,6 @@ export class CommandRun {
       const outcome = { kind: 'refused', reason: error instanceof Error ? error.message : String(error) } as const;
       return storedOutcome(outcome, { hostId, durationMs: null, msid: null });
     }
-  }
-
-  #withId([first, ...others]: readonly Message[], hostId: number): readonly Message[] {
-    if (first === undefined) return [];
-    const muster = { commandId: commandIdOf(this.#uuid, hostId), expiresInMs: ID_MS };
-    return [{ ...first, fields: { ...first.fields, muster } }, ...others];
   }
 
   /** What is too much for one job is left out. */

@@ -3,6 +3,8 @@ import { reasonOf } from '../../lib/errors.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import {
+  agentOutcomeOf,
+  commandIdOf,
   FLAG,
   type Message,
   messagesOf,
@@ -93,7 +95,7 @@ export class Sender {
     const body = rawBodyOf(messages, readyLimits(this.#parts.packetMaxBytes));
     if (this.#isOver) return { kind: 'refused', reason: 'this server stops' };
     if (this.#under.size >= MGMT_LIMITS.commandsHeld) return tooMany(this.#under.size);
-    const sending = new Sending(this.#parts, { hostId, body, hasIds: messages.every(hasId), options });
+    const sending = new Sending(this.#parts, { hostId, body, hasIds: commandIdOf(messages) !== undefined, options });
     this.#under.add(sending);
     try {
       const limitMs = options.wait === undefined ? answerTimeMs(messages) : options.wait * 1_000;
@@ -138,12 +140,6 @@ export class Sender {
 
 function tooMany(held: number): CommandOutcome {
   return { kind: 'refused', reason: `${held} commands wait for their outcomes already` };
-}
-
-/** Whether commands have an id by which an agent of Muster carries them out once: it is in the first one. */
-function hasId(first: Message | undefined): boolean {
-  const muster = first?.fields.muster;
-  return typeof muster === 'object' && muster !== null && 'commandId' in muster && typeof muster.commandId === 'string';
 }
 
 interface SendingParts {
@@ -241,6 +237,10 @@ class Sending {
     try {
       const messages = messagesOf(reply.body, readyLimits(this.#parts.packetMaxBytes));
       const [first] = messages;
+      const outcome = agentOutcomeOf(messages);
+      const reason = peerText(String(first?.fields.details ?? outcome));
+      if (outcome === 'unknown') return { kind: 'lost', reason, isRepeatable: false };
+      if (outcome === 'refused') return { kind: 'notSent', reason, isFinal: true };
       return { kind: 'answered', messages, isUnsupported: first !== undefined && UnsupportedAnswer.is(first) };
     } catch (error) {
       // To ask again would bring the same answer.
