@@ -85,6 +85,7 @@ export async function testServer(options: TestServerOptions = {}) {
       accept: transport => transport.destroy(),
       endRevoked() {},
     },
+    takeKeptAnswers: async () => [],
     answersElsewhere: async host => options.answersElsewhere?.(host) ?? false,
     secureContext: () => {
       if (options.context) return options.context;

@@ -25,8 +25,8 @@ import {
   serverCertificateOf,
   startCluster,
 } from '../helpers/cluster-bench.js';
+import { agentOn, gotBy } from '../helpers/commanded-agent.js';
 import { FakeAgent, only } from '../helpers/fake-agent.js';
-import { memoryTransports } from '../helpers/memory-transport.js';
 import { TestCa } from '../helpers/test-ca.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
@@ -38,17 +38,6 @@ const work = (name = 'work', more: Readonly<Record<string, unknown>> = {}): Mess
 const withId = (id: string) => work(id, { muster: { commandId: id } });
 const done = (result = true) => Answer.encode({ result, details: 'done' });
 
-/** An agent of which each packet is the test's business. */
-async function agentOn(cluster: Cluster, address: string, guid: string, capabilities?: readonly string[]) {
-  const ends = memoryTransports({ address: `198.51.100.${Number(guid.slice(-1)) + 1}`, port: 40_000 });
-  cluster.node(address).server.serveTransport(ends.server);
-  const agent = new FakeAgent(ends.agent);
-  const muster = capabilities && { version: '0.1.0', instanceId: guid, capabilities: [...capabilities] };
-  await cluster.passes(agent.join({ guid, name: guid, ...(muster && { muster }) }));
-  await cluster.comes(() => !cluster.node(address).node.agents.ownership.isPending(Number(agent.hostId)));
-  return Object.assign(agent, { ends, id: Number(agent.hostId) });
-}
-
 /** Sends, and tells what has come of it by now. */
 function sends(node: ClusterNode, hostId: number, messages: readonly Message[], options: SendOptions = {}) {
   const sent = { outcome: undefined as CommandOutcome | undefined };
@@ -57,11 +46,6 @@ function sends(node: ClusterNode, hostId: number, messages: readonly Message[], 
     return outcome;
   });
   return Object.assign(sent, { over });
-}
-
-/** The commands that the agent has got. */
-function gotBy(agent: FakeAgent): readonly Packet[] {
-  return agent.waiting.filter(({ messages }) => messages[0]?.type === 'com.example.WorkCommand');
 }
 
 async function comesTo(cluster: Cluster, agent: FakeAgent, count = 1): Promise<Packet> {
