@@ -6,6 +6,7 @@ import { apiKeysContract } from './contract-api-keys.js';
 import { assignmentsContract } from './contract-assignments.js';
 import { certificatesContract } from './contract-certificates.js';
 import { clusterContract } from './contract-cluster.js';
+import { commandsContract } from './contract-commands.js';
 import { hostsContract } from './contract-hosts.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
@@ -23,6 +24,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   clusterContract(kind, fresh);
   apiKeysContract(kind, fresh);
   certificatesContract(kind, fresh);
+  commandsContract(kind, fresh);
 
   test('an empty store has no configuration, hosts or secrets', async (t, store) => {
     t.strictSame(await store.configuration(), {

@@ -1,0 +1,96 @@
+import type { NewCommandOutcome, Store } from '../../../src/mgmt/store/store.js';
+import { hostDescription } from '../../helpers/host-description.js';
+import { registerHost } from '../../helpers/one-host.js';
+import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
+
+const JOB = {
+  ...{ cmd: 'sendCommand', params: '{"commands":[]}', targetMsid: null, hostId: null, createdBy: 'admin' },
+  isResumable: true,
+};
+
+const outcome = (hostId: number, kind: NewCommandOutcome['kind'], more: Partial<NewCommandOutcome> = {}) => ({
+  ...{ hostId, kind, isGood: kind === 'answered' ? true : null, reason: null, answers: null },
+  ...{ isTruncated: false, durationMs: 5, msid: MSID_A, ...more },
+});
+
+async function hostsIn(store: Store, count: number): Promise<readonly number[]> {
+  const zone = await store.zoneId('default');
+  const ids: number[] = [];
+  for (let i = 0; i < count; i++) ids.push((await registerHost(store, hostDescription(`guid-${i}`, zone))).host.id);
+  return ids;
+}
+
+async function running(store: Store, hostIds: readonly number[]): Promise<string> {
+  const made = await store.createCommandJob({ job: JOB, hostIds, key: null, digest: 'd' });
+  if (made.kind !== 'made') throw new Error(made.kind);
+  await store.startJob(made.job.uuid, MSID_A);
+  return made.job.uuid;
+}
+
+/** Commands for many hosts. */
+export function commandsContract(kind: string, fresh: FreshStore): void {
+  const test = storeTest(kind, fresh);
+
+  test('commands: hosts are taken in their order, once, by the server that carries the job out', async (t, store) => {
+    const ids = await hostsIn(store, 5);
+    const uuid = await running(store, ids);
+    t.equal(await store.takeCommands(uuid, MSID_B, 2), undefined, 'it is another server’s job');
+    t.strictSame(await store.takeCommands(uuid, MSID_A, 2), ids.slice(0, 2).map(hostId => ({ hostId })));
+    t.strictSame(await store.takenCommands(uuid), ids.slice(0, 2).map(hostId => ({ hostId })));
+    const [one, two, three] = ids;
+    await store.commandOutcomes(uuid, [outcome(one ?? 0, 'answered', { answers: '[ü]', isGood: false, reason: 'no' })]);
+    t.strictSame(await store.takenCommands(uuid), [{ hostId: two }]);
+    t.match(await store.commandSummary(uuid), { total: 5, waiting: 3, taken: 1, answered: 1, failed: 1, answerLength: 3 });
+    t.equal(await store.cancelCommands(uuid, 'enough'), 3);
+    t.strictSame(await store.takeCommands(uuid, MSID_A, 9), []);
+    t.match(await store.commandResults({ uuid, page: 1, pagesize: 10 }), {
+      count: 5,
+      rows: [
+        { hostId: one, state: 'answered', isGood: false, reason: 'no', answers: '[ü]', hostName: 'name of guid-0', durationMs: 5 },
+        { state: 'taken', isGood: null },
+        { hostId: three, state: 'cancelled', reason: 'enough' },
+      ],
+    });
+    t.match(await store.commandResults({ uuid, state: 'cancelled', page: 2, pagesize: 2 }), { count: 3, rows: [{ id: 4 }] });
+    t.equal(await store.commandSummary('00000000-0000-4000-8000-00000000000a'), undefined);
+  });
+
+  test('commands: an outcome stands, unless it is that nobody knows', async (t, store) => {
+    const [id = 0] = await hostsIn(store, 1);
+    const uuid = await running(store, [id]);
+    const state = async () => (await store.commandResults({ uuid, page: 1, pagesize: 1 }))?.rows[0]?.state;
+    await store.takeCommands(uuid, MSID_A, 1);
+    await store.commandOutcomes(uuid, [outcome(id, 'unknown', { reason: 'its link ended' })]);
+    await store.commandOutcomes(uuid, [outcome(id, 'unknown')]);
+    t.equal(await state(), 'unknown');
+    await store.commandOutcomes(uuid, [outcome(id, 'answered')]);
+    t.equal(await state(), 'answered');
+    await store.commandOutcomes(uuid, [outcome(id, 'refused')]);
+    t.equal(await state(), 'answered');
+    await store.commandOutcomes('00000000-0000-4000-8000-00000000000a', [outcome(id, 'answered')]);
+  });
+
+  test('commands: a key gives one job, whoever asks at the same time', async (t, store, open) => {
+    const ids = await hostsIn(store, 1);
+    const stores = [store, await open(), await open()];
+    const make = (s: Store, digest: string) => s.createCommandJob({ job: JOB, hostIds: ids, key: 'ü key', digest });
+    const made = await Promise.all(stores.map(s => make(s, 'one')));
+    t.equal(made.filter(({ kind }) => kind === 'made').length, 1);
+    const again = await make(store, 'one');
+    t.equal(again.kind, 'known');
+    t.same(await make(store, 'other'), { kind: 'taken' });
+    t.equal((await store.jobs({ page: 1, pagesize: 10 })).count, 1);
+  });
+
+  test('commands: another server goes on with the job of one that has ended', async (t, store) => {
+    const ids = await hostsIn(store, 1_200);
+    const uuid = await running(store, ids);
+    t.equal((await store.takeCommands(uuid, MSID_A, 9_999))?.length, 500, 'so many a call');
+    t.equal(await store.failJobsOfServer(MSID_A, { resultCode: 530, result: '{}' }), 0);
+    t.match(await store.job(uuid), { status: 'pending', runnerMsid: null });
+    t.equal(await store.startJob(uuid, MSID_B), true);
+    t.equal(await store.takeCommands(uuid, MSID_A, 1), undefined);
+    t.equal((await store.takenCommands(uuid)).length, 500);
+    t.equal((await store.takeCommands(uuid, MSID_B, 9_999))?.length, 500);
+  });
+}
