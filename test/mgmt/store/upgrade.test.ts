@@ -94,7 +94,7 @@ t.test('upgrade: a row that knows only the first schema’s columns can be writt
 
 /** What a next version might do. */
 const next: Migration = {
-  number: MIGRATIONS.length + 1,
+  number: (MIGRATIONS.at(-1)?.number ?? 0) + 1,
   name: 'what is to come',
   since: '99.0.0',
   async up(db) {
