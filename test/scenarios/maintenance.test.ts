@@ -178,6 +178,8 @@ t.test('scenario: forced, those who stay lose their links when the time is out',
 t.test('scenario: the store is away during a drain: the agents go all the same', async t => {
   const cluster = await startCluster(t, [A, B], { 'agent.migrate.rate': '2' });
   await cluster.addAgents(6, `${A},${B}`);
+  // B has read them: without the store it takes only those that it knows.
+  await cluster.goesOn(3_000);
   const { gaps, look } = watchLinks(cluster);
   const managementserverid = await idOf(cluster, A);
   await cluster.node(B).call('prepareForMaintenance', { managementserverid });

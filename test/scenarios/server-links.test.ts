@@ -110,6 +110,23 @@ t.test('server links: a connection that breaks takes nothing with it', async t =
   t.equal(gotBy(agent).length, 1, 'the agent has got it once');
 });
 
+t.test('server links: a long outage between two servers that live loses no answer of a CloudStack agent', async t => {
+  const cluster = await cluster3(t);
+  const agent = await agentOn(cluster, B, 'guid-1');
+  await cluster.goesOn(3_000);
+  const sent = sends(cluster.node(A), agent.id, [work()], { wait: 120 });
+  const packet = await comesTo(cluster, agent);
+  cluster.unreachable.add(A);
+  cluster.unreachable.add(B);
+  cluster.cutServers(A, B);
+  await cluster.goesOn(10_000);
+  t.equal(sent.outcome, undefined);
+  agent.answer(packet, [done()]);
+  cluster.unreachable.clear();
+  t.match(await cluster.passes(sent.over), { kind: 'answered' });
+  t.equal(gotBy(agent).length, 1);
+});
+
 t.test('server links: a host that has moved is found where it is', async t => {
   const cluster = await cluster3(t);
   const before = await agentOn(cluster, B, 'guid-1');

@@ -218,11 +218,11 @@ class Sending {
   }
 
   async #ask(place: Place, isRepeated: boolean): Promise<void> {
-    const { hostId, body, options } = this.#what;
+    const { hostId, body, hasIds, options } = this.#what;
     const { inSequence = false, stopOnError = true } = options;
     const flags =
       (inSequence ? FLAG.inSequence : 0) | (stopOnError ? FLAG.stopOnError : 0) | (isRepeated ? FLAG.repeated : 0);
-    const request = { hostId, flags, body };
+    const request = { hostId, flags, body, hasIds };
     const { signal } = this.#takeBack;
     const reply =
       place.kind === 'here'

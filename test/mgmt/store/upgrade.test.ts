@@ -137,7 +137,7 @@ t.test('upgrade: agents need certificates in a new store; one that is in use goe
 
 /** What a next version might do. */
 const next: Migration = {
-  number: MIGRATIONS.length + 1,
+  number: (MIGRATIONS.at(-1)?.number ?? 0) + 1,
   name: 'what is to come',
   since: '99.0.0',
   async up(db) {

@@ -122,7 +122,10 @@ export class ServerLinks {
   async reconcile(): Promise<void> {
     if (this.#isOver) return;
     const { servers, msid, isReachable } = this.#parts;
-    for (const peer of this.#peers.values()) if (!this.#isAlive(peer.msid)) peer.gone('the server is down');
+    for (const peer of this.#peers.values()) {
+      if (!this.#isAlive(peer.msid)) peer.gone('the server is down');
+      else if (servers().some(server => server.msid === peer.msid && server.isSilent)) peer.silent();
+    }
     if (isReachable()) return;
     for (const other of servers()) if (other.msid !== msid && !other.isDead) this.#peer(other.msid).need();
   }

@@ -36,6 +36,8 @@ export interface ServerRequest {
   readonly hostId: number;
   readonly flags: number;
   readonly body: RawBody;
+  /** The caller can ask again elsewhere: without a link it is told soon. Others wait as long as the server lives. */
+  readonly hasIds?: boolean;
 }
 
 /** What a server does for another one. */
@@ -62,6 +64,7 @@ export interface ServerPeerParts {
 /** Commands that another server was asked to send. */
 interface Pending {
   readonly sequence: bigint;
+  readonly hasIds: boolean;
   readonly packet: Buffer;
   /** The process that they were sent to; undefined: they wait for a link. */
   sentTo: string | undefined;
@@ -105,10 +108,11 @@ export class ServerPeer {
 
   /**
    * Has the server send commands to an agent. Without a link it opens one, and waits for it for `serverOpenMs`. A link that
-   * breaks is replaced, and nothing is lost with it if that takes no longer than `serverReopenMs`.
+   * breaks is replaced, and nothing is lost with it: commands with ids wait for that for `serverReopenMs`, others as long as
+   * the server lives.
    * @param signal takes the commands back, if the agent has not got them
    */
-  request({ hostId, flags, body }: ServerRequest, signal: AbortSignal): Promise<ServerReply> {
+  request({ hostId, flags, body, hasIds = false }: ServerRequest, signal: AbortSignal): Promise<ServerReply> {
     const isFull =
       this.#pending.size >= MGMT_LIMITS.serverRequests || this.#pendingBytes >= MGMT_LIMITS.serverRequestBytes;
     if (isFull) {
@@ -134,6 +138,7 @@ export class ServerPeer {
       const pending: Pending = {
         sequence,
         packet,
+        hasIds,
         sentTo: undefined,
         isTakenBack: false,
         settle: reply => {
@@ -194,6 +199,11 @@ export class ServerPeer {
     this.#giveUp(why, 'all');
     // It is kept which ones came: the peer may live all the same, and send them again.
     this.cancelServed(why);
+  }
+
+  /** Its heartbeat has not changed for a while: without a link, too, nobody expects an answer. */
+  silent(): void {
+    if (this.#state.kind !== 'open') this.#giveUp(`server ${this.msid} is silent`, 'all');
   }
 
   /** What the peer has asked is taken back; the peer is told. */
@@ -336,15 +346,16 @@ export class ServerPeer {
       const restMs = MGMT_LIMITS.serverReopenMs - MGMT_LIMITS.serverOpenMs;
       this.#patience = this.#parts.clock.after(restMs, () => {
         this.#patience = undefined;
-        this.#giveUp(reason, 'all');
+        this.#giveUp(reason, 'what has ids');
       });
     });
   }
 
-  #giveUp(reason: string, what: 'what was not sent' | 'all'): void {
-    for (const { sentTo, settle } of [...this.#pending.values()]) {
+  #giveUp(reason: string, what: 'what was not sent' | 'what has ids' | 'all'): void {
+    for (const { sentTo, hasIds, settle } of [...this.#pending.values()]) {
       if (sentTo === undefined) settle({ kind: 'notSent', reason });
-      else if (what === 'all') settle({ kind: 'lost', reason, isRepeatable: undefined });
+      else if (what === 'all' || (what === 'what has ids' && hasIds))
+        settle({ kind: 'lost', reason, isRepeatable: undefined });
     }
   }
 
