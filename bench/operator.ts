@@ -44,6 +44,7 @@ export async function operatorOf({ store, configuration, ...shown }: OperatorPar
     configurationChanged: async () => {},
     stateChanged: async () => {},
     tellOfJobs() {},
+    jobMade() {},
   });
   const handlers = handlersFor({
     ...shown,

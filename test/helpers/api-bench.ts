@@ -133,6 +133,7 @@ export async function apiBench(t: Test) {
     },
     async stateChanged() {},
     tellOfJobs() {},
+    jobMade() {},
   });
   const links = new PresentLinks({
     clock,

@@ -21,4 +21,3 @@ export async function agentOn(cluster: Cluster, address: string, guid: string, c
 export function gotBy(agent: FakeAgent): readonly Packet[] {
   return agent.waiting.filter(({ messages }) => messages[0]?.type === WORK);
 }
-

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Answer, KeptAnswersAnswer, KeptAnswersCommand, isRequest, type Message } from '../../src/protocol/index.js';
+import { Answer, isRequest, KeptAnswersAnswer, KeptAnswersCommand, type Message } from '../../src/protocol/index.js';
 import { type Cluster, startCluster } from '../helpers/cluster-bench.js';
 import { agentOn, gotBy, WORK } from '../helpers/commanded-agent.js';
 import type { FakeAgent } from '../helpers/fake-agent.js';
@@ -84,7 +84,10 @@ t.test('commands: to several hosts by any server, with one outcome for each', as
   t.match(JSON.parse(String((await results(cluster, jobid))[0]?.answers)), [{ [Answer.type]: { result: true } }]);
   const { body } = await cluster.node(B).call('listCommandResults', { jobid, outcome: 'unknown' });
   t.same(body, {});
-  t.strictSame(workers.map(({ runs }) => runs.length), [1, 1, 1]);
+  t.strictSame(
+    workers.map(({ runs }) => runs.length),
+    [1, 1, 1],
+  );
 });
 
 t.test('commands: the same key gives the same job, and another text is refused', async t => {
@@ -147,7 +150,10 @@ t.test('commands: what was not sent can be taken back', async t => {
   const { body } = await cluster.node(A).call('cancelCommand', { jobid });
   t.match(body, { success: true, displaytext: /^1 hosts/ });
   t.match(await whileWorking(cluster, workers, summary(cluster, jobid)), { answered: 1, cancelled: 1 });
-  t.strictSame(workers.map(({ runs }) => runs.length), [1, 0]);
+  t.strictSame(
+    workers.map(({ runs }) => runs.length),
+    [1, 0],
+  );
 });
 
 t.test('commands: a host that is not connected in time is refused', async t => {
@@ -196,7 +202,9 @@ t.test('commands: what an agent has kept becomes the outcome that nobody knew', 
 async function keptBy(cluster: Cluster, agent: FakeAgent, kept: readonly Readonly<Record<string, unknown>>[]) {
   const { sequence } = agent.request([{ type: KeptAnswersCommand.type, fields: { kept } }]);
   const answers = (): readonly Message[] =>
-    agent.received.filter(packet => packet.sequence === sequence && !isRequest(packet)).flatMap(({ messages }) => messages);
+    agent.received
+      .filter(packet => packet.sequence === sequence && !isRequest(packet))
+      .flatMap(({ messages }) => messages);
   await cluster.comes(() => answers().length > 0);
   const [answer] = answers();
   return answer && KeptAnswersAnswer.decode(answer).taken;

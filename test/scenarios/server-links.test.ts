@@ -26,7 +26,7 @@ import {
   startCluster,
 } from '../helpers/cluster-bench.js';
 import { agentOn, gotBy } from '../helpers/commanded-agent.js';
-import { FakeAgent, only } from '../helpers/fake-agent.js';
+import { type FakeAgent, only } from '../helpers/fake-agent.js';
 import { TestCa } from '../helpers/test-ca.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;

@@ -45,9 +45,13 @@ export const SEND_COMMANDS = {
       zoneid: uuid('all hosts of this zone'),
       tag: string('all hosts with this tag'),
       all: boolean('all hosts'),
-      class: string('the class of the command, such as com.cloud.agent.api.GetHostStatsCommand; known ones by their last part'),
+      class: string(
+        'the class of the command, such as com.cloud.agent.api.GetHostStatsCommand; known ones by their last part',
+      ),
       fields: longString('its fields, a JSON object ({})'),
-      commands: longString('several commands in one packet, in place of class and fields: [{"class": …, "fields": {…}}, …]'),
+      commands: longString(
+        'several commands in one packet, in place of class and fields: [{"class": …, "fields": {…}}, …]',
+      ),
       stoponerror: boolean('when one of several fails, those behind it are not carried out (true)'),
       wait: integer('seconds for each host, until it is connected and has answered (60)'),
       insequence: boolean('a host gets it when it has answered what was sent to it in sequence before (false)'),

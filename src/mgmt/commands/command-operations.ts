@@ -113,10 +113,19 @@ async function hostsOf(
 ): Promise<readonly number[]> {
   const given = [ids, all === true ? all : undefined, ...Object.values(selection)].filter(value => value !== undefined);
   if (given.length !== 1) {
-    throw invalidArgument('ids', ids?.join(',') ?? '', 'exactly one of ids, clusterid, zoneid, tag and all=true is needed');
+    throw invalidArgument(
+      'ids',
+      ids?.join(',') ?? '',
+      'exactly one of ids, clusterid, zoneid, tag and all=true is needed',
+    );
   }
   if (ids === undefined) {
-    const hosts = await selected(store, selection);
+    const { zoneId, clusterId, tag } = selection;
+    const hosts = await selected(store, {
+      ...(zoneId !== undefined && { zoneId }),
+      ...(clusterId !== undefined && { clusterId }),
+      ...(tag !== undefined && { tag }),
+    });
     if (hosts.length === 0) throw refusedOperation('there are no such hosts');
     return hosts.map(({ id }) => id);
   }
@@ -132,7 +141,8 @@ async function hostsOf(
     ...new Set(
       wanted.map(text => {
         const [id, ...others] = found.get(text) ?? found.get(text.toLowerCase()) ?? [];
-        if (id === undefined) throw invalidArgument('ids', peerText(text), 'there is no host with this id, name or guid');
+        if (id === undefined)
+          throw invalidArgument('ids', peerText(text), 'there is no host with this id, name or guid');
         if (others.length === 0) return id;
         throw invalidArgument('ids', peerText(text), `${others.length + 1} hosts have this name: their ids are needed`);
       }),

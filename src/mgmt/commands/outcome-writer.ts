@@ -63,7 +63,8 @@ export class OutcomeWriter {
       onWritten(batch);
     } catch (error) {
       this.#failure ??= error;
-      if (!stopping.aborted) log.error('Outcomes of commands could not be written', { job: uuid, reason: reasonOf(error) });
+      if (!stopping.aborted)
+        log.error('Outcomes of commands could not be written', { job: uuid, reason: reasonOf(error) });
     }
   }
 }

@@ -58,6 +58,7 @@ export interface HostStore {
    * @param query its page has at most `ROWS_A_PAGE` rows
    */
   findHosts(query: HostQuery): Promise<Page<HostRow>>;
+  selectHosts(selection: HostSelection, after?: number, limit?: number): Promise<readonly SelectedHost[]>;
   /**
    * Which hosts have changed since a cursor, removed ones too, oldest change first; at most `ROWS_A_PAGE`. Versions of
    * the last ten seconds before the cursor come again, since a change that was begun earlier may be committed later.
@@ -218,6 +219,20 @@ export interface HostQuery extends PageQuery {
   /** Pages are counted from behind this host. The count is that of all matches all the same. */
   readonly behind?: Pick<HostRow, 'name' | 'id'>;
 }
+
+export type HostSelection = HostsByName | HostsByPlace;
+
+export interface HostsByName {
+  readonly names: readonly string[];
+}
+
+export interface HostsByPlace {
+  readonly zoneId?: number;
+  readonly clusterId?: number;
+  readonly tag?: string;
+}
+
+export type SelectedHost = Pick<HostRow, 'id' | 'uuid' | 'name' | 'guid'>;
 
 export interface PageQuery {
   /** From 1. */

@@ -14,7 +14,10 @@ t.test('run: as many hosts at a time as are allowed, and not one transaction for
 });
 
 t.test('run: more failures than allowed end it', async t => {
-  t.match(step({ taken: 8, inFlight: 3, failures: 1 }), { kind: 'stop', reason: /1 hosts have failed, and maxerrors is 0/ });
+  t.match(step({ taken: 8, inFlight: 3, failures: 1 }), {
+    kind: 'stop',
+    reason: /1 hosts have failed, and maxerrors is 0/,
+  });
   t.match(step({ taken: 8, inFlight: 3, failures: 1 }, { maxErrors: 1 }), { kind: 'take' });
   t.match(step({ taken: 8, inFlight: 3, failures: 8 }, { maxErrors: -1 }), { kind: 'take' });
 });
@@ -26,7 +29,11 @@ t.test('run: the first hosts alone, and the others only if all of them are well'
   t.same(step({ taken: 3, inFlight: 1 }, canary), { kind: 'wait' });
   t.same(step({ taken: 3 }, canary), { kind: 'take', count: 8 });
   t.match(step({ taken: 3, failures: 1 }, canary), { kind: 'stop', reason: /first 3 hosts \(canary\)/ });
-  t.match(step({ taken: 9, inFlight: 1, failures: 2 }, canary), { kind: 'take' }, 'later failures are counted by maxerrors');
+  t.match(
+    step({ taken: 9, inFlight: 1, failures: 2 }, canary),
+    { kind: 'take' },
+    'later failures are counted by maxerrors',
+  );
   t.same(step({}, { canary: 20 }), { kind: 'take', count: 8 }, 'a canary may be larger than what runs at once');
 });
 

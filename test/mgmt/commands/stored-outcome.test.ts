@@ -18,12 +18,20 @@ t.test('outcome: well is when every answer is', async t => {
 });
 
 t.test('outcome: answers are JSON, and 64 KiB at most', async t => {
-  const { answers } = answered({ type: 'com.example.WorkAnswer', fields: { result: true, figure: 2n ** 60n, text: 'ü\ud800' } });
+  const { answers } = answered({
+    type: 'com.example.WorkAnswer',
+    fields: { result: true, figure: 2n ** 60n, text: 'ü\ud800' },
+  });
   t.match(JSON.parse(answers ?? ''), [{ 'com.example.WorkAnswer': { result: true, text: /^ü/ } }]);
   t.match(answers, '1152921504606846976', 'large numbers keep their digits');
-  const long = answered({ type: 'com.example.WorkAnswer', fields: { result: true, details: 'd', text: 'x'.repeat(70_000) } });
+  const long = answered({
+    type: 'com.example.WorkAnswer',
+    fields: { result: true, details: 'd', text: 'x'.repeat(70_000) },
+  });
   t.equal(long.isTruncated, true);
   t.strictSame(JSON.parse(long.answers ?? ''), [{ 'com.example.WorkAnswer': { result: true, details: 'd' } }]);
-  const many = answered(...Array.from({ length: 30 }, () => Answer.encode({ result: true, details: 'y'.repeat(9_000) })));
+  const many = answered(
+    ...Array.from({ length: 30 }, () => Answer.encode({ result: true, details: 'y'.repeat(9_000) })),
+  );
   t.match(many, { isTruncated: true, answers: null, isGood: true });
 });

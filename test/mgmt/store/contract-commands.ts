@@ -35,23 +35,47 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     const ids = await hostsIn(store, 5);
     const uuid = await running(store, ids);
     t.equal(await store.takeCommands(uuid, MSID_B, 2), undefined, 'it is another server’s job');
-    t.strictSame(await store.takeCommands(uuid, MSID_A, 2), ids.slice(0, 2).map(hostId => ({ hostId })));
-    t.strictSame(await store.takenCommands(uuid), ids.slice(0, 2).map(hostId => ({ hostId })));
+    t.strictSame(
+      await store.takeCommands(uuid, MSID_A, 2),
+      ids.slice(0, 2).map(hostId => ({ hostId })),
+    );
+    t.strictSame(
+      await store.takenCommands(uuid),
+      ids.slice(0, 2).map(hostId => ({ hostId })),
+    );
     const [one, two, three] = ids;
     await store.commandOutcomes(uuid, [outcome(one ?? 0, 'answered', { answers: '[ü]', isGood: false, reason: 'no' })]);
     t.strictSame(await store.takenCommands(uuid), [{ hostId: two }]);
-    t.match(await store.commandSummary(uuid), { total: 5, waiting: 3, taken: 1, answered: 1, failed: 1, answerLength: 3 });
+    t.match(await store.commandSummary(uuid), {
+      total: 5,
+      waiting: 3,
+      taken: 1,
+      answered: 1,
+      failed: 1,
+      answerLength: 3,
+    });
     t.equal(await store.cancelCommands(uuid, 'enough'), 3);
     t.strictSame(await store.takeCommands(uuid, MSID_A, 9), []);
     t.match(await store.commandResults({ uuid, page: 1, pagesize: 10 }), {
       count: 5,
       rows: [
-        { hostId: one, state: 'answered', isGood: false, reason: 'no', answers: '[ü]', hostName: 'name of guid-0', durationMs: 5 },
+        {
+          hostId: one,
+          state: 'answered',
+          isGood: false,
+          reason: 'no',
+          answers: '[ü]',
+          hostName: 'name of guid-0',
+          durationMs: 5,
+        },
         { state: 'taken', isGood: null },
         { hostId: three, state: 'cancelled', reason: 'enough' },
       ],
     });
-    t.match(await store.commandResults({ uuid, state: 'cancelled', page: 2, pagesize: 2 }), { count: 3, rows: [{ id: 4 }] });
+    t.match(await store.commandResults({ uuid, state: 'cancelled', page: 2, pagesize: 2 }), {
+      count: 3,
+      rows: [{ id: 4 }],
+    });
     t.equal(await store.commandSummary('00000000-0000-4000-8000-00000000000a'), undefined);
   });
 

@@ -47,11 +47,15 @@ export async function listCommandResults(
   const command = 'listCommandResults';
   const state = stateOf(command, params.outcome);
   const locations = await readLocations(store);
-  const { count, rows } = await readLargePage(async part => {
-    const page = await store.commandResults({ ...part, uuid: params.jobid, state });
-    if (page === undefined) throw invalidParameter(command, 'jobid', params.jobid, 'there is no job of sendCommand with it');
-    return page;
-  }, paging(command, params));
+  const { count, rows } = await readLargePage(
+    async part => {
+      const page = await store.commandResults({ ...part, uuid: params.jobid, state });
+      if (page === undefined)
+        throw invalidParameter(command, 'jobid', params.jobid, 'there is no job of sendCommand with it');
+      return page;
+    },
+    paging(command, params),
+  );
   return { count, items: rows.map(row => resultObject(row, locations.servers.get(row.msid)?.name)) };
 }
 
@@ -92,10 +96,12 @@ function commandsOf({ class: type, fields, commands }: Params<'sendCommand'>): S
     return [{ class: type, fields: recordIn('fields', fields ?? '{}') }];
   }
   for (const [name, value] of Object.entries({ class: type, fields })) {
-    if (value !== undefined) throw invalidParameter(COMMAND, name, value.slice(0, 200), 'commands has the commands already');
+    if (value !== undefined)
+      throw invalidParameter(COMMAND, name, value.slice(0, 200), 'commands has the commands already');
   }
   const list = jsonOf('commands', commands);
-  if (!Array.isArray(list)) throw invalidParameter(COMMAND, 'commands', commands.slice(0, 200), 'a JSON array is expected');
+  if (!Array.isArray(list))
+    throw invalidParameter(COMMAND, 'commands', commands.slice(0, 200), 'a JSON array is expected');
   return list.map((entry: unknown, index) => {
     const name = `commands[${index}]`;
     if (!isRecord(entry) || typeof entry.class !== 'string') {

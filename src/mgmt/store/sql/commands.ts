@@ -28,7 +28,10 @@ export function commandStore(transactions: Transactions): CommandStore {
   const { database, random } = transactions;
 
   /** Takes the id and the key of a job; its hosts, and the job itself, follow. */
-  async function reserve(db: Kysely<Schema>, { key, digest, hostIds }: NewCommandJob): Promise<CommandJobMade | Reserved> {
+  async function reserve(
+    db: Kysely<Schema>,
+    { key, digest, hostIds }: NewCommandJob,
+  ): Promise<CommandJobMade | Reserved> {
     const created = await database.storeTime(db);
     const known = key === null ? undefined : await byKey(db, key);
     if (known !== undefined) {
@@ -63,7 +66,9 @@ export function commandStore(transactions: Transactions): CommandStore {
             }
           });
         }
-        const job = await write(async db => insertJob(db, command.job, { id, uuid, now: await database.storeTime(db) }));
+        const job = await write(async db =>
+          insertJob(db, command.job, { id, uuid, now: await database.storeTime(db) }),
+        );
         return { kind: 'made', job };
       }),
 
@@ -156,7 +161,9 @@ export function commandStore(transactions: Transactions): CommandStore {
       checkPageSize(pagesize);
       return transactions.read('commandResults', async db => {
         if ((await idOf(db, uuid)) === undefined) return undefined;
-        const matches = ofJob(db, uuid).$if(state !== undefined, query => query.where('state', '=', state ?? 'waiting'));
+        const matches = ofJob(db, uuid).$if(state !== undefined, query =>
+          query.where('state', '=', state ?? 'waiting'),
+        );
         const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
         const rows = await matches
           .innerJoin('host', 'host.id', 'command.host_id')

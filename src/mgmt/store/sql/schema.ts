@@ -1,7 +1,8 @@
 import type {
   ApiKeyRole,
   AuthorityState,
-  CertificateKind, CommandState,
+  CertificateKind,
+  CommandState,
   EventLevel,
   HostStatus,
   JobStatus,

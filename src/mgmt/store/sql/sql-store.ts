@@ -14,6 +14,7 @@ import { hostOwnership } from './hosts/ownership.js';
 import { hostReading } from './hosts/reading.js';
 import { hostRegistration } from './hosts/registration.js';
 import { hostSearch } from './hosts/search.js';
+import { hostSelection } from './hosts/selection.js';
 import { jobStore } from './jobs.js';
 import { locationStore } from './locations.js';
 import type { SchemaUpgrade } from './migrate.js';
@@ -41,6 +42,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...hostReading(transactions),
     ...hostOwnership(transactions),
     ...hostSearch(transactions),
+    ...hostSelection(transactions),
     ...serverStore(transactions),
     ...jobStore(transactions),
     ...eventStore(transactions),
