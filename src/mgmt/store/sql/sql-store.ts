@@ -13,6 +13,8 @@ import { hostOwnership } from './hosts/ownership.js';
 import { hostReading } from './hosts/reading.js';
 import { hostRegistration } from './hosts/registration.js';
 import { hostSearch } from './hosts/search.js';
+import { hostSelection } from './hosts/selection.js';
+import { hostTags } from './hosts/tags.js';
 import { jobStore } from './jobs.js';
 import { locationStore } from './locations.js';
 import type { SchemaUpgrade } from './migrate.js';
@@ -40,6 +42,8 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...hostReading(transactions),
     ...hostOwnership(transactions),
     ...hostSearch(transactions),
+    ...hostSelection(transactions),
+    ...hostTags(transactions),
     ...serverStore(transactions),
     ...jobStore(transactions),
     ...eventStore(transactions),
