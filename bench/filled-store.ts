@@ -52,6 +52,7 @@ export async function fillStore(store: Store, count: number): Promise<ReadonlyMa
       cpus: 16,
       speed: 2400,
       ram: 2 ** 40,
+      implicitTags: ['kvm', `rack-${Math.trunc((from + i) / 40)}`],
     }));
     const hosts = (await patiently(() => store.registerHosts(descriptions))).map(({ host }) => host);
     const at = Date.now();

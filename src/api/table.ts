@@ -21,6 +21,8 @@ export interface Param {
   readonly required?: true;
   /** As long as a request may be. @default 4,096 characters */
   readonly long?: true;
+  /** An empty text is a value. @default it counts as not given */
+  readonly mayBeEmpty?: true;
 }
 export type ParamType = 'string' | 'uuid' | 'integer' | 'boolean';
 
@@ -67,6 +69,7 @@ export const map = (description: string) => ({ type: 'map', description }) as co
 export const list = <const I extends ListField['of']>(of: I, description: string) =>
   ({ type: 'list', of, description }) as const;
 export const required = <const P extends Param>(param: P) => ({ ...param, required: true }) as const;
+export const orEmpty = <const P extends Param>(param: P) => ({ ...param, mayBeEmpty: true }) as const;
 export const optional = <const F extends Field>(field: F) => ({ ...field, optional: true }) as const;
 
 /** The answer of a command that only does something. */

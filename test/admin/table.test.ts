@@ -63,10 +63,10 @@ t.test('table: what an agent calls itself cannot move the cursor', async t => {
 });
 
 t.test('table: objects of the API: ages, moments of history, lists, and what is not there', async t => {
-  const host = { name: 'h1', state: 'Up', zonename: 'z', lastpinged: ago(12) };
+  const host = { name: 'h1', state: 'Up', clustername: 'z', hosttags: 'a,b', lastpinged: ago(12) };
   t.strictSame(objectTable(API.listHosts, [host], NOW), [
-    'NAME  STATE  IPADDRESS  ZONENAME  CLUSTERNAME  MANAGEMENTSERVERNAME  VERSION  LASTPINGED',
-    'h1    Up                z                                                     12 s ago',
+    'NAME  STATE  IPADDRESS  CLUSTERNAME  MANAGEMENTSERVERNAME  HOSTTAGS  VERSION  LASTPINGED',
+    'h1    Up                z                                  a,b                12 s ago',
   ]);
   for (const [seconds, text] of [
     [-30, /0 s ago/],

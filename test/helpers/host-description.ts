@@ -16,6 +16,7 @@ export function hostDescription(guid: string, zoneId: number, more: Partial<Host
     cpus: 16,
     speed: 2400,
     ram: 2 ** 40,
+    implicitTags: [],
     ...more,
   };
 }

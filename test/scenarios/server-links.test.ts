@@ -35,7 +35,7 @@ const work = (name = 'work', more: Readonly<Record<string, unknown>> = {}): Mess
   type: 'com.example.WorkCommand',
   fields: { name, contextMap: {}, wait: 0, ...more },
 });
-const withId = (id: string) => work(id, { muster: { commandId: id } });
+const withId = (id: string) => work(id, { muster: { commandId: id, expiresInMs: 600_000 } });
 const done = (result = true) => Answer.encode({ result, details: 'done' });
 
 /** Sends, and tells what has come of it by now. */

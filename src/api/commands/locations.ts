@@ -52,6 +52,8 @@ export const LOCATION_COMMANDS = {
       name: string('only clusters with this name'),
       zoneid: uuid('only clusters of this zone'),
       podid: uuid('only clusters of this pod'),
+      hypervisor: string('only clusters that have a host with this hypervisor'),
+      arch: string('only clusters that have a host with this architecture'),
       ...LIST_PARAMS,
     },
     response: { kind: 'list', object: 'cluster', fields: CLUSTER },

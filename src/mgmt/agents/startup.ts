@@ -3,6 +3,7 @@ import { PEER_TEXT_LENGTH, peerText } from '../../lib/text/peer-text.js';
 import { type HostList, parseReportedList } from '../../protocol/host-list.js';
 import { type Packet, ProtocolError, StartupRoutingCommand } from '../../protocol/index.js';
 import type { HostDescription } from '../store/store.js';
+import { agentTags } from './host-tags.js';
 
 /** The fields of a Startup that the server uses. */
 export interface Startup {
@@ -91,6 +92,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
       cpus: fields.cpus || null,
       speed: fields.speed || null,
       ram: fields.memory || null,
+      implicitTags: agentTags(fields.hostTags ?? []),
     }),
   };
 }

@@ -22,6 +22,7 @@ export type EventType =
   | 'AGENT.GUID.FIGHT'
   | 'AGENT.CERTIFICATE.REFUSED'
   | 'HOST.DELETE'
+  | 'HOST.UPDATE'
   | 'HOST.RETURN'
   | 'COMMAND.SEND'
   | 'COMMAND.CANCEL'

@@ -28,6 +28,12 @@ export const MGMT_LIMITS = {
   refusalEvents: 1_000,
   /** Operators are told once in this time that an address may not register new hosts. */
   rowWarningMs: 60_000,
+  /** Tags that an agent may give its host, and those that an operator may give it … */
+  tagsOfHost: 32,
+  /** … in characters. */
+  tagLength: 64,
+  /** An operator's annotation of a host, in characters. */
+  annotationLength: 1_000,
   /** Names of pods and clusters that are remembered as registered: others count as new rows. */
   knownLocations: 10_000,
   /** How long the Startup of an unknown agent waits for a store that is away. */

@@ -42,6 +42,7 @@ const PARAMETERS_OF: Readonly<Record<string, readonly string[]>> = {
   serverId: ['managementserverid', 'id'],
   hostId: ['id'],
   clusterId: ['clusterid'],
+  tags: ['hosttags'],
 };
 
 /** An operation that was not carried out, as the answer to a command. */

@@ -12,8 +12,7 @@ export function validated<N extends CommandName>(command: N, request: RequestPar
   const params: Record<string, unknown> = {};
   for (const [name, param] of Object.entries<Param>(API[command].params)) {
     const text = given.get(name)?.trim();
-    // The value of updateConfiguration may be empty: an empty list, or no value of the cluster's own.
-    if (text === undefined || (text === '' && name !== 'value')) {
+    if (text === undefined || (text === '' && !param.mayBeEmpty)) {
       if (param.required) throw missingParameter(command, name);
       continue;
     }

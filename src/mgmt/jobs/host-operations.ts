@@ -1,13 +1,16 @@
 import type { Clock } from '../../lib/clock.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
+import { peerText } from '../../lib/text/peer-text.js';
+import { operatorTags } from '../agents/host-tags.js';
 import type { EventSink } from '../cluster/events.js';
+import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostRow, JobRow, Store } from '../store/store.js';
 import { errorTextOf, jobOutcome, resultOf, STARTED_WITHIN_MS } from './job-outcome.js';
 import type { StartJob } from './job-request.js';
 
 export interface HostOperationParts {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'findHosts' | 'job' | 'cancelJob' | 'removeHost'>;
+  readonly store: Pick<Store, 'findHosts' | 'job' | 'cancelJob' | 'removeHost' | 'updateHost'>;
   readonly events: EventSink;
   readonly startJob: StartJob;
 }
@@ -55,6 +58,52 @@ export async function removeHost(
   return { host, notTold };
 }
 
+export interface UpdateHostArguments {
+  /** UUID. */
+  readonly hostId: string;
+  /** With commas between them; empty: none. When left out, they stay as they are. */
+  readonly tags?: string | undefined;
+  /** Empty: none. When left out, it stays as it is. */
+  readonly annotation?: string | undefined;
+}
+
+/**
+ * Gives a host tags, in place of those that operators have given it before, or an annotation. The tags of its agent stay.
+ * @returns its row as it is then
+ * @throws OperationError ARGUMENT_INVALID (`hostId`, `tags`, `annotation`); StoreError
+ */
+export async function updateHost(
+  { store, events }: HostOperationParts,
+  { hostId, tags, annotation }: UpdateHostArguments,
+): Promise<HostRow> {
+  const explicitTags = tags === undefined ? undefined : operatorTags(tags);
+  const text = annotation === undefined ? undefined : annotationText(annotation);
+  const host = await hostByUuid(store, hostId);
+  if (explicitTags === undefined && text === undefined) return host;
+  const changes = {
+    ...(explicitTags !== undefined && { explicitTags }),
+    ...(text !== undefined && { annotation: text === '' ? null : text }),
+  };
+  const row = await store.updateHost(host.id, changes);
+  if (row === undefined) throw noSuchHost(hostId);
+  const what = [
+    ...(explicitTags === undefined ? [] : [`its tags were set to ${explicitTags.join(',') || 'none'}`]),
+    ...(text === undefined ? [] : [text === '' ? 'its annotation was removed' : `it was annotated: ${text}`]),
+  ];
+  const description = `Host ${host.name}: ${what.join('; ')}`;
+  events.add({ type: 'HOST.UPDATE', level: 'INFO', description, hostUuid: host.uuid });
+  return row;
+}
+
+/** @throws OperationError ARGUMENT_INVALID */
+function annotationText(text: string): string {
+  const { annotationLength } = MGMT_LIMITS;
+  if (text.length > annotationLength) {
+    throw invalidArgument('annotation', text, `${text.length} characters; at most ${annotationLength} are allowed`);
+  }
+  return peerText(text, annotationLength).trim();
+}
+
 /**
  * Has the server that has the host end its link. The job succeeds when the host is Ready again, at any server.
  * @throws OperationError ARGUMENT_INVALID (`hostId`), OPERATION_REFUSED; StoreError
@@ -94,6 +143,8 @@ async function removeByOwner(
 export async function hostByUuid(store: Pick<Store, 'findHosts'>, uuid: string): Promise<HostRow> {
   const { rows } = await store.findHosts({ uuid, page: 1, pagesize: 1 });
   const [host] = rows;
-  if (host === undefined) throw invalidArgument('hostId', uuid, 'there is no host with this id');
+  if (host === undefined) throw noSuchHost(uuid);
   return host;
 }
+
+const noSuchHost = (uuid: string) => invalidArgument('hostId', uuid, 'there is no host with this id');

@@ -1,7 +1,11 @@
 import { Semaphore } from '../../lib/semaphore.js';
 import type { EventSink } from '../cluster/events.js';
 import { type CommandOperationParts, cancelCommand, sendCommand } from '../commands/command-operations.js';
-import { type ChangeConfigurationParts, changeConfiguration } from '../lists/change-configuration.js';
+import {
+  type ChangeConfigurationParts,
+  changeConfiguration,
+  resetConfiguration,
+} from '../lists/change-configuration.js';
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
 import { type ApiKeyOperationParts, createApiKey, deleteApiKey, listApiKeys } from './api-key-operations.js';
 import {
@@ -22,7 +26,7 @@ import {
   deleteEnrollmentToken,
   type EnrollmentOperationParts,
 } from './enrollment-operations.js';
-import { type HostOperationParts, reconnectHost, removeHost } from './host-operations.js';
+import { type HostOperationParts, reconnectHost, removeHost, updateHost } from './host-operations.js';
 import type { JobRequest } from './job-request.js';
 import { type RebalanceParts, rebalanceAgents } from './rebalance-agents.js';
 import {
@@ -71,6 +75,13 @@ export interface Operations {
    */
   readonly changeConfiguration: Bound<typeof changeConfiguration>;
   /**
+   * Sets a value back to its default, or has the global value hold again for a cluster.
+   * @returns as `changeConfiguration`
+   * @throws OperationError CONFIGURATION_NAME_UNKNOWN; ARGUMENT_INVALID (`name`: it has no default, as `host`; `value`,
+   *   `clusterId`), OPERATION_REFUSED
+   */
+  readonly resetConfiguration: Bound<typeof resetConfiguration>;
+  /**
    * Computes what a change of the host list or of the algorithm would do. Nothing is changed.
    * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`)
    */
@@ -80,6 +91,12 @@ export interface Operations {
    * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: the agent could not be told, and `forced` is false
    */
   readonly removeHost: Bound<typeof removeHost>;
+  /**
+   * Gives a host tags, in place of those that operators have given it before, or an annotation. The tags of its agent stay.
+   * @returns its row as it is then
+   * @throws OperationError ARGUMENT_INVALID (`hostId`, `tags`, `annotation`)
+   */
+  readonly updateHost: Bound<typeof updateHost>;
   /**
    * Ends the link of a host. The job succeeds when the host is Ready again, at any server.
    * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: the host is not Up
@@ -200,8 +217,10 @@ function askedBy({ events, startJob }: Pick<OperationParts, 'events' | 'startJob
 function boundOperations(parts: OperationParts, changes: Semaphore): Operations {
   return {
     changeConfiguration: change => changes.run(() => changeConfiguration(parts, change)),
+    resetConfiguration: reset => changes.run(() => resetConfiguration(parts, reset)),
     previewChange: change => previewChange(parts, change),
     removeHost: args => removeHost(parts, args),
+    updateHost: args => updateHost(parts, args),
     reconnectHost: args => reconnectHost(parts, args),
     provisionCertificate: args => provisionCertificate(parts, args),
     issueCertificate: args => issueCertificate(parts, args),

@@ -40,7 +40,7 @@ export interface ConfigurationChange {
 
 export interface ChangedConfiguration {
   readonly name: ParameterName;
-  /** In the spelling in which it is kept. The default when the cluster's own value was taken away. */
+  /** In the spelling in which it is kept. The global value when the cluster's own one was taken away. */
   readonly value: string;
   readonly scope: 'global' | 'cluster';
   /** How many agents have another preferred host by the change. Undefined for a value of a cluster. */
@@ -68,9 +68,42 @@ export async function changeConfiguration(
     clusterId === undefined
       ? await changeGlobally(parts, name, value, forced)
       : await changeForCluster(parts, name, value, clusterId);
+  return told(parts, changed, `${name} was set to`);
+}
+
+export interface ConfigurationReset {
+  readonly name: string;
+  /** UUID of a cluster whose own value is taken away. */
+  readonly clusterId?: string | undefined;
+}
+
+/**
+ * Sets a value back to its default, or has the global value hold again for a cluster; checked and written as
+ * `changeConfiguration` does. The default is written as a value: without one, the next server that starts with an initial
+ * value of its own would write that.
+ * @throws OperationError CONFIGURATION_NAME_UNKNOWN; ARGUMENT_INVALID (`name`: it has no default, as `host`; `value`,
+ * `clusterId`), OPERATION_REFUSED; StoreError
+ */
+export async function resetConfiguration(
+  parts: ChangeConfigurationParts,
+  { name, clusterId }: ConfigurationReset,
+): Promise<ChangedConfiguration> {
+  if (!isParameterName(name)) throw unknownName(name);
+  if (clusterId !== undefined) {
+    return told(parts, await changeForCluster(parts, name, '', clusterId), `${name} was reset for a cluster to`);
+  }
+  const changed = await changeGlobally(parts, name, checkedDefault(name), false);
+  return told(parts, changed, `${name} was reset to its default,`);
+}
+
+async function told(
+  { events, configurationChanged }: ChangeConfigurationParts,
+  changed: ChangedConfiguration,
+  what: string,
+): Promise<ChangedConfiguration> {
   const text = changed.value === '' ? 'nothing' : changed.value;
-  parts.events.add({ type: 'CONFIGURATION.UPDATE', level: 'INFO', description: `${name} was set to ${text}` });
-  await parts.configurationChanged();
+  events.add({ type: 'CONFIGURATION.UPDATE', level: 'INFO', description: `${what} ${text}` });
+  await configurationChanged();
   return changed;
 }
 
@@ -126,12 +159,12 @@ async function changeForCluster(
     throw invalidArgument('clusterId', clusterId, `only ${CLUSTER_PARAMETER} can be set for a cluster, not ${name}`);
   }
   const value = text === '' ? undefined : checkedValue(name, text);
-  return judgedAnew(store, async ({ version }) => {
+  return judgedAnew(store, async ({ version, values }) => {
     const cluster = (await store.clusters()).find(({ uuid }) => uuid === clusterId);
     if (cluster === undefined) throw invalidArgument('clusterId', clusterId, 'there is no cluster with this id');
     const seconds = value === undefined ? null : Number(value);
     if (!(await store.setClusterCheckInterval(cluster.id, seconds, version)).done) return undefined;
-    const kept = value ?? defaultValue(name);
+    const kept = value ?? values.get(name) ?? defaultValue(name);
     return { name, value: kept, scope: 'cluster' as const, agentsMoving: undefined, withoutServer: [] };
   });
 }
@@ -151,6 +184,16 @@ function checkedValue(name: ParameterName, value: string): string {
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw invalidArgument('value', value, `${name}: ${reasonOf(error)}`);
+  }
+}
+
+/** @throws OperationError ARGUMENT_INVALID: `host` has none, since no server would be in it */
+function checkedDefault(name: ParameterName): string {
+  try {
+    return canonicalValue(name, defaultValue(name));
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw invalidArgument('name', name, 'it has no default; updateConfiguration sets it');
   }
 }
 

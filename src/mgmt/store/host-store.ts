@@ -40,6 +40,11 @@ export interface HostStore {
    * @returns how many hosts it still had
    */
   releaseHosts(msid: number, released: HostsReleased): Promise<number>;
+  /**
+   * Writes what operators say of a host. What is left out stays as it is.
+   * @returns the row as it is then; undefined: there is no such host
+   */
+  updateHost(id: number, changes: HostChanges): Promise<HostRow | undefined>;
   /** Its id is never used again; the same guid would come back with another. @returns false when there was none */
   removeHost(id: number, at: number): Promise<boolean>;
 
@@ -58,6 +63,11 @@ export interface HostStore {
    * @param query its page has at most `ROWS_A_PAGE` rows
    */
   findHosts(query: HostQuery): Promise<Page<HostRow>>;
+  /**
+   * The hosts that are meant, whatever their state, by ascending id. A name that several hosts have means all of them.
+   * @param after only ids beyond this one
+   * @param limit at most `ROWS_A_PAGE`. @default ROWS_A_PAGE
+   */
   selectHosts(selection: HostSelection, after?: number, limit?: number): Promise<readonly SelectedHost[]>;
   /**
    * Which hosts have changed since a cursor, removed ones too, oldest change first; at most `ROWS_A_PAGE`. Versions of
@@ -96,6 +106,8 @@ export interface HostDescription {
   readonly speed: number | null;
   /** Bytes. */
   readonly ram: number | null;
+  /** The tags that the agent gives its host; CloudStack's word. No tag has a comma. */
+  readonly implicitTags: readonly string[];
 }
 
 /** `Creating`: it has got a certificate, and its agent has not come with it yet. */
@@ -129,6 +141,17 @@ export interface HostRow extends HostDescription, AssignmentRow {
   readonly disconnected: number | null;
   readonly disconnectReason: string | null;
   readonly created: number;
+  /** The tags that operators have given it. They stand beside those of the agent. */
+  readonly explicitTags: readonly string[];
+  /** What an operator has written about it. */
+  readonly annotation: string | null;
+}
+
+export interface HostChanges {
+  /** In place of the former ones. */
+  readonly explicitTags?: readonly string[];
+  /** null: none. */
+  readonly annotation?: string | null;
 }
 
 /** What servers need to know of a host in order to serve its agent. */
@@ -212,6 +235,8 @@ export interface HostQuery extends PageQuery {
   readonly zoneId?: number;
   readonly podId?: number;
   readonly clusterId?: number;
+  /** One of its tags, whoever has given it. */
+  readonly tag?: string;
   readonly type?: string;
   readonly hypervisor?: string;
   readonly arch?: string;
@@ -220,15 +245,19 @@ export interface HostQuery extends PageQuery {
   readonly behind?: Pick<HostRow, 'name' | 'id'>;
 }
 
+/** Which hosts are meant. */
 export type HostSelection = HostsByName | HostsByPlace;
 
 export interface HostsByName {
+  /** UUIDs, names and guids, at most `ROWS_A_PAGE`: hosts that have one of them. */
   readonly names: readonly string[];
 }
 
+/** All that is given holds. `{}`: all hosts. */
 export interface HostsByPlace {
   readonly zoneId?: number;
   readonly clusterId?: number;
+  /** One of its tags, whoever has given it. */
   readonly tag?: string;
 }
 

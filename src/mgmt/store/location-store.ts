@@ -1,4 +1,5 @@
 import type { ConfigurationUpdate } from './configuration-store.js';
+import type { HostQuery } from './host-store.js';
 
 /** Zones, pods and clusters: where hosts stand. Each is made when its name is first used. */
 export interface LocationStore {
@@ -8,6 +9,8 @@ export interface LocationStore {
   zones(): Promise<readonly ZoneRow[]>;
   pods(): Promise<readonly PodRow[]>;
   clusters(): Promise<readonly ClusterRow[]>;
+  /** The clusters that have a host, not removed, with all that is given. @returns ids in any order */
+  clusterIdsOfHosts(query: Pick<HostQuery, 'hypervisor' | 'arch'>): Promise<readonly number[]>;
   /**
    * The cluster's own check interval, which beats the global one. It makes a new generation of the configuration, so
    * that servers which poll that notice.

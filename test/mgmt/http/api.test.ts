@@ -224,6 +224,7 @@ const FOR_READERS = [
   'listPods',
   'listClusters',
   'listCertificateAuthorities',
+  'listCommandResults',
   'listConfigurations',
   'listEvents',
   'listApis',

@@ -625,6 +625,64 @@ t.test('regression: updateConfiguration: an address that no server has is kept, 
   t.notOk('warning' in (await change('192.0.2.2,192.0.2.1')));
 });
 
+t.test('resetConfiguration: the default is written, checked and told as any other value', async t => {
+  const bench = await apiBench(t);
+  const { call, store, events } = bench;
+  await setConfiguration(store, 'ping.interval', '30');
+  const { name, body } = await call('resetConfiguration', { name: 'ping.interval' });
+  t.equal(name, 'resetconfigurationresponse');
+  t.match(body.configuration, { name: 'ping.interval', value: '60', defaultvalue: '60', agentsmoving: 0 });
+  t.same(wrongFields('resetConfiguration', body.configuration), []);
+  t.equal((await store.configuration()).values.get('ping.interval'), '60', 'no later initial value takes its place');
+  t.match(events, [{ type: 'CONFIGURATION.UPDATE', description: 'ping.interval was reset to its default, 60' }]);
+  t.equal(bench.told, 1);
+  await setConfiguration(store, 'indirect.agent.lb.weights', '192.0.2.1=2');
+  await call('resetConfiguration', { name: 'indirect.agent.lb.weights' });
+  t.match(events[1], { description: 'indirect.agent.lb.weights was reset to its default, nothing' });
+});
+
+t.test('resetConfiguration: agents that move by it are counted', async t => {
+  const { call, store, addHosts } = await apiBench(t);
+  const [host] = await addHosts(3);
+  await setConfiguration(store, 'indirect.agent.lb.algorithm', 'roundrobin');
+  const { id = 0, epoch = 0 } = host ?? {};
+  await store.hostsMsHostList([{ id, epoch, msHostList: '192.0.2.2,192.0.2.1@roundrobin' }]);
+  const { configuration } = (await call('resetConfiguration', { name: 'indirect.agent.lb.algorithm' })).body;
+  t.match(configuration, { value: 'static', agentsmoving: 1 });
+});
+
+t.test('resetConfiguration: host has no default; neither has a name that is not there', async t => {
+  const { call, store, events } = await apiBench(t);
+  const text = /Invalid parameter name value=host due to it has no default; updateConfiguration sets it/;
+  t.match(await call('resetConfiguration', { name: 'host' }), { status: 431, body: { errortext: text } });
+  t.equal((await store.configuration()).values.get('host'), '192.0.2.1,192.0.2.2');
+  t.match(await call('resetConfiguration', { name: 'ping.intervall' }), { status: 431 });
+  await setConfiguration(store, 'cluster.heartbeat.threshold', '3000000');
+  await setConfiguration(store, 'cluster.heartbeat.interval', '600000');
+  const conflict = { status: 431, body: { errortext: /at least 3 times cluster\.heartbeat\.interval/ } };
+  t.match(await call('resetConfiguration', { name: 'cluster.heartbeat.threshold' }), conflict);
+  t.same(events, []);
+});
+
+t.test('resetConfiguration: the global value holds again for a cluster, and the answer tells it', async t => {
+  const { call, store, addHosts, events } = await apiBench(t);
+  await addHosts(1);
+  const name = 'indirect.agent.lb.check.interval';
+  const [cluster] = await store.clusters();
+  const clusterid = cluster?.uuid ?? '';
+  await call('updateConfiguration', { name, value: '30' });
+  for (const [command, params] of [
+    ['resetConfiguration', { name, clusterid }],
+    ['updateConfiguration', { name, clusterid, value: '' }],
+  ] as const) {
+    await call('updateConfiguration', { name, value: '7', clusterid });
+    t.match((await call(command, params)).body.configuration, { value: '30', scope: 'Cluster' }, command);
+    t.equal((await store.clusters())[0]?.checkIntervalSeconds, null);
+  }
+  t.match(events[2], { description: `${name} was reset for a cluster to 30` });
+  t.equal((await call('resetConfiguration', { name: 'ping.interval', clusterid })).status, 431);
+});
+
 t.test('updateConfiguration: an empty value empties a list', async t => {
   const { call } = await apiBench(t);
   const name = 'indirect.agent.lb.weights';

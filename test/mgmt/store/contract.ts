@@ -7,6 +7,7 @@ import { assignmentsContract } from './contract-assignments.js';
 import { certificatesContract } from './contract-certificates.js';
 import { clusterContract } from './contract-cluster.js';
 import { commandsContract } from './contract-commands.js';
+import { hostTagsContract } from './contract-host-tags.js';
 import { hostsContract } from './contract-hosts.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
@@ -20,6 +21,7 @@ const ready = (msid: number, at = 1_000): Omit<HostReadyEntry, 'id'> => ({
 export function storeContract(kind: string, fresh: FreshStore): void {
   const test = storeTest(kind, fresh);
   hostsContract(kind, fresh);
+  hostTagsContract(kind, fresh);
   assignmentsContract(kind, fresh);
   clusterContract(kind, fresh);
   apiKeysContract(kind, fresh);

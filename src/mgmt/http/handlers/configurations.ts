@@ -1,6 +1,6 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { defaultValue, PARAMETER_NAMES, PARAMETERS, type ParameterName } from '../../config/parameters.js';
-import { CLUSTER_PARAMETER } from '../../lists/change-configuration.js';
+import { type ChangedConfiguration, CLUSTER_PARAMETER } from '../../lists/change-configuration.js';
 import { invalidParameter } from '../api-error.js';
 import type { HandlerParts } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
@@ -34,7 +34,17 @@ export async function updateConfiguration(
   { operations }: HandlerParts,
   { name, value, clusterid: clusterId, forced }: Params<'updateConfiguration'>,
 ): Promise<Response<'updateConfiguration'>> {
-  const changed = await operations.changeConfiguration({ name, value, clusterId, forced });
+  return changedObject(await operations.changeConfiguration({ name, value, clusterId, forced }));
+}
+
+export async function resetConfiguration(
+  { operations }: HandlerParts,
+  { name, clusterid: clusterId }: Params<'resetConfiguration'>,
+): Promise<Response<'resetConfiguration'>> {
+  return changedObject(await operations.resetConfiguration({ name, clusterId }));
+}
+
+function changedObject(changed: ChangedConfiguration): ResponseObject<'updateConfiguration'> {
   const scope = changed.scope === 'cluster' ? CLUSTER_SCOPE : undefined;
   const [first] = changed.withoutServer;
   return {

@@ -44,6 +44,7 @@ export interface OwnKnowledge {
 type StoreQueries =
   | 'agentsOfServer'
   | 'lastAgentsOfServer'
+  | 'clusterIdsOfHosts'
   | 'clusters'
   | 'commandResults'
   | 'configuration'

@@ -47,9 +47,19 @@ export function hostObject(
     cpunumber: row.cpus,
     cpuspeed: row.speed,
     memorytotal: row.ram,
+    ...tagFields(row),
+    explicithosttags: joined(row.explicitTags),
+    implicithosttags: joined(row.implicitTags),
     created: dated(row.created),
     disconnected: dated(row.disconnected),
     lastpinged: dated(link?.lastPing ?? row.lastPing),
     ...certificateFields(certificate),
   };
 }
+
+/** What people say of a host. @param host nothing, while the store is away */
+export function tagFields({ explicitTags = [], implicitTags = [], annotation }: Partial<HostRow>) {
+  return { hosttags: joined([...new Set([...explicitTags, ...implicitTags])]), annotation };
+}
+
+const joined = (tags: readonly string[] = []) => (tags.length === 0 ? undefined : tags.join(','));

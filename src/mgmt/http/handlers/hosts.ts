@@ -34,6 +34,7 @@ async function hostsOfStore(parts: HandlerParts, params: Params<'listHosts'>): P
       name: params.name,
       keyword: params.keyword,
       status: params.state === undefined ? undefined : statesOf(command, params.state),
+      tag: params.tag,
       type: params.type,
       hypervisor: params.hypervisor,
       arch: params.arch,
@@ -59,12 +60,22 @@ async function hostsOfMemory(
   params: Params<'listHosts'>,
 ): Promise<Response<'listHosts'>> {
   const command = 'listHosts';
-  const { type, hypervisor, arch, resourcestate, zoneid, podid, clusterid } = params;
-  refuseFilters(command, { type, hypervisor, arch, resourcestate, zoneid, podid, clusterid });
+  const { tag, type, hypervisor, arch, resourcestate, zoneid, podid, clusterid } = params;
+  refuseFilters(command, { tag, type, hypervisor, arch, resourcestate, zoneid, podid, clusterid });
   const locations = locationsInMemory(own);
   const linkOf = own.links();
   const found = await matchingHosts(clock, await own.hosts(), knownQuery(command, locations, params));
   return listed(clock, found, paging(command, params), row => hostObject(row, locations, linkOf(row)?.link));
+}
+
+export async function updateHost(
+  parts: HandlerParts,
+  { id, hosttags, annotation }: Params<'updateHost'>,
+): Promise<Response<'updateHost'>> {
+  const row = await parts.operations.updateHost({ hostId: id, tags: hosttags, annotation });
+  const locations = await readLocations(parts.store);
+  const link = (await parts.presentLinks())(row)?.link;
+  return hostObject(row, locations, link, (await parts.hostCertificates([row.id]))(row.id));
 }
 
 export async function reconnectHost(

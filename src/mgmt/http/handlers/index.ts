@@ -14,11 +14,11 @@ import {
   revokeCertificate,
   switchCertificateAuthority,
 } from './certificates.js';
-import { listConfigurations, updateConfiguration } from './configurations.js';
+import { listConfigurations, resetConfiguration, updateConfiguration } from './configurations.js';
 import { createEnrollmentToken, deleteEnrollmentToken, listEnrollmentTokens } from './enrollment.js';
 import { listEvents } from './events.js';
 import type { Caller, Handler, HandlerParts } from './handler.js';
-import { deleteHost, listHosts, reconnectHost } from './hosts.js';
+import { deleteHost, listHosts, reconnectHost, updateHost } from './hosts.js';
 import { listAsyncJobs, queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
 import {
@@ -40,6 +40,7 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listManagementServers,
   removeManagementServer,
   listHosts,
+  updateHost,
   reconnectHost,
   deleteHost,
   listZones,
@@ -47,6 +48,7 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listClusters,
   listConfigurations,
   updateConfiguration,
+  resetConfiguration,
   listEvents,
   listApis,
   queryAsyncJobResult,

@@ -8,11 +8,11 @@ import type { HostQuery, HostRow } from '../../store/store.js';
 import { certificateFields } from './certificates.js';
 import { dated, present } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
-import type { ShownHost } from './host-object.js';
+import { type ShownHost, tagFields } from './host-object.js';
 import { knownQuery, statesOf } from './hosts.js';
 import { idOf, type Locations, locationsInMemory, readLocations } from './locations.js';
 import { pageOf, paging } from './paging.js';
-import { matchingHosts, whileAway } from './while-away.js';
+import { matchingHosts, refuseFilters, whileAway } from './while-away.js';
 
 export function listAgentLinks(
   parts: HandlerParts,
@@ -38,6 +38,7 @@ async function linksOfStore(
   const filter: Partial<HostQuery> = present({
     uuid: params.hostid,
     keyword: params.keyword,
+    tag: params.tag,
     status: params.state === undefined ? undefined : statesOf(COMMAND, params.state),
     msid: idOf(COMMAND, 'managementserverid', locations.servers, params.managementserverid, server => server.msid),
   });
@@ -61,6 +62,7 @@ async function linksOfMemory(
   own: OwnKnowledge,
   params: Params<'listAgentLinks'>,
 ): Promise<Response<'listAgentLinks'>> {
+  refuseFilters(COMMAND, { tag: params.tag });
   const locations = locationsInMemory(own);
   const linkOf = own.links();
   const query = knownQuery(COMMAND, locations, { ...params, id: params.hostid });
@@ -122,6 +124,7 @@ function linkObject(
     disconnected: dated(row.disconnected),
     lag: isUp ? link?.lag : undefined,
     configurationversion: row.configurationVersion,
+    ...tagFields(row),
     ...certificateFields(certificate),
     certificatefailure: isUp ? link?.renewalFailure : undefined,
     factsage: aged?.ageSeconds,

@@ -1,4 +1,5 @@
 import type { Listed, Params, Response } from '../../../api/types.js';
+import { present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 
@@ -30,7 +31,13 @@ export async function listClusters(
   { store }: HandlerParts,
   params: Params<'listClusters'>,
 ): Promise<Response<'listClusters'>> {
-  const [zones, pods, clusters] = await Promise.all([store.zones(), store.pods(), store.clusters()]);
+  const [zones, pods, all] = await Promise.all([store.zones(), store.pods(), store.clusters()]);
+  const { hypervisor, arch } = params;
+  const ids =
+    hypervisor === undefined && arch === undefined
+      ? undefined
+      : new Set(await store.clusterIdsOfHosts(present({ hypervisor, arch })));
+  const clusters = all.filter(({ id }) => ids?.has(id) ?? true);
   const items = clusters.map(({ uuid, name, zoneId, podId }) => {
     const zone = zones.find(({ id }) => id === zoneId);
     const pod = pods.find(({ id }) => id === podId);
@@ -54,7 +61,7 @@ interface LocationObject {
   readonly podid?: string;
 }
 
-type LocationParams = Params<'listClusters'>;
+type LocationParams = Omit<Params<'listClusters'>, 'hypervisor' | 'arch'>;
 
 /** They are few rows: all are read, and filtered here. */
 function matching<T extends LocationObject>(

@@ -37,6 +37,14 @@ export function locationStore(transactions: Transactions): LocationStore {
           .execute(),
       ),
 
+    clusterIdsOfHosts: ({ hypervisor, arch }) =>
+      transactions.read('clusterIdsOfHosts', async db => {
+        let query = db.selectFrom('host').select('cluster_id').distinct().where('removed', 'is', null);
+        if (hypervisor !== undefined) query = query.where('hypervisor_type', '=', hypervisor);
+        if (arch !== undefined) query = query.where('arch', '=', arch);
+        return (await query.execute()).flatMap(({ cluster_id }) => cluster_id ?? []);
+      }),
+
     setClusterCheckInterval: (clusterId, seconds, expectedVersion) =>
       transactions.write('setClusterCheckInterval', async db => {
         const version = await lockedSequence(transactions.database, db, 'configuration');

@@ -385,10 +385,31 @@ export const MIGRATIONS: readonly Migration[] = [
       }
     },
   },
+  {
+    number: 11,
+    name: 'tags and annotations of hosts',
+    since: '0.1.0',
+    async up(db, dialect) {
+      for (const column of ['implicit_tags', 'explicit_tags', 'annotation']) {
+        if (await dialect.hasColumn(db, 'host', column)) continue;
+        await db.schema.alterTable('host').addColumn(column, 'text').execute();
+      }
+      await db.schema
+        .createTable('host_tag')
+        .ifNotExists()
+        .addColumn('tag', 'varchar(64)', column => column.notNull())
+        .addColumn('host_id', 'bigint', column => column.notNull())
+        .addPrimaryKeyConstraint('pk_host_tag', ['tag', 'host_id'])
+        .execute();
+      await addIndexes(db, dialect, INDEXES_11);
+    },
+  },
 ];
 
 /** Of migration 10: what of a job is still to be done. */
 const INDEXES_10 = [['command', 'i_command__state', ['job_id', 'state', 'ordinal']]] as const;
+/** Of migration 11: the hosts of a cluster are read by ascending id. */
+const INDEXES_11 = [['host', 'i_host__cluster_by_id', ['cluster_id', 'removed', 'id']]] as const;
 
 /** Of migration 6: the certificates of a host, and those that have ended. */
 const INDEXES_6 = [

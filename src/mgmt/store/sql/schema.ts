@@ -20,6 +20,7 @@ export interface Schema {
   host_pod_ref: PodTable;
   cluster: ClusterTable;
   host: HostTable;
+  host_tag: HostTagTable;
   mshost: ServerTable;
   mshost_link: LinkStatusTable;
   async_job: JobTable;
@@ -126,6 +127,16 @@ export interface HostTable {
   /** The agent process and the remote address of the link that became Ready last. */
   instance_id: string | null;
   link_address: string | null;
+  /** Tags, with commas between them; null: none. Both have their rows in `host_tag`. */
+  implicit_tags: string | null;
+  explicit_tags: string | null;
+  annotation: string | null;
+}
+
+/** Hosts by tag, of those that are not removed. One row, also when both the agent and an operator have given the tag. */
+export interface HostTagTable {
+  tag: string;
+  host_id: number;
 }
 
 export interface ServerTable {

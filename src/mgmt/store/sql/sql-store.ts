@@ -15,6 +15,7 @@ import { hostReading } from './hosts/reading.js';
 import { hostRegistration } from './hosts/registration.js';
 import { hostSearch } from './hosts/search.js';
 import { hostSelection } from './hosts/selection.js';
+import { hostTags } from './hosts/tags.js';
 import { jobStore } from './jobs.js';
 import { locationStore } from './locations.js';
 import type { SchemaUpgrade } from './migrate.js';
@@ -43,6 +44,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...hostOwnership(transactions),
     ...hostSearch(transactions),
     ...hostSelection(transactions),
+    ...hostTags(transactions),
     ...serverStore(transactions),
     ...jobStore(transactions),
     ...eventStore(transactions),

@@ -6,6 +6,7 @@ import type { Schema } from '../schema.js';
 import { raiseSequence } from '../sequence.js';
 import type { Transactions } from '../transactions.js';
 import { changeTime, columnsOf, type HostColumns, hostOf } from './rows.js';
+import { deleteTags, writeTags } from './tags.js';
 
 /** Hosts come and go. After a restart thousands of them register that are known and unchanged: each costs one small write. */
 export function hostRegistration(transactions: Transactions): Pick<HostStore, 'registerHosts' | 'removeHost'> {
@@ -23,6 +24,7 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
       if (columns !== undefined && !isPartOf(columns, former)) {
         const values = { ...columns, status: row.status, changed: changeTime(database) };
         await db.updateTable('host').set(values).where('id', '=', row.id).execute();
+        await writeTags(db, [{ former, row }]);
       } else if (row.status !== former.status) onlyConnecting.push(row.id);
       updated.push(row);
     }
@@ -89,7 +91,9 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
           .where('id', '=', id)
           .where('removed', 'is', null)
           .executeTakeFirst();
-        return removed.numUpdatedRows > 0n;
+        if (removed.numUpdatedRows === 0n) return false;
+        await deleteTags(db, id);
+        return true;
       }),
   };
 }
@@ -138,6 +142,10 @@ export async function insertHosts(
     .insertInto('host')
     .values(rows.map(row => ({ ...row, changed: database.now() })))
     .execute();
+  await writeTags(
+    db,
+    rows.map(row => ({ row })),
+  );
   return rows;
 }
 
@@ -159,6 +167,8 @@ const NEW_HOST = {
   next_generation: null,
   instance_id: null,
   link_address: null,
+  explicit_tags: null,
+  annotation: null,
 } as const satisfies Partial<HostColumns>;
 
 function isPartOf(columns: Partial<HostColumns>, row: HostColumns): boolean {

@@ -55,6 +55,7 @@ export function columnsOf(host: HostDescription, { podId, clusterId }: LocationI
     cpus: host.cpus,
     speed: host.speed,
     ram: host.ram,
+    implicit_tags: tagsText(host.implicitTags),
   };
 }
 
@@ -94,5 +95,11 @@ export function hostOf(row: HostColumns): HostRow {
     disconnected: row.disconnected,
     disconnectReason: row.disconnect_reason,
     created: row.created,
+    implicitTags: tagsOf(row.implicit_tags),
+    explicitTags: tagsOf(row.explicit_tags),
+    annotation: row.annotation,
   };
 }
+
+export const tagsText = (tags: readonly string[]) => (tags.length === 0 ? null : tags.join(','));
+export const tagsOf = (text: string | null) => (text === null ? [] : text.split(','));

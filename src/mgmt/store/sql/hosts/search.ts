@@ -67,7 +67,8 @@ const uuids = (db: Kysely<Schema>, after: number) =>
     .limit(ROWS_A_PAGE);
 
 function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
-  const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, type, hypervisor, arch, resourceState } = query;
+  const { uuid, name, keyword, status, msid, zoneId, podId, clusterId, tag, type, hypervisor, arch, resourceState } =
+    query;
   return [
     ...(uuid === undefined ? [] : [eb('uuid', '=', uuid)]),
     ...(name === undefined ? [] : [eb('name', '=', name)]),
@@ -77,6 +78,7 @@ function conditions(eb: ExpressionBuilder<Schema, 'host'>, query: HostQuery) {
     ...(zoneId === undefined ? [] : [eb('data_center_id', '=', zoneId)]),
     ...(podId === undefined ? [] : [eb('pod_id', '=', podId)]),
     ...(clusterId === undefined ? [] : [eb('cluster_id', '=', clusterId)]),
+    ...(tag === undefined ? [] : [eb('id', 'in', eb.selectFrom('host_tag').select('host_id').where('tag', '=', tag))]),
     ...(type === undefined ? [] : [eb('type', '=', type)]),
     ...(hypervisor === undefined ? [] : [eb('hypervisor_type', '=', hypervisor)]),
     ...(arch === undefined ? [] : [eb('arch', '=', arch)]),

@@ -31,8 +31,13 @@ function hostsOfPlace(db: Kysely<Schema>, { zoneId, clusterId, tag }: HostsByPla
   let query = db.selectFrom('host').select(COLUMNS).where('removed', 'is', null).limit(limit);
   if (zoneId !== undefined) query = query.where('data_center_id', '=', zoneId);
   if (clusterId !== undefined) query = query.where('cluster_id', '=', clusterId);
-  if (tag !== undefined) throw new Error('there are no tags yet');
-  return query.where('host.id', '>', after).orderBy('host.id').execute();
+  if (tag === undefined) return query.where('host.id', '>', after).orderBy('host.id').execute();
+  return query
+    .innerJoin('host_tag', 'host_tag.host_id', 'host.id')
+    .where('tag', '=', tag)
+    .where('host_id', '>', after)
+    .orderBy('host_id')
+    .execute();
 }
 
 async function hostsNamed(db: Kysely<Schema>, names: readonly string[], { after, limit }: SelectedPage) {
