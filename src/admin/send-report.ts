@@ -3,7 +3,7 @@ import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
 import { formatTable } from './table.js';
 
 /** Exit codes of `sendCommand`. */
-export const SEND_EXIT_CODES = {
+const SEND_EXIT_CODES = {
   /** Every host has answered with result=true. */
   well: EXIT_CODES.ok,
   /** Some hosts have not. */

@@ -26,7 +26,7 @@ export async function carryOutCommands(
 }
 
 /** A summary as the API shows it. */
-export function summaryObject(summary: CommandSummary) {
+function summaryObject(summary: CommandSummary) {
   const { total, waiting, taken, answered, failed, unsupported, refused, cancelled, unknown } = summary;
   return { total, waiting, sent: taken, answered, failed, unsupported, refused, cancelled, unknown };
 }

@@ -44,7 +44,7 @@ const PROGRESS_MS = 1_000;
 const ID_MS = 3_600_000;
 
 /** The id of a host's command: an agent carries it out once, whoever asks for it. */
-export function hostCommandId(job: string, hostId: number): string {
+function hostCommandId(job: string, hostId: number): string {
   return `${job}/${hostId}`;
 }
 
