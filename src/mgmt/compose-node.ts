@@ -251,7 +251,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
       servers: () => membership.servers,
     },
   });
-  const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
+  const api = new Api({ clock, log, keys: parts.apiKeys, handlers, store, events });
   let isServing = false;
   let isStopping = false;
   let wasStrict = true;

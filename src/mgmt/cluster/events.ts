@@ -49,7 +49,8 @@ export type EventType =
   | 'HOST.RECONNECT'
   | 'AGENT.REBALANCE'
   | 'API.KEY.CREATE'
-  | 'API.KEY.DELETE';
+  | 'API.KEY.DELETE'
+  | 'API.REFUSED';
 
 /** Where events go. */
 export interface EventSink {

@@ -336,6 +336,20 @@ export const MIGRATIONS: readonly Migration[] = [
       }
     },
   },
+  {
+    number: 9,
+    name: 'requests of the API that are good once',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await db.schema
+        .createTable('api_request')
+        .ifNotExists()
+        .addColumn('digest', 'varchar(64)', column => column.primaryKey())
+        .addColumn('noted', 'bigint', column => column.notNull())
+        .execute();
+      await addIndexes(db, dialect, [['api_request', 'i_api_request__noted', ['noted']]]);
+    },
+  },
 ];
 
 /** Of migration 6: the certificates of a host, and those that have ended. */

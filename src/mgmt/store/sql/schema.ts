@@ -25,6 +25,7 @@ export interface Schema {
   event: EventTable;
   secret: SecretTable;
   api_key: ApiKeyTable;
+  api_request: ApiRequestTable;
   authority: AuthorityTable;
   certificate: CertificateTable;
   crl: RevocationTable;
@@ -211,6 +212,12 @@ export interface ApiKeyTable {
   secret: string;
   created: number;
   created_by: string | null;
+}
+
+/** Requests of the HTTP API that have been carried out, by the SHA-256 of their signatures. */
+export interface ApiRequestTable {
+  digest: string;
+  noted: number;
 }
 
 /** Fingerprints are SHA-256, and serials integers, in hex. */

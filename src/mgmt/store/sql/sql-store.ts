@@ -16,6 +16,7 @@ import { hostSearch } from './hosts/search.js';
 import { jobStore } from './jobs.js';
 import { locationStore } from './locations.js';
 import type { SchemaUpgrade } from './migrate.js';
+import { requestStore } from './requests.js';
 import { secretStore } from './secrets.js';
 import { serverStore } from './servers.js';
 import { Transactions } from './transactions.js';
@@ -45,6 +46,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...eventStore(transactions),
     ...secretStore(transactions),
     ...apiKeyStore(transactions),
+    ...requestStore(transactions),
     ...authorityStore(transactions),
     ...certificateStore(transactions),
     ...enrollmentStore(transactions),
