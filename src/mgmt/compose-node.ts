@@ -207,11 +207,11 @@ export function composeNode(parts: NodeParts): ManagementNode {
     advance: () => advanceAuthority({ clock, store, events, ca, configurationChanged }),
   });
   const work = {
-    ...certificateJobs({ clock, ca, store, events, registry: agents.registry, provisioner, stopping: stopping.signal }),
+    ...certificateJobs({ clock, ca, store, registry: agents.registry, provisioner, stopping: stopping.signal }),
     ...hostJobs({ clock, stopping: stopping.signal, registry: agents.registry, notices: agents.notices, store }),
     ...serverJobs(jobParts),
   };
-  const jobs = new JobRunner(store, { ...shared, work });
+  const jobs = new JobRunner(store, { ...shared, events, work });
   const ownState = new OwnState(jobParts, jobs);
   const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
   const startJob: StartJob = async (job, createdBy = address) => {

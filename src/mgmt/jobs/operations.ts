@@ -1,5 +1,5 @@
 import { Semaphore } from '../../lib/semaphore.js';
-import type { EventSink } from '../cluster/events.js';
+import { eventsAskedBy } from '../cluster/events.js';
 import { type ChangeConfigurationParts, changeConfiguration } from '../lists/change-configuration.js';
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
 import { type ApiKeyOperationParts, createApiKey, deleteApiKey, listApiKeys } from './api-key-operations.js';
@@ -183,8 +183,7 @@ export function operationsOf(parts: Omit<OperationParts, 'asker'> & { readonly a
 }
 
 function askedBy({ events, startJob }: Pick<OperationParts, 'events' | 'startJob'>, username: string) {
-  const sink: EventSink = { add: event => events.add({ ...event, username }) };
-  return { events: sink, startJob: (job: JobRequest) => startJob(job, username) };
+  return { events: eventsAskedBy(username, events), startJob: (job: JobRequest) => startJob(job, username) };
 }
 
 function boundOperations(parts: OperationParts, changes: Semaphore): Operations {
