@@ -45,7 +45,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     presentLinks: () => present.read(),
     own: { isNeeded: () => false, hosts: async () => [], links: () => present.own(), servers: () => [] },
   });
-  const api = new Api({ clock: systemClock, log, keys: apiKeys, handlers });
+  const api = new Api({ clock: systemClock, log, keys: apiKeys, handlers, store, events: { add() {} } });
   const server = httpServer({ clock: systemClock, api, notReady: () => undefined });
   const port = await listenHttp(server, '127.0.0.1', 0);
   const pair = {
@@ -54,7 +54,8 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     secret: key.secretKey,
     source: '',
   };
-  const ask: ApiCall = (command, params = {}) => call(pair, command, new Map(Object.entries(params)), systemClock);
+  const ask: ApiCall = (command, params = {}) =>
+    call(pair, command, new Map(Object.entries(params)), { clock: systemClock, random: systemRandom });
   const calls: Readonly<Record<string, () => Promise<unknown>>> = {
     'listHosts pagesize=10': () => ask('listHosts', { pagesize: '10' }),
     'listHosts (500)': () => ask('listHosts'),

@@ -2,6 +2,7 @@
 import { findApiKeyPair } from '#dist/admin/api-key-file.js';
 import { call } from '#dist/admin/client.js';
 import { systemClock } from '#dist/lib/clock.js';
+import { systemRandom } from '#dist/lib/random.js';
 
 export interface EnrolmentTokenOptions {
   /** How many agents may use it. @default 1 */
@@ -21,6 +22,9 @@ export async function enrolmentToken(ini: string, { uses = 1, endpoint }: Enrolm
     ['uses', String(uses)],
     ['validity', '1'],
   ]);
-  const { enrollmenttoken } = await call(pair, 'createEnrollmentToken', params, systemClock);
+  const { enrollmenttoken } = await call(pair, 'createEnrollmentToken', params, {
+    clock: systemClock,
+    random: systemRandom,
+  });
   return (enrollmenttoken as { readonly token: string }).token;
 }

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { call } from './admin/client.js';
 import { runAdmin } from './admin/main.js';
 import { systemClock } from './lib/clock.js';
+import { systemRandom } from './lib/random.js';
 
 // A reader such as `head -1` closes the pipe early: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,7 +17,7 @@ process.exitCode = await runAdmin(process.argv.slice(2), {
   width: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
   out: text => void process.stdout.write(text),
   err: text => void process.stderr.write(text),
-  call: (keyPair, command, params) => call(keyPair, command, params, systemClock),
+  call: (keyPair, command, params) => call(keyPair, command, params, { clock: systemClock, random: systemRandom }),
   onInterrupt(text, exitCode) {
     process.removeAllListeners('SIGINT');
     process.on('SIGINT', () => {

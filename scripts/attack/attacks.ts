@@ -159,6 +159,15 @@ export const ATTACKS = {
       return `${done}; the agent was asked ${answered} times`;
     },
   },
+  'token-guesses-1': {
+    what: 'enrolment tokens that are guessed, from one address',
+    run: context => loop(context, 'guesses', (_worker, round) => guess(context, 1, round)),
+  },
+  'token-guesses-200': {
+    what: 'enrolment tokens that are guessed, from 200 addresses',
+    run: context =>
+      loop(context, 'guesses', (worker, round) => guess(context, (round * WORKERS + worker) % 200, round)),
+  },
   pings: {
     what: 'pings on 4 Ready links, as fast as they go',
     run: context => flood(context, 4, peer => peer.send(PING)),
@@ -295,6 +304,15 @@ export const ATTACKS = {
 } as const satisfies Record<string, Attack>;
 
 export type AttackName = keyof typeof ATTACKS;
+
+/** A Startup with a token that nobody has made; the server answers it and closes. */
+async function guess({ port }: AttackContext, from: number, round: number): Promise<void> {
+  const peer = await Peer.connect(port, from);
+  const [secret, fingerprint] = [randomBytes(32), randomBytes(32)].map(bytes => bytes.toString('base64url'));
+  const muster = { instanceId: randomUUID(), version: '0.1.0', token: `${secret}.${fingerprint}` };
+  peer.startup({ guid: `guess-${round}`, muster });
+  await peer.receive().finally(() => peer.end());
+}
 
 async function silent(
   { port, isOver }: AttackContext,

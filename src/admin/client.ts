@@ -5,6 +5,7 @@ import { sign } from '../api/signature.js';
 import { withinLimit } from '../lib/abort.js';
 import type { Clock } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
+import type { Random } from '../lib/random.js';
 import type { ApiKeyPair } from './api-key-file.js';
 import { type PostAnswer, post } from './http-post.js';
 
@@ -39,6 +40,12 @@ export function rowsOf(value: unknown): readonly ApiAnswer[] {
 const VALID_FOR_MS = 10 * 60_000;
 const TIMEOUT_MS = 90_000;
 
+/** What a call works with. */
+export interface CallParts {
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+}
+
 /**
  * One call of the HTTP API, signed with the key pair.
  * @throws ApiFailure, Unreachable
@@ -47,7 +54,7 @@ export async function call(
   { endpoint, key, secret, ca }: ApiKeyPair,
   command: string,
   params: ReadonlyMap<string, string>,
-  clock: Clock,
+  { clock, random }: CallParts,
 ): Promise<ApiAnswer> {
   const request = new Map([
     ...params,
@@ -56,6 +63,8 @@ export async function call(
     ['apiKey', key],
     ['signatureVersion', '3'],
     ['expires', dateText(clock.wallTime() + VALID_FOR_MS)],
+    // Two equal calls within a second are two requests. Servers ignore it.
+    ['nonce', random.uuid()],
   ]);
   request.set('signature', sign(request, secret));
   const form = new URLSearchParams([...request]);

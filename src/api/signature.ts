@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 /** The parameters of a request, of query and form together, by their names as sent. Of a repeated one the first counts. */
 export type RequestParams = ReadonlyMap<string, string>;
@@ -31,6 +31,16 @@ export function isSignedWith(params: RequestParams, secret: string): boolean {
     if (given.length === expected.length && timingSafeEqual(given, expected)) isGood = true;
   }
   return isGood;
+}
+
+/**
+ * What is the same for every form in which a signature can be sent, and for every request that it fits: Base64 and the text
+ * that is signed both allow several.
+ * @returns SHA-256, hex
+ */
+export function signatureDigest(params: RequestParams): string {
+  const bytes = Buffer.from(param(params, 'signature') ?? '', 'base64');
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** A parameter, by its name in any case. */

@@ -8,6 +8,8 @@ export interface ApiCommand {
   readonly isAsync?: true;
   /** A reader's key may call it: it only shows. @default only an operator's key may */
   readonly forReaders?: true;
+  /** It only shows, though to operators alone. @default a command that is not for readers changes something */
+  readonly showsOperators?: true;
   /** By name, in lower case. */
   readonly params: Readonly<Record<string, Param>>;
   readonly response: ApiResponse;

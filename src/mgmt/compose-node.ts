@@ -278,12 +278,12 @@ export function composeNode(parts: NodeParts): ManagementNode {
     },
   };
   const work: Readonly<Record<string, JobWork>> = {
-    ...certificateJobs({ clock, ca, store, events, registry: agents.registry, provisioner, stopping: stopping.signal }),
+    ...certificateJobs({ clock, ca, store, registry: agents.registry, provisioner, stopping: stopping.signal }),
     ...hostJobs({ clock, stopping: stopping.signal, registry: agents.registry, notices: agents.notices, store }),
     ...serverJobs(jobParts),
     sendCommand: (job, progress) => carryOutCommands(commandRunParts, job, progress),
   };
-  const jobs = new JobRunner(store, { ...shared, work });
+  const jobs = new JobRunner(store, { ...shared, events, work });
   const ownState = new OwnState(jobParts, jobs);
   const linkStatusWriter = new LinkStatusWriter(store, shared, () => agents.linkStatus());
   const tellOfJobs = (target: number) => {
@@ -329,7 +329,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
       servers: () => membership.servers,
     },
   });
-  const api = new Api({ clock, log, keys: parts.apiKeys, handlers });
+  const api = new Api({ clock, log, keys: parts.apiKeys, handlers, store, events });
   let isServing = false;
   let isStopping = false;
   let wasStrict = true;

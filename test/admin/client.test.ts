@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import t, { type Test } from 'tap';
 import { call } from '../../src/admin/client.js';
 import { isSignedWith } from '../../src/api/signature.js';
+import { systemRandom } from '../../src/lib/random.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { until } from '../helpers/until.js';
 
@@ -34,7 +35,7 @@ t.test('client: a request is signed, and expires ten minutes later', async t => 
     seen = params;
     return [200, '{"listhostsresponse":{"count":1}}'];
   });
-  const answer = await call(key, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), clock);
+  const answer = await call(key, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), { clock, random: systemRandom });
   t.same(answer, { count: 1 });
   t.ok(isSignedWith(seen, 'S'));
   t.match(Object.fromEntries(seen), {
@@ -45,12 +46,15 @@ t.test('client: a request is signed, and expires ten minutes later', async t => 
     signatureVersion: '3',
     expires: '2026-01-01T00:10:00+0000',
   });
+  const { signature } = Object.fromEntries(seen);
+  await call(key, 'listHosts', new Map([['keyword', 'ü ~*[&=+']]), { clock, random: systemRandom });
+  t.not(seen.get('signature'), signature, 'the same call at the same moment is another request');
 });
 
 t.test('client: an error is a failure with its code, under whatever name', async t => {
   for (const name of ['listhostsresponse', 'errorresponse']) {
     const key = await serve(t, () => [432, `{"${name}":{"errorcode":432,"errortext":"unknown"}}`]);
-    await t.rejects(call(key, 'listHosts', new Map(), clock), {
+    await t.rejects(call(key, 'listHosts', new Map(), { clock, random: systemRandom }), {
       name: 'ApiFailure',
       code: 432,
       message: 'unknown',
@@ -62,7 +66,7 @@ t.test('client: what is not CloudStack’s API is no answer', async t => {
   for (const text of ['<html>', '[]', 'null', '{}', '{"listhostsresponse":"x"}', '{"listhostsresponse":null}']) {
     const key = await serve(t, () => [502, text]);
     await t.rejects(
-      call(key, 'listHosts', new Map(), clock),
+      call(key, 'listHosts', new Map(), { clock, random: systemRandom }),
       { name: 'Unreachable', message: /answered 502, and it is not CloudStack's API/ },
       text,
     );
@@ -71,7 +75,7 @@ t.test('client: what is not CloudStack’s API is no answer', async t => {
 
 t.test('client: a server that is away is told with the reason, and what else to try', async t => {
   const key = { endpoint: 'http://127.0.0.1:1/client/api', key: 'K', secret: 'S', source: 'test' };
-  await t.rejects(call(key, 'listHosts', new Map(), clock), {
+  await t.rejects(call(key, 'listHosts', new Map(), { clock, random: systemRandom }), {
     name: 'Unreachable',
     message: /^no answer from http:\/\/127\.0\.0\.1:1\/client\/api: .*; another server takes the same key: --endpoint/,
   });
@@ -89,7 +93,7 @@ t.test('client: a server that does not answer is given up after 90 s', async t =
   });
   const { port } = server.address() as { port: number };
   const key = { endpoint: `http://127.0.0.1:${port}/client/api`, key: 'K', secret: 'S', source: 'test' };
-  const failed = t.rejects(call(key, 'listHosts', new Map(), clock), {
+  const failed = t.rejects(call(key, 'listHosts', new Map(), { clock, random: systemRandom }), {
     name: 'Unreachable',
     message: /^no answer from .*: none within 90 s; another server/,
   });

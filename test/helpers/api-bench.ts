@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { API, isCommandName } from '../../src/api/commands/index.js';
+import { dateText } from '../../src/api/moment.js';
 import { sign } from '../../src/api/signature.js';
 import type { ApiCommand, Field, Fields, SimpleField } from '../../src/api/table.js';
 import { systemClock } from '../../src/lib/clock.js';
@@ -156,11 +157,18 @@ export async function apiBench(t: Test) {
       servers: () => bench.servers,
     },
   });
-  const api = new Api({ clock, log, keys: apiKeys, handlers });
+  const api = new Api({
+    clock,
+    log,
+    keys: apiKeys,
+    handlers,
+    store: seen,
+    events: { add: event => void events.push(event) },
+  });
 
   /** A signed request. @throws Error: the reply is not as the API's table says */
-  async function call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
-    const reply = await bench.handle(signed({ command, ...params }));
+  async function call(command: string, params: RequestFields = {}): Promise<Reply> {
+    const reply = await bench.handle(signed({ command, ...params }, KEYS, clock.wallTime()));
     const wrong = wrongReply(command, reply);
     if (wrong.length > 0) throw new Error(`${command}: ${wrong.slice(0, 10).join(', ')}`);
     return reply;
@@ -198,11 +206,15 @@ export async function openKeys(parts: Omit<ApiKeysParts, 'random' | 'sealingKey'
   return ApiKeys.open({ ...parts, store: withFormer, random: systemRandom, sealingKey: SEALING_KEY });
 }
 
-/** Parameters as a client sends them. */
-export function signed(params: Readonly<Record<string, string | number>>, keys = KEYS): Map<string, string> {
-  const all = new Map(
-    Object.entries({ ...params, apiKey: keys.apiKey, response: 'json' }).map(([k, v]) => [k, `${v}`]),
-  );
+export type RequestFields = Readonly<Record<string, string | number | undefined>>;
+
+let requests = 0;
+
+/** Parameters as a client sends them: each is another request. @param wallTime of the client */
+export function signed(params: RequestFields, keys = KEYS, wallTime = new FakeClock().wallTime()): Map<string, string> {
+  const own = { signatureVersion: '3', expires: dateText(wallTime + 3_600_000), nonce: ++requests };
+  const fields = Object.entries({ ...own, ...params, apiKey: keys.apiKey, response: 'json' });
+  const all = new Map(fields.filter(([, value]) => value !== undefined).map(([k, v]) => [k, `${v}`]));
   all.set('signature', sign(all, keys.secretKey));
   return all;
 }

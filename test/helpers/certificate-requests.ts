@@ -70,3 +70,31 @@ export function certificateTaker(csr: string) {
   };
   return { installed, reply };
 }
+
+/**
+ * A request with a key of 16,384 bits, which takes minutes to make: this one is no product of primes, and the signature
+ * another key's.
+ */
+export function longKeyRequestPem(): string {
+  const modulus = Buffer.alloc(2_049, 0xff);
+  modulus[0] = 0;
+  const integer = (bytes: Buffer) => Buffer.concat([header(0x02, bytes.length), bytes]);
+  const key = sequence(integer(modulus), integer(Buffer.from([1, 0, 1])));
+  const algorithm = sequence(Buffer.from('06092a864886f70d0101010500', 'hex'));
+  const bits = Buffer.concat([header(0x03, key.length + 1), Buffer.of(0), key]);
+  const spki = sequence(algorithm, bits);
+  const info = sequence(Buffer.from('020100', 'hex'), sequence(), spki, Buffer.from('a000', 'hex'));
+  const signedBy = sequence(Buffer.from('06092a864886f70d01010b0500', 'hex'));
+  const signature = Buffer.concat([header(0x03, 2_049), Buffer.of(0), Buffer.alloc(2_048, 1)]);
+  return x509.PemConverter.encode(sequence(info, signedBy, signature), 'CERTIFICATE REQUEST');
+}
+
+function sequence(...parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([header(0x30, body.length), body]);
+}
+
+function header(tag: number, length: number): Buffer {
+  if (length < 128) return Buffer.of(tag, length);
+  return Buffer.of(tag, 0x82, length >> 8, length & 0xff);
+}

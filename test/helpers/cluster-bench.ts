@@ -27,7 +27,7 @@ import { ServerCertificate } from '../../src/mgmt/security/server-certificate.js
 import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { turns } from './agent-bench.js';
-import { openKeys, type Reply, signed } from './api-bench.js';
+import { KEYS, openKeys, type Reply, signed } from './api-bench.js';
 import { FakeClock } from './fake-clock.js';
 import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
@@ -271,7 +271,10 @@ export class ClusterNode {
 
   /** A signed request to this server. */
   async call(command: string, params: Readonly<Record<string, string | number>> = {}): Promise<Reply> {
-    const handled = this.node.api.handle(signed({ command, ...params }), '198.51.100.1');
+    const handled = this.node.api.handle(
+      signed({ command, ...params }, KEYS, this.#cluster.clock.wallTime()),
+      '198.51.100.1',
+    );
     const { status, body, isSigned } = await this.#cluster.passes(handled);
     const [[name, inside] = ['', undefined]] = Object.entries(JSON.parse(body.join('')));
     return { status, name, body: inside, isSigned };

@@ -11,6 +11,8 @@ const TO = new Date(Date.UTC(2060, 0, 1));
 
 export interface LeafOptions {
   readonly name?: string;
+  /** Among the alternative names. @default 10.9.9.9 */
+  readonly address?: string;
   /** URIs among the alternative names. */
   readonly uris?: readonly string[];
   readonly usages?: readonly ('serverAuth' | 'clientAuth')[];
@@ -61,6 +63,11 @@ export class TestCa {
     return new TestCa(new x509.X509Certificate(certPem), key, RSA);
   }
 
+  /** Its key, of one that was made. PEM. */
+  async keyPem(): Promise<string> {
+    return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', this.#key), 'PRIVATE KEY');
+  }
+
   /** The CA's part of an enrolment token. */
   async token(secret = 'A'.repeat(43)): Promise<string> {
     const digest = await webcrypto.subtle.digest('SHA-256', this.#root.rawData);
@@ -91,7 +98,10 @@ export class TestCa {
     });
   }
 
-  async #sign(publicKey: webcrypto.CryptoKey, { name = 'leaf', uris = [], usages, notBefore, notAfter }: LeafOptions) {
+  async #sign(
+    publicKey: webcrypto.CryptoKey,
+    { name = 'leaf', address = '10.9.9.9', uris = [], usages, notBefore, notAfter }: LeafOptions,
+  ) {
     const certificate = await x509.X509CertificateGenerator.create(
       {
         subject: `CN=${name}`,
@@ -103,7 +113,7 @@ export class TestCa {
         signingAlgorithm: this.#algorithm,
         extensions: [
           new x509.SubjectAlternativeNameExtension([
-            { type: 'ip', value: '10.9.9.9' },
+            { type: 'ip', value: address },
             ...uris.map(value => ({ type: 'url' as const, value })),
           ]),
           ...(usages ? [new x509.ExtendedKeyUsageExtension(usages.map(usage => x509.ExtendedKeyUsage[usage]))] : []),

@@ -6,6 +6,7 @@ import { findApiKeyPair } from '../../src/admin/api-key-file.js';
 import { call } from '../../src/admin/client.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { firstAddress } from '../../src/lib/interfaces.js';
+import { systemRandom } from '../../src/lib/random.js';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
 
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1', 'log.level=debug'];
@@ -15,7 +16,7 @@ const keyPairOf = (config: string) => findApiKeyPair({ config, endpoint: undefin
 type KeyPair = Awaited<ReturnType<typeof keyPairOf>>;
 
 const ask = (pair: KeyPair, command: string, params: Record<string, string> = {}) =>
-  call(pair, command, new Map(Object.entries(params)), systemClock);
+  call(pair, command, new Map(Object.entries(params)), { clock: systemClock, random: systemRandom });
 
 function run(t: Test, file: string, args: readonly string[], env: Record<string, string>) {
   return new Promise<string>((resolve, reject) => {

@@ -6,6 +6,7 @@ import { findApiKeyPair } from '../../src/admin/api-key-file.js';
 import { call } from '../../src/admin/client.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
+import { systemRandom } from '../../src/lib/random.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { openSecretKey } from '../../src/mgmt/secret-keys.js';
 import { PASSWORD, startMariaDb, whyNoMariaDb } from '../helpers/mariadb.js';
@@ -20,7 +21,7 @@ const keyPairOf = (config: string) => findApiKeyPair({ config, endpoint: undefin
 type KeyPair = Awaited<ReturnType<typeof keyPairOf>>;
 
 const ask = (pair: KeyPair, command: string, params: Record<string, string> = {}) =>
-  call(pair, command, new Map(Object.entries(params)), systemClock);
+  call(pair, command, new Map(Object.entries(params)), { clock: systemClock, random: systemRandom });
 
 t.test('secrets: what many features print and store has none of the secrets', { skip: missing }, async t => {
   const folder = t.testdir({ one: {}, two: {} });

@@ -27,6 +27,7 @@ export const API_KEY_COMMANDS = {
   },
   listApiKeys: {
     description: 'Lists the keys of this API, without their secrets',
+    showsOperators: true,
     params: { id: uuid('only this key'), name: string('only the key with this name'), ...LIST_PARAMS },
     response: { kind: 'list', object: 'apikey', fields: API_KEY },
     columns: COLUMNS,

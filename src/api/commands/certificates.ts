@@ -23,6 +23,7 @@ const AUTHORITY = {
 export const CERTIFICATE_COMMANDS = {
   listCAProviders: {
     description: 'Lists what issues certificates: there is one',
+    forReaders: true,
     params: { name: string('only the provider with this name') },
     response: {
       kind: 'list',
@@ -33,6 +34,7 @@ export const CERTIFICATE_COMMANDS = {
   },
   listCaCertificate: {
     description: 'Shows the certificates of the CA, which agents and clients have to trust',
+    forReaders: true,
     params: { provider: PROVIDER },
     response: { kind: 'object', object: 'cacertificates', fields: { certificate: string('PEM') } },
     columns: ['certificate'],

@@ -45,6 +45,7 @@ export const ENROLLMENT_COMMANDS = {
   },
   listEnrollmentTokens: {
     description: 'Lists the enrolment tokens, newest first; the tokens themselves are not shown',
+    showsOperators: true,
     params: { page: LIST_PARAMS.page, pagesize: LIST_PARAMS.pagesize },
     response: { kind: 'list', object: 'enrollmenttoken', fields: ENROLLMENT_TOKEN },
     columns: ['zone', 'cluster', 'guid', 'uses', 'used', 'expires', 'createdby', 'id'],

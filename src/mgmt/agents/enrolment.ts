@@ -4,6 +4,7 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { Message, Packet } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
+import { Refusals } from '../cluster/refusals.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Configuration } from '../config/parameters.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
@@ -15,7 +16,6 @@ import { handOverCertificate } from '../security/hand-over.js';
 import { type IssueTerms, issueForHost, noteInstalled } from '../security/issue-certificate.js';
 import type { EnrollmentRefusal, EnrollmentTokenRow, HostDescription, Store } from '../store/store.js';
 import { NetworkAllowance } from './network-allowance.js';
-import { RareEvents } from './rare-events.js';
 import type { Startup } from './startup.js';
 
 export interface EnrolmentParts {
@@ -52,12 +52,11 @@ const REFUSALS: Readonly<Record<EnrollmentRefusal, string>> = {
 export class Enrolment {
   readonly #parts: EnrolmentParts;
   readonly #wrongTokens = new NetworkAllowance();
-  readonly #told: RareEvents;
+  readonly #refusals: Refusals;
 
   constructor(parts: EnrolmentParts) {
     this.#parts = parts;
-    const { clock } = parts;
-    this.#told = new RareEvents({ clock, everyMs: MGMT_LIMITS.refusalEventMs, most: MGMT_LIMITS.refusalEvents });
+    this.#refusals = new Refusals({ ...parts, everyMs: MGMT_LIMITS.refusalEventMs, most: MGMT_LIMITS.refusalEvents });
   }
 
   /**
@@ -158,10 +157,13 @@ export class Enrolment {
   }
 
   #refuse({ guid }: Startup, { address }: EnrolmentLink, why: string): string {
-    if (!this.#told.isDue(JSON.stringify([networkOf(address), why]))) return why;
-    this.#parts.log.warn('An enrolment is refused', { guid, address, reason: why });
     const description = `The agent at ${address} with guid ${guid} may not enrol: ${why}`;
-    this.#parts.events.add({ type: 'ENROLLMENT.REFUSED', level: 'WARN', description });
+    this.#refusals.tell({
+      key: [networkOf(address), why],
+      message: 'An enrolment is refused',
+      fields: { guid, address, reason: why },
+      event: { type: 'ENROLLMENT.REFUSED', level: 'WARN', description },
+    });
     return why;
   }
 }

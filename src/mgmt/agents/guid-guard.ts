@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import { CheckHealthCommand } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
+import { Refusals } from '../cluster/refusals.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { type Claimant, describeClaimant, isAnotherAgent } from '../hosts/claimant.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
@@ -10,7 +11,6 @@ import type { ServerLife } from '../hosts/reconcile.js';
 import type { StoreHealth } from '../store/store-health.js';
 import type { Attache } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
-import { RareEvents } from './rare-events.js';
 
 export interface GuidGuardParts {
   readonly clock: Clock;
@@ -38,13 +38,12 @@ export class GuidGuard {
   readonly #parts: GuidGuardParts;
   readonly #questions: Questions;
   /** By pair. */
-  readonly #told: RareEvents;
+  readonly #refusals: Refusals;
 
   constructor(parts: GuidGuardParts) {
     this.#parts = parts;
     this.#questions = new Questions(parts.clock);
-    const { clock } = parts;
-    this.#told = new RareEvents({ clock, everyMs: MGMT_LIMITS.guidEventMs, most: MGMT_LIMITS.guidPairs });
+    this.#refusals = new Refusals({ ...parts, everyMs: MGMT_LIMITS.guidEventMs, most: MGMT_LIMITS.guidPairs });
   }
 
   /**
@@ -86,13 +85,15 @@ export class GuidGuard {
   }
 
   #tell(guid: string, agent: string, newcomer: string): void {
-    const { log, events } = this.#parts;
-    if (!this.#told.isDue(JSON.stringify([guid, ...[agent, newcomer].toSorted()]))) return;
-    log.error('Two agents have the same guid; the newcomer is refused', { guid, agent, newcomer });
-    events.add({
-      type: 'AGENT.GUID.FIGHT',
-      level: 'ERROR',
-      description: `Two agents have the guid ${guid}: ${agent}, and ${newcomer}, which is refused`,
+    this.#refusals.tell({
+      key: [guid, ...[agent, newcomer].toSorted()],
+      message: 'Two agents have the same guid; the newcomer is refused',
+      fields: { guid, agent, newcomer },
+      event: {
+        type: 'AGENT.GUID.FIGHT',
+        level: 'ERROR',
+        description: `Two agents have the guid ${guid}: ${agent}, and ${newcomer}, which is refused`,
+      },
     });
   }
 }

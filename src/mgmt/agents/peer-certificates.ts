@@ -4,12 +4,12 @@ import { includes } from '../../lib/chain.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import type { EventSink } from '../cluster/events.js';
+import { Refusals } from '../cluster/refusals.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Configuration } from '../config/parameters.js';
 import type { Ca } from '../security/ca.js';
 import { judgePeer, judgeServer, type PeerIdentity, type ServerIdentity } from '../security/peer-identity.js';
 import type { Revocations } from '../security/revocations.js';
-import { RareEvents } from './rare-events.js';
 
 export interface PeerCertificatesParts {
   readonly clock: Clock;
@@ -23,12 +23,11 @@ export interface PeerCertificatesParts {
 /** Judges the certificates that agents present, and tells operators of those that are not good. */
 export class PeerCertificates {
   readonly #parts: PeerCertificatesParts;
-  readonly #told: RareEvents;
+  readonly #refusals: Refusals;
 
   constructor(parts: PeerCertificatesParts) {
     this.#parts = parts;
-    const { clock } = parts;
-    this.#told = new RareEvents({ clock, everyMs: MGMT_LIMITS.refusalEventMs, most: MGMT_LIMITS.refusalEvents });
+    this.#refusals = new Refusals({ ...parts, everyMs: MGMT_LIMITS.refusalEventMs, most: MGMT_LIMITS.refusalEvents });
   }
 
   /**
@@ -80,14 +79,16 @@ export class PeerCertificates {
 
   /** Tells operators of a link that was refused for its certificate. @param hostUuid whom it concerns */
   refused(address: string, why: string, hostUuid?: string): void {
-    if (!this.#told.isDue(JSON.stringify([networkOf(address), why]))) return;
-    const { log, events } = this.#parts;
-    log.warn('A link is refused for its certificate', { address, reason: why });
-    events.add({
-      type: 'AGENT.CERTIFICATE.REFUSED',
-      level: 'WARN',
-      description: `The link from ${address} is refused: ${why}`,
-      ...(hostUuid !== undefined && { hostUuid }),
+    this.#refusals.tell({
+      key: [networkOf(address), why],
+      message: 'A link is refused for its certificate',
+      fields: { address, reason: why },
+      event: {
+        type: 'AGENT.CERTIFICATE.REFUSED',
+        level: 'WARN',
+        description: `The link from ${address} is refused: ${why}`,
+        ...(hostUuid !== undefined && { hostUuid }),
+      },
     });
   }
 }

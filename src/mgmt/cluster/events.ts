@@ -12,7 +12,7 @@ export interface ClusterEvent {
   readonly description: string;
   /** A host's UUID. */
   readonly hostUuid?: string;
-  /** The name of the API key that asked for it. */
+  /** The name of the API key that asked for it; of a job that a program has asked for, the address of its server. */
   readonly username?: string;
 }
 
@@ -52,11 +52,17 @@ export type EventType =
   | 'HOST.RECONNECT'
   | 'AGENT.REBALANCE'
   | 'API.KEY.CREATE'
-  | 'API.KEY.DELETE';
+  | 'API.KEY.DELETE'
+  | 'API.REFUSED';
 
 /** Where events go. */
 export interface EventSink {
   add(event: ClusterEvent): void;
+}
+
+/** A sink for the events of what somebody has asked for. @param username see `ClusterEvent.username` */
+export function eventsAskedBy(username: string, events: EventSink): EventSink {
+  return { add: event => events.add({ ...event, username }) };
 }
 
 type EventStore = Pick<Store, 'addEvents' | 'deleteEvents'>;

@@ -8,14 +8,18 @@ import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { OperationError } from '../../lib/operation-error.js';
 import { nearestKey } from '../../lib/text/nearest-key.js';
+import type { EventSink } from '../cluster/events.js';
+import { Refusals } from '../cluster/refusals.js';
+import { MGMT_LIMITS } from '../config/limits.js';
 import type { ApiKey, ApiKeys } from '../security/api-keys.js';
+import type { Store } from '../store/store.js';
 import { isAway } from '../store/store-health.js';
 import { ApiError, fromOperationError } from './api-error.js';
-import { authenticate } from './authentication.js';
+import { authenticate, refusal, type SignedRequest } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs } from './failures.js';
 import type { Handlers } from './handlers/index.js';
 import { jsonInSteps } from './json-parts.js';
-import { mayCall } from './roles.js';
+import { changesSomething, mayCall } from './roles.js';
 import { validated } from './validate.js';
 
 export interface ApiParts {
@@ -23,6 +27,8 @@ export interface ApiParts {
   readonly log: Log;
   readonly keys: Pick<ApiKeys, 'find'>;
   readonly handlers: Handlers;
+  readonly store: Pick<Store, 'noteRequest'>;
+  readonly events: EventSink;
 }
 
 export interface ApiReply {
@@ -36,14 +42,18 @@ export interface ApiReply {
 
 /** For how many addresses failures are kept. Beyond that, the one that has not failed for longest is forgotten. */
 const FAILURES_MAX = 10_000;
+/** A request that changes something is noted until it expires, and so much longer: the clocks of two servers may differ. */
+const CLOCKS_DIFFER_MS = 86_400_000;
 
 /** `/client/api` without sockets: from the parameters of a request to the reply. */
 export class Api {
   readonly #parts: ApiParts;
   readonly #failures = new Map<string, Failures>();
+  readonly #refusals: Refusals;
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
+    this.#refusals = new Refusals({ ...parts, everyMs: MGMT_LIMITS.refusalEventMs, most: MGMT_LIMITS.refusalEvents });
   }
 
   /**
@@ -55,9 +65,9 @@ export class Api {
     const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;
     let isSigned = false;
     try {
-      const key = await this.#authenticate(params, networkOf(address));
+      const request = await this.#authenticate(params, networkOf(address));
       isSigned = true;
-      return { status: 200, body: await this.#answer(command, params, key), isSigned };
+      return { status: 200, body: await this.#answer(command, params, request, address), isSigned };
     } catch (error) {
       const failure = this.#asApiError(command, error);
       return { status: failure.code, body: [errorEnvelope(name, failure)], isSigned };
@@ -65,7 +75,7 @@ export class Api {
   }
 
   /** @throws ApiError 401, after a while; 429 */
-  async #authenticate(params: RequestParams, network: string): Promise<ApiKey> {
+  async #authenticate(params: RequestParams, network: string): Promise<SignedRequest> {
     const { clock, keys } = this.#parts;
     const waitMs = heldBackMs(this.#failures.get(network), clock.now());
     try {
@@ -79,17 +89,62 @@ export class Api {
     }
   }
 
-  async #answer(command: string, params: RequestParams, key: ApiKey): Promise<readonly string[]> {
+  async #answer(
+    command: string,
+    params: RequestParams,
+    request: SignedRequest,
+    address: string,
+  ): Promise<readonly string[]> {
     if (command === '') throw new ApiError(431, 'Unable to execute API command due to missing parameter command');
     if (!isCommandName(command)) throw unknownCommand(command);
-    if (!mayCall(key, command)) throw notAllowed(key, command);
-    return this.#carryOut(command, params, key);
+    const { key } = request;
+    if (!mayCall(key, command)) {
+      this.#tell(command, key, address, `its role is ${key.role}`);
+      throw notAllowed(key, command);
+    }
+    return this.#carryOut(command, params, request, address);
   }
 
-  async #carryOut<N extends CommandName>(command: N, params: RequestParams, key: ApiKey): Promise<readonly string[]> {
+  async #carryOut<N extends CommandName>(
+    command: N,
+    params: RequestParams,
+    request: SignedRequest,
+    address: string,
+  ): Promise<readonly string[]> {
     const { clock, handlers } = this.#parts;
-    const response = await handlers(command, validated(command, params), key);
+    const given = validated(command, params);
+    if (changesSomething(command)) await this.#note(command, request, address);
+    const response = await handlers(command, given, request.key);
     return runInTurns(jsonInSteps(envelope(command, response)), clock);
+  }
+
+  /**
+   * Has a request be carried out once, whichever server it comes to. One that never expires may come again, as in CloudStack.
+   * @throws ApiError 401, StoreError
+   */
+  async #note(command: CommandName, { key, digest, expires }: SignedRequest, address: string): Promise<void> {
+    const { clock, store } = this.#parts;
+    if (expires === undefined) return;
+    if (await store.noteRequest(digest, expires - clock.wallTime() + CLOCKS_DIFFER_MS)) return;
+    this.#tell(command, key, address, 'it was sent before');
+    throw refusal(
+      `this request was sent before, and ${command} is carried out once for each; another expires makes another request`,
+    );
+  }
+
+  /** Tells operators of a request with a right signature that is refused. */
+  #tell(command: CommandName, { name }: ApiKey, address: string, why: string): void {
+    this.#refusals.tell({
+      key: [networkOf(address), name, command, why],
+      message: 'A request is refused',
+      fields: { command, key: name, address, reason: why },
+      event: {
+        type: 'API.REFUSED',
+        level: 'WARN',
+        description: `${command} with the API key ${name} from ${address} is refused: ${why}`,
+        username: name,
+      },
+    });
   }
 
   #noteFailure(network: string): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseMoment } from '../../api/moment.js';
-import { isSignedWith, param, type RequestParams } from '../../api/signature.js';
+import { isSignedWith, param, type RequestParams, signatureDigest } from '../../api/signature.js';
 import type { ApiKey, ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
 
@@ -8,6 +8,15 @@ import { ApiError } from './api-error.js';
 const REFUSED = 'unable to verify user credentials and/or request signature';
 /** In place of the secret of a key that there is not. */
 const NO_SECRET = randomBytes(64).toString('base64url');
+
+/** A request with a right signature. */
+export interface SignedRequest {
+  readonly key: ApiKey;
+  /** SHA-256 of its signature, hex. */
+  readonly digest: string;
+  /** Until when it is good, in milliseconds since 1970; undefined: it does not expire. */
+  readonly expires: number | undefined;
+}
 
 export interface AuthenticationOptions {
   /**
@@ -21,7 +30,6 @@ export interface AuthenticationOptions {
 /**
  * Checks that the request was signed with one of the keys, and has not expired.
  * @param wallTime milliseconds since 1970
- * @returns the key
  * @throws ApiError 401
  */
 export function authenticate(
@@ -29,7 +37,7 @@ export function authenticate(
   keys: Pick<ApiKeys, 'find'>,
   wallTime: number,
   { isKeyFirst = false }: AuthenticationOptions = {},
-): ApiKey {
+): SignedRequest {
   const apiKey = param(params, 'apiKey');
   if (apiKey === undefined) throw refusal('apiKey is missing');
   if (param(params, 'signature') === undefined) throw refusal('signature is missing');
@@ -37,20 +45,21 @@ export function authenticate(
   // The same text, after the same time, for a wrong key and a wrong signature: nobody can find out which keys exist.
   const isSigned = !(isKeyFirst && key === undefined) && isSignedWith(params, key?.secretKey ?? NO_SECRET);
   if (key === undefined || !isSigned) throw refusal('the key or the signature is wrong');
-  checkExpiry(params, wallTime);
-  return key;
+  return { key, digest: signatureDigest(params), expires: expiryOf(params, wallTime) };
 }
 
-/** @throws ApiError 401 */
-function checkExpiry(params: RequestParams, wallTime: number): void {
-  if (param(params, 'signatureVersion') !== '3') return;
+/** @throws ApiError 401: it has expired */
+function expiryOf(params: RequestParams, wallTime: number): number | undefined {
+  if (param(params, 'signatureVersion') !== '3') return undefined;
   const expires = param(params, 'expires');
   if (expires === undefined) throw refusal('signatureVersion 3 needs expires');
   const moment = parseMoment(expires);
   if (moment === undefined) throw refusal('expires is no date: 2026-11-22T09:00:00+0000 is expected');
   if (moment <= wallTime) throw refusal(`the request expired at ${expires}: is the client's clock right?`);
+  return moment;
 }
 
-function refusal(why: string): ApiError {
+/** What a request with a wrong key or signature, or one that is no longer good, is told. */
+export function refusal(why: string): ApiError {
   return new ApiError(401, `${REFUSED}: ${why}`);
 }

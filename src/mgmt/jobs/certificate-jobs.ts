@@ -1,7 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { AttacheRegistry } from '../agents/attache-registry.js';
-import type { EventSink } from '../cluster/events.js';
 import type { Ca } from '../security/ca.js';
 import { readCertificateRequest } from '../security/certificate-request.js';
 import { rowOf } from '../security/issue-certificate.js';
@@ -15,7 +14,6 @@ interface CertificateJobParts {
   readonly clock: Clock;
   readonly ca: Ca;
   readonly store: Pick<Store, 'addCertificate' | 'revokeCertificate'>;
-  readonly events: EventSink;
   readonly registry: Pick<AttacheRegistry, 'get'>;
   readonly provisioner: Pick<Provisioner, 'provision'>;
   /** Aborted when the server stops. */
@@ -24,9 +22,9 @@ interface CertificateJobParts {
 
 /** Jobs about certificates. `provisionCertificate` is for the server that has the host, the others for any. */
 export function certificateJobs(parts: CertificateJobParts): Readonly<Record<string, JobWork>> {
-  const { clock, ca, store, events, registry, provisioner } = parts;
+  const { clock, ca, store, registry, provisioner } = parts;
   return {
-    async provisionCertificate({ hostId, params }) {
+    async provisionCertificate({ hostId, params, events }) {
       const attache = attacheOf(registry, hostId);
       const { name, uuid: hostUuid } = attache.host;
       const type = 'CA.CERTIFICATE.PROVISION';
@@ -46,7 +44,7 @@ export function certificateJobs(parts: CertificateJobParts): Readonly<Record<str
       }
     },
 
-    async issueCertificate({ params }) {
+    async issueCertificate({ params, events }) {
       const request = await readCertificateRequest(textOf(params.csr));
       const names = listOf(params.domain);
       const addresses = listOf(params.ipaddress);
@@ -61,7 +59,7 @@ export function certificateJobs(parts: CertificateJobParts): Readonly<Record<str
       return { certificate: { certificate: issued.certPem, cacertificates: ca.bundle.pem } };
     },
 
-    async revokeCertificate({ params, createdBy }) {
+    async revokeCertificate({ params, createdBy, events }) {
       const [serial, cn] = [textOf(params.serial), textOf(params.cn)];
       const revocation = { serial, cn: cn || null, by: createdBy, at: clock.wallTime() };
       const isNew = await retryWhileAway(parts, () => store.revokeCertificate(revocation));

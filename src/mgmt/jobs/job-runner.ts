@@ -2,6 +2,7 @@ import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { retryWhile } from '../../lib/retry.js';
+import { type EventSink, eventsAskedBy } from '../cluster/events.js';
 import type { JobOutcome, JobRow, Store } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import { failure } from './job-outcome.js';
@@ -17,6 +18,8 @@ export type JobWork = (
     readonly uuid: string;
     /** Who has asked for it: see `StartJob`. */
     readonly createdBy: string | null;
+    /** Where its events go: they name who has asked for it. */
+    readonly events: EventSink;
   },
   progress: (text: string) => Promise<void>,
 ) => Promise<Readonly<Record<string, unknown>> | undefined>;
@@ -25,6 +28,7 @@ export interface JobRunnerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly health: StoreHealth;
+  readonly events: EventSink;
   readonly msid: number;
   /** By `cmd`. */
   readonly work: Readonly<Record<string, JobWork>>;
@@ -143,7 +147,7 @@ export class JobRunner {
   }
 
   async #work(job: JobRow): Promise<Readonly<Record<string, unknown>> | undefined> {
-    const { log, msid, work } = this.#parts;
+    const { log, msid, work, events } = this.#parts;
     const carryOut = work[job.cmd];
     if (carryOut === undefined) {
       throw new Error(`this server does not know the job ${job.cmd}: is it of another version?`);
@@ -151,7 +155,8 @@ export class JobRunner {
     // Written by one of our own servers.
     const params = JSON.parse(job.params) as Record<string, unknown>;
     const { hostId, uuid, createdBy } = job;
-    return carryOut({ params, hostId, uuid, createdBy }, async text => {
+    const asked = createdBy === null ? events : eventsAskedBy(createdBy, events);
+    return carryOut({ params, hostId, uuid, createdBy, events: asked }, async text => {
       try {
         await this.#store.jobProgress(job.uuid, msid, text);
       } catch (error) {

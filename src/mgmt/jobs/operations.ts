@@ -1,5 +1,5 @@
 import { Semaphore } from '../../lib/semaphore.js';
-import type { EventSink } from '../cluster/events.js';
+import { eventsAskedBy } from '../cluster/events.js';
 import { type CommandOperationParts, cancelCommand, sendCommand } from '../commands/command-operations.js';
 import {
   type ChangeConfigurationParts,
@@ -210,8 +210,7 @@ export function operationsOf(parts: Omit<OperationParts, 'asker'> & { readonly a
 }
 
 function askedBy({ events, startJob }: Pick<OperationParts, 'events' | 'startJob'>, username: string) {
-  const sink: EventSink = { add: event => events.add({ ...event, username }) };
-  return { events: sink, startJob: (job: JobRequest) => startJob(job, username) };
+  return { events: eventsAskedBy(username, events), startJob: (job: JobRequest) => startJob(job, username) };
 }
 
 function boundOperations(parts: OperationParts, changes: Semaphore): Operations {

@@ -7,9 +7,9 @@ import { leftFields, refreshServers, type ServerJobParts } from './server-job-pa
 /** Jobs about this server itself, which operators ask for through whichever server they reach. */
 export function serverJobs(parts: ServerJobParts): Readonly<Record<string, JobWork>> {
   return {
-    drain: ({ params }, progress) =>
+    drain: ({ params, events }, progress) =>
       drain(
-        parts,
+        { ...parts, events },
         {
           purpose: params.purpose === 'shutdown' ? 'shutdown' : 'maintenance',
           algorithm: ALGORITHM_NAMES.find(name => name === params.algorithm),

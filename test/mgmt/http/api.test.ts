@@ -58,7 +58,7 @@ t.test('api: with signatureVersion 3 a request is good until it expires, by the 
   await clock.advance(1);
   const late = await call('listHosts', { signatureVersion: '3', expires });
   t.match(late, { status: 401, body: { errortext: /the request expired at 2026-01-01T00:10:00\+0000/ } });
-  t.match(await call('listHosts', { signatureVersion: '3' }), { status: 401, body: { errortext: /needs expires/ } });
+  t.match(await call('listHosts', { expires: undefined }), { status: 401, body: { errortext: /needs expires/ } });
   t.equal((await call('listHosts', { signatureVersion: '2', expires })).status, 200);
 });
 
@@ -214,6 +214,67 @@ t.test('api: a reply says whether the request was signed, also when its command 
   t.equal(await isSigned(signed({ command: 'listHosts' }, { ...KEYS, secretKey: 'x' })), false);
 });
 
+// ---- once
+
+t.test('api: a request that changes something is good once, however its signature is written', async t => {
+  const { handle, clock, log, events, store } = await apiBench(t);
+  const change = signed({ command: 'updateConfiguration', name: 'ping.interval', value: '30' }, KEYS, clock.wallTime());
+  t.equal((await handle(change)).status, 200);
+  const { version } = await store.configuration();
+  const signature = change.get('signature') ?? '';
+  const forms = {
+    'as it was': {},
+    'its signature in another alphabet, without padding': {
+      signature: Buffer.from(signature, 'base64').toString('base64url'),
+    },
+    'its value in another case, which the signature does not cover': { NAME: 'PING.INTERVAL' },
+  };
+  for (const [what, other] of Object.entries(forms)) {
+    const again = new Map([...change, ...Object.entries(other)]);
+    if ('NAME' in other) again.delete('name');
+    const reply = await handle(again, '203.0.113.9');
+    t.match(reply, { status: 401, name: 'updateconfigurationresponse' }, what);
+    t.match(reply.body.errortext, /^unable to verify .*: this request was sent before, /, what);
+  }
+  t.equal((await store.configuration()).version, version);
+  const told = events.filter(({ type }) => type === 'API.REFUSED');
+  t.match(told, [
+    { username: 'operator', description: /^updateConfiguration with .* from 203\.0\.113\.9 is refused: it was/ },
+  ]);
+  t.equal(log.count('warn A request is refused'), 1);
+  const next = signed({ command: 'updateConfiguration', name: 'ping.interval', value: '30' }, KEYS, clock.wallTime());
+  t.equal((await handle(next)).status, 200, 'the same change, asked for anew');
+  const shows = signed({ command: 'listHosts' }, KEYS, clock.wallTime());
+  t.same([(await handle(shows)).status, (await handle(shows)).status], [200, 200], 'what only shows may come again');
+});
+
+t.test('api: of two equal requests at the same moment one is carried out', async t => {
+  const { handle } = await apiBench(t);
+  const change = signed({ command: 'createApiKey', name: 'once', role: 'reader' });
+  const replies = await Promise.all([handle(change), handle(change), handle(change)]);
+  t.same(replies.map(({ status }) => status).toSorted(), [200, 401, 401]);
+});
+
+t.test('api: what never expires may come again, as in CloudStack', async t => {
+  const { handle, clock } = await apiBench(t);
+  const change = { command: 'updateConfiguration', name: 'ping.interval', value: '30' };
+  for (const signatureVersion of [undefined, '2']) {
+    const request = signed({ ...change, signatureVersion }, KEYS, clock.wallTime());
+    t.same([(await handle(request)).status, (await handle(request)).status], [200, 200]);
+  }
+  const late = signed({ ...change, expires: '2099-01-01T00:00:00+0000' }, KEYS, clock.wallTime());
+  t.same([(await handle(late)).status, (await handle(late)).status], [200, 401], 'however late it expires');
+});
+
+t.test('api: a request that could not be noted is not carried out, and may come again', async t => {
+  const bench = await apiBench(t);
+  const change = signed({ command: 'updateConfiguration', name: 'ping.interval', value: '30' });
+  bench.outage = new StoreError('STORE_UNAVAILABLE', 'noteRequest');
+  t.equal((await bench.handle(change)).status, 530);
+  bench.outage = undefined;
+  t.equal((await bench.handle(change)).status, 200);
+});
+
 // ---- roles
 
 /** What a reader may call: it changes nothing, and shows no key. */
@@ -223,6 +284,8 @@ const FOR_READERS = [
   'listZones',
   'listPods',
   'listClusters',
+  'listCAProviders',
+  'listCaCertificate',
   'listCertificateAuthorities',
   'listCommandResults',
   'listConfigurations',
@@ -257,7 +320,12 @@ t.test('api: a reader’s key may call what shows, and nothing that changes, com
       .filter(name => !FOR_READERS.includes(name))
       .toSorted(),
   );
-  t.same([await store.configuration(), events], [before, []]);
+  t.same(await store.configuration(), before);
+  t.same(
+    events.map(({ type, username, description }) => `${type} ${username} ${description.split(' ')[0]}`),
+    refused.map(command => `API.REFUSED watch ${command}`),
+    'operators are told',
+  );
   t.equal((await handle(signed({ command: 'nothing' }, reader))).body.errortext, 'Unknown API command: nothing');
   const listed = (await handle(signed({ command: 'listApis' }, reader))).body;
   const names = listed.api.map(({ name }: { name: string }) => name);

@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { call } from '../../../src/admin/client.js';
+import { systemRandom } from '../../../src/lib/random.js';
 import { httpServer, listenHttp } from '../../../src/mgmt/http/http-server.js';
 import { apiSecureContext } from '../../../src/mgmt/security/server-certificate.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
@@ -33,7 +34,8 @@ async function serve(t: Test) {
     source: 'test',
     ca: ca === undefined ? undefined : { pem: pem(ca), source: 'ca.pem' },
   });
-  const ask = (ca?: string, to?: string) => call(keyPair(ca, to), 'listHosts', new Map(), new FakeClock());
+  const ask = (ca?: string, to?: string) =>
+    call(keyPair(ca, to), 'listHosts', new Map(), { clock: new FakeClock(), random: systemRandom });
   const dial = async (options: { readonly minVersion?: 'TLSv1.2'; readonly maxVersion?: 'TLSv1.1' } = {}) => {
     const socket = connectTls({ port, host: '127.0.0.1', ca: pem(files.ca), minVersion: 'TLSv1.2', ...options });
     t.teardown(() => socket.destroy());
@@ -98,7 +100,7 @@ t.test('https: asked of a port with plain HTTP, the client says so', async t => 
   t.teardown(() => app.close());
   const port = await listenHttp(app, '127.0.0.1', 0);
   const keyPair = { endpoint: `https://127.0.0.1:${port}/client/api`, key: 'K', secret: 'S', source: 'test' };
-  await t.rejects(call(keyPair, 'listHosts', new Map(), new FakeClock()), {
+  await t.rejects(call(keyPair, 'listHosts', new Map(), { clock: new FakeClock(), random: systemRandom }), {
     message: /does not speak HTTPS: is http:\/\/ meant\?$/,
   });
 });

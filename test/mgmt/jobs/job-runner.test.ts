@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { RemovalNotices } from '../../../src/mgmt/agents/removal-notices.js';
+import type { ClusterEvent } from '../../../src/mgmt/cluster/events.js';
 import { hostJobs } from '../../../src/mgmt/jobs/host-jobs.js';
 import { JobRunner, type JobWork } from '../../../src/mgmt/jobs/job-runner.js';
 import type { JobRow, NewJob, Store } from '../../../src/mgmt/store/store.js';
@@ -17,9 +18,11 @@ const add: JobWork = async ({ params, hostId }) => ({ sum: Number(params.a) + Nu
 function runner(t: Test, store: Store, msid: number, work: Readonly<Record<string, JobWork>> = { add }) {
   const clock = new FakeClock();
   const log = new RecordingLog();
-  const jobs = new JobRunner(store, { clock, log, health: new StoreHealth(log), msid, work });
+  const events: ClusterEvent[] = [];
+  const sink = { add: (event: ClusterEvent) => void events.push(event) };
+  const jobs = new JobRunner(store, { clock, log, health: new StoreHealth(log), events: sink, msid, work });
   t.teardown(() => jobs.stop());
-  return { jobs, clock, log };
+  return { jobs, clock, log, events };
 }
 
 /** SQLite's answers need no time, but turns of the event loop. */
@@ -34,6 +37,7 @@ async function jobOf(store: Store, { uuid }: JobRow): Promise<JobRow> {
 }
 
 /** What these jobs about hosts do not need. */
+const NO_EVENTS = { add() {} };
 const UNUSED = { stopping: new AbortController().signal, notices: new RemovalNotices() };
 
 t.test('jobs: of two servers that look at once, one carries a job out', async t => {
@@ -46,6 +50,22 @@ t.test('jobs: of two servers that look at once, one carries a job out', async t 
   await rest();
   t.equal(done.length, 10);
   t.same([...new Set(await Promise.all(jobs.map(async job => (await jobOf(store, job)).status)))], ['succeeded']);
+});
+
+t.test('regression: jobs: an event of a job has the name of the key that asked for it', async t => {
+  const store = await freshStore(t);
+  const add: JobWork = async ({ events }) => {
+    events.add({ type: 'CA.CERTIFICATE.ISSUE', level: 'INFO', description: 'done' });
+    return {};
+  };
+  const { jobs, events } = runner(t, store, MSID_1, { add });
+  for (const createdBy of ['ci', null]) await store.createJob({ ...JOB, createdBy });
+  await jobs.look();
+  await rest();
+  t.same(
+    events.map(({ username }) => username),
+    ['ci', undefined],
+  );
 });
 
 t.test('jobs: one for another server is left to it', async t => {
@@ -320,7 +340,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const attache = { host, link: { close: (why: string) => void closed.push(why) } };
   const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
   const said: string[] = [];
-  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null };
+  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null, events: NO_EVENTS };
   const running = work.reconnectHost?.(job, async text => void said.push(text));
   await rest();
   t.same([closed, said], [['an operator asked for a reconnect'], ['waiting for the agent to come back']]);
@@ -338,7 +358,10 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
   const attache = { host, link: { close() {} } };
   const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
-  const running = work.reconnectHost?.({ hostId: host.id, params: {}, uuid: 'u', createdBy: null }, async () => {});
+  const running = work.reconnectHost?.(
+    { hostId: host.id, params: {}, uuid: 'u', createdBy: null, events: NO_EVENTS },
+    async () => {},
+  );
   const outcome = t.rejects(async () => void (await running), { message: /did not come back within 60 s/ });
   for (let passed = 0; passed <= 61_000; passed += 500) {
     await clock.advance(500);
@@ -367,7 +390,7 @@ t.test('deleteHost: the host of an agent that answers is removed, then the agent
   const stopping = new AbortController().signal;
   const work = (attache: unknown) =>
     hostJobs({ clock: new FakeClock(), stopping, registry: { get: () => attache as never }, notices, store });
-  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null };
+  const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null, events: NO_EVENTS };
   answers.health = false;
   await t.rejects(async () => work(attacheOf()).deleteHost?.(job, async () => {}), { message: /does not answer/ });
   t.match(await store.host(host.id), { guid: 'g' }, 'nothing has changed');

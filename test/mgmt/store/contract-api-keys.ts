@@ -13,7 +13,7 @@ const keyOf = (name: string, more: Partial<NewApiKey> = {}): NewApiKey => ({
   ...more,
 });
 
-/** The keys of the HTTP API. */
+/** The keys of the HTTP API, and the requests that were signed with them. */
 export function apiKeysContract(kind: string, fresh: FreshStore): void {
   const test = storeTest(kind, fresh);
 
@@ -58,5 +58,23 @@ export function apiKeysContract(kind: string, fresh: FreshStore): void {
     t.equal(await store.deleteApiKey('uuid-reader'), 'done');
     t.equal(await store.deleteApiKey('uuid-reader'), 'unknown');
     t.equal((await store.secrets()).size, 1, 'the secret of a deleted key is gone');
+  });
+
+  test('API requests: each is noted once, also when two servers note it at once', async (t, store, open) => {
+    t.equal(await store.noteRequest('a', 60_000), true);
+    t.equal(await store.noteRequest('a', 60_000), false);
+    const other = await open();
+    t.equal(await other.noteRequest('a', 60_000), false);
+    const noted = await Promise.all([store, other, store, other].map(one => one.noteRequest('b', 60_000)));
+    t.equal(noted.filter(Boolean).length, 1);
+  });
+
+  test('API requests: those whose time is over are forgotten', async (t, store) => {
+    for (let i = 0; i < 12; i++) await store.noteRequest(`old-${i}`, -1_000);
+    // Some go at each call.
+    for (const digest of ['x', 'y']) await store.noteRequest(digest, 60_000);
+    t.equal(await store.noteRequest('old-0', 60_000), true);
+    t.equal(await store.noteRequest('old-11', 60_000), true);
+    t.equal(await store.noteRequest('y', 60_000), false, 'it is good still');
   });
 }

@@ -404,6 +404,20 @@ export const MIGRATIONS: readonly Migration[] = [
       await addIndexes(db, dialect, INDEXES_11);
     },
   },
+  {
+    number: 12,
+    name: 'requests of the API that are good once',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await db.schema
+        .createTable('api_request')
+        .ifNotExists()
+        .addColumn('digest', 'varchar(64)', column => column.primaryKey())
+        .addColumn('expires', 'bigint', column => column.notNull())
+        .execute();
+      await addIndexes(db, dialect, [['api_request', 'i_api_request__expires', ['expires']]]);
+    },
+  },
 ];
 
 /** Of migration 10: what of a job is still to be done. */

@@ -29,6 +29,7 @@ export interface Schema {
   event: EventTable;
   secret: SecretTable;
   api_key: ApiKeyTable;
+  api_request: ApiRequestTable;
   authority: AuthorityTable;
   certificate: CertificateTable;
   crl: RevocationTable;
@@ -250,6 +251,12 @@ export interface ApiKeyTable {
   secret: string;
   created: number;
   created_by: string | null;
+}
+
+/** Requests of the HTTP API that have been carried out, by the SHA-256 of their signatures. */
+export interface ApiRequestTable {
+  digest: string;
+  expires: number;
 }
 
 /** Fingerprints are SHA-256, and serials integers, in hex. */

@@ -19,6 +19,7 @@ import { hostTags } from './hosts/tags.js';
 import { jobStore } from './jobs.js';
 import { locationStore } from './locations.js';
 import type { SchemaUpgrade } from './migrate.js';
+import { requestStore } from './requests.js';
 import { secretStore } from './secrets.js';
 import { serverStore } from './servers.js';
 import { Transactions } from './transactions.js';
@@ -50,6 +51,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...eventStore(transactions),
     ...secretStore(transactions),
     ...apiKeyStore(transactions),
+    ...requestStore(transactions),
     ...authorityStore(transactions),
     ...certificateStore(transactions),
     ...commandStore(transactions),

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { RareEvents } from '../../../src/mgmt/agents/rare-events.js';
+import { RareEvents } from '../../../src/mgmt/cluster/rare-events.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
 
 t.test('rare events: the same is told once in a time, and something else is told meanwhile', async t => {
