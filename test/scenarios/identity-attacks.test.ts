@@ -206,7 +206,7 @@ t.test('identity: a CA of his own, by another name and by ours, and a server’s
   await isRefused(t, honestGuid, { files: other }, /of no CA that is known here/);
   const forged = await (await TestCa.make()).leaf(named);
   await isRefused(t, honestGuid, { files: forged, address: STRANGER }, /of no CA that is known here/);
-  await isRefused(t, honestGuid, { files: await ca.server() }, /is one of a management server/);
+  await isRefused(t, honestGuid, { files: await ca.server() }, /the certificate of a management server is no agent’s/);
 });
 
 /** A server of the attacker's, which presents this. */
