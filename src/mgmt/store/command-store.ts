@@ -83,7 +83,7 @@ export interface CommandSummary {
   readonly refused: number;
   readonly cancelled: number;
   readonly unknown: number;
-  /** Characters of answers. */
+  /** Of all answers, in characters or bytes: as the database counts. */
   readonly answerLength: number;
 }
 
