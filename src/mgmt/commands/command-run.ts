@@ -111,6 +111,7 @@ export class CommandRun {
       await tell();
     }
     await this.#writer.end();
+    await tell();
     return this.#summary();
   }
 

@@ -36,12 +36,14 @@ export interface JobRunnerParts {
 
 type JobRunnerStore = Pick<
   Store,
-  'pendingJobs' | 'runningJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteOldJobs'
+  'pendingJobs' | 'runningJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteOldJobs' | 'deleteOldCommands'
 >;
 
 const LOOK_MS = 2_000;
 const KEPT_MS = 7 * 86_400_000;
 const SWEEP_MS = 3_600_000;
+/** The hosts of a job are there before the job is. */
+const MADE_WITHIN_MS = 600_000;
 
 /**
  * Carries out what only this server can do, and others ask for through the store. Each look compares the store's jobs
@@ -194,7 +196,7 @@ export class JobRunner {
   async #sweep(): Promise<void> {
     const { clock } = this.#parts;
     if (clock.now() - this.#sweptAt < SWEEP_MS) return;
-    const deleted = await this.#store.deleteOldJobs(KEPT_MS);
+    const deleted = (await this.#store.deleteOldJobs(KEPT_MS)) || (await this.#store.deleteOldCommands(MADE_WITHIN_MS));
     if (deleted === 0) this.#sweptAt = clock.now();
   }
 }

@@ -28,8 +28,12 @@ export interface CommandStore {
   commandSummary(uuid: string): Promise<CommandSummary | undefined>;
   /** In the order of the job's hosts. @param query its page has at most `ROWS_A_PAGE` rows */
   commandResults(query: CommandResultQuery): Promise<Page<CommandResultRow> | undefined>;
-  /** Deletes the rows of jobs that are deleted; at most 1,000 a call. @returns how many */
-  deleteOldCommands(): Promise<number>;
+  /**
+   * Deletes the hosts of jobs that are deleted, or were never made; at most 1,000 a call.
+   * @param ageMs younger ones stay, by the store's clock: they may just be made
+   * @returns how many
+   */
+  deleteOldCommands(ageMs: number): Promise<number>;
 }
 
 export const COMMANDS_A_CALL = 500;

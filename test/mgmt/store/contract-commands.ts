@@ -79,6 +79,18 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     t.equal(await store.commandSummary('00000000-0000-4000-8000-00000000000a'), undefined);
   });
 
+  test('commands: the hosts of a job go with it', async (t, store) => {
+    const uuid = await running(store, await hostsIn(store, 3));
+    const other = await running(store, []);
+    await store.finishJob(uuid, MSID_A, { status: 'succeeded', resultCode: 0, result: '{}' });
+    t.equal(await store.deleteOldCommands(-1_000), 0, 'its job is there');
+    t.equal(await store.deleteOldJobs(-1_000), 1);
+    t.equal(await store.deleteOldCommands(60_000), 0, 'it may just be made');
+    t.same([await store.deleteOldCommands(-1_000), await store.deleteOldCommands(-1_000)], [3, 1]);
+    t.equal(await store.commandSummary(uuid), undefined);
+    t.match(await store.commandSummary(other), { total: 0 });
+  });
+
   test('commands: an outcome stands, unless it is that nobody knows', async (t, store) => {
     const [id = 0] = await hostsIn(store, 1);
     const uuid = await running(store, [id]);

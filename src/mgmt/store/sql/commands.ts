@@ -194,9 +194,9 @@ export function commandStore(transactions: Transactions): CommandStore {
       });
     },
 
-    deleteOldCommands: () =>
+    deleteOldCommands: ageMs =>
       transactions.write('deleteOldCommands', async db => {
-        const before = (await database.storeTime(db)) - MADE_WITHIN_MS;
+        const before = (await database.storeTime(db)) - ageMs;
         const left = await db
           .selectFrom('command_job')
           .leftJoin('async_job', 'async_job.id', 'command_job.job_id')
