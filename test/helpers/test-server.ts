@@ -5,7 +5,7 @@ import { composeAgents, type SecurityStore } from '../../src/mgmt/agents/compose
 import type { LinkElsewhere } from '../../src/mgmt/agents/guid-guard.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
-import { newCa } from '../../src/mgmt/security/cluster-ca.js';
+import { newCa } from '../../src/mgmt/security/new-ca.js';
 import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { LIMITS } from '../../src/protocol/limits.js';

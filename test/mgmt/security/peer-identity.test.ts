@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { readCertificateRequest } from '../../../src/mgmt/security/certificate-request.js';
-import { newCa } from '../../../src/mgmt/security/cluster-ca.js';
+import { newCa } from '../../../src/mgmt/security/new-ca.js';
 import { judgePeer, type PeerRules } from '../../../src/mgmt/security/peer-identity.js';
 import { requestPem } from '../../helpers/certificate-requests.js';
 import { FakeClock } from '../../helpers/fake-clock.js';
