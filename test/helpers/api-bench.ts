@@ -22,7 +22,7 @@ import { readHostCertificates } from '../../src/mgmt/security/host-certificates.
 import { newCa } from '../../src/mgmt/security/new-ca.js';
 import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
-import { FakeClock } from './fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 import { hostDescription } from './host-description.js';
 import { wholeHosts } from './one-host.js';
 import { RecordingLog } from './recording-log.js';
