@@ -1,16 +1,14 @@
 import { systemClock } from '#dist/lib/clock.js';
 import { silentLog } from '#dist/lib/logger.js';
-import { readSettings } from '#dist/mgmt/config/settings.js';
-import { type RunningNode, startNode } from '#dist/mgmt/node.js';
+import { type ManagementServer, startManagementServer } from '#dist/mgmt/index.js';
 import type { Message } from '#dist/protocol/index.js';
 import { serveParent } from './child.js';
 import { PACKET_BYTES } from './kinds.js';
 
 /** A management server in a process of its own, which sends commands; commands.ts starts three. */
 const operations = {
-  async start(settings: Readonly<Record<string, string>>): Promise<void> {
-    const read = readSettings(new Map(), new Map(Object.entries(settings)));
-    running = await startNode({ ...read, log: silentLog, onFatal: end, onShutdown: () => {} });
+  async start(overrides: Readonly<Record<string, string>>): Promise<void> {
+    running = await startManagementServer({ overrides, log: silentLog, onFatal: end });
   },
 
   /** The hosts of the agents that it has. */
@@ -74,9 +72,9 @@ const COMMAND: Message = {
   fields: { filler: 'x'.repeat(PACKET_BYTES - 150), contextMap: {}, wait: 50, bypassHostMaintenance: false },
 };
 
-let running: RunningNode | undefined;
+let running: ManagementServer | undefined;
 
-function node(): RunningNode['node'] {
+function node(): ManagementServer['node'] {
   if (running === undefined) throw new Error('the server does not run');
   return running.node;
 }

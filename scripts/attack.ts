@@ -95,7 +95,7 @@ async function newAgent(): Promise<number> {
   const running = await startAgent({ file: join(home, 'agent.properties'), overrides, log: silentLog });
   const tookMs = () => performance.now() - startedAt;
   const mostMs = isShort ? SHORT_NEW_AGENT_MS : NEW_AGENT_MS;
-  while (readyLink(running.agent.state) === undefined && tookMs() < mostMs) await sleep(10);
+  while (readyLink(running.state) === undefined && tookMs() < mostMs) await sleep(10);
   const took = tookMs();
   await running.stop();
   return took;

@@ -13,7 +13,16 @@ const archive = `muster-${VERSION}.tgz`;
 const isLeftOut = (path: string): boolean => /conf\/[^/]*\.properties$|\.crt$|\.tsbuildinfo$|\.lock$/.test(path);
 
 rmSync(staging, { recursive: true, force: true });
-for (const name of ['package.json', 'package-lock.json', 'README.md', 'CHANGELOG.md', 'dist', 'docs', 'conf'])
+for (const name of [
+  'package.json',
+  'package-lock.json',
+  'README.md',
+  'CHANGELOG.md',
+  'dist',
+  'docs',
+  'conf',
+  'recordings',
+])
   cpSync(join(root, name), join(staging, 'muster', name), { recursive: true, filter: path => !isLeftOut(path) });
 execFileSync('tar', ['-czf', join(root, archive), '-C', staging, 'muster'], { stdio: 'inherit' });
 console.log(`${archive}: on the other machine, tar xzf ${archive} && cd muster && npm ci --omit=dev`);

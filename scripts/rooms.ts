@@ -68,6 +68,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'anything that changes the agent',
     mayImport: ['lib', 'protocol', 'agent', 'agent/dial', 'agent/trust'],
   },
+  testing: {
+    holds: 'what tests of programs that speak the protocol need: fakes, a proxy with faults, recorded packets',
+    not: 'what only tests of this project need: that is in `test/helpers`',
+    mayImport: ['lib', 'protocol', 'agent', 'agent/dial', 'mgmt/security'],
+  },
   fleet: {
     holds: 'many agents in one process, for load tests and demonstrations',
     not: 'behaviour of a single agent (`agent`)',

@@ -1,5 +1,6 @@
 import { sharedAbortController } from '../lib/abort.js';
 import type { Clock, Timer } from '../lib/clock.js';
+import { Emitter, type Events } from '../lib/emitter.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
@@ -16,6 +17,7 @@ import { CommandProgress } from './commands/progress.js';
 import type { ServedRequestsParts } from './commands/served-requests.js';
 import type { Dialer } from './dial/dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
+import { type LinkEvents, linkEventsOf } from './link-events.js';
 import { OutOfBandPings } from './out-of-band.js';
 import { type PingSays, pingReportOf } from './ping-says.js';
 import type { Resource } from './resources/resource.js';
@@ -56,6 +58,7 @@ export class Agent {
   readonly #parts: AgentParts;
   readonly #sessions = new Map<number, Session>();
   readonly #instanceId: string;
+  readonly #events: Emitter<LinkEvents>;
   readonly #queue: AgentEvent[] = [];
   #isStepping = false;
   #state: AgentState;
@@ -74,6 +77,7 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#events = new Emitter(parts.log);
     const { journal, resource, trust, clock, log, settings } = parts;
     this.#outOfBand = new OutOfBandPings(clock, () => this.#reportNow());
     const progress = new CommandProgress(() => this.#outOfBand.want(LIMITS.progressGapMs));
@@ -101,6 +105,11 @@ export class Agent {
   /** Where the agent stands. A new object after each event. */
   get state(): AgentState {
     return this.#state;
+  }
+
+  /** When its link is Ready, lost, or replaced. */
+  get events(): Events<LinkEvents> {
+    return this.#events;
   }
 
   /** Starts the resource, and begins to dial. With an empty `zone` it stays idle. Called once. */
@@ -174,9 +183,11 @@ export class Agent {
       random: () => random.uniform(),
       busy: current !== undefined && (this.#sessions.get(current.id)?.busy ?? false),
     });
+    const before = this.#state;
     this.#state = state;
     if (event.kind === 'ready') this.#outOfBand.ready();
     for (const effect of effects) this.#perform(effect);
+    for (const { name, event: said } of linkEventsOf(before, state, event)) this.#events.emit(name, said);
     this.#timer?.cancel();
     const due = nextDue(state);
     this.#timer =

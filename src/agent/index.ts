@@ -1,5 +1,6 @@
 /** The agent: keeps one Ready link to a management server of its host list, and answers what servers ask. */
 export { type Clock, systemClock, type Timer } from '../lib/clock.js';
+export type { Events } from '../lib/emitter.js';
 export { ConfigError } from '../lib/errors.js';
 export { type Log, type LogFields, type LogOptions, silentLog } from '../lib/logger.js';
 export { type Random, systemRandom } from '../lib/random.js';
@@ -10,6 +11,7 @@ export {
   type AgentState,
   type Check,
   type Dial,
+  type IdleReason,
   type Joining,
   type LinkRef,
   type Move,
@@ -20,6 +22,7 @@ export {
 export { CommandJournal, type CommandJournalParts } from './commands/command-journal.js';
 export { openJournal } from './commands/open-journal.js';
 export { type Dialer, type TcpDialerOptions, tcpDialer, type Wire } from './dial/dialer.js';
+export type { LinkEvents } from './link-events.js';
 export { type BuiltInOptions, builtInResource, withMachineName } from './resources/built-in.js';
 export {
   type AnswerFields,

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.js';
+import type { Events } from '../lib/emitter.js';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
 import { clearTemporaries, resolveLinks } from '../lib/files/atomic-file.js';
 import { type FileLock, FileLockedError, lockFile } from '../lib/files/file-lock.js';
@@ -12,8 +13,10 @@ import { endInOrder } from '../program/end-in-order.js';
 import { readSettingsFile } from '../program/settings-file.js';
 import { Agent } from './agent.js';
 import { AgentProperties, isIdentityKey } from './agent-properties.js';
+import type { AgentState } from './agent-state.js';
 import { openJournal } from './commands/open-journal.js';
 import { type Dialer, tcpDialer } from './dial/dialer.js';
+import type { LinkEvents } from './link-events.js';
 import { loadResource } from './resources/load-resource.js';
 import type { Resource } from './resources/resource.js';
 import { AGENT_KEYS, isAgentKey, readEnrolmentToken, readSettings } from './settings.js';
@@ -46,8 +49,10 @@ export interface StartAgentOptions {
 
 /** An agent that runs in this process, with its file and lock. */
 export interface RunningAgent {
-  /** The agent itself: `readyLink(agent.state)` is where it is connected. */
-  readonly agent: Agent;
+  /** Where it stands now; a new object after each event. `readyLink(state)` is where it is connected. */
+  readonly state: AgentState;
+  /** When its link is Ready, lost, or replaced. */
+  readonly events: Events<LinkEvents>;
   /**
    * An orderly stop: tells the server, ends all links, writes what is pending, and releases the lock. Never rejects: what
    * fails or hangs is logged.
@@ -71,6 +76,7 @@ const DEFAULT_AGENT_FILE = 'conf/agent.properties';
  *
  * @example
  * const running = await startAgent({ file: 'agent.properties', overrides: { host: '192.0.2.1,192.0.2.2' } });
+ * running.events.on('ready', ({ host }) => console.log(`connected to ${host}`));
  * // …
  * await running.stop();
  *
@@ -113,7 +119,10 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     };
     agent.start();
     return {
-      agent,
+      get state() {
+        return agent.state;
+      },
+      events: agent.events,
       stop() {
         log.info('Agent stops');
         return endInOrder(

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import { type Clock, systemClock } from '../lib/clock.js';
+import type { Events } from '../lib/emitter.js';
 import { type FatalError, reasonOf } from '../lib/errors.js';
 import { runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
@@ -21,7 +22,9 @@ import type { CommandOutcome } from './commands/outcome.js';
 import { passOn } from './commands/pass-on.js';
 import { Sender, type SendOptions } from './commands/sender.js';
 import type { Configuration } from './config/parameters.js';
+import type { HostEvents } from './hosts/host-presence.js';
 import { LinkStatusWriter } from './hosts/link-status-writer.js';
+import { type ManagedHost, managedHosts } from './hosts/managed-hosts.js';
 import { PresentLinks } from './hosts/present-links.js';
 import { Api } from './http/api.js';
 import { handlersFor } from './http/handlers/index.js';
@@ -44,7 +47,7 @@ import { readHostCertificates } from './security/host-certificates.js';
 import type { Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
-/** What one management server is made from. `startNode` makes all of it from settings. */
+/** What one management server is made from. `startManagementServer` makes all of it from settings. */
 export interface NodeParts {
   /** @default systemClock */
   readonly clock?: Clock;
@@ -68,7 +71,7 @@ export interface NodeParts {
   readonly agentsPort: AgentsPort;
   /** Unpacked bytes of one packet of a Ready agent. @default 4 MiB */
   readonly packetMaxBytes?: number;
-  /** The TLS context for the next agent: see `secureContext` of `muster/protocol`. */
+  /** The TLS context for the next agent: see `secureContext` of `muster`. */
   secureContext(): SecureContext;
   /**
    * The TLS context for the next connection to or from another server: this server's certificate of `ca`, as
@@ -111,6 +114,12 @@ export interface ManagementNode {
    * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON; TypeError: the messages cannot be written
    */
   send(hostId: number, messages: readonly Message[], options?: SendOptions): Promise<CommandOutcome>;
+  /** All hosts of the cluster as this server knows them, by id. What other servers do is known after 2 s. */
+  hosts(): readonly ManagedHost[];
+  /** When hosts come to this server, and leave it. */
+  readonly events: Events<HostEvents>;
+  /** The port where agents connect; undefined while it is closed. */
+  readonly port: number | undefined;
   /** Why agents and operators should use another server now; undefined when it serves. */
   notReady(): string | undefined;
   /**
@@ -424,6 +433,18 @@ export function composeNode(parts: NodeParts): ManagementNode {
     api,
     serverLinks,
     send: (hostId, messages, options) => sender.send(hostId, messages, options),
+    hosts: () =>
+      managedHosts({
+        msid,
+        knownHosts: agents.knownHosts,
+        hasLink: hostId => agents.registry.get(hostId) !== undefined,
+        addressOf: other =>
+          other === msid ? address : membership.servers.find(server => server.msid === other)?.serviceIp,
+      }),
+    events: agents.presence.events,
+    get port() {
+      return keeper.number;
+    },
     notReady() {
       if (isStopping) return 'stopping';
       if (!isServing) return 'starting';

@@ -1,29 +1,27 @@
 /**
  * The management server: agents register with it, and get their host list from it.
  *
- * `startNode` runs one as `node dist/mgmt.js` does, with its files and sockets. `composeNode` puts one together from
- * parts of one's own: a clock, a store, a port.
+ * `startManagementServer` runs one as `node dist/mgmt.js` does, with its files and sockets. `composeNode` puts one together
+ * from parts of one's own: a clock, a store, a port.
  *
  * @example
- * import { readSettings, silentLog, startNode } from 'muster/mgmt';
+ * import { CheckHealthCommand } from 'muster';
+ * import { silentLog, startManagementServer } from 'muster/mgmt';
  *
- * const { settings, initial } = readSettings(new Map([['db.url', 'sqlite:data/muster.db']]), new Map());
- * const running = await startNode({
- *   settings,
- *   initial,
- *   log: silentLog,
- *   onFatal: error => console.error(error.message),
- *   onShutdown: () => void running.stop('SIGTERM'),
- * });
- * await running.node.operations.changeConfiguration({ name: 'ping.interval', value: '30' });
- * await running.stop('SIGTERM');
+ * const server = await startManagementServer({ overrides: { 'db.url': 'sqlite:data/muster.db' }, log: silentLog });
+ * for (const { id, name, where } of server.hosts()) {
+ *   const outcome = await server.send(id, [CheckHealthCommand.encode({})], { wait: 10 });
+ *   console.log(name, where, outcome.kind);
+ * }
+ * await server.stop();
  */
 export { type Clock, systemClock, type Timer } from '../lib/clock.js';
+export type { Events } from '../lib/emitter.js';
 export { ConfigError, FatalError, type FatalErrorCode } from '../lib/errors.js';
 export { type Log, type LogFields, type LogOptions, silentLog } from '../lib/logger.js';
 export { OperationError, type OperationErrorCode } from '../lib/operation-error.js';
 export { type Random, systemRandom } from '../lib/random.js';
-export type { RemoteEnd } from '../protocol/index.js';
+export type { Message, RemoteEnd } from '../protocol/index.js';
 export { type AgentsPort, tcpAgentsPort } from './agents/agents-port.js';
 export type { AskOptions, Attache } from './agents/attache.js';
 export type { AttacheRegistry } from './agents/attache-registry.js';
@@ -52,8 +50,14 @@ export {
   readSettings,
   SETTING_HELP,
 } from './config/settings.js';
+export type { HostEvents, HostMoment } from './hosts/host-presence.js';
+export type { ManagedHost } from './hosts/managed-hosts.js';
 export type { Operations } from './jobs/operations.js';
-export { type NodeOptions, type RunningNode, startNode } from './node.js';
+export {
+  type ManagementServer,
+  type ManagementServerOptions,
+  startManagementServer,
+} from './management-server.js';
 export { type OpenStoreParts, openStore } from './open-store.js';
 export {
   type ApiKey,
@@ -63,7 +67,8 @@ export {
   type CreateApiKeyArguments,
 } from './security/api-keys.js';
 export type { Ca } from './security/ca.js';
-export { newCa } from './security/cluster-ca.js';
+export { newCa } from './security/new-ca.js';
 export { type SealingKey, sealUnder } from './security/sealing-key.js';
+export type { HostStatus } from './store/host-store.js';
 export type { Store } from './store/store.js';
 export { StoreError, type StoreErrorCode } from './store/store-error.js';

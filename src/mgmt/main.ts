@@ -1,13 +1,12 @@
-import { systemClock } from '../lib/clock.js';
 import { FatalError } from '../lib/errors.js';
-import { openLog, silentLog } from '../lib/logger.js';
-import type { CommandLine } from '../program/command-line.js';
-import type { Program, Running } from '../program/entry.js';
-import { readSettingsFile, valuesOf } from '../program/settings-file.js';
-import type { MgmtSettings } from './config/settings.js';
-import { PARAMETERS, readSettings, SETTING_HELP, StoreError, startNode } from './index.js';
+import { silentLog } from '../lib/logger.js';
+import type { Program } from '../program/entry.js';
+import { PARAMETERS } from './config/parameters.js';
+import { type MgmtSettings, SETTING_HELP } from './config/settings.js';
+import { readMgmtFile, startManagementServer } from './management-server.js';
 import { dbUrlOf, openStore } from './open-store.js';
 import { RESEAL_FROM, resealFrom } from './secret-keys.js';
+import { StoreError } from './store/store-error.js';
 
 /** Each key with its meaning, for `--help`. */
 export const settings: Program['settings'] = [
@@ -21,50 +20,18 @@ export const settings: Program['settings'] = [
   ),
 ];
 
-export async function start(
-  { file, defaultFile, settings: given }: CommandLine,
-  die: (error: unknown) => void,
-  stopping: AbortSignal,
-): Promise<Running | 'done'> {
-  const path = file ?? defaultFile;
-  const { document, exists, warnings: fileWarnings } = await readSettingsFile(path, file !== undefined);
+export const start: Program['start'] = async ({ file, defaultFile, settings: given }, die, stopping) => {
   const formerFile = given.get(RESEAL_FROM);
-  const commandLine = new Map([...given].filter(([key]) => key !== RESEAL_FROM));
-  const { settings, initial, warnings } = readSettings(valuesOf(document), commandLine);
-  if (formerFile !== undefined) return resealSecrets(formerFile, settings);
-  const log = await openLog(settings.log, systemClock);
+  const overrides = Object.fromEntries([...given].filter(([key]) => key !== RESEAL_FROM));
+  const options = { file: file ?? defaultFile, fileMustExist: file !== undefined, overrides };
+  if (formerFile !== undefined) return resealSecrets(formerFile, (await readMgmtFile(options)).settings);
+  const onShutdown = () => void process.kill(process.pid, 'SIGTERM');
   try {
-    if (!exists) log.warn('There is no settings file; defaults and the command line hold', { file: path });
-    for (const warning of [...fileWarnings, ...warnings]) log.warn(`${path}: ${warning}`);
-    const onFatal = (error: FatalError) => {
-      log.error(error.message, { code: error.code });
-      die(error);
-    };
-    const onShutdown = () => void process.kill(process.pid, 'SIGTERM');
-    const node = await startNode({
-      settings,
-      initial,
-      log,
-      stopping,
-      onFatal,
-      onShutdown,
-    });
-    return {
-      async stop(signal) {
-        await node.stop(signal);
-        await log.close();
-      },
-      reload() {
-        log.reopen();
-        node.reloadCertificate();
-      },
-      abandon: () => node.abandon(),
-    };
+    return await startManagementServer({ ...options, stopping, onFatal: die, onShutdown });
   } catch (error) {
-    await log.close();
     throw asFatal(error);
   }
-}
+};
 
 function asFatal(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error;

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { call } from '../../src/admin/client.js';
 import { isSignedWith } from '../../src/api/signature.js';
 import { systemRandom } from '../../src/lib/random.js';
-import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 import { until } from '../helpers/until.js';
 
 /** Its wall time begins with 2026. */

@@ -2,7 +2,7 @@ import t from 'tap';
 import { type ApiAnswer, ApiFailure, Unreachable } from '../../src/admin/client.js';
 import { runAdmin } from '../../src/admin/main.js';
 import { API } from '../../src/api/commands/index.js';
-import { FakeClock, settle } from '../helpers/fake-clock.js';
+import { FakeClock, settle } from '../../src/testing/fake-clock.js';
 
 const ENVIRONMENT = { CLOUDSTACK_ENDPOINT: 'http://h/client/api', CLOUDSTACK_KEY: 'k', CLOUDSTACK_SECRET: 's' };
 type Answers = (command: string, params: Readonly<Record<string, string>>) => ApiAnswer | Error;

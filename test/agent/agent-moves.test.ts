@@ -2,9 +2,9 @@ import t, { type Test } from 'tap';
 import { readyLink } from '../../src/agent/agent-state.js';
 import { builtInResource } from '../../src/agent/resources/built-in.js';
 import { MigrateAgentConnectionCommand, PingRoutingCommand, SetupMSListCommand } from '../../src/protocol/index.js';
+import type { FakeLink } from '../../src/testing/fake-server.js';
 import { type Bench, type BenchOptions, bench, passes, turns } from '../helpers/agent-bench.js';
 import { type AgentPlay, listed, upFor } from '../helpers/agent-play.js';
-import type { FakeLink } from '../helpers/fake-server.js';
 
 type Startup = Parameters<FakeLink['startupAnswer']>[0];
 

@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
-import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 import { RecordingLog } from '../helpers/recording-log.js';
 import { until } from '../helpers/until.js';
 

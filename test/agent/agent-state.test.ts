@@ -1,6 +1,7 @@
 import t from 'tap';
 import { initialState, nextDue, readyLink } from '../../src/agent/agent-state.js';
 import { next } from '../../src/agent/agent-step.js';
+import { linkEventsOf } from '../../src/agent/link-events.js';
 import { AgentPlay, hostList, listed, PLAY_RULES, upFor } from '../helpers/agent-play.js';
 
 const LAST = 'persist last.setup.completed.host';
@@ -827,4 +828,25 @@ t.test('unknown: events of dials and links that are not known change nothing, in
     }
   }
   t.same(wrong, []);
+});
+
+// ---- what listeners are told
+
+t.test('events: a link that is Ready, lost, or replaced is told, with its hosts', async t => {
+  const play = upFor('A,B', 10_000);
+  const up = play.state;
+  const before = new AgentPlay('A,B').state;
+  const lost = { kind: 'lost', id: 1, why: 'cut' } as const;
+  t.same(linkEventsOf(before, up, { kind: 'tick' }), [{ name: 'ready', event: { host: 'A' } }]);
+  t.same(linkEventsOf(up, up, { kind: 'tick' }), []);
+  play.lost(1);
+  t.same(linkEventsOf(up, play.state, lost), [{ name: 'lost', event: { host: 'A', reason: 'cut' } }]);
+  const link = { id: 2, host: 'B', since: 0, isFailback: false, credentials: '' };
+  const moved = { ...up, phase: { kind: 'up', link, leaveAt: undefined } } as const;
+  t.same(linkEventsOf(up, moved, { kind: 'tick' }), [{ name: 'moved', event: { from: 'A', to: 'B' } }]);
+  const idle = { ...up, phase: { kind: 'idle', reason: 'shutdown' } } as const;
+  t.same(linkEventsOf(up, idle, { kind: 'shutdown', id: 1, removeHost: false }), [
+    { name: 'lost', event: { host: 'A', reason: 'shutdown' } },
+    { name: 'idle', event: { reason: 'shutdown' } },
+  ]);
 });

@@ -18,9 +18,9 @@ import {
   StartupRoutingCommand,
   secureContext,
 } from '../../src/protocol/index.js';
+import { FakeServer } from '../../src/testing/fake-server.js';
 import { bench, passes, turns } from '../helpers/agent-bench.js';
 import { plainCertificate } from '../helpers/certificates.js';
-import { FakeServer } from '../helpers/fake-server.js';
 import { until } from '../helpers/until.js';
 
 const typeOf = ({ messages }: Packet) => messages.map(({ type }) => type.slice(type.lastIndexOf('.') + 1)).join('+');

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { builtInResource } from '../../src/agent/resources/built-in.js';
 import { FLAG, type Message, type Packet } from '../../src/protocol/index.js';
+import type { FakeLink, FakeServer } from '../../src/testing/fake-server.js';
+import { recordedSession, type SessionPacket } from '../../src/testing/recorded-packets.js';
 import { bench, passes, turns } from '../helpers/agent-bench.js';
-import type { FakeLink, FakeServer } from '../helpers/fake-server.js';
 import { until } from '../helpers/until.js';
-import { readSession, type SessionPacket } from '../helpers/wire.js';
 
 const messagesOf = ({ content }: SessionPacket): Message[] =>
   content.endsWith('…')
@@ -31,7 +31,7 @@ const comparable = (packet: Packet | SessionPacket, messages: readonly Message[]
 });
 
 t.test('replay: our agent answers a recorded CloudStack 4.23 server as the real agent did', async t => {
-  const session = readSession();
+  const session = recordedSession();
   const moves = session.findIndex(({ message, n }) => message === 'StartupRoutingCommand' && n > 1);
   const { agent, a, b, clock, text } = await bench(t, {
     file: 'guid=g\nhost=127.0.0.1\nzone=1\npod=1\ncluster=1\n',

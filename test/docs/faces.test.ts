@@ -2,7 +2,7 @@ import t from 'tap';
 import ts from 'typescript';
 import { ROOT } from '../helpers/root.js';
 
-const FACES = ['protocol', 'agent', 'mgmt'].map(folder => `${ROOT}src/${folder}/index.ts`);
+const FACES = ['protocol', 'agent', 'mgmt', 'testing'].map(folder => `${ROOT}src/${folder}/index.ts`);
 
 const config = ts.readConfigFile(`${ROOT}tsconfig.base.json`, ts.sys.readFile).config;
 const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);

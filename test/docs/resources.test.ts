@@ -21,7 +21,7 @@ t.test('docs: the examples of docs/resources.md compile, strictly', async t => {
 function compile(sources: ReadonlyMap<string, string>): readonly string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.base.json'), ts.sys.readFile);
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, ROOT);
-  const faces = { 'muster/agent': ['src/agent/index.ts'], 'muster/protocol': ['src/protocol/index.ts'] };
+  const faces = { 'muster/agent': ['src/agent/index.ts'], muster: ['src/protocol/index.ts'] };
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists, readFile } = host;
   host.getSourceFile = (name, version, ...others) => {

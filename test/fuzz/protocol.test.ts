@@ -4,16 +4,16 @@ import { ProtocolError } from '../../src/protocol/errors.js';
 import { FrameDecoder } from '../../src/protocol/frame.js';
 import { decodePacket, encodePacket } from '../../src/protocol/packet.js';
 import { BEFORE_READY } from '../../src/protocol/packet-limits.js';
-import { FakeClock, settle } from '../helpers/fake-clock.js';
+import { FakeClock, settle } from '../../src/testing/fake-clock.js';
+import { recordedPackets } from '../../src/testing/recorded-packets.js';
 import { dataRecord, describeUnit, FOLLOWING, frame, HANDSHAKE, inRandomPieces, inSteps } from '../helpers/frames.js';
 import { seedFor } from '../helpers/property.js';
 import { RawPeer } from '../helpers/raw-peer.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { serverTls } from '../helpers/tls-pair.js';
-import { readWire } from '../helpers/wire.js';
 import { memoryWire } from '../helpers/wire-tap.js';
 
-const RECORDED = [...readWire('4.13'), ...readWire('4.23')].map(({ hex }) => Buffer.from(hex, 'hex'));
+const RECORDED = [...recordedPackets('4.13'), ...recordedPackets('4.23')].map(({ hex }) => Buffer.from(hex, 'hex'));
 /** What stands in JSON where something may break. */
 const SPLINTERS = ['{', '}', '[', ']', '"', ',', ':', '\\', '\\u12', '1.0', '-0', '1e999', '9007199254740993'];
 SPLINTERS.push('null', '{"__proto__":{}}', '\u2028', '\ud800', '\0', '[[[[[[[[[[[[', '"a":1,"a":2', 'x'.repeat(9000));

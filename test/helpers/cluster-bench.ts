@@ -20,15 +20,16 @@ import { type Configuration, readConfiguration } from '../../src/mgmt/config/par
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { ApiKeys } from '../../src/mgmt/security/api-keys.js';
 import type { Ca } from '../../src/mgmt/security/ca.js';
-import { ClusterCa, newCa } from '../../src/mgmt/security/cluster-ca.js';
+import { ClusterCa } from '../../src/mgmt/security/cluster-ca.js';
 import { rowOf } from '../../src/mgmt/security/issue-certificate.js';
+import { newCa } from '../../src/mgmt/security/new-ca.js';
 import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
 import { ServerCertificate } from '../../src/mgmt/security/server-certificate.js';
 import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 import { turns } from './agent-bench.js';
 import { KEYS, openKeys, type Reply, signed } from './api-bench.js';
-import { FakeClock } from './fake-clock.js';
 import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
 import { scratchFolder } from './scratch.js';
@@ -311,7 +312,7 @@ interface OpenedParts {
   readonly certificate?: ServerCertificate;
 }
 
-/** As `startNode` does it. */
+/** As `startManagementServer` does it. */
 async function caInStore(
   { clock }: Cluster,
   store: Store,

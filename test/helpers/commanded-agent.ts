@@ -1,7 +1,7 @@
 import type { Packet } from '../../src/protocol/index.js';
+import { FakeAgent } from '../../src/testing/fake-agent.js';
+import { memoryTransports } from '../../src/testing/memory-transport.js';
 import type { Cluster } from './cluster-bench.js';
-import { FakeAgent } from './fake-agent.js';
-import { memoryTransports } from './memory-transport.js';
 
 /** The class of the tests' commands. */
 export const WORK = 'com.example.WorkCommand';

@@ -6,8 +6,8 @@ import { Membership, type MembershipParts } from '../../src/mgmt/cluster/members
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { JobRow, ServerRow } from '../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 import { turns } from './agent-bench.js';
-import { FakeClock } from './fake-clock.js';
 import { hostDescription } from './host-description.js';
 import { hostReady, registerHost } from './one-host.js';
 import { scratchFolder } from './scratch.js';

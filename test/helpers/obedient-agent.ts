@@ -6,7 +6,7 @@ import {
   SetupMSListAnswer,
   SetupMSListCommand,
 } from '../../src/protocol/index.js';
-import { contentOf, type FakeAgent, only } from './fake-agent.js';
+import { contentOf, type FakeAgent, only } from '../../src/testing/fake-agent.js';
 
 /** What an agent answers to a command; undefined: nothing. */
 export type Reply = (command: Message, packet: Packet) => Message | undefined;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { connect, type SecureContext, TLSSocket } from 'node:tls';
 import { FrameDecoder } from '../../src/protocol/frame.js';
-import { settle } from './fake-clock.js';
+import { settle } from '../../src/testing/fake-clock.js';
 
 /**
  * A peer with a TLS engine and no idea of frames: the test gets the records of what it encrypts, and puts on the wire

@@ -5,14 +5,14 @@ import { composeAgents, type SecurityStore } from '../../src/mgmt/agents/compose
 import type { LinkElsewhere } from '../../src/mgmt/agents/guid-guard.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
-import { newCa } from '../../src/mgmt/security/cluster-ca.js';
+import { newCa } from '../../src/mgmt/security/new-ca.js';
 import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { LIMITS } from '../../src/protocol/limits.js';
-import { FakeAgent } from './fake-agent.js';
-import { FakeClock } from './fake-clock.js';
+import { FakeAgent } from '../../src/testing/fake-agent.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { memoryTransports } from '../../src/testing/memory-transport.js';
 import { MemoryStore } from './memory-store.js';
-import { memoryTransports } from './memory-transport.js';
 import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';

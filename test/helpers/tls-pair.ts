@@ -10,6 +10,7 @@ import {
   secureContext,
   type Transport,
 } from '../../src/protocol/index.js';
+import { ANY_RATE } from '../../src/testing/fake-server.js';
 import { plainCertificate } from './certificates.js';
 import { memoryWire } from './wire-tap.js';
 
@@ -26,9 +27,6 @@ export interface TlsPairOptions {
   /** @default as fast as it comes */
   readonly readRate?: ReadRate;
 }
-
-/** More than any test sends. */
-export const ANY_RATE: ReadRate = { bytes: { perSecond: 1e12, burst: 1e12 }, packets: { perSecond: 1e9, burst: 1e9 } };
 
 /** Two secured transports, joined. */
 export async function tlsPair(options: TlsPairOptions = {}): Promise<{ agent: Transport; server: Transport }> {

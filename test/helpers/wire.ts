@@ -1,41 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SessionPacket } from '../../src/testing/recorded-packets.js';
 import { ROOT } from './root.js';
-
-/** One recorded packet of a real CloudStack program: see test/fixtures/wire/README.md. */
-export interface WirePacket {
-  readonly name: string;
-  readonly version: number;
-  readonly flags: number;
-  readonly sequence: string;
-  readonly contentLength: number;
-  readonly mgmtId: string;
-  readonly agentId: string;
-  readonly via: string;
-  readonly content: string;
-  readonly hex: string;
-}
-
-/** One packet of a recorded session, without its bytes. */
-export interface SessionPacket {
-  readonly n: number;
-  readonly sender: 'agent' | 'mgmt';
-  readonly message: string;
-  readonly flags: number;
-  readonly sequence: string;
-  readonly mgmtId: string;
-  readonly agentId: string;
-  readonly via: string;
-  readonly content: string;
-}
-
-export function readWire(release: '4.13' | '4.23'): WirePacket[] {
-  return lines(`cloudstack-${release}.jsonl`) as WirePacket[];
-}
-
-export function readSession(): SessionPacket[] {
-  return lines('session-4.23.jsonl') as SessionPacket[];
-}
 
 /** The files that a set-up of CloudStack 4.22 has left on an agent, and its CA. Texts are PEM. */
 export function readCertificates() {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { withinLimit } from '../../src/lib/abort.js';
-import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 
 t.test('withinLimit: the result or the error of work that ends in time, and no timer is left', async t => {
   const clock = new FakeClock();

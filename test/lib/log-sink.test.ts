@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { LogSink } from '../../src/lib/log-sink.js';
-import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 
 /** What goes to standard error. */
 function captureStderr(t: { teardown(fn: () => void): void }) {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { retryWhile } from '../../src/lib/retry.js';
-import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 
 t.test('retry: every 2 s while the error may pass; another error ends it', async t => {
   const clock = new FakeClock();

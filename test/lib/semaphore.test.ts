@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Semaphore } from '../../src/lib/semaphore.js';
-import { settle } from '../helpers/fake-clock.js';
+import { settle } from '../../src/testing/fake-clock.js';
 
 t.test('semaphore: as many as permits work at once, the others in the order of their arrival', async t => {
   const semaphore = new Semaphore(2);

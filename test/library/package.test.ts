@@ -40,8 +40,9 @@ t.test('library: programs that have the packed package alone', async t => {
   const said = [
     'ARGUMENT_INVALID for value',
     'healthy: true on 127.0.0.1',
+    'Up 127.0.0.1 true',
+    'lost: true',
     'check interval: 30',
-    'one protocol: true',
     '',
   ];
   t.equal(served.stdout, said.join('\n'), 'a management server runs in a program');

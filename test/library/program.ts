@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { type Resource, type RunningAgent, readyLink, silentLog, startAgent } from 'muster/agent';
 import {
   acceptTls,
   answer,
@@ -20,7 +19,8 @@ import {
   StartupRoutingCommand,
   secureContext,
   text,
-} from 'muster/protocol';
+} from 'muster';
+import { type Resource, type RunningAgent, readyLink, silentLog, startAgent } from 'muster/agent';
 
 const GreetCommand = command('com.example.GreetCommand', { name: text });
 const GreetAnswer = answer('com.example.GreetAnswer', { greeting: text, letters: integer });
@@ -67,7 +67,7 @@ async function greet(link: Link): Promise<void> {
   const { messages } = await link.request([GreetCommand.encode({ name: 'Ada' })], HEADER, ANSWER_MS);
   for (const message of messages) {
     const { greeting, letters } = GreetAnswer.decode(message);
-    console.log(`${greeting} (${letters}) from ${readyLink(running.agent.state)?.host}`);
+    console.log(`${greeting} (${letters}) from ${readyLink(running.state)?.host}`);
   }
   await running.stop();
   server.close();

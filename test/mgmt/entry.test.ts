@@ -8,8 +8,8 @@ import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { connectTls, secureContext } from '../../src/protocol/index.js';
+import { FakeAgent } from '../../src/testing/fake-agent.js';
 import { plainCertificate } from '../helpers/certificates.js';
-import { FakeAgent } from '../helpers/fake-agent.js';
 import { MgmtProcess, takenPort } from '../helpers/mgmt-process.js';
 import { wholeHosts } from '../helpers/one-host.js';
 import { RecordingLog } from '../helpers/recording-log.js';
@@ -31,9 +31,9 @@ async function enrol(server: MgmtProcess, port: number, folder: string): Promise
   const token = await server.enrolmentToken();
   const file = join(folder, 'agent', 'agent.properties');
   const overrides = { host: '127.0.0.1', port: String(port), 'enrollment.token': token };
-  const { agent, stop } = await startAgent({ file, overrides, log: silentLog });
+  const agent = await startAgent({ file, overrides, log: silentLog });
   await until(async () => readyLink(agent.state) !== undefined);
-  await stop();
+  await agent.stop();
   const [, guid] = /^guid=(.+)$/m.exec(await readFile(file, 'utf8')) ?? [];
   const [cert, key] = await Promise.all(
     ['cloud.crt', 'cloud.key'].map(name => readFile(join(folder, 'agent', name), 'utf8')),
@@ -187,15 +187,15 @@ t.test('entry: an agent without a certificate says what it needs, and takes a to
   const overrides = { host: '127.0.0.1', port: String(await server.port()), 'backoff.seconds': '1' };
   const file = join(folder, 'agent', 'agent.properties');
   const log = new RecordingLog();
-  const { agent, reload, stop } = await startAgent({ file, overrides, log });
-  t.teardown(stop);
+  const agent = await startAgent({ file, overrides, log });
+  t.teardown(() => agent.stop());
   await until(async () => log.count('warn Cannot connect to host') > 0);
   t.match(log.fieldsOf('warn Cannot connect to host'), { reason: /createEnrollmentToken .*enrollment\.token.*SIGHUP/ });
   await writeFile(file, `# mine\nguid=g\nenrollment.token=${'x'.repeat(9)}\n`);
-  reload();
+  agent.reload();
   await until(async () => log.count('error Cannot read enrollment.token anew') > 0);
   await writeFile(file, `# mine\nguid=g\nenrollment.token=${await server.enrolmentToken()}\n`);
-  reload();
+  agent.reload();
   await until(async () => readyLink(agent.state) !== undefined);
   await until(async () => !/enrollment/.test(await readFile(file, 'utf8')));
   t.match(await readFile(file, 'utf8'), /^# mine\nguid=g\n/);

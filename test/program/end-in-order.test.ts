@@ -1,6 +1,6 @@
 import t from 'tap';
 import { endInOrder } from '../../src/program/end-in-order.js';
-import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 import { RecordingLog } from '../helpers/recording-log.js';
 
 t.test('regression: end: a step that throws, rejects or hangs is logged, and the next one follows', async t => {

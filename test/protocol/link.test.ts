@@ -4,7 +4,7 @@ import { LIMITS } from '../../src/protocol/limits.js';
 import { type CloseReason, describeClose, Link, typesOf } from '../../src/protocol/link.js';
 import { Answer, CheckHealthCommand } from '../../src/protocol/messages/index.js';
 import { encodePacket, type Packet } from '../../src/protocol/packet.js';
-import { FakeClock } from '../helpers/fake-clock.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 import { FakeTransport } from '../helpers/fake-transport.js';
 
 const CHECK = [CheckHealthCommand.encode({})];

@@ -4,7 +4,7 @@ import { encodeJson } from '../../src/protocol/json.js';
 import * as messages from '../../src/protocol/messages/index.js';
 import type { MessageType } from '../../src/protocol/messages/schema.js';
 import { decodePacket } from '../../src/protocol/packet.js';
-import { readSession, readWire } from '../helpers/wire.js';
+import { recordedPackets, recordedSession } from '../../src/testing/recorded-packets.js';
 
 type AnyType = MessageType<Record<string, never>>;
 const TYPES = Object.values(messages) as unknown as AnyType[];
@@ -35,7 +35,7 @@ const NOT_OURS = ['setup-ms-list-nulls-request'];
 for (const release of ['4.13', '4.23'] as const) {
   t.test(`messages: every recorded message of CloudStack ${release} has its class and decodes`, async t => {
     const failures = [];
-    for (const wire of readWire(release)) {
+    for (const wire of recordedPackets(release)) {
       for (const message of decodePacket(Buffer.from(wire.hex, 'hex')).messages) {
         const type = byName.get(message.type);
         if (type === undefined) {
@@ -57,9 +57,9 @@ t.test('messages: what CloudStack 4.23 wrote is what we write, field by field in
   const failures = [];
   const same = new Set<string>();
   const recorded = [
-    ...readWire('4.23').filter(({ name }) => !NOT_OURS.includes(name)),
+    ...recordedPackets('4.23').filter(({ name }) => !NOT_OURS.includes(name)),
     // Long bodies are cut in the session.
-    ...readSession().flatMap(({ n, content }) => (content.endsWith('…') ? [] : { name: `session ${n}`, content })),
+    ...recordedSession().flatMap(({ n, content }) => (content.endsWith('…') ? [] : { name: `session ${n}`, content })),
   ];
   for (const { name, content } of recorded) {
     for (const message of decodeBody(PLAIN, Buffer.from(content))) {

@@ -2,10 +2,10 @@ import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { decodeHeader, FLAG } from '../../src/protocol/header.js';
 import { decodePacket, encodePacket } from '../../src/protocol/packet.js';
-import { readWire } from '../helpers/wire.js';
+import { recordedPackets } from '../../src/testing/recorded-packets.js';
 
 for (const release of ['4.13', '4.23'] as const) {
-  const packets = readWire(release);
+  const packets = recordedPackets(release);
 
   t.test(`wire: every recorded packet of CloudStack ${release} decodes to its fields`, async t => {
     t.ok(packets.length >= 37);

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { readCertificateRequest } from '../../src/mgmt/security/certificate-request.js';
+import { contentOf, FakeAgent } from '../../src/testing/fake-agent.js';
+import { memoryTransports } from '../../src/testing/memory-transport.js';
 import { requestPem } from '../helpers/certificate-requests.js';
 import { type Cluster, ClusterAgent, ca, startCluster } from '../helpers/cluster-bench.js';
-import { contentOf, FakeAgent } from '../helpers/fake-agent.js';
-import { memoryTransports } from '../helpers/memory-transport.js';
 import { setConfiguration } from '../helpers/set-configuration.js';
 import { TestCa } from '../helpers/test-ca.js';
 

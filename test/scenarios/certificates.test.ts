@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import Database from 'libsql';
 import t, { type Test } from 'tap';
+import { FakeAgent } from '../../src/testing/fake-agent.js';
+import { memoryTransports } from '../../src/testing/memory-transport.js';
 import { certificateTaker, recordedMessages, requestPem } from '../helpers/certificate-requests.js';
 import { type ClusterNode, ca, startCluster } from '../helpers/cluster-bench.js';
-import { FakeAgent } from '../helpers/fake-agent.js';
-import { memoryTransports } from '../helpers/memory-transport.js';
 import { obeys } from '../helpers/obedient-agent.js';
 import { setConfiguration } from '../helpers/set-configuration.js';
 import { certificateFile } from '../helpers/wire.js';

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { Answer, isRequest, KeptAnswersAnswer, KeptAnswersCommand, type Message } from '../../src/protocol/index.js';
+import type { FakeAgent } from '../../src/testing/fake-agent.js';
 import { type Cluster, startCluster } from '../helpers/cluster-bench.js';
 import { agentOn, gotBy, WORK } from '../helpers/commanded-agent.js';
-import type { FakeAgent } from '../helpers/fake-agent.js';
 
 const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;
 const CAPABLE = ['commandIds'];

@@ -2,10 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
 import { SetupCertificateAnswer, SetupKeystoreAnswer } from '../../src/protocol/index.js';
+import { contentOf, FakeAgent } from '../../src/testing/fake-agent.js';
+import { memoryTransports } from '../../src/testing/memory-transport.js';
 import { requestKeys, requestPem } from '../helpers/certificate-requests.js';
 import { type Cluster, ClusterAgent, ca, startCluster } from '../helpers/cluster-bench.js';
-import { contentOf, FakeAgent } from '../helpers/fake-agent.js';
-import { memoryTransports } from '../helpers/memory-transport.js';
 import { until } from '../helpers/until.js';
 
 const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;

@@ -20,11 +20,11 @@ import {
   StartupRoutingCommand,
   secureContext,
 } from '../../src/protocol/index.js';
+import { contentOf, FakeAgent } from '../../src/testing/fake-agent.js';
+import { FakeServer } from '../../src/testing/fake-server.js';
 import { AgentProcess } from '../helpers/agent-process.js';
 import { longKeyRequestPem, requestKeys, requestPem } from '../helpers/certificate-requests.js';
 import type { TestCertificate } from '../helpers/certificates.js';
-import { contentOf, FakeAgent } from '../helpers/fake-agent.js';
-import { FakeServer } from '../helpers/fake-server.js';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
 import { TestCa } from '../helpers/test-ca.js';
 import { until } from '../helpers/until.js';

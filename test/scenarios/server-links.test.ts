@@ -16,6 +16,7 @@ import {
   secureContext,
   UnsupportedAnswer,
 } from '../../src/protocol/index.js';
+import { type FakeAgent, only } from '../../src/testing/fake-agent.js';
 import { requestKeys, requestPem } from '../helpers/certificate-requests.js';
 import {
   type Cluster,
@@ -26,7 +27,6 @@ import {
   startCluster,
 } from '../helpers/cluster-bench.js';
 import { agentOn, gotBy } from '../helpers/commanded-agent.js';
-import { type FakeAgent, only } from '../helpers/fake-agent.js';
 import { TestCa } from '../helpers/test-ca.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;

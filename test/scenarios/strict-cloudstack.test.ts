@@ -9,8 +9,8 @@ import {
   SetupKeystoreAnswer,
   secureContext,
 } from '../../src/protocol/index.js';
+import type { FakeLink } from '../../src/testing/fake-server.js';
 import { bench, passes } from '../helpers/agent-bench.js';
-import type { FakeLink } from '../helpers/fake-server.js';
 import { TestCa } from '../helpers/test-ca.js';
 import { until } from '../helpers/until.js';
 import { readCertificates } from '../helpers/wire.js';

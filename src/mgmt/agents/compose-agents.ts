@@ -6,6 +6,7 @@ import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import type { EventSink } from '../cluster/events.js';
 import type { Configuration } from '../config/parameters.js';
+import { HostPresence } from '../hosts/host-presence.js';
 import { HostReconciler } from '../hosts/host-reconciler.js';
 import { KnownHosts } from '../hosts/known-hosts.js';
 import type { LinkStatus } from '../hosts/link-status.js';
@@ -83,6 +84,7 @@ export interface Agents {
   readonly propagation: Propagation<Attache>;
   readonly ownership: Ownership;
   readonly knownHosts: KnownHosts;
+  readonly presence: HostPresence;
   readonly peers: PeerCertificates;
   /** What is known of the Ready links, as of now. */
   linkStatus(): Iterable<LinkStatus>;
@@ -104,7 +106,9 @@ export function composeAgents(parts: AgentsParts): Agents {
     lists.learnAssignment(host);
     if (former && former.zoneId !== host.zoneId) lists.changeZone(host.id, former.zoneId, host.zoneId);
     reconciler.learn(host);
+    presence.learn(host);
   });
+  const presence = new HostPresence(msid, log, id => knownHosts.byId(id));
   const ownership = new Ownership(store, health, { clock, log, msid });
   const reconciler = new HostReconciler({
     ...parts,
@@ -176,13 +180,18 @@ export function composeAgents(parts: AgentsParts): Agents {
       },
     }),
     presented,
-    onReady: attache => propagation.check(attache),
+    onReady(attache) {
+      propagation.check(attache);
+      presence.ready(attache.host);
+    },
+    onLost: ({ host }, reason) => presence.lost(host, reason),
   });
   const poller = new Poller({
     ...parts,
     lists,
     zones,
     knownHosts,
+    presence,
     registry,
     ownership,
     reconciler,
@@ -203,6 +212,7 @@ export function composeAgents(parts: AgentsParts): Agents {
     propagation,
     ownership,
     knownHosts,
+    presence,
     peers,
     *linkStatus() {
       for (const attache of registry) yield attache.linkStatus;

@@ -80,6 +80,8 @@ export interface ConversationParts {
   readonly packetMaxBytes: number;
   /** The agent has answered Ready 2. */
   onReady(attache: Attache): void;
+  /** The host has no link here any more. It may never have been Ready here. */
+  onLost(attache: Attache, reason: string): void;
   /** Writes what an agent has kept of commands. @returns the ids that it need not keep @throws StoreError */
   takeKeptAnswers(hostId: number, kept: readonly KeptAnswer[]): Promise<readonly string[]>;
 }
@@ -526,6 +528,7 @@ class Conversation {
     const departure = this.#parts.registry.depart(state.attache, why);
     if (departure.kind === 'nothing') return;
     this.#parts.ownership.lost(host.id, departure.reason, host.connectingEpoch);
+    this.#parts.onLost(state.attache, departure.reason);
     if (state.kind !== 'ready') return;
     this.#parts.events.add({
       type: 'AGENT.LOST',

@@ -4,6 +4,7 @@ import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import { type Configuration, readConfiguration } from '../config/parameters.js';
+import type { HostPresence } from '../hosts/host-presence.js';
 import type { HostReconciler } from '../hosts/host-reconciler.js';
 import { HostWatch } from '../hosts/host-watch.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
@@ -28,6 +29,7 @@ export interface PollerParts {
   readonly lists: AgentLists;
   readonly zones: Zones;
   readonly knownHosts: KnownHosts;
+  readonly presence: Pick<HostPresence, 'forget'>;
   readonly registry: AttacheRegistry;
   readonly ownership: Ownership;
   readonly reconciler: HostReconciler;
@@ -140,9 +142,10 @@ export class Poller {
   }
 
   #forget(host: ChangedHost): void {
-    const { clock, lists, knownHosts, reconciler, registry, notices, server } = this.#parts;
+    const { clock, lists, knownHosts, presence, reconciler, registry, notices, server } = this.#parts;
     server.endArrivingOf(host.uuid);
     knownHosts.forget(host.id);
+    presence.forget(host.id);
     reconciler.forget(host.id);
     lists.forget(host);
     const attache = registry.get(host.id);

@@ -40,7 +40,7 @@ export function* ownView({ msid, knownHosts, hasLink, listOf }: OwnViewParts): I
 }
 
 /** What the row will say once it can be written. */
-function placeOf(host: KnownHost, msid: number, hasLink: boolean): Pick<KnownRow, 'status' | 'msid'> {
+export function placeOf(host: KnownHost, msid: number, hasLink: boolean): Pick<KnownRow, 'status' | 'msid'> {
   if (hasLink) return { status: 'Up', msid };
   if (host.msid === msid) return { status: 'Disconnected', msid: null };
   return { status: host.status, msid: host.msid };

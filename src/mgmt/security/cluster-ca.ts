@@ -18,7 +18,7 @@ import type {
 } from './ca.js';
 import type { CertificateRequest } from './certificate-request.js';
 import { sha256Hex } from './fingerprint.js';
-import { makeRoot, rootIn } from './root.js';
+import { CA_NAME, makeRoot, rootIn } from './root.js';
 import type { SealingKey } from './sealing-key.js';
 import { type SigningCa, signingCa } from './signing-ca.js';
 
@@ -44,7 +44,6 @@ interface Snapshot {
 
 /** The secret of the first CA. */
 const FIRST_SECRET = 'ca';
-const NAME = 'Muster CA';
 
 /**
  * The CA of a cluster, which the servers share through the store: its rows say which CAs count, and sealed secrets are their
@@ -134,7 +133,7 @@ export class ClusterCa implements Ca {
       return { ...(await crossed(signing, chain)), secret: null, sealed: null, created };
     }
     // Two CAs with one name are hard to tell apart, for people and for some programs.
-    const root = await makeRoot(`${NAME} ${new Date(created).toISOString().slice(0, 10)}`, this.#parts);
+    const root = await makeRoot(`${CA_NAME} ${new Date(created).toISOString().slice(0, 10)}`, this.#parts);
     const authority = await crossed(signing, certificatesIn(root));
     const secret = `${FIRST_SECRET}.${authority.fingerprint}`;
     return { ...authority, secret, sealed: sealingKey.seal(secret, Buffer.from(root)), created };
@@ -154,26 +153,6 @@ export class ClusterCa implements Ca {
   }
 }
 
-/**
- * A CA that no store keeps, for programs that put a server together from parts of their own. It has no successor.
- * @example
- * const ca = await newCa({ clock: systemClock, random: systemRandom });
- */
-export async function newCa(parts: CaParts): Promise<Ca> {
-  const signing = signingCa(await rootIn(await makeRoot(NAME, parts)), parts);
-  return {
-    ...signing,
-    isCurrent: true,
-    anchorFingerprint: signing.fingerprint,
-    signers: [new X509Certificate(signing.chainPem)],
-    signersPem: signing.chainPem,
-    bundle: { pem: signing.chainPem, generation: 0 },
-    successor: () => Promise.reject(new Error('this CA belongs to the program, and has no successor')),
-    follow: async () => false,
-    onChange() {},
-  };
-}
-
 /** The CA that is given, or one that is made and whose key the store keeps. */
 async function addFirst({ store, sealingKey, given, ...parts }: ClusterCaParts): Promise<void> {
   const created = parts.clock.wallTime();
@@ -184,7 +163,10 @@ async function addFirst({ store, sealingKey, given, ...parts }: ClusterCaParts):
   const sealed =
     (await store.secret(FIRST_SECRET)) ??
     // Another server may make one at the same time: the store keeps the first.
-    (await store.createSecret(FIRST_SECRET, sealingKey.seal(FIRST_SECRET, Buffer.from(await makeRoot(NAME, parts)))));
+    (await store.createSecret(
+      FIRST_SECRET,
+      sealingKey.seal(FIRST_SECRET, Buffer.from(await makeRoot(CA_NAME, parts))),
+    ));
   const { fingerprint, chainPem } = await unsealed(FIRST_SECRET, sealed, sealingKey, parts);
   await store.addFirstAuthority({ fingerprint, chainPem, secret: FIRST_SECRET, created });
 }

@@ -16,6 +16,9 @@ import {
 
 const ROOT_YEARS = 10;
 
+/** The common name of the first CA of a cluster. */
+export const CA_NAME = 'Muster CA';
+
 /**
  * A new root CA.
  * @param commonName of its subject

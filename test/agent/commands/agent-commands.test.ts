@@ -20,8 +20,8 @@ import {
   StartupRoutingCommand,
   withCommandId,
 } from '../../../src/protocol/index.js';
+import type { FakeLink, FakeServer } from '../../../src/testing/fake-server.js';
 import { bench, passes, turns } from '../../helpers/agent-bench.js';
-import type { FakeLink, FakeServer } from '../../helpers/fake-server.js';
 import { until } from '../../helpers/until.js';
 
 const MINUTE = 60_000;

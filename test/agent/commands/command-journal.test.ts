@@ -7,8 +7,8 @@ import type { CommandOutcome } from '../../../src/agent/commands/command-state.j
 import { fileDisk, type JournalDisk } from '../../../src/agent/commands/journal-disk.js';
 import { encodeJournal, encodeRecord } from '../../../src/agent/commands/journal-records.js';
 import { LIMITS } from '../../../src/protocol/index.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { turns } from '../../helpers/agent-bench.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 import { FakeDisk } from '../../helpers/fake-disk.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { seededRandom } from '../../helpers/seeded-random.js';

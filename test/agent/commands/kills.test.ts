@@ -14,8 +14,8 @@ import {
   secureContext,
   withCommandId,
 } from '../../../src/protocol/index.js';
+import { FakeServer } from '../../../src/testing/fake-server.js';
 import { plainCertificate } from '../../helpers/certificates.js';
-import { FakeServer } from '../../helpers/fake-server.js';
 import { scratchFolder } from '../../helpers/scratch.js';
 import { until } from '../../helpers/until.js';
 

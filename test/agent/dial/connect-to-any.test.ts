@@ -3,7 +3,7 @@ import t from 'tap';
 import { connectToAny } from '../../../src/agent/dial/connect-to-any.js';
 import type { Wire } from '../../../src/agent/dial/dialer.js';
 import { reasonOf } from '../../../src/lib/errors.js';
-import { FakeClock, settle } from '../../helpers/fake-clock.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 
 interface Attempt {
   readonly address: string;

@@ -6,7 +6,7 @@ import { KnownAddresses } from '../../../src/agent/dial/known-addresses.js';
 import { Names } from '../../../src/agent/dial/names.js';
 import { addressesIn } from '../../../src/agent/dial/system-lookup.js';
 import { LIMITS } from '../../../src/protocol/index.js';
-import { FakeClock, settle } from '../../helpers/fake-clock.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { until } from '../../helpers/until.js';
 

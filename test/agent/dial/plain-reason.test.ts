@@ -2,7 +2,7 @@ import { duplexPair } from 'node:stream';
 import t from 'tap';
 import { isConnectionRefused, plainReason } from '../../../src/agent/dial/plain-reason.js';
 import { connectTls, secureContext } from '../../../src/protocol/index.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 /** What a client says of a server that answers its first bytes by this alert. */
 async function reasonFor(alert: number, hasCertificate = false): Promise<string> {

@@ -2,8 +2,8 @@ import t from 'tap';
 import { builtInResource } from '../../../src/agent/resources/built-in.js';
 import { HostStats, type HostStatsSources, systemSources } from '../../../src/agent/resources/host-stats.js';
 import { GetHostStatsAnswer, GetHostStatsCommand, type Message } from '../../../src/protocol/index.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { turns } from '../../helpers/agent-bench.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 
 const GB = 2 ** 30;
 

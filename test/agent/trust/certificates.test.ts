@@ -12,8 +12,8 @@ import {
   StartupRoutingCommand,
   secureContext,
 } from '../../../src/protocol/index.js';
+import type { FakeLink, FakeServer } from '../../../src/testing/fake-server.js';
 import { type Bench, bench, passes, turns } from '../../helpers/agent-bench.js';
-import type { FakeLink, FakeServer } from '../../helpers/fake-server.js';
 import { type LeafOptions, TestCa } from '../../helpers/test-ca.js';
 import { until } from '../../helpers/until.js';
 import { readCertificateSession, readCertificates } from '../../helpers/wire.js';

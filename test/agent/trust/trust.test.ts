@@ -7,8 +7,8 @@ import t, { type Test } from 'tap';
 import { certificateToPin, objectionTo, TrustError } from '../../../src/agent/trust/judge.js';
 import { Trust } from '../../../src/agent/trust/trust.js';
 import { acceptTls, connectTls, secureContext } from '../../../src/protocol/index.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { cloudstackCa, leafAndRoot, plainCertificate, type TestCertificate } from '../../helpers/certificates.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { until } from '../../helpers/until.js';
 

@@ -2,9 +2,9 @@ import { duplexPair } from 'node:stream';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/lib/clock.js';
 import { connectTls, LIMITS, secureContext } from '../../../src/protocol/index.js';
+import { contentOf, FakeAgent } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import { plainCertificate } from '../../helpers/certificates.js';
-import { contentOf, FakeAgent } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
 import { testServer } from '../../helpers/test-server.js';
 
 async function tlsServer(t: Test, configuration: Record<string, string> = {}) {

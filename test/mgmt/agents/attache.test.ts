@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import type { Attache } from '../../../src/mgmt/agents/attache.js';
 import { CheckHealthAnswer, MaintainCommand, type Packet, SetHostParamsCommand } from '../../../src/protocol/index.js';
-import type { FakeAgent } from '../../helpers/fake-agent.js';
-import { contentOf, only } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
+import type { FakeAgent } from '../../../src/testing/fake-agent.js';
+import { contentOf, only } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import { testServer } from '../../helpers/test-server.js';
 
 async function connected(t: Test, configuration: Record<string, string> = {}) {

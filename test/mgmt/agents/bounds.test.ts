@@ -9,8 +9,8 @@ import {
   MigrateAgentConnectionAnswer,
   ShutdownCommand,
 } from '../../../src/protocol/index.js';
-import { only } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
+import { only } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import { testServer } from '../../helpers/test-server.js';
 import { unfitTexts } from '../../helpers/unfit-texts.js';
 

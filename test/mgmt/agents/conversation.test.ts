@@ -12,10 +12,10 @@ import {
   ShutdownCommand,
   StartupStorageCommand,
 } from '../../../src/protocol/index.js';
-import { contentOf, only, startupOf } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
+import { contentOf, only, startupOf } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
+import { recordedSession } from '../../../src/testing/recorded-packets.js';
 import { MSID, testServer } from '../../helpers/test-server.js';
-import { readSession } from '../../helpers/wire.js';
 
 const CLASS = 'com.cloud.agent.api.';
 
@@ -482,7 +482,7 @@ t.test(
     const { agent, store } = await testServer({
       configuration: { zones: '1', host: '127.0.0.1,127.0.0.2', 'ping.interval': '5' },
     });
-    const session = readSession();
+    const session = recordedSession();
     const leftOut = ['CheckNetworkCommand', 'SetHostParamsCommand'];
     // Connect, both Readies, a ping, a control command; then the operator's own commands, which nobody gives here.
     const opening = session.slice(0, 14).filter(({ n, message }) => !leftOut.includes(message) && n !== 4 && n !== 6);

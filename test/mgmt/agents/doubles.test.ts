@@ -1,7 +1,7 @@
 import t from 'tap';
 import { SetupMSListAnswer } from '../../../src/protocol/index.js';
-import { contentOf } from '../../helpers/fake-agent.js';
-import { FakeClock, settle } from '../../helpers/fake-clock.js';
+import { contentOf } from '../../../src/testing/fake-agent.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { obeys } from '../../helpers/obedient-agent.js';
 import { testServer } from '../../helpers/test-server.js';

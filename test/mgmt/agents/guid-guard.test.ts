@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CheckHealthAnswer, type Packet } from '../../../src/protocol/index.js';
-import { contentOf, type FakeAgent } from '../../helpers/fake-agent.js';
-import { FakeClock, settle } from '../../helpers/fake-clock.js';
+import { contentOf, type FakeAgent } from '../../../src/testing/fake-agent.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { testServer } from '../../helpers/test-server.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { SetupMSListAnswer } from '../../../src/protocol/index.js';
-import { contentOf } from '../../helpers/fake-agent.js';
+import { contentOf } from '../../../src/testing/fake-agent.js';
 import { obeys } from '../../helpers/obedient-agent.js';
 import { testServer } from '../../helpers/test-server.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { VERSION } from '../../../src/lib/version.js';
-import { only } from '../../helpers/fake-agent.js';
+import { only } from '../../../src/testing/fake-agent.js';
 import { testServer } from '../../helpers/test-server.js';
 
 t.test('muster: an agent that sends it is told in both Readys what a packet may have', async t => {

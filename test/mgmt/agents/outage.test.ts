@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Answer } from '../../../src/protocol/index.js';
-import { contentOf, only } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
+import { contentOf, only } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { MSID, testServer } from '../../helpers/test-server.js';
 

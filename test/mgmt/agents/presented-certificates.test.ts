@@ -1,7 +1,7 @@
 import t from 'tap';
 import { PresentedCertificates } from '../../../src/mgmt/agents/presented-certificates.js';
 import { ROWS_A_PAGE } from '../../../src/mgmt/store/store.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 t.test(
   'presented certificates: the store is told of many at a time, of each once, and later if it is away',

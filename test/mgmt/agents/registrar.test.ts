@@ -6,7 +6,7 @@ import { KnownHosts } from '../../../src/mgmt/hosts/known-hosts.js';
 import type { HostDescription } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { MemoryStore } from '../../helpers/memory-store.js';
 import { RecordingLog } from '../../helpers/recording-log.js';

@@ -1,11 +1,11 @@
 import t from 'tap';
 import { decodePacket, encodePacket, type Packet } from '../../../src/protocol/index.js';
-import { contentOf, FakeAgent } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
-import { memoryTransports } from '../../helpers/memory-transport.js';
+import { contentOf, FakeAgent } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
+import { memoryTransports } from '../../../src/testing/memory-transport.js';
+import { recordedPackets } from '../../../src/testing/recorded-packets.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import { testServer } from '../../helpers/test-server.js';
-import { readWire } from '../../helpers/wire.js';
 
 const SEED = Number(process.env.MUSTER_SEED ?? 20261122);
 const RUNS = Number(process.env.MUSTER_RUNS ?? 150);
@@ -15,7 +15,7 @@ t.test(
   async t => {
     const random = seededRandom(SEED);
     const { agent, server } = await testServer();
-    const recorded = [...readWire('4.13'), ...readWire('4.23')].map(({ hex }) => Buffer.from(hex, 'hex'));
+    const recorded = [...recordedPackets('4.13'), ...recordedPackets('4.23')].map(({ hex }) => Buffer.from(hex, 'hex'));
     const pick = <T>(list: readonly T[]): T => list[random.int(list.length)] as T;
 
     /** A recorded packet, as it is, with bytes changed, cut short, or with its header for this server. */

@@ -3,8 +3,8 @@ import { type ClusterEvent, EventLog } from '../../../src/mgmt/cluster/events.js
 import { EVENTS_A_BATCH, type NewEvent, type Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { freshStore, MSID_1 } from '../../helpers/api-bench.js';
-import { FakeClock, settle } from '../../helpers/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
 const EVENT: ClusterEvent = { type: 'AGENT.READY', level: 'INFO', description: 'x' };

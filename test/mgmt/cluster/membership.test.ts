@@ -4,8 +4,8 @@ import { Membership, type MembershipParts } from '../../../src/mgmt/cluster/memb
 import type { ServerRow, ServerState, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
-import { FakeClock, settle } from '../../helpers/fake-clock.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostReady, registerHost } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { RareEvents } from '../../../src/mgmt/cluster/rare-events.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 t.test('rare events: the same is told once in a time, and something else is told meanwhile', async t => {
   const clock = new FakeClock();

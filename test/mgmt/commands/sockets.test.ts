@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { startAgent } from '../../../src/agent/index.js';
 import { silentLog } from '../../../src/lib/logger.js';
-import { readSettings, startNode } from '../../../src/mgmt/index.js';
+import { startManagementServer } from '../../../src/mgmt/index.js';
 import { CheckHealthCommand } from '../../../src/protocol/index.js';
 import { signedFiles } from '../../helpers/openssl.js';
 import { until } from '../../helpers/until.js';
@@ -11,7 +11,7 @@ t.test('commands: over real sockets, also from and to a server with a certificat
   const folder = t.testdir({ one: {}, two: {}, three: {}, agent: {} });
   const files = signedFiles(folder, 'IP:127.0.0.2');
   const start = async (name: string, address: string, more: Readonly<Record<string, string>> = {}) => {
-    const values = {
+    const overrides = {
       'bind.address': address,
       port: '0',
       'cluster.node.IP': address,
@@ -22,8 +22,7 @@ t.test('commands: over real sockets, also from and to a server with a certificat
       'ca.plugin.root.auth.strictness': 'false',
       ...more,
     };
-    const read = readSettings(new Map(), new Map(Object.entries(values)));
-    const running = await startNode({ ...read, log: silentLog, onFatal: t.fail, onShutdown() {} });
+    const running = await startManagementServer({ overrides, log: silentLog, onFatal: t.fail });
     t.teardown(() => running.stop('SIGINT'));
     return running.node;
   };

@@ -6,7 +6,7 @@ import type { HostRow, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import type { Message } from '../../../src/protocol/index.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { packedLinks, unpackedLinks } from '../../helpers/packed-links.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { testServer } from '../../helpers/test-server.js';

@@ -8,7 +8,7 @@ import { openStore } from '../../../src/mgmt/open-store.js';
 import { HOSTS_A_BATCH, type Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { startMariaDb, whyNoMariaDb } from '../../helpers/mariadb.js';
 import { wholeHosts } from '../../helpers/one-host.js';

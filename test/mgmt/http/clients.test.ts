@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { findApiKeyPair } from '../../../src/admin/api-key-file.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { connectTls, secureContext } from '../../../src/protocol/index.js';
-import { FakeAgent } from '../../helpers/fake-agent.js';
+import { FakeAgent } from '../../../src/testing/fake-agent.js';
 import { MgmtProcess } from '../../helpers/mgmt-process.js';
 
 // The proof that we speak CloudStack's API: clients that we did not write, unchanged, against the real process.

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { httpServer, listenHttp } from '../../../src/mgmt/http/http-server.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { takenPort } from '../../helpers/mgmt-process.js';
 
 /** The HTTP side on a port of its own, with an API that tells what it was asked. */

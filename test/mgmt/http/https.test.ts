@@ -7,7 +7,7 @@ import { call } from '../../../src/admin/client.js';
 import { systemRandom } from '../../../src/lib/random.js';
 import { httpServer, listenHttp } from '../../../src/mgmt/http/http-server.js';
 import { apiSecureContext } from '../../../src/mgmt/security/server-certificate.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { type SignedFiles, signedFiles } from '../../helpers/openssl.js';
 
 const pem = (path: string) => readFileSync(path, 'utf8');

@@ -6,8 +6,8 @@ import {
   MigrateAgentConnectionCommand,
   UnsupportedAnswer,
 } from '../../../src/protocol/index.js';
-import type { FakeAgent } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
+import type { FakeAgent } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import { obeys, type Reply, yes } from '../../helpers/obedient-agent.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 import { ANY_NUMBER, testServer } from '../../helpers/test-server.js';

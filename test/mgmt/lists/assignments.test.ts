@@ -3,7 +3,7 @@ import { Assignments } from '../../../src/mgmt/lists/assignments.js';
 import { type AssignmentEntry, HOSTS_A_BATCH } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
-import { settle } from '../../helpers/fake-clock.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
 const SERVERS = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { Answer, FLAG, SetupMSListAnswer, UnsupportedAnswer } from '../../../src/protocol/index.js';
+import { contentOf, type FakeAgent } from '../../../src/testing/fake-agent.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import { reassign } from '../../helpers/assign.js';
-import { contentOf, type FakeAgent } from '../../helpers/fake-agent.js';
-import { settle } from '../../helpers/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { obeys, type Reply } from '../../helpers/obedient-agent.js';
 import { ANY_NUMBER, testServer } from '../../helpers/test-server.js';

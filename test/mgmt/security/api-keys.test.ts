@@ -3,8 +3,8 @@ import Database from 'libsql';
 import t, { type Test } from 'tap';
 import { ApiKeys } from '../../../src/mgmt/security/api-keys.js';
 import { sealUnder } from '../../../src/mgmt/security/sealing-key.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { freshStore, SEALING_KEY } from '../../helpers/api-bench.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 

@@ -9,7 +9,7 @@ import { ClusterCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { loadGivenCa } from '../../../src/mgmt/security/given-ca.js';
 import { sealUnder } from '../../../src/mgmt/security/sealing-key.js';
 import type { AuthorityRow, AuthorityState } from '../../../src/mgmt/store/store.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { certificateFile } from '../../helpers/wire.js';
 
 const clock = new FakeClock(Date.UTC(2026, 10, 27, 9, 0, 0));

@@ -13,7 +13,7 @@ import { openStore } from '../../../src/mgmt/open-store.js';
 import type { Ca } from '../../../src/mgmt/security/ca.js';
 import { ClusterCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { type SealingKey, sealUnder } from '../../../src/mgmt/security/sealing-key.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const keyFile = sealUnder(new Uint8Array(32).fill(9), 'key.file=muster.key');

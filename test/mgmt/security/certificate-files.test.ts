@@ -7,8 +7,8 @@ import { openStore } from '../../../src/mgmt/open-store.js';
 import { loadCertificateFiles } from '../../../src/mgmt/security/certificate-files.js';
 import { ClusterCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { sealUnder } from '../../../src/mgmt/security/sealing-key.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { cloudstackCa } from '../../helpers/certificates.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 
 const YEAR_MS = 366 * 24 * 3_600_000;
 

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemRandom } from '../../../src/lib/random.js';
 import { readCertificateRequest } from '../../../src/mgmt/security/certificate-request.js';
-import { newCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { loadGivenCa } from '../../../src/mgmt/security/given-ca.js';
 import { issueForHost } from '../../../src/mgmt/security/issue-certificate.js';
+import { newCa } from '../../../src/mgmt/security/new-ca.js';
 import type { NewCertificate } from '../../../src/mgmt/store/store.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { requestPem } from '../../helpers/certificate-requests.js';
 import { leafAndRoot } from '../../helpers/certificates.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 import { certificateFile } from '../../helpers/wire.js';
 
 const clock = new FakeClock(Date.UTC(2026, 10, 27, 9, 0, 0));

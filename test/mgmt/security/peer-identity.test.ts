@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { readCertificateRequest } from '../../../src/mgmt/security/certificate-request.js';
-import { newCa } from '../../../src/mgmt/security/cluster-ca.js';
+import { newCa } from '../../../src/mgmt/security/new-ca.js';
 import { judgePeer, type PeerRules } from '../../../src/mgmt/security/peer-identity.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { requestPem } from '../../helpers/certificate-requests.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import { TestCa } from '../../helpers/test-ca.js';
 import { certificateFile } from '../../helpers/wire.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isRenewalDue, ServerCertificate } from '../../../src/mgmt/security/server-certificate.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { plainCertificate } from '../../helpers/certificates.js';
-import { FakeClock } from '../../helpers/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
 const DAY = 86_400_000;

@@ -6,9 +6,9 @@ import { ServerConnection } from '../../../../src/mgmt/cluster/links/server-conn
 import { ServerPeer, type ServerPeerParts } from '../../../../src/mgmt/cluster/links/server-peer.js';
 import { MGMT_LIMITS } from '../../../../src/mgmt/config/limits.js';
 import { CheckHealthCommand, rawBodyOf } from '../../../../src/protocol/index.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
+import { memoryTransports } from '../../../../src/testing/memory-transport.js';
 import { ca } from '../../../helpers/cluster-bench.js';
-import { FakeClock } from '../../../helpers/fake-clock.js';
-import { memoryTransports } from '../../../helpers/memory-transport.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 
 const IDENTITY = { kind: 'server', msid: 2, serial: '4f', issuer: new X509Certificate(ca.chainPem) } as const;

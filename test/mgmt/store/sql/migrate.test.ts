@@ -7,7 +7,7 @@ import { migrate } from '../../../../src/mgmt/store/sql/migrate.js';
 import { MIGRATIONS, type Migration } from '../../../../src/mgmt/store/sql/migrations.js';
 import { sqlStore } from '../../../../src/mgmt/store/sql/sql-store.js';
 import { openSqlite } from '../../../../src/mgmt/store/sqlite/sqlite.js';
-import { FakeClock } from '../../../helpers/fake-clock.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { hostDescription } from '../../../helpers/host-description.js';
 import { hostReady, registerHost, wholeHosts } from '../../../helpers/one-host.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';

@@ -6,7 +6,7 @@ import { systemClock } from '../../../../src/lib/clock.js';
 import { silentLog } from '../../../../src/lib/logger.js';
 import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
-import { FakeClock } from '../../../helpers/fake-clock.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { wholeHosts } from '../../../helpers/one-host.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import { type Clock, systemClock } from '../../../../src/lib/clock.js';
 import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
-import { FakeClock } from '../../../helpers/fake-clock.js';
+import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { RecordingLog } from '../../../helpers/recording-log.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 

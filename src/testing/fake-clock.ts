@@ -1,6 +1,12 @@
-import type { Clock, Timer } from '../../src/lib/clock.js';
+import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 
-/** A clock that moves only when told to. `advance` runs what falls due, in order, and lets promises settle in between. */
+/**
+ * A clock that moves only when told to. `advance` runs what falls due, in order, and lets promises settle in between.
+ * @example
+ * const clock = new FakeClock();
+ * clock.after(1_000, () => console.log('a second later'));
+ * await clock.advance(1_000);
+ */
 export class FakeClock implements Clock {
   #now = 0;
   #setBy = 0;
@@ -27,7 +33,7 @@ export class FakeClock implements Clock {
   }
 
   turn(): Promise<void> {
-    return new Promise(resolve => setImmediate(resolve));
+    return systemClock.turn();
   }
 
   /** How many timers are set: a test that stops something expects 0. */
@@ -64,7 +70,12 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets pending promises, and what in-memory streams do between turns of the event loop, come to rest. */
+/**
+ * Lets pending promises, and what in-memory streams do between turns of the event loop, come to rest.
+ * @example
+ * agent.ping();
+ * await settle();
+ */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await new Promise<void>(resolve => setImmediate(resolve));
+  for (let turn = 0; turn < 4; turn++) await systemClock.turn();
 }

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import {
+  connectTls,
   decodePacket,
   encodePacket,
   FLAG,
@@ -7,13 +10,32 @@ import {
   PingRoutingCommand,
   ReadyAnswer,
   StartupRoutingCommand,
+  secureContext,
+  type TlsCertificates,
   type Transport,
-} from '../../src/protocol/index.js';
+} from '../protocol/index.js';
 import { settle } from './fake-clock.js';
 
 type Startup = Parameters<typeof StartupRoutingCommand.encode>[0];
 
-/** An agent that does what a test tells it to, packet by packet, and nothing by itself. */
+/** Where a fake agent connects. */
+export interface FakeAgentOptions {
+  readonly port: number;
+  /** @default '127.0.0.1' */
+  readonly host?: string;
+  /** What it presents when the server asks. It trusts any server. @default nothing */
+  readonly certificates?: TlsCertificates;
+}
+
+/**
+ * An agent that does what a test tells it to, packet by packet, and nothing by itself.
+ * @example
+ * const agent = await FakeAgent.connect({ port: 8250 });
+ * await agent.join({ guid: 'g-LibvirtComputingResource' });
+ * agent.ping();
+ * console.log(contentOf(await agent.receive()));
+ * agent.close();
+ */
 export class FakeAgent {
   readonly transport: Transport;
   /** Everything that came, in order; `receive` takes from its own place in it. */
@@ -36,6 +58,15 @@ export class FakeAgent {
         this.#wake();
       },
     });
+  }
+
+  /** Over TCP and TLS. @throws what `connectTls` throws, and the system's errors */
+  static async connect({ port, host = '127.0.0.1', certificates = {} }: FakeAgentOptions): Promise<FakeAgent> {
+    const socket = connect({ host, port });
+    await once(socket, 'connect');
+    const context = secureContext(certificates);
+    const remote = { address: socket.remoteAddress ?? host, port };
+    return new FakeAgent(await connectTls(socket, { context, handshakeTimeoutMs: 10_000, remote, host, judge() {} }));
   }
 
   /** The next packet that has not been taken yet. Rejects when the link ends instead. */
@@ -67,20 +98,24 @@ export class FakeAgent {
     return packet;
   }
 
+  /** Sends StartupRoutingCommand, with these fields in the place of those of `startupOf`. */
   startup(fields: Startup = {}, header: Partial<Packet> = {}): Packet {
     return this.request([startupOf(fields)], { flags: FLAG.request, ...header });
   }
 
+  /** Sends PingRoutingCommand. */
   ping(header: Partial<Packet> = {}): Packet {
     const ping = PingRoutingCommand.encode({ hostType: 'Routing', hostId: Math.max(0, Number(this.hostId)) });
     return this.request([ping], header);
   }
 
+  /** Answers a request of the server's. */
   answer(request: Packet, messages: readonly Message[]): void {
     const flags = request.flags & (FLAG.stopOnError | FLAG.inSequence);
     this.transport.send(encodePacket({ ...request, flags, messages }));
   }
 
+  /** Answers ReadyCommand. */
   answerReady(request: Packet, fields: Parameters<typeof ReadyAnswer.encode>[0] = {}): void {
     this.answer(request, [ReadyAnswer.encode({ detailsMap: {}, result: true, ...fields })]);
   }
@@ -98,11 +133,17 @@ export class FakeAgent {
     return { startupAnswer, ready1, ready2 };
   }
 
+  /** Ends the link in good order. */
   close(): void {
     this.transport.close();
   }
 }
 
+/**
+ * The Startup of an agent on KVM.
+ * @example
+ * agent.request([startupOf({ name: 'kvm-2' })]);
+ */
 export function startupOf(fields: Startup = {}): Message {
   return StartupRoutingCommand.encode({
     cpus: 8,
@@ -123,14 +164,23 @@ export function startupOf(fields: Startup = {}): Message {
   });
 }
 
-/** The one message of a packet. */
+/**
+ * The one message of a packet.
+ * @example
+ * only(await agent.receive()).fields;
+ * @throws Error when there are none or several
+ */
 export function only({ messages }: Packet): Message {
   const [message, ...others] = messages;
   if (message === undefined || others.length > 0) throw new Error(`${messages.length} messages instead of one`);
   return message;
 }
 
-/** Its simple class name, and its fields as plain objects. */
+/**
+ * The simple class name of a packet's one message, and its fields as plain objects.
+ * @example
+ * const [type, fields] = contentOf(await agent.receive());
+ */
 export function contentOf(packet: Packet): [type: string, fields: Record<string, unknown>] {
   const { type, fields } = only(packet);
   return [type.slice(type.lastIndexOf('.') + 1), structuredClone(fields)];

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
-import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
-import type { Clock } from '../../src/lib/clock.js';
+import type { Dialer, Wire } from '../agent/dial/dialer.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import {
   acceptTls,
   type CloseReason,
@@ -11,27 +13,46 @@ import {
   type Packet,
   PingAnswer,
   PingRoutingCommand,
+  type ReadRate,
   ReadyCommand,
   ShutdownCommand,
   StartupAnswer,
   StartupRoutingCommand,
   type Transport,
-} from '../../src/protocol/index.js';
+} from '../protocol/index.js';
 import { FakeClock } from './fake-clock.js';
-import { ANY_RATE } from './tls-pair.js';
 
 /** What becomes of a connection: it is taken; refused; swallowed; taken and never spoken to; closed at once. */
 export type Behaviour = 'accept' | 'refuse' | 'hang' | 'mute' | 'close';
 
+/** More than anybody sends. */
+export const ANY_RATE: ReadRate = { bytes: { perSecond: 1e12, burst: 1e12 }, packets: { perSecond: 1e9, burst: 1e9 } };
+
+/** What a fake server tells an agent of itself. */
+export interface HostIdentity {
+  readonly hostId: number;
+  readonly hostUuid: string;
+  readonly hostName: string;
+}
+
 type ReadyFields = Parameters<typeof ReadyCommand.encode>[0];
 
-/** A management server that does what a test tells it, for agents in the same process. */
+/**
+ * A management server that does what a test tells it: for agents in the same process by `FakeNetwork`, for others by `listen`.
+ * @example
+ * const server = new FakeServer('127.0.0.1', secureContext(await testCertificate()));
+ * server.onRequest = (link, request) => console.log(request.messages[0]?.type);
+ * const port = await server.listen();
+ * // … until an agent is Ready
+ * const answer = await server.last.send([CheckHealthCommand.encode({})]);
+ * await server.close();
+ */
 export class FakeServer {
   readonly address: string;
   readonly msid: bigint;
   behaviour: Behaviour = 'accept';
   /** What the agent is told of itself. */
-  identity = { hostId: 7, hostUuid: 'uuid-7', hostName: 'name-7' };
+  identity: HostIdentity = { hostId: 7, hostUuid: 'uuid-7', hostName: 'name-7' };
   /** seconds */
   pingInterval = 60;
   answersPings = true;
@@ -52,6 +73,7 @@ export class FakeServer {
   /** Decides about the agent's certificate, which is asked for then. What it throws ends the connection. */
   judge: ((peer: TLSSocket) => void) | undefined;
   context: SecureContext;
+  #listener: Server | undefined;
 
   constructor(address: string, context: SecureContext, msid = 1001n) {
     this.address = address;
@@ -59,6 +81,7 @@ export class FakeServer {
     this.msid = msid;
   }
 
+  /** The link that came last. @throws Error when there is none */
   get last(): FakeLink {
     const link = this.links.at(-1);
     if (link === undefined) throw new Error(`nobody has connected to ${this.address}`);
@@ -76,6 +99,30 @@ export class FakeServer {
     for (const link of this.links) link.link.destroy('the server dies');
   }
 
+  /** Takes agents at a free port of `address`. @returns the port @throws the system's error */
+  async listen(): Promise<number> {
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+      if (this.behaviour === 'refuse') socket.resetAndDestroy();
+      else void this.accept(socket, { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
+    });
+    this.#listener = listener.listen(0, this.address);
+    await once(listener, 'listening');
+    const at = listener.address();
+    return typeof at === 'object' && at !== null ? at.port : 0;
+  }
+
+  /** Ends what `listen` has begun, and all links. */
+  async close(): Promise<void> {
+    this.die();
+    const listener = this.#listener;
+    this.#listener = undefined;
+    if (listener === undefined) return;
+    const closed = once(listener, 'close');
+    listener.close();
+    await closed;
+  }
+
+  /** Takes a connection of an agent. Never rejects. */
   async accept(socket: Duplex, remote: Wire['remote']): Promise<void> {
     this.connections++;
     if (this.behaviour === 'close') socket.end();
@@ -92,7 +139,11 @@ export class FakeServer {
   }
 }
 
-/** The server's end of one link. */
+/**
+ * The server's end of one link.
+ * @example
+ * await server.last.send([CheckHealthCommand.encode({})]);
+ */
 export class FakeLink {
   readonly server: FakeServer;
   readonly link: Link;
@@ -113,7 +164,7 @@ export class FakeLink {
     this.link = new Link(transport, { clock: server.clock, nextSequence, ownFlags: FLAG.fromServer });
     this.link.start({
       // As over a real network: never before the sender's own call has returned.
-      onRequest: request => setImmediate(() => this.#onRequest(request)),
+      onRequest: request => void systemClock.turn().then(() => this.#onRequest(request)),
       onUnreadable: () => {},
       onClose: reason => {
         this.closed = reason;
@@ -132,6 +183,7 @@ export class FakeLink {
     return this.link.request(messages, { flags, mgmtId: this.server.msid, agentId: hostId, via: hostId }, 60_000);
   }
 
+  /** Answers Startup. */
   startupAnswer(startup: Packet, fields: Parameters<typeof StartupAnswer.encode>[0] = {}): void {
     const { identity, pingInterval, msid } = this.server;
     const answer = StartupAnswer.encode({ ...identity, pingInterval, result: true, ...fields });
@@ -165,6 +217,7 @@ export class FakeLink {
     if (ShutdownCommand.is(message)) this.link.close('the agent goes');
   }
 
+  /** Answers a ping. */
   pingAnswer(ping: Packet): void {
     const [message] = ping.messages;
     const answer = PingAnswer.encode({
@@ -177,7 +230,12 @@ export class FakeLink {
   }
 }
 
-/** Routes an agent's dials to fake servers, by name or address. */
+/**
+ * Routes an agent's dials to fake servers, by name or address.
+ * @example
+ * const dialer = new FakeNetwork([one, two], { 'ms.example.com': '10.0.0.1,10.0.0.2' }, clock);
+ * const agent = await startAgent({ file: 'agent.properties', overrides: { host: 'ms.example.com' }, dialer, clock });
+ */
 export class FakeNetwork implements Dialer {
   readonly #servers: readonly FakeServer[];
   readonly #names: ReadonlyMap<string, string>;
@@ -193,6 +251,7 @@ export class FakeNetwork implements Dialer {
     this.#clock = clock;
   }
 
+  /** Whether the name leads to this server alone. */
   isNameOf(name: string, server: FakeServer): boolean {
     return (this.#names.get(name) ?? name) === server.address;
   }

@@ -4,19 +4,26 @@ import type { SecureContext } from 'node:tls';
 import { errorEnvelope } from '../api/envelope.js';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
 import { type Clock, systemClock } from '../lib/clock.js';
+import type { Events } from '../lib/emitter.js';
 import { ConfigError, FatalError, reasonOf } from '../lib/errors.js';
 import { clearTemporaries } from '../lib/files/atomic-file.js';
 import { firstAddress } from '../lib/interfaces.js';
-import type { Log } from '../lib/logger.js';
+import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { retryWhile } from '../lib/retry.js';
 import { endInOrder } from '../program/end-in-order.js';
+import { readSettingsFile, valuesOf } from '../program/settings-file.js';
+import type { Message } from '../protocol/index.js';
 import { tcpAgentsPort } from './agents/agents-port.js';
 import { openDataDir } from './cluster/data-dir.js';
 import { tcpServerDialer } from './cluster/links/server-dialer.js';
+import type { CommandOutcome } from './commands/outcome.js';
+import type { SendOptions } from './commands/sender.js';
 import { composeNode, type ManagementNode } from './compose-node.js';
 import { type Configuration, type ParameterName, readConfiguration } from './config/parameters.js';
-import { type MgmtSettings, notListening } from './config/settings.js';
+import { type MgmtSettings, notListening, type ReadSettings, readSettings } from './config/settings.js';
+import type { HostEvents } from './hosts/host-presence.js';
+import type { ManagedHost } from './hosts/managed-hosts.js';
 import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
 import { dbUrlOf, isRemoteStore, openStore } from './open-store.js';
@@ -34,69 +41,116 @@ import { temporaryCertificate } from './security/temporary-certificate.js';
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
 
-/** How a management server is started. `readSettings` makes `settings` and `initial`. */
-export interface NodeOptions {
-  /** What `readSettings` has read. */
-  readonly settings: MgmtSettings;
-  /** Initial values of the global configuration, by name. A value that the store has already wins, and is logged. */
-  readonly initial: ReadonlyMap<ParameterName, string>;
+/** How a management server is started. All of it has defaults. */
+export interface ManagementServerOptions {
+  /** Path of mgmt.properties, relative to the working folder. @default none is read */
+  readonly file?: string;
+  /** An operator has named the file: a name that is not there is a mistake. @default false */
+  readonly fileMustExist?: boolean;
+  /**
+   * Settings that beat those of the file, under the same keys: of this server, and initial values of the global
+   * configuration. A value that the store has already wins over an initial one, and is logged. @default {}
+   */
+  readonly overrides?: Readonly<Record<string, string>>;
+  /** Where log lines go. @default as the settings `log.level`, `log.format` and `log.file` say */
+  readonly log?: Log;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default systemRandom */
   readonly random?: Random;
-  /** Where the server logs. */
-  readonly log: Log;
-  /** Aborts a start that is under way: `startNode` then rejects with the signal's reason. @default never */
+  /** Aborts a start that is under way: `startManagementServer` then rejects with the signal's reason. @default never */
   readonly stopping?: AbortSignal;
-  /** Called when the process must end: SERVER_ROW_TAKEN, another one has this server's row. */
-  onFatal(error: FatalError): void;
-  /** Called when an operator wants this server to end: call `RunningNode.stop('SIGTERM')`. */
-  onShutdown(): void;
+  /**
+   * Called when the server must end: SERVER_ROW_TAKEN, another process has its row. It is in the log.
+   * @default `stop('SIGINT')`
+   */
+  onFatal?(error: FatalError): void;
+  /** Called when an operator wants this server to end. @default `stop('SIGTERM')` */
+  onShutdown?(): void;
 }
 
-/** A management server that runs, with its files and sockets. */
-export interface RunningNode {
-  /** Its agents and its operations. */
+/** A management server that runs in this process, with its files and sockets. */
+export interface ManagementServer extends Events<HostEvents> {
+  /** The rest of it: what operators can ask (`node.operations`), its agents, its row among the others'. */
   readonly node: ManagementNode;
+  /** The port where agents connect; undefined while it is closed, as in maintenance. */
+  readonly port: number | undefined;
+  /** The port of the HTTP API; undefined when another server of this machine has the default one. */
+  readonly apiPort: number | undefined;
   /**
-   * Ends it in good order, and releases its files. Never called twice.
-   * @param signal `SIGTERM` moves the agents to other servers first, for up to
-   *   `management.server.shutdown.drain.timeout` seconds; `SIGINT` closes their links at once
+   * Sends commands in one packet to the agent of a host, whichever server has it, and tells what became of them. To a
+   * CloudStack agent nothing is sent twice.
+   * @param hostId `id` of one of `hosts()`
+   * @example
+   * const outcome = await server.send(7, [CheckHealthCommand.encode({})], { wait: 20 });
+   * if (outcome.kind === 'answered') console.log(outcome.messages[0]?.fields.result);
+   * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON; TypeError: the messages cannot be written
    */
-  stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void>;
-  /** Reads the certificate files again, or has a new certificate issued. Links that are open keep the old one. */
-  reloadCertificate(): void;
+  send(hostId: number, messages: readonly Message[], options?: SendOptions): Promise<CommandOutcome>;
+  /** All hosts of the cluster as this server knows them, by id. What other servers do is known after 2 s. */
+  hosts(): readonly ManagedHost[];
+  /**
+   * Ends it in good order, and releases its files. The first call counts; the others wait for it.
+   * @param signal `SIGTERM` moves the agents to other servers first, for up to
+   *   `management.server.shutdown.drain.timeout` seconds; `SIGINT` closes their links at once. @default 'SIGTERM'
+   */
+  stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<void>;
+  /**
+   * Opens the log file again, and reads the certificate files again, or has a new certificate issued. Links that are open
+   * keep the old one.
+   */
+  reload(): void;
   /** Releases the lock of `data.dir`, for a process that ends without `stop`. Synchronous; never throws. */
   abandon(): void;
 }
 
 /**
- * Starts a management server as `node dist/mgmt.js` does, with its files and sockets. It returns once the server takes
- * agents. A database behind a network that is away is waited for. When a part fails, those that were started are stopped.
+ * Starts a management server as `node dist/mgmt.js FILE key=value …` does, in this process. It returns once the server
+ * takes agents. A database behind a network that is away is waited for. When a part fails, those that were started are
+ * stopped.
  * @example
- * const { settings, initial } = readSettings(new Map(), new Map([['db.url', 'sqlite:data/muster.db']]));
- * const running = await startNode({
- *   settings,
- *   initial,
- *   log: silentLog,
- *   onFatal: error => console.error(error.message),
- *   onShutdown: () => void running.stop('SIGTERM'),
- * });
- * for (const attache of running.node.agents.registry) console.log(attache.host.name);
- * await running.stop('SIGTERM');
- * @throws ConfigError when a setting cannot be used, or the database refuses user or password
+ * const server = await startManagementServer({ overrides: { 'db.url': 'sqlite:data/muster.db' } });
+ * server.on('ready', ({ id, name }) => console.log(`${name} is host ${id}`));
+ * // …
+ * await server.stop();
+ * @throws ConfigError when a setting cannot be used, a file cannot be read, the log cannot be written, or the database
+ *   refuses user or password
  * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED, STORE_UNUSABLE, STORE_TOO_NEW, KEY_FILE_UNUSABLE,
  *   SERVER_ROW_TAKEN
  * @throws StoreError when the store refuses a value or is damaged
  */
-export async function startNode({
-  clock = systemClock,
-  random = systemRandom,
-  ...options
-}: NodeOptions): Promise<RunningNode> {
-  const undo: (() => unknown)[] = [];
+export async function startManagementServer(options: ManagementServerOptions = {}): Promise<ManagementServer> {
+  const { clock = systemClock, random = systemRandom, stopping = new AbortController().signal } = options;
+  const { settings, initial, warnings } = await readMgmtFile(options);
+  const { log, reopenLog, closeLog } = await logOf(options.log, settings.log, clock);
+  const undo: (() => unknown)[] = [closeLog];
+  let ending: Promise<void> | undefined;
+  let started: Started | undefined;
+  const stop = (signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM') => {
+    ending ??= (async () => {
+      await started?.stop(signal);
+      await closeLog();
+    })();
+    return ending;
+  };
   try {
-    return await start({ ...options, clock, random }, undo);
+    for (const warning of warnings) log.warn(warning, options.file === undefined ? {} : { file: options.file });
+    const given = { settings, initial, clock, random, log, stopping };
+    started = await start(
+      {
+        ...given,
+        onFatal(error) {
+          log.error(error.message, { code: error.code });
+          if (options.onFatal) options.onFatal(error);
+          else void stop('SIGINT');
+        },
+        onShutdown() {
+          if (options.onShutdown) options.onShutdown();
+          else void stop('SIGTERM');
+        },
+      },
+      undo,
+    );
   } catch (error) {
     for (const step of undo.reverse()) {
       try {
@@ -107,12 +161,68 @@ export async function startNode({
     }
     throw error;
   }
+  const { node, apiPort, reloadCertificate, abandon } = started;
+  return {
+    node,
+    apiPort,
+    get port() {
+      return node.port;
+    },
+    send: (hostId, messages, sendOptions) => node.send(hostId, messages, sendOptions),
+    hosts: () => node.hosts(),
+    on: (name, listener) => node.events.on(name, listener),
+    stop,
+    reload() {
+      reopenLog();
+      reloadCertificate();
+    },
+    abandon,
+  };
 }
 
-type StartOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'random'>>;
+/** What the settings file and `overrides` say. @throws ConfigError */
+export async function readMgmtFile({
+  file,
+  fileMustExist = false,
+  overrides = {},
+}: Pick<ManagementServerOptions, 'file' | 'fileMustExist' | 'overrides'>): Promise<ReadSettings> {
+  const given = new Map(Object.entries(overrides));
+  if (file === undefined) return readSettings(new Map(), given);
+  const { document, exists, warnings } = await readSettingsFile(file, fileMustExist);
+  const read = readSettings(valuesOf(document), given);
+  const absent = exists ? [] : ['There is no settings file; defaults and the command line hold'];
+  return { ...read, warnings: [...absent, ...warnings, ...read.warnings] };
+}
 
-async function start(options: StartOptions, undo: (() => unknown)[]): Promise<RunningNode> {
-  const { clock, random, log, stopping = new AbortController().signal } = options;
+/** The caller's log, which the caller closes, or one of our own. */
+async function logOf(given: Log | undefined, options: LogOptions, clock: Clock) {
+  if (given !== undefined) return { log: given, reopenLog() {}, async closeLog() {} };
+  const log = await openLog(options, clock);
+  return { log, reopenLog: () => log.reopen(), closeLog: () => log.close() };
+}
+
+interface StartParts {
+  readonly settings: MgmtSettings;
+  readonly initial: ReadonlyMap<ParameterName, string>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly stopping: AbortSignal;
+  onFatal(error: FatalError): void;
+  onShutdown(): void;
+}
+
+/** What runs, without its log. */
+interface Started {
+  readonly node: ManagementNode;
+  readonly apiPort: number | undefined;
+  stop(signal: 'SIGTERM' | 'SIGINT'): Promise<void>;
+  reloadCertificate(): void;
+  abandon(): void;
+}
+
+async function start(options: StartParts, undo: (() => unknown)[]): Promise<Started> {
+  const { clock, random, log, stopping } = options;
   const settings = { ...options.settings, dbUrl: await dbUrlOf(options.settings) };
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
@@ -200,6 +310,7 @@ async function start(options: StartOptions, undo: (() => unknown)[]): Promise<Ru
 
   return {
     node: composed,
+    apiPort,
     async stop(signal) {
       log.info('Stopping', { signal, agents: composed.agents.registry.size });
       if (signal === 'SIGTERM') {
@@ -242,10 +353,7 @@ function isServing(node: ManagementNode | undefined): node is ManagementNode {
 }
 
 /** A database behind a network may be away when the server starts: it waits. @throws ConfigError, FatalError */
-async function openStoreWhenThere(
-  { settings, clock, random, log }: StartOptions,
-  stopping: AbortSignal,
-): Promise<Store> {
+async function openStoreWhenThere({ settings, clock, random, log }: StartParts, stopping: AbortSignal): Promise<Store> {
   let isReported = false;
   return retryWhile(
     { clock, stopping },
@@ -271,7 +379,7 @@ interface ApiTls {
 }
 
 /** @returns undefined for plain HTTP @throws ConfigError */
-async function openApiTls({ apiTls }: MgmtSettings, { clock, random, log }: StartOptions): Promise<ApiTls | undefined> {
+async function openApiTls({ apiTls }: MgmtSettings, { clock, random, log }: StartParts): Promise<ApiTls | undefined> {
   if (apiTls === 'plain') return undefined;
   if (apiTls === 'server') {
     const temporary = apiSecureContext(await temporaryCertificate({ clock, random }));
@@ -387,7 +495,7 @@ async function openCa(
   settings: MgmtSettings,
   store: Store,
   sealingKey: SealingKey,
-  { clock, random, log }: StartOptions,
+  { clock, random, log }: StartParts,
 ): Promise<Ca> {
   const parts = { clock, random };
   const given = settings.ca && (await loadGivenCa(settings.ca, parts));
@@ -407,7 +515,7 @@ interface OwnCertificateParts {
 async function openCertificate(
   settings: MgmtSettings,
   parts: OwnCertificateParts,
-  { clock, log }: StartOptions,
+  { clock, log }: StartParts,
 ): Promise<ServerCertificate> {
   const { tls } = settings;
   if (tls === undefined) return ServerCertificate.open(issuedCertificate(settings, parts, clock), clock, log);
@@ -423,7 +531,7 @@ async function openServerCertificate(
   settings: MgmtSettings,
   shown: ServerCertificate,
   parts: OwnCertificateParts,
-  { clock, log }: StartOptions,
+  { clock, log }: StartParts,
 ): Promise<ServerCertificate> {
   if (settings.tls === undefined) return shown;
   return ServerCertificate.open(issuedCertificate(settings, parts, clock), clock, log);

@@ -1,6 +1,11 @@
-import type { RemoteEnd, Transport, TransportListener } from '../../src/protocol/index.js';
+import type { RemoteEnd, Transport, TransportListener } from '../protocol/index.js';
 
-/** A connection without sockets: packets arrive whole, in order, and never within the call that sends them. */
+/**
+ * A connection without sockets: packets arrive whole, in order, and never within the call that sends them.
+ * @example
+ * const { agent, server } = memoryTransports();
+ * const fake = new FakeAgent(agent);
+ */
 export function memoryTransports(agentAt: RemoteEnd = { address: '192.0.2.50', port: 40_000 }): {
   agent: MemoryTransport;
   server: MemoryTransport;
@@ -14,6 +19,12 @@ export function memoryTransports(agentAt: RemoteEnd = { address: '192.0.2.50', p
 
 type Arrival = { readonly packet: Buffer } | { readonly end: true; readonly error?: Error };
 
+/**
+ * One end of a connection without sockets.
+ * @example
+ * const { agent } = memoryTransports();
+ * agent.cut(new Error('the network fails'));
+ */
 export class MemoryTransport implements Transport {
   readonly remote: RemoteEnd;
   /** A test may pretend that the peer does not read. */
@@ -64,6 +75,7 @@ export class MemoryTransport implements Transport {
     this.arrive({ end: true, ...(error && { error }) });
   }
 
+  /** The other end has sent this, or has ended. */
   arrive(arrival: Arrival): void {
     this.#arrivals.push(arrival);
     if (this.#listener) this.#deliver();
