@@ -24,6 +24,7 @@ import type { Resource } from './resources/resource.js';
 import { startupCommands } from './resources/startup-commands.js';
 import { Session } from './session.js';
 import type { AgentSettings } from './settings.js';
+import type { Refusal } from './trust/refusal.js';
 import type { Credentials, Trust } from './trust/trust.js';
 
 /** What an agent is made of. `startAgent` makes all of it from a file. */
@@ -250,7 +251,7 @@ export class Agent {
         onIdentity: identity => this.#onIdentity(id, identity),
         onCertificate: () => this.#onCredentials(),
         onAccepted: credentials => this.#onAccepted(credentials),
-        onRefused: (credentials, why) => void this.#onRefused(credentials, why),
+        onRefused: (credentials, why, how) => void this.#onRefused(credentials, why, how),
         onEvent: event => this.#dispatch(event),
       },
     );
@@ -333,10 +334,10 @@ export class Agent {
     this.#dispatch({ kind: 'credentials', credentials: this.#parts.trust.id });
   }
 
-  async #onRefused(credentials: Credentials, why: string): Promise<void> {
+  async #onRefused(credentials: Credentials, why: string, how: Refusal): Promise<void> {
     const { trust } = this.#parts;
     const before = trust.id;
-    await trust.refused(credentials, why);
+    await trust.refused(credentials, why, how);
     if (trust.id !== before) this.#onCredentials();
   }
 

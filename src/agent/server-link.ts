@@ -30,7 +30,7 @@ import type { Connection } from './kernel-tcp.js';
 import type { LivenessRules } from './liveness.js';
 import { LivenessWatch } from './liveness-watch.js';
 import type { PingSays } from './ping-says.js';
-import { isAboutCertificates } from './trust/refusal.js';
+import { isAboutCertificates, mayBeAboutCertificates, type Refusal } from './trust/refusal.js';
 import type { Credentials, Trust } from './trust/trust.js';
 
 /** What a link to a server is made of. All links of an agent share most of it. */
@@ -63,7 +63,7 @@ export interface ServerLinkParts {
   /** The link is Ready, with these credentials. */
   onAccepted(credentials: Credentials): void;
   /** The server does not accept these credentials, or is not trusted by them. */
-  onRefused(credentials: Credentials, why: string): void;
+  onRefused(credentials: Credentials, why: string, how: Refusal): void;
   onEvent(event: AgentEvent): void;
 }
 
@@ -403,7 +403,8 @@ export class ServerLink {
     if (this.#phase === 'ended') return;
     const why = plainReason(error, this.#credentials.hasCertificate);
     const isEnrolled = this.#hasEnrolled;
-    if (!isEnrolled && this.#refuses(error)) this.#parts.onRefused(this.#credentials, why);
+    const refusal = isEnrolled ? undefined : this.#refusalIn(error);
+    if (refusal !== undefined) this.#parts.onRefused(this.#credentials, why, refusal);
     const wasReady = this.#phase === 'ready';
     this.#end();
     this.#link?.close(why);
@@ -424,11 +425,12 @@ export class ServerLink {
   }
 
   /** Whether a failure before Ready is the server's answer to these credentials. */
-  #refuses(error: unknown): boolean {
-    const { token } = this.#credentials;
-    if (this.#phase !== 'registering' || this.#isAnswered) return false;
-    if (error instanceof RefusedError) return token !== undefined;
-    return error instanceof UnansweredError || isAboutCertificates(error);
+  #refusalIn(error: unknown): Refusal | undefined {
+    const { token, hasCertificate } = this.#credentials;
+    if (this.#phase !== 'registering' || this.#isAnswered) return undefined;
+    if (error instanceof RefusedError) return token === undefined ? undefined : 'certain';
+    if (error instanceof UnansweredError || isAboutCertificates(error)) return 'certain';
+    return hasCertificate && mayBeAboutCertificates(error) ? 'possible' : undefined;
   }
 
   #end(): void {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -199,6 +199,32 @@ t.test('identity: a certificate after its revocation and after its expiry', asyn
   });
   await isRefused(t, honestGuid, { files: expired }, /it ended/);
 });
+
+t.test(
+  'identity: a host whose certificate was revoked comes back by a token for its guid, with another key',
+  async t => {
+    const own = await ownHost('victim-3-LibvirtComputingResource');
+    const home = join(folder, 'victim-3');
+    mkdirSync(home);
+    for (const [name, text] of [
+      ['cloud.crt', own.cert],
+      ['cloud.key', own.key],
+      ['cloud.ca.crt', ca.pem],
+    ] as const) {
+      writeFileSync(join(home, name), text, { mode: 0o600 });
+    }
+    const link = await dial({ files: own });
+    await link.join({ guid: 'victim-3-LibvirtComputingResource' });
+    await done('revokeCertificate', { serial: new X509Certificate(own.cert).serialNumber });
+    await until(() => link.closed);
+    const guid = 'victim-3';
+    const token = await newToken({ guid: `${guid}-LibvirtComputingResource` });
+    const agent = new AgentProcess(t, home, { host: SERVER, port, guid, 'enrollment.token': token });
+    await agent.says(/This host is enrolled/);
+    t.notSame(readFileSync(join(home, 'cloud.key'), 'utf8'), own.key);
+    await agent.stop('SIGTERM');
+  },
+);
 
 t.test('identity: a CA of his own, by another name and by ours, and a server’s certificate as an agent’s', async t => {
   const named = { uris: [honestUri], usages: ['clientAuth'] as const };

@@ -8,3 +8,14 @@ const ALERT =
 export function isAboutCertificates(error: unknown): boolean {
   return error instanceof TrustError || (error instanceof Error && ALERT.test(codeOf(error.cause) ?? ''));
 }
+
+/** How sure it is that a server has refused the credentials of a dial. */
+export type Refusal = 'certain' | 'possible';
+
+/**
+ * Whether a dial has ended as it does when a server of Muster refuses a certificate: it closes the connection once it has seen
+ * that, at the end of the handshake. The network, or a server that is busy, may have done it as well.
+ */
+export function mayBeAboutCertificates(error: unknown): boolean {
+  return ['HANDSHAKE_CLOSED', 'ECONNRESET'].includes(codeOf(error) ?? '');
+}

@@ -34,6 +34,7 @@ import {
   TrustError,
 } from './judge.js';
 import { type OwnCertificate, ownCertificateOf, pemOfKey } from './own-certificate.js';
+import type { Refusal } from './refusal.js';
 
 /** What an agent's trust is made of. */
 export interface TrustParts {
@@ -83,6 +84,8 @@ export class Trust {
   #prefersToken = false;
   /** The files have been replaced, and no server has accepted the new ones yet. */
   #isUnconfirmed = false;
+  /** How often new files may have been refused. */
+  #doubts = 0;
   /** One change of the files at a time. */
   #work: Promise<unknown> = Promise.resolve();
 
@@ -182,6 +185,7 @@ export class Trust {
    * @returns whether the token has
    */
   accepted(used: Credentials): boolean {
+    this.#doubts = 0;
     if (used.id !== this.#id || !used.hasCertificate) return false;
     this.#prefersToken = false;
     if (this.#isUnconfirmed) {
@@ -199,14 +203,17 @@ export class Trust {
   /**
    * A server does not accept these credentials, or is not trusted by them. New files that have not worked yet are replaced
    * by the former ones; an agent with a token tries that, and the certificate the next time.
+   * @param how a refusal that is only possible has to come several times before files are replaced
    */
-  async refused(used: Credentials, why: string): Promise<void> {
+  async refused(used: Credentials, why: string, how: Refusal): Promise<void> {
     if (this.#token !== undefined) {
       this.#prefersToken = used.hasCertificate;
       return;
     }
     if (!this.#isUnconfirmed || used.id !== this.#id) return;
+    if (how === 'possible' && ++this.#doubts < MOST_DOUBTS) return;
     this.#isUnconfirmed = false;
+    this.#doubts = 0;
     try {
       await this.#inTurn(() => this.#takeBack());
       this.#log.error('The new certificate does not work: the former files are back', { reason: why });
@@ -333,6 +340,8 @@ export class Trust {
 }
 
 const NONE: readonly X509Certificate[] = [];
+/** So often a connection that is closed in the handshake may have another reason than the new certificate. */
+const MOST_DOUBTS = 3;
 
 /** Equal for equal certificates. */
 function idOf(bundle: readonly X509Certificate[], own: readonly X509Certificate[]): string {

@@ -29,7 +29,7 @@ const RESULT = {
   outcome: string('answered, unsupported, refused, cancelled, unknown; before that waiting or sent'),
   result: optional(boolean('whether all answers say result=true')),
   reason: optional(string('why it is not well')),
-  answers: optional(string('the answers as JSON: [{"<class>": {fields}}, …]')),
+  answers: optional(string('the answers as JSON: an array of objects, each a class and its fields')),
   truncated: optional(boolean('the answers were more than 64 KiB, or those of the job more than 256 MiB, and are cut')),
   durationms: optional(integer('from the moment at which it was to be sent to the outcome')),
   managementservername: optional(string('the management server that had the host')),
@@ -50,7 +50,7 @@ export const SEND_COMMANDS = {
       ),
       fields: longString('its fields, a JSON object ({})'),
       commands: longString(
-        'several commands in one packet, in place of class and fields: [{"class": …, "fields": {…}}, …]',
+        'several commands in one packet, in place of class and fields: a JSON array of objects with class and fields',
       ),
       stoponerror: boolean('when one of several fails, those behind it are not carried out (true)'),
       wait: integer('seconds for each host, until it is connected and has answered (60)'),

@@ -247,7 +247,14 @@ class Conversation {
     if (refusal !== undefined) return { refusal };
     if (this.link.closed) throw new Error('the agent left before it was registered');
     const host = await registrar.register(startup.description(zone.id), this.link.remote.address);
-    return host ?? { wait: 'the store is away, and this agent is new here: it has to wait until the store is back' };
+    if (host === undefined) {
+      return { wait: 'the store is away, and this agent is new here: it has to wait until the store is back' };
+    }
+    // The host of the certificate was removed, and this server has not read that yet: its guid has got another row.
+    const stranger = this.#strangerTo(host.uuid, startup.guid, host);
+    if (stranger === undefined) return host;
+    this.#leftWhileRegistering(host);
+    return { stranger };
   }
 
   get #isCertified(): boolean {
@@ -257,7 +264,7 @@ class Conversation {
   /** Whether the certificate is that of another host: strict or not, it may not be used for this one. */
   async #mismatch({ guid }: Startup): Promise<Mismatch | undefined> {
     const identity = this.#identity;
-    const { knownHosts, peers, lists } = this.#parts;
+    const { knownHosts, lists } = this.#parts;
     if (identity.kind === 'address' && lists.configuration.values['ca.plugin.root.auth.strictness']) {
       return this.#boundToAnother(guid, identity.fingerprint);
     }
@@ -267,10 +274,18 @@ class Conversation {
     await this.#parts.lookAgain();
     const host = knownHosts.get(guid);
     if (host?.uuid === identity.uuid) return undefined;
-    const whose = host === undefined ? 'which no host has' : `which is host ${host.name} (${host.uuid})`;
+    const stranger = this.#strangerTo(host?.uuid, guid, host);
+    return stranger === undefined ? undefined : { stranger };
+  }
+
+  /** Why an agent is not that of the host which its certificate names; undefined: it is, or the certificate names none. */
+  #strangerTo(uuid: string | undefined, guid: string, host?: Pick<RegisteredHost, 'name'>): string | undefined {
+    const identity = this.#identity;
+    if (identity.kind !== 'host' || identity.uuid === uuid) return undefined;
+    const whose = host === undefined ? 'which no host has' : `which is host ${host.name} (${uuid})`;
     const stranger = `the certificate is that of host ${identity.uuid}, and the agent has the guid ${guid}, ${whose}`;
-    peers.refused(this.link.remote.address, stranger, host?.uuid);
-    return { stranger };
+    this.#parts.peers.refused(this.link.remote.address, stranger, uuid);
+    return stranger;
   }
 
   /** A certificate that names no host belongs to the guid that is first seen with it. */

@@ -39,6 +39,16 @@ t.test('reason: a server that does not accept the certificate of the agent is sa
   t.match(await reasonFor(40, true), /^the server refuses the TLS handshake; it may not accept the certificate/);
 });
 
+t.test('regression: reason: a server that closes in the handshake may have refused the certificate', async t => {
+  const [agentSide, serverSide] = duplexPair();
+  serverSide.once('data', () => serverSide.end());
+  const options = { context: secureContext({}), handshakeTimeoutMs: 1_000, host: '192.0.2.1', judge: () => {} };
+  const remote = { address: '192.0.2.1', port: 8250 };
+  const failed = await connectTls(agentSide, { ...options, clock: new FakeClock(), remote }).catch(error => error);
+  t.match(plainReason(failed, true), /^the peer closed .*it may not accept the certificate .*createEnrollmentToken/);
+  t.equal(plainReason(failed, false), 'the peer closed during the TLS handshake');
+});
+
 t.test('reason: a connection is refused when each address refuses it', async t => {
   const refused = Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
   const timedOut = Object.assign(new Error('x'), { code: 'ETIMEDOUT' });

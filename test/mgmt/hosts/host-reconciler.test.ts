@@ -9,6 +9,7 @@ import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { turns } from '../../helpers/agent-bench.js';
 import { reassign } from '../../helpers/assign.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
+import { NOT_STRICT } from '../../helpers/not-strict.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import { MSID, testServer } from '../../helpers/test-server.js';
 
@@ -21,6 +22,7 @@ t.test('regression: an agent that says goodbye with a NUL in its reason, or at l
   const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
   const store = await openStore(url, { clock, random: seededRandom(1), log: silentLog, thread: 'same' });
   t.teardown(() => store.close());
+  await store.initialiseConfiguration(new Map(Object.entries(NOT_STRICT)));
   const server = await testServer({ clock, realStore: store });
   for (const [id, reason] of ['bye\0bye', 'x'.repeat(50_000)].entries()) {
     const agent = server.agent();
