@@ -24,6 +24,14 @@ export function chainTo(
   return undefined;
 }
 
+/** Whether each certificate is signed by the one behind it. */
+export function isSignedInOrder(certificates: readonly X509Certificate[]): boolean {
+  return certificates.every((one, index) => {
+    const next = certificates[index + 1];
+    return next === undefined || (one.checkIssued(next) && one.verify(next.publicKey));
+  });
+}
+
 /** Whether one certificate has signed another, and may. */
 export function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
   return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);

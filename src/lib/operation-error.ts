@@ -50,3 +50,9 @@ export function refusedOperation(reason: string): OperationError {
 export function invalidArgument(argument: string, value: string, reason: string): OperationError {
   return new OperationError('ARGUMENT_INVALID', reason, { argument, value });
 }
+
+/** @throws OperationError ARGUMENT_INVALID: it is no whole number from `least` to `most` */
+export function checkRange(argument: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw invalidArgument(argument, String(value), `${least} to ${most} are allowed`);
+}

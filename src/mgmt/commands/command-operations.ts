@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
+import { checkRange, invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { LIMITS, type Message, ProtocolError, rawBodyOf, readyLimits } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
-import { type HostSelection, type JobRow, ROWS_A_PAGE, type Store } from '../store/store.js';
+import { pagesOf } from '../store/pages.js';
+import type { HostSelection, JobRow, SelectedHost, Store } from '../store/store.js';
 import { commandClass } from './command-classes.js';
 
 export interface CommandOperationParts {
@@ -154,15 +155,12 @@ async function hostsOf(
 const NAMES_A_CALL = 200;
 
 async function selected(store: Pick<Store, 'selectHosts'>, selection: HostSelection) {
-  const hosts = [];
-  for (let after = 0; ; ) {
-    const page = await store.selectHosts(selection, after);
+  const hosts: SelectedHost[] = [];
+  for await (const page of pagesOf(after => store.selectHosts(selection, after))) {
     hosts.push(...page);
-    const last = page.at(-1);
-    if (last === undefined || page.length < ROWS_A_PAGE) return hosts;
     if (hosts.length > MOST_HOSTS) throw refusedOperation(`a job has at most ${MOST_HOSTS} hosts`);
-    after = last.id;
   }
+  return hosts;
 }
 
 function classOf(name: string, index: number): string {
@@ -178,9 +176,4 @@ function checkSize(messages: readonly Message[]): void {
     if (!(error instanceof ProtocolError)) throw error;
     throw invalidArgument('commands', '…', error.message);
   }
-}
-
-function checkRange(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw invalidArgument(name, String(value), `${least} to ${most} are allowed`);
 }

@@ -1,7 +1,8 @@
-import { keptMessages, UnsupportedAnswer } from '../../protocol/index.js';
+import { keptMessages } from '../../protocol/index.js';
 import type { KeptAnswer } from '../agents/conversation.js';
 import type { NewCommandOutcome, Store } from '../store/store.js';
 import { readCommandId } from './command-run.js';
+import { isUnsupported } from './outcome.js';
 import { storedOutcome } from './stored-outcome.js';
 
 export interface KeptAnswersParts {
@@ -36,9 +37,7 @@ function outcomeOf({ answers, unknown }: KeptAnswer, hostId: number, msid: numbe
   if (answers === undefined) return storedOutcome({ kind: 'unknown', reason: unknown ?? 'the agent cannot say' }, of);
   try {
     const messages = keptMessages(answers);
-    const [first] = messages;
-    const kind = first !== undefined && UnsupportedAnswer.is(first) ? 'unsupported' : 'answered';
-    return storedOutcome({ kind, messages }, of);
+    return storedOutcome({ kind: isUnsupported(messages) ? 'unsupported' : 'answered', messages }, of);
   } catch {
     return storedOutcome({ kind: 'unknown', reason: 'the answer that the agent has kept cannot be read' }, of);
   }

@@ -1,4 +1,4 @@
-import type { Message } from '../../protocol/index.js';
+import { type Message, UnsupportedAnswer } from '../../protocol/index.js';
 
 /** What became of commands for one agent. Exactly one of these. Reasons are for people. */
 export type CommandOutcome =
@@ -12,3 +12,8 @@ export type CommandOutcome =
   | { readonly kind: 'cancelled'; readonly reason: string }
   /** They were sent, and nobody can say whether the agent has carried them out. */
   | { readonly kind: 'unknown'; readonly reason: string };
+
+/** Whether an agent has answered that it does not know the class of the first command. */
+export function isUnsupported([first]: readonly Message[]): boolean {
+  return first !== undefined && UnsupportedAnswer.is(first);
+}

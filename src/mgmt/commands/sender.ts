@@ -11,13 +11,12 @@ import {
   type RawBody,
   rawBodyOf,
   readyLimits,
-  UnsupportedAnswer,
 } from '../../protocol/index.js';
 import { answerTimeMs } from '../agents/attache.js';
 import type { ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostFinder } from './host-finder.js';
-import type { CommandOutcome } from './outcome.js';
+import { type CommandOutcome, isUnsupported } from './outcome.js';
 import {
   begun,
   next,
@@ -241,7 +240,7 @@ class Sending {
       const reason = peerText(String(first?.fields.details ?? outcome));
       if (outcome === 'unknown') return { kind: 'lost', reason, isRepeatable: false };
       if (outcome === 'refused') return { kind: 'notSent', reason, isFinal: true };
-      return { kind: 'answered', messages, isUnsupported: first !== undefined && UnsupportedAnswer.is(first) };
+      return { kind: 'answered', messages, isUnsupported: isUnsupported(messages) };
     } catch (error) {
       // To ask again would bring the same answer.
       return { kind: 'lost', reason: `the answer cannot be read: ${peerText(reasonOf(error))}`, isRepeatable: false };

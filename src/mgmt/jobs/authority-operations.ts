@@ -1,3 +1,4 @@
+import { isSignedInOrder } from '../../lib/chain.js';
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
@@ -162,19 +163,13 @@ function checkChain(pem: string): void {
   } catch (error) {
     throw refuse(reasonOf(error));
   }
-  const [first, ...others] = chain;
-  if (first === undefined) throw refuse('there is no certificate in it');
+  const last = chain.at(-1);
+  if (last === undefined) throw refuse('there is no certificate in it');
   if (chain.length > MOST_CERTIFICATES) throw refuse(`at most ${MOST_CERTIFICATES} certificates are allowed`);
-  let below = first;
-  for (const above of [first, ...others]) {
-    if (!above.ca) throw refuse(`${subjectOf(above)} is not the certificate of a CA`);
-    if (above === first) continue;
-    if (!below.checkIssued(above) || !below.verify(above.publicKey)) {
-      throw refuse('each certificate has to be signed by the one behind it');
-    }
-    below = above;
-  }
-  if (!below.checkIssued(below)) throw refuse('the certificates that lead to the root, and the root, come behind it');
+  const other = chain.find(({ ca }) => !ca);
+  if (other !== undefined) throw refuse(`${subjectOf(other)} is not the certificate of a CA`);
+  if (!isSignedInOrder(chain)) throw refuse('each certificate has to be signed by the one behind it');
+  if (!last.checkIssued(last)) throw refuse('the certificates that lead to the root, and the root, come behind it');
 }
 
 async function authorityWith(store: AuthorityOperationParts['store'], fingerprint: string): Promise<Authority> {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
-import { invalidArgument } from '../../lib/operation-error.js';
+import { checkRange, invalidArgument } from '../../lib/operation-error.js';
 import { PEER_TEXT_LENGTH, peerText } from '../../lib/text/peer-text.js';
 import type { EventSink } from '../cluster/events.js';
 import type { Configuration } from '../config/parameters.js';
@@ -54,8 +54,8 @@ export async function createEnrollmentToken(
     throw invalidArgument('zone', peerText(zone), `the zones are ${zones.join(', ')}`);
   }
   for (const [name, text] of Object.entries({ cluster, guid })) if (text !== undefined) checkText(name, text);
-  checkRange('uses', uses, MOST_USES);
-  checkRange('validity', validity, MOST_HOURS);
+  checkRange('uses', uses, 1, MOST_USES);
+  checkRange('validity', validity, 1, MOST_HOURS);
   if (guid !== undefined && uses !== 1) {
     throw invalidArgument('uses', String(uses), 'a token for one guid has one use');
   }
@@ -93,8 +93,4 @@ function checkText(name: string, text: string): void {
   if (text !== '' && peerText(text) === text) return;
   const reason = `1 to ${PEER_TEXT_LENGTH} characters are allowed, without control characters`;
   throw invalidArgument(name, peerText(text), reason);
-}
-
-function checkRange(name: string, value: number, most: number): void {
-  if (value < 1 || value > most) throw invalidArgument(name, String(value), `1 to ${most} are allowed`);
 }

@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { type KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { isSignedInOrder } from '../../lib/chain.js';
 import { ConfigError } from '../../lib/errors.js';
 import type { CaFiles } from '../config/settings.js';
 import type { CaParts } from './ca.js';
@@ -30,12 +31,8 @@ export async function loadGivenCa({ certFile, keyFile }: CaFiles, parts: CaParts
     throw new ConfigError('ca.key', keyFile, `is not the key of the first certificate in ca.cert=${certFile}`);
   }
   if (!signer.ca) throw new ConfigError('ca.cert', certFile, 'its first certificate is not that of a CA');
-  let below = signer;
-  for (const above of issuers) {
-    if (!below.checkIssued(above) || !below.verify(above.publicKey)) {
-      throw new ConfigError('ca.cert', certFile, 'each certificate has to be signed by the one behind it');
-    }
-    below = above;
+  if (!isSignedInOrder([signer, ...issuers])) {
+    throw new ConfigError('ca.cert', certFile, 'each certificate has to be signed by the one behind it');
   }
   const certificate = new x509.X509Certificate(signer.raw);
   const ca = signingCa(
