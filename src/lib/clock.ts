@@ -34,22 +34,20 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   after(delayMs, callback) {
-    const due = performance.now() + Math.max(0, delayMs);
-    const arm = () => {
-      const left = due - performance.now();
-      return setTimeout(
-        () => {
-          if (left <= LONGEST_TIMEOUT_MS) callback();
-          else timeout = arm();
-        },
-        Math.min(Math.max(0, left), LONGEST_TIMEOUT_MS),
-      );
-    };
-    let timeout = arm();
+    if (delayMs > LONGEST_TIMEOUT_MS) return afterLong(delayMs, callback);
+    const timeout = setTimeout(callback, Math.max(0, delayMs));
     return { cancel: () => clearTimeout(timeout) };
   },
   turn: () => setImmediate(),
 };
+
+function afterLong(delayMs: number, callback: () => void): Timer {
+  const due = systemClock.now() + delayMs;
+  let timer = systemClock.after(LONGEST_TIMEOUT_MS, () => {
+    timer = systemClock.after(due - systemClock.now(), callback);
+  });
+  return { cancel: () => timer.cancel() };
+}
 
 /** Resolves after `delayMs`, or at once when `signal` aborts. */
 export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

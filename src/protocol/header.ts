@@ -41,8 +41,26 @@ export const FLAG = {
 
 const HEADER_BYTES = { 0: 40, 2: 32 } as const;
 
+/**
+ * What the parser fills. It sets and deletes `$parent` and `$root` on each of its objects: deleting own fields would make
+ * the object many times slower to read, so these are none.
+ */
+class HeaderFields {
+  version = 0;
+  flags = 0;
+  sequence = 0n;
+  contentLength = 0;
+  mgmtId = 0n;
+  agentId = 0n;
+  via = 0n;
+
+  set $parent(_: unknown) {}
+  set $root(_: unknown) {}
+}
+
 const common = () =>
   new Parser()
+    .create(HeaderFields)
     .endianness('big')
     .uint8('version')
     .seek(1)
@@ -75,8 +93,9 @@ export function decodeHeader(bytes: Buffer): { header: PacketHeader; body: Buffe
       length: bytes.length,
     });
   }
-  const fields = PARSERS[version].parse(bytes);
-  return { header: { via: fields.agentId, ...fields }, body: bytes.subarray(headerBytes) };
+  const { flags, sequence, contentLength, mgmtId, agentId, via }: HeaderFields = PARSERS[version].parse(bytes);
+  const header = { version, flags, sequence, contentLength, mgmtId, agentId, via: version === 0 ? via : agentId };
+  return { header, body: bytes.subarray(headerBytes) };
 }
 
 /**

@@ -183,8 +183,9 @@ export class Link {
       };
       this.#pending.set(sequence, { kind: 'forwarded', timer, resolve: settle, reject: end });
       const flags = header.flags | FLAG.request | this.#ownFlags;
+      const { mgmtId, agentId, via } = header;
       onSent?.();
-      this.#transport.send(encodeRawPacket({ version: 0, ...header, sequence, flags, body }));
+      this.#transport.send(encodeRawPacket({ version: 0, flags, sequence, mgmtId, agentId, via, body }));
     });
   }
 

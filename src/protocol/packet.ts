@@ -39,9 +39,10 @@ export function decodePacket(bytes: Buffer, limits: PacketLimits = readyLimits()
  * @throws ProtocolError PACKET_VERSION, BODY_TOO_LARGE, BODY_JSON; TypeError for what JSON cannot represent
  */
 export function encodePacket(packet: Packet, limits?: PacketLimits): Buffer {
+  const { version, sequence, mgmtId, agentId, via } = packet;
   const { body, contentLength, packed } = encodeBody(packet.messages, (packet.flags & FLAG.gzip) !== 0, limits);
   const flags = packed ? packet.flags | FLAG.gzip : packet.flags;
-  return encodeHeader({ ...packet, flags, contentLength }, body);
+  return encodeHeader({ version, flags, sequence, contentLength, mgmtId, agentId, via }, body);
 }
 
 /** A request or a response whose body is passed on without being read. */
@@ -67,9 +68,10 @@ export function decodeRawPacket(bytes: Buffer): RawPacket {
  * @throws ProtocolError PACKET_VERSION
  */
 export function encodeRawPacket(packet: RawPacket): Buffer {
+  const { version, sequence, mgmtId, agentId, via } = packet;
   const { bytes, contentLength, isPacked } = packet.body;
   const flags = isPacked ? packet.flags | FLAG.gzip : packet.flags & ~FLAG.gzip;
-  return encodeHeader({ ...packet, flags, contentLength }, bytes);
+  return encodeHeader({ version, flags, sequence, contentLength, mgmtId, agentId, via }, bytes);
 }
 
 /**
@@ -95,8 +97,10 @@ export function rawBodyOf(messages: readonly Message[], limits?: PacketLimits): 
   return { bytes: body, contentLength, isPacked: packed };
 }
 
-export function rawPacketOf({ contentLength, ...header }: PacketHeader, bytes: Buffer): RawPacket {
-  return { ...header, body: { bytes, contentLength, isPacked: (header.flags & FLAG.gzip) !== 0 } };
+export function rawPacketOf(header: PacketHeader, bytes: Buffer): RawPacket {
+  const { version, flags, sequence, contentLength, mgmtId, agentId, via } = header;
+  const body = { bytes, contentLength, isPacked: (flags & FLAG.gzip) !== 0 };
+  return { version, flags, sequence, mgmtId, agentId, via, body };
 }
 
 export function packetOf(header: PacketHeader, messages: readonly Message[]): Packet {

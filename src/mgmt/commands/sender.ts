@@ -155,7 +155,6 @@ class Sending {
   readonly #first: SendStep;
   #state: SendState;
   #look: Timer | undefined;
-  readonly #takeBack = new AbortController();
   readonly #ended = new AbortController();
   #finish: (outcome: CommandOutcome) => void = () => {};
   readonly #outcome = new Promise<CommandOutcome>(resolve => {
@@ -206,7 +205,7 @@ class Sending {
         this.#look = clock.after(MGMT_LIMITS.hostLookMs, () => this.#step({ kind: 'look' }));
         break;
       case 'take back':
-        this.#takeBack.abort(new Error('taken back'));
+        this.#ended.abort(new Error('taken back'));
         break;
       case 'finish':
         this.#look?.cancel();
@@ -222,11 +221,10 @@ class Sending {
     const flags =
       (inSequence ? FLAG.inSequence : 0) | (stopOnError ? FLAG.stopOnError : 0) | (isRepeated ? FLAG.repeated : 0);
     const request = { hostId, flags, body, hasIds };
-    const { signal } = this.#takeBack;
     const reply =
       place.kind === 'here'
-        ? await this.#parts.askHere(request, signal)
-        : await this.#parts.askServer(place.msid, request, signal);
+        ? await this.#parts.askHere(request, this.ended)
+        : await this.#parts.askServer(place.msid, request, this.ended);
     this.#step({ kind: 'replied', reply: this.#read(reply) });
   }
 

@@ -413,12 +413,13 @@ export class ServerPeer {
 
   async #carryOut(packet: RawPacket, requests: ServedRequests, signal: AbortSignal): Promise<void> {
     const { clock, handlers } = this.#parts;
-    const { sequence, flags, body } = packet;
-    const request = { hostId: Number(packet.agentId), flags: flags & ~(FLAG.request | FLAG.fromServer), body };
+    const { version, sequence, flags, mgmtId, agentId, via, body } = packet;
+    const request = { hostId: Number(agentId), flags: flags & ~(FLAG.request | FLAG.fromServer), body };
     const reply = await handlers.serve(request, this.msid, signal);
+    const ownFlags = flags & (FLAG.stopOnError | FLAG.inSequence);
     const bytes =
       reply.kind === 'answered'
-        ? encodeRawPacket({ ...packet, flags: flags & (FLAG.stopOnError | FLAG.inSequence), body: reply.body })
+        ? encodeRawPacket({ version, flags: ownFlags, sequence, mgmtId, agentId, via, body: reply.body })
         : this.#cancelPacket(sequence, reply);
     requests.answered(sequence, bytes, clock.now());
     if (this.#served?.requests === requests) this.#reply(bytes);
