@@ -12,13 +12,23 @@ const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'] as const;
 const PORT = 18_251;
 const JOIN_MS = 120_000;
 const IDLE_MS = 4_000;
+const ROUNDS = 41;
+const SWEEPS = 5;
+/** Commands under way at a time, while the CPU of busy servers is measured. */
+export const AT_ONCE = 16;
+/** What a command through another server may cost at most, in the place of 1 for one to an agent of the server itself. */
+export const LIMITS_OF_OWN = { median: 2, cpu: 2.5 } as const;
 
 type Server = Child<ServerOperations>;
 
+/** Of one command. */
 export interface CommandRow {
+  /** From the call to the outcome, one command after another. */
   readonly medianMs: number;
-  /** Of both servers together, for one command. */
+  /** CPU of both servers together, one command after another: each one wakes them. */
   readonly cpuMs: number;
+  /** Likewise, `AT_ONCE` commands at a time. */
+  readonly busyCpuMs: number;
 }
 
 export interface Sweep {
@@ -63,27 +73,34 @@ async function measured(
 ): Promise<Measured> {
   const [caller, owner] = servers;
   if (caller === undefined || owner === undefined) throw new Error('no servers');
-  const rounds = isQuick ? 1 : 5;
-  const commands = isQuick ? 50 : 400;
   const used = async () => (await caller.do('cpuMs')) + (await owner.do('cpuMs'));
   // Both servers poll the store and answer pings: that is no work of a command.
   const idleBefore = await used();
   await sleep(IDLE_MS);
   const idle = ((await used()) - idleBefore) / IDLE_MS;
-  const row = async (hosts: readonly number[]): Promise<CommandRow> => {
+  const send = async (hosts: readonly number[], commands: number, atOnce: number) => {
     const before = await used();
-    const { medianMs, ms } = await caller.do('send', { hosts, commands, atOnce: 1 });
+    const { medianMs, ms } = await caller.do('send', { hosts, commands, atOnce });
     return { medianMs, cpuMs: ((await used()) - before - idle * ms) / commands };
   };
+  const row = async (hosts: readonly number[]): Promise<CommandRow> => {
+    const one = await send(hosts, isQuick ? 20 : 150, 1);
+    const { cpuMs: busyCpuMs } = await send(hosts, isQuick ? 20 : 300, AT_ONCE);
+    return { ...one, busyCpuMs };
+  };
   // V8 optimises the code first.
-  for (const hosts of [ownHosts, otherHosts]) await caller.do('send', { hosts, commands, atOnce: 8 });
+  const places = [ownHosts, otherHosts];
+  for (let turn = 0; turn < (isQuick ? 1 : 3); turn++) {
+    for (const hosts of places) await send(hosts, isQuick ? 20 : 3_000, AT_ONCE);
+  }
+  // The two take turns, and so does which one is first.
   const [own, other]: [CommandRow[], CommandRow[]] = [[], []];
-  for (let round = 0; round < rounds; round++) {
-    own.push(await row(ownHosts));
-    other.push(await row(otherHosts));
+  for (let round = 0; round < (isQuick ? 1 : ROUNDS); round++) {
+    const steps = [async () => own.push(await row(ownHosts)), async () => other.push(await row(otherHosts))];
+    for (const step of round % 2 === 0 ? steps : steps.reverse()) await step();
   }
   const sweeps: Sweep[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < (isQuick ? 1 : SWEEPS); round++) {
     const hosts = [...ownHosts, ...otherHosts, ...thirdHosts];
     const { ms, notAnswered } = await caller.do('send', { hosts, commands: hosts.length, atOnce: 50 });
     sweeps.push({ perSecond: (hosts.length / ms) * 1_000, notAnswered, rssMb: await caller.do('rssMb') });
@@ -94,7 +111,11 @@ async function measured(
 /** Of the rounds: other load of the machine then counts little. */
 function median(rows: readonly CommandRow[]): CommandRow {
   const of = (values: readonly number[]) => [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0;
-  return { medianMs: of(rows.map(({ medianMs }) => medianMs)), cpuMs: of(rows.map(({ cpuMs }) => cpuMs)) };
+  return {
+    medianMs: of(rows.map(({ medianMs }) => medianMs)),
+    cpuMs: of(rows.map(({ cpuMs }) => cpuMs)),
+    busyCpuMs: of(rows.map(({ busyCpuMs }) => busyCpuMs)),
+  };
 }
 
 async function startServer(address: string, folder: string): Promise<Server> {

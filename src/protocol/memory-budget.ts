@@ -55,6 +55,7 @@ export class MemoryAccount {
     this.#share = share;
     this.#readyShare = readyShare;
     this.#onEnd = onEnd;
+    share.accounts.add(this);
   }
 
   get bytes(): number {
@@ -66,7 +67,7 @@ export class MemoryAccount {
     const share = this.#share;
     if (share === undefined) return;
     this.#bytes += bytes;
-    share.add(this, bytes);
+    share.taken += bytes;
     share.shrink();
   }
 
@@ -74,7 +75,7 @@ export class MemoryAccount {
   give(bytes: number): void {
     if (this.#share === undefined) return;
     this.#bytes -= bytes;
-    this.#share.add(this, -bytes);
+    this.#share.taken -= bytes;
   }
 
   /** The link is Ready: what it holds, and takes from now on, belongs to the share of Ready links. */
@@ -82,14 +83,16 @@ export class MemoryAccount {
     const share = this.#share;
     if (share === undefined || share === this.#readyShare) return;
     const held = this.#bytes;
-    this.give(held);
+    this.close();
     this.#share = this.#readyShare;
+    this.#share.accounts.add(this);
     this.take(held);
   }
 
   /** Gives everything back, and takes nothing more. Idempotent. */
   close(): void {
     this.give(this.#bytes);
+    this.#share?.accounts.delete(this);
     this.#share = undefined;
   }
 
@@ -102,24 +105,18 @@ export class MemoryAccount {
 
 class Share {
   readonly #bytes: number;
-  /** Those that hold something. */
-  readonly #accounts = new Set<MemoryAccount>();
+  /** Those that are not closed. */
+  readonly accounts = new Set<MemoryAccount>();
   taken = 0;
 
   constructor(bytes: number) {
     this.#bytes = bytes;
   }
 
-  add(account: MemoryAccount, bytes: number): void {
-    this.taken += bytes;
-    if (account.bytes > 0) this.#accounts.add(account);
-    else this.#accounts.delete(account);
-  }
-
   shrink(): void {
     while (this.taken > this.#bytes) {
       let largest: MemoryAccount | undefined;
-      for (const account of this.#accounts) if (account.bytes > (largest?.bytes ?? 0)) largest = account;
+      for (const account of this.accounts) if (account.bytes > (largest?.bytes ?? 0)) largest = account;
       if (largest === undefined) return;
       largest.end();
     }
