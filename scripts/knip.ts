@@ -15,7 +15,7 @@ const config: KnipConfig = {
     'examples/*.ts!',
     'test/**/*.test.ts',
     // Compiled by test/library/package.test.ts.
-    'test/library/{program,server}.ts',
+    'test/library/{fakes,program,server}.ts',
   ],
   project: ['src/**/*.ts!', 'scripts/**!', 'bench/**!', 'examples/**!', 'test/**/*.ts'],
   // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is
