@@ -57,6 +57,7 @@ export class MemoryAccount {
     this.#onEnd = onEnd;
   }
 
+  /** What it holds of the budget now. */
   get bytes(): number {
     return this.#bytes;
   }
