@@ -15,7 +15,7 @@ const below = folder => [
   folder,
   ...readdirSync(join(root, folder), { recursive: true }).map(name => join(folder, name)),
 ];
-const sources = ['src', 'scripts', 'bench'].flatMap(below);
+const sources = ['src', 'scripts', 'bench', 'examples'].flatMap(below);
 const others = ['tsconfig.json', 'tsconfig.base.json', 'package.json', 'node_modules/.package-lock.json'];
 const isThere = ['dist/mgmt.js', 'dist/agent.js', 'build/scripts/start.js'].every(file => existsSync(join(root, file)));
 const isBuilt =
@@ -25,7 +25,10 @@ if (!isBuilt) {
   console.error('Building …');
   const startedAt = new Date();
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { status } = spawnSync(process.execPath, [tsc, '-b', '.', 'scripts', 'bench'], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [tsc, '-b', '.', 'scripts', 'bench', 'examples'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? 1);
   // The tests that are built into build/test import ../src, and scripts and bench are beside them already.
   if (!existsSync(join(root, 'build/src'))) symlinkSync('../dist', join(root, 'build/src'), 'junction');

@@ -12,11 +12,12 @@ const config: KnipConfig = {
     'scripts/*.{ts,mjs}!',
     'scripts/attack/attacker.ts!',
     'bench/{api,failover,peer,run,store}.ts!',
+    'examples/*.ts!',
     'test/**/*.test.ts',
     // Compiled by test/library/package.test.ts.
-    'test/library/{program,server}.ts',
+    'test/library/{fakes,program,server}.ts',
   ],
-  project: ['src/**/*.ts!', 'scripts/**!', 'bench/**!', 'test/**/*.ts'],
+  project: ['src/**/*.ts!', 'scripts/**!', 'bench/**!', 'examples/**!', 'test/**/*.ts'],
   // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is
   // exported for a test, is no dead code.
   ignoreExportsUsedInFile: isProduction || { interface: true, type: true },

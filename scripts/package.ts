@@ -10,7 +10,8 @@ const staging = join(root, 'build/package');
 const archive = `muster-${VERSION}.tgz`;
 
 /** Settings and certificates of this machine, and what only a build reads, stay here. */
-const isLeftOut = (path: string): boolean => /conf\/[^/]*\.properties$|\.crt$|\.tsbuildinfo$|\.lock$/.test(path);
+const isLeftOut = (path: string): boolean =>
+  /conf\/[^/]*\.properties$|\.crt$|\.tsbuildinfo$|\.lock$|tsconfig\.json$/.test(path);
 
 rmSync(staging, { recursive: true, force: true });
 for (const name of [
@@ -21,6 +22,7 @@ for (const name of [
   'dist',
   'docs',
   'conf',
+  'examples',
   'recordings',
 ])
   cpSync(join(root, name), join(staging, 'muster', name), { recursive: true, filter: path => !isLeftOut(path) });

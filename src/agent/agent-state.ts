@@ -19,6 +19,7 @@ export type Phase =
 
 /** There is no Ready link. Several hosts may be dialled at a time, until the first TCP connection. */
 export interface Joining {
+  /** Its place in `Phase`. */
   readonly kind: 'joining';
   /** In the order in which they began. When one is connected, it is the only one. */
   readonly dials: readonly Dial[];
@@ -28,11 +29,15 @@ export interface Joining {
 
 /** There is a Ready link, and one dial that is to replace it. */
 export interface Moving {
+  /** Its place in `Phase`. */
   readonly kind: 'moving';
+  /** The link that is in use until the new one is Ready. */
   readonly link: LinkRef;
   /** The server of `link` does not answer. */
   readonly isSilent: boolean;
+  /** The attempt that is to replace it. */
   readonly dial: Dial;
+  /** Why, and where else to. */
   readonly move: Move;
 }
 
@@ -43,6 +48,7 @@ export type IdleReason = 'removed' | 'shutdown';
 export interface Dial {
   /** The number of the dial, and of the link that comes of it. */
   readonly id: number;
+  /** The entry of the host list that is dialled. */
   readonly host: string;
   /** Its TCP connection is open: TLS and Startup are under way. */
   readonly isConnected: boolean;
@@ -56,7 +62,9 @@ export interface Dial {
 
 /** A Ready link. */
 export interface LinkRef {
+  /** The number of the dial that it came of. */
   readonly id: number;
+  /** The entry of the host list that it leads to. */
   readonly host: string;
   /** When it became Ready, by the clock of `StepInput.now`. */
   readonly since: number;
@@ -68,6 +76,7 @@ export interface LinkRef {
 
 /** A new link is opened to another host before the old one closes. */
 export interface Move {
+  /** Why the agent moves. */
   readonly reason: MoveReason;
   /** The hosts to try when the current dial fails. */
   readonly targets: readonly string[];
@@ -94,6 +103,7 @@ export function staysOnHost(reason: MoveReason): boolean {
 
 /** All that the step of an agent remembers. */
 export interface AgentState {
+  /** What it is doing about its link. */
   readonly phase: Phase;
   /** The host list, as agent.properties has it in `host`. */
   readonly list: HostList;
@@ -114,6 +124,7 @@ export interface AgentState {
   readonly failures: number;
   /** The same cycles, each counted once. */
   readonly failedCycles: number;
+  /** When the preferred host is looked at next. */
   readonly check: Check;
   /** The certificates in use. A link that was opened with others is replaced. */
   readonly credentials: string;
@@ -121,6 +132,7 @@ export interface AgentState {
   readonly presentAt: number;
   /** When to ping the server of the Ready link, beside its regular pings. */
   readonly pingAt: number | undefined;
+  /** The number of the next dial; each has one of its own. */
   readonly nextDialId: number;
 }
 

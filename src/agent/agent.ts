@@ -29,18 +29,25 @@ import type { Credentials, Trust } from './trust/trust.js';
 
 /** What an agent is made of. `startAgent` makes all of it from a file. */
 export interface AgentParts {
+  /** What its file says. */
   readonly settings: AgentSettings;
   /** Where the agent keeps what servers tell it. */
   readonly properties: AgentProperties;
   /** Who the agent is. Servers get `<guid>-<name of the resource>`. */
   readonly guid: string;
+  /** What answers commands. */
   readonly resource: Resource;
   /** Remembers ids of commands. Without one the agent does nothing about them. */
   readonly journal?: CommandJournal | undefined;
+  /** Its certificates, and which servers it trusts. */
   readonly trust: Trust;
+  /** How servers are reached. */
   readonly dialer: Dialer;
+  /** Time and turns of the event loop: `systemClock`, or a clock of a test. */
   readonly clock: Clock;
+  /** Chance: `systemRandom`, or one with a seed. */
   readonly random: Random;
+  /** Where log lines go. */
   readonly log: Log;
 }
 

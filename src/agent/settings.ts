@@ -18,7 +18,9 @@ export interface AgentSettings {
   readonly port: number;
   /** Empty when the host was removed: the agent does not dial. */
   readonly zone: string;
+  /** Key: `pod`. */
   readonly pod: string;
+  /** Key: `cluster`. */
   readonly cluster: string;
   /** With it the agent is given its certificate; undefined when there is none. A secret. Key: `enrollment.token`. */
   readonly enrolmentToken: string | undefined;
@@ -34,7 +36,9 @@ export interface AgentSettings {
   readonly handshakeTimeoutMs: number;
   /** A command may take this long, and counts as in progress for as long at most. Key: `command.timeout` (seconds). */
   readonly commandTimeoutMs: number;
+  /** What the agent decides by: intervals, backoff, spread. */
   readonly rules: AgentRules;
+  /** Keys: `log.level`, `log.format`, `log.file`. */
   readonly log: LogOptions;
 }
 

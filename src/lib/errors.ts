@@ -10,6 +10,7 @@ export const EXIT_CODES = { ok: 0, configuration: 66, fatal: 67 } as const;
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+  /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code = 'CONFIG_INVALID';
   /** The key of the setting, such as `db.url`. */
   readonly key: string;
@@ -34,6 +35,7 @@ export class ConfigError extends Error {
  */
 export class FatalError extends Error {
   override readonly name = 'FatalError';
+  /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code: FatalErrorCode;
 
   constructor(code: FatalErrorCode, message: string, options?: ErrorOptions) {

@@ -10,6 +10,7 @@
  */
 export class OperationError extends Error {
   override readonly name = 'OperationError';
+  /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code: OperationErrorCode;
   /** Which argument is wrong, by its name in the call. Undefined with `OPERATION_REFUSED`. */
   readonly argument: string | undefined;

@@ -1,6 +1,8 @@
 /** How much may be taken from a bucket: a burst after a time of rest, and then so much in a second. */
 export interface BucketRate {
+  /** What flows in each second, in the unit of what is counted. */
   readonly perSecond: number;
+  /** What a full bucket has: so much may come at once. */
   readonly burst: number;
 }
 

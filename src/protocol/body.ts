@@ -19,6 +19,7 @@ export interface Message {
 
 /** A packet's body as it travels, to be passed on without being read. */
 export interface RawBody {
+  /** As it travels: JSON in UTF-8, gzipped when `isPacked`. */
   readonly bytes: Buffer;
   /** Bytes of the unpacked body, according to whoever has written it. */
   readonly contentLength: number;

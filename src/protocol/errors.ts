@@ -50,6 +50,7 @@ export type ProtocolErrorCode =
  */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
+  /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code: ProtocolErrorCode;
   /** Values such as the length and the limit. */
   readonly context: ErrorContext;
@@ -86,6 +87,7 @@ export type LinkErrorCode =
  */
 export class LinkError extends Error {
   override readonly name = 'LinkError';
+  /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code: LinkErrorCode;
 
   constructor(code: LinkErrorCode, message: string, options?: ErrorOptions) {

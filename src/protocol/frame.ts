@@ -14,11 +14,13 @@ export type Unit =
 
 /** The payload of one frame, which travels behind the TLS handshake. */
 export interface Frame {
+  /** What tells a frame from the other units of a stream. */
   readonly kind: 'frame';
   /** The next frame continues the same packet. */
   readonly following: boolean;
   /** Whole TLS records, one after another. */
   readonly payload: Buffer;
+  /** The headers of those records, in their order. */
   readonly records: readonly RecordInfo[];
 }
 

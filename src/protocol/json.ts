@@ -138,6 +138,7 @@ function isToRestore(value: unknown): boolean {
  * encodeJson({ echo: new RawJson('{"id": 1.0}') }); // '{"echo":{"id": 1.0}}'
  */
 export class RawJson {
+  /** Valid JSON. */
   readonly text: string;
 
   /** @param text valid JSON */

@@ -58,6 +58,7 @@ export class MemoryAccount {
     share.accounts.add(this);
   }
 
+  /** What it holds of the budget now. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -47,6 +47,7 @@ export function encodePacket(packet: Packet, limits?: PacketLimits): Buffer {
 
 /** A request or a response whose body is passed on without being read. */
 export interface RawPacket extends Omit<PacketHeader, 'contentLength'> {
+  /** The body as it travels. */
   readonly body: RawBody;
 }
 

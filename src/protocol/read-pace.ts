@@ -5,6 +5,7 @@ import { LIMITS } from './limits.js';
 export interface ReadRate {
   /** Unpacked bytes. */
   readonly bytes: BucketRate;
+  /** Packets, of whatever size. */
   readonly packets: BucketRate;
 }
 

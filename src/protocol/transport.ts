@@ -29,6 +29,7 @@ export interface Transport {
 export interface RemoteEnd {
   /** An IPv4 or IPv6 address. */
   readonly address: string;
+  /** The TCP port. */
   readonly port: number;
 }
 

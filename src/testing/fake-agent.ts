@@ -20,6 +20,7 @@ type Startup = Parameters<typeof StartupRoutingCommand.encode>[0];
 
 /** Where a fake agent connects. */
 export interface FakeAgentOptions {
+  /** The TCP port of the server. */
   readonly port: number;
   /** @default '127.0.0.1' */
   readonly host?: string;
@@ -37,10 +38,13 @@ export interface FakeAgentOptions {
  * agent.close();
  */
 export class FakeAgent {
+  /** Its connection. */
   readonly transport: Transport;
   /** Everything that came, in order; `receive` takes from its own place in it. */
   readonly received: Packet[] = [];
+  /** Whether the connection has ended. */
   closed = false;
+  /** What the server has called it in StartupAnswer; −1 before. */
   hostId = -1n;
   #sequence = 0n;
   #taken = 0;

@@ -30,8 +30,11 @@ export const ANY_RATE: ReadRate = { bytes: { perSecond: 1e12, burst: 1e12 }, pac
 
 /** What a fake server tells an agent of itself. */
 export interface HostIdentity {
+  /** The number of the host, as in packets. */
   readonly hostId: number;
+  /** `hostUuid` of StartupAnswer and ReadyCommand. */
   readonly hostUuid: string;
+  /** `hostName` of StartupAnswer and ReadyCommand. */
   readonly hostName: string;
 }
 
@@ -48,13 +51,17 @@ type ReadyFields = Parameters<typeof ReadyCommand.encode>[0];
  * await server.close();
  */
 export class FakeServer {
+  /** Where it listens, and the name by which a `FakeNetwork` knows it. */
   readonly address: string;
+  /** The id that its packets carry. */
   readonly msid: bigint;
+  /** What becomes of connections from now on. @default 'accept' */
   behaviour: Behaviour = 'accept';
   /** What the agent is told of itself. */
   identity: HostIdentity = { hostId: 7, hostUuid: 'uuid-7', hostName: 'name-7' };
   /** seconds */
   pingInterval = 60;
+  /** Whether a ping gets a PingAnswer. @default true */
   answersPings = true;
   /** Goes into every PingAnswer. */
   pingAnswer: Parameters<typeof PingAnswer.encode>[0] = {};
@@ -72,6 +79,7 @@ export class FakeServer {
   readonly clock = new FakeClock();
   /** Decides about the agent's certificate, which is asked for then. What it throws ends the connection. */
   judge: ((peer: TLSSocket) => void) | undefined;
+  /** Its certificate and key. */
   context: SecureContext;
   #listener: Server | undefined;
 
@@ -145,12 +153,17 @@ export class FakeServer {
  * await server.last.send([CheckHealthCommand.encode({})]);
  */
 export class FakeLink {
+  /** Whose end it is. */
   readonly server: FakeServer;
+  /** Sends requests and answers of any form. */
   readonly link: Link;
+  /** The connection below it. */
   readonly transport: Transport;
   /** All requests of the agent's, in order. */
   readonly requests: Packet[] = [];
+  /** Whether the agent has answered a ReadyCommand. */
   isReady = false;
+  /** Why it has ended; undefined while it is open. */
   closed: CloseReason | undefined;
   /** Of the last request sent. */
   sequence: bigint;

@@ -1,16 +1,22 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../lib/clock.js';
+import { FaultyPipe } from './faulty-pipe.js';
 
-/** What a proxy does to the bytes of all connections, in both directions. */
+/** What a proxy does to the bytes of all connections. */
 export interface ProxyFaults {
-  /** Each chunk arrives so many milliseconds later. @default 0 */
+  /** What comes from now on arrives so many milliseconds later. @default 0 */
   readonly delayMs?: number;
+  /** In each direction so many bytes arrive in a second, in ten pieces. From 1. @default any number */
+  readonly bytesPerSecond?: number;
   /** A connection is reset once so many bytes have gone through it, both directions together. @default never */
   readonly cutAfterBytes?: number;
-  /** The connection stays open, and nothing arrives any more: what a machine without power looks like. @default false */
-  readonly isSilent?: boolean;
-  /** New connections are closed at once. @default false */
+  /**
+   * Nothing arrives in these directions, and the connection stays open: what a cable looks like that is out, or a machine
+   * without power. When it is over, what has come meanwhile arrives, as over TCP. @default 'none'
+   */
+  readonly silent?: 'none' | 'toServer' | 'toAgent' | 'both';
+  /** New connections are reset at once. @default false */
   readonly isRefusing?: boolean;
 }
 
@@ -18,14 +24,14 @@ export interface ProxyFaults {
 export interface FaultyProxyOptions {
   /** The port behind it, on 127.0.0.1. */
   readonly target: number;
-  /** For `delayMs`. @default systemClock */
+  /** For `delayMs` and `bytesPerSecond`. @default systemClock */
   readonly clock?: Clock;
 }
 
 /** One connection through the proxy. */
 interface Pair {
   readonly ends: readonly [Socket, Socket];
-  bytes: number;
+  readonly pipes: readonly FaultyPipe[];
 }
 
 /**
@@ -33,16 +39,17 @@ interface Pair {
  * @example
  * const proxy = await FaultyProxy.open({ target: 8250 });
  * // … an agent that dials proxy.port
- * proxy.faults = { isSilent: true };
+ * proxy.faults = { silent: 'toAgent' };
+ * proxy.faults = {};
+ * proxy.cut();
  * await proxy.close();
  */
 export class FaultyProxy {
-  /** What holds from now on, also for connections that are open. */
-  faults: ProxyFaults = {};
   readonly #clock: Clock;
   readonly #target: number;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
+  #faults: ProxyFaults = {};
   #port = 0;
 
   private constructor({ target, clock = systemClock }: FaultyProxyOptions) {
@@ -61,6 +68,16 @@ export class FaultyProxy {
     return proxy;
   }
 
+  /** What holds from now on, also for connections that are open. @default {} */
+  get faults(): ProxyFaults {
+    return this.#faults;
+  }
+
+  set faults(faults: ProxyFaults) {
+    this.#faults = faults;
+    for (const { pipes } of this.#pairs) for (const pipe of pipes) pipe.pass();
+  }
+
   /** Where it listens, on 127.0.0.1. */
   get port(): number {
     return this.#port;
@@ -71,7 +88,15 @@ export class FaultyProxy {
     return this.#pairs.size;
   }
 
-  /** Resets all connections, for both ends. */
+  /** Bytes that have come and wait for a fault to be over. Past 1 MiB in one direction of a connection no more are read. */
+  get heldBytes(): number {
+    return [...this.#pairs].reduce(
+      (sum, { pipes }) => sum + pipes.reduce((bytes, pipe) => bytes + pipe.heldBytes, 0),
+      0,
+    );
+  }
+
+  /** Resets all connections, for both ends. What is held is lost. */
   cut(): void {
     for (const pair of this.#pairs) this.#end(pair);
   }
@@ -85,44 +110,44 @@ export class FaultyProxy {
   }
 
   #accept(near: Socket): void {
-    if (this.faults.isRefusing === true) {
-      near.on('error', () => {});
-      near.destroy();
+    near.on('error', () => {});
+    if (this.#faults.isRefusing === true) {
+      near.resetAndDestroy();
       return;
     }
     const far = connect({ host: '127.0.0.1', port: this.#target, allowHalfOpen: true, noDelay: true });
-    const pair: Pair = { ends: [near, far], bytes: 0 };
+    let passed = 0;
+    const faultsOf = (direction: 'toServer' | 'toAgent') => () => {
+      const { delayMs = 0, bytesPerSecond, cutAfterBytes = Number.POSITIVE_INFINITY, silent = 'none' } = this.#faults;
+      const isSilent = silent === direction || silent === 'both';
+      return { delayMs, bytesPerSecond, isSilent, bytesLeft: Math.max(0, cutAfterBytes - passed) };
+    };
+    const parts = {
+      clock: this.#clock,
+      onPassed: (bytes: number) => {
+        passed += bytes;
+      },
+      onCut: () => this.#end(pair),
+    };
+    const pair: Pair = {
+      ends: [near, far],
+      pipes: [
+        new FaultyPipe(near, far, { ...parts, faults: faultsOf('toServer') }),
+        new FaultyPipe(far, near, { ...parts, faults: faultsOf('toAgent') }),
+      ],
+    };
     this.#pairs.add(pair);
-    this.#carry(pair, near, far);
-    this.#carry(pair, far, near);
-  }
-
-  #carry(pair: Pair, from: Socket, to: Socket): void {
-    from.on('data', (chunk: Buffer) => this.#later(() => this.#pass(pair, to, chunk)));
-    from.on('end', () => this.#later(() => to.end()));
-    from.on('error', () => this.#end(pair));
-    from.on('close', () => {
-      if (pair.ends.every(({ destroyed }) => destroyed)) this.#pairs.delete(pair);
-    });
-  }
-
-  /** What has come while the proxy was silent never arrives. */
-  #later(act: () => void): void {
-    const { delayMs = 0, isSilent = false } = this.faults;
-    if (isSilent) return;
-    if (delayMs > 0) this.#clock.after(delayMs, act);
-    else act();
-  }
-
-  #pass(pair: Pair, to: Socket, chunk: Buffer): void {
-    const { cutAfterBytes = Number.POSITIVE_INFINITY } = this.faults;
-    if (to.writable) to.write(chunk.subarray(0, Math.max(0, cutAfterBytes - pair.bytes)));
-    pair.bytes += chunk.length;
-    if (pair.bytes >= cutAfterBytes) this.#end(pair);
+    for (const end of pair.ends) {
+      end.on('error', () => this.#end(pair));
+      end.on('close', () => {
+        if (pair.ends.every(({ destroyed }) => destroyed)) this.#pairs.delete(pair);
+      });
+    }
   }
 
   #end(pair: Pair): void {
     this.#pairs.delete(pair);
+    for (const pipe of pair.pipes) pipe.stop();
     for (const end of pair.ends) end.resetAndDestroy();
   }
 }

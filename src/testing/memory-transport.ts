@@ -29,6 +29,7 @@ export class MemoryTransport implements Transport {
   readonly remote: RemoteEnd;
   /** A test may pretend that the peer does not read. */
   queuedBytes = 0;
+  /** The other end. */
   peer: MemoryTransport | undefined;
   /** Whether the peer counts as Ready: the larger bounds hold. */
   isRaised = false;
@@ -40,6 +41,7 @@ export class MemoryTransport implements Transport {
     this.remote = remote;
   }
 
+  /** Whether it can send: neither end has begun to close. */
   get isOpen(): boolean {
     return this.#state === 'open';
   }

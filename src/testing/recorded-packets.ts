@@ -7,13 +7,19 @@ export type RecordedRelease = '4.13' | '4.23';
 export interface RecordedPacket {
   /** What it is, such as `ready-second-answer`. */
   readonly name: string;
+  /** As `PacketHeader.version`. */
   readonly version: number;
+  /** Bits of `FLAG`. */
   readonly flags: number;
   /** This and the next three: signed 64-bit numbers. */
   readonly sequence: string;
+  /** Bytes of the unpacked body, as the header says. */
   readonly contentLength: number;
+  /** The msid of the server; −1 in the requests of agents. */
   readonly mgmtId: string;
+  /** The host id; −1 while it is not known. */
   readonly agentId: string;
+  /** The host id of the agent on whose link it has travelled. */
   readonly via: string;
   /** The body, unpacked: JSON text as it was sent. */
   readonly content: string;
@@ -25,12 +31,19 @@ export interface RecordedPacket {
 export interface SessionPacket {
   /** Its place in the session, from 1. */
   readonly n: number;
+  /** Which end has sent it. */
   readonly sender: 'agent' | 'mgmt';
+  /** The class name of its first message, without the package. */
   readonly message: string;
+  /** Bits of `FLAG`. */
   readonly flags: number;
+  /** As in `RecordedPacket`, and so are the next three. */
   readonly sequence: string;
+  /** The msid of the server. */
   readonly mgmtId: string;
+  /** The host id. */
   readonly agentId: string;
+  /** The host id of the agent on whose link it has travelled. */
   readonly via: string;
   /** JSON text; cut behind 3,000 characters. */
   readonly content: string;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Test } from 'tap';
 
-/** A program of dist/ in a process of its own. */
+/** A program in a process of its own. */
 export class ProgramProcess {
   readonly child: ChildProcess;
   stdout = '';
@@ -10,13 +10,22 @@ export class ProgramProcess {
   readonly cwd: string;
   readonly #exit: Promise<number | null>;
 
-  /** @param entry the path of its file */
-  constructor(t: Test, entry: string, cwd: string, args: readonly string[]) {
+  /**
+   * @param entry the path of its file
+   * @param env what it has beside PATH
+   */
+  constructor(
+    t: Test,
+    entry: string,
+    cwd: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ) {
     this.cwd = cwd;
     this.child = spawn(process.execPath, [entry, ...args], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env.PATH ?? '' },
+      env: { PATH: process.env.PATH ?? '', ...env },
     });
     this.child.stdout?.on('data', chunk => {
       this.stdout += chunk;

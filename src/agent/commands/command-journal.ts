@@ -10,8 +10,11 @@ import { JournalWriter } from './journal-writer.js';
 
 /** What a journal is made of. */
 export interface CommandJournalParts {
+  /** Where its records are kept. */
   readonly disk: JournalDisk;
+  /** Time and turns of the event loop: `systemClock`, or a clock of a test. */
   readonly clock: Clock;
+  /** Where log lines go. */
   readonly log: Log;
   /** @default those of `LIMITS` */
   readonly bounds?: MemoryBounds;

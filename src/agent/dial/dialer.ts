@@ -11,6 +11,7 @@ import { systemLookup } from './system-lookup.js';
 
 /** A TCP connection. In tests, a stream in memory. */
 export interface Wire {
+  /** The bytes, below TLS. */
   readonly socket: Duplex;
   /** This end of the connection. */
   readonly local: RemoteEnd;

@@ -1,7 +1,8 @@
-import { type Clock, systemClock } from '../../lib/clock.js';
-import { GetHostStatsAnswer, GetHostStatsCommand } from '../../protocol/index.js';
-import { defineResource, typedCommand } from './define-resource.js';
-import { HostStats, type HostStatsSources, systemSources } from './host-stats.js';
+import type { Clock } from '../../lib/clock.js';
+import { GetHostStatsCommand } from '../../protocol/index.js';
+import { defineResource } from './define-resource.js';
+import type { HostStatsSources } from './host-stats.js';
+import { hostStatsCommand } from './host-stats-command.js';
 import { describeMachine } from './machine.js';
 import type { MachineDescription, Resource } from './resource.js';
 import { withName } from './startup-commands.js';
@@ -22,14 +23,9 @@ export interface BuiltInOptions {
  */
 export function builtInResource(
   name: string,
-  { clock = systemClock, sources = systemSources() }: BuiltInOptions = {},
+  { clock, sources }: BuiltInOptions = {},
 ): Resource & { startup(): MachineDescription } {
-  const stats = new HostStats(sources, clock);
-  const getHostStats = typedCommand(GetHostStatsCommand, GetHostStatsAnswer, async ({ hostId }) => ({
-    result: true,
-    hostStats: { hostId, entityType: 'host', ...(await stats.read()) },
-  }));
-  const resource = defineResource({ name, commands: { [GetHostStatsCommand.type]: getHostStats } });
+  const resource = defineResource({ name, commands: { [GetHostStatsCommand.type]: hostStatsCommand(clock, sources) } });
   return { ...resource, startup: describeMachine };
 }
 

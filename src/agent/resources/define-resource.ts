@@ -1,4 +1,5 @@
-import type { Message, MessageType, Schema } from '../../protocol/index.js';
+import { GetHostStatsCommand, type Message, type MessageType, type Schema } from '../../protocol/index.js';
+import { hostStatsCommand } from './host-stats-command.js';
 import { describeMachine } from './machine.js';
 import type { CommandContext, PingReport, Resource, ResourceHandle, StartupDescription } from './resource.js';
 import { isTag, MOST_TAGS, TAG_FORM } from './tags.js';
@@ -41,7 +42,7 @@ export interface ResourceDefinition {
   start?(handle: ResourceHandle): void;
   /**
    * What carries out a command, by its full class name. The answer's class has the command's name with `Answer` in the
-   * place of `Command`, or behind it.
+   * place of `Command`, or behind it. GetHostStatsCommand is answered with the figures of this machine, unless it is here.
    */
   readonly commands: Readonly<Record<string, CommandHandler | TypedCommand>>;
 }
@@ -114,8 +115,9 @@ function handlersOf(commands: ResourceDefinition['commands']): ReadonlyMap<strin
   if (typeof commands !== 'object' || commands === null) {
     throw new TypeError('the commands of a resource are an object of functions by class name');
   }
+  const own = GetHostStatsCommand.type in commands ? {} : { [GetHostStatsCommand.type]: hostStatsCommand() };
   return new Map(
-    Object.entries(commands).map(([type, handler]) => {
+    Object.entries({ ...own, ...commands }).map(([type, handler]) => {
       if (typeof handler === 'function') return [type, plainCommand(handler)] as const;
       if (typeof handler?.handle === 'function') return [type, handler] as const;
       throw new TypeError(`the command ${type} of a resource must be a function, or made by typedCommand`);

@@ -12,6 +12,7 @@ import { hostUuidOf, namesServer, subjectOf } from '../../protocol/certificate-n
  */
 export class TrustError extends Error {
   override readonly name = 'TrustError';
+  /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code = 'SERVER_NOT_TRUSTED';
 }
 

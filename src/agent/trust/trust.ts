@@ -40,7 +40,9 @@ import type { Refusal } from './refusal.js';
 export interface TrustParts {
   /** The folder of `cloud.crt`, `cloud.key` and `cloud.ca.crt`: that of agent.properties. */
   readonly folder: string;
+  /** Time and turns of the event loop: `systemClock`, or a clock of a test. */
   readonly clock: Clock;
+  /** Where log lines go. */
   readonly log: Log;
   /** The setting `enrollment.token`. */
   readonly token?: string | undefined;
@@ -52,6 +54,7 @@ export interface TrustParts {
 export interface Credentials {
   /** Equal for equal certificates. */
   readonly id: string;
+  /** Certificate, key and CA for the handshake. */
   readonly context: SecureContext;
   /** A certificate is presented when the server asks for one. */
   readonly hasCertificate: boolean;

@@ -53,9 +53,13 @@ export interface PassOnOptions {
  * console.log(attache.host.name, messages[0]?.fields.result);
  */
 export class Attache {
+  /** Under which the agent has registered. */
   readonly guid: string;
+  /** The row of its host. */
   readonly host: RegisteredHost;
+  /** By what two agents with one guid are told apart. */
   readonly claimant: Claimant;
+  /** The connection. It belongs to the attache: ask by `ask`. */
   readonly link: Link;
   readonly #identity: AttacheIdentity;
   readonly #clock: Clock;

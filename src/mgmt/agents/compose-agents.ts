@@ -76,15 +76,25 @@ export type SecurityStore = Pick<
 
 /** All that serves agents, and looks after them. */
 export interface Agents {
+  /** The agents that are connected. */
   readonly registry: AttacheRegistry;
+  /** Tells agents whose hosts were removed not to come back. */
   readonly notices: RemovalNotices;
+  /** Which host list each agent gets. */
   readonly lists: AgentLists;
+  /** Takes connections. */
   readonly server: AgentServer;
+  /** Reads what other servers have changed. */
   readonly poller: Poller;
+  /** Tells agents of changed lists. */
   readonly propagation: Propagation<Attache>;
+  /** Which hosts are this server’s in the store. */
   readonly ownership: Ownership;
+  /** All hosts, as they were read last. */
   readonly knownHosts: KnownHosts;
+  /** Tells when hosts come and leave. */
   readonly presence: HostPresence;
+  /** Judges the certificates that agents present. */
   readonly peers: PeerCertificates;
   /** What is known of the Ready links, as of now. */
   linkStatus(): Iterable<LinkStatus>;

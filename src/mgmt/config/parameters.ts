@@ -206,6 +206,7 @@ export type ParameterValues = {
 export interface Configuration {
   /** Its generation: each change raises it by one. */
   readonly version: number;
+  /** By name, with their defaults where the store has none. */
   readonly values: ParameterValues;
   /** The generation of assignments that counts with it. */
   readonly assignmentGeneration: number;
@@ -233,6 +234,7 @@ const RULES: readonly ParameterRule[] = [
 
 /** A value in the store that cannot be used. */
 export interface InvalidParameter {
+  /** Whose value it is. */
   readonly name: ParameterName;
   /** What the store has. */
   readonly text: string;

@@ -80,6 +80,7 @@ export interface MgmtSettings {
 
 /** What `readSettings` has read. */
 export interface ReadSettings {
+  /** Of this server, with defaults. */
   readonly settings: MgmtSettings;
   /** Initial values of the global configuration, as the store keeps them. A value that the store has already wins. */
   readonly initial: ReadonlyMap<ParameterName, string>;

@@ -7,6 +7,7 @@ import { next, type Presence, type PresenceEvent } from './presence-state.js';
 export interface HostMoment {
   /** Its number, as `send` takes it. */
   readonly id: number;
+  /** As its agent calls the machine. Two hosts may have the same. */
   readonly name: string;
 }
 

@@ -6,9 +6,11 @@ import { placeOf } from './own-view.js';
 export interface ManagedHost {
   /** The number by which `send` takes it. */
   readonly id: number;
+  /** The id by which the HTTP API knows it. */
   readonly uuid: string;
   /** Under which its agent registers. */
   readonly guid: string;
+  /** As its agent calls the machine. Two hosts may have the same. */
   readonly name: string;
   /** `Up`: its agent is Ready at the server `msid`. */
   readonly state: HostStatus;

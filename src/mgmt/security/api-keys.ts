@@ -33,9 +33,13 @@ export interface ApiKey extends ApiKeyPair {
 
 /** What `ApiKeys` works with. */
 export interface ApiKeysParts {
+  /** Time and turns of the event loop: `systemClock`, or a clock of a test. */
   readonly clock: Clock;
+  /** Chance: `systemRandom`, or one with a seed. */
   readonly random: Random;
+  /** Where log lines go. */
   readonly log: Log;
+  /** Where keys are kept. */
   readonly store: Pick<Store, 'apiKeys' | 'createFirstApiKey' | 'createApiKey' | 'deleteApiKey' | 'secret'>;
   /** What the secrets in the store are sealed under. */
   readonly sealingKey: SealingKey;

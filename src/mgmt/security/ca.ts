@@ -21,6 +21,7 @@ export interface Ca extends Issuing {
   readonly signers: readonly X509Certificate[];
   /** They, and what leads from them to their roots, PEM. */
   readonly signersPem: string;
+  /** What agents and clients trust. */
   readonly bundle: CaBundle;
   /**
    * A CA that can take the place of this one, and its key, if it is not given.

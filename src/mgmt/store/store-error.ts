@@ -28,6 +28,7 @@ export type StoreErrorCode = keyof typeof MEANINGS;
  */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
+  /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code: StoreErrorCode;
   /** The method of `Store` that was called. */
   readonly operation: string;

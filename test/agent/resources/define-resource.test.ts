@@ -1,7 +1,16 @@
 import t from 'tap';
 import { withMachineName } from '../../../src/agent/resources/built-in.js';
 import { defineResource, typedCommand } from '../../../src/agent/resources/define-resource.js';
-import { answer, command, integer, type Message, StartupRoutingCommand, text } from '../../../src/protocol/index.js';
+import {
+  answer,
+  command,
+  GetHostStatsAnswer,
+  GetHostStatsCommand,
+  integer,
+  type Message,
+  StartupRoutingCommand,
+  text,
+} from '../../../src/protocol/index.js';
 
 const context = { signal: new AbortController().signal, id: 'one', progress() {} };
 const GreetCommand = command('com.example.GreetCommand', { name: text, times: integer });
@@ -24,6 +33,19 @@ t.test('define: commands are found by their full class name, and nothing else is
   for (const type of ['DoCommand', 'com.example.Other', '__proto__', 'toString', 'constructor', '']) {
     t.equal(await ask(type), undefined, type);
   }
+});
+
+t.test('define: every resource answers GetHostStatsCommand, by itself or as it wants to', async t => {
+  const ask = async (commands: Parameters<typeof defineResource>[0]['commands']) => {
+    const answered = await defineResource({ name: 'R', commands }).answer(
+      GetHostStatsCommand.encode({ hostId: 7 }),
+      context,
+    );
+    return answered && GetHostStatsAnswer.decode(answered);
+  };
+  t.match(await ask({}), { result: true, hostStats: { hostId: 7, totalMemoryKBs: Number } });
+  const own = { [GetHostStatsCommand.type]: () => ({ result: false, details: 'a secret' }) };
+  t.match(await ask(own), { result: false, details: 'a secret' });
 });
 
 t.test('define: a typed command has its fields checked, and writes the class that it says', async t => {
