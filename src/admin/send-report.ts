@@ -42,7 +42,7 @@ export async function sendReport(
     return [outcome, String(names.length), names.slice(0, NAMED).join(', ') + more, reason];
   });
   const table = formatTable([['OUTCOME', 'HOSTS', 'WHICH', 'WHY'], ...lines], width);
-  const hint = `listCommandResults jobid=${jobid} has the answers`;
+  const hint = `-o json listCommandResults jobid=${jobid} has the answers`;
   return { text: `${[...table, hint].join('\n')}\n`, exitCode: exitCodeOf(summary) };
 }
 

@@ -130,7 +130,8 @@ export class Agent {
       );
       return;
     }
-    log.info('Agent starts', { guid: this.#parts.guid, hosts: settings.list.hosts, port: settings.port });
+    const { guid, resource } = this.#parts;
+    log.info('Agent starts', { guid, resource: resource.name, hosts: settings.list.hosts, port: settings.port });
     this.#dispatch({ kind: 'tick' });
   }
 

@@ -2,7 +2,7 @@ import { withinLimit } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { peerText } from '../../lib/text/peer-text.js';
-import { encodeJson, type Message, UnsupportedAnswer } from '../../protocol/index.js';
+import { encodeJson, type Message, ProtocolError, UnsupportedAnswer } from '../../protocol/index.js';
 import { objectionToFields } from '../resources/answer-check.js';
 import type { Handler, HandlerParts } from './handler.js';
 
@@ -93,6 +93,12 @@ function checked(answered: Message, command: Message, { resource, limits }: Hand
     throw new TypeError(`the answer to ${peerText(command.type)} has no result: true or false`);
   }
   // Its text is thrown away: what is too large is to be said of the command that it answers.
-  encodeJson([{ [type]: copy.fields }], limits);
+  try {
+    encodeJson([{ [type]: copy.fields }], limits);
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError && cause.code === 'BODY_TOO_LARGE')) throw cause;
+    const most = `at most ${limits.bytes} bytes and ${limits.values} values can be sent`;
+    throw new TypeError(`the answer to ${peerText(command.type)} is too large: ${most}`, { cause });
+  }
   return copy;
 }
