@@ -113,9 +113,13 @@ export class KillBench {
         continue;
       }
       unknown++;
+      const group = this.groups[Math.floor(Number(String(hostname).split('-')[1]) / AGENTS_EACH)];
+      // What was in the journal, and had not begun.
+      const isUnbegun = run === undefined && (group?.killedAt.size ?? 0) > 0;
       const died = killedAt.get(run?.pid ?? 0);
       const isLost = died !== undefined && (run?.endedAt === undefined || died - run.endedAt < UNWRITTEN_MS);
-      if (outcome !== 'unknown' || !isLost) wrong.push(`${what} is ${outcome}: ${reason}; ${JSON.stringify(run)}`);
+      if (outcome !== 'unknown' || !(isLost || isUnbegun))
+        wrong.push(`${what} is ${outcome}: ${reason}; ${JSON.stringify(run)}`);
     }
     return { wrong, unknown };
   }

@@ -39,7 +39,7 @@ export function commandStore(transactions: Transactions): CommandStore {
       if (row !== undefined) {
         return known.digest === digest ? { kind: 'known', job: jobOf(row, created) } : { kind: 'taken' };
       }
-      if (created - known.created < MADE_WITHIN_MS) return { kind: 'taken' };
+      if (created - known.created < MADE_WITHIN_MS) return { kind: known.digest === digest ? 'being made' : 'taken' };
       await db.updateTable('command_job').set({ job_key: null }).where('job_id', '=', known.job_id).execute();
     }
     const id = await raiseSequence(db, 'async_job');
@@ -47,6 +47,14 @@ export function commandStore(transactions: Transactions): CommandStore {
     const row = { job_id: id, uuid, job_key: key, digest, total: hostIds.length, created };
     await db.insertInto('command_job').values(row).execute();
     return { id, uuid };
+  }
+
+  /** Locks the job. @returns its id; undefined: `msid` does not carry it out */
+  async function lockedIf(db: Kysely<Schema>, uuid: string, msid: number): Promise<number | undefined> {
+    const job = await database
+      .locked(db.selectFrom('async_job').select(['id', 'status', 'runner_msid']).where('uuid', '=', uuid))
+      .executeTakeFirst();
+    return job?.status === 'running' && job.runner_msid === msid ? job.id : undefined;
   }
 
   return {
@@ -74,14 +82,12 @@ export function commandStore(transactions: Transactions): CommandStore {
 
     takeCommands: (uuid, msid, count) =>
       transactions.write('takeCommands', async db => {
-        const job = await database
-          .locked(db.selectFrom('async_job').select(['id', 'status', 'runner_msid']).where('uuid', '=', uuid))
-          .executeTakeFirst();
-        if (job?.status !== 'running' || job.runner_msid !== msid) return undefined;
+        const jobId = await lockedIf(db, uuid, msid);
+        if (jobId === undefined) return undefined;
         const rows = await db
           .selectFrom('command')
           .select(['ordinal', 'host_id'])
-          .where('job_id', '=', job.id)
+          .where('job_id', '=', jobId)
           .where('state', '=', 'waiting')
           .orderBy('ordinal')
           .limit(Math.min(count, COMMANDS_A_CALL))
@@ -92,7 +98,7 @@ export function commandStore(transactions: Transactions): CommandStore {
         await db
           .updateTable('command')
           .set({ state: 'taken' })
-          .where('job_id', '=', job.id)
+          .where('job_id', '=', jobId)
           .where('ordinal', '>=', first.ordinal)
           .where('ordinal', '<=', last.ordinal)
           .where('state', '=', 'waiting')
@@ -106,14 +112,41 @@ export function commandStore(transactions: Transactions): CommandStore {
         return rows.map(({ host_id: hostId }) => ({ hostId }));
       }),
 
-    commandOutcomes: (uuid, outcomes) =>
+    recalledCommands: uuid =>
+      transactions.read('recalledCommands', async db => {
+        const rows = await ofJob(db, uuid)
+          .select('host_id')
+          .where('state', '=', 'taken')
+          .where('reason', 'is not', null)
+          .execute();
+        return rows.map(({ host_id: hostId }) => ({ hostId }));
+      }),
+
+    giveBackCommands: (uuid, msid, hostIds) =>
+      transactions.write('giveBackCommands', async db => {
+        const jobId = await lockedIf(db, uuid, msid);
+        if (jobId === undefined) return;
+        for (let at = 0; at < hostIds.length; at += ROWS_A_STATEMENT) {
+          await db
+            .updateTable('command')
+            .set({ state: 'waiting' })
+            .where('job_id', '=', jobId)
+            .where('host_id', 'in', hostIds.slice(at, at + ROWS_A_STATEMENT))
+            .where('state', '=', 'taken')
+            .where('reason', 'is', null)
+            .execute();
+        }
+      }),
+
+    commandOutcomes: (uuid, outcomes, by) =>
       transactions.write('commandOutcomes', async db => {
         const jobId = await idOf(db, uuid);
         if (jobId === undefined) return;
-        for (const outcome of outcomes) await writeOutcome(db, jobId, outcome);
+        const isSaid = by === 'agent' || (await lockedIf(db, uuid, by)) !== undefined;
+        for (const outcome of outcomes) if (isSaid || isAnswer(outcome)) await writeOutcome(db, jobId, outcome);
       }),
 
-    cancelCommands: (uuid, reason) =>
+    cancelCommands: (uuid, reason, which) =>
       transactions.write('cancelCommands', async db => {
         const jobId = await idOf(db, uuid);
         if (jobId === undefined) return undefined;
@@ -125,7 +158,13 @@ export function commandStore(transactions: Transactions): CommandStore {
           .where('job_id', '=', jobId)
           .where('state', '=', 'waiting')
           .executeTakeFirst();
-        return Number(cancelled.numUpdatedRows);
+        const ofTaken = db
+          .updateTable('command')
+          .set({ reason })
+          .where('job_id', '=', jobId)
+          .where('state', '=', 'taken');
+        const recalled = which === 'all' ? (await ofTaken.executeTakeFirst()).numUpdatedRows : 0n;
+        return { cancelled: Number(cancelled.numUpdatedRows), recalled: Number(recalled) };
       }),
 
     commandSummary: uuid =>
@@ -241,6 +280,11 @@ function waitingRow(jobId: number, ordinal: number, hostId: number) {
     ...{ job_id: jobId, ordinal, host_id: hostId, state: 'waiting' as const },
     ...{ is_good: null, reason: null, answers: null, is_truncated: 0, duration_ms: null, msid: null },
   };
+}
+
+/** What only the agent can have said. */
+function isAnswer({ kind }: NewCommandOutcome): boolean {
+  return kind === 'answered' || kind === 'unsupported';
 }
 
 /** An outcome stands, unless it is that nobody knows. */
