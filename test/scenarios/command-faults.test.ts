@@ -136,6 +136,18 @@ t.test('commands: a server that stops in order leaves what it has not sent to an
   t.match(await results(cluster, jobid, B), [{ outcome: 'unknown' }, { outcome: 'answered' }]);
 });
 
+t.test('commands: a server that stops does not end a job whose last host has no outcome', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  const gone = await agentOn(cluster, B, 'guid-1');
+  gone.close();
+  await cluster.goesOn(3_000);
+  const jobid = await send(cluster, { ids: 'guid-1', class: WORK, wait: 60 });
+  await cluster.goesOn(2_000);
+  await cluster.passes(cluster.node(A).stop('SIGTERM'));
+  const worker = works(await agentOn(cluster, B, 'guid-1'));
+  t.match(await whileWorking(cluster, [worker], summary(cluster, jobid, B)), { answered: 1, waiting: 0, sent: 0 });
+});
+
 t.test('commands: a job does not wait until its silent server counts as down', async t => {
   const cluster = await startCluster(t, [A, B]);
   const agent = await agentOn(cluster, B, 'guid-1', CAPABLE);

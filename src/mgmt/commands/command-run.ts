@@ -136,6 +136,8 @@ export class CommandRun {
       toldAt = clock.now();
       await tell();
     }
+    // Those that ended just now may have no outcomes.
+    this.#parts.stopping.throwIfAborted();
     await this.#writer.end();
     await tell();
     return true;
