@@ -96,10 +96,30 @@ export class KillBench {
     }
   }
 
+  /** Runs of these jobs that had begun at their agent before another one of them had ended. */
+  overlaps(jobs: readonly string[]): readonly string[] {
+    const ofAgent = new Map<string, Run[]>();
+    for (const [key, runs] of this.#runs()) {
+      const [job = '', agent = ''] = key.split('/');
+      if (jobs.includes(job)) ofAgent.set(agent, [...(ofAgent.get(agent) ?? []), ...runs]);
+    }
+    return [...ofAgent].flatMap(([agent, runs]) => {
+      const inOrder = runs.sort((one, other) => one.begunAt - other.begunAt);
+      return inOrder.flatMap((run, index) => {
+        const next = inOrder[index + 1];
+        return next !== undefined && (run.endedAt ?? 0) > next.begunAt ? `${agent}: ${run.name} ${next.name}` : [];
+      });
+    });
+  }
+
+  #runs(): ReadonlyMap<string, readonly Run[]> {
+    return runsIn(readFileSync(join(this.#folder, 'runs'), 'utf8'));
+  }
+
   /** What the outcomes say against what the agents have written down. */
   compare(results: readonly ApiAnswer[]): { readonly wrong: readonly string[]; readonly unknown: number } {
     const killedAt = new Map(this.groups.flatMap(group => [...group.killedAt]));
-    const runs = runsIn(readFileSync(join(this.#folder, 'runs'), 'utf8'));
+    const runs = this.#runs();
     const wrong: string[] = [];
     let unknown = 0;
     for (const { jobid, hostname, outcome, reason, answers } of results) {
@@ -126,6 +146,7 @@ export class KillBench {
 }
 
 interface Run {
+  readonly begunAt: number;
   /** Its answer. */
   readonly name: string;
   readonly pid: number;
@@ -139,7 +160,8 @@ function runsIn(text: string): ReadonlyMap<string, readonly Run[]> {
     const [word, id = '', agent, name = '', at] = line.split(' ');
     const key = `${id.split('/')[0]}/${agent}`;
     const known = runs.get(key) ?? [];
-    if (word === 'begun') runs.set(key, [...known, { name, pid: Number(name.split('/')[0]), endedAt: undefined }]);
+    if (word === 'begun')
+      runs.set(key, [...known, { name, pid: Number(name.split('/')[0]), endedAt: undefined, begunAt: Number(at) }]);
     else for (const run of known) if (run.name === name) run.endedAt = Number(at);
   }
   return runs;
@@ -186,6 +208,13 @@ class Server {
   async start(): Promise<void> {
     this.#process = new MgmtProcess(this.#t, this.#folder, this.#settings);
     await this.#process.port();
+  }
+
+  /** As a machine does that swaps, or is suspended. */
+  async standStill(ms: number): Promise<void> {
+    this.#process?.child.kill('SIGSTOP');
+    await delay(systemClock, ms);
+    this.#process?.child.kill('SIGCONT');
   }
 
   async kill(): Promise<void> {

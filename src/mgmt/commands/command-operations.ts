@@ -116,7 +116,7 @@ export async function cancelCommand(
   { store, events, asker }: CommandOperationParts,
   { jobId }: { readonly jobId: string },
 ): Promise<CommandsCancelled> {
-  const done = await store.cancelCommands(jobId, `cancelled by ${asker}`, 'all');
+  const done = await store.cancelCommands(jobId, `cancelled by ${asker}`, 'operator');
   if (done === undefined) throw invalidArgument('jobId', jobId, 'there is no job of sendCommand with this id');
   events.add({
     type: 'COMMAND.CANCEL',

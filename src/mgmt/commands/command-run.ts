@@ -191,8 +191,8 @@ export class CommandRun {
       return 'more';
     }
     if (step.kind === 'stop') {
-      await this.#inStore(store => store.cancelCommands(this.#uuid, step.reason, 'waiting'));
-      return 'none';
+      const done = await this.#inStore(store => store.cancelCommands(this.#uuid, step.reason, this.#parts.msid));
+      return done === undefined ? 'not ours' : 'none';
     }
     const taken = await this.#inStore(store => store.takeCommands(this.#uuid, this.#parts.msid, step.count));
     if (taken === undefined) return 'not ours';

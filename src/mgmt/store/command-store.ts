@@ -29,11 +29,12 @@ export interface CommandStore {
    */
   commandOutcomes(uuid: string, outcomes: readonly NewCommandOutcome[], by: number | 'agent'): Promise<void>;
   /**
-   * Those that were not taken yet are cancelled. With `all`, those that were taken and have no outcome are to be taken back
-   * by whoever carries the job out: see `recalledCommands`.
-   * @returns undefined: there is no such job
+   * Those that were not taken yet are cancelled.
+   * @param by the server that carries the job out and ends it. `operator`: whoever does so is to take back those that were
+   *   taken and have no outcome as well, see `recalledCommands`
+   * @returns undefined: there is no such job, or it is not carried out by that server any more
    */
-  cancelCommands(uuid: string, reason: string, which: 'waiting' | 'all'): Promise<CommandsCancelled | undefined>;
+  cancelCommands(uuid: string, reason: string, by: number | 'operator'): Promise<CommandsCancelled | undefined>;
   /** How many hosts of a job have which outcome. @returns undefined: there is no such job */
   commandSummary(uuid: string): Promise<CommandSummary | undefined>;
   /** In the order of the job's hosts. @param query its page has at most `ROWS_A_PAGE` rows */

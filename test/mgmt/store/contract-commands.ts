@@ -58,7 +58,8 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
       failed: 1,
       answerLength: Number,
     });
-    t.same(await store.cancelCommands(uuid, 'enough', 'waiting'), { cancelled: 3, recalled: 0 });
+    t.equal(await store.cancelCommands(uuid, 'enough', MSID_B), undefined);
+    t.same(await store.cancelCommands(uuid, 'enough', MSID_A), { cancelled: 3, recalled: 0 });
     t.strictSame(await store.takeCommands(uuid, MSID_A, 9), []);
     t.match(await store.commandResults({ uuid, page: 1, pagesize: 10 }), {
       count: 5,
@@ -131,7 +132,7 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     await store.giveBackCommands(uuid, MSID_A, [one, three]);
     t.same(await store.takenCommands(uuid), [{ hostId: two }]);
     t.same(await store.recalledCommands(uuid), []);
-    t.same(await store.cancelCommands(uuid, 'enough', 'all'), { cancelled: 2, recalled: 1 });
+    t.same(await store.cancelCommands(uuid, 'enough', 'operator'), { cancelled: 2, recalled: 1 });
     t.same(await store.recalledCommands(uuid), [{ hostId: two }]);
     await store.giveBackCommands(uuid, MSID_A, [two]);
     t.same(await store.recalledCommands(uuid), [{ hostId: two }], 'what was recalled is not sent anew');

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import {
   COMMANDS_A_CALL,
   type CommandJobMade,
@@ -51,11 +51,14 @@ export function commandStore(transactions: Transactions): CommandStore {
 
   /** Locks the job. @returns its id; undefined: `msid` does not carry it out */
   async function lockedIf(db: Kysely<Schema>, uuid: string, msid: number): Promise<number | undefined> {
-    const job = await database
+    const job = await locked(db, uuid);
+    return isCarriedOutBy(job, msid) ? job?.id : undefined;
+  }
+
+  const locked = (db: Kysely<Schema>, uuid: string) =>
+    database
       .locked(db.selectFrom('async_job').select(['id', 'status', 'runner_msid']).where('uuid', '=', uuid))
       .executeTakeFirst();
-    return job?.status === 'running' && job.runner_msid === msid ? job.id : undefined;
-  }
 
   return {
     createCommandJob: command =>
@@ -146,12 +149,13 @@ export function commandStore(transactions: Transactions): CommandStore {
         for (const outcome of outcomes) if (isSaid || isAnswer(outcome)) await writeOutcome(db, jobId, outcome);
       }),
 
-    cancelCommands: (uuid, reason, which) =>
+    cancelCommands: (uuid, reason, by) =>
       transactions.write('cancelCommands', async db => {
         const jobId = await idOf(db, uuid);
         if (jobId === undefined) return undefined;
         // Whoever takes some of them at the same time has them before this, or finds them cancelled.
-        await database.locked(db.selectFrom('async_job').select('id').where('id', '=', jobId)).executeTakeFirst();
+        const job = await locked(db, uuid);
+        if (by !== 'operator' && !isCarriedOutBy(job, by)) return undefined;
         const cancelled = await db
           .updateTable('command')
           .set({ state: 'cancelled', reason })
@@ -163,7 +167,7 @@ export function commandStore(transactions: Transactions): CommandStore {
           .set({ reason })
           .where('job_id', '=', jobId)
           .where('state', '=', 'taken');
-        const recalled = which === 'all' ? (await ofTaken.executeTakeFirst()).numUpdatedRows : 0n;
+        const recalled = by === 'operator' ? (await ofTaken.executeTakeFirst()).numUpdatedRows : 0n;
         return { cancelled: Number(cancelled.numUpdatedRows), recalled: Number(recalled) };
       }),
 
@@ -280,6 +284,12 @@ function waitingRow(jobId: number, ordinal: number, hostId: number) {
     ...{ job_id: jobId, ordinal, host_id: hostId, state: 'waiting' as const },
     ...{ is_good: null, reason: null, answers: null, is_truncated: 0, duration_ms: null, msid: null },
   };
+}
+
+type Runner = Pick<Selectable<Schema['async_job']>, 'status' | 'runner_msid'>;
+
+function isCarriedOutBy(job: Runner | undefined, msid: number): boolean {
+  return job?.status === 'running' && job.runner_msid === msid;
 }
 
 /** What only the agent can have said. */
