@@ -99,6 +99,32 @@ t.test(
   },
 );
 
+t.test('regression: commands: what another server has sent for a job meanwhile is not sent again', async t => {
+  const cluster = await startCluster(t, [A, B], DOWN_SOON);
+  const [one, two] = [cluster.node(A), cluster.node(B)];
+  const first = await agentOn(cluster, A, 'guid-1');
+  const second = await agentOn(cluster, B, 'guid-2');
+  await cluster.goesOn(3_000);
+  const ids = 'guid-1,guid-2';
+  const jobid = await send(cluster, { ids, class: WORK, maxconcurrency: 1, maxerrors: -1, wait: 300 });
+  await cluster.comes(() => gotBy(first).length === 1);
+  one.outage = true;
+  await cluster.comes(() => gotBy(second).length === 1);
+  // The job comes back to the first one, which still waits for its agent.
+  two.outage = true;
+  one.outage = false;
+  await cluster.comes(() => one.membership.lifeOf(two.msid) === 'dead');
+  await cluster.goesOn(5_000);
+  t.match(await cluster.job(jobid), { status: 'running', runnerMsid: one.msid });
+  first.answer(firstOf(first), [done()]);
+  two.outage = false;
+  t.match(await summary(cluster, jobid), { answered: 1, unknown: 1 });
+  t.equal(gotBy(second).length, 1);
+  second.answer(firstOf(second), [done()]);
+  await cluster.goesOn(10_000);
+  t.match(await results(cluster, jobid), [{ outcome: 'answered' }, { outcome: 'answered' }]);
+});
+
 t.test('commands: the store is away in the middle of a job, and no outcome is lost', async t => {
   const cluster = await startCluster(t, [A, B]);
   const agents: FakeAgent[] = [];

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/logger.js';
 import { type Message, withCommandId } from '../../protocol/index.js';
 import type { CommandOutcomeKind, CommandSummary, NewCommandOutcome, Store } from '../store/store.js';
 import { retryWhileAway } from '../store/store-health.js';
+import type { CommandOutcome } from './outcome.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { nextStep, type RunRules } from './run-plan.js';
 import type { Sender } from './sender.js';
@@ -78,6 +79,8 @@ export class CommandRun {
   /** Surely not sent when this server has stopped. */
   readonly #unsent: number[] = [];
   #isOurs = true;
+  /** Why nothing more is sent. */
+  #stopReason: string | undefined;
   #taken = 0;
   #failures = 0;
   #length = 0;
@@ -123,15 +126,15 @@ export class CommandRun {
     const { total, failed, unsupported, refused, unknown } = before;
     this.#failures = failed + unsupported + refused + unknown;
     this.#length = before.answerLength;
-    await this.#askAgain();
+    if ((await this.#askAgain()) === 'not ours') return false;
     const tell = () => progress(`${this.#taken - this.#inFlight.size} of ${total} hosts, ${this.#failures} not well`);
     let toldAt = clock.now();
     for (let more: Step = 'more'; more !== 'none' || this.#inFlight.size > 0; ) {
       this.#parts.stopping.throwIfAborted();
       if (more === 'more') more = await this.#step();
       else await this.#outcome();
+      if (more === 'none' && this.#inFlight.size === 0) more = await this.#sendForgotten();
       if (more === 'not ours') return false;
-      if (more === 'none' && this.#inFlight.size === 0) await this.#sendForgotten();
       if (clock.now() - toldAt < LOOK_MS) continue;
       toldAt = clock.now();
       await tell();
@@ -144,28 +147,44 @@ export class CommandRun {
   }
 
   /** What was taken before this run may have been sent. What was cancelled since is not asked again. */
-  async #askAgain(): Promise<void> {
-    const taken = await this.#inStore(store => store.takenCommands(this.#uuid));
-    const recalled = await this.#inStore(store => store.recalledCommands(this.#uuid));
-    const isRecalled = new Set(recalled.map(({ hostId }) => hostId));
-    for (const { hostId } of taken) {
-      this.#known.add(hostId);
-      if (isRecalled.has(hostId)) {
-        const reason = 'cancelled when it may have been sent already';
-        this.#note(storedOutcome({ kind: 'unknown', reason }, { hostId, durationMs: null, msid: null }));
-        continue;
-      }
-      while (this.#inFlight.size >= this.#order.maxConcurrency) await this.#outcome();
-      this.#parts.stopping.throwIfAborted();
-      this.#send(hostId, true);
+  async #askAgain(): Promise<Step> {
+    const taken = await this.#inStore(store => store.takenCommands(this.#uuid, this.#parts.msid));
+    if (taken === undefined) return 'not ours';
+    for (const { hostId, isRecalled } of taken) {
+      if (isRecalled) this.#giveUp(hostId, { kind: 'unknown', reason: 'cancelled when it may have been sent already' });
+      else await this.#sendInTime(hostId, true);
     }
+    return 'more';
   }
 
-  /** Of a call that seemed to fail the store may have taken hosts all the same: nobody has sent them anything. */
-  async #sendForgotten(): Promise<void> {
-    const taken = await this.#inStore(store => store.takenCommands(this.#uuid));
-    const forgotten = taken.filter(({ hostId }) => !this.#known.has(hostId));
-    for (const { hostId } of forgotten.slice(0, this.#order.maxConcurrency)) this.#send(hostId, false);
+  /**
+   * All seem to have outcomes. Of a call that seemed to fail the store may have taken hosts all the same: nobody has sent them
+   * anything. Others were taken by a server to which the job belonged for a while.
+   */
+  async #sendForgotten(): Promise<Step> {
+    const { msid } = this.#parts;
+    const taken = await this.#inStore(store => store.takenCommands(this.#uuid, msid));
+    if (taken === undefined) return 'not ours';
+    for (const { hostId, by, isRecalled } of taken) {
+      if (this.#known.has(hostId)) continue;
+      const isSent = by !== msid;
+      const reason = this.#stopReason ?? (isRecalled ? 'cancelled before it was sent' : undefined);
+      if (reason === undefined || (isSent && !isRecalled)) await this.#sendInTime(hostId, isSent);
+      else this.#giveUp(hostId, { kind: isSent ? 'unknown' : 'cancelled', reason });
+    }
+    return 'none';
+  }
+
+  async #sendInTime(hostId: number, isRepeated: boolean): Promise<void> {
+    while (this.#inFlight.size >= this.#order.maxConcurrency) await this.#outcome();
+    this.#parts.stopping.throwIfAborted();
+    this.#send(hostId, isRepeated);
+  }
+
+  /** Nothing is sent to it any more. */
+  #giveUp(hostId: number, outcome: CommandOutcome): void {
+    this.#known.add(hostId);
+    this.#note(storedOutcome(outcome, { hostId, durationMs: null, msid: null }));
   }
 
   /** The server stops. What was surely not sent is taken anew by whoever goes on; what it has heard is written. */
@@ -191,13 +210,14 @@ export class CommandRun {
       return 'more';
     }
     if (step.kind === 'stop') {
+      this.#stopReason = step.reason;
       const done = await this.#inStore(store => store.cancelCommands(this.#uuid, step.reason, this.#parts.msid));
       return done === undefined ? 'not ours' : 'none';
     }
     const taken = await this.#inStore(store => store.takeCommands(this.#uuid, this.#parts.msid, step.count));
     if (taken === undefined) return 'not ours';
     this.#taken += taken.length;
-    for (const { hostId } of taken) this.#send(hostId, false);
+    for (const hostId of taken) this.#send(hostId, false);
     return taken.length === step.count ? 'more' : 'none';
   }
 
@@ -227,7 +247,7 @@ export class CommandRun {
       const id = { commandId: hostCommandId(this.#uuid, hostId), expiresInMs: ID_MS };
       const options = { wait, inSequence, stopOnError, isRepeated, recall, signal: stopping };
       const outcome = await sender.send(hostId, withCommandId(commands, id), options);
-      if (stopping.aborted && !isAnswer(outcome)) {
+      if (stopping.aborted && !recall.aborted && !isAnswer(outcome)) {
         if (outcome.kind !== 'unknown') this.#unsent.push(hostId);
         return undefined;
       }
@@ -262,7 +282,7 @@ export class CommandRun {
   async #recall(): Promise<void> {
     try {
       const recalled = await this.#parts.store.recalledCommands(this.#uuid);
-      for (const { hostId } of recalled) this.#inFlight.get(hostId)?.abort(new Error('cancelled'));
+      for (const hostId of recalled) this.#inFlight.get(hostId)?.abort(new Error('cancelled'));
     } catch {
       // The store is away: the next look finds it.
     }

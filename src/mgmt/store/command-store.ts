@@ -12,13 +12,13 @@ export interface CommandStore {
   /**
    * Takes the next hosts of a job, in their order, so that commands are sent to them: whoever finds them so later knows that
    * they may have been sent.
-   * @returns undefined: the job is not carried out by `msid` any more
+   * @returns their ids; undefined: the job is not carried out by `msid` any more
    */
-  takeCommands(uuid: string, msid: number, count: number): Promise<readonly TakenCommand[] | undefined>;
-  /** The hosts that were taken and have no outcome. */
-  takenCommands(uuid: string): Promise<readonly TakenCommand[]>;
-  /** Of those, the ones that somebody has cancelled since. */
-  recalledCommands(uuid: string): Promise<readonly TakenCommand[]>;
+  takeCommands(uuid: string, msid: number, count: number): Promise<readonly number[] | undefined>;
+  /** The hosts that were taken and have no outcome. @returns undefined: the job is not carried out by `msid` any more */
+  takenCommands(uuid: string, msid: number): Promise<readonly TakenCommand[] | undefined>;
+  /** Of those, the hosts whose commands somebody has cancelled since. */
+  recalledCommands(uuid: string): Promise<readonly number[]>;
   /** These were taken by `msid`, and surely not sent: whoever goes on with the job takes them anew. */
   giveBackCommands(uuid: string, msid: number, hostIds: readonly number[]): Promise<void>;
   /**
@@ -73,6 +73,10 @@ export type CommandJobMade =
 
 export interface TakenCommand {
   readonly hostId: number;
+  /** The server that has taken it; null: one of an older version. */
+  readonly by: number | null;
+  /** Somebody has cancelled it since: it is not sent any more. */
+  readonly isRecalled: boolean;
 }
 
 /** How many hosts. */

@@ -35,13 +35,10 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     const ids = await hostsIn(store, 5);
     const uuid = await running(store, ids);
     t.equal(await store.takeCommands(uuid, MSID_B, 2), undefined, 'it is another server’s job');
+    t.strictSame(await store.takeCommands(uuid, MSID_A, 2), ids.slice(0, 2));
     t.strictSame(
-      await store.takeCommands(uuid, MSID_A, 2),
-      ids.slice(0, 2).map(hostId => ({ hostId })),
-    );
-    t.strictSame(
-      await store.takenCommands(uuid),
-      ids.slice(0, 2).map(hostId => ({ hostId })),
+      await store.takenCommands(uuid, MSID_A),
+      ids.slice(0, 2).map(hostId => ({ hostId, by: MSID_A, isRecalled: false })),
     );
     const [one, two, three] = ids;
     await store.commandOutcomes(
@@ -49,7 +46,8 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
       [outcome(one ?? 0, 'answered', { answers: '[ü]', isGood: false, reason: 'no' })],
       'agent',
     );
-    t.strictSame(await store.takenCommands(uuid), [{ hostId: two }]);
+    t.match(await store.takenCommands(uuid, MSID_A), [{ hostId: two }]);
+    t.equal(await store.takenCommands(uuid, MSID_B), undefined);
     t.match(await store.commandSummary(uuid), {
       total: 5,
       waiting: 3,
@@ -118,7 +116,7 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     await store.failJobsOfServer(MSID_A, { resultCode: 530, result: '{}' });
     await store.startJob(uuid, MSID_B);
     await store.commandOutcomes(uuid, [outcome(one, 'refused'), outcome(two, 'answered')], MSID_A);
-    t.same(await store.takenCommands(uuid), [{ hostId: one }]);
+    t.match(await store.takenCommands(uuid, MSID_B), [{ hostId: one, by: MSID_A }]);
     await store.commandOutcomes(uuid, [outcome(one, 'unknown')], MSID_B);
     t.match(await store.commandSummary(uuid), { answered: 1, unknown: 1, taken: 0 });
   });
@@ -128,14 +126,14 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     const uuid = await running(store, [one, two, three]);
     await store.takeCommands(uuid, MSID_A, 2);
     await store.giveBackCommands(uuid, MSID_B, [one]);
-    t.equal((await store.takenCommands(uuid)).length, 2, 'not by another server');
+    t.equal((await store.takenCommands(uuid, MSID_A))?.length, 2, 'not by another server');
     await store.giveBackCommands(uuid, MSID_A, [one, three]);
-    t.same(await store.takenCommands(uuid), [{ hostId: two }]);
+    t.match(await store.takenCommands(uuid, MSID_A), [{ hostId: two }]);
     t.same(await store.recalledCommands(uuid), []);
     t.same(await store.cancelCommands(uuid, 'enough', 'operator'), { cancelled: 2, recalled: 1 });
-    t.same(await store.recalledCommands(uuid), [{ hostId: two }]);
+    t.same(await store.recalledCommands(uuid), [two]);
     await store.giveBackCommands(uuid, MSID_A, [two]);
-    t.same(await store.recalledCommands(uuid), [{ hostId: two }], 'what was recalled is not sent anew');
+    t.same(await store.recalledCommands(uuid), [two], 'what was recalled is not sent anew');
     await store.commandOutcomes(uuid, [outcome(two, 'answered')], MSID_A);
     t.same(await store.recalledCommands(uuid), []);
   });
@@ -160,7 +158,7 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     t.match(await store.job(uuid), { status: 'pending', runnerMsid: null });
     t.equal(await store.startJob(uuid, MSID_B), true);
     t.equal(await store.takeCommands(uuid, MSID_A, 1), undefined);
-    t.equal((await store.takenCommands(uuid)).length, 500);
+    t.equal((await store.takenCommands(uuid, MSID_B))?.length, 500);
     t.equal((await store.takeCommands(uuid, MSID_B, 9_999))?.length, 500);
   });
 

@@ -100,19 +100,29 @@ export function commandStore(transactions: Transactions): CommandStore {
         if (first === undefined || last === undefined) return [];
         await db
           .updateTable('command')
-          .set({ state: 'taken' })
+          .set({ state: 'taken', msid })
           .where('job_id', '=', jobId)
           .where('ordinal', '>=', first.ordinal)
           .where('ordinal', '<=', last.ordinal)
           .where('state', '=', 'waiting')
           .execute();
-        return rows.map(({ host_id: hostId }) => ({ hostId }));
+        return rows.map(({ host_id: hostId }) => hostId);
       }),
 
-    takenCommands: uuid =>
+    takenCommands: (uuid, msid) =>
       transactions.read('takenCommands', async db => {
-        const rows = await ofJob(db, uuid).select('host_id').where('state', '=', 'taken').orderBy('ordinal').execute();
-        return rows.map(({ host_id: hostId }) => ({ hostId }));
+        const job = await db
+          .selectFrom('async_job')
+          .select(['status', 'runner_msid'])
+          .where('uuid', '=', uuid)
+          .executeTakeFirst();
+        if (!isCarriedOutBy(job, msid)) return undefined;
+        const rows = await ofJob(db, uuid)
+          .select(['host_id', 'msid', 'reason'])
+          .where('state', '=', 'taken')
+          .orderBy('ordinal')
+          .execute();
+        return rows.map(row => ({ hostId: row.host_id, by: row.msid, isRecalled: row.reason !== null }));
       }),
 
     recalledCommands: uuid =>
@@ -122,7 +132,7 @@ export function commandStore(transactions: Transactions): CommandStore {
           .where('state', '=', 'taken')
           .where('reason', 'is not', null)
           .execute();
-        return rows.map(({ host_id: hostId }) => ({ hostId }));
+        return rows.map(({ host_id: hostId }) => hostId);
       }),
 
     giveBackCommands: (uuid, msid, hostIds) =>
@@ -132,7 +142,7 @@ export function commandStore(transactions: Transactions): CommandStore {
         for (let at = 0; at < hostIds.length; at += ROWS_A_STATEMENT) {
           await db
             .updateTable('command')
-            .set({ state: 'waiting' })
+            .set({ state: 'waiting', msid: null })
             .where('job_id', '=', jobId)
             .where('host_id', 'in', hostIds.slice(at, at + ROWS_A_STATEMENT))
             .where('state', '=', 'taken')
@@ -230,7 +240,8 @@ export function commandStore(transactions: Transactions): CommandStore {
               answers: row.answers,
               isTruncated: row.is_truncated === 1,
               durationMs: row.duration_ms,
-              msid: row.msid,
+              // Until there is an outcome it is the server that has taken it.
+              msid: row.state === 'taken' ? null : row.msid,
             }),
           ),
         };
