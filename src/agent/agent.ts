@@ -15,6 +15,7 @@ import { KeptAnswers } from './commands/kept-answers.js';
 import { LoopWatch } from './commands/loop-watch.js';
 import { CommandProgress } from './commands/progress.js';
 import type { ServedRequestsParts } from './commands/served-requests.js';
+import { CommandsUnderWay } from './commands/under-way.js';
 import type { Dialer } from './dial/dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
 import { type LinkEvents, linkEventsOf } from './link-events.js';
@@ -92,7 +93,7 @@ export class Agent {
     this.#pings = { report: pingReportOf({ resource, clock, log }), progress: () => progress.all };
     this.#keptAnswers = journal && new KeptAnswers({ journal, clock, log });
     this.#commands = {
-      ...{ clock, log, resource, trust, journal, progress },
+      ...{ clock, log, resource, trust, journal, progress, underWay: new CommandsUnderWay() },
       watch: new LoopWatch(clock, log),
       commandTimeoutMs: settings.commandTimeoutMs,
       stopping: this.#stopping.signal,
@@ -294,7 +295,7 @@ export class Agent {
         instanceId: this.#instanceId,
         failovers: this.#failovers,
         lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
-        ...(journal && { capabilities: [AGENT_CAPABILITIES.commandIds] }),
+        capabilities: [AGENT_CAPABILITIES.cancel, ...(journal ? [AGENT_CAPABILITIES.commandIds] : [])],
         ...(token !== undefined && { token }),
       },
     });

@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls';
+import { withinLimit } from '../lib/abort.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Events } from '../lib/emitter.js';
 import { type FatalError, reasonOf } from '../lib/errors.js';
@@ -21,6 +22,7 @@ import { takeKeptAnswers } from './commands/kept-answers.js';
 import type { CommandOutcome } from './commands/outcome.js';
 import { passOn } from './commands/pass-on.js';
 import { Sender, type SendOptions } from './commands/sender.js';
+import { MGMT_LIMITS } from './config/limits.js';
 import type { Configuration } from './config/parameters.js';
 import type { HostEvents } from './hosts/host-presence.js';
 import { LinkStatusWriter } from './hosts/link-status-writer.js';
@@ -204,7 +206,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     isReachable: () => keeper.isOpen,
     refused: (from, why) => agents.peers.refused(from, why),
     handlers: {
-      serve: (request, from, signal) => passOn(agents.registry, request, from, signal),
+      serve: (request, from, signals) => passOn(agents.registry, request, from, signals),
       onJobs: () => void jobs.look(),
     },
   });
@@ -273,8 +275,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
       knownHosts: agents.knownHosts,
       lifeOf: other => membership.lifeOf(other),
     }),
-    askHere: (request, signal) => passOn(agents.registry, request, msid, signal),
-    askServer: (other, request, signal) => serverLinks.request(other, request, signal),
+    askHere: (request, signals) => passOn(agents.registry, request, msid, signals),
+    askServer: (other, request, signals) => serverLinks.request(other, request, signals),
   });
   const commandRunParts: CommandRunParts = {
     ...{ clock, log, msid, store, sender, stopping: stopping.signal },
@@ -400,12 +402,19 @@ export function composeNode(parts: NodeParts): ManagementNode {
     stopping.abort();
     // What a start that is under way does behind this would be left.
     await starting.catch(() => {});
-    jobs.stop();
+    const handedOver = jobs.stop();
     parts.apiKeys.stop();
     linkStatusWriter.stop();
     renewal.stop();
     const closed = keeper.close();
     sender.stop();
+    // Over the links the other servers say which commands they have sent.
+    await withinLimit(
+      clock,
+      MGMT_LIMITS.handOverMs,
+      () => handedOver,
+      () => {},
+    );
     await serverLinks.stop();
     await agents.stop(how);
     await closed;

@@ -7,6 +7,8 @@ import { inAnswer, inCommand } from './messages/muster.js';
 export const AGENT_CAPABILITIES = {
   /** It carries out a packet with an id once, and keeps the answers until a server has confirmed them. */
   commandIds: 'commandIds',
+  /** It ends what a packet asks for when a CancelCommand with its sequence comes on the same link. */
+  cancel: 'cancel',
 } as const;
 
 /** Likewise for Muster's servers, in Ready. */

@@ -77,7 +77,7 @@ export interface ForwardOptions {
   /** Ends the wait for the answer: the call rejects with its reason. */
   readonly signal?: AbortSignal;
   /** Called before the packet is handed to the transport: from then on the peer may have it. */
-  onSent?(): void;
+  onSent?(sequence: bigint): void;
 }
 
 /**
@@ -184,7 +184,7 @@ export class Link {
       this.#pending.set(sequence, { kind: 'forwarded', timer, resolve: settle, reject: end });
       const flags = header.flags | FLAG.request | this.#ownFlags;
       const { mgmtId, agentId, via } = header;
-      onSent?.();
+      onSent?.(sequence);
       this.#transport.send(encodeRawPacket({ version: 0, flags, sequence, mgmtId, agentId, via, body }));
     });
   }

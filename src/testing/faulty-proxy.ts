@@ -22,11 +22,19 @@ export interface ProxyFaults {
 
 /** Where a proxy sends connections, and its clock. */
 export interface FaultyProxyOptions {
-  /** The port behind it, on 127.0.0.1. */
+  /** The port behind it. */
   readonly target: number;
+  /** The address behind it. @default '127.0.0.1' */
+  readonly targetAddress?: string;
+  /** Where it listens. @default '127.0.0.1' */
+  readonly address?: string;
+  /** The port on which it listens. @default one that is free */
+  readonly port?: number;
   /** For `delayMs` and `bytesPerSecond`. @default systemClock */
   readonly clock?: Clock;
 }
+
+const LOOPBACK = '127.0.0.1';
 
 /** One connection through the proxy. */
 interface Pair {
@@ -35,7 +43,7 @@ interface Pair {
 }
 
 /**
- * A TCP proxy on a free port of 127.0.0.1, between an agent and a server, which does to connections what networks do.
+ * A TCP proxy between an agent and a server, which does to connections what networks do.
  * @example
  * const proxy = await FaultyProxy.open({ target: 8250 });
  * // … an agent that dials proxy.port
@@ -46,14 +54,14 @@ interface Pair {
  */
 export class FaultyProxy {
   readonly #clock: Clock;
-  readonly #target: number;
+  readonly #target: { readonly host: string; readonly port: number };
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #faults: ProxyFaults = {};
   #port = 0;
 
-  private constructor({ target, clock = systemClock }: FaultyProxyOptions) {
-    this.#target = target;
+  private constructor({ target, targetAddress = LOOPBACK, clock = systemClock }: FaultyProxyOptions) {
+    this.#target = { host: targetAddress, port: target };
     this.#clock = clock;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
   }
@@ -61,7 +69,7 @@ export class FaultyProxy {
   /** Listens. @throws the system's error */
   static async open(options: FaultyProxyOptions): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(options);
-    proxy.#server.listen(0, '127.0.0.1');
+    proxy.#server.listen(options.port ?? 0, options.address ?? LOOPBACK);
     await once(proxy.#server, 'listening');
     const at = proxy.#server.address();
     if (typeof at === 'object' && at !== null) proxy.#port = at.port;
@@ -78,7 +86,7 @@ export class FaultyProxy {
     for (const { pipes } of this.#pairs) for (const pipe of pipes) pipe.pass();
   }
 
-  /** Where it listens, on 127.0.0.1. */
+  /** Where it listens. */
   get port(): number {
     return this.#port;
   }
@@ -115,7 +123,7 @@ export class FaultyProxy {
       near.resetAndDestroy();
       return;
     }
-    const far = connect({ host: '127.0.0.1', port: this.#target, allowHalfOpen: true, noDelay: true });
+    const far = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
     let passed = 0;
     const faultsOf = (direction: 'toServer' | 'toAgent') => () => {
       const { delayMs = 0, bytesPerSecond, cutAfterBytes = Number.POSITIVE_INFINITY, silent = 'none' } = this.#faults;

@@ -6,6 +6,8 @@ import type { Cluster } from './cluster-bench.js';
 /** The class of the tests' commands. */
 export const WORK = 'com.example.WorkCommand';
 
+export type CommandedAgent = Awaited<ReturnType<typeof agentOn>>;
+
 /** An agent of which each packet is the test's business. */
 export async function agentOn(cluster: Cluster, address: string, guid: string, capabilities?: readonly string[]) {
   const ends = memoryTransports({ address: `198.51.100.${Number(guid.slice(-1)) + 1}`, port: 40_000 });

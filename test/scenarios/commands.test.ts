@@ -2,65 +2,11 @@ import t from 'tap';
 import { Answer, isRequest, KeptAnswersAnswer, KeptAnswersCommand, type Message } from '../../src/protocol/index.js';
 import type { FakeAgent } from '../../src/testing/fake-agent.js';
 import { type Cluster, startCluster } from '../helpers/cluster-bench.js';
-import { agentOn, gotBy, WORK } from '../helpers/commanded-agent.js';
+import { results, send, summary, whileWorking, works } from '../helpers/command-jobs.js';
+import { agentOn, type CommandedAgent, gotBy, WORK } from '../helpers/commanded-agent.js';
 
 const [A, B] = ['192.0.2.1', '192.0.2.2'] as const;
 const CAPABLE = ['commandIds'];
-
-type Agent = Awaited<ReturnType<typeof agentOn>>;
-
-async function send(cluster: Cluster, params: Readonly<Record<string, string | number>>, at: string = A) {
-  const { body, status } = await cluster.node(at).call('sendCommand', params);
-  if (typeof body.jobid !== 'string') throw new Error(`${status} ${body.errortext}`);
-  return body.jobid as string;
-}
-
-/** Until the job has ended. @returns its summary */
-async function summary(cluster: Cluster, jobid: string, at: string = A): Promise<Readonly<Record<string, number>>> {
-  for (let i = 0; i < 120; i++) {
-    const { body } = await cluster.node(at).call('queryAsyncJobResult', { jobid });
-    if (body.jobstatus === 1) return body.jobresult.commandsummary;
-    if (body.jobstatus === 2) throw new Error(body.jobresult.errortext);
-    await cluster.goesOn(1_000, () => {}, 100);
-  }
-  throw new Error('the job does not end');
-}
-
-async function results(cluster: Cluster, jobid: string, at: string = A) {
-  const { body } = await cluster.node(at).call('listCommandResults', { jobid });
-  return body.commandresult as readonly Readonly<Record<string, unknown>>[];
-}
-
-/** Answers all that comes, and counts how often it was asked under which id. */
-function works(agent: Agent, answer: (command: Message) => Message = () => Answer.encode({ result: true })) {
-  const runs: string[] = [];
-  let seen = 0;
-  return {
-    runs,
-    step() {
-      for (const packet of gotBy(agent).slice(seen)) {
-        seen++;
-        const [first] = packet.messages;
-        if (first === undefined) continue;
-        runs.push(String((first.fields.muster as { commandId?: string } | undefined)?.commandId));
-        agent.answer(packet, packet.messages.map(answer));
-      }
-    },
-  };
-}
-
-async function whileWorking<T>(cluster: Cluster, agents: readonly { step(): void }[], work: Promise<T>): Promise<T> {
-  let isOver = false;
-  const over = work.finally(() => {
-    isOver = true;
-  });
-  over.catch(() => {});
-  for (let i = 0; i < 4_000 && !isOver; i++) {
-    for (const agent of agents) agent.step();
-    await cluster.goesOn(50);
-  }
-  return over;
-}
 
 t.test('commands: to several hosts by any server, with one outcome for each', async t => {
   const cluster = await startCluster(t, [A, B]);
@@ -127,7 +73,7 @@ t.test('commands: what cannot be sent is refused before there is a job', async t
 
 t.test('commands: the first failure ends the job, or a canary does', async t => {
   const cluster = await startCluster(t, [A]);
-  const agents: Agent[] = [];
+  const agents: CommandedAgent[] = [];
   for (const guid of ['guid-1', 'guid-2', 'guid-3', 'guid-4']) agents.push(await agentOn(cluster, A, guid));
   const bad = () => Answer.encode({ result: false, details: 'no' });
   const workers = agents.map((agent, index) => works(agent, index === 0 ? bad : undefined));

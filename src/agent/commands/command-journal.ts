@@ -51,6 +51,8 @@ export class CommandJournal {
   readonly #asking = new Map<string, Asker[]>();
   readonly #runs = new Map<string, Run>();
   readonly #running = new Set<Promise<void>>();
+  /** Calls back when the packet with this id is not in progress any more. */
+  readonly #onEnded = new Map<string, (() => void)[]>();
   #isClosed = false;
   #onKept: (id: string, isTold: boolean) => void = () => {};
 
@@ -106,13 +108,23 @@ export class CommandJournal {
    * A packet with an id has come. The asker is told the outcome at once or later, once, unless it is not there any more.
    * @param run carries the commands out, and returns their answers as the text of a body, or undefined when the process
    *   ends and nobody knows what becomes of them. It never rejects. It is called only if the id is new, and when it is on disk
+   * @returns when the packet is not in progress any more
    */
-  ask(id: CommandId, asker: Asker, run: Run): void {
+  async ask(id: CommandId, asker: Asker, run: Run): Promise<void> {
     if (this.#writer === undefined && this.#parts.clock.now() >= this.#readAgainAt) {
-      this.#track(this.open().then(() => this.#ask(id, asker, run)));
-    } else {
-      this.#ask(id, asker, run);
+      const opened = this.open();
+      this.#track(opened);
+      await opened;
     }
+    this.#ask(id, asker, run);
+    await this.#ended(id.commandId);
+  }
+
+  #ended(id: string): Promise<void> {
+    if (!this.#memory.isInProgress(id)) return Promise.resolve();
+    return new Promise(resolve => {
+      this.#onEnded.set(id, [...(this.#onEnded.get(id) ?? []), resolve]);
+    });
   }
 
   /** A server has stored the outcomes of these ids. */
@@ -160,6 +172,9 @@ export class CommandJournal {
 
   #on(id: string, event: CommandEvent): void {
     this.#perform(id, this.#memory.on(id, event, this.#moment()));
+    if (this.#memory.isInProgress(id)) return;
+    for (const onEnded of this.#onEnded.get(id) ?? []) onEnded();
+    this.#onEnded.delete(id);
   }
 
   #perform(id: string, effects: readonly CommandEffect[]): void {

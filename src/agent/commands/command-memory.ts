@@ -175,6 +175,12 @@ export class CommandMemory {
     }
   }
 
+  /** Whether the packet with this id is being carried out. */
+  isInProgress(id: string): boolean {
+    const state = this.#entries.get(id)?.state;
+    return state !== undefined && isInProgress(state);
+  }
+
   /** Whether the outcome of this id is one of them. */
   isKept(id: string): boolean {
     return this.#kept.has(id);

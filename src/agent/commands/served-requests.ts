@@ -3,8 +3,10 @@ import { reasonOf } from '../../lib/errors.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import {
   Answer,
+  CancelCommand,
   type CommandId,
   commandIdOf,
+  FLAG,
   LIMITS,
   type Link,
   type Message,
@@ -17,12 +19,14 @@ import { answersText, KEPT_LIMITS, messagesOf } from './answers-text.js';
 import type { CommandJournal } from './command-journal.js';
 import type { CommandOutcome } from './command-state.js';
 import type { CommandProgress } from './progress.js';
+import type { CommandsUnderWay } from './under-way.js';
 
 /** What the requests of all links of an agent share. */
 export interface ServedRequestsParts extends SharedHandlerParts {
   /** Undefined: the agent does nothing about ids. */
   readonly journal: CommandJournal | undefined;
   readonly progress: CommandProgress;
+  readonly underWay: CommandsUnderWay;
   /** Aborts when the agent stops. */
   readonly stopping: AbortSignal;
 }
@@ -36,6 +40,14 @@ export interface ServedLink {
   readonly packetBytes: number;
 }
 
+/** A packet with an id, and who has asked for it. */
+interface Asked {
+  readonly request: Packet;
+  readonly link: Link;
+  readonly recall: AbortSignal;
+  tell(outcome: CommandOutcome): void;
+}
+
 /** How long a link that a newer one replaces waits for the answers to its commands. */
 const RETIRE_MS = 30_000;
 
@@ -47,6 +59,8 @@ export class ServedRequests {
   readonly #parts: ServedRequestsParts;
   /** Requests without an id that are not answered yet, each with the time until which it counts as in progress. */
   readonly #inProgress = new Map<Packet, number>();
+  /** What ends the packets of this link that are not answered yet, by their sequences. */
+  readonly #recalls = new Map<bigint, (reason: Error) => void>();
   #onIdle: (() => void) | undefined;
 
   constructor(parts: ServedRequestsParts) {
@@ -62,7 +76,11 @@ export class ServedRequests {
 
   /** Answers a request. @param onConsequence is told, behind the answer, what its commands mean for the agent */
   async serve(request: Packet, on: ServedLink, onConsequence: (consequence: Consequence) => void): Promise<void> {
-    if (!this.#carryOutOnce(request, on.link)) await this.#serve(request, on, onConsequence);
+    const [first] = request.messages;
+    if (first !== undefined && CancelCommand.is(first)) {
+      this.#recall(first);
+      answer(on.link, request, [Answer.encode({ result: true })]);
+    } else if (!this.#carryOutOnce(request, on.link)) await this.#serve(request, on, onConsequence);
   }
 
   /** Resolves when the requests without an id are answered, after 30 s at most, or when the signal aborts. */
@@ -81,6 +99,12 @@ export class ServedRequests {
     this.#inProgress.clear();
   }
 
+  #recall(command: Message): void {
+    const { sequence, reason } = CancelCommand.decode(command);
+    if (sequence === undefined) return;
+    this.#recalls.get(BigInt(sequence))?.(new Error(`cancelled by the server: ${peerText(reason ?? '')}`));
+  }
+
   // ---- without an id
 
   async #serve(
@@ -94,9 +118,12 @@ export class ServedRequests {
     }
     this.#inProgress.set(request, this.#parts.clock.now() + this.#allowedMs(request));
     const { log } = this.#parts;
+    const recall = new AbortController();
+    this.#recalls.set(request.sequence, reason => recall.abort(reason));
     const { answers, consequences } = await handleRequest(request, {
       ...this.#parts,
       signal,
+      recall: recall.signal,
       id: undefined,
       limits: readyLimits(packetBytes),
       progress: text => log.debug('A command is in progress', { progress: peerText(String(text)) }),
@@ -104,6 +131,7 @@ export class ServedRequests {
       abandoned() {},
     });
     this.#inProgress.delete(request);
+    this.#recalls.delete(request.sequence);
     answer(link, request, answers);
     for (const consequence of consequences) onConsequence(consequence);
     if (this.#inProgress.size === 0) this.#onIdle?.();
@@ -137,19 +165,43 @@ export class ServedRequests {
       tell({ kind: 'refused', why: "commands about the agent's links have no id" });
       return true;
     }
-    const { commandId } = id;
-    journal.ask(id, { isThere: () => link.closed === undefined, tell }, () => this.#carryOut(request, commandId));
+    const named = id;
+    const recall = this.#parts.underWay.recallOf(named.commandId);
+    const work = () => this.#ask(journal, named, { request, link, recall, tell });
+    this.#recalls.set(request.sequence, reason => this.#parts.underWay.recall(named.commandId, reason));
+    if ((request.flags & FLAG.inSequence) === 0) void work();
+    else if (!this.#parts.underWay.inTurn(work)) {
+      this.#recalls.delete(request.sequence);
+      this.#parts.underWay.ended(named.commandId);
+      tell({ kind: 'refused', why: `${LIMITS.requestsInProgress} packets in sequence wait for their turn already` });
+    }
     return true;
   }
 
+  /** Until the packet is not in progress any more. */
+  async #ask(journal: CommandJournal, id: CommandId, { request, link, recall, tell }: Asked): Promise<void> {
+    const { commandId } = id;
+    // Whoever still wants what has waited for its turn on a link that has ended asks for it again.
+    if (link.closed === undefined) {
+      if (recall.aborted) tell({ kind: 'refused', why: reasonOf(recall.reason) });
+      else {
+        const asker = { isThere: () => link.closed === undefined, tell };
+        await journal.ask(id, asker, () => this.#carryOut(request, commandId, recall));
+      }
+    }
+    this.#recalls.delete(request.sequence);
+    this.#parts.underWay.ended(commandId);
+  }
+
   /** @returns undefined when nobody knows what becomes of the commands */
-  async #carryOut(request: Packet, id: string): Promise<string | undefined> {
+  async #carryOut(request: Packet, id: string, recall: AbortSignal): Promise<string | undefined> {
     const { progress, stopping } = this.#parts;
     let isKnown = true;
     let isDone = false;
     const { answers } = await handleRequest(request, {
       ...this.#parts,
       signal: stopping,
+      recall,
       id,
       limits: KEPT_LIMITS,
       progress(text) {

@@ -37,7 +37,7 @@ export function unsupported(what: string): Message {
 const TURNS_TO_END = 10;
 
 async function withinTime(command: Message, parts: HandlerParts): Promise<Message | undefined> {
-  const { resource, clock, signal, id, watch, progress, commandTimeoutMs } = parts;
+  const { resource, clock, signal, recall, id, watch, progress, commandTimeoutMs } = parts;
   const limitMs = Math.max(commandTimeoutMs, waitMsOf(command));
   const controller = new AbortController();
   const ended = watch.begin(peerText(command.type));
@@ -48,6 +48,8 @@ async function withinTime(command: Message, parts: HandlerParts): Promise<Messag
       void afterTurns(clock, TURNS_TO_END).then(() => reject(signal.reason));
     };
   });
+  const onRecall = () => controller.abort(recall.reason);
+  recall.addEventListener('abort', onRecall, { once: true });
   if (signal.aborted) onEnd();
   signal.addEventListener('abort', onEnd, { once: true });
   const late = () => {
@@ -64,6 +66,7 @@ async function withinTime(command: Message, parts: HandlerParts): Promise<Messag
     throw error;
   } finally {
     signal.removeEventListener('abort', onEnd);
+    recall.removeEventListener('abort', onRecall);
     ended();
   }
 }

@@ -65,6 +65,8 @@ export interface SharedHandlerParts {
 export interface HandlerParts extends SharedHandlerParts {
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+  /** Aborts when the server does not want the commands to be carried out any more. It waits for the answers all the same. */
+  readonly recall: AbortSignal;
   /** Of the packet; undefined when it has none. */
   readonly id: string | undefined;
   /** What the answers to the packet may have. */

@@ -93,6 +93,7 @@ async function handleCommand(command: Message, parts: HandlerParts): Promise<Out
   // CloudStack's agent fails on it as well: the field may be missing, but not null.
   if (command.fields.contextMap === null) return { answer: failed('contextMap must not be null') };
   try {
+    parts.recall.throwIfAborted();
     return await (HANDLERS.get(command.type) ?? handleByResource)(command, parts);
   } catch (error) {
     return { answer: failed(reasonOf(error)) };

@@ -16,7 +16,8 @@ export type PingReport = Readonly<Record<string, unknown>>;
 export interface CommandContext {
   /**
    * Aborts when nobody waits for the answer any more: its time is over (`command.timeout`), or the agent stops. For a
-   * command without an id also when its link ends; one with an id goes on, and its answer finds another link.
+   * command without an id also when its link ends; one with an id goes on, and its answer finds another link. Aborts as
+   * well when the command was cancelled: its answer is waited for all the same.
    */
   readonly signal: AbortSignal;
   /** The id under which the command is carried out at most once; undefined when its server has given none. */

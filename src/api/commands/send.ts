@@ -76,7 +76,7 @@ export const SEND_COMMANDS = {
     columns: ['hostname', 'outcome', 'result', 'reason', 'durationms', 'managementservername'],
   },
   cancelCommand: {
-    description: 'Takes back what of a command was not sent yet',
+    description: 'Takes back what of a command was not sent yet, and has Muster agents end what was',
     params: { jobid: required(uuid('the job of sendCommand')) },
     ...DONE,
   },

@@ -2,7 +2,17 @@ import { untilAborted } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { peerText } from '../../lib/text/peer-text.js';
-import { FLAG, type Link, LinkError, type Message, type Packet, type RawBody } from '../../protocol/index.js';
+import {
+  AGENT_CAPABILITIES,
+  CancelCommand,
+  FLAG,
+  type Link,
+  LinkError,
+  type Message,
+  type Packet,
+  type RawBody,
+  type RequestHeader,
+} from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Claimant } from '../hosts/claimant.js';
 import type { RegisteredHost } from '../hosts/known-hosts.js';
@@ -42,6 +52,8 @@ export interface PassOnOptions {
   readonly mgmtId: number;
   /** Ends the wait for the turn, or for the answer. */
   readonly signal: AbortSignal;
+  /** From when the commands are on their way: an agent that can end them is asked to, and answers all the same. */
+  readonly recall: AbortSignal;
   /** The commands are on their way: from now on the agent may carry them out. */
   onSent(): void;
 }
@@ -154,21 +166,47 @@ export class Attache {
 
   /** Whether the agent carries out each `commandId` once, however often it gets it. */
   get isRepeatable(): boolean {
-    return this.#identity.capabilities.has('commandIds');
+    return this.#identity.capabilities.has(AGENT_CAPABILITIES.commandIds);
   }
 
   /**
    * Sends commands that were written elsewhere, and gives their answer back as it comes.
    * @throws LinkError LINK_CLOSED, QUEUE_FULL, TOO_MANY_REQUESTS; ProtocolError BODY_TOO_LARGE; the signal's reason
    */
-  passOn(body: RawBody, { flags, mgmtId, signal, onSent }: PassOnOptions): Promise<RawBody> {
+  passOn(body: RawBody, { flags, mgmtId, signal, recall, onSent }: PassOnOptions): Promise<RawBody> {
     const hostId = BigInt(this.host.id);
     const header = { flags, mgmtId: BigInt(mgmtId), agentId: hostId, via: hostId };
+    let sent: bigint | undefined;
+    const onRecall = () => {
+      if (sent !== undefined) this.#cancel(sent, header);
+    };
     const send = async () => {
-      const answered = this.link.forward(body, header, { timeoutMs: MGMT_LIMITS.passedOnMs, signal, onSent });
-      return (await answered).body;
+      recall.addEventListener('abort', onRecall, { once: true });
+      try {
+        const answered = this.link.forward(body, header, {
+          ...{ timeoutMs: MGMT_LIMITS.passedOnMs, signal },
+          onSent(sequence) {
+            sent = sequence;
+            onSent();
+          },
+        });
+        return (await answered).body;
+      } finally {
+        recall.removeEventListener('abort', onRecall);
+      }
     };
     return (flags & FLAG.inSequence) === 0 ? send() : this.#inTurn(send, signal);
+  }
+
+  /** Asks the agent to end the commands of this packet. What does not arrive is not sent again: they go on to their end. */
+  #cancel(sequence: bigint, { mgmtId, agentId, via }: RequestHeader): void {
+    if (!this.#identity.capabilities.has(AGENT_CAPABILITIES.cancel) || this.link.closed) return;
+    const command = CancelCommand.encode({ sequence, reason: 'cancelled' });
+    try {
+      this.link.post([command], { flags: FLAG.control, mgmtId, agentId, via });
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error;
+    }
   }
 
   /** @throws LinkError TOO_MANY_REQUESTS; the signal's reason */

@@ -14,7 +14,10 @@ export interface DeadServersParts {
   onSharedAddress(server: ObservedServer): void;
 }
 
-type DeadServersStore = Pick<Store, 'changeServerState' | 'retireServer' | 'releaseHosts' | 'failJobsOfServer'>;
+type DeadServersStore = Pick<
+  Store,
+  'changeServerState' | 'retireServer' | 'releaseHosts' | 'failJobsOfServer' | 'releaseJobsOfServer'
+>;
 
 /** What hosts and jobs of a server that does not run any more end with. */
 const DISCONNECT_REASON = 'its management server is down';
@@ -28,7 +31,7 @@ const AGAIN_MS = 60_000;
 
 /**
  * What must hold of servers that do not run: they are Down or in Maintenance, have no hosts, carry out no jobs, and none
- * of them has the address of a living one. Each server checks it at each heartbeat, whatever caused it and whichever
+ * of them has the address of a living one. Jobs that others can go on with do not wait that long: a silent server has none. Each server checks it at each heartbeat, whatever caused it and whichever
  * process was killed meanwhile.
  */
 export class DeadServers {
@@ -50,20 +53,22 @@ export class DeadServers {
       if (server.msid === msid) continue;
       try {
         if (server.isDead) await this.#bringToRest(server);
-        else this.#checkLiving(server);
+        else await this.#checkLiving(server);
       } catch (error) {
         log.debug('A dead server could not be cleaned up yet', { address: server.serviceIp, reason: reasonOf(error) });
       }
     }
   }
 
-  #checkLiving(server: ObservedServer): void {
+  async #checkLiving(server: ObservedServer): Promise<void> {
     this.#cleanAt.delete(server.msid);
     if (server.serviceIp !== this.#parts.address) this.#sharing.delete(server.msid);
     else if (!this.#sharing.has(server.msid)) {
       this.#sharing.add(server.msid);
       this.#parts.onSharedAddress(server);
     }
+    // It may live all the same: what it does about them from now on, the store refuses.
+    if (server.isSilent) await this.#store.releaseJobsOfServer(server.msid, server.beat);
   }
 
   async #bringToRest(server: ObservedServer): Promise<void> {

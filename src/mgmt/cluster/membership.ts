@@ -61,6 +61,7 @@ type MembershipStore = Pick<
   | 'retireServer'
   | 'releaseHosts'
   | 'failJobsOfServer'
+  | 'releaseJobsOfServer'
 >;
 
 /** How the servers look from this one. */

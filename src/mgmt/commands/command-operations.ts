@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
+import { type Clock, delay } from '../../lib/clock.js';
 import { checkRange, invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { LIMITS, type Message, ProtocolError, rawBodyOf, readyLimits } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
 import { pagesOf } from '../store/pages.js';
-import type { HostSelection, JobRow, SelectedHost, Store } from '../store/store.js';
+import type { CommandsCancelled, HostSelection, JobRow, NewCommandJob, SelectedHost, Store } from '../store/store.js';
 import { commandClass } from './command-classes.js';
 
 export interface CommandOperationParts {
+  readonly clock: Clock;
   readonly store: Pick<Store, 'selectHosts' | 'createCommandJob' | 'cancelCommands' | 'job'>;
   readonly events: EventSink;
   /** Who asks: the name of an API key, or this server's address. */
@@ -52,6 +54,10 @@ const MOST_CONCURRENCY = 1_000;
 const MOST_HOSTS = 100_000;
 const MOST_BYTES = 2 ** 20;
 const MOST_KEY = 255;
+/** Another server writes the hosts of the same job: for so long it is waited for … */
+const MADE_WITHIN_MS = 10_000;
+/** … and looked for so often. */
+const MADE_AGAIN_MS = 100;
 
 /**
  * Has commands sent to many hosts, by a job that any server carries out.
@@ -77,7 +83,7 @@ export async function sendCommand(parts: CommandOperationParts, args: SendComman
   const hostIds = await hostsOf(parts.store, selection);
   const params = JSON.stringify({ commands, ...rules });
   const job = { cmd: 'sendCommand', params, targetMsid: null, hostId: null, createdBy: parts.asker, isResumable: true };
-  const made = await parts.store.createCommandJob({ job, hostIds, key, digest });
+  const made = await madeJob(parts, { job, hostIds, key, digest });
   if (made.kind === 'taken') throw refusedOperation(`the key ${peerText(key ?? '')} was used for another job`);
   if (made.kind === 'made') {
     const what = commands.map(({ class: type }) => type).join(', ');
@@ -88,23 +94,36 @@ export async function sendCommand(parts: CommandOperationParts, args: SendComman
   return made.job;
 }
 
+/** Of several who ask with one key at the same time one makes the job, and the others wait for it. @throws OperationError */
+async function madeJob({ clock, store }: CommandOperationParts, job: NewCommandJob) {
+  const until = clock.now() + MADE_WITHIN_MS;
+  for (;;) {
+    const made = await store.createCommandJob(job);
+    if (made.kind !== 'being made') return made;
+    if (clock.now() >= until) {
+      throw refusedOperation(`a job with the key ${peerText(job.key ?? '')} is just being made: ask again`);
+    }
+    await delay(clock, MADE_AGAIN_MS);
+  }
+}
+
 /**
- * Takes back what of a job was not sent yet.
- * @returns how many hosts get nothing
+ * Takes back what of a job was not sent yet, and asks agents to end what was.
+ * @returns how many hosts get nothing, and how many may have got it
  * @throws OperationError ARGUMENT_INVALID (`jobId`); StoreError
  */
 export async function cancelCommand(
   { store, events, asker }: CommandOperationParts,
   { jobId }: { readonly jobId: string },
-): Promise<number> {
-  const cancelled = await store.cancelCommands(jobId, `cancelled by ${asker}`);
-  if (cancelled === undefined) throw invalidArgument('jobId', jobId, 'there is no job of sendCommand with this id');
+): Promise<CommandsCancelled> {
+  const done = await store.cancelCommands(jobId, `cancelled by ${asker}`, 'operator');
+  if (done === undefined) throw invalidArgument('jobId', jobId, 'there is no job of sendCommand with this id');
   events.add({
     type: 'COMMAND.CANCEL',
     level: 'INFO',
-    description: `${cancelled} hosts of job ${jobId} get no command: it was cancelled`,
+    description: `${done.cancelled} hosts of job ${jobId} get no command, and ${done.recalled} may have it: it was cancelled`,
   });
-  return cancelled;
+  return done;
 }
 
 /** @throws OperationError ARGUMENT_INVALID */

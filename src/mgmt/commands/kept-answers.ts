@@ -28,7 +28,7 @@ export async function takeKeptAnswers(
     // Its number in `id` may be a host's that the agent was before.
     if (id?.hostId === hostId) byJob.set(id.job, outcomeOf(entry, hostId, msid));
   }
-  for (const [job, outcome] of byJob) await store.commandOutcomes(job, [outcome]);
+  for (const [job, outcome] of byJob) await store.commandOutcomes(job, [outcome], 'agent');
   return kept.flatMap(({ commandId }) => (commandId === undefined ? [] : [commandId]));
 }
 

@@ -9,6 +9,8 @@ export interface OutcomeWriterParts {
   readonly log: Log;
   readonly store: Pick<Store, 'commandOutcomes'>;
   readonly uuid: string;
+  /** This server. */
+  readonly msid: number;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
   /** They are in the store. */
@@ -57,9 +59,9 @@ export class OutcomeWriter {
   }
 
   async #write(batch: readonly NewCommandOutcome[]): Promise<void> {
-    const { clock, log, store, uuid, stopping, onWritten } = this.#parts;
+    const { clock, log, store, uuid, msid, stopping, onWritten } = this.#parts;
     try {
-      await retryWhileAway({ clock, stopping }, () => store.commandOutcomes(uuid, batch));
+      await retryWhileAway({ clock, stopping }, () => store.commandOutcomes(uuid, batch, msid));
       onWritten(batch);
     } catch (error) {
       this.#failure ??= error;

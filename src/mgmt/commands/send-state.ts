@@ -30,12 +30,15 @@ export type Reply =
  *      │  ▼              │ └──────────▶ ending ─reply──────────▶ over
  *     waiting ◀──────────┘ not sent; or lost, and repeatable
  *
+ * A recall does the same as a cancel, but waits for the answer of what was sent: `recalling`, until a reply, or an end.
+ *
  * Commands that the agent may have got (`mayBeSent`) are asked again only of an agent that carries out each id once.
  */
 export type SendState =
   | { readonly kind: 'locating'; readonly mayBeSent: boolean; readonly isFresh: boolean; readonly why: string }
   | { readonly kind: 'asking'; readonly mayBeSent: boolean; readonly isFresh: boolean }
   | { readonly kind: 'waiting'; readonly mayBeSent: boolean; readonly why: string }
+  | { readonly kind: 'recalling'; readonly mayBeSent: boolean }
   | { readonly kind: 'ending'; readonly mayBeSent: boolean; readonly end: SendEnd }
   | { readonly kind: 'over' };
 
@@ -44,6 +47,8 @@ export type SendEvent =
   /** It is time to look again where the host is. */
   | { readonly kind: 'look' }
   | { readonly kind: 'replied'; readonly reply: Reply }
+  /** The caller does not want them to be sent any more; an agent that has them is asked to end them. */
+  | { readonly kind: 'recall' }
   | { readonly kind: SendEnd };
 
 /** The caller does not want them to be sent any more; the time for all of it is over; or this server stops. */
@@ -55,6 +60,7 @@ export type SendEffect =
   /** `isRepeated`: only if the agent carries out each id once. */
   | { readonly kind: 'ask'; readonly place: Place; readonly isRepeated: boolean }
   | { readonly kind: 'wait' }
+  | { readonly kind: 'recall' }
   | { readonly kind: 'take back' }
   | { readonly kind: 'finish'; readonly outcome: CommandOutcome };
 
@@ -81,7 +87,10 @@ export function next(state: SendState, event: SendEvent, hasIds: boolean): SendS
       return state.kind === 'waiting' ? locating(state.mayBeSent, state.why) : unchanged(state);
     case 'replied':
       if (state.kind === 'asking') return replied(state, event.reply, hasIds);
+      if (state.kind === 'recalling') return recalled(state, event.reply);
       return state.kind === 'ending' ? ended(state, event.reply) : unchanged(state);
+    case 'recall':
+      return recall(state);
     case 'cancel':
     case 'deadline':
     case 'stop':
@@ -121,9 +130,30 @@ function again(mayBeSent: boolean, isFresh: boolean, why: string): SendStep {
   return isFresh ? waiting(mayBeSent, why) : locating(mayBeSent, why);
 }
 
+function recall(state: Exclude<SendState, { kind: 'over' }>): SendStep {
+  switch (state.kind) {
+    case 'asking':
+      return { state: { kind: 'recalling', mayBeSent: state.mayBeSent }, effect: { kind: 'recall' } };
+    case 'locating':
+    case 'waiting':
+      return unsent(state.mayBeSent, 'cancel', state.why);
+    case 'recalling':
+    case 'ending':
+      return unchanged(state);
+  }
+}
+
+function recalled({ mayBeSent }: SendState & { kind: 'recalling' }, reply: Reply): SendStep {
+  if (reply.kind === 'answered') return answered(reply);
+  if (reply.kind === 'notSent') return unsent(mayBeSent, 'cancel', reply.reason);
+  // To ask again would have it carried out if it was not sent.
+  return over({ kind: 'unknown', reason: `taken back when it was sent already; then: ${reply.reason}` });
+}
+
 function ending(state: Exclude<SendState, { kind: 'over' }>, end: SendEnd): SendStep {
   switch (state.kind) {
     case 'asking':
+    case 'recalling':
       return { state: { kind: 'ending', mayBeSent: state.mayBeSent, end }, effect: { kind: 'take back' } };
     case 'ending':
       return unchanged(state);

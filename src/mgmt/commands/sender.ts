@@ -13,7 +13,7 @@ import {
   readyLimits,
 } from '../../protocol/index.js';
 import { answerTimeMs } from '../agents/attache.js';
-import type { ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
+import type { RequestSignals, ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostFinder } from './host-finder.js';
 import { type CommandOutcome, isUnsupported } from './outcome.js';
@@ -35,9 +35,9 @@ export interface SenderParts {
   /** Unpacked bytes of one packet. */
   readonly packetMaxBytes: number;
   /** Sends commands to an agent of this server. Never rejects. */
-  askHere(request: ServerRequest, signal: AbortSignal): Promise<ServerReply>;
+  askHere(request: ServerRequest, signals: RequestSignals): Promise<ServerReply>;
   /** Has another server do it. Never rejects. */
-  askServer(msid: number, request: ServerRequest, signal: AbortSignal): Promise<ServerReply>;
+  askServer(msid: number, request: ServerRequest, signals: RequestSignals): Promise<ServerReply>;
 }
 
 /** How commands are sent. */
@@ -56,8 +56,13 @@ export interface SendOptions {
    * @default false
    */
   readonly isRepeated?: boolean | undefined;
-  /** Takes them back, if they were not sent yet. */
+  /** Takes them back, if they were not sent yet; if they were, nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Takes them back, if they were not sent yet; if they were, a Muster agent is asked to end them, and the answer is waited
+   * for.
+   */
+  readonly recall?: AbortSignal | undefined;
 }
 
 /** Those that are sent in sequence to one host. */
@@ -105,16 +110,20 @@ export class Sender {
   }
 
   async #within(limitMs: number, sending: Sending, hostId: number, options: SendOptions): Promise<CommandOutcome> {
-    const { inSequence = false, signal } = options;
+    const { inSequence = false, signal, recall } = options;
     const timer = this.#parts.clock.after(limitMs, () => sending.end('deadline'));
     const cancel = () => sending.end('cancel');
     signal?.addEventListener('abort', cancel, { once: true });
+    const onRecall = () => sending.recall();
+    recall?.addEventListener('abort', onRecall, { once: true });
     if (signal?.aborted) cancel();
+    else if (recall?.aborted) onRecall();
     try {
       return inSequence ? await this.#inTurn(hostId, sending) : await sending.begin();
     } finally {
       timer.cancel();
       signal?.removeEventListener('abort', cancel);
+      recall?.removeEventListener('abort', onRecall);
     }
   }
 
@@ -155,6 +164,8 @@ class Sending {
   readonly #first: SendStep;
   #state: SendState;
   #look: Timer | undefined;
+  readonly #takeBack = new AbortController();
+  readonly #recall = new AbortController();
   readonly #ended = new AbortController();
   #finish: (outcome: CommandOutcome) => void = () => {};
   readonly #outcome = new Promise<CommandOutcome>(resolve => {
@@ -168,7 +179,7 @@ class Sending {
     this.#state = this.#first.state;
   }
 
-  /** Aborts when the time is over, or the caller has taken the commands back. */
+  /** Aborts when the time is over, or the caller has taken the commands back: none is sent from now on. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
@@ -181,6 +192,11 @@ class Sending {
 
   end(kind: SendEnd): void {
     this.#step({ kind });
+    this.#ended.abort();
+  }
+
+  recall(): void {
+    this.#step({ kind: 'recall' });
     this.#ended.abort();
   }
 
@@ -204,8 +220,11 @@ class Sending {
       case 'wait':
         this.#look = clock.after(MGMT_LIMITS.hostLookMs, () => this.#step({ kind: 'look' }));
         break;
+      case 'recall':
+        this.#recall.abort(new Error('taken back'));
+        break;
       case 'take back':
-        this.#ended.abort(new Error('taken back'));
+        this.#takeBack.abort(new Error('taken back'));
         break;
       case 'finish':
         this.#look?.cancel();
@@ -221,10 +240,11 @@ class Sending {
     const flags =
       (inSequence ? FLAG.inSequence : 0) | (stopOnError ? FLAG.stopOnError : 0) | (isRepeated ? FLAG.repeated : 0);
     const request = { hostId, flags, body, hasIds };
+    const signals = { signal: this.#takeBack.signal, recall: this.#recall.signal };
     const reply =
       place.kind === 'here'
-        ? await this.#parts.askHere(request, this.ended)
-        : await this.#parts.askServer(place.msid, request, this.ended);
+        ? await this.#parts.askHere(request, signals)
+        : await this.#parts.askServer(place.msid, request, signals);
     this.#step({ kind: 'replied', reply: this.#read(reply) });
   }
 

@@ -118,6 +118,8 @@ export const MGMT_LIMITS = {
   serverLinkBytes: 2 ** 28,
   /** A server that is asked to take commands back has so long to say whether the agent has got them. */
   takeBackMs: 2_000,
+  /** A server that stops has so long to find out what was sent, and to leave its jobs to others. */
+  handOverMs: 3_000,
   /** How often it is looked where a host is that has no link to a server, while commands wait for it. */
   hostLookMs: 250,
   /** Commands that one server holds at once, from the call to the outcome. */

@@ -56,6 +56,7 @@ export class JobRunner {
   readonly #parts: JobRunnerParts;
   /** UUIDs of the jobs whose outcome is not in the store yet. */
   readonly #known = new Set<string>();
+  readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #looking: Promise<void> = Promise.resolve();
   /** A look that has not begun yet. */
@@ -72,8 +73,10 @@ export class JobRunner {
     void this.#lookAgainAndAgain();
   }
 
-  stop(): void {
+  /** Begins no job any more. @returns when those that were begun have ended, or are left to others */
+  async stop(): Promise<void> {
     this.#stopping.abort();
+    await Promise.all(this.#running);
   }
 
   /** Looks at once: a job of ours has just been made. */
@@ -124,10 +127,18 @@ export class JobRunner {
     }
   }
 
+  /**
+   * One that is known goes on: it was taken from this server when that was silent, and has come back to it. If it has ended
+   * meanwhile, the next look begins it.
+   */
   #begin(job: JobRow): void {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopping.signal.aborted || this.#known.has(job.uuid)) return;
     this.#known.add(job.uuid);
-    void this.#carryOut(job).finally(() => this.#known.delete(job.uuid));
+    const carriedOut = this.#carryOut(job).finally(() => {
+      this.#known.delete(job.uuid);
+      this.#running.delete(carriedOut);
+    });
+    this.#running.add(carriedOut);
   }
 
   async #carryOut(job: JobRow): Promise<void> {

@@ -6,24 +6,35 @@ export interface CommandStore {
   /**
    * Writes the job and its hosts; nobody starts it before all of them are there. In several transactions, of which the last
    * one makes the job.
-   * @returns the job; or why it was not made: there is another one with this key
+   * @returns the job; or why there is none: of another one with this key
    */
   createCommandJob(job: NewCommandJob): Promise<CommandJobMade>;
   /**
    * Takes the next hosts of a job, in their order, so that commands are sent to them: whoever finds them so later knows that
    * they may have been sent.
-   * @returns undefined: the job is not carried out by `msid` any more
+   * @returns their ids; undefined: the job is not carried out by `msid` any more
    */
-  takeCommands(uuid: string, msid: number, count: number): Promise<readonly TakenCommand[] | undefined>;
-  /** The hosts that were taken and have no outcome: a server that carries the job out has ended. */
-  takenCommands(uuid: string): Promise<readonly TakenCommand[]>;
+  takeCommands(uuid: string, msid: number, count: number): Promise<readonly number[] | undefined>;
+  /** The hosts that were taken and have no outcome. @returns undefined: the job is not carried out by `msid` any more */
+  takenCommands(uuid: string, msid: number): Promise<readonly TakenCommand[] | undefined>;
+  /** Of those, the hosts whose commands somebody has cancelled since. */
+  recalledCommands(uuid: string): Promise<readonly number[]>;
+  /** These were taken by `msid`, and surely not sent: whoever goes on with the job takes them anew. */
+  giveBackCommands(uuid: string, msid: number, hostIds: readonly number[]): Promise<void>;
   /**
    * Writes outcomes, in one transaction. One that stands is replaced only if it is `unknown`, and the new one is not. Of a job
    * that is gone nothing is written.
+   * @param by the server that has found them by carrying the job out: when another one does so by now, only answers are
+   *   written. `agent`: the agents have said them
    */
-  commandOutcomes(uuid: string, outcomes: readonly NewCommandOutcome[]): Promise<void>;
-  /** Those that were not taken yet are cancelled. @returns how many; undefined: there is no such job */
-  cancelCommands(uuid: string, reason: string): Promise<number | undefined>;
+  commandOutcomes(uuid: string, outcomes: readonly NewCommandOutcome[], by: number | 'agent'): Promise<void>;
+  /**
+   * Those that were not taken yet are cancelled.
+   * @param by the server that carries the job out and ends it. `operator`: whoever does so is to take back those that were
+   *   taken and have no outcome as well, see `recalledCommands`
+   * @returns undefined: there is no such job, or it is not carried out by that server any more
+   */
+  cancelCommands(uuid: string, reason: string, by: number | 'operator'): Promise<CommandsCancelled | undefined>;
   /** How many hosts of a job have which outcome. @returns undefined: there is no such job */
   commandSummary(uuid: string): Promise<CommandSummary | undefined>;
   /** In the order of the job's hosts. @param query its page has at most `ROWS_A_PAGE` rows */
@@ -55,11 +66,25 @@ export type CommandJobMade =
   | { readonly kind: 'made'; readonly job: JobRow }
   /** There was one with this key and digest. */
   | { readonly kind: 'known'; readonly job: JobRow }
-  /** The key is taken by one that says something else, or that is just being made. */
+  /** Another one with this key and digest is just being made. */
+  | { readonly kind: 'being made' }
+  /** The key is taken by one that says something else. */
   | { readonly kind: 'taken' };
 
 export interface TakenCommand {
   readonly hostId: number;
+  /** The server that has taken it; null: one of an older version. */
+  readonly by: number | null;
+  /** Somebody has cancelled it since: it is not sent any more. */
+  readonly isRecalled: boolean;
+}
+
+/** How many hosts. */
+export interface CommandsCancelled {
+  /** They get nothing. */
+  readonly cancelled: number;
+  /** They are to be taken back, if they were not sent. */
+  readonly recalled: number;
 }
 
 export interface NewCommandOutcome {

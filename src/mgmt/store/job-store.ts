@@ -28,6 +28,12 @@ export interface JobStore {
    * @returns how many
    */
   failJobsOfServer(msid: number, outcome: Omit<JobOutcome, 'status'>, keepPending?: boolean): Promise<number>;
+  /**
+   * The server is silent, and may live: what another one can go on with is pending again, if the counter of its heartbeat is
+   * still `beat`.
+   * @returns how many
+   */
+  releaseJobsOfServer(msid: number, beat: number): Promise<number>;
   job(uuid: string): Promise<JobRow | undefined>;
   /** Newest first. @param query its page has at most `ROWS_A_PAGE` rows */
   jobs(query: JobQuery): Promise<Page<JobRow>>;

@@ -49,8 +49,10 @@ export const inAnswer = object({
   outcome: text,
 });
 
-/** Likewise, between servers, from the one that cannot answer. */
+/** Likewise, between servers: from the one that cannot answer, but for `isRecall`. */
 export const inCancel = object({
+  /** From the server that has asked: if the agent has got the commands, it is asked to end them, and answers all the same. */
+  isRecall: optionalFlag,
   /** The commands were sent to the agent: it may have carried them out. */
   isSent: optionalFlag,
   /** The agent carries out each `commandId` once. */

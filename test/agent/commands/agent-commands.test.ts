@@ -6,6 +6,7 @@ import { type CommandHandler, defineResource } from '../../../src/agent/resource
 import type { CommandContext } from '../../../src/agent/resources/resource.js';
 import {
   agentOutcomeOf,
+  CancelCommand,
   ConfirmAnswersCommand,
   FLAG,
   KeptAnswersAnswer,
@@ -26,6 +27,8 @@ import { until } from '../../helpers/until.js';
 
 const MINUTE = 60_000;
 const DO = 'com.example.DoCommand';
+/** Packets that do not wait for each other. */
+const AT_ONCE = FLAG.stopOnError;
 
 /** A packet with an id. */
 function once(commandId: string, type = DO, fields: Record<string, unknown> = {}): readonly Message[] {
@@ -76,22 +79,22 @@ t.test('commands: an agent says that it takes ids, and carries one out once', as
   agent.start();
   await upOn(a);
   const startup = a.last.of(StartupRoutingCommand)[0]?.messages[0] as Message;
-  t.same(StartupRoutingCommand.decode(startup).muster?.capabilities, ['commandIds']);
-  const first = a.last.send(once('one'));
+  t.same(StartupRoutingCommand.decode(startup).muster?.capabilities, ['cancel', 'commandIds']);
+  const first = a.last.send(once('one'), AT_ONCE);
   await until(() => begun.length === 1);
   const file = join(folder, 'commands.journal');
   t.match(readFileSync(file, 'utf8'), /\{"started":"one"\}/, 'it is on disk when the command begins');
   t.equal(statSync(file).mode & 0o777, 0o600);
   t.equal(begun[0]?.context.id, 'one');
-  const second = a.last.send(once('one'));
+  const second = a.last.send(once('one'), AT_ONCE);
   begun[0]?.end();
-  for (const answer of [await first, await second, await a.last.send(once('one'))]) {
+  for (const answer of [await first, await second, await a.last.send(once('one'), AT_ONCE)]) {
     t.match(answer.messages, [{ type: 'com.example.DoAnswer', fields: { result: true, run: 1 } }]);
     t.equal(agentOutcomeOf(answer.messages), undefined);
   }
   t.equal(begun.length, 1);
   await a.last.send([ConfirmAnswersCommand.encode({ commandIds: ['one', 'another'] })]);
-  const late = await a.last.send(once('one'));
+  const late = await a.last.send(once('one'), AT_ONCE);
   t.equal(agentOutcomeOf(late.messages), 'unknown');
   t.match(details(late), /were carried out before/);
 });
@@ -143,7 +146,7 @@ t.test('commands: without a journal entry nothing is carried out', async t => {
   mkdirSync(join(folder, 'commands.journal'));
   agent.start();
   await upOn(a);
-  const refused = await a.last.send(once('one'));
+  const refused = await a.last.send(once('one'), AT_ONCE);
   t.equal(agentOutcomeOf(refused.messages), 'refused');
   t.match(details(refused), /cannot be written to the journal of commands: .*not a regular file/);
   t.equal(begun.length, 0);
@@ -151,6 +154,86 @@ t.test('commands: without a journal entry nothing is carried out', async t => {
   await until(() => begun.length === 1);
   begun[0]?.end();
   t.match((await running).messages, [{ fields: { result: true } }], 'a command without an id is carried out');
+});
+
+t.test('commands: in sequence, one after another, also over two links', async t => {
+  const { resource, begun } = patient();
+  const { agent, a, b, upOn } = await bench(t, { resource });
+  agent.start();
+  await upOn(a);
+  a.last.send(once('one')).catch(() => {});
+  a.last.send(once('lost')).catch(() => {});
+  await until(() => begun.length === 1);
+  a.die();
+  await upOn(b, 2_000);
+  const again = b.last.send(once('one'));
+  const next = b.last.send(once('two'));
+  const beside = b.last.send(once('beside'), AT_ONCE);
+  await until(() => begun.length === 2);
+  await turns();
+  t.same(
+    begun.map(({ context }) => context.id),
+    ['one', 'beside'],
+    'another server is not told that the one before is still in progress',
+  );
+  for (const run of begun) run.end();
+  await again;
+  await beside;
+  await until(() => begun.length === 3);
+  begun[2]?.end();
+  await next;
+  t.equal(begun[2]?.context.id, 'two', 'what has waited on a link that has ended is not carried out');
+  t.equal(agentOutcomeOf((await b.last.send(once('two'))).messages), undefined);
+});
+
+t.test('commands: one that the server cancels ends by its signal, and is answered', async t => {
+  const obedient: CommandHandler = (_fields, { signal }) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const { begun, resource: stubborn } = patient();
+  const resource = {
+    ...defineResource({ name: 'R', startup: () => ({}), commands: { 'com.example.ObeyCommand': obedient } }),
+  };
+  const both = {
+    ...resource,
+    answer: (...args: Parameters<typeof resource.answer>) => resource.answer(...args) ?? stubborn.answer(...args),
+  };
+  const { agent, a, upOn } = await bench(t, { resource: both });
+  agent.start();
+  await upOn(a);
+  const cancel = (sequence: bigint) =>
+    a.last.link.post([CancelCommand.encode({ sequence, reason: 'enough' })], {
+      ...{ flags: FLAG.control, mgmtId: a.msid, agentId: 7n, via: 7n },
+    });
+  const OBEY = 'com.example.ObeyCommand';
+  const packets = [
+    () => a.last.send(once('one', OBEY), AT_ONCE),
+    () => a.last.send([{ type: OBEY, fields: {} }], AT_ONCE),
+    () => a.last.send([...once('two', OBEY), { type: OBEY, fields: {} }], 0),
+  ];
+  for (const send of packets) {
+    const answer = send();
+    const { sequence } = a.last;
+    await turns();
+    cancel(sequence);
+    for (const { fields } of (await answer).messages) {
+      t.match(fields, { result: false, details: 'cancelled by the server: enough' });
+    }
+  }
+  const stays = a.last.send(once('three'), AT_ONCE);
+  await until(() => begun.length === 1);
+  cancel(a.last.sequence);
+  cancel(a.last.sequence - 1n);
+  await until(() => begun[0]?.context.signal.aborted === true);
+  await turns();
+  begun[0]?.end();
+  t.match((await stays).messages, [{ fields: { result: true } }], 'what it says counts');
+  a.last.send(once('four'), FLAG.inSequence).catch(() => {});
+  const waiting = a.last.send(once('five'), FLAG.inSequence);
+  await until(() => begun.length === 2);
+  cancel(a.last.sequence);
+  await turns();
+  begun[1]?.end();
+  t.equal(agentOutcomeOf((await waiting).messages), 'refused', 'it had not begun');
 });
 
 // ---- moves
@@ -163,7 +246,7 @@ t.test(
     const offered = takesKept(b);
     agent.start();
     await upOn(a);
-    const asked = a.last.send(once('one'));
+    const asked = a.last.send(once('one'), AT_ONCE);
     asked.catch(() => {});
     await until(() => begun.length === 1);
     await a.last.send([MigrateAgentConnectionCommand.encode({ avoidMsList: ['a'] })]);
@@ -177,7 +260,7 @@ t.test(
     await until(() => offered.length > 0);
     t.same(offered, ['one true']);
     await turns();
-    t.equal(agentOutcomeOf((await b.last.send(once('one'))).messages), 'unknown', 'it is confirmed');
+    t.equal(agentOutcomeOf((await b.last.send(once('one'), AT_ONCE)).messages), 'unknown', 'it is confirmed');
     t.equal(begun.length, 1);
   },
 );
@@ -189,10 +272,10 @@ t.test('commands: the check of the preferred host does not wait for a command wi
   agent.start();
   await upOn(b);
   a.behaviour = 'accept';
-  b.last.send(once('one')).catch(() => {});
+  b.last.send(once('one'), AT_ONCE).catch(() => {});
   await until(() => begun.length === 1);
   await upOn(a, 11_000);
-  const again = a.last.send(once('one'));
+  const again = a.last.send(once('one'), AT_ONCE);
   begun[0]?.end();
   t.match((await again).messages, [{ fields: { result: true, run: 1 } }]);
 });
@@ -202,7 +285,7 @@ t.test('commands: a lost link and a server that does not know of kept answers lo
   const { agent, a, b, c, clock, upOn } = await bench(t, { resource });
   agent.start();
   await upOn(a);
-  for (const id of ['one', 'two']) a.last.send(once(id)).catch(() => {});
+  for (const id of ['one', 'two']) a.last.send(once(id), AT_ONCE).catch(() => {});
   await until(() => begun.length === 2);
   begun[0]?.end();
   await turns();
@@ -226,7 +309,7 @@ t.test('commands: what is not taken, and what is not confirmed, is offered again
   const offered = takesKept(a, () => takes);
   agent.start();
   await upOn(a);
-  const answered = a.last.send(once('one'));
+  const answered = a.last.send(once('one'), AT_ONCE);
   await until(() => begun.length === 1);
   begun[0]?.end();
   await answered;
@@ -250,7 +333,7 @@ t.test('commands: many kept answers come in bounded packets', async t => {
   agent.start();
   await upOn(a);
   a.last.link.raiseLimits();
-  for (let i = 0; i < 10; i++) await a.last.send(once(`c${i}`));
+  for (let i = 0; i < 10; i++) await a.last.send(once(`c${i}`), AT_ONCE);
   const offered = takesKept(b);
   a.die();
   await upOn(b, 2_000);
@@ -265,7 +348,7 @@ t.test('commands: answers that a server cannot take are said to be unknown there
   agent.start();
   await upOn(a);
   a.last.link.raiseLimits();
-  await a.last.send(once('one'));
+  await a.last.send(once('one'), AT_ONCE);
   const offered = takesKept(b);
   b.list = { muster: { capabilities: ['keptAnswers'], packetMax: 100_000 } };
   a.die();
@@ -280,7 +363,7 @@ t.test('commands: the next process offers what the last one has left, finished o
   const first = await bench(t, { resource });
   first.agent.start();
   await first.upOn(first.a);
-  for (const id of ['done', 'cut']) first.a.last.send(once(id)).catch(() => {});
+  for (const id of ['done', 'cut']) first.a.last.send(once(id), AT_ONCE).catch(() => {});
   await until(() => begun.length === 2);
   begun[0]?.end();
   await turns();
@@ -310,8 +393,8 @@ t.test('commands: what ends when the agent stops is kept; what does not is unkno
   const { agent, a, upOn, folder, clock } = await bench(t, { resource });
   agent.start();
   await upOn(a);
-  a.last.send(once('one')).catch(() => {});
-  a.last.send(once('two', 'com.example.StubbornCommand')).catch(() => {});
+  a.last.send(once('one'), AT_ONCE).catch(() => {});
+  a.last.send(once('two', 'com.example.StubbornCommand'), AT_ONCE).catch(() => {});
   a.last.send([{ type: 'com.example.StubbornCommand', fields: {} }]).catch(() => {});
   await until(() => begun === 3);
   await agent.stop();
@@ -387,7 +470,7 @@ t.test('commands: what never ends is given up, and may know it', async t => {
   await upOn(a);
   const answers = [
     a.last.send([{ type: DO, fields: {} }]),
-    a.last.send(once('one')),
+    a.last.send(once('one'), AT_ONCE),
     a.last.send([{ type: DO, fields: { wait: 40 } }]),
   ];
   await until(() => begun.length === 3);
@@ -403,7 +486,11 @@ t.test('commands: what never ends is given up, and may know it', async t => {
   t.match((await answers[2])?.messages, [{ fields: { details: /within 40 s/ } }]);
   for (const { end } of begun) end();
   await turns();
-  t.match((await a.last.send(once('one'))).messages, [{ fields: { result: false } }], 'a late answer changes nothing');
+  t.match(
+    (await a.last.send(once('one'), AT_ONCE)).messages,
+    [{ fields: { result: false } }],
+    'a late answer changes nothing',
+  );
 });
 
 t.test('commands: one that works in one piece is named afterwards', async t => {
@@ -516,7 +603,7 @@ t.test('pings: how far commands are is told to servers of Muster alone, while th
   await upOn(a);
   const muster = (server: FakeServer) =>
     PingRoutingCommand.decode({ type: '', fields: pings(server.last).at(-1) ?? {} });
-  a.last.send(once('one')).catch(() => {});
+  a.last.send(once('one'), AT_ONCE).catch(() => {});
   await until(() => begun.length === 1);
   begun[0]?.context.progress('half\n of it');
   await clock.advance(5_000);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import {
   agentOutcomeOf,
+  FLAG,
   KeptAnswersAnswer,
   KeptAnswersCommand,
   keptMessages,
@@ -70,7 +71,7 @@ t.test('commands: an agent that is killed again and again carries none out twice
       if (outcomes.has(id) || open.has(id)) continue;
       open.add(id);
       const command = { type: 'com.example.CountCommand', fields: { number } };
-      link.send(withCommandId([command], { commandId: id, expiresInMs: 600_000 })).then(
+      link.send(withCommandId([command], { commandId: id, expiresInMs: 600_000 }), FLAG.stopOnError).then(
         ({ messages }) => {
           note(id, said(messages));
           open.delete(id);

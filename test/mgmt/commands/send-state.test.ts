@@ -46,10 +46,11 @@ function play(seed: number): string | undefined {
       },
       { kind: 'replied', reply },
       { kind: 'look' },
-      ...(random.int(10) === 0 ? [{ kind: oneOf(['cancel', 'deadline', 'stop'] as const) }] : []),
+      ...(random.int(10) === 0 ? [{ kind: oneOf(['cancel', 'deadline', 'stop', 'recall'] as const) }] : []),
     ]);
     const { kind } = step.state;
-    if (event.kind === 'replied' && reply.kind === 'lost' && (kind === 'asking' || kind === 'ending')) wasLost = true;
+    if (event.kind === 'replied' && reply.kind === 'lost' && ['asking', 'recalling', 'ending'].includes(kind))
+      wasLost = true;
     step = next(step.state, event, hasIds);
   }
   return outcome === undefined ? `seed ${seed}: no outcome` : undefined;

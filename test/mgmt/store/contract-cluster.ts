@@ -1,22 +1,6 @@
-import {
-  type NewEvent,
-  type NewJob,
-  ROWS_A_PAGE,
-  type ServerDescription,
-  type Store,
-} from '../../../src/mgmt/store/store.js';
-import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
+import { type NewEvent, type NewJob, ROWS_A_PAGE, type Store } from '../../../src/mgmt/store/store.js';
+import { type FreshStore, MSID_A, MSID_B, serverDescription, storeTest } from './store-test.js';
 
-const serverDescription = (msid: number, more: Partial<ServerDescription> = {}): ServerDescription => ({
-  msid,
-  name: `server ${msid}`,
-  version: '0.1.0',
-  serviceIp: '192.0.2.1',
-  osDistribution: 'Debian GNU/Linux 12',
-  kernelVersion: '6.1.0',
-  lastBootTime: 1_700_000_000_000,
-  ...more,
-});
 const claim = (run: string, folder = 'folder', silentBeat?: number) => ({
   runId: run,
   dataDirToken: folder,

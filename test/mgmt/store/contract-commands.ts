@@ -1,7 +1,7 @@
 import type { NewCommandOutcome, Store } from '../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { registerHost } from '../../helpers/one-host.js';
-import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
+import { type FreshStore, MSID_A, MSID_B, serverDescription, storeTest } from './store-test.js';
 
 const JOB = {
   ...{ cmd: 'sendCommand', params: '{"commands":[]}', targetMsid: null, hostId: null, createdBy: 'admin' },
@@ -35,17 +35,19 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     const ids = await hostsIn(store, 5);
     const uuid = await running(store, ids);
     t.equal(await store.takeCommands(uuid, MSID_B, 2), undefined, 'it is another server’s job');
+    t.strictSame(await store.takeCommands(uuid, MSID_A, 2), ids.slice(0, 2));
     t.strictSame(
-      await store.takeCommands(uuid, MSID_A, 2),
-      ids.slice(0, 2).map(hostId => ({ hostId })),
-    );
-    t.strictSame(
-      await store.takenCommands(uuid),
-      ids.slice(0, 2).map(hostId => ({ hostId })),
+      await store.takenCommands(uuid, MSID_A),
+      ids.slice(0, 2).map(hostId => ({ hostId, by: MSID_A, isRecalled: false })),
     );
     const [one, two, three] = ids;
-    await store.commandOutcomes(uuid, [outcome(one ?? 0, 'answered', { answers: '[ü]', isGood: false, reason: 'no' })]);
-    t.strictSame(await store.takenCommands(uuid), [{ hostId: two }]);
+    await store.commandOutcomes(
+      uuid,
+      [outcome(one ?? 0, 'answered', { answers: '[ü]', isGood: false, reason: 'no' })],
+      'agent',
+    );
+    t.match(await store.takenCommands(uuid, MSID_A), [{ hostId: two }]);
+    t.equal(await store.takenCommands(uuid, MSID_B), undefined);
     t.match(await store.commandSummary(uuid), {
       total: 5,
       waiting: 3,
@@ -54,7 +56,8 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
       failed: 1,
       answerLength: Number,
     });
-    t.equal(await store.cancelCommands(uuid, 'enough'), 3);
+    t.equal(await store.cancelCommands(uuid, 'enough', MSID_B), undefined);
+    t.same(await store.cancelCommands(uuid, 'enough', MSID_A), { cancelled: 3, recalled: 0 });
     t.strictSame(await store.takeCommands(uuid, MSID_A, 9), []);
     t.match(await store.commandResults({ uuid, page: 1, pagesize: 10 }), {
       count: 5,
@@ -96,14 +99,43 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     const uuid = await running(store, [id]);
     const state = async () => (await store.commandResults({ uuid, page: 1, pagesize: 1 }))?.rows[0]?.state;
     await store.takeCommands(uuid, MSID_A, 1);
-    await store.commandOutcomes(uuid, [outcome(id, 'unknown', { reason: 'its link ended' })]);
-    await store.commandOutcomes(uuid, [outcome(id, 'unknown')]);
+    await store.commandOutcomes(uuid, [outcome(id, 'unknown', { reason: 'its link ended' })], 'agent');
+    await store.commandOutcomes(uuid, [outcome(id, 'unknown')], 'agent');
     t.equal(await state(), 'unknown');
-    await store.commandOutcomes(uuid, [outcome(id, 'answered')]);
+    await store.commandOutcomes(uuid, [outcome(id, 'answered')], 'agent');
     t.equal(await state(), 'answered');
-    await store.commandOutcomes(uuid, [outcome(id, 'refused')]);
+    await store.commandOutcomes(uuid, [outcome(id, 'refused')], 'agent');
     t.equal(await state(), 'answered');
-    await store.commandOutcomes('00000000-0000-4000-8000-00000000000a', [outcome(id, 'answered')]);
+    await store.commandOutcomes('00000000-0000-4000-8000-00000000000a', [outcome(id, 'answered')], 'agent');
+  });
+
+  test('commands: what is no answer is written only by the server that carries the job out', async (t, store) => {
+    const [one = 0, two = 0] = await hostsIn(store, 2);
+    const uuid = await running(store, [one, two]);
+    await store.takeCommands(uuid, MSID_A, 2);
+    await store.failJobsOfServer(MSID_A, { resultCode: 530, result: '{}' });
+    await store.startJob(uuid, MSID_B);
+    await store.commandOutcomes(uuid, [outcome(one, 'refused'), outcome(two, 'answered')], MSID_A);
+    t.match(await store.takenCommands(uuid, MSID_B), [{ hostId: one, by: MSID_A }]);
+    await store.commandOutcomes(uuid, [outcome(one, 'unknown')], MSID_B);
+    t.match(await store.commandSummary(uuid), { answered: 1, unknown: 1, taken: 0 });
+  });
+
+  test('commands: what was taken is given back, or recalled', async (t, store) => {
+    const [one = 0, two = 0, three = 0] = await hostsIn(store, 3);
+    const uuid = await running(store, [one, two, three]);
+    await store.takeCommands(uuid, MSID_A, 2);
+    await store.giveBackCommands(uuid, MSID_B, [one]);
+    t.equal((await store.takenCommands(uuid, MSID_A))?.length, 2, 'not by another server');
+    await store.giveBackCommands(uuid, MSID_A, [one, three]);
+    t.match(await store.takenCommands(uuid, MSID_A), [{ hostId: two }]);
+    t.same(await store.recalledCommands(uuid), []);
+    t.same(await store.cancelCommands(uuid, 'enough', 'operator'), { cancelled: 2, recalled: 1 });
+    t.same(await store.recalledCommands(uuid), [two]);
+    await store.giveBackCommands(uuid, MSID_A, [two]);
+    t.same(await store.recalledCommands(uuid), [two], 'what was recalled is not sent anew');
+    await store.commandOutcomes(uuid, [outcome(two, 'answered')], MSID_A);
+    t.same(await store.recalledCommands(uuid), []);
   });
 
   test('commands: a key gives one job, whoever asks at the same time', async (t, store, open) => {
@@ -126,7 +158,21 @@ export function commandsContract(kind: string, fresh: FreshStore): void {
     t.match(await store.job(uuid), { status: 'pending', runnerMsid: null });
     t.equal(await store.startJob(uuid, MSID_B), true);
     t.equal(await store.takeCommands(uuid, MSID_A, 1), undefined);
-    t.equal((await store.takenCommands(uuid)).length, 500);
+    t.equal((await store.takenCommands(uuid, MSID_B))?.length, 500);
     t.equal((await store.takeCommands(uuid, MSID_B, 9_999))?.length, 500);
+  });
+
+  test('commands: another server goes on with the job of one that is silent', async (t, store) => {
+    const claim = { runId: 'run', dataDirToken: 'folder' };
+    const claimed = await store.claimServer(serverDescription(MSID_A), claim);
+    if (!claimed.claimed) throw new Error('another server has the row');
+    const { beat } = claimed.server;
+    const uuid = await running(store, []);
+    const other = await store.createJob({ ...JOB, isResumable: false });
+    await store.startJob(other.uuid, MSID_A);
+    t.equal(await store.releaseJobsOfServer(MSID_A, beat - 1), 0, 'it has been heard since');
+    t.equal(await store.releaseJobsOfServer(MSID_A, beat), 1);
+    t.match(await store.job(uuid), { status: 'pending', runnerMsid: null });
+    t.match(await store.job(other.uuid), { status: 'running' }, 'only what another one can go on with');
   });
 }

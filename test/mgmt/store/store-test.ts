@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import type { Store } from '../../../src/mgmt/store/store.js';
+import type { ServerDescription, Store } from '../../../src/mgmt/store/store.js';
 
 /** Makes an empty store and returns what opens it, as often as one likes. */
 export type FreshStore = (t: Test) => Promise<() => Promise<Store>>;
@@ -21,3 +21,15 @@ export function storeTest(kind: string, fresh: FreshStore) {
 
 export const MSID_A = 2 ** 47 + 1;
 export const MSID_B = 7;
+
+/** Of a server as it describes itself. */
+export const serverDescription = (msid: number, more: Partial<ServerDescription> = {}): ServerDescription => ({
+  msid,
+  name: `server ${msid}`,
+  version: '0.1.0',
+  serviceIp: '192.0.2.1',
+  osDistribution: 'Debian GNU/Linux 12',
+  kernelVersion: '6.1.0',
+  lastBootTime: 1_700_000_000_000,
+  ...more,
+});

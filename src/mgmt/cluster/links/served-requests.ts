@@ -2,7 +2,7 @@ import { MGMT_LIMITS } from '../../config/limits.js';
 
 /** What a request that has just come is. */
 export type Arrival =
-  | { readonly kind: 'new'; readonly signal: AbortSignal }
+  | { readonly kind: 'new'; readonly signals: { readonly signal: AbortSignal; readonly recall: AbortSignal } }
   | { readonly kind: 'under way' }
   | { readonly kind: 'answered'; readonly packet: Buffer }
   /** It came before, and its answer is not kept any more. */
@@ -13,7 +13,7 @@ export type Arrival =
  * always in ascending order; each is carried out once.
  */
 export class ServedRequests {
-  readonly #running = new Map<bigint, AbortController>();
+  readonly #running = new Map<bigint, Readonly<Record<'signal' | 'recall', AbortController>>>();
   /** Answers, oldest first, and when they were made. */
   readonly #answered = new Map<bigint, { readonly packet: Buffer; readonly at: number }>();
   #highest = -1n;
@@ -30,9 +30,10 @@ export class ServedRequests {
     if (answer !== undefined) return { kind: 'answered', packet: answer.packet };
     if (sequence <= this.#highest) return { kind: 'forgotten' };
     this.#highest = sequence;
-    const cancel = new AbortController();
-    this.#running.set(sequence, cancel);
-    return { kind: 'new', signal: cancel.signal };
+    const signal = new AbortController();
+    const recall = new AbortController();
+    this.#running.set(sequence, { signal, recall });
+    return { kind: 'new', signals: { signal: signal.signal, recall: recall.signal } };
   }
 
   /** The answer of one that is under way; it is kept for a while. @param now monotonic milliseconds */
@@ -48,18 +49,21 @@ export class ServedRequests {
     }
   }
 
-  /** Nobody waits for the answer any more. `new`: the request itself has not come, and does not count when it comes later. */
-  cancel(sequence: bigint, why: string): Arrival['kind'] {
+  /**
+   * The caller has changed its mind: see `RequestSignals`. `new`: the request itself has not come, and does not count when it
+   * comes later.
+   */
+  cancel(sequence: bigint, how: 'signal' | 'recall', why: string): Arrival['kind'] {
     const running = this.#running.get(sequence);
-    running?.abort(new Error(why));
+    running?.[how].abort(new Error(why));
     if (running !== undefined) return 'under way';
     const { kind } = this.arrive(sequence);
     this.#running.delete(sequence);
     return kind;
   }
 
-  /** Likewise for all of them. */
+  /** Nobody waits for any answer any more. */
   cancelAll(why: string): void {
-    for (const cancel of [...this.#running.values()]) cancel.abort(new Error(why));
+    for (const { signal } of [...this.#running.values()]) signal.abort(new Error(why));
   }
 }

@@ -15,7 +15,13 @@ import type { ServerIdentity } from '../../security/peer-identity.js';
 import type { ObservedServer } from '../observed-servers.js';
 import { ServerConnection } from './server-connection.js';
 import type { ServerDialer } from './server-dialer.js';
-import { ServerPeer, type ServerPeerParts, type ServerReply, type ServerRequest } from './server-peer.js';
+import {
+  type RequestSignals,
+  ServerPeer,
+  type ServerPeerParts,
+  type ServerReply,
+  type ServerRequest,
+} from './server-peer.js';
 
 export interface ServerLinksParts extends Omit<ServerPeerParts, 'dial'> {
   readonly dialer: ServerDialer;
@@ -59,9 +65,9 @@ export class ServerLinks {
   }
 
   /** Has another server send commands to an agent of its own. See `ServerPeer.request`. */
-  request(msid: number, request: ServerRequest, signal: AbortSignal): Promise<ServerReply> {
+  request(msid: number, request: ServerRequest, signals: RequestSignals): Promise<ServerReply> {
     if (this.#isOver) return Promise.resolve({ kind: 'notSent', reason: 'this server stops' });
-    return this.#peer(msid).request(request, signal);
+    return this.#peer(msid).request(request, signals);
   }
 
   /** The store has a job for another server. It is told at once if it can be; it looks again and again in any case. */

@@ -40,10 +40,18 @@ export interface ServerRequest {
   readonly hasIds?: boolean;
 }
 
+/** How a caller changes its mind. */
+export interface RequestSignals {
+  /** Nobody waits for the answer any more. Commands that the agent has not got are not sent. */
+  readonly signal: AbortSignal;
+  /** Likewise, but the answer is waited for if the agent has got them; it is asked to end them. */
+  readonly recall: AbortSignal;
+}
+
 /** What a server does for another one. */
 export interface ServerPeerHandlers {
-  /** Sends commands of another server to an agent of this one. Never rejects. @param signal nobody waits any more */
-  serve(request: ServerRequest, from: number, signal: AbortSignal): Promise<ServerReply>;
+  /** Sends commands of another server to an agent of this one. Never rejects. */
+  serve(request: ServerRequest, from: number, signals: RequestSignals): Promise<ServerReply>;
   /** The store has a job for this server. */
   onJobs(): void;
 }
@@ -68,8 +76,8 @@ interface Pending {
   readonly packet: Buffer;
   /** The process that they were sent to; undefined: they wait for a link. */
   sentTo: string | undefined;
-  /** The caller does not want them to be sent any more. */
-  isTakenBack: boolean;
+  /** The caller has changed its mind: by which of `RequestSignals`. */
+  end: keyof RequestSignals | undefined;
   settle(reply: ServerReply): void;
 }
 
@@ -110,9 +118,11 @@ export class ServerPeer {
    * Has the server send commands to an agent. Without a link it opens one, and waits for it for `serverOpenMs`. A link that
    * breaks is replaced, and nothing is lost with it: commands with ids wait for that for `serverReopenMs`, others as long as
    * the server lives.
-   * @param signal takes the commands back, if the agent has not got them
    */
-  request({ hostId, flags, body, hasIds = false }: ServerRequest, signal: AbortSignal): Promise<ServerReply> {
+  request(
+    { hostId, flags, body, hasIds = false }: ServerRequest,
+    { signal, recall }: RequestSignals,
+  ): Promise<ServerReply> {
     const isFull =
       this.#pending.size >= MGMT_LIMITS.serverRequests || this.#pendingBytes >= MGMT_LIMITS.serverRequestBytes;
     if (isFull) {
@@ -135,27 +145,31 @@ export class ServerPeer {
       const takeBack = () => {
         timer = this.#takeBack(sequence);
       };
+      const callBack = () => this.#recall(sequence);
       const pending: Pending = {
         sequence,
         packet,
         hasIds,
         sentTo: undefined,
-        isTakenBack: false,
+        end: undefined,
         settle: reply => {
           this.#pending.delete(sequence);
           this.#pendingBytes -= packet.length;
           timer?.cancel();
           signal.removeEventListener('abort', takeBack);
+          recall.removeEventListener('abort', callBack);
           resolve(reply);
         },
       };
       this.#pending.set(sequence, pending);
       this.#pendingBytes += packet.length;
       signal.addEventListener('abort', takeBack, { once: true });
+      recall.addEventListener('abort', callBack, { once: true });
       this.need();
       this.#sendPending(pending);
       this.#bePatient();
       if (signal.aborted) takeBack();
+      else if (recall.aborted) callBack();
     });
   }
 
@@ -326,9 +340,13 @@ export class ServerPeer {
       return;
     }
     pending.sentTo = this.#state.runId;
-    if (pending.isTakenBack)
-      this.#state.link.control(CancelCommand.encode({ sequence: pending.sequence, reason: 'taken back' }));
-    else this.#state.link.send(pending.packet);
+    const { link } = this.#state;
+    const { sequence, packet, end } = pending;
+    if (end === 'signal') link.control(CancelCommand.encode({ sequence, reason: 'taken back' }));
+    // Before the commands: of those that have never come it is told so, and they are not sent.
+    if (end === 'recall')
+      link.control(CancelCommand.encode({ sequence, reason: 'taken back', muster: { isRecall: true } }));
+    if (end !== 'signal') link.send(packet);
   }
 
   #sendNotice(): void {
@@ -366,19 +384,30 @@ export class ServerPeer {
       pending?.settle({ kind: 'notSent', reason: `there is no link to server ${this.msid}` });
       return undefined;
     }
-    pending.isTakenBack = true;
+    pending.end = 'signal';
     this.#sendPending(pending);
     return this.#parts.clock.after(MGMT_LIMITS.takeBackMs, () =>
       pending.settle({ kind: 'lost', reason: 'taken back', isRepeatable: undefined }),
     );
   }
 
+  /** Likewise, and the answer of an agent that has got them is waited for. */
+  #recall(sequence: bigint): void {
+    const pending = this.#pending.get(sequence);
+    if (pending?.sentTo === undefined) pending?.settle({ kind: 'notSent', reason: 'taken back before it was sent' });
+    else {
+      pending.end = 'recall';
+      this.#sendPending(pending);
+    }
+  }
+
   /** It takes back what the peer has asked, or tells that the peer cannot do what it was asked. */
   #receiveCancel(message: Message): void {
     const { sequence, reason = '', muster } = CancelCommand.decode(message);
     if (sequence === undefined) return;
-    if (muster === undefined) {
-      const found = this.#served?.requests.cancel(BigInt(sequence), peerText(reason));
+    if (muster === undefined || muster.isRecall === true) {
+      const how = muster === undefined ? 'signal' : 'recall';
+      const found = this.#served?.requests.cancel(BigInt(sequence), how, peerText(reason));
       if (found === 'new') this.#cannot(BigInt(sequence), { kind: 'notSent', reason: 'taken back before it came' });
       return;
     }
@@ -399,7 +428,7 @@ export class ServerPeer {
     const arrival = served.requests.arrive(sequence);
     switch (arrival.kind) {
       case 'new':
-        void this.#carryOut(packet, served.requests, arrival.signal);
+        void this.#carryOut(packet, served.requests, arrival.signals);
         break;
       case 'answered':
         this.#reply(arrival.packet);
@@ -411,11 +440,11 @@ export class ServerPeer {
     }
   }
 
-  async #carryOut(packet: RawPacket, requests: ServedRequests, signal: AbortSignal): Promise<void> {
+  async #carryOut(packet: RawPacket, requests: ServedRequests, signals: RequestSignals): Promise<void> {
     const { clock, handlers } = this.#parts;
     const { version, sequence, flags, mgmtId, agentId, via, body } = packet;
     const request = { hostId: Number(agentId), flags: flags & ~(FLAG.request | FLAG.fromServer), body };
-    const reply = await handlers.serve(request, this.msid, signal);
+    const reply = await handlers.serve(request, this.msid, signals);
     const ownFlags = flags & (FLAG.stopOnError | FLAG.inSequence);
     const bytes =
       reply.kind === 'answered'

@@ -63,8 +63,10 @@ export async function cancelCommand(
   { operations }: HandlerParts,
   { jobid }: Params<'cancelCommand'>,
 ): Promise<Response<'cancelCommand'>> {
-  const cancelled = await operations.cancelCommand({ jobId: jobid });
-  return { success: true, displaytext: `${cancelled} hosts get no command any more` };
+  const { cancelled, recalled } = await operations.cancelCommand({ jobId: jobid });
+  const text = `${cancelled} hosts get no command any more`;
+  const more = `of ${recalled} that may have it, it is taken back or ended where that is possible`;
+  return { success: true, displaytext: recalled === 0 ? text : `${text}; ${more}` };
 }
 
 function resultObject(row: CommandResultRow, server: string | undefined): ResponseObject<'listCommandResults'> {

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import {
   COMMANDS_A_CALL,
   type CommandJobMade,
@@ -39,7 +39,7 @@ export function commandStore(transactions: Transactions): CommandStore {
       if (row !== undefined) {
         return known.digest === digest ? { kind: 'known', job: jobOf(row, created) } : { kind: 'taken' };
       }
-      if (created - known.created < MADE_WITHIN_MS) return { kind: 'taken' };
+      if (created - known.created < MADE_WITHIN_MS) return { kind: known.digest === digest ? 'being made' : 'taken' };
       await db.updateTable('command_job').set({ job_key: null }).where('job_id', '=', known.job_id).execute();
     }
     const id = await raiseSequence(db, 'async_job');
@@ -48,6 +48,17 @@ export function commandStore(transactions: Transactions): CommandStore {
     await db.insertInto('command_job').values(row).execute();
     return { id, uuid };
   }
+
+  /** Locks the job. @returns its id; undefined: `msid` does not carry it out */
+  async function lockedIf(db: Kysely<Schema>, uuid: string, msid: number): Promise<number | undefined> {
+    const job = await locked(db, uuid);
+    return isCarriedOutBy(job, msid) ? job?.id : undefined;
+  }
+
+  const locked = (db: Kysely<Schema>, uuid: string) =>
+    database
+      .locked(db.selectFrom('async_job').select(['id', 'status', 'runner_msid']).where('uuid', '=', uuid))
+      .executeTakeFirst();
 
   return {
     createCommandJob: command =>
@@ -74,14 +85,12 @@ export function commandStore(transactions: Transactions): CommandStore {
 
     takeCommands: (uuid, msid, count) =>
       transactions.write('takeCommands', async db => {
-        const job = await database
-          .locked(db.selectFrom('async_job').select(['id', 'status', 'runner_msid']).where('uuid', '=', uuid))
-          .executeTakeFirst();
-        if (job?.status !== 'running' || job.runner_msid !== msid) return undefined;
+        const jobId = await lockedIf(db, uuid, msid);
+        if (jobId === undefined) return undefined;
         const rows = await db
           .selectFrom('command')
           .select(['ordinal', 'host_id'])
-          .where('job_id', '=', job.id)
+          .where('job_id', '=', jobId)
           .where('state', '=', 'waiting')
           .orderBy('ordinal')
           .limit(Math.min(count, COMMANDS_A_CALL))
@@ -91,41 +100,85 @@ export function commandStore(transactions: Transactions): CommandStore {
         if (first === undefined || last === undefined) return [];
         await db
           .updateTable('command')
-          .set({ state: 'taken' })
-          .where('job_id', '=', job.id)
+          .set({ state: 'taken', msid })
+          .where('job_id', '=', jobId)
           .where('ordinal', '>=', first.ordinal)
           .where('ordinal', '<=', last.ordinal)
           .where('state', '=', 'waiting')
           .execute();
-        return rows.map(({ host_id: hostId }) => ({ hostId }));
+        return rows.map(({ host_id: hostId }) => hostId);
       }),
 
-    takenCommands: uuid =>
+    takenCommands: (uuid, msid) =>
       transactions.read('takenCommands', async db => {
-        const rows = await ofJob(db, uuid).select('host_id').where('state', '=', 'taken').orderBy('ordinal').execute();
-        return rows.map(({ host_id: hostId }) => ({ hostId }));
+        const job = await db
+          .selectFrom('async_job')
+          .select(['status', 'runner_msid'])
+          .where('uuid', '=', uuid)
+          .executeTakeFirst();
+        if (!isCarriedOutBy(job, msid)) return undefined;
+        const rows = await ofJob(db, uuid)
+          .select(['host_id', 'msid', 'reason'])
+          .where('state', '=', 'taken')
+          .orderBy('ordinal')
+          .execute();
+        return rows.map(row => ({ hostId: row.host_id, by: row.msid, isRecalled: row.reason !== null }));
       }),
 
-    commandOutcomes: (uuid, outcomes) =>
+    recalledCommands: uuid =>
+      transactions.read('recalledCommands', async db => {
+        const rows = await ofJob(db, uuid)
+          .select('host_id')
+          .where('state', '=', 'taken')
+          .where('reason', 'is not', null)
+          .execute();
+        return rows.map(({ host_id: hostId }) => hostId);
+      }),
+
+    giveBackCommands: (uuid, msid, hostIds) =>
+      transactions.write('giveBackCommands', async db => {
+        const jobId = await lockedIf(db, uuid, msid);
+        if (jobId === undefined) return;
+        for (let at = 0; at < hostIds.length; at += ROWS_A_STATEMENT) {
+          await db
+            .updateTable('command')
+            .set({ state: 'waiting', msid: null })
+            .where('job_id', '=', jobId)
+            .where('host_id', 'in', hostIds.slice(at, at + ROWS_A_STATEMENT))
+            .where('state', '=', 'taken')
+            .where('reason', 'is', null)
+            .execute();
+        }
+      }),
+
+    commandOutcomes: (uuid, outcomes, by) =>
       transactions.write('commandOutcomes', async db => {
         const jobId = await idOf(db, uuid);
         if (jobId === undefined) return;
-        for (const outcome of outcomes) await writeOutcome(db, jobId, outcome);
+        const isSaid = by === 'agent' || (await lockedIf(db, uuid, by)) !== undefined;
+        for (const outcome of outcomes) if (isSaid || isAnswer(outcome)) await writeOutcome(db, jobId, outcome);
       }),
 
-    cancelCommands: (uuid, reason) =>
+    cancelCommands: (uuid, reason, by) =>
       transactions.write('cancelCommands', async db => {
         const jobId = await idOf(db, uuid);
         if (jobId === undefined) return undefined;
         // Whoever takes some of them at the same time has them before this, or finds them cancelled.
-        await database.locked(db.selectFrom('async_job').select('id').where('id', '=', jobId)).executeTakeFirst();
+        const job = await locked(db, uuid);
+        if (by !== 'operator' && !isCarriedOutBy(job, by)) return undefined;
         const cancelled = await db
           .updateTable('command')
           .set({ state: 'cancelled', reason })
           .where('job_id', '=', jobId)
           .where('state', '=', 'waiting')
           .executeTakeFirst();
-        return Number(cancelled.numUpdatedRows);
+        const ofTaken = db
+          .updateTable('command')
+          .set({ reason })
+          .where('job_id', '=', jobId)
+          .where('state', '=', 'taken');
+        const recalled = by === 'operator' ? (await ofTaken.executeTakeFirst()).numUpdatedRows : 0n;
+        return { cancelled: Number(cancelled.numUpdatedRows), recalled: Number(recalled) };
       }),
 
     commandSummary: uuid =>
@@ -187,7 +240,8 @@ export function commandStore(transactions: Transactions): CommandStore {
               answers: row.answers,
               isTruncated: row.is_truncated === 1,
               durationMs: row.duration_ms,
-              msid: row.msid,
+              // Until there is an outcome it is the server that has taken it.
+              msid: row.state === 'taken' ? null : row.msid,
             }),
           ),
         };
@@ -241,6 +295,17 @@ function waitingRow(jobId: number, ordinal: number, hostId: number) {
     ...{ job_id: jobId, ordinal, host_id: hostId, state: 'waiting' as const },
     ...{ is_good: null, reason: null, answers: null, is_truncated: 0, duration_ms: null, msid: null },
   };
+}
+
+type Runner = Pick<Selectable<Schema['async_job']>, 'status' | 'runner_msid'>;
+
+function isCarriedOutBy(job: Runner | undefined, msid: number): boolean {
+  return job?.status === 'running' && job.runner_msid === msid;
+}
+
+/** What only the agent can have said. */
+function isAnswer({ kind }: NewCommandOutcome): boolean {
+  return kind === 'answered' || kind === 'unsupported';
 }
 
 /** An outcome stands, unless it is that nobody knows. */

@@ -102,6 +102,14 @@ export function jobStore(transactions: Transactions): JobStore {
     failJobsOfServer: (msid, outcome, keepPending = false) =>
       transactions.write('failJobsOfServer', db => failJobsOf(db, msid, { ...outcome, keepPending, database })),
 
+    releaseJobsOfServer: (msid, beat) =>
+      transactions.write('releaseJobsOfServer', async db => {
+        const row = await database
+          .locked(db.selectFrom('mshost').select('beat').where('msid', '=', msid))
+          .executeTakeFirst();
+        return row?.beat === beat ? releaseJobsOf(db, msid) : 0;
+      }),
+
     job: uuid =>
       transactions.read('job', async db => {
         const row = await db.selectFrom('async_job').selectAll().where('uuid', '=', uuid).executeTakeFirst();
@@ -206,13 +214,7 @@ export async function failJobsOf(
   msid: number,
   { resultCode, result, keepPending, database }: FailedJobs,
 ): Promise<number> {
-  await db
-    .updateTable('async_job')
-    .set({ status: 'pending', runner_msid: null })
-    .where('status', '=', 'running')
-    .where('runner_msid', '=', msid)
-    .where('is_resumable', '=', 1)
-    .execute();
+  await releaseJobsOf(db, msid);
   const failed = await db
     .updateTable('async_job')
     .set({ status: 'failed', result_code: resultCode, result, completed: database.now() })
@@ -223,6 +225,17 @@ export async function failJobsOf(
     })
     .executeTakeFirst();
   return Number(failed.numUpdatedRows);
+}
+
+async function releaseJobsOf(db: Kysely<Schema>, msid: number): Promise<number> {
+  const released = await db
+    .updateTable('async_job')
+    .set({ status: 'pending', runner_msid: null })
+    .where('status', '=', 'running')
+    .where('runner_msid', '=', msid)
+    .where('is_resumable', '=', 1)
+    .executeTakeFirst();
+  return Number(released.numUpdatedRows);
 }
 
 function conditions(eb: JobExpressions, { since, msid }: JobQuery) {

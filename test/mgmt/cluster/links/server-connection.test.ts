@@ -73,13 +73,13 @@ t.test('served requests: each is carried out once, in whatever link it comes', a
 
 t.test('served requests: one that is taken back before it has come is not carried out when it comes', async t => {
   const requests = new ServedRequests();
-  t.equal(requests.cancel(5n, 'taken back'), 'new');
+  t.equal(requests.cancel(5n, 'signal', 'taken back'), 'new');
   t.match(requests.arrive(5n), { kind: 'forgotten' });
   const arrival = requests.arrive(6n);
-  t.equal(requests.cancel(6n, 'taken back'), 'under way');
-  t.match(arrival, { kind: 'new', signal: { aborted: true } });
+  t.equal(requests.cancel(6n, 'signal', 'taken back'), 'under way');
+  t.match(arrival, { kind: 'new', signals: { signal: { aborted: true }, recall: { aborted: false } } });
   requests.answered(6n, Buffer.from('six'), 0);
-  t.equal(requests.cancel(6n, 'taken back'), 'answered');
+  t.equal(requests.cancel(6n, 'signal', 'taken back'), 'answered');
 });
 
 t.test('served requests: answers that are kept have a bound in bytes', async t => {
@@ -105,10 +105,10 @@ t.test('server peer: requests that wait have a bound, and without a link an end'
     dial: () => Promise.reject(new Error('ECONNREFUSED')),
   };
   const peer = new ServerPeer(2, parts);
-  const { signal } = new AbortController();
+  const signals = { signal: new AbortController().signal, recall: new AbortController().signal };
   const request = { hostId: 7, flags: 0, body: rawBodyOf([CheckHealthCommand.encode({})]) };
-  const waiting = Array.from({ length: MGMT_LIMITS.serverRequests }, () => peer.request(request, signal));
-  t.match(await peer.request(request, signal), { kind: 'notSent', isFinal: true });
+  const waiting = Array.from({ length: MGMT_LIMITS.serverRequests }, () => peer.request(request, signals));
+  t.match(await peer.request(request, signals), { kind: 'notSent', isFinal: true });
   await clock.advance(MGMT_LIMITS.serverReopenMs);
   const replies = await Promise.all(waiting);
   t.same(
