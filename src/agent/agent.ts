@@ -25,7 +25,7 @@ import { startupCommands } from './resources/startup-commands.js';
 import { Session } from './session.js';
 import type { AgentSettings } from './settings.js';
 import type { Refusal } from './trust/refusal.js';
-import type { Credentials, Trust } from './trust/trust.js';
+import type { AgentTrust, Credentials } from './trust/trust.js';
 
 /** What an agent is made of. `startAgent` makes all of it from a file. */
 export interface AgentParts {
@@ -37,7 +37,7 @@ export interface AgentParts {
   readonly resource: Resource;
   /** Remembers ids of commands. Without one the agent does nothing about them. */
   readonly journal?: CommandJournal | undefined;
-  readonly trust: Trust;
+  readonly trust: AgentTrust;
   readonly dialer: Dialer;
   readonly clock: Clock;
   readonly random: Random;

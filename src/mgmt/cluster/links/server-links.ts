@@ -3,7 +3,6 @@ import type { SecureContext } from 'node:tls';
 import { withinLimit } from '../../../lib/abort.js';
 import { reasonOf } from '../../../lib/errors.js';
 import {
-  connectTls,
   MemoryBudget,
   type PeerTerms,
   ServerLinkAnswer,
@@ -188,23 +187,22 @@ export class ServerLinks {
     const late = (): never => {
       throw new Error(`no connection within ${MGMT_LIMITS.serverConnectMs / 1_000} s`);
     };
-    const socket = await withinLimit(
+    const wire = await withinLimit(
       clock,
       MGMT_LIMITS.serverConnectMs,
       limit => dialer.connect(address, port, AbortSignal.any([signal, limit])),
       late,
     );
     let identity: ServerIdentity | undefined;
-    const transport = await connectTls(socket, {
+    const transport = await wire.secure({
       clock,
       context: context(),
       handshakeTimeoutMs: MGMT_LIMITS.serverHandshakeMs,
-      remote: { address, port },
       host: serverName(msid),
       ...this.terms,
-      judge(peer) {
+      judge(certificate) {
         try {
-          identity = judge(peer.getPeerX509Certificate());
+          identity = judge(certificate);
           if (identity.msid !== msid) throw new Error(`the certificate is that of server ${identity.msid}`);
         } catch (error) {
           refused(address, `server ${msid} was expected there: ${reasonOf(error)}`);
