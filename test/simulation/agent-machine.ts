@@ -7,7 +7,7 @@ import { defineResource } from '../../src/agent/resources/define-resource.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { delay } from '../../src/lib/clock.js';
 import type { Random } from '../../src/lib/random.js';
-import { SimulatedTrust } from './certificates.js';
+import { CERTIFICATE_FILE, type HostCertificate, SimulatedTrust } from './certificates.js';
 import { SimulatedDisk } from './simulated-disk.js';
 import { SimulatedContext, type SimulatedEnd } from './simulated-end.js';
 import { MachineClock, SimulatedProcess } from './simulated-process.js';
@@ -105,6 +105,12 @@ export class AgentMachine {
       this.#simulation.invariants.agentLost(this, reason);
     });
     agent.start();
+  }
+
+  /** What its file has. */
+  get certificate(): HostCertificate | undefined {
+    const text = this.disk.text(`/agent/${CERTIFICATE_FILE}`);
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
   /** An operator gives it a token, and has it read that. */
