@@ -148,10 +148,11 @@ export class AgentMachine {
       name: 'Simulated',
       startup: () => ({ name: this.name, privateIpAddress: this.address }),
       commands: {
-        [COUNT]: async ({ token }) => {
+        [COUNT]: async ({ token }, { signal }) => {
           const text = String(token);
           ledger.began(`${text} ${this.guid}`, this.name);
-          await delay(process.clock, this.#random.uniform() * LONGEST_COMMAND_MS);
+          await delay(process.clock, this.#random.uniform() * LONGEST_COMMAND_MS, signal);
+          signal.throwIfAborted();
           ledger.ended(`${text} ${this.guid}`);
           return { result: true, token: text };
         },

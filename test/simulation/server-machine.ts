@@ -92,6 +92,7 @@ export class ServerMachine {
               judge(certificate);
               return end;
             },
+            destroy: () => end.destroy(),
           };
         },
       },

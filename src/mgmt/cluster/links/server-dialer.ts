@@ -27,6 +27,8 @@ export interface ServerWire {
       judge(certificate: X509Certificate | undefined): void;
     },
   ): Promise<Transport>;
+  /** Ends the connection at once, in the handshake as well. */
+  destroy(): void;
 }
 
 /**
@@ -56,5 +58,6 @@ export function serverWireOver(socket: Duplex, remote: RemoteEnd): ServerWire {
   return {
     secure: ({ judge, ...options }) =>
       connectTls(socket, { ...options, remote, judge: peer => judge(peer.getPeerX509Certificate()) }),
+    destroy: () => void socket.destroy(),
   };
 }

@@ -13,7 +13,7 @@ import { MGMT_LIMITS } from '../../config/limits.js';
 import type { ServerIdentity } from '../../security/peer-identity.js';
 import type { ObservedServer } from '../observed-servers.js';
 import { ServerConnection } from './server-connection.js';
-import type { ServerDialer } from './server-dialer.js';
+import type { ServerDialer, ServerWire } from './server-dialer.js';
 import { ServerPeer, type ServerPeerParts, type ServerReply, type ServerRequest } from './server-peer.js';
 
 export interface ServerLinksParts extends Omit<ServerPeerParts, 'dial'> {
@@ -179,7 +179,7 @@ export class ServerLinks {
   }
 
   async #dial(msid: number, signal: AbortSignal): Promise<ServerConnection> {
-    const { clock, dialer, context, judge, servers, refused } = this.#parts;
+    const { clock, dialer, servers } = this.#parts;
     const server = servers().find(other => other.msid === msid && !other.isDead);
     if (server === undefined) throw new Error('it does not live');
     const { serviceIp: address, servicePort: port } = server;
@@ -193,6 +193,21 @@ export class ServerLinks {
       limit => dialer.connect(address, port, AbortSignal.any([signal, limit])),
       late,
     );
+    const abandon = () => wire.destroy();
+    signal.addEventListener('abort', abandon, { once: true });
+    try {
+      const { transport, identity } = await this.#secure(wire, { msid, address });
+      return this.#connection(transport, identity);
+    } finally {
+      signal.removeEventListener('abort', abandon);
+    }
+  }
+
+  async #secure(
+    wire: ServerWire,
+    { msid, address }: { readonly msid: number; readonly address: string },
+  ): Promise<{ readonly transport: Transport; readonly identity: ServerIdentity }> {
+    const { clock, context, judge, refused } = this.#parts;
     let identity: ServerIdentity | undefined;
     const transport = await wire.secure({
       clock,
@@ -211,7 +226,7 @@ export class ServerLinks {
       },
     });
     if (identity === undefined) throw new Error('the certificate was not judged');
-    return this.#connection(transport, identity);
+    return { transport, identity };
   }
 }
 
