@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, delay } from '../lib/clock.js';
 import { codeOf, reasonOf } from '../lib/errors.js';
 import { writeFileAtomic } from '../lib/files/atomic-file.js';
+import { type Disk, systemDisk } from '../lib/files/disk.js';
 import { type PropertiesDocument, parseProperties } from '../lib/files/properties.js';
 import type { Log } from '../lib/logger.js';
 
@@ -13,9 +13,12 @@ import type { Log } from '../lib/logger.js';
  * const { document, error } = await readProperties('conf/agent.properties');
  * const settings = readSettings(key => document.get(key));
  */
-export async function readProperties(path: string): Promise<{ document: PropertiesDocument; error: unknown }> {
+export async function readProperties(
+  path: string,
+  disk: Disk = systemDisk,
+): Promise<{ document: PropertiesDocument; error: unknown }> {
   try {
-    return { document: parseProperties(await readFile(path)), error: undefined };
+    return { document: parseProperties(await disk.readFile(path)), error: undefined };
   } catch (error) {
     return { document: parseProperties(''), error: codeOf(error) === 'ENOENT' ? undefined : error };
   }
@@ -43,6 +46,7 @@ export function isIdentityKey(key: string): boolean {
 export class AgentProperties {
   readonly #path: string;
   readonly #clock: Clock;
+  readonly #disk: Disk;
   readonly #log: Log;
   #document: PropertiesDocument;
   /** Values that are not in the file yet; undefined: the key is to go. */
@@ -55,8 +59,9 @@ export class AgentProperties {
   #guidSaid: string | undefined;
 
   /** @param document what `readProperties` has read from `path` */
-  constructor(path: string, document: PropertiesDocument, clock: Clock, log: Log) {
+  constructor(path: string, document: PropertiesDocument, clock: Clock, log: Log, disk: Disk = systemDisk) {
     this.#path = path;
+    this.#disk = disk;
     this.#document = document;
     this.#clock = clock;
     this.#log = log;
@@ -131,14 +136,14 @@ export class AgentProperties {
     const bytes = next.toBytes();
     this.#document = next;
     if (inFile !== undefined && Buffer.compare(bytes, inFile.toBytes()) === 0) return;
-    await mkdir(dirname(this.#path), { recursive: true });
-    await writeFileAtomic(this.#path, bytes, { mode: 0o640 });
+    await this.#disk.mkdir(dirname(this.#path), { recursive: true });
+    await writeFileAtomic(this.#path, bytes, { mode: 0o640, disk: this.#disk });
   }
 
   /** Undefined when there is no file, or an empty one: somebody is about to write it, and has emptied it first. */
   async #readFile(): Promise<PropertiesDocument | undefined> {
     try {
-      const bytes = await readFile(this.#path);
+      const bytes = await this.#disk.readFile(this.#path);
       return bytes.length === 0 ? undefined : parseProperties(bytes);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;

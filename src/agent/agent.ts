@@ -26,7 +26,7 @@ import { startupCommands } from './resources/startup-commands.js';
 import { Session } from './session.js';
 import type { AgentSettings } from './settings.js';
 import type { Refusal } from './trust/refusal.js';
-import type { Credentials, Trust } from './trust/trust.js';
+import type { AgentTrust, Credentials } from './trust/trust.js';
 
 /** What an agent is made of. `startAgent` makes all of it from a file. */
 export interface AgentParts {
@@ -41,7 +41,7 @@ export interface AgentParts {
   /** Remembers ids of commands. Without one the agent does nothing about them. */
   readonly journal?: CommandJournal | undefined;
   /** Its certificates, and which servers it trusts. */
-  readonly trust: Trust;
+  readonly trust: AgentTrust;
   /** How servers are reached. */
   readonly dialer: Dialer;
   /** Time and turns of the event loop: `systemClock`, or a clock of a test. */

@@ -21,7 +21,7 @@ export {
 } from './agent-state.js';
 export { CommandJournal, type CommandJournalParts } from './commands/command-journal.js';
 export { openJournal } from './commands/open-journal.js';
-export { type Dialer, type TcpDialerOptions, tcpDialer, type Wire } from './dial/dialer.js';
+export { type Dialer, type TcpDialerOptions, tcpDialer, type Wire, wireOver } from './dial/dialer.js';
 export type { LinkEvents } from './link-events.js';
 export { type BuiltInOptions, builtInResource, withMachineName } from './resources/built-in.js';
 export {
@@ -47,4 +47,4 @@ export { AGENT_KEYS, type AgentKey, type AgentSettings, readSettings } from './s
 export { type RunningAgent, type StartAgentOptions, startAgent } from './start-agent.js';
 export type { AgentRules } from './steps/step.js';
 export { TrustError } from './trust/judge.js';
-export { type Credentials, Trust, type TrustParts } from './trust/trust.js';
+export { type AgentTrust, type Credentials, Trust, type TrustParts } from './trust/trust.js';

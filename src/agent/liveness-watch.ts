@@ -3,7 +3,6 @@ import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import { type Message, type Packet, PingAnswer, PingRoutingCommand } from '../protocol/index.js';
 import type { Progress } from './commands/progress.js';
-import { type Connection, isUnacknowledged } from './kernel-tcp.js';
 import { type LivenessEvent, type LivenessRules, nextLook, observe, startLiveness } from './liveness.js';
 
 export interface LivenessWatchParts {
@@ -11,8 +10,8 @@ export interface LivenessWatchParts {
   /** The host's name is in each of its lines. */
   readonly log: Log;
   readonly rules: LivenessRules;
-  /** The TCP connection whose unacknowledged bytes count against the server. */
-  readonly connection: Connection;
+  /** Whether the server's machine does not acknowledge what was sent: it counts against the server. */
+  isUnacknowledged(): Promise<boolean>;
   /** The host id that pings carry. */
   hostId(): number | undefined;
   /** What the resource adds to a ping; undefined when it adds nothing. It never rejects. */
@@ -158,6 +157,6 @@ export class LivenessWatch {
   }
 
   async #askKernel(): Promise<void> {
-    if (await isUnacknowledged(this.#parts.connection)) this.#observe({ kind: 'unacknowledged' });
+    if (await this.#parts.isUnacknowledged()) this.#observe({ kind: 'unacknowledged' });
   }
 }

@@ -4,7 +4,6 @@ import type { Log } from '../lib/logger.js';
 import { peerText } from '../lib/text/peer-text.js';
 import {
   type CloseReason,
-  connectTls,
   describeClose,
   FLAG,
   LIMITS,
@@ -26,18 +25,17 @@ import { unsupported } from './handlers/by-resource.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
 import { readAvoidList } from './handlers/host-list.js';
 import { identityOf } from './handlers/ready.js';
-import type { Connection } from './kernel-tcp.js';
 import type { LivenessRules } from './liveness.js';
 import { LivenessWatch } from './liveness-watch.js';
 import type { PingSays } from './ping-says.js';
 import { isAboutCertificates, mayBeAboutCertificates, type Refusal } from './trust/refusal.js';
-import type { Credentials, Trust } from './trust/trust.js';
+import type { AgentTrust, Credentials } from './trust/trust.js';
 
 /** What a link to a server is made of. All links of an agent share most of it. */
 export interface ServerLinkParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly trust: Trust;
+  readonly trust: AgentTrust;
   readonly handshakeTimeoutMs: number;
   /** What carries out the commands that come. */
   readonly commands: ServedRequestsParts;
@@ -74,7 +72,6 @@ export interface ServerLinkOrder {
   readonly host: string;
   /** The field `connectionTransferred` of Startup. */
   readonly transferred: boolean;
-  /** The TCP connection. */
   readonly wire: Wire;
 }
 
@@ -218,15 +215,14 @@ export class ServerLink {
 
   // ---- TLS, Startup
 
-  async #secure({ socket, local, remote }: Wire): Promise<void> {
+  async #secure(wire: Wire): Promise<void> {
     const { clock, handshakeTimeoutMs } = this.#parts;
     const { signal } = this.#abort;
     const credentials = this.#credentials;
-    const transport = await connectTls(socket, {
+    const transport = await wire.secure({
       clock,
       context: credentials.context,
       handshakeTimeoutMs,
-      remote,
       host: this.#order.host,
       judge: peer => credentials.judge(peer),
     });
@@ -235,15 +231,10 @@ export class ServerLink {
       return;
     }
     const link = new Link(transport, { clock, nextSequence: () => this.#parts.nextSequence() });
-    await this.#register(link, credentials.token, {
-      localAddress: local.address,
-      localPort: local.port,
-      remoteAddress: remote.address,
-      remotePort: remote.port,
-    });
+    await this.#register(link, credentials.token);
   }
 
-  async #register(link: Link, token: string | undefined, connection: Connection): Promise<void> {
+  async #register(link: Link, token: string | undefined): Promise<void> {
     const { signal } = this.#abort;
     this.#link = link;
     link.start({
@@ -263,7 +254,7 @@ export class ServerLink {
     const answer = await link.request(startup, this.#header(0), LIMITS.startupAnswerMs);
     if (signal.aborted) return;
     const pingIntervalMs = this.#onStartupAnswer(answer.messages[0]);
-    if (pingIntervalMs > 0) this.#startLiveness(link, connection, pingIntervalMs);
+    if (pingIntervalMs > 0) this.#startLiveness(link, pingIntervalMs);
     if (this.#phase === 'registering') this.#parts.onEvent({ kind: 'startup-answered', id: this.#order.id });
   }
 
@@ -356,14 +347,14 @@ export class ServerLink {
 
   // ---- liveness
 
-  #startLiveness(link: Link, connection: Connection, intervalMs: number): void {
+  #startLiveness(link: Link, intervalMs: number): void {
     const { id } = this.#order;
     const { clock, log, liveness, pings } = this.#parts;
     this.#liveness = new LivenessWatch({
       clock,
       log: log.child({ host: this.#order.host }),
       rules: { ...liveness, intervalMs },
-      connection,
+      isUnacknowledged: () => this.#order.wire.isUnacknowledged(),
       report: pings.report,
       progress: () => (this.#takesKept ? pings.progress() : []),
       hostId: () => this.#hostId(),
@@ -440,7 +431,7 @@ export class ServerLink {
     this.#served.clear();
     this.#abort.abort(new Error('the link has ended'));
     this.#parts.keptAnswers?.linkEnded(this.#order.id);
-    if (this.#link === undefined) this.#order.wire.socket.destroy();
+    if (this.#link === undefined) this.#order.wire.destroy();
   }
 }
 

@@ -151,10 +151,8 @@ export class Session {
     });
     this.#untried = untried;
     this.#wire = wire;
-    // Until TLS listens to it.
-    wire.socket.on('error', () => {});
     if (signal.aborted) {
-      wire.socket.destroy();
+      wire.destroy();
       return;
     }
     this.#phase = 'connected';
@@ -196,7 +194,7 @@ export class Session {
       this.#parts.onEvent({ kind: 'dial-failed', id, why, how });
       return;
     }
-    if (this.#link === undefined) this.#wire?.socket.destroy();
+    if (this.#link === undefined) this.#wire?.destroy();
     this.#link = undefined;
     this.#phase = 'connecting';
     this.#parts.onEvent({ kind: 'address-failed', id, why: `${this.remoteAddress ?? ''}: ${why}` });
@@ -206,7 +204,7 @@ export class Session {
   #end(): void {
     this.#phase = 'ended';
     this.#abort.abort(new Error('the link has ended'));
-    if (this.#link === undefined) this.#wire?.socket.destroy();
+    if (this.#link === undefined) this.#wire?.destroy();
   }
 }
 

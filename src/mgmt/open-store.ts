@@ -125,6 +125,9 @@ const DATABASES: ReadonlyMap<string, Database> = new Map([
 
 const ALLOWED = `allowed is ${[...DATABASES.values()].map(({ form }) => form).join(', or ')}`;
 
+/** With `thread: 'same'`: a store that ends with this process. */
+const IN_MEMORY = ':memory:';
+
 /** @throws ConfigError */
 function databaseOf(dbUrl: string): Database {
   const scheme = /^([a-z]+):/.exec(dbUrl)?.[1] ?? '';
@@ -149,6 +152,8 @@ async function openMysql(dbUrl: string, parts: Required<OpenStoreParts>): Promis
 async function openSqlite(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore> {
   const path = sqlitePath(dbUrl);
   try {
+    if (path === IN_MEMORY && parts.thread === 'same') return await openInMemory(parts);
+    if (path === IN_MEMORY) throw new ConfigError('db.url', dbUrl, 'servers cannot share a database in memory');
     if (parts.thread === 'worker') return await openWorkerStore(path, parts);
     const { openSqliteStore } = await import('./store/sqlite/sqlite-store.js');
     return await openSqliteStore(path, parts);
@@ -163,6 +168,11 @@ function asFatal(error: unknown, shownUrl: string): unknown {
 }
 
 /** @throws ConfigError */
+async function openInMemory(parts: Required<OpenStoreParts>): Promise<OpenedStore> {
+  const { openSqliteStoreInMemory } = await import('./store/sqlite/sqlite-store.js');
+  return openSqliteStoreInMemory(parts);
+}
+
 function sqlitePath(dbUrl: string): string {
   const path = dbUrl.slice('sqlite:'.length);
   // In a URL, `//data` is the name of a machine; as a path, it is a folder at the root. Neither is meant.

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
-import type { Dialer, Wire } from '../agent/dial/dialer.js';
+import { type Dialer, type Wire, wireOver } from '../agent/dial/dialer.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import {
   acceptTls,
@@ -15,6 +15,7 @@ import {
   PingRoutingCommand,
   type ReadRate,
   ReadyCommand,
+  type RemoteEnd,
   ShutdownCommand,
   StartupAnswer,
   StartupRoutingCommand,
@@ -131,7 +132,7 @@ export class FakeServer {
   }
 
   /** Takes a connection of an agent. Never rejects. */
-  async accept(socket: Duplex, remote: Wire['remote']): Promise<void> {
+  async accept(socket: Duplex, remote: RemoteEnd): Promise<void> {
     this.connections++;
     if (this.behaviour === 'close') socket.end();
     if (this.behaviour !== 'accept') return;
@@ -295,7 +296,7 @@ export class FakeNetwork implements Dialer {
         end.on('close', () => other.destroy());
       }
       const local = { address: '10.9.9.9', port: this.#port++ };
-      resolve({ socket: agentSide, local, remote: { address: server.address, port } });
+      resolve(wireOver(agentSide, { local, remote: { address: server.address, port } }));
       server.accept(serverSide, local);
     });
   }

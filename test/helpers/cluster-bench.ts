@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { readyLink } from '../../src/agent/agent-state.js';
-import type { Dialer, Wire } from '../../src/agent/dial/dialer.js';
+import { type Dialer, type Wire, wireOver } from '../../src/agent/dial/dialer.js';
 import { builtInResource } from '../../src/agent/resources/built-in.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust/trust.js';
@@ -14,6 +14,7 @@ import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import type { AgentServer } from '../../src/mgmt/agents/agent-server.js';
 import type { AgentsPort } from '../../src/mgmt/agents/agents-port.js';
+import { serverWireOver } from '../../src/mgmt/cluster/links/server-dialer.js';
 import type { Membership } from '../../src/mgmt/cluster/membership.js';
 import { composeNode, type ManagementNode } from '../../src/mgmt/compose-node.js';
 import { type Configuration, readConfiguration } from '../../src/mgmt/config/parameters.js';
@@ -207,7 +208,7 @@ export class ClusterNode {
           if (cluster.unreachable.has(to)) throw refused(to, port);
           const { socket, end } = joined(cluster, to, port, { address, port: 50_000 });
           cluster.serverLines.push({ from: address, to, end, isOpen: () => !socket.destroyed });
-          return socket;
+          return serverWireOver(socket, { address: to, port });
         },
       },
       ca: parts.ca,
@@ -450,7 +451,7 @@ class ClusterDialer implements Dialer {
   async connect(address: string, port: number): Promise<Wire> {
     const local = { address: this.#from, port: this.#port++ };
     const { socket } = joined(this.#cluster, address, port, local);
-    return { socket, local, remote: { address, port } };
+    return wireOver(socket, { local, remote: { address, port } });
   }
 }
 

@@ -1,6 +1,6 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import { codeOf } from '../../lib/errors.js';
 import { writeFileAtomic } from '../../lib/files/atomic-file.js';
+import { type Disk, type DiskFile, systemDisk } from '../../lib/files/disk.js';
 
 /** Where a journal lies. Tests have one that fails. */
 export interface JournalDisk {
@@ -19,8 +19,8 @@ export interface JournalDisk {
 const MOST_BYTES = 64 * 2 ** 20;
 
 /** A journal in a file with mode 0600. */
-export function fileDisk(path: string): JournalDisk {
-  let file: FileHandle | undefined;
+export function fileDisk(path: string, disk: Disk = systemDisk): JournalDisk {
+  let file: DiskFile | undefined;
   const close = async () => {
     const old = file;
     file = undefined;
@@ -29,9 +29,9 @@ export function fileDisk(path: string): JournalDisk {
   return {
     path,
     async read() {
-      let source: FileHandle;
+      let source: DiskFile;
       try {
-        source = await open(path, 'r');
+        source = await disk.open(path, 'r');
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return undefined;
         throw error;
@@ -46,8 +46,8 @@ export function fileDisk(path: string): JournalDisk {
       }
     },
     async append(bytes) {
-      file ??= await open(path, 'a', 0o600);
-      const [own, named] = await Promise.all([file.stat(), stat(path)]);
+      file ??= await disk.open(path, 'a', 0o600);
+      const [own, named] = await Promise.all([file.stat(), disk.stat(path)]);
       if (own.ino !== named.ino || own.dev !== named.dev) throw new Error('another file has taken its place');
       // Root may write any file, so the permission bit is checked here.
       if (!(own.mode & 0o200)) throw new Error('the file is read-only (its owner has no write permission)');
@@ -56,7 +56,7 @@ export function fileDisk(path: string): JournalDisk {
     },
     async replace(bytes) {
       await close();
-      await writeFileAtomic(path, bytes, { mode: 0o600 });
+      await writeFileAtomic(path, bytes, { mode: 0o600, disk });
     },
     close,
   };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.js';
+import { type Disk, systemDisk } from '../../lib/files/disk.js';
 import type { Log } from '../../lib/logger.js';
 import { CommandJournal } from './command-journal.js';
 import { fileDisk } from './journal-disk.js';
@@ -16,9 +17,9 @@ const FILE = 'commands.journal';
  */
 export async function openJournal(
   folder: string,
-  parts: { readonly clock: Clock; readonly log: Log },
+  { disk = systemDisk, ...parts }: { readonly clock: Clock; readonly log: Log; readonly disk?: Disk },
 ): Promise<CommandJournal> {
-  const journal = new CommandJournal({ ...parts, disk: fileDisk(join(folder, FILE)) });
+  const journal = new CommandJournal({ ...parts, disk: fileDisk(join(folder, FILE), disk) });
   await journal.open();
   return journal;
 }

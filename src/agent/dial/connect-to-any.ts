@@ -59,7 +59,7 @@ export function connectToAny(addresses: readonly string[], parts: ConnectToAnyPa
           limit.cancel();
           running.delete(attempt);
           if (isOver) {
-            wire.socket.destroy();
+            wire.destroy();
             return;
           }
           end();

@@ -4,19 +4,25 @@ import type { Duplex } from 'node:stream';
 import { untilAborted } from '../../lib/abort.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { type Log, silentLog } from '../../lib/logger.js';
-import type { RemoteEnd } from '../../protocol/index.js';
+import { connectTls, type FramedTlsClientOptions, type RemoteEnd, type Transport } from '../../protocol/index.js';
+import { isUnacknowledged } from './kernel-tcp.js';
 import { KnownAddresses } from './known-addresses.js';
 import { Names } from './names.js';
 import { systemLookup } from './system-lookup.js';
 
-/** A TCP connection. In tests, a stream in memory. */
+/** A connection before TLS: by TCP, or in a program's own way. */
 export interface Wire {
-  /** The bytes, below TLS. */
-  readonly socket: Duplex;
-  /** This end of the connection. */
-  readonly local: RemoteEnd;
   /** The server's end. */
   readonly remote: RemoteEnd;
+  /**
+   * Carries out the TLS handshake. Called once; from then on the transport ends the connection.
+   * @throws as `connectTls`; the connection has ended then
+   */
+  secure(options: Omit<FramedTlsClientOptions, 'remote'>): Promise<Transport>;
+  /** Whether what was sent is repeated, and the server's machine does not acknowledge it. False when nobody can tell. */
+  isUnacknowledged(): Promise<boolean>;
+  /** Ends the connection at once, before `secure`. */
+  destroy(): void;
 }
 
 /** Opens connections to management servers. `tcpDialer` makes the real one; a test may have its own. */
@@ -60,6 +66,32 @@ export function tcpDialer(options: TcpDialerOptions = {}): Dialer {
   return { addresses: host => names.addresses(host), connect: connectTcp };
 }
 
+/**
+ * The wire over a stream.
+ * @param local this end of the connection, in the kernel's table of TCP connections
+ * @example
+ * const wire = wireOver(socket, { local: { address: '192.0.2.7', port: 40_000 }, remote: { address: '192.0.2.1', port: 8250 } });
+ */
+export function wireOver(
+  socket: Duplex,
+  { local, remote }: { readonly local: RemoteEnd; readonly remote: RemoteEnd },
+): Wire {
+  // Until TLS listens to it.
+  socket.on('error', () => {});
+  return {
+    remote,
+    secure: options => connectTls(socket, { ...options, remote }),
+    isUnacknowledged: () =>
+      isUnacknowledged({
+        localAddress: local.address,
+        localPort: local.port,
+        remoteAddress: remote.address,
+        remotePort: remote.port,
+      }),
+    destroy: () => void socket.destroy(),
+  };
+}
+
 async function connectTcp(address: string, port: number, signal: AbortSignal): Promise<Wire> {
   signal.throwIfAborted();
   const socket = connect({
@@ -75,9 +107,8 @@ async function connectTcp(address: string, port: number, signal: AbortSignal): P
     socket.destroy();
     throw error;
   }
-  return {
-    socket,
+  return wireOver(socket, {
     local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
     remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
-  };
+  });
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import { pemOf } from '../../lib/pem.js';
 import { issuerOf, subjectOf } from '../../protocol/certificate-names.js';
-import { connectTls, LIMITS, secureContext } from '../../protocol/index.js';
+import { LIMITS, secureContext } from '../../protocol/index.js';
 import { type Dialer, tcpDialer, type Wire } from '../dial/dialer.js';
 import { plainReason } from '../dial/plain-reason.js';
 import type { AgentSettings } from '../settings.js';
@@ -90,11 +90,10 @@ async function lookAtAddress(
   }
   let presented: { peer: string; objection: string | undefined } | undefined;
   try {
-    const transport = await connectTls(wire.socket, {
+    const transport = await wire.secure({
       clock,
       context: secureContext({ ca: pemOf(bundle), ...(own && { cert: own.certPem, key: own.keyPem }) }),
       handshakeTimeoutMs,
-      remote: wire.remote,
       host,
       judge: peer => {
         const knownCa = { bundle, own: own?.chain ?? [] };

@@ -4,7 +4,7 @@ import type { Message, PacketLimits } from '../../protocol/index.js';
 import type { HostUpdate } from '../agent-events.js';
 import type { LoopWatch } from '../commands/loop-watch.js';
 import type { Resource } from '../resources/resource.js';
-import type { Trust } from '../trust/trust.js';
+import type { AgentTrust } from '../trust/trust.js';
 
 /**
  * What a command means for the agent, beside its answer. It takes effect after the answer is sent. `objections` say what of
@@ -51,7 +51,7 @@ export interface SharedHandlerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly resource: Resource;
-  readonly trust: Trust;
+  readonly trust: AgentTrust;
   readonly watch: LoopWatch;
   /** A command may take this long, and as long as its own `wait` in any case. */
   readonly commandTimeoutMs: number;

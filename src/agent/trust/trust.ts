@@ -64,6 +64,12 @@ export interface Credentials {
   judge(peer: TLSSocket): void;
 }
 
+/** What an agent needs of its certificates. */
+export type AgentTrust = Pick<
+  Trust,
+  'id' | 'load' | 'credentials' | 'setUpKeyStore' | 'setUpCertificate' | 'accepted' | 'refused'
+>;
+
 /**
  * The certificates of an agent: whom it trusts, by `cloud.ca.crt`, and what it presents, `cloud.crt` with `cloud.key`. They
  * lie beside its properties. Without a `cloud.ca.crt` and without a token it pins the CA of the first server, and writes

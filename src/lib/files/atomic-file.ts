@@ -1,12 +1,15 @@
 import type { Stats } from 'node:fs';
-import { type FileHandle, link, lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises';
+import { link, lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { codeOf, reasonOf } from '../errors.js';
 import { systemRandom } from '../random.js';
+import { type Disk, type DiskFile, systemDisk } from './disk.js';
 
 export interface WriteFileOptions {
   /** Permission bits of a new file, whatever the umask. An existing file keeps its own. @default 0o600 */
   readonly mode?: number;
+  /** @default systemDisk */
+  readonly disk?: Disk;
 }
 
 /**
@@ -19,11 +22,11 @@ export interface WriteFileOptions {
 export async function writeFileAtomic(
   path: string,
   data: string | Uint8Array,
-  { mode = 0o600 }: WriteFileOptions = {},
+  { mode = 0o600, disk = systemDisk }: WriteFileOptions = {},
 ): Promise<void> {
   await orFileError(path, async () => {
-    const { target, existing } = await replaceable(path);
-    await replace(target, data, existing ?? { mode });
+    const { target, existing } = await replaceable(disk, path);
+    await replace(disk, target, data, existing ?? { mode });
   });
 }
 
@@ -33,12 +36,12 @@ export async function writeFileAtomic(
  *
  * @throws FileError
  */
-export async function moveFileAtomic(from: string, to: string): Promise<void> {
+export async function moveFileAtomic(from: string, to: string, disk: Disk = systemDisk): Promise<void> {
   await orFileError(to, async () => {
-    const { target } = await replaceable(to);
-    const folder = await open(dirname(target), 'r');
+    const { target } = await replaceable(disk, to);
+    const folder = await disk.open(dirname(target), 'r');
     try {
-      await rename(from, target);
+      await disk.rename(from, target);
       await syncFolder(folder);
     } finally {
       await folder.close();
@@ -47,9 +50,9 @@ export async function moveFileAtomic(from: string, to: string): Promise<void> {
 }
 
 /** What is behind a path, if that may be replaced. */
-async function replaceable(path: string): Promise<{ target: string; existing: Stats | undefined }> {
-  const target = await resolveLinks(path);
-  const existing = await statIfThere(target);
+async function replaceable(disk: Disk, path: string): Promise<{ target: string; existing: Stats | undefined }> {
+  const target = await resolveLinks(path, disk);
+  const existing = await statIfThere(disk, target);
   if (existing !== undefined && !existing.isFile()) throw new FileError('FILE_NOT_REGULAR', path, 'not a regular file');
   // Root may write any file, and a rename needs no permission on it. So the permission bit is checked here.
   if (existing !== undefined && !(existing.mode & 0o200)) {
@@ -74,7 +77,7 @@ async function orFileError(path: string, work: () => Promise<void>): Promise<voi
  * @throws the system's error
  */
 export async function createFileAtomic(path: string, data: string | Uint8Array): Promise<boolean> {
-  const folder = await open(dirname(path), 'r');
+  const folder = await systemDisk.open(dirname(path), 'r');
   const temporary = temporaryOf(path);
   let isOurs = true;
   try {
@@ -119,16 +122,16 @@ interface Ownership {
   readonly gid?: number;
 }
 
-async function replace(target: string, data: string | Uint8Array, ownership: Ownership): Promise<void> {
+async function replace(disk: Disk, target: string, data: string | Uint8Array, ownership: Ownership): Promise<void> {
   // Opened first: if that fails, the original is unchanged.
-  const folder = await open(dirname(target), 'r');
+  const folder = await disk.open(dirname(target), 'r');
   try {
     const temporary = temporaryOf(target);
     try {
-      await writeSynced(temporary, data, file => setOwnership(file, ownership));
-      await rename(temporary, target);
+      await writeSynced(temporary, data, { disk, finish: file => setOwnership(file, ownership) });
+      await disk.rename(temporary, target);
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {});
+      await disk.rm(temporary, { force: true }).catch(() => {});
       throw error;
     }
     await syncFolder(folder);
@@ -137,17 +140,23 @@ async function replace(target: string, data: string | Uint8Array, ownership: Own
   }
 }
 
+export interface WriteSyncedOptions {
+  /** @default systemDisk */
+  readonly disk?: Disk;
+  /** Called after the write and before the sync, to set the owner and the mode. */
+  readonly finish?: (file: DiskFile) => Promise<void>;
+}
+
 /**
  * Writes a new file that only its owner may read, and syncs it.
- * @param finish is called after the write and before the sync, to set the owner and the mode
  * @throws the system's error, such as EEXIST
  */
 export async function writeSynced(
   path: string,
   data: string | Uint8Array,
-  finish?: (file: FileHandle) => Promise<void>,
+  { disk = systemDisk, finish }: WriteSyncedOptions = {},
 ): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
+  const file = await disk.open(path, 'wx', 0o600);
   try {
     await file.writeFile(data);
     await finish?.(file);
@@ -184,7 +193,7 @@ export function temporaryOf(path: string, unique: string = systemRandom.uuid()):
 
 const TEMPORARY = /\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/;
 
-async function setOwnership(file: FileHandle, { mode, uid, gid }: Ownership): Promise<void> {
+async function setOwnership(file: DiskFile, { mode, uid, gid }: Ownership): Promise<void> {
   const own = await file.stat();
   if (uid !== undefined && gid !== undefined && (own.uid !== uid || own.gid !== gid)) {
     try {
@@ -198,7 +207,7 @@ async function setOwnership(file: FileHandle, { mode, uid, gid }: Ownership): Pr
 }
 
 /** Some file systems cannot sync a folder. That is no error: the file has its new content. */
-async function syncFolder(folder: FileHandle): Promise<void> {
+async function syncFolder(folder: DiskFile): Promise<void> {
   try {
     await folder.sync();
   } catch (error) {
@@ -213,12 +222,12 @@ const MAX_LINKS = 40;
  * The target of `path`, which need not exist: `realpath` fails for a link without a target.
  * @throws the system's error when its folder does not exist
  */
-export async function resolveLinks(path: string): Promise<string> {
+export async function resolveLinks(path: string, disk: Disk = systemDisk): Promise<string> {
   let target = path;
   for (let links = 0; links <= MAX_LINKS; links++) {
-    const folder = await realpath(dirname(target));
+    const folder = await disk.realpath(dirname(target));
     target = join(folder, basename(target));
-    const link = await readLink(target);
+    const link = await readLink(disk, target);
     if (link === undefined) return target;
     // Not `join`, which would resolve a `..` behind a linked folder by its text.
     target = isAbsolute(link) ? link : `${folder}/${link}`;
@@ -226,14 +235,14 @@ export async function resolveLinks(path: string): Promise<string> {
   throw new Error('too many symbolic links');
 }
 
-async function readLink(path: string): Promise<string | undefined> {
-  const found = await statIfThere(path);
-  return found?.isSymbolicLink() ? readlink(path) : undefined;
+async function readLink(disk: Disk, path: string): Promise<string | undefined> {
+  const found = await statIfThere(disk, path);
+  return found?.isSymbolicLink() ? disk.readlink(path) : undefined;
 }
 
-async function statIfThere(path: string): Promise<Stats | undefined> {
+async function statIfThere(disk: Disk, path: string): Promise<Stats | undefined> {
   try {
-    return await lstat(path);
+    return await disk.lstat(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;

@@ -114,7 +114,7 @@ export class AgentServer {
       return;
     }
     const stranger = { end: () => transport.destroy() };
-    if (!this.#admit(stranger, transport.remote)) {
+    if (!this.#takesAgents() || !this.#admit(stranger, transport.remote)) {
       this.#turnedAway++;
       transport.destroy();
       return;

@@ -104,8 +104,8 @@ export class Enrolment {
     let enrolled: Enrolled | undefined;
     const issued = await handOverCertificate({
       ask: commands => link.ask(commands),
-      issue: async request => {
-        enrolled = await this.#issue(request, hash, description, link.address, terms);
+      issue: async csr => {
+        enrolled = await this.#issue(await ca.readRequest(csr), hash, description, link.address, terms);
         return enrolled.issued;
       },
       bundlePem: bundle.pem,

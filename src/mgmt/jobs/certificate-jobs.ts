@@ -2,7 +2,6 @@ import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { AttacheRegistry } from '../agents/attache-registry.js';
 import type { Ca } from '../security/ca.js';
-import { readCertificateRequest } from '../security/certificate-request.js';
 import { rowOf } from '../security/issue-certificate.js';
 import type { Store } from '../store/store.js';
 import { retryWhileAway } from '../store/store-health.js';
@@ -45,7 +44,7 @@ export function certificateJobs(parts: CertificateJobParts): Readonly<Record<str
     },
 
     async issueCertificate({ params, events }) {
-      const request = await readCertificateRequest(textOf(params.csr));
+      const request = await ca.readRequest(textOf(params.csr));
       const names = listOf(params.domain);
       const addresses = listOf(params.ipaddress);
       const issued = await ca.issueAddressCertificate(request, {

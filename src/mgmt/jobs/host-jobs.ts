@@ -36,7 +36,8 @@ export function hostJobs({
       await progress('waiting for the agent to come back');
       const deadline = clock.now() + BACK_WITHIN_MS;
       while (clock.now() < deadline) {
-        await delay(clock, LOOK_MS);
+        await delay(clock, LOOK_MS, stopping);
+        stopping.throwIfAborted();
         const host = await store.host(attache.host.id);
         if (host?.status === 'Up' && host.epoch > epoch) return { hostid: params.id };
       }

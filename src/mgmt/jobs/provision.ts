@@ -54,7 +54,8 @@ export class Provisioner {
     };
     const issued = await handOverCertificate({
       ask: commands => attache.ask(commands),
-      issue: request => issueForHost(this.#parts, request, host, { validityDays, bundle: bundle.generation }),
+      issue: async csr =>
+        issueForHost(this.#parts, await ca.readRequest(csr), host, { validityDays, bundle: bundle.generation }),
       bundlePem: bundle.pem,
       validityDays,
     });

@@ -50,6 +50,11 @@ export interface CaBundle {
 
 /** What a CA signs. */
 export interface Issuing {
+  /**
+   * Reads a certificate request, and verifies that its sender has the key.
+   * @param pem what a peer or an operator has sent @throws CertificateRequestError
+   */
+  readRequest(pem: string): Promise<CertificateRequest>;
   /** A certificate and its new key, valid for a year. */
   issueServerCertificate(server: ServerIdentity): Promise<IssuedServerCertificate>;
   /** For one of Muster's agents: it names its host, and nothing of what the request says but the common name. */

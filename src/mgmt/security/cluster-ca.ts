@@ -110,6 +110,10 @@ export class ClusterCa implements Ca {
     return this.#now.bundle;
   }
 
+  readRequest(pem: string): Promise<CertificateRequest> {
+    return this.#now.signing.readRequest(pem);
+  }
+
   async issueServerCertificate(server: ServerIdentity): Promise<IssuedServerCertificate> {
     const { signing, chainPem } = this.#now;
     const issued = await signing.issueServerCertificate(server);

@@ -9,13 +9,12 @@ import {
   SetupKeystoreAnswer,
 } from '../../protocol/index.js';
 import type { Issued } from './ca.js';
-import { type CertificateRequest, readCertificateRequest } from './certificate-request.js';
 
 export interface HandOverParts {
   /** Sends commands to the agent in one packet. @returns the packet that answers them */
   ask(commands: readonly Message[]): Promise<Packet>;
-  /** Issues the certificate, and has it in the store: none is handed out of which nobody knows. */
-  issue(request: CertificateRequest): Promise<Issued>;
+  /** Issues the certificate for a request in PEM, and has it in the store: none is handed out of which nobody knows. */
+  issue(csr: string): Promise<Issued>;
   /** What the agent gets as `cloud.ca.crt`, PEM. */
   readonly bundlePem: string;
   readonly validityDays: number;
@@ -44,7 +43,7 @@ export async function handOverCertificate({ ask, issue, bundlePem, validityDays 
   if (answer === undefined || !SetupKeystoreAnswer.is(answer)) throw refusal('SetupKeyStoreCommand', answer);
   const { csr, result } = SetupKeystoreAnswer.decode(answer);
   if (!result || csr === undefined) throw refusal('SetupKeyStoreCommand', answer);
-  const issued = await issue(await readCertificateRequest(csr));
+  const issued = await issue(csr);
   const certificate = SetupCertificateCommand.encode({
     certificate: issued.certPem,
     privateKey: '',

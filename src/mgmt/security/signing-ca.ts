@@ -7,7 +7,7 @@ import type { Random } from '../../lib/random.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { HOST_URI, SERVER_URI } from '../../protocol/certificate-names.js';
 import type { CaParts, Issued, Issuing } from './ca.js';
-import { NAME_LENGTH } from './certificate-request.js';
+import { NAME_LENGTH, readCertificateRequest } from './certificate-request.js';
 import { sha256Hex } from './fingerprint.js';
 
 /** A CA's certificate and key. */
@@ -126,6 +126,8 @@ export function signingCa({ certificate: issuer, key, issuers }: Signer, { clock
       });
       return { ...issued, chainPem: issued.certPem + chainPem, keyPem: await privatePem(keys) };
     },
+
+    readRequest: readCertificateRequest,
 
     issueHostCertificate: ({ spki, subject }, { uuid, name, validityDays }) =>
       sign({

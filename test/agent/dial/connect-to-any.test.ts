@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { connectToAny } from '../../../src/agent/dial/connect-to-any.js';
-import type { Wire } from '../../../src/agent/dial/dialer.js';
+import { type Wire, wireOver } from '../../../src/agent/dial/dialer.js';
 import { reasonOf } from '../../../src/lib/errors.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 
@@ -24,7 +24,7 @@ function start(addresses: readonly string[], staggerMs?: number) {
       signal.addEventListener('abort', () => reject(signal.reason));
       attempts.push({
         ...{ address, signal, socket },
-        open: () => resolve({ socket, local: { address: 'x', port: 1 }, remote: { address, port: 2 } }),
+        open: () => resolve(wireOver(socket, { local: { address: 'x', port: 1 }, remote: { address, port: 2 } })),
         fail: () => reject(new Error(`${address} refuses`)),
       });
     });

@@ -1,7 +1,9 @@
+import type { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { untilAborted } from '../../../lib/abort.js';
+import { connectTls, type FramedTlsClientOptions, type RemoteEnd, type Transport } from '../../../protocol/index.js';
 import { MGMT_LIMITS } from '../../config/limits.js';
 
 /** How other servers are reached, below TLS: by TCP, or in a program's own way. */
@@ -10,7 +12,23 @@ export interface ServerDialer {
    * Opens a connection to the agents' port of another server.
    * @param signal ends the attempt @throws its reason, or the system's error
    */
-  connect(address: string, port: number, signal: AbortSignal): Promise<Duplex>;
+  connect(address: string, port: number, signal: AbortSignal): Promise<ServerWire>;
+}
+
+/** A connection to another server before TLS. */
+export interface ServerWire {
+  /**
+   * Carries out the TLS handshake. Called once; from then on the transport ends the connection.
+   * @param options `judge` decides about the other server's certificate, and what it throws ends the connection
+   * @throws as `connectTls`; the connection has ended then
+   */
+  secure(
+    options: Omit<FramedTlsClientOptions, 'remote' | 'judge'> & {
+      judge(certificate: X509Certificate | undefined): void;
+    },
+  ): Promise<Transport>;
+  /** Ends the connection at once, in the handshake as well. */
+  destroy(): void;
 }
 
 /**
@@ -30,7 +48,16 @@ export function tcpServerDialer(): ServerDialer {
         socket.destroy();
         throw error;
       }
-      return socket;
+      return serverWireOver(socket, { address: host, port });
     },
+  };
+}
+
+/** The wire over a stream. @param remote the other server's end */
+export function serverWireOver(socket: Duplex, remote: RemoteEnd): ServerWire {
+  return {
+    secure: ({ judge, ...options }) =>
+      connectTls(socket, { ...options, remote, judge: peer => judge(peer.getPeerX509Certificate()) }),
+    destroy: () => void socket.destroy(),
   };
 }

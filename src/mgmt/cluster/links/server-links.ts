@@ -3,7 +3,6 @@ import type { SecureContext } from 'node:tls';
 import { withinLimit } from '../../../lib/abort.js';
 import { reasonOf } from '../../../lib/errors.js';
 import {
-  connectTls,
   MemoryBudget,
   type PeerTerms,
   ServerLinkAnswer,
@@ -14,7 +13,7 @@ import { MGMT_LIMITS } from '../../config/limits.js';
 import type { ServerIdentity } from '../../security/peer-identity.js';
 import type { ObservedServer } from '../observed-servers.js';
 import { ServerConnection } from './server-connection.js';
-import type { ServerDialer } from './server-dialer.js';
+import type { ServerDialer, ServerWire } from './server-dialer.js';
 import {
   type RequestSignals,
   ServerPeer,
@@ -186,7 +185,7 @@ export class ServerLinks {
   }
 
   async #dial(msid: number, signal: AbortSignal): Promise<ServerConnection> {
-    const { clock, dialer, context, judge, servers, refused } = this.#parts;
+    const { clock, dialer, servers } = this.#parts;
     const server = servers().find(other => other.msid === msid && !other.isDead);
     if (server === undefined) throw new Error('it does not live');
     const { serviceIp: address, servicePort: port } = server;
@@ -194,23 +193,37 @@ export class ServerLinks {
     const late = (): never => {
       throw new Error(`no connection within ${MGMT_LIMITS.serverConnectMs / 1_000} s`);
     };
-    const socket = await withinLimit(
+    const wire = await withinLimit(
       clock,
       MGMT_LIMITS.serverConnectMs,
       limit => dialer.connect(address, port, AbortSignal.any([signal, limit])),
       late,
     );
+    const abandon = () => wire.destroy();
+    signal.addEventListener('abort', abandon, { once: true });
+    try {
+      const { transport, identity } = await this.#secure(wire, { msid, address });
+      return this.#connection(transport, identity);
+    } finally {
+      signal.removeEventListener('abort', abandon);
+    }
+  }
+
+  async #secure(
+    wire: ServerWire,
+    { msid, address }: { readonly msid: number; readonly address: string },
+  ): Promise<{ readonly transport: Transport; readonly identity: ServerIdentity }> {
+    const { clock, context, judge, refused } = this.#parts;
     let identity: ServerIdentity | undefined;
-    const transport = await connectTls(socket, {
+    const transport = await wire.secure({
       clock,
       context: context(),
       handshakeTimeoutMs: MGMT_LIMITS.serverHandshakeMs,
-      remote: { address, port },
       host: serverName(msid),
       ...this.terms,
-      judge(peer) {
+      judge(certificate) {
         try {
-          identity = judge(peer.getPeerX509Certificate());
+          identity = judge(certificate);
           if (identity.msid !== msid) throw new Error(`the certificate is that of server ${identity.msid}`);
         } catch (error) {
           refused(address, `server ${msid} was expected there: ${reasonOf(error)}`);
@@ -219,7 +232,7 @@ export class ServerLinks {
       },
     });
     if (identity === undefined) throw new Error('the certificate was not judged');
-    return this.#connection(transport, identity);
+    return { transport, identity };
   }
 }
 

@@ -43,11 +43,19 @@ export async function openSqlite(path: string, env: AttemptParts, expected?: Fil
   };
   const database = await attempt('open', judge, env, open, env.clock.now() + CALL_LIMIT_MS);
   const identity = expected ?? fileIdentity(file);
-  const kysely = new Kysely<Schema>({
-    dialect: sqliteDialect(database, env.clock, () => requireSameFile(file, identity)),
-  });
+  return { ...sqlDatabase(database, env, () => requireSameFile(file, identity)), file: identity };
+}
+
+/** A new database that ends with this process. */
+export function openSqliteInMemory(env: AttemptParts): SqlDatabase {
+  const database = openHandle(':memory:');
+  database.exec('PRAGMA foreign_keys = ON');
+  return sqlDatabase(database, env, () => {});
+}
+
+function sqlDatabase(database: Database.Database, env: AttemptParts, checkFile: () => void): SqlDatabase {
+  const kysely = new Kysely<Schema>({ dialect: sqliteDialect(database, env.clock, checkFile) });
   return {
-    file: identity,
     kysely,
     judge,
     writers: new Semaphore(),

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { endianness } from 'node:os';
 import t from 'tap';
-import { isUnacknowledged, retransmissionsIn } from '../../src/agent/kernel-tcp.js';
+import { isUnacknowledged, retransmissionsIn } from '../../../src/agent/dial/kernel-tcp.js';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 const TAIL = '     0        0 12345 2 0000000000000000 20 4 30 10 -1\n';

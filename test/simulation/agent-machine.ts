@@ -1,0 +1,184 @@
+import { Agent } from '../../src/agent/agent.js';
+import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
+import { readyLink } from '../../src/agent/agent-state.js';
+import { openJournal } from '../../src/agent/commands/open-journal.js';
+import type { Dialer } from '../../src/agent/dial/dialer.js';
+import { defineResource } from '../../src/agent/resources/define-resource.js';
+import { readSettings } from '../../src/agent/settings.js';
+import { delay } from '../../src/lib/clock.js';
+import type { Random } from '../../src/lib/random.js';
+import { CERTIFICATE_FILE, type HostCertificate, SimulatedTrust } from './certificates.js';
+import { SimulatedDisk } from './simulated-disk.js';
+import { SimulatedContext, type SimulatedEnd } from './simulated-end.js';
+import { MachineClock, SimulatedProcess } from './simulated-process.js';
+import type { Simulation } from './simulation.js';
+
+export const AGENT_FILE = '/agent/agent.properties';
+/** Carried out by the agents' resource, and counted. */
+export const COUNT = 'com.example.CountCommand';
+export const AGENT_PORT = 8250;
+const LONGEST_COMMAND_MS = 4_000;
+
+/** A hypervisor: its disk and clock stay when its agent's process ends. */
+export class AgentMachine {
+  readonly name: string;
+  readonly guid: string;
+  readonly address: string;
+  readonly clock: MachineClock;
+  readonly disk: SimulatedDisk;
+  process: SimulatedProcess | undefined;
+  agent: Agent | undefined;
+  readonly #simulation: Simulation;
+  readonly #random: Random;
+  #trust: SimulatedTrust | undefined;
+  /** Connections of the present process, the last one last. */
+  readonly ends = new Set<SimulatedEnd>();
+
+  constructor(simulation: Simulation, index: number, host: string, token: string) {
+    this.#simulation = simulation;
+    this.name = `agent-${index + 1}`;
+    this.guid = `guid-${index + 1}`;
+    this.address = `198.51.100.${index + 1}`;
+    this.#random = simulation.world.random(this.name);
+    this.clock = new MachineClock(0.998 + 0.004 * this.#random.uniform());
+    this.disk = new SimulatedDisk(this.#random);
+    this.disk.put(
+      AGENT_FILE,
+      `# of an operator\nguid=${this.guid}\nhost=${host}\nport=${AGENT_PORT}\nenrollment.token=${token}\n`,
+    );
+    this.disk.onChange = () => simulation.invariants.fileChanged(this);
+  }
+
+  get isRunning(): boolean {
+    return this.process?.isAlive ?? false;
+  }
+
+  /** The host of its Ready link. */
+  get host(): string | undefined {
+    return this.isRunning && this.agent !== undefined ? readyLink(this.agent.state)?.host : undefined;
+  }
+
+  start(): void {
+    const { world, transcript } = this.#simulation;
+    const process = new SimulatedProcess(this.name, world, this.clock);
+    this.process = process;
+    this.agent = undefined;
+    this.ends.clear();
+    transcript.add(this.name, 'starts');
+    this.#open(process).catch(error => this.#simulation.fail(`${this.name} cannot start: ${String(error)}`));
+  }
+
+  async #open(process: SimulatedProcess): Promise<void> {
+    const { transcript } = this.#simulation;
+    const log = transcript.logOf(this.name);
+    const disk = this.disk.for(process);
+    const { clock } = process;
+    const { document, error } = await readProperties(AGENT_FILE, disk);
+    if (error !== undefined) throw error;
+    const settings = readSettings(key => document.get(key));
+    const trust = new SimulatedTrust(AGENT_FILE, this.guid, disk, settings.enrolmentToken);
+    await trust.load();
+    this.#trust = trust;
+    const agent = new Agent({
+      settings,
+      properties: new AgentProperties(AGENT_FILE, document, clock, log, disk),
+      guid: settings.guid ?? 'lost',
+      resource: this.#resource(process),
+      journal: await openJournal('/agent', { clock, log, disk }),
+      trust,
+      dialer: this.#dialer(process),
+      clock,
+      random: this.#random,
+      log,
+    });
+    this.agent = agent;
+    agent.events.on('ready', ({ host }) => {
+      transcript.add(this.name, `Ready on ${host}`);
+      this.#simulation.invariants.agentReady(this, host);
+    });
+    agent.events.on('moved', ({ from, to }) => {
+      transcript.add(this.name, `moved from ${from} to ${to}`);
+      this.#simulation.invariants.agentReady(this, to);
+    });
+    agent.events.on('lost', ({ host, reason }) => {
+      transcript.add(this.name, `lost ${host}: ${reason}`);
+      this.#simulation.invariants.agentLost(this, reason);
+    });
+    agent.start();
+  }
+
+  /** What its file has. */
+  get certificate(): HostCertificate | undefined {
+    const text = this.disk.text(`/agent/${CERTIFICATE_FILE}`);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  /** An operator gives it a token, and has it read that. */
+  giveToken(token: string): void {
+    this.#trust?.takeToken(token);
+  }
+
+  kill(isPowerCut: boolean): void {
+    const { process } = this;
+    if (process === undefined || !process.isAlive) return;
+    const { network, transcript } = this.#simulation;
+    transcript.add(this.name, isPowerCut ? 'its machine loses power' : 'is killed');
+    process.end();
+    if (isPowerCut) {
+      network.machineIsDown(this.address);
+      this.disk.powerCut();
+    }
+    network.ended(process, isPowerCut);
+  }
+
+  /** The machine is on again, and the agent runs. */
+  revive(): void {
+    if (this.isRunning) return;
+    this.#simulation.network.machineIsUp(this.address);
+    this.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.agent?.stop();
+  }
+
+  #resource(process: SimulatedProcess) {
+    const { ledger } = this.#simulation;
+    return defineResource({
+      name: 'Simulated',
+      startup: () => ({ name: this.name, privateIpAddress: this.address }),
+      commands: {
+        [COUNT]: async ({ token }, { signal }) => {
+          const text = String(token);
+          ledger.began(`${text} ${this.guid}`, this.name);
+          await delay(process.clock, this.#random.uniform() * LONGEST_COMMAND_MS, signal);
+          signal.throwIfAborted();
+          ledger.ended(`${text} ${this.guid}`);
+          return { result: true, token: text };
+        },
+      },
+    });
+  }
+
+  #dialer(process: SimulatedProcess): Dialer {
+    const { network } = this.#simulation;
+    return {
+      addresses: async host => [host],
+      connect: async (address, port, signal) => {
+        const end = await network.dial(process, this.address, address, port, signal);
+        this.ends.add(end);
+        this.#simulation.invariants.agentConnects(this, address);
+        return {
+          remote: end.remote,
+          async secure({ context, clock, handshakeTimeoutMs }) {
+            if (!(context instanceof SimulatedContext)) throw new TypeError('not a context of this simulation');
+            await end.secure(context.hello, { clock: clock ?? process.clock, handshakeTimeoutMs });
+            return end;
+          },
+          isUnacknowledged: async () => end.isUnacknowledged(),
+          destroy: () => end.destroy(),
+        };
+      },
+    };
+  }
+}

@@ -1,0 +1,197 @@
+import { codeOf, reasonOf } from '../../src/lib/errors.js';
+import { OperationError } from '../../src/lib/operation-error.js';
+import type { ManagementNode } from '../../src/mgmt/compose-node.js';
+import { StoreError } from '../../src/mgmt/store/store-error.js';
+import { COUNT } from './agent-machine.js';
+import type { Fault, Place } from './schedule.js';
+import type { Simulation } from './simulation.js';
+import { PHASE } from './world.js';
+
+/** Has a fault happen now. What it begins ends by itself. */
+export function perform(simulation: Simulation, fault: Fault): void {
+  const { world, network, transcript, agents, servers } = simulation;
+  transcript.add('world', describe(fault));
+  const machine = ({ of, index }: Place) => {
+    const found = of === 'agent' ? agents[index] : servers[index];
+    if (found === undefined) throw new RangeError(`there is no ${of} ${index}`);
+    return found;
+  };
+  const later = (ms: number, what: string, run: () => void) =>
+    world.plan(ms, PHASE.io, undefined, () => {
+      if (simulation.isHealed) return;
+      transcript.add('world', what);
+      run();
+    });
+  switch (fault.kind) {
+    case 'kill': {
+      const target = machine(fault.place);
+      target.kill(fault.isPowerCut);
+      later(fault.ms, `${target.name} is on again`, () => target.revive());
+      return;
+    }
+    case 'stop': {
+      const target = machine(fault.place);
+      const stopped = 'msid' in target ? target.stop('SIGTERM') : simulation.stopAgent(target);
+      void stopped.then(() => later(fault.ms, `${target.name} is on again`, () => target.revive()));
+      return;
+    }
+    case 'freeze': {
+      const { name, process } = machine(fault.place);
+      process?.freeze();
+      later(fault.ms, `${name} goes on`, () => process?.thaw());
+      return;
+    }
+    case 'path': {
+      const [from, to] = [machine(fault.from).address, machine(fault.to).address];
+      const ways = fault.isOneWay ? [[from, to] as const] : [[from, to] as const, [to, from] as const];
+      for (const [one, other] of ways) network.setPath(one, other, fault.state);
+      later(fault.ms, `the path from ${from} to ${to} is open again`, () => {
+        for (const [one, other] of ways) network.setPath(one, other, 'open');
+      });
+      return;
+    }
+    case 'delay': {
+      const [from, to] = [machine(fault.from).address, machine(fault.to).address];
+      network.setDelay(from, to, fault.delayMs);
+      later(fault.ms, `the path from ${from} to ${to} is fast again`, () => network.setDelay(from, to, 0));
+      return;
+    }
+    case 'reset':
+      network.reset(machine(fault.from).address, machine(fault.to).address);
+      return;
+    case 'tear':
+      network.isTearing = true;
+      later(fault.ms, 'packets are whole again', () => {
+        network.isTearing = false;
+      });
+      return;
+    case 'clock':
+      machine(fault.place).clock.set(fault.byMs);
+      return;
+    case 'store':
+      for (const index of fault.servers) {
+        const server = servers[index];
+        if (server !== undefined) server.storeLink.weather = fault.weather;
+      }
+      later(fault.ms, 'the store is well again', () => {
+        for (const index of fault.servers) {
+          const server = servers[index];
+          if (server !== undefined) server.storeLink.weather = { kind: 'good' };
+        }
+      });
+      return;
+    case 'disk-full': {
+      const agent = agents[fault.agent];
+      if (agent === undefined) return;
+      agent.disk.isFull = true;
+      later(fault.ms, `there is room again on ${agent.name}`, () => {
+        agent.disk.isFull = false;
+      });
+      return;
+    }
+    case 'maintenance':
+    case 'shutdown':
+      maintain(simulation, fault, later);
+      return;
+    default:
+      operate(simulation, fault);
+  }
+}
+
+type Later = (ms: number, what: string, run: () => void) => void;
+
+function maintain(simulation: Simulation, fault: Fault & { kind: 'maintenance' | 'shutdown' }, later: Later): void {
+  const target = simulation.servers[fault.server];
+  if (target === undefined) return;
+  const isMaintenance = fault.kind === 'maintenance';
+  ask(simulation, fault.via, fault.kind, async ({ operations }) => {
+    const serverId = await simulation.serverId(target.msid);
+    if (isMaintenance) await operations.prepareForMaintenance({ serverId });
+    else await operations.prepareForShutdown({ serverId });
+  });
+  later(fault.ms, `${target.name} is taken back into service`, () => {
+    ask(simulation, fault.via, `cancel ${fault.kind}`, async ({ operations }) => {
+      const serverId = await simulation.serverId(target.msid);
+      if (isMaintenance) await operations.cancelMaintenance({ serverId });
+      else await operations.cancelShutdown({ serverId });
+    });
+  });
+}
+
+type Operation = Extract<Fault, { readonly via: number }> & {
+  kind: Exclude<Fault['kind'], 'maintenance' | 'shutdown'>;
+};
+
+function operate(simulation: Simulation, fault: Operation): void {
+  const { via, kind } = fault;
+  switch (fault.kind) {
+    case 'configure':
+      ask(simulation, via, kind, async ({ operations }) => {
+        const { name, value, again } = fault;
+        await operations.changeConfiguration({ name, value });
+        if (again !== undefined) await operations.changeConfiguration({ name, value: again });
+      });
+      return;
+    case 'rebalance':
+      ask(simulation, via, kind, async ({ operations }) => void (await operations.rebalanceAgents({})));
+      return;
+    case 'reconnect':
+      ask(simulation, via, kind, async ({ operations }) => {
+        const { uuid } = await simulation.hostOf(fault.agent);
+        simulation.expectJob(await operations.reconnectHost({ hostId: uuid }));
+      });
+      return;
+    case 'provision':
+      ask(simulation, via, kind, async ({ operations }) => {
+        const { uuid } = await simulation.hostOf(fault.agent);
+        simulation.expectJob(await operations.provisionCertificate({ hostId: uuid }));
+      });
+      return;
+    case 'revoke':
+      ask(simulation, via, kind, ({ operations }) => simulation.revoke(operations, fault.agent));
+      return;
+    case 'command':
+      simulation.sendOne(via, fault.agent, fault.wait);
+      return;
+    case 'job':
+      ask(simulation, via, kind, async ({ operations }) => {
+        const token = simulation.newToken('job');
+        const commands = [{ class: COUNT, fields: { token } }];
+        const job = await operations.sendCommand({ all: true, commands, wait: fault.wait, maxErrors: -1 });
+        simulation.expectJob(job);
+      });
+      return;
+  }
+}
+
+/** An operator asks a server for something, if it serves. A refusal is no fault. */
+export function ask(
+  simulation: Simulation,
+  via: number,
+  what: string,
+  work: (node: ManagementNode) => Promise<void>,
+): void {
+  const server = simulation.servers[via];
+  const node = server?.serving;
+  if (server === undefined || node === undefined) return;
+  const { process } = server;
+  simulation.underWay(
+    `${what} through ${server.name}`,
+    () => process?.isAlive !== true,
+    work(node).then(
+      () => simulation.transcript.add('operator', `${what}: done through ${server.name}`),
+      error => {
+        if (!(error instanceof OperationError || error instanceof StoreError)) {
+          simulation.fail(
+            `${what} through ${server.name} failed as nothing may: ${reasonOf(error)} (${String(codeOf(error))})`,
+          );
+        }
+        simulation.transcript.add('operator', `${what}: ${reasonOf(error)}`);
+      },
+    ),
+  );
+}
+
+function describe(fault: Fault): string {
+  return JSON.stringify(fault);
+}

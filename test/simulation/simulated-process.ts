@@ -1,0 +1,109 @@
+import type { Clock, Timer } from '../../src/lib/clock.js';
+import { type Actor, type Happening, PHASE, type World } from './world.js';
+
+/** The clock of a machine: it runs a little wrong, and somebody sets it. */
+export class MachineClock {
+  /** Its seconds for each second of the world. */
+  readonly rate: number;
+  #setByMs = 0;
+
+  constructor(rate: number) {
+    this.rate = rate;
+  }
+
+  /** Somebody sets the wall clock: nothing else is changed by that. */
+  set(byMs: number): void {
+    this.#setByMs += byMs;
+  }
+
+  wallTime(worldWallTime: number): number {
+    return worldWallTime + this.#setByMs;
+  }
+}
+
+/** One process, from its start to its end: it has timers, and takes part in the network. */
+export class SimulatedProcess implements Actor {
+  readonly name: string;
+  readonly #world: World;
+  readonly #timers = new Set<Happening>();
+  #postponed: Happening[] = [];
+  #isAlive = true;
+  #isFrozen = false;
+  readonly clock: Clock;
+
+  constructor(name: string, world: World, machine: MachineClock) {
+    this.name = name;
+    this.#world = world;
+    this.clock = {
+      now: () => world.now * machine.rate,
+      wallTime: () => Math.round(machine.wallTime(world.clock.wallTime())),
+      after: (delayMs, callback) => this.#after(Math.max(0, delayMs) / machine.rate, callback),
+      turn: () =>
+        new Promise(resolve => {
+          this.plan(0, PHASE.check, resolve);
+        }),
+    };
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
+  /** Timers that are set: none when all that it did has ended. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Something is to happen in this process. */
+  plan(delayMs: number, phase: (typeof PHASE)[keyof typeof PHASE], run: () => void): Happening {
+    return this.#world.plan(delayMs, phase, this, run);
+  }
+
+  /** What comes from outside the process. */
+  receive(delayMs: number, run: () => void): void {
+    this.plan(delayMs, PHASE.io, run);
+  }
+
+  /** It ends at once, in the middle of whatever it does. */
+  end(): void {
+    this.#isAlive = false;
+    this.#postponed = [];
+    this.#timers.clear();
+  }
+
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  /** It goes on: first with timers that are due, then with what has come, as Node's event loop does. */
+  thaw(): void {
+    this.#isFrozen = false;
+    const postponed = this.#postponed.toSorted(
+      (one, other) => one.phase - other.phase || one.at - other.at || one.order - other.order,
+    );
+    this.#postponed = [];
+    for (const happening of postponed) this.#world.takeUp(happening);
+  }
+
+  postpone(happening: Happening): void {
+    this.#postponed.push(happening);
+  }
+
+  #after(delayMs: number, callback: () => void): Timer {
+    const happening = this.plan(delayMs, PHASE.timers, () => {
+      this.#timers.delete(happening);
+      callback();
+    });
+    this.#timers.add(happening);
+    return {
+      cancel: () => {
+        happening.run = undefined;
+        this.#timers.delete(happening);
+      },
+    };
+  }
+}

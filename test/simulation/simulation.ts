@@ -1,0 +1,401 @@
+import { reasonOf } from '../../src/lib/errors.js';
+import { silentLog } from '../../src/lib/logger.js';
+import type { ManagementNode } from '../../src/mgmt/compose-node.js';
+import { openStore } from '../../src/mgmt/open-store.js';
+import type { AgentRow, JobRow, Store } from '../../src/mgmt/store/store.js';
+import { AgentMachine, COUNT } from './agent-machine.js';
+import { ask, perform } from './faults.js';
+import { Invariants } from './invariants.js';
+import { Ledger } from './ledger.js';
+import { type FaultKind, hostList, type Planned, planFaults, type Shape } from './schedule.js';
+import { ServerMachine } from './server-machine.js';
+import { SimulatedNetwork } from './simulated-network.js';
+import { Transcript } from './transcript.js';
+import { PHASE, quiet, World } from './world.js';
+
+export interface SimulationOptions extends Shape {
+  readonly seed: number;
+  /** What may happen. */
+  readonly kinds: readonly FaultKind[];
+  /** In the place of what the seed would have: for shrinking. */
+  readonly faults?: readonly Planned[];
+}
+
+export interface SimulationResult {
+  /** What did not hold; undefined: all did. */
+  readonly failure: string | undefined;
+  readonly faults: readonly Planned[];
+  readonly transcript: Transcript;
+  /** Simulated milliseconds, and happenings in them. */
+  readonly simulatedMs: number;
+  readonly happened: number;
+}
+
+const TROUBLED_MS = 90_000;
+/** Until all servers serve, and until all agents are Ready, with nothing in the way. */
+const BEGINNING_MS = 60_000;
+/** When faults have stopped, all is well within this. */
+const SETTLED_WITHIN_MS = 240_000;
+/** And stays so. */
+const STAYS_MS = 6_000;
+const LOOK_MS = 500;
+const STOPPED_WITHIN_MS = 60_000;
+
+const CONFIGURATION = {
+  'indirect.agent.lb.check.interval': '5',
+  'ping.interval': '10',
+  'cluster.heartbeat.interval': '2000',
+  'cluster.heartbeat.threshold': '12000',
+  'management.server.shutdown.drain.timeout': '10',
+};
+
+/** The run has ended: what must hold did not. */
+class Failed extends Error {
+  override readonly name = 'Failed';
+}
+
+interface UnderWay {
+  readonly what: string;
+  /** Nobody waits for it any more. */
+  isExcused(): boolean;
+}
+
+/** One world: servers, agents, a store and a network between them, and what happens to them. */
+export class Simulation {
+  readonly world: World;
+  readonly network: SimulatedNetwork;
+  readonly transcript: Transcript;
+  readonly invariants: Invariants;
+  readonly ledger: Ledger;
+  readonly servers: readonly ServerMachine[];
+  readonly agents: AgentMachine[] = [];
+  /** Faults have stopped. */
+  isHealed = false;
+  readonly #options: SimulationOptions;
+  readonly #underWay = new Set<UnderWay>();
+  readonly #jobs: JobRow[] = [];
+  readonly #revoked = new Set<string>();
+  #store: Store | undefined;
+  #failure: string | undefined;
+  #tokens = 0;
+
+  private constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.world = new World(options.seed);
+    this.network = new SimulatedNetwork(this.world);
+    this.transcript = new Transcript(() => this.world.now);
+    this.invariants = new Invariants(this);
+    this.ledger = new Ledger(why => this.fail(why));
+    this.servers = Array.from({ length: options.servers }, (_, index) => new ServerMachine(this, index));
+  }
+
+  /** Runs a world to its end. Never rejects for what its processes do. */
+  static async run(options: SimulationOptions): Promise<SimulationResult> {
+    const simulation = new Simulation(options);
+    const faults =
+      options.faults ??
+      planFaults(simulation.world.random('faults'), options, { kinds: options.kinds, duringMs: TROUBLED_MS });
+    const onUnhandled = (reason: unknown) => simulation.fail(`nobody has handled: ${reasonOf(reason)}`);
+    process.on('unhandledRejection', onUnhandled);
+    try {
+      await simulation.#run(faults);
+    } catch (error) {
+      if (!(error instanceof Failed))
+        simulation.#failure ??= error instanceof Error ? (error.stack ?? error.message) : String(error);
+    } finally {
+      process.off('unhandledRejection', onUnhandled);
+      await simulation.#store?.close();
+    }
+    const { transcript, world } = simulation;
+    const failure = simulation.#failure;
+    if (failure !== undefined) transcript.add('world', `FAILED: ${failure}`);
+    return { failure, faults, transcript, simulatedMs: world.now, happened: world.happened };
+  }
+
+  get store(): Store {
+    if (this.#store === undefined) throw new Error('there is no store yet');
+    return this.#store;
+  }
+
+  /** What must hold does not: the run ends. */
+  fail(why: string): void {
+    this.#failure ??= why;
+  }
+
+  async #run(faults: readonly Planned[]): Promise<void> {
+    await this.#begin();
+    const from = this.world.now;
+    for (const { at, fault } of faults) {
+      this.world.plan(at, PHASE.io, undefined, () => perform(this, fault));
+    }
+    await this.#until(from + TROUBLED_MS);
+    this.#heal();
+    await this.#comes('all is well', SETTLED_WITHIN_MS, () => this.#unsettled());
+    await this.#goesOn(STAYS_MS);
+    const unsettled = await this.#unsettled();
+    if (unsettled !== undefined) this.fail(`it did not stay well: ${unsettled}`);
+    await this.#goesOn(0);
+    await this.#end();
+  }
+
+  async #begin(): Promise<void> {
+    const { world, servers } = this;
+    const opening = openStore('sqlite::memory:', {
+      // It answers within a happening.
+      clock: { ...world.clock, turn: async () => {} },
+      random: world.random('store'),
+      log: silentLog,
+      thread: 'same',
+    });
+    this.#store = await loaded(world, opening);
+    const values = { host: hostList(servers.map((_, index) => index)), ...CONFIGURATION };
+    await world.passes(this.store.initialiseConfiguration(new Map(Object.entries(values))), BEGINNING_MS, () => {});
+    for (const server of servers) server.start();
+    await this.#comes('the servers serve', BEGINNING_MS, async () =>
+      servers.every(({ serving }) => serving?.notReady() === undefined && serving !== undefined)
+        ? undefined
+        : 'not all serve',
+    );
+    const [first] = servers;
+    if (first?.node === undefined) throw new Error('a world needs a server');
+    const { token } = await this.#passes(first.node.operations.createEnrollmentToken({ uses: 1_000 }));
+    const list = hostList(servers.map((_, index) => index));
+    for (let index = 0; index < this.#options.agents; index++) {
+      const agent = new AgentMachine(this, index, list, token);
+      this.agents.push(agent);
+      agent.start();
+    }
+    await this.#comes('the agents are Ready', BEGINNING_MS, async () =>
+      this.agents.every(({ host }) => host !== undefined) ? undefined : 'not all are Ready',
+    );
+    this.transcript.add('world', 'all are Ready: the trouble begins');
+  }
+
+  #heal(): void {
+    this.isHealed = true;
+    this.transcript.add('world', 'faults have stopped');
+    this.network.heal();
+    for (const server of this.servers) {
+      server.storeLink.weather = { kind: 'good' };
+      server.process?.thaw();
+      server.revive();
+    }
+    for (const agent of this.agents) {
+      agent.disk.isFull = false;
+      agent.process?.thaw();
+      agent.revive();
+    }
+    this.#putInService();
+  }
+
+  /** Until no server is out of service: an operator tries again and again. */
+  #putInService(): void {
+    this.world.plan(3_000, PHASE.io, undefined, () => {
+      for (const [index, server] of this.servers.entries()) {
+        server.revive();
+        const state = server.serving?.membership.state;
+        if (state === undefined || state === 'Up') continue;
+        ask(this, index, `take ${server.name} back from ${state}`, async ({ operations }) => {
+          const serverId = await this.serverId(server.msid);
+          if (state === 'Maintenance' || state === 'PreparingForMaintenance')
+            await operations.cancelMaintenance({ serverId });
+          else await operations.cancelShutdown({ serverId });
+        });
+      }
+      for (const [index, agent] of this.agents.entries()) {
+        agent.revive();
+        if (agent.host === undefined && this.#revoked.has(agent.certificate?.serial ?? '')) this.#giveToken(index);
+      }
+      this.#putInService();
+    });
+  }
+
+  /** What is not as it should be; undefined: all is well. */
+  async #unsettled(): Promise<string | undefined> {
+    for (const { name, serving } of this.servers) {
+      if (serving === undefined) return `${name} does not serve`;
+      if (serving.membership.state !== 'Up') return `${name} is ${serving.membership.state}`;
+      const why = serving.notReady();
+      if (why !== undefined) return `${name} is not ready: ${why}`;
+    }
+    const rows = await this.store.hosts();
+    for (const agent of this.agents) {
+      const wrong = this.#unsettledAgent(agent, rows);
+      if (wrong !== undefined) return `${agent.name}: ${wrong}`;
+    }
+    for (const { what, isExcused } of this.#underWay) if (!isExcused()) return `${what} has not ended`;
+    for (const { uuid, cmd } of this.#jobs) {
+      const job = await this.store.job(uuid);
+      if (job?.status === 'pending' || job?.status === 'running') return `the job ${cmd} is ${job.status}`;
+    }
+    return undefined;
+  }
+
+  #unsettledAgent(agent: AgentMachine, rows: readonly AgentRow[]): string | undefined {
+    if (agent.agent === undefined || !agent.isRunning) return 'does not run';
+    const { state } = agent.agent;
+    const { host } = agent;
+    if (state.phase.kind !== 'up') return `is ${state.phase.kind}, on ${host}`;
+    const row = rows.find(({ guid }) => guid.startsWith(`${agent.guid}-`));
+    if (row === undefined) return 'is not in the store';
+    const server = this.servers.find(({ address }) => address === host);
+    const node = server?.serving;
+    if (server === undefined || node === undefined) return `is on ${host}, which does not serve`;
+    const list = node.agents.lists.listFor(row, { held: node.agents.registry.get(row.id)?.held });
+    if (state.list.hosts.join() !== list.hosts.join())
+      return `has the list ${state.list.hosts}, and the newest is ${list.hosts}`;
+    // One whose way back did not last takes up to half an hour for the next one; with `shuffle` one check is enough.
+    const isChecking = state.check.damping === 1 && !state.check.isDone;
+    if (host !== state.list.hosts[0] && isChecking) return `is on ${host}, and prefers ${state.list.hosts[0]}`;
+    if (row.msid !== server.msid || row.status !== 'Up')
+      return `is on ${server.msid}, and the store has ${row.msid}, ${row.status}`;
+    for (const other of this.servers) {
+      const has = other.serving?.agents.registry.get(row.id) !== undefined;
+      if (has !== (other === server))
+        return has ? `has a link at ${other.name} as well` : `${other.name} has no link of it`;
+    }
+    const newest = this.servers.map(({ serving }) => serving?.agents.lists.configuration.version);
+    if (newest.some(version => version !== newest[0])) return `servers have the configurations ${newest}`;
+    return undefined;
+  }
+
+  /** Everything stops in good order, and leaves nothing. */
+  async #end(): Promise<void> {
+    this.transcript.add('world', 'all is well: everything stops');
+    for (const agent of this.agents) await this.#passes(this.stopAgent(agent));
+    for (const server of this.servers) await this.#passes(server.stop('SIGINT'));
+    const left = [...this.network.ends].map(({ local, remote }) => `${local.address} to ${remote.address}`);
+    if (left.length > 0) this.fail(`connections are left: ${left.join('; ')}`);
+    await this.#goesOn(0);
+  }
+
+  // ---- for faults
+
+  /** In good order; the process ends then. */
+  async stopAgent(agent: AgentMachine): Promise<void> {
+    const { process } = agent;
+    if (process === undefined || !process.isAlive) return;
+    this.transcript.add(agent.name, 'gets SIGTERM');
+    await agent.stop();
+    if (process.timers > 0) this.fail(`${agent.name} has stopped and has ${process.timers} timers`);
+    process.end();
+    this.network.ended(process, false);
+  }
+
+  async serverId(msid: number): Promise<string> {
+    const row = (await this.store.servers()).find(server => server.msid === msid);
+    if (row === undefined) throw new Error(`server ${msid} has no row`);
+    return row.uuid;
+  }
+
+  async hostOf(agent: number): Promise<AgentRow> {
+    const guid = this.agents[agent]?.guid;
+    const row = (await this.store.hosts()).find(host => host.guid.startsWith(`${guid}-`));
+    if (row === undefined) throw new Error(`agent ${agent} has no row`);
+    return row;
+  }
+
+  newToken(what: string): string {
+    return `${what}-${++this.#tokens}`;
+  }
+
+  /** The job has to have an outcome in the end. */
+  expectJob(job: JobRow): void {
+    this.#jobs.push(job);
+  }
+
+  underWay(what: string, isExcused: () => boolean, work: Promise<unknown>): void {
+    const entry: UnderWay = { what, isExcused };
+    this.#underWay.add(entry);
+    const done = () => void this.#underWay.delete(entry);
+    work.then(done, done);
+  }
+
+  /** The certificate of an agent is revoked; an operator then gives it a token for its guid. */
+  async revoke(operations: ManagementNode['operations'], index: number): Promise<void> {
+    const agent = this.agents[index];
+    const serial = agent?.certificate?.serial;
+    if (agent === undefined || serial === undefined) return;
+    this.#revoked.add(serial);
+    this.expectJob(await operations.revokeCertificate({ serial }));
+    agent.giveToken(await this.#tokenFor(operations, index));
+  }
+
+  #giveToken(index: number): void {
+    const via = this.servers.findIndex(({ serving }) => serving !== undefined);
+    ask(this, via, 'a token', async ({ operations }) => {
+      this.agents[index]?.giveToken(await this.#tokenFor(operations, index));
+    });
+  }
+
+  async #tokenFor(operations: ManagementNode['operations'], index: number): Promise<string> {
+    const row = await this.hostOf(index);
+    return (await operations.createEnrollmentToken({ guid: row.guid })).token;
+  }
+
+  sendOne(via: number, index: number, wait: number): void {
+    const agent = this.agents[index];
+    const token = this.newToken('command');
+    ask(this, via, 'send', async node => {
+      const { id } = await this.hostOf(index);
+      const outcome = await node.send(id, [{ type: COUNT, fields: { token } }], { wait });
+      this.transcript.add('operator', `${token}: ${outcome.kind}${'reason' in outcome ? ` (${outcome.reason})` : ''}`);
+      const key = `${token} ${agent?.guid}`;
+      if (outcome.kind === 'answered') {
+        const [answer] = outcome.messages;
+        if (answer?.fields.result === true && answer.fields.token !== token)
+          this.fail(`the answer to ${token} is that to ${String(answer.fields.token)}`);
+        if (answer?.fields.result === true && !this.ledger.hasEnded(key))
+          this.fail(`${token} is answered, and was not carried out`);
+      } else if ((outcome.kind === 'refused' || outcome.kind === 'cancelled') && this.ledger.hasBegun(key)) {
+        this.fail(`${token} is ${outcome.kind}, and was carried out`);
+      }
+    });
+  }
+
+  // ---- time
+
+  async #until(moment: number): Promise<void> {
+    await this.world.runUntil(moment, () => this.#afterEach());
+    await this.#afterEach();
+  }
+
+  #goesOn(ms: number): Promise<void> {
+    return this.#until(this.world.now + ms);
+  }
+
+  async #comes(what: string, withinMs: number, unsettled: () => Promise<string | undefined>): Promise<void> {
+    const end = this.world.now + withinMs;
+    let why = await unsettled();
+    while (why !== undefined && this.world.now < end) {
+      await this.#goesOn(LOOK_MS);
+      why = await unsettled();
+    }
+    if (why !== undefined) this.fail(`within ${withinMs / 1000} s it has not come to this: ${what}: ${why}`);
+    await this.#afterEach();
+  }
+
+  #passes<T>(work: Promise<T>): Promise<T> {
+    return this.world.passes(work, STOPPED_WITHIN_MS, () => this.#afterEach());
+  }
+
+  async #afterEach(): Promise<void> {
+    await this.invariants.check();
+    if (this.#failure !== undefined) throw new Failed(this.#failure);
+  }
+}
+
+/** Its modules are loaded when they are first used, which is outside of the world. */
+async function loaded<T>(world: World, opening: Promise<T>): Promise<T> {
+  let isOver = false;
+  opening
+    .catch(() => {})
+    .finally(() => {
+      isOver = true;
+    });
+  while (!isOver) {
+    await quiet();
+    await world.runUntil(world.now, () => {});
+  }
+  return opening;
+}
