@@ -1,6 +1,6 @@
 import type { Random } from '../../src/lib/random.js';
 import type { RemoteEnd } from '../../src/protocol/index.js';
-import { type Hello, type Segment, SimulatedEnd, type Welcome } from './simulated-end.js';
+import { type Hello, SimulatedEnd, type Welcome } from './simulated-end.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { PHASE, type World } from './world.js';
 
@@ -263,5 +263,3 @@ export class SimulatedNetwork {
     look(RETRANSMISSION_MS, isSameLoss);
   }
 }
-
-export type { Segment };
