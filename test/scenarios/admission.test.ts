@@ -17,7 +17,8 @@ async function tokenOf(cluster: Cluster, uses = 1): Promise<string> {
 }
 
 async function refusals(cluster: Cluster): Promise<readonly string[]> {
-  await cluster.goesOn(1_100);
+  // Events are written in batches.
+  await cluster.goesOn(3_100);
   const { body } = await cluster.node(A).call('listEvents', { type: 'AGENT.CERTIFICATE.REFUSED' });
   return (body.event ?? []).map(({ description }: { description: string }) => description);
 }
