@@ -45,7 +45,7 @@ function mutated({ name, file, from, to }: Mutant): string {
   if (parts.length !== 2)
     throw new Error(`the mutant "${name}" does not fit: src/${file} has its text ${parts.length - 1} times`);
   const { outputText } = ts.transpileModule(parts.join(to), {
-    compilerOptions: { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2023 },
+    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 },
     fileName: file,
   });
   return outputText;
