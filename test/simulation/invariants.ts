@@ -63,8 +63,10 @@ export class Invariants {
     if (dials.length > MOST_DIALS) this.#fail(`${agent.name} has dialled ${dials.length} times within a minute`);
     const state = agent.agent?.state;
     if (state === undefined || !state.avoid.includes(address)) return;
-    const better = state.list.hosts.filter(host => !state.avoid.includes(host) && !state.failed.includes(host));
-    const isMeant = state.phase.kind === 'up' || state.phase.kind === 'moving' || state.phase.kind === 'settling';
+    const { phase } = state;
+    const tried = [...state.failed, ...(phase.kind === 'joining' ? phase.dials.map(({ host }) => host) : [])];
+    const better = state.list.hosts.filter(host => !state.avoid.includes(host) && !tried.includes(host));
+    const isMeant = phase.kind === 'up' || phase.kind === 'moving' || phase.kind === 'settling';
     if (better.length > 0 && !isMeant)
       this.#fail(`${agent.name} dials ${address}, which it is to avoid, before ${better}`);
   }
