@@ -16,8 +16,19 @@ import type { Simulation } from './simulation.js';
 export const AGENT_FILE = '/agent/agent.properties';
 /** Carried out by the agents' resource, and counted. */
 export const COUNT = 'com.example.CountCommand';
+const CERTIFICATE_PATH = `/agent/${CERTIFICATE_FILE}`;
 export const AGENT_PORT = 8250;
 const LONGEST_COMMAND_MS = 4_000;
+
+interface AgentMachineOptions {
+  readonly index: number;
+  /** Its host list. */
+  readonly host: string;
+  /** With which it enrols. */
+  readonly token?: string;
+  /** @default one of its own */
+  readonly guid?: string;
+}
 
 /** A hypervisor: its disk and clock stay when its agent's process ends. */
 export class AgentMachine {
@@ -31,22 +42,34 @@ export class AgentMachine {
   readonly #simulation: Simulation;
   readonly #random: Random;
   #trust: SimulatedTrust | undefined;
+  /** Its own certificate, while it has that of another machine. */
+  #own: string | undefined;
   /** Connections of the present process, the last one last. */
   readonly ends = new Set<SimulatedEnd>();
 
-  constructor(simulation: Simulation, index: number, host: string, token: string) {
+  constructor(simulation: Simulation, { index, host, token, guid = `guid-${index + 1}` }: AgentMachineOptions) {
     this.#simulation = simulation;
     this.name = `agent-${index + 1}`;
-    this.guid = `guid-${index + 1}`;
+    this.guid = guid;
     this.address = `198.51.100.${index + 1}`;
     this.#random = simulation.world.random(this.name);
     this.clock = new MachineClock(0.998 + 0.004 * this.#random.uniform());
     this.disk = new SimulatedDisk(this.#random);
-    this.disk.put(
-      AGENT_FILE,
-      `# of an operator\nguid=${this.guid}\nhost=${host}\nport=${AGENT_PORT}\nenrollment.token=${token}\n`,
-    );
+    const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
+    this.disk.put(AGENT_FILE, `# of an operator\nguid=${guid}\nhost=${host}\nport=${AGENT_PORT}\n${enrolment}`);
     this.disk.onChange = () => simulation.invariants.fileChanged(this);
+  }
+
+  /** Another machine with the same files. */
+  static cloneOf(agent: AgentMachine, simulation: Simulation, index: number): AgentMachine {
+    const { guid } = agent;
+    const clone = new AgentMachine(simulation, {
+      index,
+      host: simulation.servers.map(({ address }) => address).join(),
+      guid,
+    });
+    for (const path of [AGENT_FILE, CERTIFICATE_PATH]) clone.disk.put(path, agent.disk.text(path) ?? '');
+    return clone;
   }
 
   get isRunning(): boolean {
@@ -109,13 +132,32 @@ export class AgentMachine {
 
   /** What its file has. */
   get certificate(): HostCertificate | undefined {
-    const text = this.disk.text(`/agent/${CERTIFICATE_FILE}`);
+    const text = this.disk.text(CERTIFICATE_PATH);
     return text === undefined ? undefined : JSON.parse(text);
   }
 
   /** An operator gives it a token, and has it read that. */
   giveToken(token: string): void {
     this.#trust?.takeToken(token);
+  }
+
+  /** Somebody copies the certificate of another machine to this one, and restarts the agent. */
+  mixUp(other: AgentMachine): void {
+    const theirs = other.disk.text(CERTIFICATE_PATH);
+    if (theirs === undefined) return;
+    this.#own ??= this.disk.text(CERTIFICATE_PATH);
+    this.kill(false);
+    this.disk.put(CERTIFICATE_PATH, theirs);
+    this.revive();
+  }
+
+  /** And puts it right again. */
+  setRight(): void {
+    if (this.#own === undefined) return;
+    this.kill(false);
+    this.disk.put(CERTIFICATE_PATH, this.#own);
+    this.#own = undefined;
+    this.revive();
   }
 
   kill(isPowerCut: boolean): void {
@@ -165,6 +207,7 @@ export class AgentMachine {
     return {
       addresses: async host => [host],
       connect: async (address, port, signal) => {
+        this.#simulation.invariants.agentDials(this, address);
         const end = await network.dial(process, this.address, address, port, signal);
         this.ends.add(end);
         this.#simulation.invariants.agentConnects(this, address);

@@ -89,6 +89,13 @@ export function perform(simulation: Simulation, fault: Fault): void {
       });
       return;
     }
+    case 'mix-up': {
+      const [agent, other] = [agents[fault.agent], agents[fault.other]];
+      if (agent === undefined || other === undefined || agent === other) return;
+      agent.mixUp(other);
+      later(fault.ms, `${agent.name} has its own certificate again`, () => agent.setRight());
+      return;
+    }
     case 'maintenance':
     case 'shutdown':
       maintain(simulation, fault, later);

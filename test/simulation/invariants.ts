@@ -4,6 +4,9 @@ import type { ServerMachine } from './server-machine.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { Simulation } from './simulation.js';
 
+/** More than any backoff allows: several servers, again and again. */
+const MOST_DIALS = 60;
+const DIALS_WITHIN_MS = 60_000;
 /** Two only while it moves. */
 const MOST_LINKS = 2;
 /** The calls that change whose a host is. */
@@ -23,6 +26,9 @@ export class Invariants {
   readonly #readyAt = new Map<string, number>();
   /** … and when it connected to it. */
   readonly #connectedAt = new Map<string, number>();
+  readonly #dials = new Map<string, number[]>();
+  /** The host that an agent's certificates have named so far. */
+  readonly #uuids = new Map<string, string>();
   #isOwnerChanged = false;
 
   constructor(simulation: Simulation) {
@@ -48,8 +54,30 @@ export class Invariants {
     this.#connectedAt.set(`${guid} ${address}`, this.#simulation.world.now);
   }
 
-  agentReady({ guid }: AgentMachine, address: string): void {
+  /** An agent begins to dial. */
+  agentDials(agent: AgentMachine, address: string): void {
+    const { now } = this.#simulation.world;
+    const dials = (this.#dials.get(agent.guid) ?? []).filter(at => at > now - DIALS_WITHIN_MS);
+    dials.push(now);
+    this.#dials.set(agent.guid, dials);
+    if (dials.length > MOST_DIALS) this.#fail(`${agent.name} has dialled ${dials.length} times within a minute`);
+    const state = agent.agent?.state;
+    if (state === undefined || !state.avoid.includes(address)) return;
+    const { phase } = state;
+    const tried = [...state.failed, ...(phase.kind === 'joining' ? phase.dials.map(({ host }) => host) : [])];
+    const better = state.list.hosts.filter(host => !state.avoid.includes(host) && !tried.includes(host));
+    const isMeant = phase.kind === 'up' || phase.kind === 'moving' || phase.kind === 'settling';
+    if (better.length > 0 && !isMeant)
+      this.#fail(`${agent.name} dials ${address}, which it is to avoid, before ${better}`);
+  }
+
+  agentReady({ guid, name, certificate }: AgentMachine, address: string): void {
     this.#readyAt.set(`${guid} ${address}`, this.#simulation.world.now);
+    if (certificate === undefined) return;
+    const uuid = this.#uuids.get(guid) ?? certificate.uuid;
+    this.#uuids.set(guid, uuid);
+    if (uuid !== certificate.uuid)
+      this.#fail(`${name} is Ready with the certificate of host ${certificate.uuid}, and is host ${uuid}`);
   }
 
   agentLost(agent: AgentMachine, reason: string): void {

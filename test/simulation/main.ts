@@ -71,7 +71,7 @@ async function one(number: number, worlds: WorldRules): Promise<number> {
     return failure !== undefined;
   });
   const again = await Simulation.run(worldOf(number, worlds, shortest));
-  console.log(`\n${again.transcript.table(isTold ? undefined : LINES)}\n`);
+  console.log(`\n${again.transcript.table({ last: isTold ? undefined : LINES })}\n`);
   console.log(`seed ${number}: ${again.failure ?? first.failure}`);
   console.log(`the shortest plan found: ${shortest.length} of ${first.faults.length} faults`);
   for (const { at, fault } of shortest)

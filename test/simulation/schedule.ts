@@ -43,6 +43,7 @@ export type Fault =
   | { readonly kind: 'reconnect'; readonly via: number; readonly agent: number }
   | { readonly kind: 'provision'; readonly via: number; readonly agent: number }
   | { readonly kind: 'revoke'; readonly via: number; readonly agent: number }
+  | { readonly kind: 'mix-up'; readonly agent: number; readonly other: number; readonly ms: number }
   | { readonly kind: 'command'; readonly via: number; readonly agent: number; readonly wait: number }
   | { readonly kind: 'job'; readonly via: number; readonly wait: number };
 
@@ -69,6 +70,7 @@ export const FAULT_KINDS = [
   'reconnect',
   'provision',
   'revoke',
+  'mix-up',
   'command',
   'job',
 ] as const satisfies readonly Fault['kind'][];
@@ -146,6 +148,8 @@ function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
     case 'provision':
     case 'revoke':
       return { kind, via: server(), agent: agent() };
+    case 'mix-up':
+      return { kind, agent: agent(), other: agent(), ms: lasts(30_000) };
     case 'command':
       return { kind, via: server(), agent: agent(), wait: 1 + random.int(30) };
     case 'job':

@@ -3,6 +3,7 @@ import { silentLog } from '../../src/lib/logger.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { AgentRow, JobRow, Store } from '../../src/mgmt/store/store.js';
+import { formatHostList } from '../../src/protocol/index.js';
 import { AgentMachine, COUNT } from './agent-machine.js';
 import { ask, perform } from './faults.js';
 import { Invariants } from './invariants.js';
@@ -13,8 +14,13 @@ import { SimulatedNetwork } from './simulated-network.js';
 import { Transcript } from './transcript.js';
 import { PHASE, quiet, World } from './world.js';
 
-export interface SimulationOptions extends Shape {
+export interface WorldOptions extends Shape {
   readonly seed: number;
+  /** Names of the global configuration, beside those of all worlds. */
+  readonly configuration?: Readonly<Record<string, string>>;
+}
+
+export interface SimulationOptions extends WorldOptions {
   /** What may happen. */
   readonly kinds: readonly FaultKind[];
   /** In the place of what the seed would have: for shrinking. */
@@ -71,15 +77,18 @@ export class Simulation {
   readonly agents: AgentMachine[] = [];
   /** Faults have stopped. */
   isHealed = false;
-  readonly #options: SimulationOptions;
+  readonly #options: WorldOptions;
   readonly #underWay = new Set<UnderWay>();
   readonly #jobs: JobRow[] = [];
-  readonly #revoked = new Set<string>();
+  /** Serials of certificates that an operator has wanted to revoke … */
+  readonly #maybeRevoked = new Set<string>();
+  /** … and the jobs that do it. */
+  readonly #revocations = new Map<string, JobRow>();
   #store: Store | undefined;
   #failure: string | undefined;
   #tokens = 0;
 
-  private constructor(options: SimulationOptions) {
+  private constructor(options: WorldOptions) {
     this.#options = options;
     this.world = new World(options.seed);
     this.network = new SimulatedNetwork(this.world);
@@ -89,16 +98,25 @@ export class Simulation {
     this.servers = Array.from({ length: options.servers }, (_, index) => new ServerMachine(this, index));
   }
 
-  /** Runs a world to its end. Never rejects for what its processes do. */
+  /** Runs the world of a seed to its end: faults, and then all has to come to be well. Never rejects for what its processes do. */
   static async run(options: SimulationOptions): Promise<SimulationResult> {
+    const random = new World(options.seed).random('faults');
+    const faults = options.faults ?? planFaults(random, options, { kinds: options.kinds, duringMs: TROUBLED_MS });
+    const result = await Simulation.tell(options, simulation => simulation.#run(faults));
+    return { ...result, faults };
+  }
+
+  /** Runs a world in which a story happens, once all are Ready. @param story has time go on, and faults happen */
+  static async tell(
+    options: WorldOptions,
+    story: (simulation: Simulation) => Promise<void>,
+  ): Promise<Omit<SimulationResult, 'faults'>> {
     const simulation = new Simulation(options);
-    const faults =
-      options.faults ??
-      planFaults(simulation.world.random('faults'), options, { kinds: options.kinds, duringMs: TROUBLED_MS });
     const onUnhandled = (reason: unknown) => simulation.fail(`nobody has handled: ${reasonOf(reason)}`);
     process.on('unhandledRejection', onUnhandled);
     try {
-      await simulation.#run(faults);
+      await simulation.#begin();
+      await story(simulation);
     } catch (error) {
       if (!(error instanceof Failed))
         simulation.#failure ??= error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -109,7 +127,7 @@ export class Simulation {
     const { transcript, world } = simulation;
     const failure = simulation.#failure;
     if (failure !== undefined) transcript.add('world', `FAILED: ${failure}`);
-    return { failure, faults, transcript, simulatedMs: world.now, happened: world.happened };
+    return { failure, transcript, simulatedMs: world.now, happened: world.happened };
   }
 
   get store(): Store {
@@ -123,7 +141,7 @@ export class Simulation {
   }
 
   async #run(faults: readonly Planned[]): Promise<void> {
-    await this.#begin();
+    this.transcript.add('world', 'all are Ready: the trouble begins');
     const from = this.world.now;
     for (const { at, fault } of faults) {
       this.world.plan(at, PHASE.io, undefined, () => perform(this, fault));
@@ -131,10 +149,10 @@ export class Simulation {
     await this.#until(from + TROUBLED_MS);
     this.#heal();
     await this.#comes('all is well', SETTLED_WITHIN_MS, () => this.#unsettled());
-    await this.#goesOn(STAYS_MS);
+    await this.goesOn(STAYS_MS);
     const unsettled = await this.#unsettled();
     if (unsettled !== undefined) this.fail(`it did not stay well: ${unsettled}`);
-    await this.#goesOn(0);
+    await this.goesOn(0);
     await this.#end();
   }
 
@@ -148,7 +166,11 @@ export class Simulation {
       thread: 'same',
     });
     this.#store = await loaded(world, opening);
-    const values = { host: hostList(servers.map((_, index) => index)), ...CONFIGURATION };
+    const values = {
+      host: hostList(servers.map((_, index) => index)),
+      ...CONFIGURATION,
+      ...this.#options.configuration,
+    };
     await world.passes(this.store.initialiseConfiguration(new Map(Object.entries(values))), BEGINNING_MS, () => {});
     for (const server of servers) server.start();
     await this.#comes('the servers serve', BEGINNING_MS, async () =>
@@ -161,14 +183,13 @@ export class Simulation {
     const { token } = await this.#passes(first.node.operations.createEnrollmentToken({ uses: 1_000 }));
     const list = hostList(servers.map((_, index) => index));
     for (let index = 0; index < this.#options.agents; index++) {
-      const agent = new AgentMachine(this, index, list, token);
+      const agent = new AgentMachine(this, { index, host: list, token });
       this.agents.push(agent);
       agent.start();
     }
     await this.#comes('the agents are Ready', BEGINNING_MS, async () =>
       this.agents.every(({ host }) => host !== undefined) ? undefined : 'not all are Ready',
     );
-    this.transcript.add('world', 'all are Ready: the trouble begins');
   }
 
   #heal(): void {
@@ -183,6 +204,7 @@ export class Simulation {
     for (const agent of this.agents) {
       agent.disk.isFull = false;
       agent.process?.thaw();
+      agent.setRight();
       agent.revive();
     }
     this.#putInService();
@@ -204,7 +226,7 @@ export class Simulation {
       }
       for (const [index, agent] of this.agents.entries()) {
         agent.revive();
-        if (agent.host === undefined && this.#revoked.has(agent.certificate?.serial ?? '')) this.#giveToken(index);
+        if (agent.host === undefined && this.#maybeRevoked.has(agent.certificate?.serial ?? '')) this.#giveToken(index);
       }
       this.#putInService();
     });
@@ -220,7 +242,7 @@ export class Simulation {
     }
     const rows = await this.store.hosts();
     for (const agent of this.agents) {
-      const wrong = this.#unsettledAgent(agent, rows);
+      const wrong = this.#unsettledAgent(agent, rows) ?? (await this.#isRevoked(agent));
       if (wrong !== undefined) return `${agent.name}: ${wrong}`;
     }
     for (const { what, isExcused } of this.#underWay) if (!isExcused()) return `${what} has not ended`;
@@ -229,6 +251,12 @@ export class Simulation {
       if (job?.status === 'pending' || job?.status === 'running') return `the job ${cmd} is ${job.status}`;
     }
     return undefined;
+  }
+
+  async #isRevoked({ certificate }: AgentMachine): Promise<string | undefined> {
+    const job = this.#revocations.get(certificate?.serial ?? '');
+    const isDone = job !== undefined && (await this.store.job(job.uuid))?.status === 'succeeded';
+    return isDone ? 'is Ready with a revoked certificate' : undefined;
   }
 
   #unsettledAgent(agent: AgentMachine, rows: readonly AgentRow[]): string | undefined {
@@ -249,6 +277,8 @@ export class Simulation {
     if (host !== state.list.hosts[0] && isChecking) return `is on ${host}, and prefers ${state.list.hosts[0]}`;
     if (row.msid !== server.msid || row.status !== 'Up')
       return `is on ${server.msid}, and the store has ${row.msid}, ${row.status}`;
+    if (row.msHostList !== formatHostList(state.list))
+      return `has ${formatHostList(state.list)}, and the store ${row.msHostList}`;
     for (const other of this.servers) {
       const has = other.serving?.agents.registry.get(row.id) !== undefined;
       if (has !== (other === server))
@@ -266,7 +296,14 @@ export class Simulation {
     for (const server of this.servers) await this.#passes(server.stop('SIGINT'));
     const left = [...this.network.ends].map(({ local, remote }) => `${local.address} to ${remote.address}`);
     if (left.length > 0) this.fail(`connections are left: ${left.join('; ')}`);
-    await this.#goesOn(0);
+    await this.goesOn(0);
+  }
+
+  /** Another machine with the files of an agent. It is not started. */
+  clone(agent: AgentMachine): AgentMachine {
+    const clone = AgentMachine.cloneOf(agent, this, this.agents.length);
+    this.agents.push(clone);
+    return clone;
   }
 
   // ---- for faults
@@ -316,8 +353,10 @@ export class Simulation {
     const agent = this.agents[index];
     const serial = agent?.certificate?.serial;
     if (agent === undefined || serial === undefined) return;
-    this.#revoked.add(serial);
-    this.expectJob(await operations.revokeCertificate({ serial }));
+    this.#maybeRevoked.add(serial);
+    const job = await operations.revokeCertificate({ serial });
+    this.expectJob(job);
+    this.#revocations.set(serial, job);
     agent.giveToken(await this.#tokenFor(operations, index));
   }
 
@@ -360,7 +399,8 @@ export class Simulation {
     await this.#afterEach();
   }
 
-  #goesOn(ms: number): Promise<void> {
+  /** Time goes on. */
+  goesOn(ms: number): Promise<void> {
     return this.#until(this.world.now + ms);
   }
 
@@ -368,7 +408,7 @@ export class Simulation {
     const end = this.world.now + withinMs;
     let why = await unsettled();
     while (why !== undefined && this.world.now < end) {
-      await this.#goesOn(LOOK_MS);
+      await this.goesOn(LOOK_MS);
       why = await unsettled();
     }
     if (why !== undefined) this.fail(`within ${withinMs / 1000} s it has not come to this: ${what}: ${why}`);

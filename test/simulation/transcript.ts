@@ -33,12 +33,23 @@ export class Transcript {
     };
   }
 
-  /** As a table. @param last only so many lines */
-  table(last = this.lines.length): string {
-    const lines = this.lines.slice(-last);
+  /**
+   * As a table.
+   * @param last only so many lines @param from only from this line on @param since times count from this moment
+   */
+  table({
+    last,
+    from = 0,
+    since = 0,
+  }: {
+    readonly last?: number | undefined;
+    readonly from?: number;
+    readonly since?: number;
+  } = {}): string {
+    const lines = last === undefined ? this.lines.slice(from) : this.lines.slice(-last);
     const width = Math.max(0, ...lines.map(({ who }) => who.length));
     return lines
-      .map(({ at, who, what }) => `${(at / 1000).toFixed(3).padStart(9)}  ${who.padEnd(width)}  ${what}`)
+      .map(({ at, who, what }) => `${((at - since) / 1000).toFixed(3).padStart(9)}  ${who.padEnd(width)}  ${what}`)
       .join('\n');
   }
 }

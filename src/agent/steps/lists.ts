@@ -11,7 +11,7 @@ import { log, prependEffects, type Step, type StepInput } from './step.js';
 export function onUpdate(state: AgentState, update: HostUpdate, input: StepInput, checkNow: boolean): Step {
   const effects: Effect[] = [];
   let after = state;
-  if (update.avoid !== undefined) after = { ...after, avoid: update.avoid };
+  if (update.avoid !== undefined) after = withAvoided(after, update.avoid);
   const hasList = update.hosts !== undefined && update.hosts.length > 0;
   if (hasList && update.hosts) {
     const list = { hosts: update.hosts, algorithm: update.algorithm };
@@ -30,6 +30,14 @@ export function onUpdate(state: AgentState, update: HostUpdate, input: StepInput
   const [noted, ...more] = noteCompleted(after);
   const revised: Step = noted.phase.kind === 'moving' ? reviseMove(noted, noted.phase, input) : [noted];
   return prependEffects(revised, ...effects, ...more);
+}
+
+/** Takes the addresses to avoid. Of the hosts that are still to be tried, they come last from now on. */
+function withAvoided(state: AgentState, avoid: readonly string[]): AgentState {
+  if (avoid.join() === state.avoid.join()) return state;
+  const warned = { ...state, avoid };
+  const order = new Set([...plan(warned, readyLink(state)?.host), ...state.remaining]);
+  return { ...warned, remaining: [...order].filter(host => state.remaining.includes(host)) };
 }
 
 /** Takes a new list. The hosts that it adds join the current cycle. */

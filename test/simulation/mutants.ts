@@ -1,0 +1,115 @@
+/** A deliberate fault in a copy of the program. */
+export interface Mutant {
+  readonly name: string;
+  /** A file of `src`. */
+  readonly file: string;
+  /** What it has exactly once, and what it gets in its place. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Faults that the simulation has to find. A program that changes changes them, too. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'an answer goes to whoever has asked first',
+    file: 'protocol/link.ts',
+    from: 'isRequest(header) ? undefined : this.#pending.get(header.sequence)',
+    to: 'isRequest(header) ? undefined : [...this.#pending.values()][0]',
+  },
+  {
+    name: 'the epoch of a host is not compared',
+    file: 'mgmt/store/sql/hosts/ownership.ts',
+    from: 'if (row === undefined || row.epoch !== epoch || row.mgmt_server_id !== msid) return false;',
+    to: 'if (row === undefined) return false;',
+  },
+  {
+    name: 'a file is renamed before it is synced',
+    file: 'lib/files/atomic-file.ts',
+    from: '    await file.sync();\n',
+    to: '',
+  },
+  {
+    name: 'the backoff begins anew with each TCP connection',
+    file: 'agent/agent-step.ts',
+    from: 'return onDialConnected(state, event.id);',
+    to: 'return onDialConnected({ ...state, failures: 0, failedCycles: 0 }, event.id);',
+  },
+  {
+    name: 'the list of servers to avoid is ignored',
+    file: 'agent/host-cycler.ts',
+    from: 'const wanted = rotated.filter(host => !avoid.includes(host));',
+    to: 'const wanted = rotated.filter(host => avoid.length >= 0 || host !== "");',
+  },
+  {
+    name: 'where the changes of hosts stand is taken before their rows are read',
+    file: 'mgmt/hosts/host-watch.ts',
+    from: '      await this.#read(answer);\n',
+    to: '      this.#cursor = answer.cursor;\n      await this.#read(answer);\n',
+  },
+  {
+    name: 'a job that was begun, and whose reply was lost, is never run',
+    file: 'mgmt/jobs/job-runner.ts',
+    from: 'for (const job of await health.watch(() => this.#store.runningJobs(msid, known))) this.#begin(job);',
+    to: 'void known;',
+  },
+  {
+    name: 'a command is carried out once more when it is asked for again',
+    file: 'agent/commands/command-state.ts',
+    from: "    case 'writing':\n    case 'running':\n      return step(state);\n    case 'finished':\n      return step(state, {",
+    to: "    case 'writing':\n    case 'running':\n      return step({ kind: 'running', isWanted: true }, { kind: 'run' });\n    case 'finished':\n      return step(state, {",
+  },
+  {
+    name: 'a command begins before its id is on disk',
+    file: 'agent/commands/command-state.ts',
+    from: "return step({ kind: 'writing' }, { kind: 'write', record: { kind: 'started', id } });",
+    to: "return step({ kind: 'running', isWanted: true }, { kind: 'run' });",
+  },
+  {
+    name: 'a certificate may be used for any guid',
+    file: 'mgmt/agents/conversation.ts',
+    from: "if (identity.kind !== 'host' || identity.uuid === uuid) return undefined;",
+    to: "if (identity.kind !== '' || identity.uuid === uuid) return undefined;",
+  },
+  {
+    name: 'links with a revoked certificate stay',
+    file: 'mgmt/agents/agent-server.ts',
+    from: '      if (objection === undefined) continue;\n',
+    to: '      if (objection !== "") continue;\n',
+  },
+  {
+    name: 'what could not be written counts as written',
+    file: 'mgmt/hosts/ownership.ts',
+    from: 'if (isAway(error) || this.#stopped) return;',
+    to: 'if (isAway(error) || this.#stopped) {\n        for (const one of writing) this.#written(one);\n        return;\n      }',
+  },
+  {
+    name: 'hosts are not reconciled',
+    file: 'mgmt/hosts/host-reconciler.ts',
+    from: '    const { clock, links } = this.#parts;\n    let compared = 0;',
+    to: '    const { clock, links } = this.#parts;\n    if (clock.now() >= 0) return;\n    let compared = 0;',
+  },
+  {
+    name: 'agents are not told of another list',
+    file: 'mgmt/lists/propagation.ts',
+    from: 'if (!this.#isComparing) void this.#compareAll();',
+    to: '',
+  },
+  {
+    name: 'a port that was closed stays closed',
+    file: 'mgmt/agents/agents-port.ts',
+    from: '        await this.#open();\n        this.#failure = undefined;\n',
+    to: '        this.#failure = undefined;\n',
+  },
+  {
+    name: 'a move ends the old link first',
+    file: 'agent/steps/moves.ts',
+    from: "      kind: 'dial',\n      id: dial.id,\n      host,\n      unlike:",
+    to: "      kind: 'give-up',\n      id: link.id,\n      why: 'a move',\n    },\n    {\n      kind: 'dial',\n      id: dial.id,\n      host,\n      unlike:",
+  },
+  {
+    name: 'commands whose answer was lost count as not sent',
+    file: 'mgmt/commands/send-state.ts',
+    from: "if (!hasIds || reply.isRepeatable === false) return over({ kind: 'unknown', reason: reply.reason });",
+    to: "if (reply.reason !== '') return over({ kind: 'refused', reason: reply.reason });",
+  },
+];
