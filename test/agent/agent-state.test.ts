@@ -65,6 +65,18 @@ t.test('cycle: the latest avoid list replaces the former, and a missing one chan
   t.same(play.state.avoid, []);
 });
 
+t.test('regression: cycle: hosts to avoid come last also in a cycle that was planned before', async t => {
+  // A link that does not last goes on with the cycle in which it came.
+  const play = new AgentPlay('A,B,C,D');
+  play.on({ kind: 'tick' });
+  play.ready(1);
+  play.update(1, { avoid: ['B'] });
+  play.now += 1_000;
+  play.lost(1);
+  t.same(play.tickWhenDue(), ['dial 2 C']);
+  t.same(play.failed(2), ['dial 3 D']);
+});
+
 t.test('cycle: an avoid list is never written', async t => {
   const play = upFor('A,B,C', 10_000);
   t.same(play.update(1, { avoid: ['B', 'C'] }), []);

@@ -96,6 +96,10 @@ export function perform(simulation: Simulation, fault: Fault): void {
       later(fault.ms, `${agent.name} has its own certificate again`, () => agent.setRight());
       return;
     }
+    case 'revoke':
+      ask(simulation, fault.via, fault.kind, ({ operations }) => simulation.revoke(operations, fault.agent));
+      later(fault.ms, `agent-${fault.agent + 1} gets a token`, () => simulation.giveToken(fault.agent));
+      return;
     case 'maintenance':
     case 'shutdown':
       maintain(simulation, fault, later);
@@ -126,7 +130,7 @@ function maintain(simulation: Simulation, fault: Fault & { kind: 'maintenance' |
 }
 
 type Operation = Extract<Fault, { readonly via: number }> & {
-  kind: Exclude<Fault['kind'], 'maintenance' | 'shutdown'>;
+  kind: Exclude<Fault['kind'], 'maintenance' | 'shutdown' | 'revoke'>;
 };
 
 function operate(simulation: Simulation, fault: Operation): void {
@@ -153,9 +157,6 @@ function operate(simulation: Simulation, fault: Operation): void {
         const { uuid } = await simulation.hostOf(fault.agent);
         simulation.expectJob(await operations.provisionCertificate({ hostId: uuid }));
       });
-      return;
-    case 'revoke':
-      ask(simulation, via, kind, ({ operations }) => simulation.revoke(operations, fault.agent));
       return;
     case 'command':
       simulation.sendOne(via, fault.agent, fault.wait);

@@ -42,7 +42,7 @@ export type Fault =
   | { readonly kind: 'rebalance'; readonly via: number }
   | { readonly kind: 'reconnect'; readonly via: number; readonly agent: number }
   | { readonly kind: 'provision'; readonly via: number; readonly agent: number }
-  | { readonly kind: 'revoke'; readonly via: number; readonly agent: number }
+  | { readonly kind: 'revoke'; readonly via: number; readonly agent: number; readonly ms: number }
   | { readonly kind: 'mix-up'; readonly agent: number; readonly other: number; readonly ms: number }
   | { readonly kind: 'command'; readonly via: number; readonly agent: number; readonly wait: number }
   | { readonly kind: 'job'; readonly via: number; readonly wait: number };
@@ -144,9 +144,10 @@ function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
       return { kind, via: server(), server: server(), ms: lasts(60_000) };
     case 'rebalance':
       return { kind, via: server() };
+    case 'revoke':
+      return { kind, via: server(), agent: agent(), ms: lasts(80_000) };
     case 'reconnect':
     case 'provision':
-    case 'revoke':
       return { kind, via: server(), agent: agent() };
     case 'mix-up':
       return { kind, agent: agent(), other: agent(), ms: lasts(30_000) };

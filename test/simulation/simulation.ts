@@ -226,7 +226,7 @@ export class Simulation {
       }
       for (const [index, agent] of this.agents.entries()) {
         agent.revive();
-        if (agent.host === undefined && this.#maybeRevoked.has(agent.certificate?.serial ?? '')) this.#giveToken(index);
+        if (agent.host === undefined && this.#maybeRevoked.has(agent.certificate?.serial ?? '')) this.giveToken(index);
       }
       this.#putInService();
     });
@@ -348,7 +348,7 @@ export class Simulation {
     work.then(done, done);
   }
 
-  /** The certificate of an agent is revoked; an operator then gives it a token for its guid. */
+  /** The certificate of an agent is revoked. */
   async revoke(operations: ManagementNode['operations'], index: number): Promise<void> {
     const agent = this.agents[index];
     const serial = agent?.certificate?.serial;
@@ -357,10 +357,10 @@ export class Simulation {
     const job = await operations.revokeCertificate({ serial });
     this.expectJob(job);
     this.#revocations.set(serial, job);
-    agent.giveToken(await this.#tokenFor(operations, index));
   }
 
-  #giveToken(index: number): void {
+  /** An operator gives the agent a token for its guid. */
+  giveToken(index: number): void {
     const via = this.servers.findIndex(({ serving }) => serving !== undefined);
     ask(this, via, 'a token', async ({ operations }) => {
       this.agents[index]?.giveToken(await this.#tokenFor(operations, index));
