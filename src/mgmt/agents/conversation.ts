@@ -33,7 +33,7 @@ import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
 import type { PeerIdentity } from '../security/peer-identity.js';
 import type { Store } from '../store/store.js';
-import { isAway } from '../store/store-health.js';
+import { isAway, type StoreHealth } from '../store/store-health.js';
 import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
 import type { Enrolment } from './enrolment.js';
@@ -58,6 +58,7 @@ export type KeptAnswer = NonNullable<ReturnType<typeof KeptAnswersCommand.decode
 
 export interface ConversationParts {
   readonly clock: Clock;
+  readonly health: Pick<StoreHealth, 'away'>;
   readonly random: Random;
   readonly log: Log;
   readonly msid: number;
@@ -274,6 +275,9 @@ class Conversation {
     await this.#parts.lookAgain();
     const host = knownHosts.get(guid);
     if (host?.uuid === identity.uuid) return undefined;
+    if (host === undefined && this.#parts.health.away) {
+      return { wait: 'the store is away, and this server has not read yet whose the certificate of this agent is' };
+    }
     const stranger = this.#strangerTo(host?.uuid, guid, host);
     return stranger === undefined ? undefined : { stranger };
   }
