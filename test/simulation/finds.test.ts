@@ -41,3 +41,16 @@ t.test('regression: a server that stops ends the job that waits for an agent to 
   );
   t.equal(failure, undefined);
 });
+
+t.test('regression: a server whose link is dead does not take a host back from one that had it later', async t => {
+  const [agent, server] = [
+    { of: 'agent', index: 0 },
+    { of: 'server', index: 0 },
+  ] as const;
+  const failure = await failureOf(
+    504,
+    [25_967, { kind: 'path', from: agent, to: server, state: 'blackhole', isOneWay: true, ms: 14_748 }],
+    [40_263, { kind: 'stop', place: agent, ms: 22_674 }],
+  );
+  t.equal(failure, undefined);
+});

@@ -26,7 +26,7 @@ import type { Attache } from './attache.js';
 import { AttacheRegistry } from './attache-registry.js';
 import type { KeptAnswer } from './conversation.js';
 import { Enrolment } from './enrolment.js';
-import { GuidGuard, type LinkElsewhere } from './guid-guard.js';
+import { answersHealth, GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
 import { PeerCertificates } from './peer-certificates.js';
 import { Poller } from './poller.js';
@@ -128,6 +128,10 @@ export function composeAgents(parts: AgentsParts): Agents {
       linkOf: hostId => registry.linkOf(hostId),
       *readyHosts() {
         for (const { host } of registry) yield host.id;
+      },
+      async answers(hostId) {
+        const attache = registry.get(hostId);
+        return attache !== undefined && (await answersHealth(clock, attache));
       },
       close: (hostId, why) => registry.get(hostId)?.link.close(why),
     },

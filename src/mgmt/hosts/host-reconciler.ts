@@ -22,6 +22,8 @@ export interface HostLinks {
   linkOf(hostId: number): OwnHost['link'];
   /** The hosts with a Ready link. */
   readyHosts(): Iterable<number>;
+  /** Asks the agent over the Ready link of a host whether it is there. Never rejects. */
+  answers(hostId: number): Promise<boolean>;
   /** Ends the Ready link of a host. */
   close(hostId: number, why: string): void;
 }
@@ -40,6 +42,9 @@ export class HostReconciler {
   readonly #contested = new ContestedHosts();
   /** Hosts whose rows say that this server has them. */
   readonly #own = new Set<number>();
+  /** The epochs of rows under which agents have answered over their links here, and those that are being asked. */
+  readonly #answered = new Map<number, number>();
+  readonly #asked = new Set<number>();
   /** Since when rows are Connecting, by the clock; those that changed begin anew. */
   readonly #connecting = new Map<
     number,
@@ -68,6 +73,7 @@ export class HostReconciler {
     this.#own.delete(hostId);
     this.#connecting.delete(hostId);
     this.#contested.settle(hostId);
+    this.#answered.delete(hostId);
   }
 
   /** Compares all that this server has or should have, and all that is Connecting. */
@@ -94,13 +100,18 @@ export class HostReconciler {
       link: links.linkOf(hostId),
       isPending: ownership.isPending(hostId),
       epoch: ownership.epochOf(hostId),
+      answeredEpoch: this.#answered.get(hostId),
     };
     const connectingSince = this.#connecting.get(hostId)?.since ?? clock.now();
     const input = { msid, lifeOf: this.#parts.lifeOf, connectingMs: clock.now() - connectingSince };
     const correction = correctionOf(row, own, input);
     if (correction.kind === 'contested') this.#contested.note(hostId, correction.epoch, clock.now());
     else this.#contested.settle(hostId);
+    if (correction.kind === 'none') this.#answered.delete(hostId);
     switch (correction.kind) {
+      case 'ask':
+        void this.#ask(hostId, correction.epoch);
+        break;
       case 'release':
         log.warn('The store has a host on this server that has no link here', { hostId });
         ownership.release(hostId, correction.epoch, NO_LINK);
@@ -112,5 +123,14 @@ export class HostReconciler {
       case 'abandon':
         ownership.abandon(hostId, correction, NEVER_READY);
     }
+  }
+
+  /** The next pass knows what has come of it. */
+  async #ask(hostId: number, epoch: number): Promise<void> {
+    if (this.#asked.has(hostId)) return;
+    this.#asked.add(hostId);
+    const isThere = await this.#parts.links.answers(hostId);
+    this.#asked.delete(hostId);
+    if (isThere) this.#answered.set(hostId, epoch);
   }
 }

@@ -8,6 +8,8 @@ export interface OwnHost {
   readonly isPending: boolean;
   /** The epoch under which this server took the host; undefined: it has none. */
   readonly epoch: number | undefined;
+  /** The epoch of the row under which the agent has last answered over the link; undefined: it was not asked. */
+  readonly answeredEpoch: number | undefined;
 }
 
 /** How another server looks from here: `silent`, it may live or not. */
@@ -26,6 +28,8 @@ export type Correction =
   | { readonly kind: 'none' }
   /** The row says that this server has the host, which has no link here: Disconnected, under the epoch of the row. */
   | { readonly kind: 'release'; readonly epoch: number }
+  /** Another server has taken the host since, and lost it. The agent is asked whether it is still at this end of the link. */
+  | { readonly kind: 'ask'; readonly epoch: number }
   /** The link here is Ready, and no living server has the host: it is written Up again. */
   | { readonly kind: 'take back' }
   /** The link here is Ready, and the row says that another living server has the host. */
@@ -53,7 +57,9 @@ export function correctionOf(
     const owner = row.msid === null || row.msid === msid ? 'dead' : lifeOf(row.msid);
     if (owner === 'up') return { kind: 'contested', epoch: row.epoch };
     // Whether the owner still has the agent is not known: a good link is neither closed nor written over it.
-    return owner === 'silent' ? NONE : { kind: 'take back' };
+    if (owner === 'silent') return NONE;
+    const wasTaken = row.epoch > own.epoch && row.msid !== msid;
+    return wasTaken && own.answeredEpoch !== row.epoch ? { kind: 'ask', epoch: row.epoch } : { kind: 'take back' };
   }
   // How the arriving link ends decides what is written.
   if (own.link === 'arriving') return NONE;

@@ -17,7 +17,7 @@ function row(fields: Partial<KnownHost>): KnownHost {
 }
 
 function own(fields: Partial<OwnHost> = {}): OwnHost {
-  return { link: 'none', isPending: false, epoch: undefined, ...fields };
+  return { link: 'none', isPending: false, epoch: undefined, answeredEpoch: undefined, ...fields };
 }
 
 const kind = (host: Partial<KnownHost>, ours: Partial<OwnHost>, connectingMs = 0) =>
@@ -43,11 +43,23 @@ t.test('reconcile: a Ready link whose row has no living owner is taken back', as
   const ready = { link: 'ready', epoch: 5 } as const;
   t.equal(kind({ msid: null, status: 'Disconnected' }, ready), 'take back');
   t.equal(kind({ msid: null, status: 'Connecting' }, ready), 'take back');
-  t.equal(kind({ msid: DEAD, epoch: 6 }, ready), 'take back');
+  t.equal(kind({ msid: DEAD }, ready), 'take back');
   t.equal(kind({ epoch: 6 }, ready), 'take back', 'a write of ours that failed was committed');
   t.equal(kind({ msid: SILENT, epoch: 6 }, ready), 'none', 'nobody knows yet');
   t.same(correctionOf(row({ msid: LIVING, epoch: 6 }), own(ready), INPUT), { kind: 'contested', epoch: 6 });
 });
+
+t.test(
+  'regression: reconcile: a host that another server has taken since is taken back when its agent answers here',
+  async t => {
+    const ready = { link: 'ready', epoch: 5 } as const;
+    for (const msid of [null, DEAD]) {
+      t.same(correctionOf(row({ msid, epoch: 6 }), own(ready), INPUT), { kind: 'ask', epoch: 6 });
+      t.equal(kind({ msid, epoch: 6 }, { ...ready, answeredEpoch: 5 }), 'ask', 'it has answered before that');
+      t.equal(kind({ msid, epoch: 6 }, { ...ready, answeredEpoch: 6 }), 'take back');
+    }
+  },
+);
 
 t.test('reconcile: a row that was read before this server wrote its own epoch says nothing', async t => {
   for (const msid of [null, DEAD, LIVING, US]) t.equal(kind({ msid, epoch: 4 }, { link: 'ready', epoch: 5 }), 'none');
