@@ -271,3 +271,22 @@ t.test('commands: in sequence, in their order, also when the agent fails over be
   for (const job of jobs) t.match(await whileWorking(cluster, [worker], summary(cluster, job)), { answered: 1 });
   t.same(names, ['one', 'two', 'three']);
 });
+
+t.test('regression: commands: the agent is told how long it has, and its word at the last moment counts', async t => {
+  const cluster = await startCluster(t, [A]);
+  const agent = await agentOn(cluster, A, 'guid-1', CAPABLE);
+  const jobid = await send(cluster, { ids: 'guid-1', class: WORK, wait: 5, maxerrors: -1 });
+  await cluster.comes(() => gotBy(agent).length === 1);
+  const packet = firstOf(agent);
+  t.equal(packet.messages[0]?.fields.wait, 5);
+  await cluster.goesOn(7_000);
+  agent.answer(packet, [Answer.encode({ result: false, details: 'it was not done within 5 s' })]);
+  t.match(await summary(cluster, jobid), { failed: 1, unknown: 0 });
+
+  const own = await send(cluster, { ids: 'guid-1', class: WORK, fields: '{"wait":70}', wait: 5, maxerrors: -1 });
+  await cluster.comes(() => gotBy(agent).length === 2);
+  const [, second = packet] = gotBy(agent);
+  t.equal(second.messages[0]?.fields.wait, 70, 'a command that says it itself');
+  agent.answer(second, [done()]);
+  t.match(await summary(cluster, own), { answered: 1 });
+});

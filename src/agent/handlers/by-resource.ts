@@ -38,7 +38,9 @@ const TURNS_TO_END = 10;
 
 async function withinTime(command: Message, parts: HandlerParts): Promise<Message | undefined> {
   const { resource, clock, signal, recall, id, watch, progress, commandTimeoutMs } = parts;
-  const limitMs = Math.max(commandTimeoutMs, waitMsOf(command));
+  const waitMs = waitMsOf(command);
+  // A server that gives ids says how long it waits; others may answer late, and CloudStack's agents do.
+  const limitMs = id !== undefined && waitMs > 0 ? waitMs : Math.max(commandTimeoutMs, waitMs);
   const controller = new AbortController();
   const ended = watch.begin(peerText(command.type));
   let onEnd = () => {};

@@ -53,7 +53,10 @@ export interface SharedHandlerParts {
   readonly resource: Resource;
   readonly trust: AgentTrust;
   readonly watch: LoopWatch;
-  /** A command may take this long, and as long as its own `wait` in any case. */
+  /**
+   * A command may take this long, and as long as its own `wait` in any case. One with an id that has a `wait` may take as
+   * long as that.
+   */
   readonly commandTimeoutMs: number;
   /** Whether a migration with this update has a host to go to. */
   canMigrate(update: HostUpdate): boolean;

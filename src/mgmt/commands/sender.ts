@@ -96,13 +96,15 @@ export class Sender {
    * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON, TypeError: the messages cannot be written
    */
   async send(hostId: number, messages: readonly Message[], options: SendOptions = {}): Promise<CommandOutcome> {
-    const body = rawBodyOf(messages, readyLimits(this.#parts.packetMaxBytes));
+    const { wait } = options;
+    const asked = wait === undefined ? messages : messages.map(message => withWait(message, wait));
+    const body = rawBodyOf(asked, readyLimits(this.#parts.packetMaxBytes));
     if (this.#isOver) return { kind: 'refused', reason: 'this server stops' };
     if (this.#under.size >= MGMT_LIMITS.commandsHeld) return tooMany(this.#under.size);
     const sending = new Sending(this.#parts, { hostId, body, hasIds: commandIdOf(messages) !== undefined, options });
     this.#under.add(sending);
     try {
-      const limitMs = options.wait === undefined ? answerTimeMs(messages) : options.wait * 1_000;
+      const limitMs = wait === undefined ? answerTimeMs(messages) : wait * 1_000;
       return await this.#within(limitMs, sending, hostId, options);
     } finally {
       this.#under.delete(sending);
@@ -111,7 +113,12 @@ export class Sender {
 
   async #within(limitMs: number, sending: Sending, hostId: number, options: SendOptions): Promise<CommandOutcome> {
     const { inSequence = false, signal, recall } = options;
-    const timer = this.#parts.clock.after(limitMs, () => sending.end('deadline'));
+    const { clock } = this.#parts;
+    let timer = clock.after(limitMs, () => {
+      // The agent itself ends its work at `wait`, and says so.
+      if (!sending.isAsking || options.wait === undefined) sending.end('deadline');
+      else timer = clock.after(MGMT_LIMITS.answerMarginMs, () => sending.end('deadline'));
+    });
     const cancel = () => sending.end('cancel');
     signal?.addEventListener('abort', cancel, { once: true });
     const onRecall = () => sending.recall();
@@ -144,6 +151,11 @@ export class Sender {
       if (line.held === 0) this.#lines.delete(hostId);
     }
   }
+}
+
+/** The agent is told how long it has, unless the command says so itself. */
+function withWait({ type, fields }: Message, wait: number): Message {
+  return fields.wait === undefined ? { type, fields: { ...fields, wait: Math.ceil(wait) } } : { type, fields };
 }
 
 function tooMany(held: number): CommandOutcome {
@@ -182,6 +194,11 @@ class Sending {
   /** Aborts when the time is over, or the caller has taken the commands back: none is sent from now on. */
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** They were passed on, and their answer is waited for. */
+  get isAsking(): boolean {
+    return this.#state.kind === 'asking' || this.#state.kind === 'recalling';
   }
 
   /** @returns what becomes of them. Called once */

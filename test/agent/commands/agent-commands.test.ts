@@ -472,16 +472,19 @@ t.test('commands: what never ends is given up, and may know it', async t => {
     a.last.send([{ type: DO, fields: {} }]),
     a.last.send(once('one'), AT_ONCE),
     a.last.send([{ type: DO, fields: { wait: 40 } }]),
+    a.last.send(once('two', DO, { wait: 5 }), AT_ONCE),
   ];
-  await until(() => begun.length === 3);
-  await clock.advance(20_000);
+  await until(() => begun.length === 4);
+  await clock.advance(5_000);
+  t.match((await answers[3])?.messages, [{ fields: { details: /within 5 s/ } }], 'with an id, its own wait counts');
+  await clock.advance(15_000);
   for (const answer of answers.slice(0, 2)) {
     t.match((await answer)?.messages, [
       { fields: { result: false, details: /did not answer .*DoCommand within 20 s/ } },
     ]);
   }
   const signals = () => begun.map(({ context }) => context.signal.aborted);
-  t.equal(signals().filter(Boolean).length, 2, 'a longer wait of the command counts');
+  t.equal(signals().filter(Boolean).length, 3, 'a longer wait of the command counts');
   await clock.advance(20_000);
   t.match((await answers[2])?.messages, [{ fields: { details: /within 40 s/ } }]);
   for (const { end } of begun) end();
