@@ -14,10 +14,13 @@ export class ApiFailure extends Error {
   override readonly name = 'ApiFailure';
   /** CloudStack's `errorcode`. */
   readonly code: number;
+  /** The server could not carry the call out now, such as without its store: nothing is wrong with the call. */
+  readonly isInternal: boolean;
 
-  constructor(code: number, text: string) {
+  constructor(code: number, text: string, isInternal = false) {
     super(text);
     this.code = code;
+    this.isInternal = isInternal;
   }
 }
 
@@ -37,6 +40,8 @@ export function rowsOf(value: unknown): readonly ApiAnswer[] {
   return Array.isArray(value) ? (value as ApiAnswer[]) : [];
 }
 
+/** CloudStack's `cserrorcode`. */
+const INTERNAL = 4250;
 const VALID_FOR_MS = 10 * 60_000;
 const TIMEOUT_MS = 90_000;
 
@@ -84,7 +89,9 @@ export async function call(
   if (typeof answer !== 'object' || answer === null) {
     throw new Unreachable(`${endpoint} answered ${status}, and it is not CloudStack's API`);
   }
-  if (typeof answer.errorcode === 'number') throw new ApiFailure(answer.errorcode, plain(String(answer.errortext)));
+  if (typeof answer.errorcode === 'number') {
+    throw new ApiFailure(answer.errorcode, plain(String(answer.errortext)), answer.cserrorcode === INTERNAL);
+  }
   return answer;
 }
 

@@ -9,6 +9,9 @@ export const LOCAL_COMMANDS = {
   doctor: 'On a hypervisor: looks at the agent in folder DIR, and dials every host of its list',
 } as const;
 
+/** How the command line is called. */
+export const PROGRAM = 'node dist/admin.js';
+
 const LOCAL_HELP: Readonly<Record<keyof typeof LOCAL_COMMANDS, readonly string[]>> = {
   status: [
     '--watch redraws it every two seconds, until Ctrl-C.',
@@ -28,7 +31,7 @@ export function localHelp(name: keyof typeof LOCAL_COMMANDS, width = DEFAULT_WID
 const CREDENTIALS_HELP =
   'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which a server writes when it starts. verify in such a file, or CLOUDSTACK_VERIFY, names a file with the CA by which the certificate of the API is verified. --endpoint asks another server with the same key.';
 const EXIT_CODES_HELP =
-  'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server.';
+  'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server, 130 Ctrl-C while waiting for a job. sendCommand: 0 all hosts have answered well, 1 some have not, 3 of some nobody knows, 66 refused before anything was sent.';
 
 const DEFAULT_WIDTH = 80;
 /** The last column is not made narrower than this, in characters. */
@@ -55,11 +58,11 @@ export function generalHelp(width = DEFAULT_WIDTH): string {
   return [
     'The command line for operators, over the HTTP API of a management server.',
     '',
-    'Usage: node dist/admin.js COMMAND [key=value …] [-o table|json] [--async]',
+    `Usage: ${PROGRAM} COMMAND [key=value …] [-o table|json] [--async]`,
     '                          [--config FILE] [--endpoint URL]',
-    '       node dist/admin.js status [--watch]',
-    '       node dist/admin.js doctor [DIR]',
-    '       node dist/admin.js COMMAND --help',
+    `       ${PROGRAM} status [--watch]`,
+    `       ${PROGRAM} doctor [DIR]`,
+    `       ${PROGRAM} COMMAND --help`,
     '',
     ...helpRows(lines, width),
     '',

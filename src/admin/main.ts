@@ -7,9 +7,10 @@ import { type ApiKeyPair, findApiKeyPair } from './api-key-file.js';
 import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
 import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.js';
 import { showDoctor } from './doctor.js';
-import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
+import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp, PROGRAM } from './help.js';
 import { withIds } from './names.js';
-import { progressBar, sendReport } from './send-report.js';
+import { patientCall } from './patient-call.js';
+import { progressBar, sendReport, truncatedLines } from './send-report.js';
 import { readStatus, statusScreen } from './status.js';
 import { objectTable } from './table.js';
 import { UsageError } from './usage-error.js';
@@ -44,10 +45,14 @@ export async function runAdmin(argv: readonly string[], parts: AdminParts): Prom
   try {
     return await run(parseAdminArguments(argv), parts);
   } catch (error) {
-    parts.err(`${error instanceof ApiFailure ? `${error.message} (${error.code})` : reasonOf(error)}\n`);
+    parts.err(`${error instanceof ApiFailure ? failureText(error) : reasonOf(error)}\n`);
     if (error instanceof UsageError) return EXIT_CODES.configuration;
     return error instanceof Unreachable ? EXIT_CODES.fatal : FAILED;
   }
+}
+
+function failureText({ message, code }: ApiFailure): string {
+  return `${message} (${code})`;
 }
 
 async function run(asked: AdminArguments, parts: AdminParts): Promise<number> {
@@ -78,8 +83,8 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
   const definition: ApiCommand = API[command];
   checkParams(command, definition, asked);
   const api = await apiCall(asked, parts);
-  const params = await withIds(command, definition, asked.params, api);
-  let answer = await api(command, Object.fromEntries(params));
+  const start = async () => api(command, Object.fromEntries(await withIds(command, definition, asked.params, api)));
+  let answer = await (command === 'sendCommand' ? start().catch(notSent) : start());
   const jobs = command === 'queryAsyncJobResult' ? [] : jobsOf(definition, answer);
   if (asked.async && definition.isAsync && asked.output === 'table') {
     parts.out(`${jobs.join('\n')}\n`);
@@ -87,13 +92,15 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
   }
   if (!asked.async) {
     for (const jobid of jobs) {
-      const outcome = await outcomeOf(api, jobid, parts);
+      const advice = adviceOn(jobid, command, asked);
+      const patient = patientCall(api, { clock: parts.clock, err: parts.err, advice });
+      const outcome = await outcomeOf(patient, jobid, advice, parts);
       const result = (outcome.jobresult ?? {}) as ApiAnswer;
       if (outcome.jobstatus !== 1) {
         parts.err(`${command} failed: ${result.errortext ?? 'without a reason'}\n`);
         return FAILED;
       }
-      if (command === 'sendCommand') return await tellOutcomes(api, jobid, result, asked, parts);
+      if (command === 'sendCommand') return await tellOutcomes(patient, jobid, result, asked, parts);
       if (definition.isAsync) answer = result;
       else parts.err(reportOf(result));
     }
@@ -103,6 +110,27 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
   const warning = warningOf(definition, answer);
   if (warning !== undefined && asked.output === 'table') parts.err(`warning: ${warning}\n`);
   return EXIT_CODES.ok;
+}
+
+/**
+ * Why sendCommand has made no job. Its exit code is not the one of a job with hosts that have failed.
+ * @throws UsageError: it was refused; Unreachable: nobody can say whether there is a job
+ */
+function notSent(error: unknown): never {
+  if (!(error instanceof ApiFailure)) throw error;
+  const text = failureText(error);
+  if (!error.isInternal) throw new UsageError(text, { cause: error });
+  throw new Unreachable(`${text}\nit may have been sent all the same; ${SAME_KEY}`, { cause: error });
+}
+
+const SAME_KEY = 'the same call with the same key waits for the same job, and sends nothing twice';
+
+/** How to see what becomes of a job when nobody waits for it any more. */
+function adviceOn(jobid: string, command: CommandName, { params }: AdminArguments): string {
+  const goesOn = `the job goes on; ${PROGRAM} queryAsyncJobResult jobid=${jobid} tells what came of it`;
+  if (command !== 'sendCommand') return goesOn;
+  const again = params.has('key') ? SAME_KEY : 'without a key, the same call would send it again';
+  return `${goesOn}, ${PROGRAM} listCommandResults jobid=${jobid} what came of it at each host; ${again}`;
 }
 
 /** What became of a command at its hosts. @returns the exit code @throws ApiFailure, Unreachable */
@@ -145,6 +173,7 @@ function shown(definition: ApiCommand, answer: ApiAnswer, asked: AdminArguments,
   if (objects.length === 0) return count === 0 ? 'nothing found\n' : `nothing on this page; there are ${count}\n`;
   // What a command has made may be shown this once: a token, a secret.
   const lines = objectTable(definition, objects, clock.wallTime(), kind === 'list' ? width() : undefined);
+  lines.push(...truncatedLines(objects));
   if (count > objects.length) {
     const page = Number(asked.params.get('page') ?? 1);
     lines.push(`${objects.length} of ${count}; page=${page + 1} has the next ones, pagesize=-1 all`);
@@ -183,20 +212,17 @@ function reportOf({ moved, cancelled, leftcount, left }: ApiAnswer): string {
   return [...lines, ...named.map(({ name, why }) => `  ${name}: ${why}`), ''].join('\n');
 }
 
-/** Waits for the end of a job, and writes its progress to stderr. @returns the job, as `queryAsyncJobResult` has it */
-async function outcomeOf(api: ApiCall, jobid: string, parts: AdminParts): Promise<ApiAnswer> {
-  const later = `the job goes on; queryAsyncJobResult jobid=${jobid} tells what came of it`;
-  parts.onInterrupt(`\n${later}\n`, INTERRUPTED);
+/**
+ * Waits for the end of a job, and writes its progress to stderr.
+ * @param advice for the user who ends the wait
+ * @returns the job, as `queryAsyncJobResult` has it
+ */
+async function outcomeOf(api: ApiCall, jobid: string, advice: string, parts: AdminParts): Promise<ApiAnswer> {
+  parts.onInterrupt(`\n${advice}\n`, INTERRUPTED);
   let said = '';
   let isBar = false;
   for (;;) {
-    let job: ApiAnswer;
-    try {
-      job = await api('queryAsyncJobResult', { jobid });
-    } catch (error) {
-      if (error instanceof Unreachable) throw new Unreachable(`${error.message}\n${later}`, { cause: error });
-      throw error;
-    }
+    const job = await api('queryAsyncJobResult', { jobid });
     if (job.jobstatus !== 0) {
       if (isBar) parts.err('\n');
       return job;

@@ -1,5 +1,6 @@
 import { EXIT_CODES } from '../lib/errors.js';
 import { type ApiAnswer, type ApiCall, rowsOf } from './client.js';
+import { PROGRAM } from './help.js';
 import { formatTable } from './table.js';
 
 /** Exit codes of `sendCommand`. */
@@ -42,8 +43,17 @@ export async function sendReport(
     return [outcome, String(names.length), names.slice(0, NAMED).join(', ') + more, reason];
   });
   const table = formatTable([['OUTCOME', 'HOSTS', 'WHICH', 'WHY'], ...lines], width);
-  const hint = `-o json listCommandResults jobid=${jobid} has the answers`;
-  return { text: `${[...table, hint].join('\n')}\n`, exitCode: exitCodeOf(summary) };
+  const hint = `${PROGRAM} -o json listCommandResults jobid=${jobid} has the answers`;
+  return { text: `${[...table, ...truncatedLines(rows), hint].join('\n')}\n`, exitCode: exitCodeOf(summary) };
+}
+
+/** Of how many hosts the answers are not whole; no line: of none. */
+export function truncatedLines(rows: readonly ApiAnswer[]): readonly string[] {
+  const count = rows.filter(({ truncated }) => truncated === true).length;
+  if (count === 0) return [];
+  return [
+    `the answers of ${count === 1 ? '1 host are' : `${count} hosts are`} truncated: they were too long to be kept`,
+  ];
 }
 
 /** Those with most hosts first. */

@@ -176,7 +176,7 @@ t.test('admin: a job is waited for, its progress said once each, and the outcome
   t.match(one.out, /kvm-1 +Up +ms2/);
   t.equal(one.calls.at(-1), 'queryAsyncJobResult jobid=j-1');
   t.same(one.interrupt, {
-    text: '\nthe job goes on; queryAsyncJobResult jobid=j-1 tells what came of it\n',
+    text: '\nthe job goes on; node dist/admin.js queryAsyncJobResult jobid=j-1 tells what came of it\n',
     exitCode: 130,
   });
 });
@@ -189,8 +189,13 @@ t.test('admin: a job that fails is 1 with its reason; one whose server goes away
   const away = terminal((command, params) =>
     command === 'queryAsyncJobResult' ? new Unreachable('no answer') : start(command, params),
   );
-  t.equal(await away.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001'), 67);
-  t.equal(away.err, 'no answer\nthe job goes on; queryAsyncJobResult jobid=j-1 tells what came of it\n');
+  const waiting = away.run('reconnectHost', 'id=00000000-0000-4000-8000-000000000001');
+  for (let i = 0; i < 60; i++) await away.clock.advance(1_000);
+  t.equal(await waiting, 67);
+  t.equal(
+    away.err,
+    'no answer\ntrying again for 60 s …\nno answer\nthe job goes on; node dist/admin.js queryAsyncJobResult jobid=j-1 tells what came of it\n',
+  );
 });
 
 t.test('regression: after the wait for a drain, the state is shown as it is then', async t => {
@@ -264,3 +269,34 @@ t.test('admin: status --watch redraws, outlives a server that is away, and ends 
   const wrong = terminal(() => new ApiFailure(401, 'unable to verify'));
   t.equal(await wrong.run('status', '--watch'), 1, 'a wrong key does not get better');
 });
+
+t.test(
+  'regression: sendCommand: a refusal is 66, so that 1 says that hosts have failed; who cannot say is 67',
+  async t => {
+    const refused = terminal(() => new ApiFailure(530, 'the key k was used for another job'));
+    t.equal(await refused.run('sendCommand', 'all=true', 'class=X'), 66);
+    t.equal(refused.err, 'the key k was used for another job (530)\n');
+    const internal = terminal(() => new ApiFailure(530, 'the store is away', true));
+    t.equal(await internal.run('sendCommand', 'all=true', 'class=X'), 67);
+  },
+);
+
+t.test(
+  'regression: sendCommand: a server that comes back within a minute is waited for; cut answers are counted',
+  async t => {
+    let asked = 0;
+    const one = terminal(command => {
+      if (command === 'sendCommand') return { jobid: 'j-1' };
+      if (command === 'listCommandResults') {
+        return { count: 1, commandresult: [{ hostname: 'kvm-1', outcome: 'answered', result: true, truncated: true }] };
+      }
+      if (asked++ < 5) return new Unreachable('no answer');
+      return { jobstatus: 1, jobresult: { commandsummary: { total: 1, answered: 1, failed: 0, unknown: 0 } } };
+    });
+    const running = one.run('sendCommand', 'all=true', 'class=X');
+    for (let i = 0; i < 6; i++) await one.clock.advance(1_000);
+    t.equal(await running, 0);
+    t.equal(one.err, 'no answer\ntrying again for 60 s …\n');
+    t.match(one.out, /the answers of 1 host are truncated/);
+  },
+);
