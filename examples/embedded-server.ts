@@ -3,7 +3,7 @@
 //     node embedded-server.js conf/mgmt.properties 9000
 //     curl http://127.0.0.1:9000/hosts              all hosts, and which server has each
 //     curl http://127.0.0.1:9000/hosts/kvm-1/stats  asks the agent of a host, through whichever server has it
-//     curl -N http://127.0.0.1:9000/events          hosts that come, go and move, as server-sent events
+//     curl -N http://127.0.0.1:9000/events          hosts that come to this server, and leave it, as server-sent events
 //
 // Whoever reaches this face may ask: it is on loopback, for a program that knows who its users are.
 import { createServer, type ServerResponse } from 'node:http';

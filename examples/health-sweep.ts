@@ -26,6 +26,10 @@ interface HostResult {
   readonly answers?: string;
 }
 
+process.on('uncaughtException', error => {
+  console.error(error.message);
+  process.exit(2);
+});
 const ini = readFileSync(iniFile, 'utf8');
 const setting = (name: string) => new RegExp(`^\\s*${name}\\s*=\\s*(\\S+)`, 'm').exec(ini)?.[1];
 const [endpoint = '', key = '', secret = '', verify] = ['endpoint', 'key', 'secret', 'verify'].map(setting);

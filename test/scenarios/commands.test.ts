@@ -80,7 +80,7 @@ t.test('commands: the first failure ends the job, or a canary does', async t => 
   const ids = 'guid-1,guid-2,guid-3,guid-4';
   const first = await send(cluster, { ids, class: WORK, maxconcurrency: 1 });
   t.match(await whileWorking(cluster, workers, summary(cluster, first)), { answered: 1, failed: 1, cancelled: 3 });
-  t.match((await results(cluster, first))[3], { outcome: 'cancelled', reason: /^stopped: 1 hosts have failed/ });
+  t.match((await results(cluster, first))[3], { outcome: 'cancelled', reason: /^stopped: a host has failed/ });
   const canary = await send(cluster, { ids, class: WORK, maxerrors: -1, canary: 2 });
   t.match(await whileWorking(cluster, workers, summary(cluster, canary)), { answered: 2, failed: 1, cancelled: 2 });
   const all = await send(cluster, { ids, class: WORK, maxerrors: -1, canary: 0, maxconcurrency: 1 });

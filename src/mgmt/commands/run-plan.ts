@@ -28,7 +28,10 @@ export type RunStep =
 export function nextStep({ taken, inFlight, failures }: RunState, rules: RunRules): RunStep {
   const { maxConcurrency, maxErrors, canary } = rules;
   if (maxErrors >= 0 && failures > maxErrors) {
-    return { kind: 'stop', reason: `stopped: ${failures} hosts have failed, and maxerrors is ${maxErrors}` };
+    return {
+      kind: 'stop',
+      reason: `stopped: ${failures === 1 ? 'a host has' : `${failures} hosts have`} failed, and maxerrors is ${maxErrors}`,
+    };
   }
   const isCanary = taken < canary;
   if (!isCanary && canary > 0 && taken - inFlight < canary) return { kind: 'wait' };

@@ -96,6 +96,7 @@ export class Sender {
    * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON, TypeError: the messages cannot be written
    */
   async send(hostId: number, messages: readonly Message[], options: SendOptions = {}): Promise<CommandOutcome> {
+    if (messages.length === 0) throw new TypeError('there are no commands to send');
     const { wait } = options;
     const asked = wait === undefined ? messages : messages.map(message => withWait(message, wait));
     const body = rawBodyOf(asked, readyLimits(this.#parts.packetMaxBytes));

@@ -5,7 +5,9 @@ import type { CommandOutcome } from './outcome.js';
 
 /** Answers of one host that are kept whole, in characters. */
 const MOST_ANSWER_LENGTH = 65_536;
-/** What is kept of each answer's `details` when they are more. */
+/** What is kept of each text in the answers when they are more: the first of these with which they fit. */
+const TEXT_LENGTHS = [16_384, 4_096, 1_024, 256] as const;
+/** And when they fit with none of them. */
 const MOST_DETAILS = 4_096;
 
 export interface OutcomeOf {
@@ -41,6 +43,10 @@ function reasonIn(messages: readonly Message[]): string | null {
 function kept(messages: readonly Message[]): Pick<NewCommandOutcome, 'answers' | 'isTruncated'> {
   const whole = textOf(messages);
   if (whole !== undefined && whole.length <= MOST_ANSWER_LENGTH) return { answers: whole, isTruncated: false };
+  for (const length of TEXT_LENGTHS) {
+    const text = textOf(messages.map(({ type, fields }) => ({ type, fields: withShortTexts(fields, length) })));
+    if (text !== undefined && text.length <= MOST_ANSWER_LENGTH) return { answers: text, isTruncated: true };
+  }
   const short = messages.map(({ type, fields: { result, details } }) => ({
     type,
     fields: {
@@ -50,6 +56,15 @@ function kept(messages: readonly Message[]): Pick<NewCommandOutcome, 'answers' |
   }));
   const text = textOf(short);
   return { answers: text !== undefined && text.length <= MOST_ANSWER_LENGTH ? text : null, isTruncated: true };
+}
+
+/** The fields with each text of their own cut to a length. Texts deeper in them stay: what is in them may be cut nowhere. */
+function withShortTexts(fields: Message['fields'], length: number): Message['fields'] {
+  const short = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value.slice(0, length) : value,
+  ]);
+  return Object.fromEntries(short);
 }
 
 /** @returns undefined for what JSON cannot represent */

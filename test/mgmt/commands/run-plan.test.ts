@@ -16,7 +16,7 @@ t.test('run: as many hosts at a time as are allowed, and not one transaction for
 t.test('run: more failures than allowed end it', async t => {
   t.match(step({ taken: 8, inFlight: 3, failures: 1 }), {
     kind: 'stop',
-    reason: /1 hosts have failed, and maxerrors is 0/,
+    reason: /a host has failed, and maxerrors is 0/,
   });
   t.match(step({ taken: 8, inFlight: 3, failures: 1 }, { maxErrors: 1 }), { kind: 'take' });
   t.match(step({ taken: 8, inFlight: 3, failures: 8 }, { maxErrors: -1 }), { kind: 'take' });

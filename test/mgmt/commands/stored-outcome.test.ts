@@ -29,9 +29,17 @@ t.test('outcome: answers are JSON, and 64 KiB at most', async t => {
     fields: { result: true, details: 'd', text: 'x'.repeat(70_000) },
   });
   t.equal(long.isTruncated, true);
-  t.strictSame(JSON.parse(long.answers ?? ''), [{ 'com.example.WorkAnswer': { result: true, details: 'd' } }]);
+  const text = 'x'.repeat(16_384);
+  t.strictSame(JSON.parse(long.answers ?? ''), [{ 'com.example.WorkAnswer': { result: true, details: 'd', text } }]);
+  const deep = answered({
+    type: 'com.example.WorkAnswer',
+    fields: { result: true, details: 'd', list: ['x'.repeat(70_000)] },
+  });
+  t.strictSame(JSON.parse(deep.answers ?? ''), [{ 'com.example.WorkAnswer': { result: true, details: 'd' } }]);
   const many = answered(
     ...Array.from({ length: 30 }, () => Answer.encode({ result: true, details: 'y'.repeat(9_000) })),
   );
-  t.match(many, { isTruncated: true, answers: null, isGood: true });
+  t.match(many, { isTruncated: true, answers: /y{1024}/, isGood: true });
+  const tooMany = answered(...Array.from({ length: 3_000 }, () => Answer.encode({ result: true, details: 'z' })));
+  t.match(tooMany, { isTruncated: true, answers: null, isGood: true });
 });

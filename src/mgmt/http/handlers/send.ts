@@ -109,9 +109,12 @@ function commandsOf({ class: type, fields, commands }: Params<'sendCommand'>): S
     if (!isRecord(entry) || typeof entry.class !== 'string') {
       throw invalidParameter(COMMAND, name, '', 'an object with class and fields is expected');
     }
-    const { fields: given = {} } = entry;
+    const { fields: given = {}, class: type, ...others } = entry;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined)
+      throw invalidParameter(COMMAND, `${name}.${unknown}`, '', 'a command has class and fields');
     if (!isRecord(given)) throw invalidParameter(COMMAND, `${name}.fields`, '', 'a JSON object is expected');
-    return { class: entry.class, fields: given };
+    return { class: type, fields: given };
   });
 }
 
