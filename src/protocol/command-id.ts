@@ -85,3 +85,15 @@ export function keptMessages(answers: readonly unknown[] | RawJson): readonly Me
   if (!Array.isArray(entries)) throw new ProtocolError('BODY_SHAPE', 'the answers are not an array');
   return entries.map(asMessage);
 }
+
+/** What an agent of Muster's adds to the fields of an answer that it gives in the place of its resource, which has failed. */
+export const IN_PLACE_OF_RESOURCE = { muster: { outcome: 'failed' } } as const;
+
+/**
+ * Whether an answer is one that the agent has given in the place of its resource.
+ * @example
+ * if (isInPlaceOfResource(answer)) console.log(`the resource has failed: ${answer.fields.details}`);
+ */
+export function isInPlaceOfResource({ fields: { muster } }: Message): boolean {
+  return inAnswer.accepts(muster) && muster.outcome === IN_PLACE_OF_RESOURCE.muster.outcome;
+}

@@ -8,6 +8,8 @@ export {
   agentOutcomeOf,
   type CommandId,
   commandIdOf,
+  IN_PLACE_OF_RESOURCE,
+  isInPlaceOfResource,
   keptMessages,
   SERVER_CAPABILITIES,
   withCommandId,

@@ -4,6 +4,7 @@ import {
   CancelCommand,
   ConfirmAnswersCommand,
   FLAG,
+  IN_PLACE_OF_RESOURCE,
   type Message,
   type Packet,
 } from '../../src/protocol/index.js';
@@ -270,6 +271,23 @@ t.test('commands: in sequence, in their order, also when the agent fails over be
   });
   for (const job of jobs) t.match(await whileWorking(cluster, [worker], summary(cluster, job)), { answered: 1 });
   t.same(names, ['one', 'two', 'three']);
+});
+
+t.test('regression: commands: that a resource has failed is an event, once for each way', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  const agent = await agentOn(cluster, B, 'guid-1', CAPABLE);
+  const failed = Answer.encode({ result: false, details: 'the resource has thrown' });
+  for (let count = 1; count <= 2; count++) {
+    const jobid = await send(cluster, { ids: 'guid-1', class: WORK, maxerrors: -1 });
+    await cluster.comes(() => gotBy(agent).length === count);
+    const packet = gotBy(agent)[count - 1] ?? firstOf(agent);
+    agent.answer(packet, [{ type: failed.type, fields: { ...failed.fields, ...IN_PLACE_OF_RESOURCE } }]);
+    t.match(await summary(cluster, jobid), { failed: 1 });
+  }
+  await cluster.goesOn(3_000);
+  const { body } = await cluster.node(A).call('listEvents', { type: 'AGENT.RESOURCE.FAILED' });
+  t.match(body.event, [{ description: /^The resource of host .* has failed: the resource has thrown$/ }]);
+  t.equal(body.event.length, 1);
 });
 
 t.test('regression: commands: the agent is told how long it has, and its word at the last moment counts', async t => {

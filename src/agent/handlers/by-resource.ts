@@ -2,7 +2,14 @@ import { withinLimit } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { peerText } from '../../lib/text/peer-text.js';
-import { encodeJson, type Message, ProtocolError, UnsupportedAnswer } from '../../protocol/index.js';
+import {
+  Answer,
+  encodeJson,
+  IN_PLACE_OF_RESOURCE,
+  type Message,
+  ProtocolError,
+  UnsupportedAnswer,
+} from '../../protocol/index.js';
 import { objectionToFields } from '../resources/answer-check.js';
 import type { Handler, HandlerParts } from './handler.js';
 
@@ -23,9 +30,15 @@ export const handleByResource: Handler = async (command, parts) => {
       command: peerText(command.type),
       reason: peerText(reasonOf(error)),
     });
-    throw error;
+    return { answer: contained(peerText(reasonOf(error)), parts.id) };
   }
 };
+
+/** The answer in the place of one that the resource has not given. A server of Muster's, which has given an id, tells operators. */
+function contained(details: string, id: string | undefined): Message {
+  const { type, fields } = Answer.encode({ result: false, details });
+  return { type, fields: id === undefined ? fields : { ...fields, ...IN_PLACE_OF_RESOURCE } };
+}
 
 /** The answer to a class that the agent does not know, and to a body that it cannot read. */
 export function unsupported(what: string): Message {

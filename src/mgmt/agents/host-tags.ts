@@ -29,7 +29,6 @@ export function operatorTags(text: string): readonly string[] {
   if (tags.length > tagsOfHost) throw invalid(`${tags.length} tags; a host can be given ${tagsOfHost}`);
   for (const tag of tags) {
     if (tag.length > tagLength) throw invalid(`a tag has at most ${tagLength} characters`);
-    if (/\s/.test(tag)) throw invalid('a tag has no blanks');
     if (tag !== peerText(tag)) throw invalid('control characters are not allowed in a tag');
   }
   return tags;

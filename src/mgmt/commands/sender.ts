@@ -6,6 +6,7 @@ import {
   agentOutcomeOf,
   commandIdOf,
   FLAG,
+  isInPlaceOfResource,
   type Message,
   messagesOf,
   type RawBody,
@@ -34,6 +35,8 @@ export interface SenderParts {
   readonly hosts: Pick<HostFinder, 'find'>;
   /** Unpacked bytes of one packet. */
   readonly packetMaxBytes: number;
+  /** An agent has answered in the place of its resource, which has failed. */
+  onResourceFailed(hostId: number, answer: Message): void;
   /** Sends commands to an agent of this server. Never rejects. */
   askHere(request: ServerRequest, signals: RequestSignals): Promise<ServerReply>;
   /** Has another server do it. Never rejects. */
@@ -272,6 +275,8 @@ class Sending {
     try {
       const messages = messagesOf(reply.body, readyLimits(this.#parts.packetMaxBytes));
       const [first] = messages;
+      for (const message of messages)
+        if (isInPlaceOfResource(message)) this.#parts.onResourceFailed(this.#what.hostId, message);
       const outcome = agentOutcomeOf(messages);
       const reason = peerText(String(first?.fields.details ?? outcome));
       if (outcome === 'unknown') return { kind: 'lost', reason, isRepeatable: false };

@@ -26,6 +26,10 @@ export const MGMT_LIMITS = {
   refusalEventMs: 3_600_000,
   /** … and of so many different ones within it. */
   refusalEvents: 1_000,
+  /** Operators are told once in this time that the resource of a host has failed in one way … */
+  resourceEventMs: 3_600_000,
+  /** … and of so many such ways within it. */
+  resourceEvents: 1_000,
   /** Operators are told once in this time that an address may not register new hosts. */
   rowWarningMs: 60_000,
   /** Tags that an agent may give its host, and those that an operator may give it … */

@@ -45,7 +45,10 @@ export const inCommand = object({
 
 /** Likewise. In every answer to a packet with an id that was not answered by what carries commands out. */
 export const inAnswer = object({
-  /** `refused`: not carried out, and it will not be. `unknown`: perhaps carried out; nobody can say. */
+  /**
+   * `refused`: not carried out, and it will not be. `unknown`: perhaps carried out; nobody can say. `failed`: it was, and what
+   * carries commands out has thrown, was late, or has answered nonsense; in the answer to that command alone.
+   */
   outcome: text,
 });
 

@@ -476,7 +476,8 @@ t.test('commands: what never ends is given up, and may know it', async t => {
   ];
   await until(() => begun.length === 4);
   await clock.advance(5_000);
-  t.match((await answers[3])?.messages, [{ fields: { details: /within 5 s/ } }], 'with an id, its own wait counts');
+  const late = { details: /within 5 s/, muster: { outcome: 'failed' } };
+  t.match((await answers[3])?.messages, [{ fields: late }], 'with an id, its own wait counts, and servers are told');
   await clock.advance(15_000);
   for (const answer of answers.slice(0, 2)) {
     t.match((await answer)?.messages, [

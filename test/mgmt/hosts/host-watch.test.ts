@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import { ContestedHosts } from '../../../src/mgmt/hosts/contested-hosts.js';
 import { HostWatch } from '../../../src/mgmt/hosts/host-watch.js';
 import type { Store } from '../../../src/mgmt/store/store.js';
+import { Answer, CheckHealthCommand } from '../../../src/protocol/index.js';
 import { contentOf } from '../../../src/testing/fake-agent.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { hostDescription } from '../../helpers/host-description.js';
@@ -113,9 +114,14 @@ t.test('contested: an agent that another live server has taken loses its old lin
   t.match(row(), { msid: MSID_2, status: 'Up' }, 'and the new owner keeps the host');
 });
 
-t.test('contested: what only a dead server claims is taken back', async t => {
+t.test('contested: what only a dead server claims is taken back when the agent answers here', async t => {
   const { agent, steal, row, clock } = await withAgent(t, () => false);
   await steal();
+  await clock.advance(2_000);
+  const asked = agent.waiting.find(({ messages: [message] }) => message && CheckHealthCommand.is(message));
+  t.ok(asked);
+  t.match(row(), { msid: MSID_2 });
+  if (asked) agent.answer(asked, [Answer.encode({ result: true })]);
   await clock.advance(4_000);
   t.match(row(), { msid: 1001, status: 'Up', epoch: 3 });
   await clock.advance(60_000);
