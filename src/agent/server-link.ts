@@ -20,7 +20,7 @@ import type { AgentEvent, DialFailure } from './agent-events.js';
 import type { KeptAnswers } from './commands/kept-answers.js';
 import { ServedRequests, type ServedRequestsParts } from './commands/served-requests.js';
 import type { Wire } from './dial/dialer.js';
-import { plainReason } from './dial/plain-reason.js';
+import { MAY_REFUSE_CERTIFICATE, plainReason } from './dial/plain-reason.js';
 import { unsupported } from './handlers/by-resource.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
 import { readAvoidList } from './handlers/host-list.js';
@@ -98,9 +98,6 @@ class UnansweredError extends Error {
 const MAY_NEED_ONE =
   'it may demand a certificate, and this agent has none: have createEnrollmentToken of a server make a token, write it ' +
   'into agent.properties as enrollment.token, and send this process SIGHUP, or restart it';
-const MAY_REFUSE_CERTIFICATE =
-  'it may not accept the certificate of this agent: if its log says so, have createEnrollmentToken make a token for the ' +
-  'guid of this agent, write it into agent.properties as enrollment.token, and send this process SIGHUP, or restart it';
 const MAY_REFUSE_TOKEN = 'it may not accept enrollment.token';
 
 /** Of what cannot be used of a command, so many points are logged. */

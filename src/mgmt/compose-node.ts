@@ -6,7 +6,6 @@ import { type FatalError, reasonOf } from '../lib/errors.js';
 import { runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
-import { peerText } from '../lib/text/peer-text.js';
 import { ConfirmAnswersCommand, LIMITS, type Message } from '../protocol/index.js';
 import type { AgentsPort } from './agents/agents-port.js';
 import { PortKeeper } from './agents/agents-port.js';
@@ -15,7 +14,6 @@ import { EventLog } from './cluster/events.js';
 import type { ServerDialer } from './cluster/links/server-dialer.js';
 import { ServerLinks } from './cluster/links/server-links.js';
 import { Membership } from './cluster/membership.js';
-import { Refusals } from './cluster/refusals.js';
 import { drainPurpose } from './cluster/server-state.js';
 import { carryOutCommands } from './commands/command-job.js';
 import type { CommandRunParts } from './commands/command-run.js';
@@ -23,6 +21,7 @@ import { HostFinder } from './commands/host-finder.js';
 import { takeKeptAnswers } from './commands/kept-answers.js';
 import type { CommandOutcome } from './commands/outcome.js';
 import { passOn } from './commands/pass-on.js';
+import { ResourceFailures } from './commands/resource-failures.js';
 import { Sender, type SendOptions } from './commands/sender.js';
 import { MGMT_LIMITS } from './config/limits.js';
 import type { Configuration } from './config/parameters.js';
@@ -268,30 +267,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
     configuration: currentConfiguration,
     advance: () => advanceAuthority({ clock, store, events, ca, configurationChanged }),
   });
-  const resources = new Refusals({
-    ...shared,
-    events,
-    everyMs: MGMT_LIMITS.resourceEventMs,
-    most: MGMT_LIMITS.resourceEvents,
-  });
+  const resourceFailures = new ResourceFailures({ ...shared, events, knownHosts: agents.knownHosts });
   const sender = new Sender({
     clock,
-    onResourceFailed(hostId, { fields }) {
-      const host = agents.knownHosts.byId(hostId);
-      if (host === undefined) return;
-      const why = peerText(String(fields.details));
-      resources.tell({
-        key: [host.uuid, why],
-        message: 'The resource of an agent has failed to carry out a command',
-        fields: { host: host.name, reason: why },
-        event: {
-          type: 'AGENT.RESOURCE.FAILED',
-          level: 'WARN',
-          description: `The resource of host ${host.name} has failed: ${why}`,
-          hostUuid: host.uuid,
-        },
-      });
-    },
+    onResourceFailed: (hostId, answer) => resourceFailures.tell(hostId, answer),
     packetMaxBytes,
     hosts: new HostFinder({
       ...{ msid, store },

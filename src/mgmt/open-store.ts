@@ -152,11 +152,12 @@ async function openMysql(dbUrl: string, parts: Required<OpenStoreParts>): Promis
 async function openSqlite(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore> {
   const path = sqlitePath(dbUrl);
   try {
-    if (path === IN_MEMORY && parts.thread === 'same') return await openInMemory(parts);
-    if (path === IN_MEMORY) throw new ConfigError('db.url', dbUrl, 'servers cannot share a database in memory');
-    if (parts.thread === 'worker') return await openWorkerStore(path, parts);
-    const { openSqliteStore } = await import('./store/sqlite/sqlite-store.js');
-    return await openSqliteStore(path, parts);
+    if (parts.thread === 'worker') {
+      if (path === IN_MEMORY) throw new ConfigError('db.url', dbUrl, 'servers cannot share a database in memory');
+      return await openWorkerStore(path, parts);
+    }
+    const { openSqliteStore, openSqliteStoreInMemory } = await import('./store/sqlite/sqlite-store.js');
+    return path === IN_MEMORY ? await openSqliteStoreInMemory(parts) : await openSqliteStore(path, parts);
   } catch (error) {
     throw asFatal(error, dbUrl);
   }
@@ -168,11 +169,6 @@ function asFatal(error: unknown, shownUrl: string): unknown {
 }
 
 /** @throws ConfigError */
-async function openInMemory(parts: Required<OpenStoreParts>): Promise<OpenedStore> {
-  const { openSqliteStoreInMemory } = await import('./store/sqlite/sqlite-store.js');
-  return openSqliteStoreInMemory(parts);
-}
-
 function sqlitePath(dbUrl: string): string {
   const path = dbUrl.slice('sqlite:'.length);
   // In a URL, `//data` is the name of a machine; as a path, it is a folder at the root. Neither is meant.

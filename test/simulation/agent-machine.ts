@@ -161,16 +161,7 @@ export class AgentMachine {
   }
 
   kill(isPowerCut: boolean): void {
-    const { process } = this;
-    if (process === undefined || !process.isAlive) return;
-    const { network, transcript } = this.#simulation;
-    transcript.add(this.name, isPowerCut ? 'its machine loses power' : 'is killed');
-    process.end();
-    if (isPowerCut) {
-      network.machineIsDown(this.address);
-      this.disk.powerCut();
-    }
-    network.ended(process, isPowerCut);
+    if (this.#simulation.endProcess(this, isPowerCut) && isPowerCut) this.disk.powerCut();
   }
 
   /** The machine is on again, and the agent runs. */

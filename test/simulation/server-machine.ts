@@ -110,13 +110,7 @@ export class ServerMachine {
   }
 
   kill(isPowerCut: boolean): void {
-    const { process } = this;
-    if (process === undefined || !process.isAlive) return;
-    const { network, transcript } = this.#simulation;
-    transcript.add(this.name, isPowerCut ? 'its machine loses power' : 'is killed');
-    process.end();
-    if (isPowerCut) network.machineIsDown(this.address);
-    network.ended(process, isPowerCut);
+    this.#simulation.endProcess(this, isPowerCut);
   }
 
   revive(): void {

@@ -307,6 +307,16 @@ export class Simulation {
 
   // ---- for faults
 
+  /** The process of a machine ends at once. @returns false: it had ended before */
+  endProcess({ name, address, process }: AgentMachine | ServerMachine, isPowerCut: boolean): boolean {
+    if (process === undefined || !process.isAlive) return false;
+    this.transcript.add(name, isPowerCut ? 'its machine loses power' : 'is killed');
+    process.end();
+    if (isPowerCut) this.network.machineIsDown(address);
+    this.network.ended(process, isPowerCut);
+    return true;
+  }
+
   /** In good order; the process ends then. */
   async stopAgent(agent: AgentMachine): Promise<void> {
     const { process } = agent;

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { ask } from './faults.js';
 import { Simulation } from './simulation.js';
 import type { StoreWeather } from './store-link.js';
@@ -149,7 +150,7 @@ async function carryOut(simulation: Simulation, line: string): Promise<void> {
 function operate(
   simulation: Simulation,
   line: string,
-  work: (node: Parameters<Parameters<typeof ask>[3]>[0], msid: number) => Promise<void>,
+  work: (node: ManagementNode, msid: number) => Promise<void>,
 ): void {
   const [what = '', name] = line.split(/\s+/);
   const index = simulation.servers.findIndex(server => server.name === name);

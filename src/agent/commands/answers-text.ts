@@ -1,6 +1,6 @@
 import { reasonOf } from '../../lib/errors.js';
 import { decodeJson, encodeJson, keptMessages, LIMITS, type Message, type PacketLimits } from '../../protocol/index.js';
-import { failed } from '../handlers/index.js';
+import { failed } from '../handlers/by-resource.js';
 
 /** What the header and the class names of a packet of kept answers may take. */
 const AROUND_BYTES = 4096;

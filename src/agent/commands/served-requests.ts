@@ -13,6 +13,7 @@ import {
   type Packet,
   readyLimits,
 } from '../../protocol/index.js';
+import { waitMsOf } from '../handlers/by-resource.js';
 import type { Consequence, SharedHandlerParts } from '../handlers/handler.js';
 import { handleRequest, isAboutLinks, tooMany } from '../handlers/index.js';
 import { answersText, KEPT_LIMITS, messagesOf } from './answers-text.js';
@@ -140,9 +141,9 @@ export class ServedRequests {
   /** How long the server waits for the commands of a packet, one after another. */
   #allowedMs({ messages }: Packet): number {
     const { commandTimeoutMs } = this.#parts;
-    return messages.reduce((sum, { fields: { wait } }) => {
-      const hasWait = typeof wait === 'number' && wait > 0;
-      return sum + (hasWait ? Math.min(wait * 1000, commandTimeoutMs) : commandTimeoutMs);
+    return messages.reduce((sum, message) => {
+      const waitMs = waitMsOf(message);
+      return sum + (waitMs > 0 ? Math.min(waitMs, commandTimeoutMs) : commandTimeoutMs);
     }, 0);
   }
 

@@ -8,8 +8,8 @@ const NOT_ACCEPTED =
   'the server does not accept the certificate of this agent, cloud.crt: it is revoked, expired, of another CA, or has not ' +
   'the address of this machine; have the server issue another one';
 
-/** A server of Muster says why in its log alone. */
-const MAY_NOT_ACCEPT =
+/** What may be wrong when a server ends a dial without a word. A server of Muster says why in its log alone. */
+export const MAY_REFUSE_CERTIFICATE =
   'it may not accept the certificate of this agent: if its log says so, have createEnrollmentToken make a token for the ' +
   'guid of this agent, write it into agent.properties as enrollment.token, and send this process SIGHUP, or restart it';
 
@@ -29,7 +29,7 @@ export function plainReason(error: unknown, hasCertificate: boolean): string {
     const perhaps = hasCertificate ? 'not accept the certificate of this agent' : 'demand a client certificate';
     return `the server refuses the TLS handshake; it may ${perhaps} (${reasonOf(error)})`;
   }
-  if (hasCertificate && codeOf(error) === 'HANDSHAKE_CLOSED') return `${reasonOf(error)}: ${MAY_NOT_ACCEPT}`;
+  if (hasCertificate && codeOf(error) === 'HANDSHAKE_CLOSED') return `${reasonOf(error)}: ${MAY_REFUSE_CERTIFICATE}`;
   return reasonOf(error);
 }
 

@@ -30,14 +30,19 @@ export const handleByResource: Handler = async (command, parts) => {
       command: peerText(command.type),
       reason: peerText(reasonOf(error)),
     });
-    return { answer: contained(peerText(reasonOf(error)), parts.id) };
+    return { answer: inPlaceOfResource(reasonOf(error), parts.id) };
   }
 };
 
 /** The answer in the place of one that the resource has not given. A server of Muster's, which has given an id, tells operators. */
-function contained(details: string, id: string | undefined): Message {
-  const { type, fields } = Answer.encode({ result: false, details });
+function inPlaceOfResource(details: string, id: string | undefined): Message {
+  const { type, fields } = failed(details);
   return { type, fields: id === undefined ? fields : { ...fields, ...IN_PLACE_OF_RESOURCE } };
+}
+
+/** The answer to a command that has failed. @param details may have words of the command in it */
+export function failed(details: string): Message {
+  return Answer.encode({ result: false, details: peerText(details) });
 }
 
 /** The answer to a class that the agent does not know, and to a body that it cannot read. */
@@ -91,7 +96,7 @@ async function afterTurns(clock: Clock, turns: number): Promise<void> {
 }
 
 /** How long the server waits for the answer, as it says; 0 when it does not. */
-function waitMsOf({ fields: { wait } }: Message): number {
+export function waitMsOf({ fields: { wait } }: Message): number {
   return typeof wait === 'number' && wait > 0 ? wait * 1000 : 0;
 }
 

@@ -1,8 +1,6 @@
 import { reasonOf } from '../../lib/errors.js';
-import { peerText } from '../../lib/text/peer-text.js';
 import {
   AgentControlCommand,
-  Answer,
   CheckHealthCommand,
   CheckNetworkCommand,
   ConfirmAnswersCommand,
@@ -19,7 +17,7 @@ import {
   SetupMSListCommand,
   ShutdownCommand,
 } from '../../protocol/index.js';
-import { handleByResource } from './by-resource.js';
+import { failed, handleByResource } from './by-resource.js';
 import { handleSetupCertificate, handleSetupKeyStore } from './certificates.js';
 import {
   handleAgentControl,
@@ -98,11 +96,6 @@ async function handleCommand(command: Message, parts: HandlerParts): Promise<Out
   } catch (error) {
     return { answer: failed(reasonOf(error)) };
   }
-}
-
-/** The answer to a command that has failed. @param details may have words of the command in it */
-export function failed(details: string): Message {
-  return Answer.encode({ result: false, details: peerText(details) });
 }
 
 /** The answers to a packet that comes while too many are in progress. */
