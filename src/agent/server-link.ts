@@ -90,6 +90,9 @@ class RefusedError extends Error {
   }
 }
 
+/** It has answered Startup with no. */
+class StartupRefusedError extends RefusedError {}
+
 /** The server has closed the link instead of answering Startup. */
 class UnansweredError extends Error {
   override readonly name = 'UnansweredError';
@@ -262,7 +265,7 @@ export class ServerLink {
     }
     const answer = StartupAnswer.decode(message);
     this.#isAnswered = answer.result;
-    if (!answer.result) throw new RefusedError(answer.details ?? 'Startup was refused without a reason');
+    if (!answer.result) throw new StartupRefusedError(answer.details ?? 'Startup was refused without a reason');
     const { hostId, hostUuid, hostName } = answer;
     // CloudStack's server sends 0 here, and the real id in Ready.
     if (hostId > 0) this.#identity ??= identityOf(hostId, hostUuid, hostName);
@@ -416,6 +419,7 @@ export class ServerLink {
   #refusalIn(error: unknown): Refusal | undefined {
     const { token, hasCertificate } = this.#credentials;
     if (this.#phase !== 'registering' || this.#isAnswered) return undefined;
+    if (error instanceof StartupRefusedError && hasCertificate) return 'unsaid';
     if (error instanceof RefusedError) return token === undefined ? undefined : 'certain';
     if (error instanceof UnansweredError || isAboutCertificates(error)) return 'certain';
     return hasCertificate && mayBeAboutCertificates(error) ? 'possible' : undefined;

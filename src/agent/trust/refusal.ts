@@ -9,8 +9,11 @@ export function isAboutCertificates(error: unknown): boolean {
   return error instanceof TrustError || (error instanceof Error && ALERT.test(codeOf(error.cause) ?? ''));
 }
 
-/** How sure it is that a server has refused the credentials of a dial. */
-export type Refusal = 'certain' | 'possible';
+/**
+ * How sure it is that a server has refused the credentials of a dial. `unsaid`: it has refused the Startup in words, which
+ * may be about the certificate, as that of a host that was removed.
+ */
+export type Refusal = 'certain' | 'possible' | 'unsaid';
 
 /**
  * Whether a dial has ended as it does when a server of Muster refuses a certificate: it closes the connection once it has seen

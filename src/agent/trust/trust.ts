@@ -212,14 +212,15 @@ export class Trust {
   /**
    * A server does not accept these credentials, or is not trusted by them. New files that have not worked yet are replaced
    * by the former ones; an agent with a token tries that, and the certificate the next time.
-   * @param how a refusal that is only possible has to come several times before files are replaced
+   * @param how a refusal that is only possible has to come several times before files are replaced; for one that is
+   *   unsaid, only a token is tried
    */
   async refused(used: Credentials, why: string, how: Refusal): Promise<void> {
     if (this.#token !== undefined) {
       this.#prefersToken = used.hasCertificate;
       return;
     }
-    if (!this.#isUnconfirmed || used.id !== this.#id) return;
+    if (!this.#isUnconfirmed || used.id !== this.#id || how === 'unsaid') return;
     if (how === 'possible' && ++this.#doubts < MOST_DOUBTS) return;
     this.#isUnconfirmed = false;
     this.#doubts = 0;

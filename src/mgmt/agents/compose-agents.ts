@@ -136,7 +136,7 @@ export function composeAgents(parts: AgentsParts): Agents {
       close: (hostId, why) => registry.get(hostId)?.link.close(why),
     },
   });
-  const guids = new GuidGuard({ ...parts, registry, knownHosts });
+  const guids = new GuidGuard({ ...parts, registry, knownHosts, lookAgain: () => poller.poll() });
   const propagation = new Propagation<Attache>({
     clock,
     log,

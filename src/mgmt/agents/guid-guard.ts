@@ -8,6 +8,7 @@ import { MGMT_LIMITS } from '../config/limits.js';
 import { type Claimant, describeClaimant, isAnotherAgent } from '../hosts/claimant.js';
 import type { KnownHosts } from '../hosts/known-hosts.js';
 import type { ServerLife } from '../hosts/reconcile.js';
+import type { AgentRow } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import type { Attache } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
@@ -20,6 +21,8 @@ export interface GuidGuardParts {
   readonly events: EventSink;
   readonly registry: Pick<AttacheRegistry, 'byGuid'>;
   readonly knownHosts: Pick<KnownHosts, 'get'>;
+  /** Reads from the store what other servers have changed. Never rejects. */
+  lookAgain(): Promise<void>;
   /** How another server looks from here. */
   lifeOf(msid: number): ServerLife;
   /** Has another server ask the link that it has of a host. @returns whether the agent has answered */
@@ -61,6 +64,8 @@ export class GuidGuard {
     ) {
       return this.#refuse(guid, here.claimant, newcomer);
     }
+    // The established agent may have gone to another server a moment ago.
+    if (this.#isAnotherThanKnown(guid, newcomer)) await this.#parts.lookAgain();
     const elsewhere = this.#elsewhere(guid);
     if (elsewhere === undefined || !isAnotherAgent(newcomer, elsewhere.claimant)) return undefined;
     const { hostId, msid } = elsewhere;
@@ -69,14 +74,19 @@ export class GuidGuard {
     return this.#refuse(guid, elsewhere.claimant, newcomer);
   }
 
+  #isAnotherThanKnown(guid: string, newcomer: Claimant): boolean {
+    const { health, knownHosts } = this.#parts;
+    const row = knownHosts.get(guid);
+    return !health.away && row !== undefined && isAnotherAgent(newcomer, claimantIn(row));
+  }
+
   #elsewhere(guid: string): (LinkElsewhere & { readonly claimant: Claimant }) | undefined {
     const { health, knownHosts, lifeOf, msid: own } = this.#parts;
     const row = knownHosts.get(guid);
     if (health.away || row === undefined || row.msid === null || row.msid === own) return undefined;
     if (lifeOf(row.msid) !== 'up') return undefined;
-    const { id: hostId, uuid, msid, linkAddress, instanceId } = row;
-    const claimant = { address: linkAddress ?? undefined, instanceId: instanceId ?? undefined };
-    return { hostId, uuid, msid, claimant };
+    const { id: hostId, uuid, msid } = row;
+    return { hostId, uuid, msid, claimant: claimantIn(row) };
   }
 
   #refuse(guid: string, established: Claimant, newcomer: Claimant): string {
@@ -96,6 +106,11 @@ export class GuidGuard {
       },
     });
   }
+}
+
+/** The agent whose link became Ready last. */
+function claimantIn({ linkAddress, instanceId }: Pick<AgentRow, 'linkAddress' | 'instanceId'>): Claimant {
+  return { address: linkAddress ?? undefined, instanceId: instanceId ?? undefined };
 }
 
 /** Whether established agents answer: of those who ask about the same one, all get the answer to one question. */

@@ -48,6 +48,8 @@ export class Poller {
   readonly #parts: PollerParts;
   readonly #hosts: HostWatch;
   #polling: Promise<void> = Promise.resolve();
+  /** The one that waits for its turn. */
+  #waiting: Promise<void> | undefined;
   #timer: Timer | undefined;
   #isStopped = false;
 
@@ -83,10 +85,19 @@ export class Poller {
     this.#timer?.cancel();
   }
 
-  /** Reads at once what the next poll would. In turns: what an earlier one has read is older. */
+  /**
+   * Reads at once what the next poll would. In turns: what an earlier one has read is older. All who ask while one waits for
+   * its turn get that one.
+   */
   poll(): Promise<void> {
-    this.#polling = this.#polling.then(() => this.#poll());
-    return this.#polling;
+    if (this.#waiting === undefined) {
+      this.#waiting = this.#polling.then(() => {
+        this.#waiting = undefined;
+        return this.#poll();
+      });
+      this.#polling = this.#waiting;
+    }
+    return this.#waiting;
   }
 
   async #poll(): Promise<void> {

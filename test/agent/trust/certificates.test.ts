@@ -325,6 +325,31 @@ t.test('enrolment: a certificate that servers no longer accept gives way to a ne
   t.equal(serial(read(world, 'cloud.crt')), issued[0]);
 });
 
+t.test('regression: enrolment: a certificate that a server refuses in words gives way to a new token', async t => {
+  const removed = await ca.leaf(HOST);
+  const world = await bench(t, {
+    file: `guid=g\nenrollment.token=${token}\nhost=a\n`,
+    files: { 'cloud.ca.crt': ca.pem, 'cloud.crt': removed.cert, 'cloud.key': removed.key },
+  });
+  const { a, agent, clock } = world;
+  mustersServer(a);
+  const { issued, tokens, presented } = strict(a);
+  const judge = a.onStartup;
+  a.onStartup = async (link: FakeLink, startup: Packet) => {
+    if (presented.at(-1) !== serial(removed.cert)) {
+      await judge(link, startup);
+      return;
+    }
+    link.startupAnswer(startup, { result: false, details: 'the certificate is that of a host which was removed' });
+    link.link.close('refused');
+  };
+  agent.start();
+  await passes(clock, () => tokens.length === 1, 60_000, 500);
+  await until(() => readyLink(agent.state) !== undefined);
+  t.same(tokens, [token]);
+  t.equal(serial(read(world, 'cloud.crt')), issued[0]);
+});
+
 t.test('enrolment: a refusal is an error in the log, and the token stays', async t => {
   const world = await bench(t, { file: `guid=g\nenrollment.token=${token}\nhost=a\n`, files: { 'cloud.ca.crt': '' } });
   const { a, agent, log, text } = world;
