@@ -225,7 +225,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     takesAgents: () => keeper.isOpen,
     lifeOf: other => membership.lifeOf(other),
     takeKeptAnswers: (hostId, kept) => takeKeptAnswers({ store, msid }, hostId, kept),
-    answersElsewhere: host => answersElsewhere({ clock, store, startJob }, host),
+    answersElsewhere: host => answersElsewhere({ clock, store, startJob, stopping: stopping.signal }, host),
   });
   agents.lists.onChange(() => {
     membership.retime();
@@ -312,6 +312,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const operationsFor = operationsOf({
     clock,
     store,
+    stopping: stopping.signal,
     events,
     address,
     ca,

@@ -119,6 +119,7 @@ export async function apiBench(t: Test) {
     apiKeys,
     ca,
     clock,
+    stopping: new AbortController().signal,
     store: seen,
     events: { add: event => void events.push(event) },
     configuration: () => configuration,

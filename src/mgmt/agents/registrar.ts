@@ -1,9 +1,10 @@
 import { networkOf } from '../../lib/address.js';
-import { type Clock, delay } from '../../lib/clock.js';
+import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostIdentity, KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
 import type { AgentStore } from '../store/agent-store.js';
+import { pause } from '../store/pause.js';
 import type { HostDescription } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import { NetworkAllowance } from './network-allowance.js';
@@ -14,6 +15,8 @@ export interface RegistrarParts {
   readonly health: StoreHealth;
   readonly knownHosts: KnownHosts;
   readonly clock: Clock;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
   readonly log: Log;
   /** `agent.new.hosts.per.address`; 0: any number. */
   newHostsPerHour(): number;
@@ -90,7 +93,7 @@ export class Registrar {
         if (known) return { host: registered(known, undefined), isInStore: false };
       }
       if (clock.now() + MGMT_LIMITS.registrationRetryMs > deadline) return undefined;
-      await delay(clock, MGMT_LIMITS.registrationRetryMs);
+      await pause(this.#parts, MGMT_LIMITS.registrationRetryMs);
     }
   }
 

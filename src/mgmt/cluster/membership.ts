@@ -1,9 +1,11 @@
 import { release, type, uptime } from 'node:os';
+import { sharedAbortController } from '../../lib/abort.js';
 import { type Clock, delay, type Timer } from '../../lib/clock.js';
 import { FatalError, reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import { VERSION } from '../../lib/version.js';
+import { pause } from '../store/pause.js';
 import type { ServerClaimed, ServerRow, ServerState, Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { DeadServers, JOBS_OF_DEAD_SERVER } from './dead-servers.js';
@@ -90,7 +92,7 @@ export class Membership implements ServerObserver, ServerReader {
   #timer: Timer | undefined;
   /** The interval that the timer was set by. */
   #timerMs = 0;
-  #isStopped = false;
+  readonly #stopping = sharedAbortController();
   /** By the clock: the last reading of all rows. */
   #readAt: number | undefined;
   /** By the clock: the first reading. */
@@ -109,6 +111,10 @@ export class Membership implements ServerObserver, ServerReader {
   /** Random, of this process. */
   get runId(): string {
     return this.#runId;
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** This server's own state. */
@@ -134,12 +140,12 @@ export class Membership implements ServerObserver, ServerReader {
     return this.#hasListened;
   }
 
-  /** Waits, just after the start, until the others could be heard. */
+  /** Waits, just after the start, until the others could be heard. @throws StoreError STORE_CLOSED: this server leaves */
   async listen(): Promise<void> {
     const { clock, heartbeat } = this.#parts;
     if (this.#joinedAt === undefined || this.hasListened) return;
     const heardAt = this.#joinedAt + LISTENED_INTERVALS * heartbeat().intervalMs;
-    await delay(clock, Math.min(heardAt - clock.now(), LISTEN_MS));
+    await pause({ clock, stopping: this.#stopping.signal }, Math.min(heardAt - clock.now(), LISTEN_MS));
     await this.refresh();
   }
 
@@ -185,7 +191,7 @@ export class Membership implements ServerObserver, ServerReader {
 
   /** The others need not wait for this server's silence. @throws StoreError */
   async leave(): Promise<void> {
-    this.#isStopped = true;
+    this.#stopping.abort();
     this.#timer?.cancel();
     const { msid, clock } = this.#parts;
     const isOurs = await this.#store.stopServer(msid, this.#runId, clock.wallTime(), KEPT_STATES);

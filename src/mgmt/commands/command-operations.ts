@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
-import { type Clock, delay } from '../../lib/clock.js';
+import type { Clock } from '../../lib/clock.js';
 import { checkRange, invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { LIMITS, type Message, ProtocolError, rawBodyOf, readyLimits } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
 import { pagesOf } from '../store/pages.js';
+import { pause } from '../store/pause.js';
 import type { CommandsCancelled, HostSelection, JobRow, NewCommandJob, SelectedHost, Store } from '../store/store.js';
 import { commandClass } from './command-classes.js';
 
 export interface CommandOperationParts {
   readonly clock: Clock;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
   readonly store: Pick<Store, 'selectHosts' | 'createCommandJob' | 'cancelCommands' | 'job'>;
   readonly events: EventSink;
   /** Who asks: the name of an API key, or this server's address. */
@@ -95,7 +98,8 @@ export async function sendCommand(parts: CommandOperationParts, args: SendComman
 }
 
 /** Of several who ask with one key at the same time one makes the job, and the others wait for it. @throws OperationError */
-async function madeJob({ clock, store }: CommandOperationParts, job: NewCommandJob) {
+async function madeJob(parts: CommandOperationParts, job: NewCommandJob) {
+  const { clock, store } = parts;
   const until = clock.now() + MADE_WITHIN_MS;
   for (;;) {
     const made = await store.createCommandJob(job);
@@ -103,7 +107,7 @@ async function madeJob({ clock, store }: CommandOperationParts, job: NewCommandJ
     if (clock.now() >= until) {
       throw refusedOperation(`a job with the key ${peerText(job.key ?? '')} is just being made: ask again`);
     }
-    await delay(clock, MADE_AGAIN_MS);
+    await pause(parts, MADE_AGAIN_MS);
   }
 }
 

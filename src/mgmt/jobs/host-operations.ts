@@ -1,15 +1,13 @@
-import type { Clock } from '../../lib/clock.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { operatorTags } from '../agents/host-tags.js';
 import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostRow, JobRow, Store } from '../store/store.js';
-import { errorTextOf, jobOutcome, resultOf, STARTED_WITHIN_MS } from './job-outcome.js';
+import { errorTextOf, type JobOutcomeParts, jobOutcome, resultOf, STARTED_WITHIN_MS } from './job-outcome.js';
 import type { StartJob } from './job-request.js';
 
-export interface HostOperationParts {
-  readonly clock: Clock;
+export interface HostOperationParts extends JobOutcomeParts {
   readonly store: Pick<Store, 'findHosts' | 'job' | 'cancelJob' | 'removeHost' | 'updateHost'>;
   readonly events: EventSink;
   readonly startJob: StartJob;
@@ -126,14 +124,14 @@ export async function reconnectHost(
 
 /** Has the server that has the host remove it, and tell its agent. `notTold`: why its agent was not told. */
 async function removeByOwner(
-  { store, startJob, clock }: HostOperationParts,
+  parts: HostOperationParts,
   host: HostRow,
 ): Promise<{ readonly isRemoved: boolean; readonly notTold: string | undefined }> {
   if (host.msid === null) return { isRemoved: false, notTold: undefined };
   const params = { id: host.uuid };
   const expiresInMs = STARTED_WITHIN_MS;
-  const job = await startJob({ cmd: 'deleteHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
-  const outcome = await jobOutcome(store, clock, job);
+  const job = await parts.startJob({ cmd: 'deleteHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
+  const outcome = await jobOutcome(parts, job);
   if (outcome.status !== 'succeeded') return { isRemoved: false, notTold: errorTextOf(outcome) };
   const notTold = resultOf(outcome)?.nottold;
   return { isRemoved: true, notTold: typeof notTold === 'string' ? notTold : undefined };

@@ -1,24 +1,32 @@
-import { type Clock, delay } from '../../lib/clock.js';
+import type { Clock } from '../../lib/clock.js';
 import { peerText } from '../../lib/text/peer-text.js';
+import { pause } from '../store/pause.js';
 import type { JobOutcome, JobRow, Store } from '../store/store.js';
 
 const POLL_MS = 250;
 /** How long a job whose caller waits may take to be started. Its server looks every two seconds. */
 export const STARTED_WITHIN_MS = 30_000;
 
+export interface JobOutcomeParts {
+  readonly store: Pick<Store, 'job' | 'cancelJob'>;
+  readonly clock: Clock;
+  /** Aborted when the server stops: the waits end then. */
+  readonly stopping: AbortSignal;
+}
+
 /**
  * Waits until a job has ended, which must expire within `startedWithinMs`. A job that no server has started by then is
  * cancelled, so that it is never carried out after its caller has been refused. One that has been started is waited for:
  * it ends, at the latest by being failed when its server is found silent.
  * @returns the job as it is at its end: succeeded, failed or expired
- * @throws StoreError; then the job is cancelled, or expires
+ * @throws StoreError, STORE_CLOSED when the server stops; then the job is cancelled, or expires
  */
 export async function jobOutcome(
-  store: Pick<Store, 'job' | 'cancelJob'>,
-  clock: Clock,
+  parts: JobOutcomeParts,
   started: JobRow,
   startedWithinMs: number = STARTED_WITHIN_MS,
 ): Promise<JobRow> {
+  const { store, clock } = parts;
   const deadline = clock.now() + startedWithinMs;
   const cancel = () => store.cancelJob(started.uuid, failure(NOT_STARTED));
   try {
@@ -27,7 +35,7 @@ export async function jobOutcome(
       if (job === undefined) throw new Error(`job ${started.uuid} is gone`);
       if (job.status !== 'pending' && job.status !== 'running') return job;
       if (job.status === 'pending' && clock.now() >= deadline) await cancel();
-      else await delay(clock, POLL_MS);
+      else await pause(parts, POLL_MS);
     }
   } catch (error) {
     await cancel().catch(() => {});

@@ -135,7 +135,7 @@ function changeGlobally(
         assignments = await runInTurns(changedAssignments(rows, after, configuration), clock);
       }
     }
-    const isDone = await commitChange({ clock, store }, configuration, new Map([[name, value]]), assignments);
+    const isDone = await commitChange(parts, configuration, new Map([[name, value]]), assignments);
     return isDone ? { name, value, scope: 'global' as const, agentsMoving, withoutServer } : undefined;
   });
 }

@@ -1,7 +1,8 @@
-import { type Clock, delay } from '../../lib/clock.js';
+import type { Clock } from '../../lib/clock.js';
 import { type Interruptible, runInTurns, workCounter } from '../../lib/interruptible.js';
 import { refusedOperation } from '../../lib/operation-error.js';
 import { type Configuration, readConfiguration } from '../config/parameters.js';
+import { pause } from '../store/pause.js';
 import {
   type AgentRow,
   type AssignmentAttempt,
@@ -18,6 +19,8 @@ import { giveSameLists, type ListSettings } from './preview.js';
 
 interface CommitParts {
   readonly clock: Clock;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
   readonly store: Pick<Store, 'beginAssignment' | 'writeAssignments' | 'updateConfiguration'>;
 }
 
@@ -57,7 +60,8 @@ export async function judgedAnew<T>(
  * @returns how many hosts have another preferred host now; undefined with other algorithms
  * @throws OperationError OPERATION_REFUSED; StoreError
  */
-export async function reassignHosts({ clock, store }: ReassignParts): Promise<number | undefined> {
+export async function reassignHosts(parts: ReassignParts): Promise<number | undefined> {
+  const { clock, store } = parts;
   const { reassigned } = await judgedAnew(store, async stored => {
     const { configuration } = readConfiguration(stored);
     const settings = listSettingsOf(configuration);
@@ -65,7 +69,7 @@ export async function reassignHosts({ clock, store }: ReassignParts): Promise<nu
     const { rows, agents } = await readListedHosts(store, configuration);
     const plan = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
     const assignments = await runInTurns(changedAssignments(rows, plan.preferred, configuration), clock);
-    const isDone = await commitChange({ clock, store }, configuration, new Map(), assignments);
+    const isDone = await commitChange(parts, configuration, new Map(), assignments);
     return isDone ? { reassigned: plan.changes.length } : undefined;
   });
   return reassigned;
@@ -112,12 +116,13 @@ export async function commitChange(
 
 /** @returns undefined: another attempt is under way, or has been */
 async function written(
-  { clock, store }: CommitParts,
+  parts: CommitParts,
   assignments: readonly AssignmentEntry[],
 ): Promise<AssignmentAttempt | undefined> {
+  const { store } = parts;
   let begun = await store.beginAssignment();
   if (!begun.begun) {
-    await delay(clock, ABANDONED_AFTER_MS);
+    await pause(parts, ABANDONED_AFTER_MS);
     begun = await store.beginAssignment(begun.step);
     if (!begun.begun) return undefined;
   }

@@ -31,6 +31,7 @@ async function bench(perHour = 3) {
     health: new StoreHealth(silentLog),
     knownHosts,
     clock,
+    stopping: new AbortController().signal,
     log,
     newHostsPerHour: () => state.perHour,
     onReturned() {},
