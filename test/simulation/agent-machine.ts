@@ -16,6 +16,8 @@ import type { Simulation } from './simulation.js';
 export const AGENT_FILE = '/agent/agent.properties';
 /** Carried out by the agents' resource, and counted. */
 export const COUNT = 'com.example.CountCommand';
+/** The end of the guid that servers get. */
+export const RESOURCE = 'Simulated';
 const CERTIFICATE_PATH = `/agent/${CERTIFICATE_FILE}`;
 export const AGENT_PORT = 8250;
 const LONGEST_COMMAND_MS = 4_000;
@@ -26,8 +28,8 @@ interface AgentMachineOptions {
   readonly host: string;
   /** With which it enrols. */
   readonly token?: string;
-  /** @default one of its own */
-  readonly guid?: string;
+  /** Another machine, whose files this one is given. */
+  readonly copied?: AgentMachine;
 }
 
 /** A hypervisor: its disk and clock stay when its agent's process ends. */
@@ -39,6 +41,8 @@ export class AgentMachine {
   readonly disk: SimulatedDisk;
   process: SimulatedProcess | undefined;
   agent: Agent | undefined;
+  /** It was taken away for good. */
+  isGone = false;
   readonly #simulation: Simulation;
   readonly #random: Random;
   #trust: SimulatedTrust | undefined;
@@ -47,29 +51,19 @@ export class AgentMachine {
   /** Connections of the present process, the last one last. */
   readonly ends = new Set<SimulatedEnd>();
 
-  constructor(simulation: Simulation, { index, host, token, guid = `guid-${index + 1}` }: AgentMachineOptions) {
+  constructor(simulation: Simulation, { index, host, token, copied }: AgentMachineOptions) {
     this.#simulation = simulation;
     this.name = `agent-${index + 1}`;
-    this.guid = guid;
+    this.guid = copied?.guid ?? `guid-${index + 1}`;
     this.address = `198.51.100.${index + 1}`;
     this.#random = simulation.world.random(this.name);
     this.clock = new MachineClock(0.998 + 0.004 * this.#random.uniform());
     this.disk = new SimulatedDisk(this.#random);
-    const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
-    this.disk.put(AGENT_FILE, `# of an operator\nguid=${guid}\nhost=${host}\nport=${AGENT_PORT}\n${enrolment}`);
+    if (copied === undefined) {
+      const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
+      this.disk.put(AGENT_FILE, `# of an operator\nguid=${this.guid}\nhost=${host}\nport=${AGENT_PORT}\n${enrolment}`);
+    } else this.disk.copyOf(copied.disk);
     this.disk.onChange = () => simulation.invariants.fileChanged(this);
-  }
-
-  /** Another machine with the same files. */
-  static cloneOf(agent: AgentMachine, simulation: Simulation, index: number): AgentMachine {
-    const { guid } = agent;
-    const clone = new AgentMachine(simulation, {
-      index,
-      host: simulation.servers.map(({ address }) => address).join(),
-      guid,
-    });
-    for (const path of [AGENT_FILE, CERTIFICATE_PATH]) clone.disk.put(path, agent.disk.text(path) ?? '');
-    return clone;
   }
 
   get isRunning(): boolean {
@@ -141,10 +135,25 @@ export class AgentMachine {
     this.#trust?.takeToken(token);
   }
 
+  /** Its host was removed, and it stays away. */
+  get isIdle(): boolean {
+    return this.isRunning && this.agent?.state.phase.kind === 'idle';
+  }
+
+  /** An operator registers it anew: with a zone in its file, and a token. */
+  bringBack(token: string): void {
+    this.kill(false);
+    const kept = (this.disk.text(AGENT_FILE) ?? '')
+      .split('\n')
+      .filter(line => !/^(zone|pod|cluster|enrollment\.token)=/.test(line));
+    this.disk.put(AGENT_FILE, [...kept.slice(0, -1), `enrollment.token=${token}`, ''].join('\n'));
+    this.revive();
+  }
+
   /** Somebody copies the certificate of another machine to this one, and restarts the agent. */
   mixUp(other: AgentMachine): void {
     const theirs = other.disk.text(CERTIFICATE_PATH);
-    if (theirs === undefined) return;
+    if (theirs === undefined || this.isGone) return;
     this.#own ??= this.disk.text(CERTIFICATE_PATH);
     this.kill(false);
     this.disk.put(CERTIFICATE_PATH, theirs);
@@ -153,7 +162,7 @@ export class AgentMachine {
 
   /** And puts it right again. */
   setRight(): void {
-    if (this.#own === undefined) return;
+    if (this.#own === undefined || this.isGone) return;
     this.kill(false);
     this.disk.put(CERTIFICATE_PATH, this.#own);
     this.#own = undefined;
@@ -164,9 +173,17 @@ export class AgentMachine {
     if (this.#simulation.endProcess(this, isPowerCut) && isPowerCut) this.disk.powerCut();
   }
 
+  /** The machine is taken away for good. */
+  async takeAway(how: 'stop' | 'kill' | 'power-cut'): Promise<void> {
+    this.isGone = true;
+    if (how === 'stop') await this.#simulation.stopAgent(this);
+    this.kill(how === 'power-cut');
+    this.#simulation.network.machineIsDown(this.address);
+  }
+
   /** The machine is on again, and the agent runs. */
   revive(): void {
-    if (this.isRunning) return;
+    if (this.isRunning || this.isGone) return;
     this.#simulation.network.machineIsUp(this.address);
     this.start();
   }
@@ -178,7 +195,7 @@ export class AgentMachine {
   #resource(process: SimulatedProcess) {
     const { ledger } = this.#simulation;
     return defineResource({
-      name: 'Simulated',
+      name: RESOURCE,
       startup: () => ({ name: this.name, privateIpAddress: this.address }),
       commands: {
         [COUNT]: async ({ token }, { signal }) => {

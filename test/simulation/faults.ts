@@ -5,11 +5,13 @@ import { StoreError } from '../../src/mgmt/store/store-error.js';
 import { COUNT } from './agent-machine.js';
 import type { Fault, Place } from './schedule.js';
 import type { Simulation } from './simulation.js';
+import { upgrade } from './upgrade.js';
 import { PHASE } from './world.js';
 
 /** Has a fault happen now. What it begins ends by itself. */
 export function perform(simulation: Simulation, fault: Fault): void {
   const { world, network, transcript, agents, servers } = simulation;
+  if (!isThere(simulation, fault)) return;
   transcript.add('world', describe(fault));
   const machine = ({ of, index }: Place) => {
     const found = of === 'agent' ? agents[index] : servers[index];
@@ -25,8 +27,13 @@ export function perform(simulation: Simulation, fault: Fault): void {
   switch (fault.kind) {
     case 'kill': {
       const target = machine(fault.place);
-      target.kill(fault.isPowerCut);
-      later(fault.ms, `${target.name} is on again`, () => target.revive());
+      const kill = () => {
+        if (simulation.isHealed) return;
+        target.kill(fault.isPowerCut);
+        later(fault.ms, `${target.name} is on again`, () => target.revive());
+      };
+      if (fault.steps === 0) kill();
+      else target.process?.crashAfter(fault.steps, kill);
       return;
     }
     case 'stop': {
@@ -97,8 +104,30 @@ export function perform(simulation: Simulation, fault: Fault): void {
       return;
     }
     case 'revoke':
-      ask(simulation, fault.via, fault.kind, ({ operations }) => simulation.revoke(operations, fault.agent));
+      void ask(simulation, fault.via, fault.kind, ({ operations }) => simulation.revoke(operations, fault.agent));
       later(fault.ms, `agent-${fault.agent + 1} gets a token`, () => simulation.giveToken(fault.agent));
+      return;
+    case 'clone': {
+      const agent = agents[fault.agent];
+      if (agent === undefined) return;
+      const clone = simulation.clone(agent);
+      clone.start();
+      later(fault.ms, `${clone.name} is taken away`, () => void clone.takeAway('power-cut'));
+      return;
+    }
+    case 'join':
+      void ask(simulation, fault.via, 'a token', async ({ operations }) =>
+        simulation.join(await operations.createEnrollmentToken({})),
+      );
+      return;
+    case 'leave':
+      void agents[fault.agent]?.takeAway(fault.how);
+      return;
+    case 'remove':
+      remove(simulation, fault, later);
+      return;
+    case 'upgrade':
+      void upgrade(simulation, fault);
       return;
     case 'maintenance':
     case 'shutdown':
@@ -109,19 +138,39 @@ export function perform(simulation: Simulation, fault: Fault): void {
   }
 }
 
+/** Whether the machines that it is about are there: some come later, and some are gone. */
+function isThere({ agents, servers }: Simulation, fault: Fault): boolean {
+  const places: Place[] = [];
+  if ('place' in fault) places.push(fault.place);
+  if ('from' in fault) places.push(fault.from, fault.to);
+  if ('agent' in fault) places.push({ of: 'agent', index: fault.agent });
+  if ('other' in fault) places.push({ of: 'agent', index: fault.other });
+  return places.every(({ of, index }) => (of === 'agent' ? agents[index]?.isGone === false : servers[index]));
+}
+
 type Later = (ms: number, what: string, run: () => void) => void;
+
+function remove(simulation: Simulation, fault: Fault & { kind: 'remove' }, later: Later): void {
+  const { agent, isForced, ms } = fault;
+  void ask(simulation, fault.via, fault.kind, async ({ operations }) => {
+    const { id, uuid } = await simulation.hostOf(agent);
+    await operations.removeHost({ hostId: uuid, forced: isForced });
+    simulation.invariants.hostRemoved(id);
+  });
+  later(ms, `agent-${agent + 1} is brought back, if its host was removed`, () => simulation.bringBack(agent));
+}
 
 function maintain(simulation: Simulation, fault: Fault & { kind: 'maintenance' | 'shutdown' }, later: Later): void {
   const target = simulation.servers[fault.server];
   if (target === undefined) return;
   const isMaintenance = fault.kind === 'maintenance';
-  ask(simulation, fault.via, fault.kind, async ({ operations }) => {
+  void ask(simulation, fault.via, fault.kind, async ({ operations }) => {
     const serverId = await simulation.serverId(target.msid);
     if (isMaintenance) await operations.prepareForMaintenance({ serverId });
     else await operations.prepareForShutdown({ serverId });
   });
   later(fault.ms, `${target.name} is taken back into service`, () => {
-    ask(simulation, fault.via, `cancel ${fault.kind}`, async ({ operations }) => {
+    void ask(simulation, fault.via, `cancel ${fault.kind}`, async ({ operations }) => {
       const serverId = await simulation.serverId(target.msid);
       if (isMaintenance) await operations.cancelMaintenance({ serverId });
       else await operations.cancelShutdown({ serverId });
@@ -137,23 +186,23 @@ function operate(simulation: Simulation, fault: Operation): void {
   const { via, kind } = fault;
   switch (fault.kind) {
     case 'configure':
-      ask(simulation, via, kind, async ({ operations }) => {
+      void ask(simulation, via, kind, async ({ operations }) => {
         const { name, value, again } = fault;
         await operations.changeConfiguration({ name, value });
         if (again !== undefined) await operations.changeConfiguration({ name, value: again });
       });
       return;
     case 'rebalance':
-      ask(simulation, via, kind, async ({ operations }) => void (await operations.rebalanceAgents({})));
+      void ask(simulation, via, kind, async ({ operations }) => void (await operations.rebalanceAgents({})));
       return;
     case 'reconnect':
-      ask(simulation, via, kind, async ({ operations }) => {
+      void ask(simulation, via, kind, async ({ operations }) => {
         const { uuid } = await simulation.hostOf(fault.agent);
         simulation.expectJob(await operations.reconnectHost({ hostId: uuid }));
       });
       return;
     case 'provision':
-      ask(simulation, via, kind, async ({ operations }) => {
+      void ask(simulation, via, kind, async ({ operations }) => {
         const { uuid } = await simulation.hostOf(fault.agent);
         simulation.expectJob(await operations.provisionCertificate({ hostId: uuid }));
       });
@@ -162,7 +211,7 @@ function operate(simulation: Simulation, fault: Operation): void {
       simulation.sendOne(via, fault.agent, fault.wait);
       return;
     case 'job':
-      ask(simulation, via, kind, async ({ operations }) => {
+      void ask(simulation, via, kind, async ({ operations }) => {
         const token = simulation.newToken('job');
         const commands = [{ class: COUNT, fields: { token } }];
         const job = await operations.sendCommand({ all: true, commands, wait: fault.wait, maxErrors: -1 });
@@ -172,32 +221,37 @@ function operate(simulation: Simulation, fault: Operation): void {
   }
 }
 
-/** An operator asks a server for something, if it serves. A refusal is no fault. */
+/**
+ * An operator asks a server for something, if it serves. A refusal is no fault.
+ * @returns whether it was done; nothing, when the process ends meanwhile
+ */
 export function ask(
   simulation: Simulation,
   via: number,
   what: string,
   work: (node: ManagementNode) => Promise<void>,
-): void {
+): Promise<boolean> {
   const server = simulation.servers[via];
   const node = server?.serving;
-  if (server === undefined || node === undefined) return;
+  if (server === undefined || node === undefined) return Promise.resolve(false);
   const { process } = server;
-  simulation.underWay(
-    `${what} through ${server.name}`,
-    () => process?.isAlive !== true,
-    work(node).then(
-      () => simulation.transcript.add('operator', `${what}: done through ${server.name}`),
-      error => {
-        if (!(error instanceof OperationError || error instanceof StoreError)) {
-          simulation.fail(
-            `${what} through ${server.name} failed as nothing may: ${reasonOf(error)} (${String(codeOf(error))})`,
-          );
-        }
-        simulation.transcript.add('operator', `${what}: ${reasonOf(error)}`);
-      },
-    ),
+  const asking = work(node).then(
+    () => {
+      simulation.transcript.add('operator', `${what}: done through ${server.name}`);
+      return true;
+    },
+    error => {
+      if (!(error instanceof OperationError || error instanceof StoreError)) {
+        simulation.fail(
+          `${what} through ${server.name} failed as nothing may: ${reasonOf(error)} (${String(codeOf(error))})`,
+        );
+      }
+      simulation.transcript.add('operator', `${what}: ${reasonOf(error)}`);
+      return false;
+    },
   );
+  simulation.underWay(`${what} through ${server.name}`, () => process?.isAlive !== true, asking);
+  return asking;
 }
 
 function describe(fault: Fault): string {

@@ -1,13 +1,19 @@
 // What the simulation has found, each as the plan by which it was seen.
 import t from 'tap';
 import type { Fault } from './schedule.js';
-import { Simulation } from './simulation.js';
+import { Simulation, type WorldOptions } from './simulation.js';
 import { worldOf } from './worlds.js';
 
+type Plan = readonly (readonly [number, Fault])[];
+
 /** Runs a world of two servers and one agent with these faults, by their moments in milliseconds. */
-async function failureOf(seed: number, ...plan: readonly (readonly [number, Fault])[]): Promise<string | undefined> {
+function failureOf(seed: number, ...plan: Plan): Promise<string | undefined> {
+  return failureIn({ seed, servers: 2, agents: 1 }, ...plan);
+}
+
+async function failureIn({ seed, ...shape }: WorldOptions, ...plan: Plan): Promise<string | undefined> {
   const faults = plan.map(([at, fault]) => ({ at, fault }));
-  return (await Simulation.run(worldOf(seed, { servers: 2, agents: 1 }, faults))).failure;
+  return (await Simulation.run(worldOf(seed, shape, faults))).failure;
 }
 
 t.test('regression: a server that stops ends the handshake with another server that it is in', async t => {
@@ -52,5 +58,40 @@ t.test('regression: a server whose link is dead does not take a host back from o
     [25_967, { kind: 'path', from: agent, to: server, state: 'blackhole', isOneWay: true, ms: 14_748 }],
     [40_263, { kind: 'stop', place: agent, ms: 22_674 }],
   );
+  t.equal(failure, undefined);
+});
+
+t.test(
+  'regression: a server that stops just after its start ends what waits until the others could be heard',
+  async t => {
+    const failure = await failureIn(
+      { seed: 8, servers: 4, agents: 1 },
+      [32_987, { kind: 'upgrade', servers: [1, 0, 2, 3], way: 'shutdown', ms: 229 }],
+      [35_856, { kind: 'upgrade', servers: [0, 1, 2, 3], way: 'signal', ms: 891 }],
+    );
+    t.equal(failure, undefined);
+  },
+);
+
+t.test(
+  'regression: of two machines with one guid one is Ready, also when the other has moved a moment before',
+  async t => {
+    const failure = await failureIn(
+      { seed: 1, servers: 3, agents: 2 },
+      [10_667, { kind: 'clone', agent: 1, ms: 42_461 }],
+      [17_955, { kind: 'kill', place: { of: 'server', index: 0 }, isPowerCut: true, steps: 284, ms: 162 }],
+      [30_953, { kind: 'clone', agent: 0, ms: 46_054 }],
+      [60_658, { kind: 'kill', place: { of: 'server', index: 2 }, isPowerCut: false, steps: 243, ms: 26_033 }],
+      [65_493, { kind: 'clone', agent: 1, ms: 112_932 }],
+    );
+    t.equal(failure, undefined);
+  },
+);
+
+t.test('regression: an agent whose host was removed, and that was not told, comes back by a token', async t => {
+  const failure = await failureIn({ seed: 2, servers: 4, agents: 3 }, [
+    45_379,
+    { kind: 'remove', via: 0, agent: 1, isForced: false, ms: 30_298 },
+  ]);
   t.equal(failure, undefined);
 });

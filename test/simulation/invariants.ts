@@ -1,4 +1,5 @@
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
+import type { AgentRow } from '../../src/mgmt/store/store.js';
 import { AGENT_FILE, type AgentMachine } from './agent-machine.js';
 import type { ServerMachine } from './server-machine.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -9,8 +10,11 @@ const MOST_DIALS = 60;
 const DIALS_WITHIN_MS = 60_000;
 /** Two only while it moves. */
 const MOST_LINKS = 2;
-/** The calls that change whose a host is. */
-const OWNER_CALLS: ReadonlySet<string> = new Set(['hostsReady', 'hostsDisconnected', 'releaseHosts', 'retireServer']);
+/** The calls that change whose a host is, and which hosts there are. */
+const HOST_CALLS: ReadonlySet<string> = new Set([
+  ...['hostsReady', 'hostsDisconnected', 'releaseHosts', 'retireServer'],
+  ...['registerHosts', 'useEnrollmentToken', 'removeHost'],
+]);
 /** An agent that has no Ready link any more has lost it, or was told to stop. A move never takes it. */
 const LOST_BY_A_MOVE: ReadonlySet<string> = new Set([
   ...['tick', 'connected', 'dial-failed', 'address-failed', 'same-server', 'startup-answered', 'ready', 'retired'],
@@ -22,14 +26,18 @@ export class Invariants {
   readonly #simulation: Simulation;
   /** The last server that the store has given each host to. */
   readonly #owners = new Map<number, number>();
-  /** When an agent became Ready on a server the last time, by guid and address … */
+  /** When an agent became Ready on a server the last time, by its machine and the server's address … */
   readonly #readyAt = new Map<string, number>();
   /** … and when it connected to it. */
   readonly #connectedAt = new Map<string, number>();
   readonly #dials = new Map<string, number[]>();
-  /** The host that an agent's certificates have named so far. */
-  readonly #uuids = new Map<string, string>();
-  #isOwnerChanged = false;
+  /** The guids of all hosts that there were, by their UUID, and the UUIDs of those that there are, by their id. */
+  readonly #guids = new Map<string, string>();
+  #present = new Map<number, string>();
+  readonly #removed = new Set<number>();
+  /** Agents that have become Ready, with what their certificate names. */
+  #presented: { readonly agent: AgentMachine; readonly uuid: string }[] = [];
+  #areHostsChanged = false;
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -42,24 +50,24 @@ export class Invariants {
       if (!agent.isRunning) continue;
       this.#checkLinks(agent);
     }
-    if (this.#isOwnerChanged) await this.#checkOwners();
+    if (this.#areHostsChanged) await this.#checkHosts();
   }
 
   /** A call to the store was carried out. */
   storeCalled(call: string): void {
-    if (OWNER_CALLS.has(call)) this.#isOwnerChanged = true;
+    if (HOST_CALLS.has(call)) this.#areHostsChanged = true;
   }
 
-  agentConnects({ guid }: AgentMachine, address: string): void {
-    this.#connectedAt.set(`${guid} ${address}`, this.#simulation.world.now);
+  agentConnects({ name }: AgentMachine, address: string): void {
+    this.#connectedAt.set(`${name} ${address}`, this.#simulation.world.now);
   }
 
   /** An agent begins to dial. */
   agentDials(agent: AgentMachine, address: string): void {
     const { now } = this.#simulation.world;
-    const dials = (this.#dials.get(agent.guid) ?? []).filter(at => at > now - DIALS_WITHIN_MS);
+    const dials = (this.#dials.get(agent.name) ?? []).filter(at => at > now - DIALS_WITHIN_MS);
     dials.push(now);
-    this.#dials.set(agent.guid, dials);
+    this.#dials.set(agent.name, dials);
     if (dials.length > MOST_DIALS) this.#fail(`${agent.name} has dialled ${dials.length} times within a minute`);
     const state = agent.agent?.state;
     if (state === undefined || !state.avoid.includes(address)) return;
@@ -71,13 +79,23 @@ export class Invariants {
       this.#fail(`${agent.name} dials ${address}, which it is to avoid, before ${better}`);
   }
 
-  agentReady({ guid, name, certificate }: AgentMachine, address: string): void {
-    this.#readyAt.set(`${guid} ${address}`, this.#simulation.world.now);
+  agentReady(agent: AgentMachine, address: string): void {
+    const { name, certificate } = agent;
+    this.#readyAt.set(`${name} ${address}`, this.#simulation.world.now);
     if (certificate === undefined) return;
-    const uuid = this.#uuids.get(guid) ?? certificate.uuid;
-    this.#uuids.set(guid, uuid);
-    if (uuid !== certificate.uuid)
-      this.#fail(`${name} is Ready with the certificate of host ${certificate.uuid}, and is host ${uuid}`);
+    this.#presented.push({ agent, uuid: certificate.uuid });
+    this.#areHostsChanged = true;
+  }
+
+  /** An operator was told that the host is removed. */
+  hostRemoved(id: number): void {
+    this.#removed.add(id);
+    this.#areHostsChanged = true;
+  }
+
+  /** Whether there is a host with this UUID. */
+  hasHost(uuid: string): boolean {
+    return [...this.#present.values()].includes(uuid);
   }
 
   agentLost(agent: AgentMachine, reason: string): void {
@@ -121,23 +139,45 @@ export class Invariants {
     if (open > MOST_LINKS) this.#fail(`${agent.name} has ${open} links`);
   }
 
+  async #checkHosts(): Promise<void> {
+    this.#areHostsChanged = false;
+    const rows = await this.#simulation.store.hosts();
+    const present = new Map(rows.map(({ id, uuid }) => [id, uuid]));
+    for (const id of this.#present.keys()) if (!present.has(id)) this.#removed.add(id);
+    for (const id of this.#removed) if (present.has(id)) this.#fail(`host ${id} is there again, and was removed`);
+    this.#present = present;
+    for (const { guid, uuid } of rows) this.#guids.set(uuid, guid);
+    this.#checkCertificates();
+    this.#checkOwners(rows);
+  }
+
+  /** A certificate is used for its host alone. */
+  #checkCertificates(): void {
+    for (const { agent, uuid } of this.#presented.splice(0)) {
+      const guid = this.#guids.get(uuid);
+      if (guid !== undefined && !guid.startsWith(`${agent.guid}-`))
+        this.#fail(`${agent.name} is Ready with the certificate of the host with the guid ${guid}`);
+    }
+  }
+
   /** Whose a host is in the store is never a server that a later Ready has replaced. */
-  async #checkOwners(): Promise<void> {
-    this.#isOwnerChanged = false;
-    const { store, agents, servers } = this.#simulation;
-    for (const { id, guid, msid } of await store.hosts()) {
+  #checkOwners(rows: readonly AgentRow[]): void {
+    const { agents, servers } = this.#simulation;
+    for (const { id, guid, msid } of rows) {
       if (msid === null) continue;
       const former = this.#owners.get(id);
       this.#owners.set(id, msid);
       if (former === undefined || former === msid) continue;
-      const agent = agents.find(other => guid.startsWith(`${other.guid}-`));
       const addressOf = (other: number) => servers.find(server => server.msid === other)?.address ?? '';
-      if (agent === undefined) continue;
       const [now, before] = [addressOf(msid), addressOf(former)];
-      const connectedAt = this.#connectedAt.get(`${agent.guid} ${now}`) ?? 0;
-      if (connectedAt < (this.#readyAt.get(`${agent.guid} ${before}`) ?? 0)) {
-        this.#fail(`the store gives ${agent.name} to ${now}, though it was Ready on ${before} later`);
-      }
+      // One, or several of which one is a clone.
+      const machines = agents.filter(other => guid.startsWith(`${other.guid}-`));
+      const isLater = ({ name }: AgentMachine) => {
+        const connectedAt = this.#connectedAt.get(`${name} ${now}`);
+        return connectedAt !== undefined && connectedAt >= (this.#readyAt.get(`${name} ${before}`) ?? 0);
+      };
+      if (machines.length > 0 && !machines.some(isLater))
+        this.#fail(`the store gives ${machines[0]?.name} to ${now}, though it was Ready on ${before} later`);
     }
   }
 

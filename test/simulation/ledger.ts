@@ -1,6 +1,9 @@
-/** What was carried out at the agents, counted apart from their journals: it outlives every process. */
+/**
+ * What was carried out at the agents, counted apart from their journals: it outlives every process. A command has a key,
+ * and is carried out at most once by each machine: a clone does not know what the other machine has done.
+ */
 export class Ledger {
-  readonly #begun = new Map<string, number>();
+  readonly #begun = new Map<string, Map<string, number>>();
   readonly #ended = new Set<string>();
   readonly #fail: (why: string) => void;
 
@@ -8,21 +11,23 @@ export class Ledger {
     this.#fail = fail;
   }
 
-  began(token: string, where: string): void {
-    const times = (this.#begun.get(token) ?? 0) + 1;
-    this.#begun.set(token, times);
-    if (times > 1) this.#fail(`the command ${token} was carried out ${times} times, the last time by ${where}`);
+  began(key: string, machine: string): void {
+    const machines = this.#begun.get(key) ?? new Map<string, number>();
+    this.#begun.set(key, machines);
+    const times = (machines.get(machine) ?? 0) + 1;
+    machines.set(machine, times);
+    if (times > 1) this.#fail(`the command ${key} was carried out ${times} times by ${machine}`);
   }
 
-  ended(token: string): void {
-    this.#ended.add(token);
+  ended(key: string): void {
+    this.#ended.add(key);
   }
 
-  hasBegun(token: string): boolean {
-    return this.#begun.has(token);
+  hasBegun(key: string): boolean {
+    return this.#begun.has(key);
   }
 
-  hasEnded(token: string): boolean {
-    return this.#ended.has(token);
+  hasEnded(key: string): boolean {
+    return this.#ended.has(key);
   }
 }

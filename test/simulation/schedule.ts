@@ -8,12 +8,19 @@ export interface Shape {
   readonly agents: number;
 }
 
-/** A machine, by its place in the world's list. */
+/** A machine, by its place in the world's list. One that has come later may not be there: then nothing happens. */
 export type Place = { readonly of: 'server' | 'agent'; readonly index: number };
 
 /** What happens to a world. What lasts ends after `ms`. */
 export type Fault =
-  | { readonly kind: 'kill'; readonly place: Place; readonly isPowerCut: boolean; readonly ms: number }
+  | {
+      readonly kind: 'kill';
+      readonly place: Place;
+      readonly isPowerCut: boolean;
+      /** Behind so many things that happen in the process; 0: at once. */
+      readonly steps: number;
+      readonly ms: number;
+    }
   | { readonly kind: 'stop'; readonly place: Place; readonly ms: number }
   | { readonly kind: 'freeze'; readonly place: Place; readonly ms: number }
   | {
@@ -45,7 +52,25 @@ export type Fault =
   | { readonly kind: 'revoke'; readonly via: number; readonly agent: number; readonly ms: number }
   | { readonly kind: 'mix-up'; readonly agent: number; readonly other: number; readonly ms: number }
   | { readonly kind: 'command'; readonly via: number; readonly agent: number; readonly wait: number }
-  | { readonly kind: 'job'; readonly via: number; readonly wait: number };
+  | { readonly kind: 'job'; readonly via: number; readonly wait: number }
+  | { readonly kind: 'clone'; readonly agent: number; readonly ms: number }
+  | { readonly kind: 'join'; readonly via: number }
+  | { readonly kind: 'leave'; readonly agent: number; readonly how: 'stop' | 'kill' | 'power-cut' }
+  /** Its operator brings the host back after `ms`. */
+  | {
+      readonly kind: 'remove';
+      readonly via: number;
+      readonly agent: number;
+      readonly isForced: boolean;
+      readonly ms: number;
+    }
+  /** One server after the other is stopped in good order, and started again after `ms`. */
+  | {
+      readonly kind: 'upgrade';
+      readonly servers: readonly number[];
+      readonly way: 'maintenance' | 'shutdown' | 'signal';
+      readonly ms: number;
+    };
 
 export interface Planned {
   readonly at: number;
@@ -73,11 +98,20 @@ export const FAULT_KINDS = [
   'mix-up',
   'command',
   'job',
+  'clone',
+  'join',
+  'leave',
+  'remove',
+  'upgrade',
 ] as const satisfies readonly Fault['kind'][];
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 const MOST_FAULTS = 24;
+/** Of agents that come later, as many may have faults of their own. */
+const MOST_LATER = 3;
+/** A process that stands still for so long is waited for: faults do not stop before it goes on. */
+export const LONG_FREEZE_MS = 100_000;
 const ALGORITHMS = ['static', 'roundrobin', 'shuffle', 'rendezvous'];
 
 /** What happens to a world in its troubled time. Pure: the same chance gives the same plan. */
@@ -97,7 +131,9 @@ export function planFaults(
 
 function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
   const server = () => random.int(shape.servers);
-  const agent = () => random.int(shape.agents);
+  const all = () => Array.from({ length: shape.servers }, (_, index) => index);
+  // Or one that has come later.
+  const agent = () => random.int(shape.agents + (random.int(4) === 0 ? MOST_LATER : 0));
   const place = (): Place =>
     random.int(3) === 0 ? { of: 'agent', index: agent() } : { of: 'server', index: server() };
   const way = () => {
@@ -105,13 +141,18 @@ function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
     return { from, to: { of: 'server', index: server() } as Place };
   };
   const lasts = (mostMs: number) => Math.round(random.uniform() ** 2 * mostMs);
+  const steps = () => (random.int(2) === 0 ? 0 : 1 + lasts(300));
   switch (kind) {
     case 'kill':
-      return { kind, place: place(), isPowerCut: random.int(2) === 0, ms: lasts(60_000) };
+      return { kind, place: place(), isPowerCut: random.int(2) === 0, steps: steps(), ms: lasts(60_000) };
     case 'stop':
       return { kind, place: place(), ms: lasts(30_000) };
     case 'freeze':
-      return { kind, place: place(), ms: 1_000 + lasts(90_000) };
+      return {
+        kind,
+        place: place(),
+        ms: random.int(12) === 0 ? LONG_FREEZE_MS + lasts(500_000) : 1_000 + lasts(90_000),
+      };
     case 'path': {
       const state = pick(random, ['stalled', 'blackhole'] as const);
       return { kind, ...way(), state, isOneWay: random.int(3) === 0, ms: lasts(60_000) };
@@ -125,13 +166,12 @@ function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
     case 'clock':
       return { kind, place: place(), byMs: Math.round((random.uniform() - 0.5) * 2 * 6 * 3_600_000) };
     case 'store': {
-      const all = Array.from({ length: shape.servers }, (_, index) => index);
       const weather = pick<StoreWeather>(random, [
         { kind: 'away' },
         { kind: 'slow', ms: 100 + lasts(1_900) },
         { kind: 'unsure', percent: 5 + random.int(40) },
       ]);
-      return { kind, servers: random.int(2) === 0 ? all : [server()], weather, ms: lasts(40_000) };
+      return { kind, servers: random.int(2) === 0 ? all() : [server()], weather, ms: lasts(40_000) };
     }
     case 'disk-full':
       return { kind, agent: agent(), ms: lasts(60_000) };
@@ -155,6 +195,18 @@ function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
       return { kind, via: server(), agent: agent(), wait: 1 + random.int(30) };
     case 'job':
       return { kind, via: server(), wait: 1 + random.int(30) };
+    case 'clone':
+      return { kind, agent: agent(), ms: lasts(180_000) };
+    case 'join':
+      return { kind, via: server() };
+    case 'leave':
+      return { kind, agent: agent(), how: pick(random, ['stop', 'kill', 'power-cut'] as const) };
+    case 'remove':
+      return { kind, via: server(), agent: agent(), isForced: random.int(2) === 0, ms: lasts(120_000) };
+    case 'upgrade': {
+      const servers = shuffled(random, all());
+      return { kind, servers, way: pick(random, ['maintenance', 'shutdown', 'signal'] as const), ms: lasts(10_000) };
+    }
   }
 }
 
@@ -174,6 +226,14 @@ function changeOf(random: Random, shape: Shape): readonly [string, string, strin
     default:
       return ['indirect.agent.lb.check.interval', String(1 + random.int(10)), String(1 + random.int(10))];
   }
+}
+
+/** How long the troubled time of a plan is: a process that stands still for long goes on within it. */
+export function troubledMs(planned: readonly Planned[], duringMs: number): number {
+  const ends = planned.map(({ at, fault }) =>
+    fault.kind === 'freeze' && fault.ms >= LONG_FREEZE_MS ? at + fault.ms + 1 : 0,
+  );
+  return Math.max(duringMs, ...ends);
 }
 
 /** The value of `host` that names these servers, in this order. */

@@ -44,11 +44,16 @@ export class SimulatedDisk {
   }
 
   /** A file that an operator has put there. */
-  put(path: string, text: string): void {
+  put(path: string, text: string | Buffer): void {
     const content = Buffer.from(text);
     const inode: Inode = { number: ++this.#inodes, mode: 0o600, content, synced: content };
     this.#names.set(path, inode);
     this.#syncedNames.set(path, inode);
+  }
+
+  /** All files of another machine's disk, as they are now. */
+  copyOf(other: SimulatedDisk): void {
+    for (const [path, { content }] of other.#names) this.put(path, content);
   }
 
   powerCut(): void {

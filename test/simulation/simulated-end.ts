@@ -12,7 +12,7 @@ import {
 import type { HostCertificate } from './certificates.js';
 import type { SimulatedNetwork } from './simulated-network.js';
 import type { SimulatedProcess } from './simulated-process.js';
-import { PHASE } from './world.js';
+import { type Happening, PHASE } from './world.js';
 
 /** What a client shows in its handshake: certificates are facts here. */
 export type Hello =
@@ -42,6 +42,12 @@ export type Segment =
   | { readonly kind: 'fin' }
   | { readonly kind: 'reset' };
 
+/** Something on its way to the other end. */
+interface Flight {
+  readonly segment: Segment;
+  readonly arrival: Happening;
+}
+
 type Arrival = { readonly packet: Buffer } | { readonly error: Error | undefined };
 
 /** One end of a connection, as a transport of whole packets. TLS is left out of it; what it proves are facts of the handshake. */
@@ -63,6 +69,7 @@ export class SimulatedEnd implements Transport {
   #listener: TransportListener | undefined;
   #isDelivering = false;
   #held: Segment[] = [];
+  readonly #flying: Flight[] = [];
   #lastArrival = 0;
   #linger: Timer | undefined;
   #onWelcome: ((outcome: Welcome | Error) => void) | undefined;
@@ -158,6 +165,21 @@ export class SimulatedEnd implements Transport {
     for (const segment of held) this.#emit(segment);
   }
 
+  /**
+   * The way is cut: of what is on its way only a part arrives, which may end at any byte of a packet.
+   * @param rest `kept`: it is sent again when the way is open; `lost`: nobody sends it any more
+   */
+  cut(rest: 'kept' | 'lost'): void {
+    const flying = this.#flying.splice(0);
+    for (const { arrival } of flying) arrival.run = undefined;
+    const segments = this.#network.cutOf(flying.map(({ segment }) => segment));
+    for (const segment of segments.arriving) this.#arrives(segment);
+    this.#lastArrival = this.#network.world.now;
+    if (rest === 'lost' || segments.left.length === 0) return;
+    if (this.#held.length === 0) this.heldSince = this.#network.world.now;
+    this.#held.unshift(...segments.left);
+  }
+
   /** Its kernel has given it up. */
   wasReset(code: 'ECONNRESET' | 'ETIMEDOUT'): void {
     if (this.#state === 'closed') return;
@@ -169,6 +191,7 @@ export class SimulatedEnd implements Transport {
   }
 
   processEnded(isPowerCut: boolean): void {
+    if (this.#state === 'open') this.cut('lost');
     if (this.#state !== 'closed' && !isPowerCut) this.#emit({ kind: 'reset' });
     this.#state = 'closed';
     this.isGone = true;
@@ -184,16 +207,22 @@ export class SimulatedEnd implements Transport {
     }
     const due = Math.max(network.world.now + network.latency() + network.delayOf(this), this.#lastArrival);
     this.#lastArrival = due;
-    const { peer } = this;
-    network.world.plan(due - network.world.now, PHASE.io, undefined, () => {
-      if (peer === undefined) return;
-      if (!peer.process.isAlive || peer.isClosed) {
-        // A kernel that knows nothing of the connection says so.
-        if (segment.kind !== 'reset' && segment.kind !== 'fin') this.wasReset('ECONNRESET');
-        return;
-      }
-      peer.process.receive(0, () => peer.#take(segment));
+    const arrival = network.world.plan(due - network.world.now, PHASE.io, undefined, () => {
+      this.#flying.shift();
+      this.#arrives(segment);
     });
+    this.#flying.push({ segment, arrival });
+  }
+
+  #arrives(segment: Segment): void {
+    const { peer } = this;
+    if (peer === undefined) return;
+    if (!peer.process.isAlive || peer.isClosed) {
+      // A kernel that knows nothing of the connection says so.
+      if (segment.kind !== 'reset' && segment.kind !== 'fin') this.wasReset('ECONNRESET');
+      return;
+    }
+    peer.process.receive(0, () => peer.#take(segment));
   }
 
   #take(segment: Segment): void {

@@ -1,6 +1,6 @@
 import type { Random } from '../../src/lib/random.js';
 import type { RemoteEnd } from '../../src/protocol/index.js';
-import { type Hello, SimulatedEnd, type Welcome } from './simulated-end.js';
+import { type Hello, type Segment, SimulatedEnd, type Welcome } from './simulated-end.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { PHASE, type World } from './world.js';
 
@@ -45,6 +45,7 @@ const UNACKNOWLEDGED_MS = 3_000;
 export class SimulatedNetwork {
   readonly world: World;
   readonly #random: Random;
+  readonly #cuts: Random;
   readonly #paths = new Map<string, Path>();
   readonly #listeners = new Map<string, Listener>();
   readonly #without = new Set<string>();
@@ -57,6 +58,7 @@ export class SimulatedNetwork {
   constructor(world: World) {
     this.world = world;
     this.#random = world.random('network');
+    this.#cuts = world.random('cuts');
   }
 
   // ---- what it is made of
@@ -129,6 +131,9 @@ export class SimulatedNetwork {
     const path = this.#path(from, to);
     path.state = state;
     path.since = this.world.now;
+    if (state !== 'open') {
+      for (const end of this.ends) if (end.local.address === from && end.remote.address === to) end.cut('kept');
+    }
     this.#changed(from, to, state !== 'blackhole');
   }
 
@@ -138,10 +143,12 @@ export class SimulatedNetwork {
 
   /** All connections between two machines are reset, as by a firewall that restarts. */
   reset(one: string, other: string): void {
-    for (const end of [...this.ends]) {
-      const [local, remote] = [end.local.address, end.remote.address];
-      if ((local === one && remote === other) || (local === other && remote === one)) end.wasReset('ECONNRESET');
-    }
+    const ends = [...this.ends].filter(({ local, remote }) => {
+      const [from, to] = [local.address, remote.address];
+      return (from === one && to === other) || (from === other && to === one);
+    });
+    for (const end of ends) end.cut('lost');
+    for (const end of ends) end.wasReset('ECONNRESET');
   }
 
   machineIsDown(address: string): void {
@@ -175,6 +182,21 @@ export class SimulatedNetwork {
   /** Where a packet is torn, so many bytes from its beginning; 0: it is not. */
   tearAt(bytes: number): number {
     return this.isTearing && bytes > 1 ? 1 + this.#random.int(bytes - 1) : 0;
+  }
+
+  /** What of segments on their way arrives when the way is cut: none, some, all, or some and a part of a packet. */
+  cutOf(segments: readonly Segment[]): { readonly arriving: readonly Segment[]; readonly left: readonly Segment[] } {
+    if (segments.length === 0) return { arriving: [], left: [] };
+    const whole = this.#cuts.int(segments.length + 1);
+    const [arriving, left] = [segments.slice(0, whole), segments.slice(whole)];
+    const [next, ...others] = left;
+    if (next?.kind !== 'piece' || next.bytes.length < 2 || this.#cuts.int(4) === 0) return { arriving, left };
+    const at = 1 + this.#cuts.int(next.bytes.length - 1);
+    const [first, rest] = [next.bytes.subarray(0, at), next.bytes.subarray(at)];
+    return {
+      arriving: [...arriving, { ...next, bytes: first }],
+      left: [{ kind: 'piece', bytes: rest, begins: undefined }, ...others],
+    };
   }
 
   /** Whether something that is sent now arrives. */

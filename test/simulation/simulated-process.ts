@@ -29,6 +29,8 @@ export class SimulatedProcess implements Actor {
   #postponed: Happening[] = [];
   #isAlive = true;
   #isFrozen = false;
+  /** What happens in it until it crashes, and what is called then. */
+  #untilCrash: { left: number; readonly crash: () => void } | undefined;
   readonly clock: Clock;
 
   constructor(name: string, world: World, machine: MachineClock) {
@@ -60,12 +62,25 @@ export class SimulatedProcess implements Actor {
 
   /** Something is to happen in this process. */
   plan(delayMs: number, phase: (typeof PHASE)[keyof typeof PHASE], run: () => void): Happening {
-    return this.#world.plan(delayMs, phase, this, run);
+    return this.#world.plan(delayMs, phase, this, () => {
+      run();
+      if (this.#untilCrash !== undefined && --this.#untilCrash.left <= 0) this.#crash(this.#untilCrash.crash);
+    });
   }
 
   /** What comes from outside the process. */
   receive(delayMs: number, run: () => void): void {
     this.plan(delayMs, PHASE.io, run);
+  }
+
+  /** Behind so many things that happen in it: between two of them, which are often less than a millisecond apart. */
+  crashAfter(happenings: number, crash: () => void): void {
+    this.#untilCrash = { left: happenings, crash };
+  }
+
+  #crash(crash: () => void): void {
+    this.#untilCrash = undefined;
+    this.#world.plan(0, PHASE.timers, this, crash);
   }
 
   /** It ends at once, in the middle of whatever it does. */

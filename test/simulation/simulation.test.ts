@@ -35,6 +35,20 @@ t.test('simulation: every kind of fault is planned, and a plan is its seed', asy
   t.same([...planned].sort(), [...FAULT_KINDS].sort());
 });
 
+t.test('simulation: a rolling upgrade takes the link of no agent', async t => {
+  for (const way of ['maintenance', 'shutdown', 'signal'] as const) {
+    const faults = [{ at: 1_000, fault: { kind: 'upgrade', servers: [1, 0, 2], way, ms: 3_000 } }] as const;
+    const { failure, transcript } = await Simulation.run(worldOf(1, { servers: 3, agents: 3 }, faults));
+    t.equal(failure, undefined);
+    t.same(
+      transcript.lines.filter(({ who, what }) => who.startsWith('agent-') && what.startsWith('lost ')),
+      [],
+      way,
+    );
+    t.equal(transcript.lines.filter(({ what }) => what === 'has stopped').length, 6, 'all three, and in the end');
+  }
+});
+
 t.test('simulation: a plan that fails is shrunk to what it fails by', async t => {
   const plan = planFaults(
     new World(7).random('faults'),

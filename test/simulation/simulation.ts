@@ -1,14 +1,15 @@
 import { reasonOf } from '../../src/lib/errors.js';
 import { silentLog } from '../../src/lib/logger.js';
+import { invalidArgument } from '../../src/lib/operation-error.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { AgentRow, JobRow, Store } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
-import { AgentMachine, COUNT } from './agent-machine.js';
+import { AgentMachine, COUNT, RESOURCE } from './agent-machine.js';
 import { ask, perform } from './faults.js';
 import { Invariants } from './invariants.js';
 import { Ledger } from './ledger.js';
-import { type FaultKind, hostList, type Planned, planFaults, type Shape } from './schedule.js';
+import { type FaultKind, hostList, type Planned, planFaults, type Shape, troubledMs } from './schedule.js';
 import { ServerMachine } from './server-machine.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import { Transcript } from './transcript.js';
@@ -146,7 +147,7 @@ export class Simulation {
     for (const { at, fault } of faults) {
       this.world.plan(at, PHASE.io, undefined, () => perform(this, fault));
     }
-    await this.#until(from + TROUBLED_MS);
+    await this.#until(from + troubledMs(faults, TROUBLED_MS));
     this.#heal();
     await this.#comes('all is well', SETTLED_WITHIN_MS, () => this.#unsettled());
     await this.goesOn(STAYS_MS);
@@ -180,12 +181,7 @@ export class Simulation {
     const [first] = servers;
     if (first?.node === undefined) throw new Error('a world needs a server');
     const { token } = await this.#passes(first.node.operations.createEnrollmentToken({ uses: 1_000 }));
-    const list = hostList(servers.map((_, index) => index));
-    for (let index = 0; index < this.#options.agents; index++) {
-      const agent = new AgentMachine(this, { index, host: list, token });
-      this.agents.push(agent);
-      agent.start();
-    }
+    for (let index = 0; index < this.#options.agents; index++) this.join({ token });
     await this.#comes('the agents are Ready', BEGINNING_MS, async () =>
       this.agents.every(({ host }) => host !== undefined) ? undefined : 'not all are Ready',
     );
@@ -216,7 +212,7 @@ export class Simulation {
         server.revive();
         const state = server.serving?.membership.state;
         if (state === undefined || state === 'Up') continue;
-        ask(this, index, `take ${server.name} back from ${state}`, async ({ operations }) => {
+        void ask(this, index, `take ${server.name} back from ${state}`, async ({ operations }) => {
           const serverId = await this.serverId(server.msid);
           if (state === 'Maintenance' || state === 'PreparingForMaintenance')
             await operations.cancelMaintenance({ serverId });
@@ -225,7 +221,7 @@ export class Simulation {
       }
       for (const [index, agent] of this.agents.entries()) {
         agent.revive();
-        if (agent.host === undefined && this.#maybeRevoked.has(agent.certificate?.serial ?? '')) this.giveToken(index);
+        if (this.#needsToken(agent)) this.giveToken(index);
       }
       this.#putInService();
     });
@@ -240,9 +236,9 @@ export class Simulation {
       if (why !== undefined) return `${name} is not ready: ${why}`;
     }
     const rows = await this.store.hosts();
-    for (const agent of this.agents) {
-      const wrong = this.#unsettledAgent(agent, rows) ?? (await this.#isRevoked(agent));
-      if (wrong !== undefined) return `${agent.name}: ${wrong}`;
+    for (const guid of new Set(this.agents.map(agent => agent.guid))) {
+      const wrong = await this.#unsettledHost(guid, rows);
+      if (wrong !== undefined) return wrong;
     }
     for (const { what, isExcused } of this.#underWay) if (!isExcused()) return `${what} has not ended`;
     for (const { uuid, cmd } of this.#jobs) {
@@ -258,12 +254,37 @@ export class Simulation {
     return isDone ? 'is Ready with a revoked certificate' : undefined;
   }
 
-  #unsettledAgent(agent: AgentMachine, rows: readonly AgentRow[]): string | undefined {
+  /** Of all machines with a guid that are there, one is Ready; without any, nobody has the host. */
+  async #unsettledHost(guid: string, rows: readonly AgentRow[]): Promise<string | undefined> {
+    const there = this.agents.filter(agent => agent.guid === guid && (!agent.isGone || agent.isRunning));
+    const machines = there.filter(({ isIdle }) => !isIdle);
+    const row = rows.find(other => other.guid.startsWith(`${guid}-`));
+    if (machines.length === 0) return this.#unsettledAbsent(guid, row, there);
+    const ready = machines.filter(({ host }) => host !== undefined);
+    const names = (list: readonly AgentMachine[]) => list.map(({ name }) => name).join(' and ');
+    if (ready.length > 1) return `${names(ready)} have one guid, and are Ready`;
+    const [agent = machines[0]] = ready;
+    if (agent === undefined) return undefined;
+    const wrong = this.#unsettledAgent(agent, row) ?? (await this.#isRevoked(agent));
+    return wrong && `${agent.name}: ${wrong}`;
+  }
+
+  /** @param idle those that were told that their host was removed */
+  #unsettledAbsent(guid: string, row: AgentRow | undefined, idle: readonly AgentMachine[]): string | undefined {
+    if (row === undefined) return undefined;
+    const told = idle.find(({ certificate }) => certificate?.uuid === row.uuid);
+    if (told !== undefined) return `${told.name} stays away, and its host was not removed`;
+    if (row.msid !== null || row.status === 'Up' || row.status === 'Connecting')
+      return `no agent of ${guid} is there, and the store has ${row.msid}, ${row.status}`;
+    const server = this.servers.find(({ serving }) => serving?.agents.registry.get(row.id) !== undefined);
+    return server && `no agent of ${guid} is there, and ${server.name} has a link of it`;
+  }
+
+  #unsettledAgent(agent: AgentMachine, row: AgentRow | undefined): string | undefined {
     if (agent.agent === undefined || !agent.isRunning) return 'does not run';
     const { state } = agent.agent;
     const { host } = agent;
     if (state.phase.kind !== 'up') return `is ${state.phase.kind}, on ${host}`;
-    const row = rows.find(({ guid }) => guid.startsWith(`${agent.guid}-`));
     if (row === undefined) return 'is not in the store';
     const server = this.servers.find(({ address }) => address === host);
     const node = server?.serving;
@@ -299,10 +320,20 @@ export class Simulation {
   }
 
   /** Another machine with the files of an agent. It is not started. */
-  clone(agent: AgentMachine): AgentMachine {
-    const clone = AgentMachine.cloneOf(agent, this, this.agents.length);
-    this.agents.push(clone);
-    return clone;
+  clone(copied: AgentMachine): AgentMachine {
+    return this.#another({ copied });
+  }
+
+  /** A new host: it enrols with the token, and comes. */
+  join({ token }: { readonly token: string }): void {
+    this.#another({ token }).start();
+  }
+
+  #another(from: { readonly copied: AgentMachine } | { readonly token: string }): AgentMachine {
+    const host = hostList(this.servers.map((_, index) => index));
+    const agent = new AgentMachine(this, { index: this.agents.length, host, ...from });
+    this.agents.push(agent);
+    return agent;
   }
 
   // ---- for faults
@@ -334,10 +365,11 @@ export class Simulation {
     return row.uuid;
   }
 
+  /** @throws OperationError: its host was removed */
   async hostOf(agent: number): Promise<AgentRow> {
     const guid = this.agents[agent]?.guid;
     const row = (await this.store.hosts()).find(host => host.guid.startsWith(`${guid}-`));
-    if (row === undefined) throw new Error(`agent ${agent} has no row`);
+    if (row === undefined) throw invalidArgument('hostId', `${guid}`, 'it has no host');
     return row;
   }
 
@@ -371,20 +403,37 @@ export class Simulation {
   /** An operator gives the agent a token for its guid. */
   giveToken(index: number): void {
     const via = this.servers.findIndex(({ serving }) => serving !== undefined);
-    ask(this, via, 'a token', async ({ operations }) => {
+    void ask(this, via, 'a token', async ({ operations }) => {
       this.agents[index]?.giveToken(await this.#tokenFor(operations, index));
     });
   }
 
+  /** An agent whose host was removed, and that stays away, is registered anew. */
+  bringBack(index: number): void {
+    if (this.agents[index]?.isIdle !== true) return;
+    const via = this.servers.findIndex(({ serving }) => serving !== undefined);
+    void ask(this, via, 'a token', async ({ operations }) => {
+      const token = await this.#tokenFor(operations, index);
+      this.agents[index]?.bringBack(token);
+    });
+  }
+
   async #tokenFor(operations: ManagementNode['operations'], index: number): Promise<string> {
-    const row = await this.hostOf(index);
-    return (await operations.createEnrollmentToken({ guid: row.guid })).token;
+    const guid = `${this.agents[index]?.guid}-${RESOURCE}`;
+    return (await operations.createEnrollmentToken({ guid })).token;
+  }
+
+  /** No agent of its host is Ready, and its certificate is in force no longer. */
+  #needsToken({ guid, certificate, isIdle }: AgentMachine): boolean {
+    if (certificate === undefined || isIdle) return false;
+    if (this.agents.some(other => other.guid === guid && other.host !== undefined)) return false;
+    return this.#maybeRevoked.has(certificate.serial) || !this.invariants.hasHost(certificate.uuid);
   }
 
   sendOne(via: number, index: number, wait: number): void {
     const agent = this.agents[index];
     const token = this.newToken('command');
-    ask(this, via, 'send', async node => {
+    void ask(this, via, 'send', async node => {
       const { id } = await this.hostOf(index);
       const outcome = await node.send(id, [{ type: COUNT, fields: { token } }], { wait });
       this.transcript.add('operator', `${token}: ${outcome.kind}${'reason' in outcome ? ` (${outcome.reason})` : ''}`);

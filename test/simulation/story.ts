@@ -156,5 +156,5 @@ function operate(
   const index = simulation.servers.findIndex(server => server.name === name);
   const server = simulation.servers[index];
   if (server === undefined) throw new Error(`there is no server ${name}: ${line}`);
-  ask(simulation, index, what, node => work(node, server.msid));
+  void ask(simulation, index, what, node => work(node, server.msid));
 }
