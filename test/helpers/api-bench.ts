@@ -27,6 +27,7 @@ import { FakeClock } from '../../src/testing/fake-clock.js';
 import { hostDescription } from './host-description.js';
 import { wholeHosts } from './one-host.js';
 import { RecordingLog } from './recording-log.js';
+import { storeOver } from './store-way.js';
 
 export const KEYS = { apiKey: 'KEY', secretKey: 'SECRET' };
 export const MSID_1 = 1001;
@@ -227,16 +228,10 @@ function read({ status, body, isSigned }: ApiReply): Reply {
 }
 
 function failing(store: Store, outage: () => Error | undefined): Store {
-  return new Proxy(store, {
-    get(target, name, receiver) {
-      const value = Reflect.get(target, name, receiver);
-      if (typeof value !== 'function') return value;
-      return async (...args: unknown[]) => {
-        const error = outage();
-        if (error) throw error;
-        return value.apply(target, args);
-      };
-    },
+  return storeOver(store, async (_call, carryOut) => {
+    const error = outage();
+    if (error) throw error;
+    return carryOut();
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Store } from '../../src/mgmt/store/store.js';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
+import { storeOver } from './store-way.js';
 
 /** What goes wrong between one server and the store. */
 export class StoreFaults {
@@ -12,19 +13,12 @@ export class StoreFaults {
 
   /** The store as the server sees it. */
   over(store: Store): Store {
-    return new Proxy(store, {
-      get: (target, name, receiver) => {
-        const value = Reflect.get(target, name, receiver);
-        if (typeof value !== 'function') return value;
-        return async (...args: unknown[]) => {
-          const call = String(name);
-          if (this.isAway) throw new StoreError('STORE_UNAVAILABLE', call);
-          await this.before?.(call);
-          const result = await value.apply(target, args);
-          await this.after?.(call);
-          return result;
-        };
-      },
+    return storeOver(store, async (call, carryOut) => {
+      if (this.isAway) throw new StoreError('STORE_UNAVAILABLE', call);
+      await this.before?.(call);
+      const result = await carryOut();
+      await this.after?.(call);
+      return result;
     });
   }
 }

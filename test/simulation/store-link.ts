@@ -1,6 +1,7 @@
 import type { Random } from '../../src/lib/random.js';
 import type { Store } from '../../src/mgmt/store/store.js';
 import { StoreError } from '../../src/mgmt/store/store-error.js';
+import { storeOver } from '../helpers/store-way.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { PHASE, type World } from './world.js';
 
@@ -21,6 +22,8 @@ const LONGEST_MS = 2_000;
 /** The way from one process to the store. */
 export class StoreLink {
   weather: StoreWeather = { kind: 'good' };
+  /** Of the present process. */
+  #connection = { calls: new Set<Promise<unknown>>(), isClosed: false };
   readonly #world: World;
   readonly #random: Random;
 
@@ -34,19 +37,27 @@ export class StoreLink {
    * @param onWrite called when a call has been carried out, whether or not the process hears of it
    */
   over(store: Store, process: SimulatedProcess, onCarriedOut: (call: string) => void): Store {
-    return new Proxy(store, {
-      get: (target, name, receiver) => {
-        const value = Reflect.get(target, name, receiver);
-        if (typeof value !== 'function') return value;
-        const call = String(name);
-        return (...args: unknown[]) =>
-          this.#call(process, call, async () => {
-            const result = await value.apply(target, args);
-            onCarriedOut(call);
-            return result;
-          });
-      },
+    const connection = { calls: new Set<Promise<unknown>>(), isClosed: false };
+    this.#connection = connection;
+    return storeOver(store, (call, carryOut) => {
+      if (connection.isClosed) return Promise.reject(new StoreError('STORE_CLOSED', call));
+      const ended = this.#call(process, call, async () => {
+        const result = await carryOut();
+        onCarriedOut(call);
+        return result;
+      });
+      connection.calls.add(ended);
+      const done = () => void connection.calls.delete(ended);
+      ended.then(done, done);
+      return ended;
     });
+  }
+
+  /** As `Store.close`: calls under way end, and later ones reject. */
+  async close(): Promise<void> {
+    const { calls } = this.#connection;
+    this.#connection.isClosed = true;
+    await Promise.allSettled(calls);
   }
 
   #call<T>(process: SimulatedProcess, call: string, carryOut: () => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import type { Random } from '../../lib/random.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { EVENTS_A_BATCH, type EventLevel, type NewEvent, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
@@ -89,6 +90,7 @@ export class EventLog implements EventSink {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #msid: number;
+  readonly #random: Random;
   #held: HeldEvent[] = [];
   #lost = 0;
   #timer: Timer | undefined;
@@ -97,18 +99,20 @@ export class EventLog implements EventSink {
   #sweptAt: number;
   #isSweeping = false;
 
-  constructor(store: EventStore, health: StoreHealth, parts: { clock: Clock; log: Log; msid: number }) {
+  constructor(store: EventStore, health: StoreHealth, parts: { clock: Clock; random: Random; log: Log; msid: number }) {
     this.#store = store;
     this.#health = health;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#msid = parts.msid;
+    this.#random = parts.random;
     this.#sweptAt = parts.clock.now();
   }
 
   add({ type, level, description, hostUuid, username }: ClusterEvent): void {
     const resource = { resourceType: hostUuid ? 'Host' : null, resourceId: hostUuid ?? null };
     this.#held.push({
+      uuid: this.#random.uuid(),
       type,
       level,
       description: peerText(description, DESCRIPTION_LENGTH),

@@ -2,7 +2,7 @@ import type { Page, PageQuery } from './host-store.js';
 
 /** What happened in the cluster, for people. */
 export interface EventStore {
-  /** In one transaction, in their order. @param batch at most `EVENTS_A_BATCH` */
+  /** In one transaction, in their order. Those that are there already stay as they are. @param batch at most `EVENTS_A_BATCH` */
   addEvents(batch: readonly NewEvent[]): Promise<void>;
   /** Newest first. @param query its page has at most `ROWS_A_PAGE` rows */
   events(query: EventQuery): Promise<Page<EventRow>>;
@@ -15,6 +15,8 @@ export const EVENTS_A_BATCH = 500;
 export type EventLevel = 'INFO' | 'WARN' | 'ERROR';
 
 export interface NewEvent {
+  /** Of the caller, who may give the event again when a call has failed. */
+  readonly uuid: string;
   /** Such as `AGENT.DISCONNECT`. */
   readonly type: string;
   readonly level: EventLevel;
@@ -32,7 +34,6 @@ export interface NewEvent {
 
 export interface EventRow extends Omit<NewEvent, 'ageMs'> {
   readonly id: number;
-  readonly uuid: string;
   /** When it happened, by the store's clock. */
   readonly created: number;
 }

@@ -2,6 +2,7 @@ import type { Page, PageQuery } from './host-store.js';
 
 /** What only one server can do, as a row that this server carries out while others wait for it. */
 export interface JobStore {
+  /** Each call makes another one: after a StoreError nobody calls it again by itself. */
   createJob(job: NewJob): Promise<JobRow>;
   /** What `msid` may start, oldest first, at most `JOBS_A_LOOK`: its own, and those that any server may carry out. */
   pendingJobs(msid: number): Promise<readonly JobRow[]>;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { systemRandom } from '../../../src/lib/random.js';
 import { type ClusterEvent, EventLog } from '../../../src/mgmt/cluster/events.js';
 import { EVENTS_A_BATCH, type NewEvent, type Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
@@ -29,7 +30,7 @@ function eventLog() {
       return deleted;
     },
   };
-  const events = new EventLog(store, new StoreHealth(log), { clock, log, msid: MSID_1 });
+  const events = new EventLog(store, new StoreHealth(log), { clock, random: systemRandom, log, msid: MSID_1 });
   return { events, clock, log, state };
 }
 
@@ -158,7 +159,7 @@ t.test('events: old ones are swept once an hour', async t => {
 t.test('regression: what an agent says cannot keep the store from taking events', async t => {
   const store = await freshStore(t);
   const { clock, log } = eventLog();
-  const events = new EventLog(store, new StoreHealth(log), { clock, log, msid: MSID_1 });
+  const events = new EventLog(store, new StoreHealth(log), { clock, random: systemRandom, log, msid: MSID_1 });
   events.add({ ...EVENT, description: `lost: ${'a\0b'.repeat(1_000)}` });
   events.add({ ...EVENT, description: 'behind it' });
   await events.close();
@@ -183,7 +184,7 @@ t.test("regression: a server whose clock is behind the store's by weeks keeps it
   const store = await freshStore(t);
   const { log } = eventLog();
   const clock = new FakeClock(Date.now() - 40 * 86_400_000);
-  const events = new EventLog(store, new StoreHealth(log), { clock, log, msid: MSID_1 });
+  const events = new EventLog(store, new StoreHealth(log), { clock, random: systemRandom, log, msid: MSID_1 });
   events.add(EVENT);
   await clock.advance(500);
   await events.close();

@@ -2,6 +2,7 @@ import t from 'tap';
 import { API } from '../../../src/api/commands/index.js';
 import { dateText, parseMoment } from '../../../src/api/moment.js';
 import type { ApiCommand, Fields } from '../../../src/api/table.js';
+import { systemRandom } from '../../../src/lib/random.js';
 import { observeServers } from '../../../src/mgmt/cluster/observed-servers.js';
 import type { LinkStatus } from '../../../src/mgmt/hosts/link-status.js';
 import type { KnownRow } from '../../../src/mgmt/hosts/own-view.js';
@@ -697,7 +698,7 @@ t.test('listEvents: newest first, by level, type, keyword and moment', async t =
   const { call, store, one } = await apiBench(t);
   const event = (type: string, level: 'INFO' | 'WARN' | 'ERROR', description: string, ageMs: number) => {
     const about = { resourceType: 'Host', resourceId: 'a6a3a6c2-0d3c-4b3b-9a3c-1f0d5a0b7c11' };
-    return { type, level, description, ageMs, ...about, msid: MSID_1, username: null };
+    return { uuid: systemRandom.uuid(), type, level, description, ageMs, ...about, msid: MSID_1, username: null };
   };
   t.same((await call('listEvents')).body, {});
   await store.addEvents([

@@ -1,3 +1,4 @@
+import { systemRandom } from '../../../src/lib/random.js';
 import { type NewEvent, type NewJob, ROWS_A_PAGE, type Store } from '../../../src/mgmt/store/store.js';
 import { type FreshStore, MSID_A, MSID_B, serverDescription, storeTest } from './store-test.js';
 
@@ -9,7 +10,7 @@ const claim = (run: string, folder = 'folder', silentBeat?: number) => ({
 
 const job: NewJob = { cmd: 'reconnectHost', params: '{"id":"ü"}', targetMsid: null, hostId: null, createdBy: 'admin' };
 
-const event: NewEvent = {
+const event: Omit<NewEvent, 'uuid'> = {
   type: 'AGENT.DISCONNECT',
   level: 'WARN',
   description: 'Agent lost',
@@ -382,7 +383,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
   });
 
   const add = (store: Store, ...events: readonly Partial<NewEvent>[]) =>
-    store.addEvents(events.map(more => ({ ...event, ...more })));
+    store.addEvents(events.map(more => ({ uuid: systemRandom.uuid(), ...event, ...more })));
 
   test('events: newest first, in pages, by what is asked for', async (t, store) => {
     await add(
@@ -409,7 +410,9 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
 
   test('events: old ones go, and their ids do not come again', async (t, store) => {
     const ageMs = (i: number) => (i < 100 ? 3_700_000 : 0);
-    await store.addEvents(Array.from({ length: 300 }, (_, i) => ({ ...event, ageMs: ageMs(i) })));
+    await store.addEvents(
+      Array.from({ length: 300 }, (_, i) => ({ uuid: systemRandom.uuid(), ...event, ageMs: ageMs(i) })),
+    );
     t.equal(await store.deleteEvents({ ageMs: 3_600_000 }), 100);
     t.equal(await store.deleteEvents({ ageMs: 3_600_000 }), 0);
     t.equal(await store.deleteEvents({ keep: 50 }), 150);

@@ -7,6 +7,7 @@ import { assignmentsContract } from './contract-assignments.js';
 import { certificatesContract } from './contract-certificates.js';
 import { clusterContract } from './contract-cluster.js';
 import { commandsContract } from './contract-commands.js';
+import { failuresContract } from './contract-failures.js';
 import { hostTagsContract } from './contract-host-tags.js';
 import { hostsContract } from './contract-hosts.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
@@ -27,6 +28,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   apiKeysContract(kind, fresh);
   certificatesContract(kind, fresh);
   commandsContract(kind, fresh);
+  failuresContract(kind, fresh);
 
   test('an empty store has no configuration, hosts or secrets', async (t, store) => {
     t.strictSame(await store.configuration(), {

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder, Selectable } from 'kysely';
 import { EVENTS_A_BATCH, type EventQuery, type EventRow, type EventStore } from '../event-store.js';
-import { checkPageSize } from './batches.js';
+import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
 import { containing } from './contains.js';
 import type { EventTable, Schema } from './schema.js';
 import { raiseSequence, sequenceValue } from './sequence.js';
@@ -10,18 +10,29 @@ const ROWS_A_STATEMENT = 100;
 const DELETED_A_CALL = 1_000;
 
 export function eventStore(transactions: Transactions): EventStore {
-  const { database, random } = transactions;
+  const { database } = transactions;
   return {
     addEvents: async batch => {
       if (batch.length > EVENTS_A_BATCH) throw new RangeError(`${batch.length} events; the limit is ${EVENTS_A_BATCH}`);
       if (batch.length === 0) return;
       await transactions.write('addEvents', async db => {
-        const first = (await raiseSequence(db, 'event', batch.length)) - batch.length + 1;
+        const known = new Set<string>();
+        for (let i = 0; i < batch.length; i += ROWS_A_STATEMENT) {
+          const uuids = batch.slice(i, i + ROWS_A_STATEMENT).map(({ uuid }) => uuid);
+          const found = await db
+            .selectFrom('event')
+            .select('uuid')
+            .where('uuid', 'in', repeatedToPowerOfTwo(uuids))
+            .execute();
+          for (const { uuid } of found) known.add(uuid);
+        }
+        const fresh = batch.filter(({ uuid }) => !known.has(uuid));
+        if (fresh.length === 0) return;
+        const first = (await raiseSequence(db, 'event', fresh.length)) - fresh.length + 1;
         const now = await database.storeTime(db);
-        const rows = batch.map(({ resourceType, resourceId, ageMs, ...event }, i) => ({
+        const rows = fresh.map(({ resourceType, resourceId, ageMs, ...event }, i) => ({
           ...event,
           id: first + i,
-          uuid: random.uuid(),
           created: now - Math.round(ageMs),
           resource_type: resourceType,
           resource_id: resourceId,
