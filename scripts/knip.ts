@@ -14,6 +14,7 @@ const config: KnipConfig = {
     'bench/{api,failover,peer,run,store}.ts!',
     'examples/*.ts!',
     'test/**/*.test.ts',
+    'test/chaos/main.ts',
     'test/simulation/{main,mutants-main}.ts',
     // Compiled by test/library/package.test.ts.
     'test/library/{fakes,program,server}.ts',
