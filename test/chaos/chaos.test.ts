@@ -114,6 +114,7 @@ t.test('gaps: the summary has them by cause, the longest first', async t => {
 t.test('plot: it is well-formed, has a lane for each target, and hides nothing short', async t => {
   const svg = plotOf({
     title: 'seed <1> & "all"',
+    startMs: 0,
     endMs: 60_000,
     stopMs: 50_000,
     servers: ['one', 'two'],

@@ -4,6 +4,9 @@ import { plotOf } from './plot.js';
 import type { RunResult } from './run.js';
 import type { World } from './world.js';
 
+/** The picture begins so long before the faults. */
+const LEAD_MS = 2_000;
+
 /** What a run was like, for people. */
 export function reportOf(world: World, { faults, skipped, stopMs, endMs, broken }: RunResult): string {
   const counts = new Map<string, number>();
@@ -31,9 +34,10 @@ export function reportOf(world: World, { faults, skipped, stopMs, endMs, broken 
   ].join('\n');
 }
 
-export function plotOfRun(world: World, title: string, { faults, stopMs, endMs }: RunResult): string {
+export function plotOfRun(world: World, title: string, { faults, startMs, stopMs, endMs }: RunResult): string {
   return plotOf({
     title,
+    startMs: Math.max(0, startMs - LEAD_MS),
     endMs,
     stopMs,
     servers: world.hosts,

@@ -10,7 +10,8 @@ export interface RunResult {
   readonly faults: readonly PlottedFault[];
   /** Kinds that this machine or store does not have. */
   readonly skipped: readonly string[];
-  /** When the faults stopped, and when all held, by the world's clock. */
+  /** When the faults began and stopped, and when all held, by the world's clock. */
+  readonly startMs: number;
   readonly stopMs: number;
   readonly endMs: number;
   /** What did not hold at the end. */
@@ -47,7 +48,7 @@ export async function run(world: World, seed: number, shape: Pick<Shape, 'forMs'
   const stopMs = world.now;
   world.options.say(`${timeText(stopMs)}  the faults have stopped`);
   const broken = await settle(world);
-  return { faults, skipped: [...skipped], stopMs, endMs: world.now, broken };
+  return { faults, skipped: [...skipped], startMs: from, stopMs, endMs: world.now, broken };
 }
 
 async function happen(world: World, { fault, ms }: Planned, faults: PlottedFault[], skipped: Set<string>) {
