@@ -11,7 +11,7 @@ const config: KnipConfig = {
     'src/*.ts!',
     'scripts/*.{ts,mjs}!',
     'scripts/attack/attacker.ts!',
-    'bench/{api,failover,peer,run,store}.ts!',
+    'bench/{api,peer,run,store}.ts!',
     'examples/*.ts!',
     'test/**/*.test.ts',
     'test/chaos/main.ts',

@@ -3,14 +3,16 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { endAll, untilInterrupted } from '../../scripts/galera/processes.js';
 import { whyNoMariaDb } from '../helpers/mariadb.js';
+import { failoverTable, TABLE_SETTINGS } from './failover-table.js';
 import { FAULT_KINDS, type FaultKind } from './plan.js';
 import { plotOfRun, recordOf, reportOf } from './report.js';
 import { run } from './run.js';
-import { STORE_NAMES, type StoreName } from './stores.js';
-import { World } from './world.js';
+import { STORE_NAMES, type StoreName, type Teardowns } from './stores.js';
+import { World, type WorldOptions } from './world.js';
 
 const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--processes N] [--store NAME] [--faults KIND,…]
                         [--plot FILE] [--json FILE]
+       npm run chaos -- --table [--rounds N] [--agents N] [--store NAME]
 
   --for TIME      how long faults happen, such as 60s, 10m, 2h (10m)
   --seed S        of the plan (a random one)
@@ -20,6 +22,8 @@ const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--p
   --faults KIND,… what may happen: ${FAULT_KINDS.join(', ')} (all)
   --plot FILE     draws a picture, as SVG
   --json FILE     writes all figures
+  --table         in place of all that: how long failover takes, by cause
+  --rounds N      how often each cause (10)
 `;
 const SERVERS = 3;
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000 };
@@ -46,32 +50,50 @@ async function main(): Promise<number> {
 }
 
 async function one(store: StoreName, options: Options): Promise<boolean> {
+  const undo: (() => unknown)[] = [];
+  try {
+    const teardowns = { teardown: (step: () => unknown) => void undo.unshift(step) };
+    return await (options.isTable ? tabulate : trouble)(store, options, teardowns);
+  } finally {
+    for (const step of undo) await Promise.resolve(step()).catch(error => console.error(error));
+  }
+}
+
+/** @returns whether all held */
+async function trouble(store: StoreName, options: Options, teardowns: Teardowns): Promise<boolean> {
   const { seed, agents, processes, kinds, plot, json } = options;
   const forMs = options.forMs / options.stores.length;
   const title = `seed ${seed}, ${store}, ${agents} + ${processes} agents, ${forMs / 1_000} s of faults`;
   say(title);
-  const undo: (() => unknown)[] = [];
+  const world = await started({ store, agents, processes }, teardowns);
+  const result = await run(world, seed, { forMs, kinds });
+  say(reportOf(world, result));
+  const isWell = result.broken.length === 0 && world.problems.length === 0;
+  if (!isWell) say(`The logs of all processes are in ${await world.keepLogs()}`);
+  if (plot !== undefined) await writeFile(named(plot, store, options), plotOfRun(world, title, result));
+  if (json !== undefined)
+    await writeFile(named(json, store, options), `${JSON.stringify(recordOf(world, seed, result), undefined, 2)}\n`);
+  return isWell;
+}
+
+async function tabulate(store: StoreName, { agents, rounds }: Options, teardowns: Teardowns): Promise<boolean> {
+  const world = await started({ store, agents, processes: 0, settings: TABLE_SETTINGS }, teardowns);
+  say(`\n${await failoverTable(world, rounds)}`);
+  return world.problems.length === 0;
+}
+
+async function started(
+  options: Pick<WorldOptions, 'store' | 'agents' | 'processes' | 'settings'>,
+  teardowns: Teardowns,
+): Promise<World> {
+  const world = await World.open({ ...options, servers: SERVERS, signal: controller.signal, say }, teardowns);
   try {
-    const teardowns = { teardown: (step: () => unknown) => void undo.unshift(step) };
-    const world = await World.open(
-      { store, servers: SERVERS, agents, processes, signal: controller.signal, say },
-      teardowns,
-    );
-    await world.start().catch(async error => {
-      if (!controller.signal.aborted) say(`The logs of all processes are in ${await world.keepLogs()}`);
-      throw error;
-    });
-    const result = await run(world, seed, { forMs, kinds });
-    say(reportOf(world, result));
-    const isWell = result.broken.length === 0 && world.problems.length === 0;
-    if (!isWell) say(`The logs of all processes are in ${await world.keepLogs()}`);
-    if (plot !== undefined) await writeFile(named(plot, store, options), plotOfRun(world, title, result));
-    if (json !== undefined)
-      await writeFile(named(json, store, options), `${JSON.stringify(recordOf(world, seed, result), undefined, 2)}\n`);
-    return isWell;
-  } finally {
-    for (const step of undo) await Promise.resolve(step()).catch(error => console.error(error));
+    await world.start();
+  } catch (error) {
+    if (!controller.signal.aborted) say(`The logs of all processes are in ${await world.keepLogs()}`);
+    throw error;
   }
+  return world;
 }
 
 /** With several stores each has a file of its own. */
@@ -86,6 +108,8 @@ interface Options {
   readonly processes: number;
   readonly stores: readonly StoreName[];
   readonly kinds: readonly FaultKind[];
+  readonly isTable: boolean;
+  readonly rounds: number;
   readonly plot: string | undefined;
   readonly json: string | undefined;
 }
@@ -102,6 +126,8 @@ function readArguments(): Options {
         faults: { type: 'string' },
         plot: { type: 'string' },
         json: { type: 'string' },
+        table: { type: 'boolean', default: false },
+        rounds: { type: 'string', default: '10' },
         help: { type: 'boolean', default: false },
       },
     });
@@ -116,6 +142,8 @@ function readArguments(): Options {
       processes: numberOf('processes', values.processes, 0, 50),
       stores: storesOf(values.store),
       kinds: values.faults?.split(',').map(text => oneOf('faults', text, FAULT_KINDS)) ?? FAULT_KINDS,
+      isTable: values.table,
+      rounds: numberOf('rounds', values.rounds, 1, 1_000),
       plot: values.plot,
       json: values.json,
     };
