@@ -11,9 +11,10 @@ const config: KnipConfig = {
     'src/*.ts!',
     'scripts/*.{ts,mjs}!',
     'scripts/attack/attacker.ts!',
-    'bench/{api,failover,peer,run,store}.ts!',
+    'bench/{api,peer,run,store}.ts!',
     'examples/*.ts!',
     'test/**/*.test.ts',
+    'test/chaos/main.ts',
     'test/simulation/{main,mutants-main}.ts',
     // Compiled by test/library/package.test.ts.
     'test/library/{fakes,program,server}.ts',

@@ -171,6 +171,15 @@ export class GaleraNode {
     await this.#process?.kill();
   }
 
+  /** It takes connections and says nothing any more, until `thaw`. */
+  freeze(): void {
+    this.#process?.signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.signal('SIGCONT');
+  }
+
   /** @returns rows, with all that the cluster has committed by now */
   read(sql: string): Promise<RowDataPacket[]> {
     return this.#query(sql, 'set session wsrep_sync_wait = 1');

@@ -7,6 +7,9 @@ let isEnding = false;
 export interface ProcessOptions {
   /** @default 'ignore' */
   readonly stdio?: StdioOptions;
+  readonly cwd?: string;
+  /** @default that of this process */
+  readonly env?: NodeJS.ProcessEnv;
   readonly uid?: number;
   readonly gid?: number;
 }
@@ -21,10 +24,10 @@ export class Process {
   end: ProcessEnd | undefined;
   readonly #child: ChildProcess;
 
-  constructor(command: string, args: readonly string[], { stdio = 'ignore', ...user }: ProcessOptions = {}) {
+  constructor(command: string, args: readonly string[], { stdio = 'ignore', ...others }: ProcessOptions = {}) {
     // While `endAll` waits, what it interrupts must not start anything.
     if (isEnding) throw new Error('all processes are being ended');
-    const child = spawn(command, args, { ...user, stdio, detached: true });
+    const child = spawn(command, args, { ...others, stdio, detached: true });
     this.#child = child;
     running.add(this);
     this.ended = new Promise<ProcessEnd>(resolve => {
@@ -48,16 +51,20 @@ export class Process {
     return this.#child.stderr;
   }
 
+  /** Sends it to the whole group. */
+  signal(name: NodeJS.Signals): void {
+    if (this.pid === undefined) return;
+    try {
+      process.kill(-this.pid, name);
+    } catch {
+      // The group has no process any more.
+    }
+  }
+
   /** `kill -9` for the whole group. */
   async kill(): Promise<void> {
-    if (this.pid !== undefined) {
-      try {
-        process.kill(-this.pid, 'SIGKILL');
-      } catch {
-        // The group has no process any more.
-      }
-      await this.ended;
-    }
+    this.signal('SIGKILL');
+    if (this.pid !== undefined) await this.ended;
     running.delete(this);
   }
 }

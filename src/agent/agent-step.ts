@@ -204,7 +204,7 @@ function onLost(state: AgentState, { id, why }: { id: number; why: string }, inp
     case 'settling':
       if (phase.old.id === id) return onOldLost(state, phase, input);
       if (phase.link.id !== id) return [state];
-      return prependEffects(onNewLost(state, phase, input), lostLog(phase.link, why));
+      return prependEffects(onNewLost(state, phase, input), lostLog(phase.link, why, phase.old));
     case 'waiting':
     case 'joining':
     case 'idle':

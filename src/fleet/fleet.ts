@@ -43,6 +43,9 @@ export interface Census {
 /** The others do not wait longer than this for the first agent. */
 const FIRST_AGENT_LIMIT_MS = 2_000;
 const FIRST_AGENT_LOOK_MS = 20;
+/** How the lines begin by which an agent logs a Ready link that it has got, and one that it has lost. */
+const READY = 'Connected to the host:';
+const LOST = 'Lost connection to host:';
 
 /** Many agents in one process. */
 export class Fleet {
@@ -149,15 +152,19 @@ export class Fleet {
     });
   }
 
-  /** The first agent's lines show what all of them do; those of the others are for debugging. */
+  /** The first agent's lines show what all of them do; those of the others are for debugging, but for those of links. */
   #logOf(guid: string, isFirst: boolean): Log {
-    const { log } = this.#parts;
-    const base = isFirst ? log.child({ agent: guid }) : atDebugLevel(log.child({ agent: guid }));
+    const { log, settings } = this.#parts;
+    const own = log.child({ agent: guid });
+    const base = isFirst ? own : atDebugLevel(own);
+    const ofLinks = settings.reportsLinks ? own : base;
     return {
       ...base,
+      info: (message, fields) => (message.startsWith(READY) ? ofLinks : base).info(message, fields),
       warn: (message, fields) => {
-        if (message.startsWith('Lost connection to host:')) this.#linksLost++;
-        base.warn(message, fields);
+        const isLoss = message.startsWith(LOST);
+        if (isLoss) this.#linksLost++;
+        (isLoss ? ofLinks : base).warn(message, fields);
       },
     };
   }

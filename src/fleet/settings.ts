@@ -10,6 +10,8 @@ export interface FleetSettings {
   /** Keeps the agents' files. Undefined: a temporary folder, removed at the end. */
   readonly dataDir: string | undefined;
   readonly reportIntervalMs: number;
+  /** Each Ready link that an agent gets or loses is a line of the log. */
+  readonly reportsLinks: boolean;
   /** After which the process stops by itself; undefined: it waits for a signal. */
   readonly durationMs: number | undefined;
   /** The module that answers commands, for all agents; undefined for the built-in one. */
@@ -28,6 +30,7 @@ export const FLEET_KEYS: Readonly<Record<string, string>> = {
   'guid.prefix': 'the agents are PREFIX-1, PREFIX-2 …, as guids and as host names (fleet)',
   'data.dir': "keeps the agents' files, and so their host ids (a temporary folder)",
   'report.interval': 'seconds between looks at who is Ready where; a change is logged (1)',
+  'report.links': 'a line for each Ready link that any agent gets or loses: true, false (false)',
   duration: 'seconds after which the fleet stops; 0 = at a signal (0)',
   ...SHARED_AGENT_KEYS,
 };
@@ -52,6 +55,9 @@ export function readSettings(values: ReadonlyMap<string, string>): FleetSettings
   if (!/^[\w-]+(\.[\w-]+)*$/.test(guidPrefix)) {
     throw new ConfigError('guid.prefix', guidPrefix, 'letters, digits, _, - and single dots are allowed');
   }
+  const reportsLinks = values.get('report.links') || 'false';
+  if (!/^(true|false)$/.test(reportsLinks))
+    throw new ConfigError('report.links', reportsLinks, 'true or false is allowed');
   const agentDefaults = new Map([...values].filter(([key]) => Object.hasOwn(SHARED_AGENT_KEYS, key)));
   const { resource, log } = readAgentSettings(key => agentDefaults.get(key));
   return {
@@ -59,6 +65,7 @@ export function readSettings(values: ReadonlyMap<string, string>): FleetSettings
     guidPrefix,
     dataDir: values.get('data.dir') || undefined,
     reportIntervalMs: integer('report.interval', 1, 1, DAY_SECONDS) * 1000,
+    reportsLinks: reportsLinks === 'true',
     durationMs: integer('duration', 0, 0, 365 * DAY_SECONDS) * 1000 || undefined,
     resource,
     log,

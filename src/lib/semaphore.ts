@@ -26,9 +26,12 @@ export class Semaphore {
     };
   }
 
-  /** Does the work with a permit. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    const release = await this.acquire();
+  /**
+   * Does the work with a permit.
+   * @param signal ends the wait for it @throws its reason
+   */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const release = await this.acquire(signal);
     try {
       return await work();
     } finally {

@@ -109,6 +109,14 @@ export class FaultyProxy {
     for (const pair of this.#pairs) this.#end(pair);
   }
 
+  /** Ends all connections in order, for both ends. What is held is lost. */
+  end(): void {
+    for (const { ends, pipes } of this.#pairs) {
+      for (const pipe of pipes) pipe.stop();
+      for (const end of ends) end.end();
+    }
+  }
+
   /** Takes no more connections, and resets those that are open. */
   async close(): Promise<void> {
     this.cut();

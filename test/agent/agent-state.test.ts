@@ -593,6 +593,9 @@ t.test('move: a new link lost while settling brings back the old one', async t =
   const play = awayFromHome();
   play.tickWhenDue();
   play.ready(3);
+  const input = { rules: PLAY_RULES, now: play.now, random: () => 0, busy: false };
+  const { effects } = next(play.state, { kind: 'lost', id: 3, why: 'cut' }, input);
+  t.match(effects, [{ kind: 'log', fields: { host: 'A', reason: 'cut', stays: 'B' } }], 'the log says where it stays');
   t.same(play.lost(3), []);
   t.match(play.state.phase, { kind: 'up', link: { id: 2, host: 'B' } });
   t.equal(readyLink(play.state)?.id, 2);

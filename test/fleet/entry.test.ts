@@ -30,10 +30,12 @@ t.test(
     const certificates = await filesOf(join(folder, 'fleet'), 'cloud.crt');
     t.equal(new Set(certificates).size, 5, 'each has a certificate of its own');
 
-    const again = start(t, folder, ...settings);
+    const again = start(t, folder, ...settings, 'report.links=true');
     await again.says(/Agents ready=5 notReady=0/);
     server.child.kill('SIGKILL');
     await again.says(/Agents ready=0 notReady=5 linksLost=5/);
+    const linesOf = (text: string) => again.output().match(new RegExp(`${text}.* agent=fleet-[1-5]`, 'g'))?.length;
+    t.strictSame([linesOf('Connected to the host:'), linesOf('Lost connection to host:')], [5, 5]);
     again.child.kill('SIGINT');
     t.equal(await again.exit, 0);
     t.strictSame(await hostIds(join(folder, 'fleet')), ids, 'the same hosts');

@@ -10,6 +10,7 @@ t.test('fleet settings: defaults', async t => {
     guidPrefix: 'fleet',
     dataDir: undefined,
     reportIntervalMs: 1_000,
+    reportsLinks: false,
     durationMs: undefined,
     resource: undefined,
     log: { level: 'info', format: 'text', file: 'stdout' },

@@ -50,7 +50,8 @@ export interface MariaDbOptions {
   readonly tls?: SignedFiles;
 }
 
-export async function startMariaDb(t: Test, { tls }: MariaDbOptions = {}): Promise<MariaDb> {
+/** @param t ends it */
+export async function startMariaDb(t: Pick<Test, 'teardown'>, { tls }: MariaDbOptions = {}): Promise<MariaDb> {
   const folder = scratchFolder('muster-mariadb-');
   const port = await freePort();
   let server: ChildProcess | undefined;

@@ -63,6 +63,25 @@ t.test('enrolment: 100 agents with one token, in one go', async t => {
   t.match(one.log.fieldsOf('error Cannot connect to host'), { reason: /used as often as allowed/ });
 });
 
+t.test('regression: enrolment: agents that come at once do not wait for each other in the store', async t => {
+  const cluster = await startCluster(t, [A], STRICT);
+  const { token } = await tokenOf(cluster, { uses: 20 });
+  const { faults } = cluster.node(A);
+  const isUse = (call: string) => call === 'useEnrollmentToken';
+  let [inStore, most] = [0, 0];
+  faults.before = async call => {
+    if (!isUse(call)) return;
+    most = Math.max(most, ++inStore);
+    await new Promise<void>(resolve => setImmediate(resolve));
+  };
+  faults.after = call => {
+    if (isUse(call)) inStore--;
+  };
+  await cluster.addAgents(20, A, token);
+  t.equal(cluster.node(A).node.agents.registry.size, 20);
+  t.equal(most, 1, 'they would take all its connections');
+});
+
 t.test('enrolment: a token that does not fit is refused, and told once', async t => {
   const cluster = await startCluster(t, [A], { ...STRICT, zones: 'default,other' });
   const made = await tokenOf(cluster, { validity: 1 });

@@ -204,3 +204,14 @@ t.test('proxy: what it holds is bounded: it reads no further, and goes on when t
   await until(() => server.isEnded, 'all has arrived');
   t.equal(server.received.length, all);
 });
+
+t.test('proxy: ends connections in order', async t => {
+  const { proxy, open } = await start(t);
+  const { agent, server } = await open();
+  proxy.end();
+  await until(() => agent.isEnded && server.isEnded);
+  t.strictSame([agent.error, server.error], [undefined, undefined]);
+  agent.socket.end();
+  server.socket.end();
+  await until(() => proxy.size === 0);
+});

@@ -189,6 +189,8 @@ export function enrolledLog({ host }: Dial): Effect {
   return log('info', `Enrolled by host: ${host}; connecting again with the certificate`, { host });
 }
 
-export function lostLog(link: LinkRef, why: string): Effect {
-  return log('warn', `Lost connection to host: ${link.host}`, { host: link.host, reason: why });
+/** @param stays the link that is Ready still */
+export function lostLog(link: LinkRef, why: string, stays?: LinkRef): Effect {
+  const fields = { host: link.host, reason: why, ...(stays && { stays: stays.host }) };
+  return log('warn', `Lost connection to host: ${link.host}`, fields);
 }

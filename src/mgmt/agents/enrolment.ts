@@ -2,6 +2,7 @@ import { networkOf } from '../../lib/address.js';
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { Semaphore } from '../../lib/semaphore.js';
 import type { Message, Packet } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
 import { Refusals } from '../cluster/refusals.js';
@@ -53,6 +54,11 @@ export class Enrolment {
   readonly #parts: EnrolmentParts;
   readonly #wrongTokens = new NetworkAllowance();
   readonly #refusals: Refusals;
+  /**
+   * Uses of a token wait for each other in the store. Many at once would take all its connections while they wait, and the
+   * server would take the store for away.
+   */
+  readonly #uses = new Semaphore();
 
   constructor(parts: EnrolmentParts) {
     this.#parts = parts;
@@ -138,9 +144,10 @@ export class Enrolment {
     linkAddress: string,
     terms: IssueTerms,
   ): Promise<Enrolled> {
-    const { store, knownHosts } = this.#parts;
+    const { store, knownHosts, stopping } = this.#parts;
     const { keyFingerprint } = request;
-    const outcome = await store.useEnrollmentToken({ hash, keyFingerprint, host: description });
+    const use = { hash, keyFingerprint, host: description };
+    const outcome = await this.#uses.run(() => store.useEnrollmentToken(use), stopping);
     if (outcome.kind === 'refused') throw new TokenRefusedError(REFUSALS[outcome.reason]);
     const { host, token } = outcome;
     // Its agent comes back at once, perhaps before the next poll.
