@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 /**
  * The source of time: everything that waits or measures time takes a `Clock`, so that tests can use a simulated one.
  * Only this file uses Node's timers and the machine's clocks.
@@ -38,8 +36,25 @@ export const systemClock: Clock = {
     const timeout = setTimeout(callback, Math.max(0, delayMs));
     return { cancel: () => clearTimeout(timeout) };
   },
-  turn: () => setImmediate(),
+  turn: () => new Promise(resolve => void setImmediate(resolve)),
 };
+
+/**
+ * Resolves after the next turn of the event loop. Other than `Clock.turn` it causes none: the process sleeps until something
+ * happens, or for `longestMs`.
+ */
+export function nextTurn(longestMs: number): Promise<void> {
+  return new Promise(resolve => {
+    const turn = setImmediate(() => {
+      timer.cancel();
+      resolve();
+    }).unref();
+    const timer = systemClock.after(longestMs, () => {
+      clearImmediate(turn);
+      resolve();
+    });
+  });
+}
 
 function afterLong(delayMs: number, callback: () => void): Timer {
   const due = systemClock.now() + delayMs;

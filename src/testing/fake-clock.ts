@@ -1,4 +1,9 @@
-import { type Clock, systemClock, type Timer } from '../lib/clock.js';
+import { type Clock, nextTurn, systemClock, type Timer } from '../lib/clock.js';
+
+interface FakeTimer {
+  readonly due: number;
+  readonly callback: () => void;
+}
 
 /**
  * A clock that moves only when told to. `advance` runs what falls due, in order, and lets promises settle in between.
@@ -10,9 +15,9 @@ import { type Clock, systemClock, type Timer } from '../lib/clock.js';
 export class FakeClock implements Clock {
   #now = 0;
   #setBy = 0;
-  #serial = 0;
   readonly #wallStart: number;
-  readonly #timers = new Map<number, { due: number; callback: () => void }>();
+  /** In the order in which they were set. */
+  readonly #timers = new Set<FakeTimer>();
 
   constructor(wallStart = Date.UTC(2026, 0, 1)) {
     this.#wallStart = wallStart;
@@ -27,9 +32,9 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    const id = ++this.#serial;
-    this.#timers.set(id, { due: this.#now + Math.max(0, delayMs), callback });
-    return { cancel: () => void this.#timers.delete(id) };
+    const timer = { due: this.#now + Math.max(0, delayMs), callback };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
   }
 
   turn(): Promise<void> {
@@ -54,28 +59,86 @@ export class FakeClock implements Clock {
   /** Moves on by `ms`; timers that callbacks set run too when they fall due within it. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    for (;;) {
-      await settle();
-      let next: [number, { due: number; callback: () => void }] | undefined;
-      for (const entry of this.#timers) {
-        if (entry[1].due <= end && (next === undefined || entry[1].due < next[1].due)) next = entry;
-      }
-      if (next === undefined) break;
-      this.#timers.delete(next[0]);
-      this.#now = Math.max(this.#now, next[1].due);
-      next[1].callback();
-    }
-    this.#now = end;
+    do await this.advanceToNext(end - this.#now);
+    while (this.#now < end || this.#next(end) !== undefined);
+  }
+
+  /** Moves on to the timer that is due next, runs it, and lets all come to rest. Without one it moves on by `withinMs`. */
+  async advanceToNext(withinMs: number): Promise<void> {
+    const end = this.#now + withinMs;
     await settle();
+    const next = this.#next(end);
+    this.#now = Math.max(this.#now, next?.due ?? end);
+    if (next === undefined) return;
+    this.#timers.delete(next);
+    next.callback();
+    await settle();
+  }
+
+  #next(end: number): FakeTimer | undefined {
+    let next: FakeTimer | undefined;
+    for (const timer of this.#timers)
+      if (timer.due <= end && (next === undefined || timer.due < next.due)) next = timer;
+    return next;
   }
 }
 
+/** Node's names of turns of the event loop that somebody waits for, and of calls to files. */
+const LISTED: ReadonlySet<string> = new Set(['Immediate', 'FSReqPromise', 'FSReqCallback', 'CloseReq']);
+/** Node lists some calls for a moment after their end. */
+const LOOK_MS = 5;
+/** The turn that all who call `turnOfLoop` at this moment wait for. */
+let turn: Promise<boolean> | undefined;
+/** 1 while that turn is caused here: it is no work of the program under test. */
+let ownTurns = 0;
+/** Calls that Node does not list. */
+let unlisted = 0;
+
 /**
- * Lets pending promises, and what in-memory streams do between turns of the event loop, come to rest.
+ * Lets pending promises, in-memory streams, turns of the event loop and calls to files come to rest. Node lists what is under way;
+ * timers and sockets are not waited for.
  * @example
  * agent.ping();
  * await settle();
  */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await systemClock.turn();
+  // What native code has put off to the next turn is not listed: so two turns in a row have to be quiet.
+  for (let quietTurns = 0; quietTurns < 2; ) quietTurns = (await turnOfLoop()) ? 0 : quietTurns + 1;
+}
+
+/**
+ * One turn of the event loop. The process sleeps while only calls to files or to other threads are under way.
+ * @returns whether something is under way after it
+ */
+export function turnOfLoop(): Promise<boolean> {
+  turn ??= nextLook().finally(() => {
+    turn = undefined;
+  });
+  return turn;
+}
+
+async function nextLook(): Promise<boolean> {
+  if (isAnythingUnderWay()) await nextTurn(LOOK_MS);
+  else {
+    ownTurns = 1;
+    await systemClock.turn();
+    ownTurns = 0;
+  }
+  return isAnythingUnderWay();
+}
+
+/** For calls to other threads that Node does not list, such as those of WebCrypto: `settle` waits for them. */
+export function waitedFor<T>(call: Promise<T>): Promise<T> {
+  unlisted++;
+  const ended = () => {
+    unlisted--;
+  };
+  call.then(ended, ended);
+  return call;
+}
+
+function isAnythingUnderWay(): boolean {
+  let count = unlisted - ownTurns;
+  for (const kind of process.getActiveResourcesInfo()) if (LISTED.has(kind)) count++;
+  return count > 0;
 }

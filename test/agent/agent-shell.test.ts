@@ -6,7 +6,8 @@ import { readyLink } from '../../src/agent/agent-state.js';
 import { builtInResource } from '../../src/agent/resources/built-in.js';
 import type { Resource } from '../../src/agent/resources/resource.js';
 import { MigrateAgentConnectionCommand, SetupMSListCommand } from '../../src/protocol/index.js';
-import { bench, passes, turns } from '../helpers/agent-bench.js';
+import { settle } from '../../src/testing/fake-clock.js';
+import { bench, passes } from '../helpers/agent-bench.js';
 import { until } from '../helpers/until.js';
 
 t.test('regression: agent: stop() resolves while the server does not read and more than 4 MiB are queued', async t => {
@@ -29,7 +30,7 @@ t.test('regression: agent: stop() resolves while the server does not read and mo
   stalled.pause();
   stalled.resume = () => stalled;
   a.last.send([{ type: 'com.x.Big', fields: {} }]).catch(() => {});
-  await turns(400);
+  await settle();
   await t.resolves(agent.stop());
 });
 
@@ -38,14 +39,14 @@ t.test('regression: agent: the guid goes into a file that was emptied, with the 
   agent.start();
   await upOn(a);
   await until(() => text().includes('last.setup') && text().includes('R.name'));
-  await turns(100);
+  await settle();
   // An editor that truncates first.
   writeFileSync(path, '');
   await a.last.send([
     SetupMSListCommand.encode({ msList: ['a', 'c'], lbAlgorithm: 'static', lbCheckInterval: 0, triggerHostLb: false }),
   ]);
   await until(() => text().includes('host=a,c'));
-  await turns(100);
+  await settle();
   t.match(text(), /guid=ORIGINAL/);
 });
 
@@ -107,9 +108,9 @@ for (const [what, answer] of Object.entries(NONSENSE)) {
     });
     const got = await Promise.race([
       a.last.send([{ type: 'com.x.Cmd', fields: {} }]).then(({ messages: [message] }) => message?.fields.result),
-      turns(600).then(() => 'no answer'),
+      settle().then(() => 'no answer'),
     ]);
-    await turns(50);
+    await settle();
     t.equal(got, false);
     t.equal(rejections.length, 0);
     t.equal(readyLink(agent.state)?.host, 'a');
@@ -131,13 +132,13 @@ t.test('regression: agent: commands on the link that it leaves are answered befo
       error => `${error}`,
     );
   const first = outcome('com.x.Long');
-  await turns();
+  await settle();
   await a.last.send([MigrateAgentConnectionCommand.encode({ msList: ['a', 'b', 'c'], avoidMsList: ['a'] })]);
   await passes(clock, () => readyLink(agent.state)?.host === 'b', 1_000);
-  await turns();
+  await settle();
   // It comes while the old link waits for the first.
   const second = outcome('com.cloud.agent.api.CheckHealthCommand');
-  await turns();
+  await settle();
   release?.();
   t.same([await first, await second], ['answered', 'answered']);
 });

@@ -14,7 +14,8 @@ import {
   SetupMSListCommand,
   StartupAnswer,
 } from '../../src/protocol/index.js';
-import { bench, turns } from '../helpers/agent-bench.js';
+import { settle } from '../../src/testing/fake-clock.js';
+import { bench } from '../helpers/agent-bench.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { until } from '../helpers/until.js';
 
@@ -99,7 +100,7 @@ t.test(`fuzz: the agent stands whatever comes for a StartupAnswer (seed ${SEED},
   agent.start();
   for (let at = 0; at < STARTUPS; at++) {
     await until(() => a.links.length > at && a.last.closed !== undefined && agent.state.phase.kind === 'waiting');
-    await turns(2);
+    await settle();
     await clock.advance(60_000);
   }
   t.equal(agent.state.phase.kind === 'idle', false);

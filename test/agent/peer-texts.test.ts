@@ -9,7 +9,8 @@ import {
   SetupMSListCommand,
   StartupAnswer,
 } from '../../src/protocol/index.js';
-import { bench, turns } from '../helpers/agent-bench.js';
+import { settle } from '../../src/testing/fake-clock.js';
+import { bench } from '../helpers/agent-bench.js';
 import { unfitTexts } from '../helpers/unfit-texts.js';
 import { until } from '../helpers/until.js';
 
@@ -34,7 +35,7 @@ t.test('peer texts: nothing that a server says reaches an answer, the log or the
     const { messages } = await a.last.send([message], 0);
     t.same(unfitTexts(messages), [], message.type.slice(0, 60));
   }
-  await turns();
+  await settle();
   await until(() => text().includes('R.name'));
   t.same(unfitTexts(log.entries), []);
   t.same(text().split('\n').flatMap(unfitTexts), []);
@@ -54,7 +55,7 @@ t.test('peer texts: a refusal is said in few words, wherever it stands', async t
       if (say.ready) void link.send([say.ready], 0).catch(() => {});
     };
     agent.start();
-    await turns();
+    await settle();
     await clock.advance(1_000);
     t.same(unfitTexts(log.entries), []);
     await agent.stop();

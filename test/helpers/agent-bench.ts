@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import './listed-crypto.js';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { openJournal } from '../../src/agent/commands/open-journal.js';
@@ -10,7 +11,7 @@ import type { Resource } from '../../src/agent/resources/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust/trust.js';
 import { secureContext } from '../../src/protocol/index.js';
-import { FakeClock } from '../../src/testing/fake-clock.js';
+import { FakeClock, settle } from '../../src/testing/fake-clock.js';
 import { FakeNetwork, FakeServer } from '../../src/testing/fake-server.js';
 import { plainCertificate } from './certificates.js';
 import { RecordingLog } from './recording-log.js';
@@ -99,17 +100,10 @@ export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench>
   };
 }
 
-/** Time goes on in small steps, with the event loop turning in between, until `holds`. */
-export async function passes(clock: FakeClock, holds: () => boolean, withinMs: number, stepMs = 50): Promise<void> {
+/** Time goes on until `holds`, at most by `withinMs`. */
+export async function passes(clock: FakeClock, holds: () => boolean, withinMs: number): Promise<void> {
   const end = clock.now() + withinMs;
-  while (!holds() && clock.now() < end) {
-    await turns(60);
-    if (!holds()) await clock.advance(Math.min(stepMs, end - clock.now()));
-  }
+  await settle();
+  while (!holds() && clock.now() < end) await clock.advanceToNext(end - clock.now());
   await until(holds);
-}
-
-/** Lets what is under way in memory come to rest. */
-export async function turns(count = 200): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise<void>(resolve => setImmediate(resolve));
 }

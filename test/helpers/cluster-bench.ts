@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Test } from 'tap';
+import './listed-crypto.js';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { readyLink } from '../../src/agent/agent-state.js';
@@ -28,8 +29,7 @@ import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
 import { ServerCertificate } from '../../src/mgmt/security/server-certificate.js';
 import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
-import { FakeClock } from '../../src/testing/fake-clock.js';
-import { turns } from './agent-bench.js';
+import { FakeClock, settle } from '../../src/testing/fake-clock.js';
 import { KEYS, openKeys, type Reply, signed } from './api-bench.js';
 import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
@@ -88,8 +88,8 @@ export class Cluster {
     });
     ended.catch(() => {});
     const end = this.clock.now() + withinMs;
-    await turns(4);
-    while (!isOver && this.clock.now() < end) await this.goesOn(50);
+    await settle();
+    while (!isOver && this.clock.now() < end) await this.clock.advanceToNext(end - this.clock.now());
     await until(() => isOver);
     return ended;
   }
@@ -97,18 +97,21 @@ export class Cluster {
   /** Time goes on until `holds`. @param watch looks at each step on the way */
   async comes(holds: () => boolean, withinMs = 120_000, watch = () => {}): Promise<void> {
     const end = this.clock.now() + withinMs;
-    while (!holds() && this.clock.now() < end) await this.goesOn(50, watch);
+    await settle();
+    while (!holds() && this.clock.now() < end) {
+      watch();
+      await this.clock.advanceToNext(end - this.clock.now());
+      watch();
+    }
     if (!holds()) throw new Error(`after ${withinMs} ms it has not come to this: ${holds}\n${this.picture()}`);
   }
 
-  /** @param stepMs longer ones cost less, and what is on its way arrives later */
-  async goesOn(ms: number, watch = () => {}, stepMs = 50): Promise<void> {
-    for (let gone = 0; gone < ms; gone += stepMs) {
-      await turns(20);
+  async goesOn(ms: number, watch = () => {}): Promise<void> {
+    const end = this.clock.now() + ms;
+    do {
+      await this.clock.advanceToNext(end - this.clock.now());
       watch();
-      await this.clock.advance(Math.min(stepMs, ms - gone));
-      watch();
-    }
+    } while (this.clock.now() < end);
   }
 
   /** @param token with it they have no CA yet, and enrol */

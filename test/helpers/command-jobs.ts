@@ -19,7 +19,7 @@ export async function summary(
     const { body } = await cluster.node(at).call('queryAsyncJobResult', { jobid });
     if (body.jobstatus === 1) return body.jobresult.commandsummary;
     if (body.jobstatus === 2) throw new Error(body.jobresult.errortext);
-    await cluster.goesOn(1_000, () => {}, 100);
+    await cluster.goesOn(1_000);
   }
   throw new Error('the job does not end');
 }

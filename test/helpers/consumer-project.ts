@@ -54,9 +54,9 @@ export class ConsumerProject {
     });
   }
 
-  /** Runs Node in the project's folder. */
-  node(args: readonly string[]): Promise<Ended> {
-    const options = { cwd: this.folder, env: { PATH: process.env.PATH ?? '' } };
+  /** Runs Node in the project's folder, or in one below it. */
+  node(args: readonly string[], below = '.'): Promise<Ended> {
+    const options = { cwd: join(this.folder, below), env: { PATH: process.env.PATH ?? '' } };
     return new Promise(resolve => {
       execFile(process.execPath, args, options, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;

@@ -134,7 +134,7 @@ async function outcome(t: Test, operation: Operation, disturbance: Disturbance):
     ...operation.configuration,
   });
   await cluster.addAgents(operation.agents ?? 2, ALL);
-  const goesOn = (ms: number) => cluster.goesOn(ms, undefined, STEP_MS);
+  const goesOn = (ms: number) => cluster.goesOn(ms);
   await goesOn(2_000);
   const memory = await operation.before?.(cluster);
   for (const node of cluster.nodes.values()) if (node.isRunning) disturbance.attach(node);

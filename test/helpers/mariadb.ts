@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -99,9 +99,7 @@ export async function startMariaDb(t: Pick<Test, 'teardown'>, { tls }: MariaDbOp
     thaw: () => void server?.kill('SIGCONT'),
     async start() {
       server = run(folder, port, tls);
-      await answers(server, folder, async () => {
-        await (await administrator()).end();
-      });
+      await isReady(server);
     },
   };
   await mariadb.start();
@@ -156,7 +154,6 @@ function run(folder: string, port: number, tls: SignedFiles | undefined): ChildP
       `--tmpdir=${folder}`,
       `--socket=${join(folder, 'socket')}`,
       `--pid-file=${join(folder, 'pid')}`,
-      `--log-error=${join(folder, 'error.log')}`,
       `--init-file=${join(folder, 'users.sql')}`,
       '--bind-address=127.0.0.1',
       `--port=${port}`,
@@ -168,21 +165,19 @@ function run(folder: string, port: number, tls: SignedFiles | undefined): ChildP
         : [`--ssl-ca=${tls.ca}`, `--ssl-cert=${tls.cert}`, `--ssl-key=${tls.key}`, '--require-secure-transport=ON']),
       ...asRoot(),
     ],
-    { stdio: 'ignore' },
+    { stdio: ['ignore', 'ignore', 'pipe'] },
   );
 }
 
-async function answers(server: ChildProcess, folder: string, ask: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (server.exitCode !== null || performance.now() > deadline) {
-        const log = await readFile(join(folder, 'error.log'), 'utf8').catch(() => '');
-        throw new Error(`mariadbd does not answer: ${error}\n${log.slice(-4_000)}`);
-      }
-      await new Promise(resolve => setTimeout(resolve, 50));
-    }
-  }
+/** It says so in its log. */
+function isReady(server: ChildProcess): Promise<void> {
+  let log = '';
+  return new Promise((resolve, reject) => {
+    server.stderr?.setEncoding('utf8').on('data', text => {
+      log = `${log}${text}`.slice(-4_000);
+      if (/mariadbd: ready for connections/i.test(log)) resolve();
+    });
+    server.once('close', () => reject(new Error(`mariadbd has ended:\n${log}`)));
+    server.once('error', reject);
+  });
 }

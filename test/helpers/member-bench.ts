@@ -7,7 +7,6 @@ import { openStore } from '../../src/mgmt/open-store.js';
 import type { JobRow, ServerRow } from '../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
-import { turns } from './agent-bench.js';
 import { hostDescription } from './host-description.js';
 import { hostReady, registerHost } from './one-host.js';
 import { scratchFolder } from './scratch.js';
@@ -67,12 +66,6 @@ export async function memberBench(t: Test) {
       const joined = msids.map(msid => member(msid));
       for (const { membership } of joined) await membership.join();
       return joined;
-    },
-    async goesOn(ms: number, stepMs = 500): Promise<void> {
-      for (let gone = 0; gone < ms; gone += stepMs) {
-        await clock.advance(Math.min(stepMs, ms - gone));
-        await turns(20);
-      }
     },
     async row(msid: number): Promise<ServerRow | undefined> {
       return (await store.servers()).find(server => server.msid === msid);

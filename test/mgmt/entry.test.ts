@@ -13,6 +13,7 @@ import { plainCertificate } from '../helpers/certificates.js';
 import { MgmtProcess, takenPort } from '../helpers/mgmt-process.js';
 import { wholeHosts } from '../helpers/one-host.js';
 import { RecordingLog } from '../helpers/recording-log.js';
+import { eventually } from '../helpers/until.js';
 
 const storeEnv = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1'];
@@ -32,7 +33,7 @@ async function enrol(server: MgmtProcess, port: number, folder: string): Promise
   const file = join(folder, 'agent', 'agent.properties');
   const overrides = { host: '127.0.0.1', port: String(port), 'enrollment.token': token };
   const agent = await startAgent({ file, overrides, log: silentLog });
-  await until(async () => readyLink(agent.state) !== undefined);
+  await eventually(async () => readyLink(agent.state) !== undefined);
   await agent.stop();
   const [, guid] = /^guid=(.+)$/m.exec(await readFile(file, 'utf8')) ?? [];
   const [cert, key] = await Promise.all(
@@ -170,7 +171,7 @@ t.test('entry: an agent becomes Ready over real TLS, sees leaf and root, and its
   t.equal(joined.ready2.messages[0]?.fields.lbAlgorithm, 'roundrobin', 'the store keeps the configuration');
   // The link does not wait for the store.
   const shared = await openStore(`sqlite:${join(folder, 'data', 'muster.db')}`, storeEnv);
-  await until(async () => (await shared.host(1))?.status === 'Up');
+  await eventually(async () => (await shared.host(1))?.status === 'Up');
   await shared.close();
   second.child.kill('SIGKILL');
   t.equal(await second.exit, null);
@@ -189,15 +190,15 @@ t.test('entry: an agent without a certificate says what it needs, and takes a to
   const log = new RecordingLog();
   const agent = await startAgent({ file, overrides, log });
   t.teardown(() => agent.stop());
-  await until(async () => log.count('warn Cannot connect to host') > 0);
+  await eventually(async () => log.count('warn Cannot connect to host') > 0);
   t.match(log.fieldsOf('warn Cannot connect to host'), { reason: /createEnrollmentToken .*enrollment\.token.*SIGHUP/ });
   await writeFile(file, `# mine\nguid=g\nenrollment.token=${'x'.repeat(9)}\n`);
   agent.reload();
-  await until(async () => log.count('error Cannot read enrollment.token anew') > 0);
+  await eventually(async () => log.count('error Cannot read enrollment.token anew') > 0);
   await writeFile(file, `# mine\nguid=g\nenrollment.token=${await server.enrolmentToken()}\n`);
   agent.reload();
-  await until(async () => readyLink(agent.state) !== undefined);
-  await until(async () => !/enrollment/.test(await readFile(file, 'utf8')));
+  await eventually(async () => readyLink(agent.state) !== undefined);
+  await eventually(async () => !/enrollment/.test(await readFile(file, 'utf8')));
   t.match(await readFile(file, 'utf8'), /^# mine\nguid=g\n/);
 });
 
@@ -251,19 +252,10 @@ t.test('entry: SIGHUP starts the log file anew', async t => {
   const folder = t.testdir();
   const process = start(t, folder, 'log.file=ms.log');
   const log = join(folder, 'ms.log');
-  await until(async () => /Listening for agents/.test(await readFile(log, 'utf8').catch(() => '')));
+  await eventually(async () => /Listening for agents/.test(await readFile(log, 'utf8').catch(() => '')));
   await rename(log, `${log}.1`);
   process.child.kill('SIGHUP');
-  await until(async () => /Certificate in use/.test(await readFile(log, 'utf8').catch(() => '')));
+  await eventually(async () => /Certificate in use/.test(await readFile(log, 'utf8').catch(() => '')));
   t.equal(await process.stop('SIGTERM'), 0);
   t.match(await readFile(log, 'utf8'), /Stopped/);
 });
-
-/** Looks again and again: a file in another process's hands tells nobody when it changes. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const start = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - start > 20_000) throw new Error(`never happened: ${isSo}`);
-    await new Promise<void>(resolve => setImmediate(resolve));
-  }
-}

@@ -12,6 +12,7 @@ import { openSecretKey } from '../../src/mgmt/secret-keys.js';
 import { PASSWORD, startMariaDb, whyNoMariaDb } from '../helpers/mariadb.js';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
 import { signedFiles } from '../helpers/openssl.js';
+import { eventually } from '../helpers/until.js';
 
 const missing = whyNoMariaDb(t) ?? false;
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1', 'log.level=debug'];
@@ -48,7 +49,12 @@ t.test('secrets: what many features print and store has none of the secrets', { 
     apikey: { id: string; apikey: string; secretkey: string };
   };
   const reader = { ...there, key: made.apikey, secret: made.secretkey };
-  await eventually(() => ask(reader, 'listHosts'));
+  await eventually(() =>
+    ask(reader, 'listHosts').then(
+      () => true,
+      () => false,
+    ),
+  );
   await t.rejects(ask(reader, 'updateConfiguration', { name: 'ping.interval', value: '5' }), { code: 432 });
   await t.rejects(ask({ ...reader, secret: 'wrong' }, 'listHosts'), { code: 401 });
   await ask(here, 'updateConfiguration', { name: 'ping.interval', value: '30' });
@@ -58,15 +64,15 @@ t.test('secrets: what many features print and store has none of the secrets', { 
   await ask(here, 'deleteApiKey', { id: made.id });
   await eventually(() =>
     ask(reader, 'listHosts').then(
-      () => Promise.reject(new Error('the deleted key is still taken')),
-      error => error.code === 401 || Promise.reject(error),
+      () => false,
+      error => error.code === 401,
     ),
   );
   one.child.kill('SIGHUP');
   await one.says(/Certificate in use/);
   await eventually(async () => {
     const events = JSON.stringify(await ask(here, 'listEvents'));
-    if (!/API\.KEY\.DELETE.*"username":"operator"/s.test(events)) throw new Error(events);
+    return /API\.KEY\.DELETE.*"username":"operator"/s.test(events);
   });
   const answers = JSON.stringify([
     await ask(here, 'listEvents'),
@@ -126,16 +132,4 @@ async function textsIn(folder: string): Promise<string> {
   const shown = names.filter(name => /^(one|two)\//.test(name) && !name.endsWith('cloudstack.ini'));
   const texts = shown.map(name => readFile(join(folder, name), 'latin1').catch(() => ''));
   return (await Promise.all(texts)).join('\n');
-}
-
-async function eventually(work: () => Promise<unknown>): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (tries === 100) throw error;
-      await new Promise(resolve => setTimeout(resolve, 100));
-    }
-  }
 }

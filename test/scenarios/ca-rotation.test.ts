@@ -26,7 +26,7 @@ const states = async (cluster: Cluster) => (await authorities(cluster)).map(({ s
 async function until(cluster: Cluster, holds: () => Promise<boolean>, withinMs = 300_000): Promise<void> {
   for (let gone = 0; gone < withinMs; gone += 2_000) {
     if (await holds()) return;
-    await cluster.goesOn(2_000, () => {}, 250);
+    await cluster.goesOn(2_000);
   }
   throw new Error(`it has not come to this: ${holds}`);
 }
@@ -127,7 +127,7 @@ t.test('CA: one that was introduced can be dropped again, and the one that issue
   t.match(await drop('ff'), { errortext: /there is no CA with it/ });
   t.match(await drop(fingerprint), { success: true });
   t.match(await drop(fingerprint), { errortext: /dropped before/ });
-  await cluster.goesOn(40_000, () => {}, 250);
+  await cluster.goesOn(40_000);
   t.strictSame(await states(cluster), ['issuing', 'dropped']);
   t.ok(agent && bundleOf(agent).join() === first?.fingerprint);
 });
@@ -142,6 +142,6 @@ t.test('CA: a given one is introduced by its certificate, and switched to by com
   const { certificateauthority } = await introduce(certificateFile('root.crt'));
   t.match(certificateauthority, { state: 'introduced', isgiven: true, name: 'CN=ca.cloudstack.apache.org' });
   await until(cluster, async () => (await authorities(cluster))[1]?.hostsbehindup === 0);
-  await cluster.goesOn(60_000, () => {}, 250);
+  await cluster.goesOn(60_000);
   t.strictSame(await states(cluster), ['issuing', 'introduced'], 'servers do not switch by themselves');
 });

@@ -13,7 +13,7 @@ t.test(
     const [one, killed, other] = (await bench.members(1001, 1002, 1003)) as [Member, Member, Member];
     const hostId = await bench.hostOn(1002);
     const job = await bench.jobOf(1002, hostId);
-    await bench.goesOn(3_000);
+    await bench.clock.advance(3_000);
     killed.faults.isAway = true;
     // Whoever is first dies between the two writes.
     for (const member of [one, other]) {
@@ -24,7 +24,7 @@ t.test(
         throw new StoreError('STORE_UNAVAILABLE', call);
       };
     }
-    await bench.goesOn(400_000, 1_500);
+    await bench.clock.advance(400_000);
     t.match(await bench.row(1002), { state: 'Down' });
     t.match(await bench.store.host(hostId), { status: 'Disconnected', msid: null });
     t.match(await bench.store.job(job.uuid), { status: 'failed' });
@@ -39,15 +39,15 @@ t.test(
     const hostId = await bench.hostOn(1001);
     const job = await bench.jobOf(1001, hostId);
     await bench.store.startJob(job.uuid, 1001);
-    await bench.goesOn(3_000);
+    await bench.clock.advance(3_000);
     for (const { faults } of living) faults.isAway = true;
     // For longer than the threshold.
-    await bench.goesOn(160_000, 1_500);
+    await bench.clock.advance(160_000);
     // The store is back, and the others' next heartbeats come a little later.
     await bench.members(1003);
-    await bench.goesOn(1_600);
+    await bench.clock.advance(1_600);
     for (const { faults } of living) faults.isAway = false;
-    await bench.goesOn(10_000);
+    await bench.clock.advance(10_000);
     t.same(bench.down, []);
     t.match(await bench.store.host(hostId), { status: 'Up', msid: 1001 });
     t.match(await bench.store.job(job.uuid), { status: 'running' });
@@ -62,10 +62,10 @@ t.test(
     await bench.store.changeServerState(1002, { from: ['Up'], to: 'PreparingForMaintenance' });
     const hostId = await bench.hostOn(1002);
     const job = await bench.jobOf(1002);
-    await bench.goesOn(3_000);
+    await bench.clock.advance(3_000);
     killed.faults.isAway = true;
     one.faults.before = fails('releaseHosts');
-    await bench.goesOn(400_000, 1_500);
+    await bench.clock.advance(400_000);
     t.match(await bench.row(1002), { state: 'Maintenance' });
     t.match(await bench.store.host(hostId), { status: 'Disconnected', msid: null });
     t.match(await bench.store.job(job.uuid), { status: 'failed' });

@@ -103,7 +103,7 @@ t.test('enrolment: a token that does not fit is refused, and told once', async t
     await agent.stop();
   }
   t.equal((await eventsOf(cluster, 'ENROLLMENT.REFUSED')).length, cases.length, 'once for each address and reason');
-  await cluster.goesOn(HOUR, () => {}, 60_000);
+  await cluster.goesOn(HOUR);
   const late = await started(cluster, made.token);
   await cluster.comes(() => late.log.count('error Cannot connect to host') > 0);
   t.match(late.log.fieldsOf('error Cannot connect to host'), { reason: /has expired/ });

@@ -337,7 +337,7 @@ t.test('server links: a job for another server begins at once', async t => {
   await cluster.goesOn(100);
   const { uuid } = await cluster.row(B);
   const job = await cluster.node(A).node.operations.prepareForMaintenance({ serverId: uuid });
-  await cluster.goesOn(50, undefined, 10);
+  await cluster.goesOn(50);
   t.match(await cluster.job(job.uuid), { status: /running|succeeded/, runnerMsid: cluster.node(B).msid });
 });
 

@@ -58,7 +58,7 @@ t.test('strict CloudStack: refused without a certificate, taken with one, and re
   writeFileSync(join(folder, 'cloud.crt'), own.cert);
   writeFileSync(join(folder, 'cloud.key'), own.key, { mode: 0o600 });
   await agent.reloadCertificates();
-  await passes(clock, () => a.ready.length === 1, 60_000, 500);
+  await passes(clock, () => a.ready.length === 1, 60_000);
   await world.upOn(a);
   t.same(presented, [new X509Certificate(own.cert).serialNumber]);
 

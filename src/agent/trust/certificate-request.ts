@@ -1,11 +1,13 @@
-import { createPublicKey, generateKeyPair, type KeyObject, webcrypto } from 'node:crypto';
+import { createPublicKey, KeyObject, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-import { promisify } from 'node:util';
 
 /** A new key for this host: P-256. */
 export async function makeKey(): Promise<KeyObject> {
-  const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
-  return privateKey;
+  const { privateKey } = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
+    'sign',
+    'verify',
+  ]);
+  return KeyObject.from(privateKey);
 }
 
 /** Whether a certificate can be asked for with this key: P-256, P-384, or RSA of 2048 to 4096 bits. */

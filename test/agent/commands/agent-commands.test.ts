@@ -21,8 +21,9 @@ import {
   StartupRoutingCommand,
   withCommandId,
 } from '../../../src/protocol/index.js';
+import { type FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import type { FakeLink, FakeServer } from '../../../src/testing/fake-server.js';
-import { bench, passes, turns } from '../../helpers/agent-bench.js';
+import { bench, passes } from '../../helpers/agent-bench.js';
 import { until } from '../../helpers/until.js';
 
 const MINUTE = 60_000;
@@ -170,7 +171,7 @@ t.test('commands: in sequence, one after another, also over two links', async t 
   const next = b.last.send(once('two'));
   const beside = b.last.send(once('beside'), AT_ONCE);
   await until(() => begun.length === 2);
-  await turns();
+  await settle();
   t.same(
     begun.map(({ context }) => context.id),
     ['one', 'beside'],
@@ -213,7 +214,7 @@ t.test('commands: one that the server cancels ends by its signal, and is answere
   for (const send of packets) {
     const answer = send();
     const { sequence } = a.last;
-    await turns();
+    await settle();
     cancel(sequence);
     for (const { fields } of (await answer).messages) {
       t.match(fields, { result: false, details: 'cancelled by the server: enough' });
@@ -224,14 +225,14 @@ t.test('commands: one that the server cancels ends by its signal, and is answere
   cancel(a.last.sequence);
   cancel(a.last.sequence - 1n);
   await until(() => begun[0]?.context.signal.aborted === true);
-  await turns();
+  await settle();
   begun[0]?.end();
   t.match((await stays).messages, [{ fields: { result: true } }], 'what it says counts');
   a.last.send(once('four'), FLAG.inSequence).catch(() => {});
   const waiting = a.last.send(once('five'), FLAG.inSequence);
   await until(() => begun.length === 2);
   cancel(a.last.sequence);
-  await turns();
+  await settle();
   begun[1]?.end();
   t.equal(agentOutcomeOf((await waiting).messages), 'refused', 'it had not begun');
 });
@@ -254,12 +255,12 @@ t.test(
     await until(() => a.last.closed !== undefined);
     t.ok(clock.now() < 1_000, 'the old link did not wait');
     t.equal(begun[0]?.context.signal.aborted, false);
-    await turns();
+    await settle();
     t.same(offered, []);
     begun[0]?.end();
     await until(() => offered.length > 0);
     t.same(offered, ['one true']);
-    await turns();
+    await settle();
     t.equal(agentOutcomeOf((await b.last.send(once('one'), AT_ONCE)).messages), 'unknown', 'it is confirmed');
     t.equal(begun.length, 1);
   },
@@ -288,12 +289,12 @@ t.test('commands: a lost link and a server that does not know of kept answers lo
   for (const id of ['one', 'two']) a.last.send(once(id), AT_ONCE).catch(() => {});
   await until(() => begun.length === 2);
   begun[0]?.end();
-  await turns();
+  await settle();
   a.die();
   await upOn(b, 2_000);
   begun[1]?.end();
   await clock.advance(90_000);
-  await turns();
+  await settle();
   t.equal(b.last.of(KeptAnswersCommand).length, 0, 'b is as CloudStack');
   const offered = takesKept(c);
   b.die();
@@ -314,15 +315,15 @@ t.test('commands: what is not taken, and what is not confirmed, is offered again
   begun[0]?.end();
   await answered;
   await clock.advance(59_000);
-  await turns();
+  await settle();
   t.same(offered, [], 'it was told on this link: the server has time to confirm');
-  await passes(clock, () => offered.length === 1, 62_000, 1_000);
-  await turns();
+  await passes(clock, () => offered.length === 1, 62_000);
+  await settle();
   takes = true;
-  await passes(clock, () => offered.length === 2, 62_000, 1_000);
-  await turns();
+  await passes(clock, () => offered.length === 2, 62_000);
+  await settle();
   await clock.advance(300_000);
-  await turns();
+  await settle();
   t.same(offered, ['one true', 'one true']);
 });
 
@@ -366,7 +367,7 @@ t.test('commands: the next process offers what the last one has left, finished o
   for (const id of ['done', 'cut']) first.a.last.send(once(id), AT_ONCE).catch(() => {});
   await until(() => begun.length === 2);
   begun[0]?.end();
-  await turns();
+  await settle();
   const journal = readFileSync(join(first.folder, 'commands.journal'), 'utf8');
   const next = await bench(t, { resource, files: { 'commands.journal': journal } });
   const offered = takesKept(next.a);
@@ -401,7 +402,7 @@ t.test('commands: what ends when the agent stops is kept; what does not is unkno
   const journal = readFileSync(join(folder, 'commands.journal'), 'utf8');
   t.match(journal, /"finished":"one".*cut short/);
   t.notMatch(journal, /"finished":"two"/);
-  await turns(50);
+  await settle();
   t.equal(clock.pending, 0, 'nothing holds the process up');
 });
 
@@ -489,7 +490,7 @@ t.test('commands: what never ends is given up, and may know it', async t => {
   await clock.advance(20_000);
   t.match((await answers[2])?.messages, [{ fields: { details: /within 40 s/ } }]);
   for (const { end } of begun) end();
-  await turns();
+  await settle();
   t.match(
     (await a.last.send(once('one'), AT_ONCE)).messages,
     [{ fields: { result: false } }],
@@ -498,14 +499,14 @@ t.test('commands: what never ends is given up, and may know it', async t => {
 });
 
 t.test('commands: one that works in one piece is named afterwards', async t => {
-  const world = {} as { clock?: { stall(ms: number): void } };
+  const world = {} as { clock?: FakeClock };
   const commands: Record<string, CommandHandler> = {
     [DO]: () => {
       world.clock?.stall(3_000);
       return { result: true };
     },
     'com.example.Later': async () => {
-      await turns(3);
+      await world.clock?.turn();
       world.clock?.stall(4_000);
       return { result: true };
     },
@@ -552,7 +553,7 @@ t.test('pings: the resource adds a report to each, and can have one sent out of 
     muster: {},
   });
   for (let i = 0; i < 10; i++) push();
-  await turns();
+  await settle();
   t.equal(pings(a.last).length, 1);
   await clock.advance(1_000);
   await until(() => pings(a.last).length === 2);
@@ -568,7 +569,7 @@ t.test('pings: the resource adds a report to each, and can have one sent out of 
   await agent.stop();
   t.equal(signal?.aborted, true);
   push();
-  await turns();
+  await settle();
   t.equal(clock.pending, 0);
 });
 
@@ -590,7 +591,7 @@ t.test('pings: a report that is late, large or none is left out, and said once',
     report = of;
     for (let i = 0; i < 2; i++) {
       const before = pings(a.last).length;
-      await passes(clock, () => pings(a.last).length > before, 62_000, 1_000);
+      await passes(clock, () => pings(a.last).length > before, 62_000);
       t.same(Object.keys(pings(a.last).at(-1) ?? {}).includes('text'), false, what);
     }
     said.push(log.fieldsOf('warn The resource has failed to report')?.reason);
@@ -616,16 +617,16 @@ t.test('pings: how far commands are is told to servers of Muster alone, while th
   a.die();
   await upOn(b, 2_000);
   begun[0]?.context.progress('nearly');
-  await passes(clock, () => pings(b.last).length > 0, 6_000, 500);
+  await passes(clock, () => pings(b.last).length > 0, 6_000);
   t.same(
     muster(b).muster?.progress?.map(({ ...one }) => one),
     [{ commandId: 'one', text: 'nearly' }],
   );
   begun[0]?.end();
-  await turns();
+  await settle();
   begun[0]?.context.progress('too late');
   const before = pings(b.last).length;
-  await passes(clock, () => pings(b.last).length > before, 62_000, 1_000);
+  await passes(clock, () => pings(b.last).length > before, 62_000);
   t.equal(muster(b).muster?.progress, undefined);
 });
 

@@ -7,8 +7,7 @@ import type { CommandOutcome } from '../../../src/agent/commands/command-state.j
 import { fileDisk, type JournalDisk } from '../../../src/agent/commands/journal-disk.js';
 import { encodeJournal, encodeRecord } from '../../../src/agent/commands/journal-records.js';
 import { LIMITS } from '../../../src/protocol/index.js';
-import { FakeClock } from '../../../src/testing/fake-clock.js';
-import { turns } from '../../helpers/agent-bench.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { FakeDisk } from '../../helpers/fake-disk.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
@@ -93,9 +92,9 @@ t.test('journal: an id is on disk before its commands begin, and one fsync serve
     release = resolve;
   });
   w.ask('first');
-  await turns(5);
+  await settle();
   for (let i = 0; i < 100; i++) w.ask(`c${i}`);
-  await turns(20);
+  await settle();
   t.equal(w.runs.size, 0, 'nothing begins before it is written');
   release();
   await until(() => w.runs.size === 101);
@@ -170,7 +169,7 @@ t.test('journal: ids that cannot be taken are refused with a reason, and may be 
   await w.begin('two');
   t.match(w.ask('a'), [{ kind: 'refused', why: /2 packets with an id are in progress/ }]);
   w.end('one');
-  await turns(5);
+  await settle();
   await w.begin('a');
   t.same(
     w.runs,
@@ -211,11 +210,11 @@ t.test('journal: answers that could not be written are written later, though nob
   w.end('a');
   await until(() => told.length > 0);
   t.match(told, [{ kind: 'answered' }], 'the one who waits is told all the same');
-  await turns(5);
+  await settle();
   t.same((await next(new World(new FakeDisk(w.disk.content)))).kept(), ['a?']);
   w.disk.writeFailure = undefined;
   await w.clock.advance(10_000);
-  await turns(5);
+  await settle();
   t.same((await next(w)).kept(), ['a']);
   await w.journal.close(0);
   t.equal(w.clock.pending, 0);
@@ -226,7 +225,7 @@ t.test('journal: the last attempt is made at the end', async t => {
   await w.begin('a');
   w.disk.writeFailure = 'EIO';
   w.end('a');
-  await turns(5);
+  await settle();
   w.disk.writeFailure = undefined;
   await w.journal.close(0);
   t.same((await next(w)).kept(), ['a']);
@@ -370,7 +369,7 @@ t.test('journal: answers that have no room are forgotten, the oldest first, and 
     t.same(w.kept(), ['c', 'd', 'e']);
     t.match(w.ask('a'), [{ kind: 'unknown', why: /were carried out, and their answers are no longer kept/ }]);
     t.match(w.ask('c'), [{ kind: 'answered' }]);
-    await turns(5);
+    await settle();
     t.match((await next(w, bounds)).ask('a'), [{ kind: 'unknown' }]);
   }
 });
@@ -383,7 +382,7 @@ t.test('journal: ids that have no room are forgotten, and none of them is taken 
     await w.clock.advance(2 * MINUTE);
   }
   for (let i = 0; i < 40; i++) w.ask(`c${i}`, { expiresInMs: 10 * MINUTE - (40 - i) * 2 * MINUTE });
-  await turns(20);
+  await settle();
   t.same([...w.runs.values()], Array(40).fill(1));
 });
 
@@ -459,7 +458,7 @@ t.test('journal: whatever fails and whenever the process ends, nothing is carrie
           else await w.clock.advance(int(2 * MINUTE));
           break;
       }
-      if (int(2) === 0) await turns(3);
+      if (int(2) === 0) await settle();
       if (w.kept().length > bounds.commands) wrong.push(`${seed}: too much is kept`);
     }
     for (const [id, runs] of w.runs) if (runs > 1) wrong.push(`${seed}: ${id} ran ${runs} times`);

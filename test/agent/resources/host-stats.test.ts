@@ -2,8 +2,7 @@ import t from 'tap';
 import { builtInResource } from '../../../src/agent/resources/built-in.js';
 import { HostStats, type HostStatsSources, systemSources } from '../../../src/agent/resources/host-stats.js';
 import { GetHostStatsAnswer, GetHostStatsCommand, type Message } from '../../../src/protocol/index.js';
-import { FakeClock } from '../../../src/testing/fake-clock.js';
-import { turns } from '../../helpers/agent-bench.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 
 const GB = 2 ** 30;
 
@@ -31,7 +30,7 @@ t.test('host stats: the first time over the second that follows, then since the 
   const stats = new HostStats(sources, clock);
   const first = stats.read();
   const beside = stats.read();
-  await turns(5);
+  await settle();
   goOn(500, 4_000, 1024 * 100, 1024 * 50);
   await clock.advance(1_000);
   const memory = { averageLoad: 1.23, totalMemoryKBs: 8 * 2 ** 20, freeMemoryKBs: 3 * 2 ** 20 };
@@ -45,7 +44,7 @@ t.test('host stats: the first time over the second that follows, then since the 
   t.match(await stats.read(), { cpuUtilization: 5, networkReadKBs: 0.5, networkWriteKBs: 0 });
   await clock.advance(3_600_000);
   const later = stats.read();
-  await turns(5);
+  await settle();
   goOn(1_000, 4_000);
   await clock.advance(1_000);
   t.equal((await later).cpuUtilization, 25, 'an hour says too little about now');
@@ -57,7 +56,7 @@ t.test('host stats: counters that begin again, or stand still, are no figures', 
   const clock = new FakeClock();
   const stats = new HostStats(sources, clock);
   const first = stats.read();
-  await turns(5);
+  await settle();
   goOn(-500, -4_000, -5_000, -5_000);
   await clock.advance(1_000);
   t.match(await first, { cpuUtilization: 0, networkReadKBs: 0, networkWriteKBs: 0 });
@@ -65,7 +64,7 @@ t.test('host stats: counters that begin again, or stand still, are no figures', 
   t.match(await stats.read(), { cpuUtilization: 0 });
   const silent = new HostStats({ ...sources, network: () => undefined }, clock);
   const read = silent.read();
-  await turns(5);
+  await settle();
   await clock.advance(1_000);
   t.match(await read, { networkReadKBs: 0, networkWriteKBs: 0 });
 });
@@ -109,7 +108,7 @@ t.test('host stats: the built-in resource answers GetHostStatsCommand', async t 
   const resource = builtInResource('R', { sources, clock });
   const context = { signal: new AbortController().signal, id: undefined, progress() {} };
   const answer = resource.answer(GetHostStatsCommand.encode({ hostId: 7, hostGuid: 'g' }), context);
-  await turns(5);
+  await settle();
   goOn(2_000, 4_000);
   await clock.advance(1_000);
   const decoded = GetHostStatsAnswer.decode((await answer) as Message);

@@ -12,8 +12,9 @@ import {
   StartupRoutingCommand,
   secureContext,
 } from '../../../src/protocol/index.js';
+import { settle } from '../../../src/testing/fake-clock.js';
 import type { FakeLink, FakeServer } from '../../../src/testing/fake-server.js';
-import { type Bench, bench, passes, turns } from '../../helpers/agent-bench.js';
+import { type Bench, bench, passes } from '../../helpers/agent-bench.js';
 import { type LeafOptions, TestCa } from '../../helpers/test-ca.js';
 import { until } from '../../helpers/until.js';
 import { readCertificateSession, readCertificates } from '../../helpers/wire.js';
@@ -129,7 +130,7 @@ t.test('certificates: new files with which no server is trusted: the former ones
   const other = await TestCa.make('Another CA');
   await provision(a.last, other, HOST);
   await until(() => log.count('error The new certificate does not work: the former files are back') === 1);
-  await turns();
+  await settle();
   t.equal(serial(read(world, 'cloud.crt')), serial(former.cert));
   t.equal(read(world, 'cloud.ca.crt'), ca.pem);
   t.equal(a.ready.length, 1);
@@ -187,7 +188,7 @@ t.test('certificates: SIGHUP: other files are presented by a new link, equal one
   agent.start();
   await world.upOn(a);
   await agent.reloadCertificates();
-  await turns();
+  await settle();
   t.equal(a.connections, 1);
   const own = await ca.leaf(HOST);
   writeFileSync(join(world.folder, 'cloud.crt'), own.cert);
@@ -198,7 +199,7 @@ t.test('certificates: SIGHUP: other files are presented by a new link, equal one
   t.same(presented, [undefined, serial(own.cert)]);
   writeFileSync(join(world.folder, 'cloud.key'), (await ca.leaf()).key);
   await agent.reloadCertificates();
-  await turns();
+  await settle();
   t.equal(a.connections, 2, 'what does not fit is said, and the former one stays');
   t.equal(world.log.count('error The certificate of this agent cannot be used: going on with the one'), 1);
 });
@@ -319,7 +320,7 @@ t.test('enrolment: a certificate that servers no longer accept gives way to a ne
   mustersServer(world.a);
   const { issued, tokens } = strict(world.a);
   world.agent.start();
-  await passes(world.clock, () => tokens.length === 2, 60_000, 500);
+  await passes(world.clock, () => tokens.length === 2, 60_000);
   await until(() => readyLink(world.agent.state) !== undefined);
   t.same(tokens, [undefined, token]);
   t.equal(serial(read(world, 'cloud.crt')), issued[0]);

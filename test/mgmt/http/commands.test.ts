@@ -7,7 +7,6 @@ import { observeServers } from '../../../src/mgmt/cluster/observed-servers.js';
 import type { LinkStatus } from '../../../src/mgmt/hosts/link-status.js';
 import type { KnownRow } from '../../../src/mgmt/hosts/own-view.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
-import { settle } from '../../../src/testing/fake-clock.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, registerHost } from '../../helpers/one-host.js';
@@ -432,11 +431,11 @@ t.test('regression: a server that never carries it out does not keep forced=true
   const { call, clock, addHosts, store } = await apiBench(t);
   const [host] = await addHosts(1, MSID_2);
   const waiting = call('deleteHost', { id: host?.uuid ?? '' });
-  await advance(clock, 61_000);
+  await clock.advance(61_000);
   t.match(await waiting, { status: 530, body: { errortext: /did not begin in time; forced=true/ } });
   t.same(await store.pendingJobs(MSID_2), [], 'and it never will');
   const forced = call('deleteHost', { id: host?.uuid ?? '', forced: 'TRUE' });
-  await advance(clock, 61_000);
+  await clock.advance(61_000);
   t.match(await forced, { status: 200, body: { success: true } });
   t.same((await call('listHosts')).body, {});
 });
@@ -445,13 +444,13 @@ t.test('deleteHost: a server that has begun to tell the agent is waited for', as
   const { call, clock, addHosts, store } = await apiBench(t);
   const [host] = await addHosts(1, MSID_2);
   const waiting = call('deleteHost', { id: host?.uuid ?? '' });
-  await advance(clock, 1_000);
+  await clock.advance(1_000);
   const [job] = await store.pendingJobs(MSID_2);
   t.equal(await store.startJob(job?.uuid ?? '', MSID_2), true);
-  await advance(clock, 61_000);
+  await clock.advance(61_000);
   t.match(await store.job(job?.uuid ?? ''), { status: 'running' });
   await store.finishJob(job?.uuid ?? '', MSID_2, { status: 'succeeded', resultCode: 0, result: '{}' });
-  await advance(clock, 1_000);
+  await clock.advance(1_000);
   t.match(await waiting, { status: 200, body: { success: true } });
 });
 
@@ -464,7 +463,7 @@ t.test('deleteHost: when the store goes away while it waits, the agent is not to
   };
   const waiting = operations.removeHost({ hostId: host?.uuid ?? '' });
   const refused = t.rejects(waiting, { code: 'STORE_BUSY' });
-  await advance(clock, 1_000);
+  await clock.advance(1_000);
   await refused;
   store.job = job;
   t.match(await store.jobs({ page: 1, pagesize: 9 }), { rows: [{ cmd: 'deleteHost', status: 'failed' }] });
@@ -542,14 +541,6 @@ t.test('deleteHost: one that nobody has needs nobody to be told, and its id is n
   t.ok(again.isNew);
   t.ok(again.host.id > (host?.id ?? 0));
 });
-
-/** Time passes in steps, and the store has its turns in between. */
-async function advance(clock: Bench['clock'], ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 250) {
-    await clock.advance(250);
-    await settle();
-  }
-}
 
 // ---- configuration
 

@@ -25,11 +25,6 @@ function runner(t: Test, store: Store, msid: number, work: Readonly<Record<strin
   return { jobs, clock, log, events };
 }
 
-/** SQLite's answers need no time, but turns of the event loop. */
-async function rest(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await settle();
-}
-
 async function jobOf(store: Store, { uuid }: JobRow): Promise<JobRow> {
   const job = await store.job(uuid);
   if (job === undefined) throw new Error('the job is gone');
@@ -47,7 +42,7 @@ t.test('jobs: of two servers that look at once, one carries a job out', async t 
   const [one, two] = [by(MSID_1), by(MSID_2)];
   const jobs = await Promise.all(Array.from({ length: 10 }, () => store.createJob(JOB)));
   await Promise.all([one.jobs.look(), two.jobs.look(), one.jobs.look()]);
-  await rest();
+  await settle();
   t.equal(done.length, 10);
   t.same([...new Set(await Promise.all(jobs.map(async job => (await jobOf(store, job)).status)))], ['succeeded']);
 });
@@ -61,7 +56,7 @@ t.test('regression: jobs: an event of a job has the name of the key that asked f
   const { jobs, events } = runner(t, store, MSID_1, { add });
   for (const createdBy of ['ci', null]) await store.createJob({ ...JOB, createdBy });
   await jobs.look();
-  await rest();
+  await settle();
   t.same(
     events.map(({ username }) => username),
     ['ci', undefined],
@@ -73,7 +68,7 @@ t.test('jobs: one for another server is left to it', async t => {
   const { jobs } = runner(t, store, MSID_1);
   const job = await store.createJob({ ...JOB, targetMsid: MSID_2 });
   await jobs.look();
-  await rest();
+  await settle();
   t.match(await jobOf(store, job), { status: 'pending', runnerMsid: null });
 });
 
@@ -85,7 +80,7 @@ t.test('jobs: parameters come in, the result is kept, and it is looked for every
   await clock.advance(1_999);
   t.equal((await jobOf(store, job)).status, 'pending');
   await clock.advance(1);
-  await rest();
+  await settle();
   const finished = await jobOf(store, job);
   t.match(finished, { status: 'succeeded', resultCode: 0, result: '{"sum":3,"hostId":7}', runnerMsid: MSID_1 });
   t.ok(finished.completed);
@@ -100,7 +95,7 @@ t.test('jobs: a failure is the job’s outcome, in the words of what was thrown'
   });
   const job = await store.createJob(JOB);
   await jobs.look();
-  await rest();
+  await settle();
   t.match(await jobOf(store, job), { status: 'failed', resultCode: 530 });
   t.same(JSON.parse((await jobOf(store, job)).result ?? ''), { errorcode: 530, errortext: 'it cannot be added' });
   t.match(log.fieldsOf('warn Job failed'), { cmd: 'add', reason: 'it cannot be added' });
@@ -111,7 +106,7 @@ t.test('jobs: one that this version does not know fails, and says why', async t 
   const { jobs } = runner(t, store, MSID_1);
   const job = await store.createJob({ ...JOB, cmd: 'subtract' });
   await jobs.look();
-  await rest();
+  await settle();
   t.match((await jobOf(store, job)).result, /does not know the job subtract: is it of another version/);
 });
 
@@ -120,7 +115,7 @@ t.test('jobs: parameters that are no JSON fail the job, and nothing else', async
   const { jobs } = runner(t, store, MSID_1);
   const [bad, good] = [await store.createJob({ ...JOB, params: '{' }), await store.createJob(JOB)];
   await jobs.look();
-  await rest();
+  await settle();
   t.equal((await jobOf(store, bad)).status, 'failed');
   t.equal((await jobOf(store, good)).status, 'succeeded');
 });
@@ -140,10 +135,10 @@ t.test('jobs: progress is there to be read while the work goes on', async t => {
   });
   const job = await store.createJob(JOB);
   await jobs.look();
-  await rest();
+  await settle();
   t.match(await jobOf(store, job), { status: 'running', progress: 'half way' });
   release();
-  await rest();
+  await settle();
   t.match(await jobOf(store, job), { status: 'succeeded' });
 });
 
@@ -171,17 +166,17 @@ t.test('jobs: an outcome waits for a store that is away, and is complained about
   const job = await store.createJob(JOB);
   state.away = true;
   await jobs.look();
-  await rest();
+  await settle();
   for (let i = 0; i < 5; i++) {
     await clock.advance(2_000);
-    await rest();
+    await settle();
   }
   t.equal(state.calls, 6);
   t.equal((await jobOf(store, job)).status, 'running');
   t.equal(log.count('warn The outcome of a job could not be written'), 1);
   state.away = false;
   await clock.advance(2_000);
-  await rest();
+  await settle();
   t.match(await jobOf(store, job), { status: 'succeeded', result: '{"sum":3,"hostId":7}' });
 });
 
@@ -197,7 +192,7 @@ t.test('regression: progress that cannot be written does not fail the job', asyn
   const job = await store.createJob(JOB);
   state.away = true;
   await jobs.look();
-  await rest();
+  await settle();
   t.equal((await jobOf(store, job)).status, 'succeeded');
 });
 
@@ -211,13 +206,13 @@ t.test('jobs: a store that is away is looked at again; one that stops looks no m
   await clock.advance(2_000);
   state.away = false;
   await clock.advance(2_000);
-  await rest();
+  await settle();
   t.equal((await jobOf(store, job)).status, 'succeeded');
   jobs.stop();
   t.equal(clock.pending, 0);
   const late = await store.createJob(JOB);
   await jobs.look();
-  await rest();
+  await settle();
   t.equal((await jobOf(store, late)).status, 'pending');
 });
 
@@ -227,10 +222,10 @@ t.test('jobs: finished ones go after a week, looked for once an hour', async t =
   const { jobs, clock } = runner(t, proxy, MSID_1);
   jobs.start();
   await clock.advance(3_599_000);
-  await rest();
+  await settle();
   t.equal(state.calls, 0);
   await clock.advance(4_000);
-  await rest();
+  await settle();
   t.equal(state.calls, 1);
 });
 
@@ -244,7 +239,7 @@ t.test(
     clock.setWallTime(365 * 86_400_000);
     jobs.start();
     await clock.advance(3_604_000);
-    await rest();
+    await settle();
     t.match(await jobOf(store, job), { status: 'failed' });
   },
 );
@@ -256,7 +251,7 @@ t.test('regression: old jobs are deleted until none is left, not a thousand an h
   const { jobs, clock } = runner(t, store, MSID_1);
   jobs.start();
   for (let passed = 0; passed < 3_620_000; passed += 2_000) await clock.advance(2_000);
-  await rest();
+  await settle();
   t.equal(left, 0);
 });
 
@@ -284,7 +279,7 @@ t.test('regression: a job whose result or reason the store refuses ends all the 
     await clock.advance(2_000);
     await settle();
   }
-  await rest();
+  await settle();
   t.equal(attempts, 3);
   t.match(await store.job(talk.uuid), { status: 'failed', result: /carried out, but its result could not be kept/ });
   const { result } = await jobOf(store, complain);
@@ -305,9 +300,9 @@ t.test('regression: a job whose start was committed though the call failed is ca
   await jobs.look();
   t.match(await jobOf(store, job), { status: 'running' });
   await Promise.all([jobs.look(), jobs.look(), jobs.look()]);
-  await rest();
+  await settle();
   await jobs.look();
-  await rest();
+  await settle();
   t.equal(done, 1);
   t.match(await jobOf(store, job), { status: 'succeeded', result: '{"done":1}' });
 });
@@ -322,7 +317,7 @@ t.test('jobs: one that cannot be started does not hold up the others', async t =
   };
   const { jobs } = runner(t, store, MSID_1);
   await jobs.look();
-  await rest();
+  await settle();
   t.match(await jobOf(store, good), { status: 'succeeded' });
   t.match(await jobOf(store, bad), { status: 'pending' });
 });
@@ -342,10 +337,10 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const said: string[] = [];
   const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null, events: NO_EVENTS };
   const running = work.reconnectHost?.(job, async text => void said.push(text));
-  await rest();
+  await settle();
   t.same([closed, said], [['an operator asked for a reconnect'], ['waiting for the agent to come back']]);
   await clock.advance(1_000);
-  await rest();
+  await settle();
   await hostDisconnected(store, host.id, { msid: MSID_1, epoch: epoch ?? 0, at: 1, reason: 'x' });
   await hostReady(store, host.id, { ...ready, msid: MSID_2 });
   await clock.advance(500);

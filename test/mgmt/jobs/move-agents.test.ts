@@ -7,7 +7,7 @@ import {
   UnsupportedAnswer,
 } from '../../../src/protocol/index.js';
 import type { FakeAgent } from '../../../src/testing/fake-agent.js';
-import { settle } from '../../../src/testing/fake-clock.js';
+import { settle, turnOfLoop } from '../../../src/testing/fake-clock.js';
 import { obeys, type Reply, yes } from '../../helpers/obedient-agent.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 import { ANY_NUMBER, testServer } from '../../helpers/test-server.js';
@@ -345,7 +345,7 @@ t.test('drain: 4,000 agents go in the time that the rate allows, and the event l
   let isOver = false;
   const turn = () => {
     computed = 0;
-    if (!isOver) setImmediate(turn);
+    if (!isOver) void turnOfLoop().then(turn);
   };
   const draining = b.start();
   turn();

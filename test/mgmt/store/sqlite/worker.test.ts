@@ -64,15 +64,16 @@ t.test('worker: when its thread dies calls fail, and the next one starts another
   const { store, worker, log } = await openWithWorker(t, new FakeClock());
   await setConfiguration(store, 'host', 'a');
   const unavailable = { name: 'StoreError', code: 'STORE_UNAVAILABLE', message: /ended with code/ };
+  // It dies before it has read them.
+  worker.postMessage = () => {};
   const failed = Promise.all([
     t.rejects(setConfiguration(store, 'host', 'b'), unavailable),
     t.rejects(store.configuration(), unavailable),
   ]);
-  // Before it has read them.
   void worker.terminate();
   await failed;
   t.equal(log.count('error The thread of the store has died'), 1);
-  t.match((await store.configuration()).values.get('host'), /a|b/);
+  t.equal((await store.configuration()).values.get('host'), 'a');
   t.equal((await Promise.all([store.zoneId('one'), store.zoneId('one')])).length, 2);
   await store.close();
   await t.rejects(store.configuration(), { code: 'STORE_CLOSED' });
