@@ -848,7 +848,7 @@ t.test('events: a link that is Ready, lost, or replaced is told, with its hosts'
   const play = upFor('A,B', 10_000);
   const up = play.state;
   const before = new AgentPlay('A,B').state;
-  const lost = { kind: 'lost', id: 1, why: 'cut' } as const;
+  const lost = { kind: 'lost', id: 1, why: 'cut', how: 'closed' } as const;
   t.same(linkEventsOf(before, up, { kind: 'tick' }), [{ name: 'ready', event: { host: 'A' } }]);
   t.same(linkEventsOf(up, up, { kind: 'tick' }), []);
   play.lost(1);
