@@ -45,6 +45,17 @@ export function movesContract(kind: string, fresh: FreshStore): void {
     ]);
   });
 
+  test('moves: a host that has gone over without a gap was not lost, whichever server has written first', async (t, store) => {
+    const { id } = await newHost(store, 'g1');
+    await store.hostsReady([ready(id, MSID_A, 1)]);
+    await store.hostsDisconnected([{ id, msid: MSID_A, epoch: 1, at: 2, reason: 'x', cause: 'closed' }]);
+    await store.hostsReady([ready(id, MSID_B, 3, { kind: 'failback', cause: 'preferred', gapMs: 0 })]);
+    t.strictSame(await moves(store), [
+      [id, MSID_A, MSID_B, 'failback', 'preferred', 0],
+      [id, null, MSID_A, 'connect', 'unknown', null],
+    ]);
+  });
+
   test('moves: a write that is repeated, since nobody knows whether it was carried out, is recorded once', async (t, store) => {
     const { id } = await newHost(store, 'g1');
     const entry = ready(id, MSID_A, 1, { kind: 'failover', cause: 'closed', gapMs: 9 });

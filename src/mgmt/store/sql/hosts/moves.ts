@@ -92,16 +92,7 @@ export function hostMoves(transactions: Transactions): MoveStore {
           .limit(DELETED_A_CALL)
           .execute();
         for (let i = 0; i < old.length; i += ROWS_A_STATEMENT) {
-          await db
-            .deleteFrom('host_move')
-            .where(eb =>
-              eb.or(
-                old
-                  .slice(i, i + ROWS_A_STATEMENT)
-                  .map(({ host_id, epoch, is_loss }) => eb.and({ host_id, epoch, is_loss })),
-              ),
-            )
-            .execute();
+          await deleteRecords(db, old.slice(i, i + ROWS_A_STATEMENT));
         }
         return old.length;
       }),
@@ -159,7 +150,22 @@ export async function recordArrivals(
       gap_ms: arrival?.gapMs ?? null,
     };
   });
-  if (rows.length > 0) await db.insertInto('host_move').values(rows).execute();
+  if (rows.length === 0) return;
+  // The server that they have left may have seen the end of its link first: that was no loss.
+  const notLost = rows.flatMap(({ host_id, epoch, gap_ms }) =>
+    gap_ms === 0 && former.get(host_id)?.mgmt_server_id === null ? [{ host_id, epoch: epoch - 1, is_loss: 1 }] : [],
+  );
+  if (notLost.length > 0) await deleteRecords(db, notLost);
+  await db.insertInto('host_move').values(rows).execute();
+}
+
+type RecordKey = Pick<HostMoveTable, 'host_id' | 'epoch' | 'is_loss'>;
+
+async function deleteRecords(db: Kysely<Schema>, keys: readonly RecordKey[]): Promise<void> {
+  await db
+    .deleteFrom('host_move')
+    .where(eb => eb.or(keys.map(({ host_id, epoch, is_loss }) => eb.and({ host_id, epoch, is_loss }))))
+    .execute();
 }
 
 type Lost = Pick<HostDisconnectedEntry, 'id' | 'msid' | 'epoch' | 'cause' | 'ageMs'>;
