@@ -43,6 +43,7 @@ export async function operatorOf({ store, configuration, ...shown }: OperatorPar
     startJob: () => Promise.reject(new Error('a job was started')),
     configurationChanged: async () => {},
     stateChanged: async () => {},
+    stopping: new AbortController().signal,
     tellOfJobs() {},
     jobMade() {},
   });

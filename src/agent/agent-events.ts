@@ -1,3 +1,5 @@
+import type { LinkEnd } from '../protocol/index.js';
+
 /**
  * What a server says about hosts in Ready, SetupMSList, MigrateAgentConnection and PingAnswer. A field that is
  * undefined changes nothing.
@@ -29,8 +31,8 @@ export type AgentEvent =
   | { readonly kind: 'ready'; readonly id: number; readonly update: HostUpdate }
   /** A link that was told to retire has ended. */
   | { readonly kind: 'retired'; readonly id: number }
-  /** A Ready link has ended. */
-  | { readonly kind: 'lost'; readonly id: number; readonly why: string }
+  /** A Ready link has ended, `why` in words and `how` as a code. */
+  | { readonly kind: 'lost'; readonly id: number; readonly why: string; readonly how: LinkEnd }
   /** SetupMSList, or an avoid list. `checkNow`: check the preferred host at once. */
   | { readonly kind: 'update'; readonly id: number; readonly update: HostUpdate; readonly checkNow: boolean }
   /** The server asks the agent to move to another server. */

@@ -1,4 +1,4 @@
-import { type HostList, LIMITS } from '../protocol/index.js';
+import { type AgentMoveCause, type AgentMoveKind, type HostList, LIMITS, type LinkEnd } from '../protocol/index.js';
 
 /**
  * What an agent is doing about its link.
@@ -33,8 +33,8 @@ export interface Moving {
   readonly kind: 'moving';
   /** The link that is in use until the new one is Ready. */
   readonly link: LinkRef;
-  /** The server of `link` does not answer. */
-  readonly isSilent: boolean;
+  /** When the server of `link` was last heard, if it does not answer any more. */
+  readonly silentSince: number | undefined;
   /** The attempt that is to replace it. */
   readonly dial: Dial;
   /** Why, and where else to. */
@@ -132,8 +132,30 @@ export interface AgentState {
   readonly presentAt: number;
   /** When to ping the server of the Ready link, beside its regular pings. */
   readonly pingAt: number | undefined;
+  /** How it has lost its last Ready link, while it has none; undefined before the first one, too. */
+  readonly loss: Loss | undefined;
+  /** How the Ready link came to be; of the last one, while there is none. */
+  readonly arrival: Arrival | undefined;
   /** The number of the next dial; each has one of its own. */
   readonly nextDialId: number;
+}
+
+/** A Ready link has ended, and there was no other. */
+export interface Loss {
+  /** By the clock of `StepInput.now`. */
+  readonly at: number;
+  readonly how: LinkEnd;
+}
+
+/** How a Ready link came to be. Servers keep it as a record of the move. */
+export interface Arrival {
+  readonly kind: AgentMoveKind;
+  readonly cause: AgentMoveCause;
+  /**
+   * Milliseconds without a Ready link before it; of one that a silent server was left for, since that server was last heard.
+   * undefined: there was none before.
+   */
+  readonly gapMs: number | undefined;
 }
 
 /** The check of the preferred host. */
@@ -175,6 +197,8 @@ export function initialState({ list, lastCompleted, credentials, idle }: Initial
     credentials,
     presentAt: 0,
     pingAt: undefined,
+    loss: undefined,
+    arrival: undefined,
     nextDialId: 1,
   };
 }
@@ -245,10 +269,10 @@ export function readyLimitMs({ phase, remaining, list }: AgentState): number {
     case 'joining':
       return remaining.length === 0 ? LIMITS.readyMs : LIMITS.readyWithOthersMs;
     case 'moving': {
-      const { link, dial, move, isSilent } = phase;
+      const { link, dial, move, silentSince } = phase;
       const others = list.hosts.filter(host => host !== link.host && host !== dial.host);
       const untried = move.reason === 'suspect' ? move.targets : others;
-      return isSilent && untried.length > 0 ? LIMITS.readyWithOthersMs : LIMITS.readyMs;
+      return silentSince !== undefined && untried.length > 0 ? LIMITS.readyWithOthersMs : LIMITS.readyMs;
     }
     default:
       return LIMITS.readyMs;

@@ -1,5 +1,6 @@
 import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import { type AgentState, dialsOf, isCurrent, type LinkRef, readyLink } from './agent-state.js';
+import { withArrival } from './arrival.js';
 import { scheduleCheck } from './steps/check.js';
 import {
   endOthers,
@@ -47,7 +48,7 @@ export function next(
   input: StepInput,
 ): { state: AgentState; effects: readonly Effect[] } {
   const [after, ...effects] = step(state, event, input);
-  return { state: after, effects };
+  return { state: withArrival(state, after, event, input), effects };
 }
 
 function step(state: AgentState, event: AgentEvent, input: StepInput): Step {
@@ -75,7 +76,7 @@ function step(state: AgentState, event: AgentEvent, input: StepInput): Step {
     case 'migrate':
       return isCurrent(state, event.id) ? onMigrate(state, event.update, input) : [state];
     case 'suspect':
-      return onSuspect(state, event);
+      return onSuspect(state, event, input);
     case 'heard':
       return onHeard(state, event.id, input);
     case 'send-startup':

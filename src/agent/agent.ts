@@ -10,6 +10,7 @@ import type { AgentEvent, Effect, HostUpdate } from './agent-events.js';
 import type { AgentProperties } from './agent-properties.js';
 import { type AgentState, hasSay, initialState, migrationTargets, nextDue, readyLink } from './agent-state.js';
 import { next } from './agent-step.js';
+import { purposeOf } from './arrival.js';
 import type { CommandJournal } from './commands/command-journal.js';
 import { KeptAnswers } from './commands/kept-answers.js';
 import { LoopWatch } from './commands/loop-watch.js';
@@ -97,6 +98,7 @@ export class Agent {
       watch: new LoopWatch(clock, log),
       commandTimeoutMs: settings.commandTimeoutMs,
       stopping: this.#stopping.signal,
+      arrival: () => this.#state.arrival,
       canMigrate: update => this.#canMigrate(update),
       confirm: ids => journal?.confirm(ids),
     };
@@ -294,6 +296,7 @@ export class Agent {
         version: VERSION,
         instanceId: this.#instanceId,
         failovers: this.#failovers,
+        moveKind: purposeOf(this.#state).kind,
         lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
         capabilities: [AGENT_CAPABILITIES.cancel, ...(journal ? [AGENT_CAPABILITIES.commandIds] : [])],
         ...(token !== undefined && { token }),

@@ -8,6 +8,8 @@ import {
   FLAG,
   LIMITS,
   Link,
+  type LinkEnd,
+  linkEndOf,
   type Message,
   type Packet,
   type PingAnswer,
@@ -77,7 +79,7 @@ export interface ServerLinkOrder {
 
 /** How a link has ended by itself. `lost`: it was Ready. */
 export type LinkFailure =
-  | { readonly kind: 'lost'; readonly why: string }
+  | { readonly kind: 'lost'; readonly why: string; readonly how: LinkEnd }
   | { readonly kind: 'failed'; readonly why: string; readonly how: DialFailure };
 
 /** The server has refused this agent. */
@@ -244,7 +246,7 @@ export class ServerLink {
         link.answer(header, [unsupported(error.message)]);
       },
       onClose: reason => {
-        if (!signal.aborted) this.#fail(this.#closed(reason));
+        if (!signal.aborted) this.#fail(this.#closed(reason), reason.kind === 'local' ? 'failed' : linkEndOf(reason));
       },
     });
     this.#within(LIMITS.startupAnswerMs, 'the resource did not describe this machine');
@@ -366,7 +368,7 @@ export class ServerLink {
         else this.#parts.onEvent({ kind: 'suspect', id, silentMs });
       },
       onCleared: () => this.#parts.onEvent({ kind: 'heard', id }),
-      onGiveUp: unanswered => this.#fail(new Error(`${unanswered} pings were not answered`)),
+      onGiveUp: unanswered => this.#fail(new Error(`${unanswered} pings were not answered`), 'silent'),
     });
   }
 
@@ -390,7 +392,7 @@ export class ServerLink {
     return this.#identity?.hostId ?? this.#parts.hostId();
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown, end: LinkEnd = 'failed'): void {
     if (this.#phase === 'ended') return;
     const why = plainReason(error, this.#credentials.hasCertificate);
     const isEnrolled = this.#hasEnrolled;
@@ -400,7 +402,7 @@ export class ServerLink {
     this.#end();
     this.#link?.close(why);
     if (wasReady) {
-      this.#onFailure({ kind: 'lost', why });
+      this.#onFailure({ kind: 'lost', why, how: end });
     } else {
       const how = isEnrolled ? 'enrolled' : error instanceof RefusedError ? 'agent-refused' : 'other';
       this.#onFailure({ kind: 'failed', why, how });

@@ -184,7 +184,7 @@ export class Session {
       return;
     }
     this.#end();
-    this.#parts.onEvent({ kind: 'lost', id: this.id, why: failure.why });
+    this.#parts.onEvent({ ...failure, id: this.id });
   }
 
   #onFailed(why: string, how: DialFailure): void {

@@ -214,6 +214,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const stopping = new AbortController();
   const agents = composeAgents({
     ...shared,
+    address,
     stopping: stopping.signal,
     store,
     security: { ca, store },

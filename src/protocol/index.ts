@@ -35,6 +35,7 @@ export {
   Link,
   type LinkHandlers,
   type LinkOptions,
+  linkEndOf,
   type RequestHeader,
 } from './link.js';
 export { type MemoryAccount, MemoryBudget, type MemoryBudgetOptions } from './memory-budget.js';

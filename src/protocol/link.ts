@@ -6,6 +6,7 @@ import { LinkError, ProtocolError } from './errors.js';
 import { decodeHeader, FLAG, type PacketHeader } from './header.js';
 import { LIMITS } from './limits.js';
 import { Answer } from './messages/control.js';
+import type { LinkEnd } from './messages/moves.js';
 import {
   encodePacket,
   encodeRawPacket,
@@ -363,6 +364,21 @@ export function describeClose(reason: CloseReason): string {
     case 'error':
       return reason.error.message;
   }
+}
+
+const SILENT: ReadonlySet<unknown> = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN']);
+const RESET: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE']);
+
+/**
+ * How a link has ended that this side did not end, as a code.
+ * @example
+ * linkEndOf({ kind: 'peer' }); // 'closed'
+ */
+export function linkEndOf(reason: Exclude<CloseReason, { kind: 'local' }>): LinkEnd {
+  if (reason.kind === 'peer') return 'closed';
+  const code = 'code' in reason.error ? reason.error.code : undefined;
+  if (RESET.has(code)) return 'reset';
+  return SILENT.has(code) ? 'silent' : 'failed';
 }
 
 /** The simple class names of messages, for a log line. */

@@ -594,7 +594,7 @@ t.test('move: a new link lost while settling brings back the old one', async t =
   play.tickWhenDue();
   play.ready(3);
   const input = { rules: PLAY_RULES, now: play.now, random: () => 0, busy: false };
-  const { effects } = next(play.state, { kind: 'lost', id: 3, why: 'cut' }, input);
+  const { effects } = next(play.state, { kind: 'lost', id: 3, why: 'cut', how: 'closed' }, input);
   t.match(effects, [{ kind: 'log', fields: { host: 'A', reason: 'cut', stays: 'B' } }], 'the log says where it stays');
   t.same(play.lost(3), []);
   t.match(play.state.phase, { kind: 'up', link: { id: 2, host: 'B' } });
@@ -851,7 +851,7 @@ t.test('events: a link that is Ready, lost, or replaced is told, with its hosts'
   const play = upFor('A,B', 10_000);
   const up = play.state;
   const before = new AgentPlay('A,B').state;
-  const lost = { kind: 'lost', id: 1, why: 'cut' } as const;
+  const lost = { kind: 'lost', id: 1, why: 'cut', how: 'closed' } as const;
   t.same(linkEventsOf(before, up, { kind: 'tick' }), [{ name: 'ready', event: { host: 'A' } }]);
   t.same(linkEventsOf(up, up, { kind: 'tick' }), []);
   play.lost(1);

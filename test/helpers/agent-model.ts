@@ -203,7 +203,7 @@ export class AgentModel {
     const event = this.#pick<AgentEvent>([
       { kind: 'ready', id, update },
       { kind: 'dial-failed', id, why: 'late', how: 'other' },
-      { kind: 'lost', id, why: 'late' },
+      { kind: 'lost', id, why: 'late', how: 'closed' },
       { kind: 'update', id, update, checkNow: true },
       { kind: 'same-server', id },
       { kind: 'heard', id },
@@ -216,7 +216,7 @@ export class AgentModel {
   #lose(id: number): void {
     this.#links.delete(id);
     this.#leaving.delete(id);
-    this.#tell({ kind: 'lost', id, why: 'gone' });
+    this.#tell({ kind: 'lost', id, why: 'gone', how: 'closed' });
   }
 
   // ---- servers
@@ -287,7 +287,7 @@ export class AgentModel {
         this.#plan(latency + this.#random.int(8_000), () => {
           if (!this.#links.delete(id)) return undefined;
           this.#leaving.delete(id);
-          return { kind: 'lost', id, why: 'flaps' };
+          return { kind: 'lost', id, why: 'flaps', how: 'closed' };
         });
         return;
       case 'accepts':

@@ -80,7 +80,7 @@ export class AgentPlay {
   }
 
   lost(id: number): string[] {
-    return this.on({ kind: 'lost', id, why: 'gone' });
+    return this.on({ kind: 'lost', id, why: 'gone', how: 'closed' });
   }
 
   update(id: number, update: HostUpdate, checkNow = false): string[] {

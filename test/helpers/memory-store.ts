@@ -259,6 +259,11 @@ export class MemoryStore
     return owned.length;
   }
 
+  async deleteMoves(): Promise<number> {
+    this.#enter('deleteMoves');
+    return 0;
+  }
+
   async hosts(after = 0): Promise<readonly MemoryRow[]> {
     this.#enter('hosts');
     return this.#rows()

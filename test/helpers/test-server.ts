@@ -72,6 +72,7 @@ export async function testServer(options: TestServerOptions = {}) {
     store: served,
     security: { ca, store: options.securityStore ?? NO_SECURITY },
     msid,
+    address: '192.0.2.1',
     health: new StoreHealth(log),
     configuration,
     packetMaxBytes: options.packetMaxBytes ?? LIMITS.packetBytes,

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import type { Message, PacketLimits } from '../../protocol/index.js';
 import type { HostUpdate } from '../agent-events.js';
+import type { Arrival } from '../agent-state.js';
 import type { LoopWatch } from '../commands/loop-watch.js';
 import type { Resource } from '../resources/resource.js';
 import type { AgentTrust } from '../trust/trust.js';
@@ -58,6 +59,8 @@ export interface SharedHandlerParts {
    * long as that.
    */
   readonly commandTimeoutMs: number;
+  /** How the Ready link came to be; undefined before the first one. */
+  arrival(): Arrival | undefined;
   /** Whether a migration with this update has a host to go to. */
   canMigrate(update: HostUpdate): boolean;
   /** A server has stored the outcomes of these ids. */

@@ -1,11 +1,12 @@
 import { peerText } from '../../lib/text/peer-text.js';
 import { LIMITS, ReadyAnswer, ReadyCommand } from '../../protocol/index.js';
+import type { Arrival } from '../agent-state.js';
 import type { Handler, HostIdentity } from './handler.js';
 import { hostUpdate } from './host-list.js';
 
-export const handleReady: Handler = command => {
+export const handleReady: Handler = (command, { arrival }) => {
   const ready = ReadyCommand.decode(command);
-  const answer = ReadyAnswer.encode({ detailsMap: {}, result: true });
+  const answer = ReadyAnswer.encode({ detailsMap: {}, result: true, muster: ready.muster && toldOf(arrival()) });
   if (ready._details !== undefined) return { answer, consequence: { kind: 'refused', why: ready._details } };
   // CloudStack sends a Ready without an id to an agent whose host it has not created yet.
   if (ready.hostId === undefined || ready.hostId <= 0) return { answer };
@@ -20,6 +21,11 @@ export const handleReady: Handler = command => {
   const packetMaxBytes = packetMaxOf(ready.muster);
   return { answer, consequence: { kind: 'ready', identity, packetMaxBytes, capabilities, ...usable } };
 };
+
+/** For servers of Muster alone. */
+function toldOf(arrival: Arrival | undefined) {
+  return arrival && { moveKind: arrival.kind, moveCause: arrival.cause, gapMs: arrival.gapMs };
+}
 
 /** Bounded: a server may say anything. */
 function packetMaxOf(muster: ReturnType<typeof ReadyCommand.decode>['muster']): number | undefined {

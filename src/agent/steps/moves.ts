@@ -49,14 +49,17 @@ function startMove(
   { link }: { readonly link: LinkRef },
   reason: MoveReason,
   [host, ...targets]: readonly string[],
-  { isSilent = reason === 'suspect', isEnrolled = false } = {},
+  {
+    silentSince,
+    isEnrolled = false,
+  }: { readonly silentSince?: number | undefined; readonly isEnrolled?: boolean } = {},
 ): Step {
   if (host === undefined) return [state];
   const dial = newDial(state, host, isEnrolled);
   return [
     {
       ...state,
-      phase: { kind: 'moving', link, isSilent, dial, move: { reason, targets } },
+      phase: { kind: 'moving', link, silentSince, dial, move: { reason, targets } },
       nextDialId: dial.id + 1,
     },
     {
@@ -87,8 +90,8 @@ export function onMoveFailed(
 ): Step {
   const { host } = phase.dial;
   if (how === 'enrolled' && !phase.dial.isEnrolled) {
-    const { isSilent, move } = phase;
-    const again = startMove(state, phase, move.reason, [host, ...move.targets], { isSilent, isEnrolled: true });
+    const { silentSince, move } = phase;
+    const again = startMove(state, phase, move.reason, [host, ...move.targets], { silentSince, isEnrolled: true });
     return prependEffects(again, enrolledLog(phase.dial));
   }
   const said = log(how === 'agent-refused' ? 'error' : 'warn', `Cannot move to host: ${host}`, {
@@ -101,10 +104,11 @@ export function onMoveFailed(
 
 /** The dial of a move has ended: tries the next target, or stays. */
 function moveOn(state: AgentState, phase: Moving, input: StepInput): Step {
-  const { link, move, isSilent, dial } = phase;
-  if (move.targets.length > 0) return startMove(state, phase, move.reason, move.targets, { isSilent });
+  const { link, move, silentSince, dial } = phase;
+  if (move.targets.length > 0) return startMove(state, phase, move.reason, move.targets, { silentSince });
   const others = othersThan(state, link.host).filter(host => host !== dial.host);
-  if (isSilent && move.reason !== 'suspect' && others.length > 0) return startMove(state, phase, 'suspect', others);
+  if (silentSince !== undefined && move.reason !== 'suspect' && others.length > 0)
+    return startMove(state, phase, 'suspect', others, { silentSince });
   const stayed = upOn(state, link, input, move.reason === 'left-list' ? LEAVE_AGAIN_MS : 0);
   if (move.reason !== 'migrate') return [stayed];
   return [stayed, log('error', 'Cannot migrate: no other management server took this agent', { host: link.host })];
@@ -251,16 +255,21 @@ export function migrate(state: AgentState, added: readonly string[], input: Step
   ];
 }
 
-export function onSuspect(state: AgentState, { id, silentMs }: { id: number; silentMs: number }): Step {
+export function onSuspect(
+  state: AgentState,
+  { id, silentMs }: { id: number; silentMs: number },
+  input: StepInput,
+): Step {
   const { phase } = state;
   if ((phase.kind !== 'up' && phase.kind !== 'moving') || phase.link.id !== id) return [state];
   const { host } = phase.link;
   const silent = log('warn', `Management server is silent: ${host}`, { host, silentMs: Math.round(silentMs) });
+  const silentSince = input.now - silentMs;
   if (phase.kind === 'moving')
-    return phase.isSilent ? [state] : [{ ...state, phase: { ...phase, isSilent: true } }, silent];
+    return phase.silentSince === undefined ? [{ ...state, phase: { ...phase, silentSince } }, silent] : [state];
   const others = othersThan(state, host);
   if (others.length === 0) return [state, silent];
-  return prependEffects(startMove(state, phase, 'suspect', others), silent);
+  return prependEffects(startMove(state, phase, 'suspect', others, { silentSince }), silent);
 }
 
 function othersThan(state: AgentState, here: string): readonly string[] {
@@ -269,10 +278,10 @@ function othersThan(state: AgentState, here: string): readonly string[] {
 
 export function onHeard(state: AgentState, id: number, input: StepInput): Step {
   const { phase } = state;
-  if (phase.kind !== 'moving' || phase.link.id !== id || !phase.isSilent) return [state];
+  if (phase.kind !== 'moving' || phase.link.id !== id || phase.silentSince === undefined) return [state];
   const { host } = phase.link;
   const said = log('info', `Management server speaks again: ${host}`, { host });
-  if (phase.move.reason !== 'suspect') return [{ ...state, phase: { ...phase, isSilent: false } }, said];
+  if (phase.move.reason !== 'suspect') return [{ ...state, phase: { ...phase, silentSince: undefined } }, said];
   return prependEffects(stay(state, phase, 'the server speaks again', input), said);
 }
 

@@ -9,6 +9,7 @@ import { JOB_COMMANDS } from './jobs.js';
 import { LINK_COMMANDS } from './links.js';
 import { LOCATION_COMMANDS } from './locations.js';
 import { MAINTENANCE_COMMANDS } from './maintenance.js';
+import { MOVE_COMMANDS } from './moves.js';
 import { PREVIEW_COMMANDS } from './preview.js';
 import { SEND_COMMANDS } from './send.js';
 import { SERVER_COMMANDS } from './servers.js';
@@ -23,6 +24,7 @@ export const API = {
   ...LOCATION_COMMANDS,
   ...CONFIGURATION_COMMANDS,
   ...EVENT_COMMANDS,
+  ...MOVE_COMMANDS,
   ...API_COMMANDS,
   ...JOB_COMMANDS,
   ...LINK_COMMANDS,

@@ -1,4 +1,5 @@
 import { MGMT_LIMITS } from '../config/limits.js';
+import type { Loss } from '../store/store.js';
 import type { Attache } from './attache.js';
 
 /** What it means for a host that one of its links has ended. */
@@ -6,7 +7,7 @@ export type Departure =
   /** It has another link here, Ready or on its way there. */
   | { readonly kind: 'nothing' }
   /** It has no link here any more. */
-  | { readonly kind: 'lost'; readonly reason: string };
+  | { readonly kind: 'lost'; readonly loss: Loss };
 
 /** The links that a host has here. */
 interface HostLinks {
@@ -15,7 +16,7 @@ interface HostLinks {
   /** Links that have registered and are not Ready yet. */
   readonly arriving: Set<Attache>;
   /** Why the Ready link ended while another was arriving; for the case that the other one does not become Ready. */
-  lostReason: string | undefined;
+  loss: Loss | undefined;
 }
 
 /**
@@ -58,7 +59,7 @@ export class AttacheRegistry {
   arrive(attache: Attache): Attache | undefined {
     const links = this.#links.get(attache.host.id);
     if (links === undefined) {
-      this.#links.set(attache.host.id, { current: undefined, arriving: new Set([attache]), lostReason: undefined });
+      this.#links.set(attache.host.id, { current: undefined, arriving: new Set([attache]), loss: undefined });
       return undefined;
     }
     links.arriving.add(attache);
@@ -74,7 +75,7 @@ export class AttacheRegistry {
     const former = this.#byGuid.get(attache.guid);
     links.arriving.delete(attache);
     links.current = attache;
-    links.lostReason = undefined;
+    links.loss = undefined;
     this.#byGuid.set(attache.guid, attache);
     return former;
   }
@@ -83,17 +84,17 @@ export class AttacheRegistry {
    * A link of the host has ended. While another is arriving, the host is not lost yet: an agent that moves closes its
    * old link as soon as it has seen the new one's Ready.
    */
-  depart(attache: Attache, reason: string): Departure {
+  depart(attache: Attache, loss: Loss): Departure {
     const links = this.#links.get(attache.host.id);
     if (links === undefined) return { kind: 'nothing' };
     links.arriving.delete(attache);
     if (links.current === attache) {
       links.current = undefined;
-      links.lostReason = reason;
+      links.loss = loss;
       if (this.#byGuid.get(attache.guid) === attache) this.#byGuid.delete(attache.guid);
     }
     if (links.current !== undefined || links.arriving.size > 0) return { kind: 'nothing' };
     this.#links.delete(attache.host.id);
-    return { kind: 'lost', reason: links.lostReason ?? reason };
+    return { kind: 'lost', loss: links.loss ?? loss };
   }
 }

@@ -5,9 +5,11 @@ import { peerText } from '../../lib/text/peer-text.js';
 import {
   AGENT_CAPABILITIES,
   CancelCommand,
+  type CloseReason,
   FLAG,
   type Link,
   LinkError,
+  linkEndOf,
   type Message,
   type Packet,
   type RawBody,
@@ -18,6 +20,7 @@ import type { Claimant } from '../hosts/claimant.js';
 import type { RegisteredHost } from '../hosts/known-hosts.js';
 import type { LinkStatus } from '../hosts/link-status.js';
 import type { AgentList } from '../lists/agent-list.js';
+import type { MoveCause } from '../store/store.js';
 import { type AttacheEffect, type AttacheEvent, type AttacheState, next } from './attache-state.js';
 
 /** What does not change about a connected agent while its link exists. */
@@ -88,6 +91,7 @@ export class Attache {
   /** One request in sequence at a time. */
   readonly #inSequence = new Semaphore();
   #held = 0;
+  #endCause: MoveCause | undefined;
 
   constructor(link: Link, identity: AttacheIdentity, clock: Clock) {
     this.guid = identity.guid;
@@ -99,6 +103,17 @@ export class Attache {
     this.#readySince = clock.wallTime();
     this.#lastPing = this.#readySince;
     this.#state = { kind: 'alive', heardAt: clock.now() };
+  }
+
+  /** Ends the link behind what is queued. @param why for people @param cause for the record of the move */
+  end(why: string, cause: MoveCause): void {
+    this.#endCause ??= cause;
+    this.link.close(why);
+  }
+
+  /** Why the link has ended, as a code. */
+  endOf(reason: CloseReason): MoveCause {
+    return reason.kind === 'local' ? (this.#endCause ?? 'server-ended') : linkEndOf(reason);
   }
 
   /** Why it has not taken what it should have by now. */

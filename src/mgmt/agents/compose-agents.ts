@@ -21,6 +21,7 @@ import { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
+import { Sweep } from '../store/sweep.js';
 import { AgentServer, type OtherServers } from './agent-server.js';
 import type { Attache } from './attache.js';
 import { AttacheRegistry } from './attache-registry.js';
@@ -39,6 +40,8 @@ export interface AgentsParts {
   readonly random: Random;
   readonly log: Log;
   readonly msid: number;
+  /** The server's address as it stands in `host`. */
+  readonly address: string;
   readonly store: AgentStore;
   /** Certificates and tokens. */
   readonly security: { readonly ca: Ca; readonly store: SecurityStore };
@@ -106,6 +109,8 @@ export interface Agents {
   stop(how: 'orderly' | 'now'): Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
+
 /** Puts together what serves agents: the same for a whole node and for a test without cluster. */
 export function composeAgents(parts: AgentsParts): Agents {
   const { clock, log, msid, store, health, configuration } = parts;
@@ -133,7 +138,7 @@ export function composeAgents(parts: AgentsParts): Agents {
         const attache = registry.get(hostId);
         return attache !== undefined && (await answersHealth(clock, attache));
       },
-      close: (hostId, why) => registry.get(hostId)?.link.close(why),
+      close: (hostId, why) => registry.get(hostId)?.end(why, 'corrected'),
     },
   });
   const guids = new GuidGuard({ ...parts, registry, knownHosts, lookAgain: () => poller.poll() });
@@ -200,7 +205,18 @@ export function composeAgents(parts: AgentsParts): Agents {
     },
     onLost: ({ host }, reason) => presence.lost(host, reason),
   });
+  const sweep = new Sweep({
+    ...{ clock, log, what: 'moves' },
+    deleteSome: () => {
+      const { values } = lists.configuration;
+      return store.deleteMoves({
+        ageMs: values['host.moves.days'] * DAY_MS,
+        keep: values['host.moves.count'],
+      });
+    },
+  });
   const poller = new Poller({
+    sweep,
     ...parts,
     lists,
     zones,
@@ -241,7 +257,7 @@ export function composeAgents(parts: AgentsParts): Agents {
 
     async start() {
       await poller.read();
-      const left = await ownership.releaseAll('the server was killed');
+      const left = await ownership.releaseAll({ reason: 'the server was killed', cause: 'server-down' });
       if (left > 0) log.warn('This server did not stop in good order the last time', { hosts: left });
       poller.start();
       monitor.start();
@@ -256,7 +272,7 @@ export function composeAgents(parts: AgentsParts): Agents {
       ownership.stop();
       server.close(how);
       try {
-        await ownership.releaseAll('the server stopped');
+        await ownership.releaseAll({ reason: 'the server stopped', cause: 'server-stopped' });
       } catch (error) {
         log.warn('The store still has agents on this server', { reason: reasonOf(error) });
       }

@@ -22,7 +22,6 @@ import {
   StartupAnswer,
   type Transport,
 } from '../../protocol/index.js';
-import type { EventSink } from '../cluster/events.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { Claimant } from '../hosts/claimant.js';
 import type { KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
@@ -32,8 +31,9 @@ import type { AgentList } from '../lists/agent-list.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
 import type { PeerIdentity } from '../security/peer-identity.js';
-import type { Store } from '../store/store.js';
+import type { Arrival, Store } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
+import { arrivalOf } from './arrival.js';
 import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
 import type { Enrolment } from './enrolment.js';
@@ -62,6 +62,8 @@ export interface ConversationParts {
   readonly random: Random;
   readonly log: Log;
   readonly msid: number;
+  /** Under which agents find this server. */
+  readonly address: string;
   readonly zones: Zones;
   readonly knownHosts: Pick<KnownHosts, 'get'>;
   /** Reads from the store what other servers have changed. Never rejects. */
@@ -76,7 +78,6 @@ export interface ConversationParts {
   readonly registry: AttacheRegistry;
   readonly notices: RemovalNotices;
   readonly ownership: Ownership;
-  readonly events: EventSink;
   /** Unpacked bytes of one packet of a Ready agent. */
   readonly packetMaxBytes: number;
   /** The agent has answered Ready 2. */
@@ -205,7 +206,7 @@ class Conversation {
     // It may send what it has kept together with its answer.
     const takesKept = attache.isRepeatable;
     if (takesKept) this.link.raiseLimits(this.#parts.packetMaxBytes);
-    await this.#sendReady(attache, {
+    const answer = await this.#sendReady(attache, {
       ...(!list.isHeld && { msHostList: list.hosts, lbAlgorithm: list.algorithm }),
       avoidMsHostList: list.avoid,
       lbCheckInterval: list.checkIntervalSeconds,
@@ -213,7 +214,9 @@ class Conversation {
       muster: takesKept ? { ...muster, capabilities: [SERVER_CAPABILITIES.keptAnswers] } : muster,
     });
     // The answer and the link's end may have come together.
-    if (!this.link.closed) this.#serve(attache, list);
+    if (this.link.closed) return;
+    const isPreferred = list.hosts[0] === this.#parts.address;
+    this.#serve(attache, list, arrivalOf(startup, answer, isPreferred));
   }
 
   /** An agent without a certificate gets one for its token, and comes back with it. */
@@ -314,7 +317,7 @@ class Conversation {
   #leftWhileRegistering({ id, connectingEpoch }: RegisteredHost): void {
     const { registry, ownership } = this.#parts;
     if (registry.linkOf(id) !== 'none' || ownership.isPending(id)) return;
-    ownership.lost(id, 'the agent left while it registered', connectingEpoch);
+    ownership.lost(id, { reason: 'the agent left while it registered', cause: 'closed' }, connectingEpoch);
   }
 
   #claimant({ instanceId }: Startup): Claimant {
@@ -380,7 +383,7 @@ class Conversation {
     return { ...list, hosts: isHeld ? reported.hosts : list.hosts, isHeld };
   }
 
-  async #sendReady(attache: Attache, fields: Parameters<typeof ReadyCommand.encode>[0]): Promise<void> {
+  async #sendReady(attache: Attache, fields: Parameters<typeof ReadyCommand.encode>[0]): Promise<Message> {
     const { id, uuid, name, zoneId } = attache.host;
     const ids = { dcId: zoneId, hostId: id, hostUuid: uuid, hostName: name, enableHumanReadableSizes: true };
     const answer = await attache.ask([ReadyCommand.encode({ ...ids, ...fields })], { inSequence: true });
@@ -391,10 +394,15 @@ class Conversation {
     }
     if (!ReadyAnswer.is(message))
       this.#log.debug('Ready was answered by another class', { type: peerText(message.type) });
+    return message;
   }
 
-  #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }): void {
-    const { registry, ownership, registrar, notices, events } = this.#parts;
+  #serve(
+    attache: Attache,
+    { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean },
+    arrival: Omit<Arrival, 'ageMs'>,
+  ): void {
+    const { registry, ownership, registrar, notices } = this.#parts;
     this.#enter({ kind: 'ready', attache });
     this.link.raiseLimits(this.#parts.packetMaxBytes);
     // The deadline for pings counts from here.
@@ -402,19 +410,17 @@ class Conversation {
     const former = registry.ready(attache);
     attache.held = held;
     const { configurationVersion } = held;
-    const ready = { msHostList: storedList(held), configurationVersion, claimant: attache.claimant };
+    const ready = { msHostList: storedList(held), configurationVersion, claimant: attache.claimant, arrival };
     ownership.ready(attache.host.id, ready, () => {
       registrar.forget(attache.host.id);
       // Its link was not among the Ready ones when the others were told.
       void notices.tell(attache);
     });
-    events.add({
-      type: 'AGENT.READY',
-      level: 'INFO',
-      description: `Agent of host ${attache.host.name} is Ready on this server`,
-      hostUuid: attache.host.uuid,
+    const { kind, cause, gapMs } = arrival;
+    this.#log.info('Agent is Ready', {
+      ...{ list: held.hosts, algorithm: held.algorithm },
+      ...{ move: kind, cause, gapMs: gapMs ?? undefined },
     });
-    this.#log.info('Agent is Ready', { list: held.hosts, algorithm: held.algorithm });
     former?.link.close('the agent is Ready on a newer link');
     if (this.#identity.kind === 'host' || this.#identity.kind === 'address') {
       this.#parts.presented.presented(this.#identity.serial);
@@ -449,7 +455,7 @@ class Conversation {
       avoidMsList: this.#parts.lists.avoided,
       pinged: roundTripMs => attache.pinged(roundTripMs),
     });
-    if (reply.kind === 'close') this.link.close(reply.reason);
+    if (reply.kind === 'close') attache.end(reply.reason, 'agent-stopped');
     else attache.answer(request, reply.answers);
   }
 
@@ -544,16 +550,10 @@ class Conversation {
     }
     this.#log.info('Agent disconnected', { ...fields, wasReady: state.kind === 'ready' });
     const { host } = state.attache;
-    const departure = this.#parts.registry.depart(state.attache, why);
+    const loss = { reason: why, cause: state.attache.endOf(reason) };
+    const departure = this.#parts.registry.depart(state.attache, loss);
     if (departure.kind === 'nothing') return;
-    this.#parts.ownership.lost(host.id, departure.reason, host.connectingEpoch);
-    this.#parts.onLost(state.attache, departure.reason);
-    if (state.kind !== 'ready') return;
-    this.#parts.events.add({
-      type: 'AGENT.LOST',
-      level: reason.kind === 'error' ? 'WARN' : 'INFO',
-      description: `Agent of host ${host.name} has left this server: ${departure.reason}`,
-      hostUuid: host.uuid,
-    });
+    this.#parts.ownership.lost(host.id, departure.loss, host.connectingEpoch);
+    this.#parts.onLost(state.attache, departure.loss.reason);
   }
 }

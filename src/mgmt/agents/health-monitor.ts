@@ -58,7 +58,7 @@ export class HealthMonitor {
     const problem = await healthProblem(attache);
     const event =
       problem === undefined ? { kind: 'healthy' as const } : { kind: 'unhealthy' as const, reason: problem };
-    if (attache.note(event) === 'disconnect') attache.link.close(`ping timeout: ${problem}`);
+    if (attache.note(event) === 'disconnect') attache.end(`ping timeout: ${problem}`, 'silent');
   }
 }
 

@@ -16,6 +16,7 @@ import type { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
 import type { ChangedHost, Configuration as StoredConfiguration } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
+import type { Sweep } from '../store/sweep.js';
 import type { AgentServer } from './agent-server.js';
 import type { AttacheRegistry } from './attache-registry.js';
 import type { PresentedCertificates } from './presented-certificates.js';
@@ -38,6 +39,8 @@ export interface PollerParts {
   readonly ca: Pick<Ca, 'follow'>;
   readonly presented: Pick<PresentedCertificates, 'write'>;
   readonly server: Pick<AgentServer, 'endRevoked' | 'endArrivingOf'>;
+  /** Of the records of moves. */
+  readonly sweep: Pick<Sweep, 'look' | 'stop'>;
 }
 
 /**
@@ -82,6 +85,7 @@ export class Poller {
 
   stop(): void {
     this.#isStopped = true;
+    this.#parts.sweep.stop();
     this.#timer?.cancel();
   }
 
@@ -101,11 +105,12 @@ export class Poller {
   }
 
   async #poll(): Promise<void> {
-    const { health, log, ownership, reconciler } = this.#parts;
+    const { health, log, ownership, reconciler, sweep } = this.#parts;
     try {
       await health.watch(() => this.#readAll());
       ownership.retry();
       await reconciler.pass();
+      void sweep.look();
     } catch (error) {
       log.debug('The store could not be polled', { reason: reasonOf(error) });
     }
@@ -162,6 +167,6 @@ export class Poller {
     const attache = registry.get(host.id);
     if (attache === undefined) return;
     void notices.tell(attache);
-    clock.after(MGMT_LIMITS.removedLinkMs, () => attache.link.close('the host was removed'));
+    clock.after(MGMT_LIMITS.removedLinkMs, () => attache.end('the host was removed', 'removed'));
   }
 }

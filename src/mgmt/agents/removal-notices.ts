@@ -27,6 +27,6 @@ async function tellRemoved(attache: Attache): Promise<string | undefined> {
   } catch (error) {
     return reasonOf(error);
   } finally {
-    attache.link.close('the host was removed');
+    attache.end('the host was removed', 'removed');
   }
 }

@@ -1,8 +1,9 @@
 import { reasonOf } from '../../lib/errors.js';
 import { PEER_TEXT_LENGTH, peerText } from '../../lib/text/peer-text.js';
 import { type HostList, parseReportedList } from '../../protocol/host-list.js';
-import { type Packet, ProtocolError, StartupRoutingCommand } from '../../protocol/index.js';
+import { type AgentMoveKind, type Packet, ProtocolError, StartupRoutingCommand } from '../../protocol/index.js';
 import type { HostDescription } from '../store/store.js';
+import { agentMoveKind } from './arrival.js';
 import { agentTags } from './host-tags.js';
 
 /** The fields of a Startup that the server uses. */
@@ -22,6 +23,8 @@ export interface Startup {
   readonly failovers: number | undefined;
   /** Why it lost the last of them, in its words. */
   readonly lastLoss: string | undefined;
+  /** Why it comes, if it says so. */
+  readonly moveKind: AgentMoveKind | undefined;
   readonly privateIpAddress: string | undefined;
   /** The enrolment token of an agent without a certificate. A secret, and not checked yet. */
   readonly token: string | undefined;
@@ -75,6 +78,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     capabilities: new Set(muster?.capabilities?.slice(0, MOST_CAPABILITIES)),
     failovers: muster?.failovers ?? fields.failovers,
     lastLoss: clean(muster?.lastLoss ?? fields.lastLoss) ?? undefined,
+    moveKind: agentMoveKind(muster?.moveKind),
     privateIpAddress: clean(fields.privateIpAddress) ?? undefined,
     token: muster?.token,
     description: zoneId => ({

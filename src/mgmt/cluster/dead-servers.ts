@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
-import type { Store } from '../store/store.js';
+import type { Loss, Store } from '../store/store.js';
 import type { ObservedServer } from './observed-servers.js';
 import { stepOnSilence, TRANSITIONS } from './server-state.js';
 
@@ -20,7 +20,7 @@ type DeadServersStore = Pick<
 >;
 
 /** What hosts and jobs of a server that does not run any more end with. */
-const DISCONNECT_REASON = 'its management server is down';
+const LOSS: Loss = { reason: 'its management server is down', cause: 'server-down' };
 export const JOBS_OF_DEAD_SERVER = {
   resultCode: 530,
   result: JSON.stringify({ errorcode: 530, errortext: 'the management server was stopped or restarted' }),
@@ -76,7 +76,7 @@ export class DeadServers {
     if (server.runId !== null && server.state !== 'Down') await this.#takeDown(server);
     const cleanAt = this.#cleanAt.get(server.msid);
     if (cleanAt === undefined || clock.now() - cleanAt >= AGAIN_MS) {
-      await this.#store.releaseHosts(server.msid, { at: clock.wallTime(), reason: DISCONNECT_REASON });
+      await this.#store.releaseHosts(server.msid, { at: clock.wallTime(), ...LOSS });
       await this.#store.failJobsOfServer(server.msid, JOBS_OF_DEAD_SERVER);
       this.#cleanAt.set(server.msid, clock.now());
     }

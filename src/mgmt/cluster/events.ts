@@ -5,6 +5,7 @@ import type { Random } from '../../lib/random.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { EVENTS_A_BATCH, type EventLevel, type NewEvent, type Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
+import { Sweep } from '../store/sweep.js';
 
 /** What happened, for people: `listEvents` shows it. */
 export interface ClusterEvent {
@@ -18,8 +19,6 @@ export interface ClusterEvent {
 }
 
 export type EventType =
-  | 'AGENT.READY'
-  | 'AGENT.LOST'
   | 'AGENT.GUID.FIGHT'
   | 'AGENT.CERTIFICATE.REFUSED'
   | 'HOST.DELETE'
@@ -80,7 +79,6 @@ const WRITE_MS = 1_000;
 const HELD = 10_000;
 const KEPT = 100_000;
 const KEPT_MS = 30 * 86_400_000;
-const SWEEP_MS = 3_600_000;
 const DESCRIPTION_LENGTH = 1_000;
 
 /** Writes events in the background and in batches: many agents that come at once are few writes. */
@@ -96,8 +94,7 @@ export class EventLog implements EventSink {
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
-  #sweptAt: number;
-  #isSweeping = false;
+  readonly #sweep: Sweep;
 
   constructor(store: EventStore, health: StoreHealth, parts: { clock: Clock; random: Random; log: Log; msid: number }) {
     this.#store = store;
@@ -106,7 +103,9 @@ export class EventLog implements EventSink {
     this.#log = parts.log;
     this.#msid = parts.msid;
     this.#random = parts.random;
-    this.#sweptAt = parts.clock.now();
+    const { clock, log } = parts;
+    const bounds = { ageMs: KEPT_MS, keep: KEPT };
+    this.#sweep = new Sweep({ clock, log, what: 'events', deleteSome: () => store.deleteEvents(bounds) });
   }
 
   add({ type, level, description, hostUuid, username }: ClusterEvent): void {
@@ -131,6 +130,7 @@ export class EventLog implements EventSink {
   /** Writes what is held, and ends. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#sweep.stop();
     this.#timer?.cancel();
     await this.#writing;
     await this.#write();
@@ -165,21 +165,6 @@ export class EventLog implements EventSink {
       this.#log.warn('Events were lost while the store was away', { events: this.#lost });
       this.#lost = 0;
     }
-    void this.#sweep();
-  }
-
-  async #sweep(): Promise<void> {
-    if (this.#isSweeping || this.#clock.now() - this.#sweptAt < SWEEP_MS) return;
-    this.#isSweeping = true;
-    this.#sweptAt = this.#clock.now();
-    const bounds = { ageMs: KEPT_MS, keep: KEPT };
-    try {
-      // A batch a call; others get their turn between two of them.
-      while (!this.#closed && (await this.#store.deleteEvents(bounds)) > 0) await this.#clock.turn();
-    } catch (error) {
-      this.#log.debug('Old events could not be deleted', { reason: reasonOf(error) });
-    } finally {
-      this.#isSweeping = false;
-    }
+    void this.#sweep.look();
   }
 }

@@ -110,6 +110,20 @@ export const PARAMETERS = {
       'Hosts, pods and clusters not known yet that agents of one address (IPv6: one /64) may register; 0 = any',
     dynamic: true,
   }),
+  'host.moves.days': parameter({
+    kind: integer(1, 3_650),
+    default: 30,
+    unit: 'days',
+    description: 'How long it is kept where hosts were, and why they went',
+    dynamic: true,
+  }),
+  'host.moves.count': parameter({
+    kind: integer(1_000, 100_000_000),
+    default: 1_000_000,
+    unit: 'records',
+    description: 'How many records of where hosts were are kept: the newest',
+    dynamic: true,
+  }),
   'ca.framework.cert.validity.period': parameter({
     kind: integer(1, 3_650),
     default: 365,

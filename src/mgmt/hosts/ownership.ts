@@ -3,7 +3,7 @@ import { reasonOf } from '../../lib/errors.js';
 import { firstOf } from '../../lib/first-of.js';
 import type { Log } from '../../lib/logger.js';
 import type { AgentStore } from '../store/agent-store.js';
-import { HOSTS_A_BATCH } from '../store/store.js';
+import { type Arrival, HOSTS_A_BATCH, type Loss } from '../store/store.js';
 import { StoreError } from '../store/store-error.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import type { Claimant } from './claimant.js';
@@ -18,12 +18,17 @@ type DesiredState =
       readonly configurationVersion: number;
       readonly claimant: Claimant;
       readonly at: number;
+      /** By the monotonic clock. */
+      readonly since: number;
+      readonly arrival: Omit<Arrival, 'ageMs'>;
       readonly onRemoved: () => void;
     }
   | {
       readonly kind: 'down';
-      readonly reason: string;
+      readonly loss: Loss;
       readonly at: number;
+      /** By the monotonic clock. */
+      readonly since: number;
       readonly connectingEpoch: number | undefined;
       /** Only if the row is still Connecting, and was last written at this moment. */
       readonly connectingSince?: number;
@@ -51,6 +56,9 @@ interface Writing<W extends DesiredState> {
 }
 
 type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'>;
+
+/** The host was here all the time. */
+const CORRECTED: Omit<Arrival, 'ageMs'> = { kind: 'register', cause: 'corrected', isPreferred: false, gapMs: null };
 
 /**
  * Which hosts this server has. It is written in the background: a link never waits for the store, nor ends because of it.
@@ -107,14 +115,15 @@ export class Ownership {
   /**
    * The agent answered Ready 2: the host is ours.
    * @param ready.msHostList what the agent has now; it was made from `configurationVersion`
+   * @param ready.arrival how it has come
    * @param onRemoved called when the store says that there is no such host any more
    */
   ready(
     hostId: number,
-    ready: { msHostList: string | null; configurationVersion: number; claimant: Claimant },
+    ready: Pick<DesiredState & { kind: 'up' }, 'msHostList' | 'configurationVersion' | 'claimant' | 'arrival'>,
     onRemoved: () => void,
   ): void {
-    this.#desire(hostId, { kind: 'up', ready: {}, ...ready, at: this.#clock.wallTime(), onRemoved });
+    this.#desire(hostId, { kind: 'up', ready: {}, ...ready, ...this.#moment(), onRemoved });
   }
 
   /** The agent acknowledged another list: written under the epoch of its Ready, or with that one. */
@@ -126,26 +135,28 @@ export class Ownership {
   /** The link is open, and the row says that no living server has the host, or has another epoch: it is written anew. */
   again(hostId: number): void {
     const entry = this.#entries.get(hostId);
-    if (entry?.desired.kind === 'up' && isTaken(entry)) this.#desire(hostId, { ...entry.desired, ready: {} });
+    if (entry?.desired.kind === 'up' && isTaken(entry))
+      this.#desire(hostId, { ...entry.desired, ready: {}, since: this.#clock.now(), arrival: CORRECTED });
   }
 
   /**
    * The host has no link here any more.
    * @param connectingEpoch the epoch in which it was Connecting, for when it never became Ready
    */
-  lost(hostId: number, reason: string, connectingEpoch?: number): void {
-    this.#desire(hostId, { kind: 'down', reason, at: this.#clock.wallTime(), connectingEpoch });
+  lost(hostId: number, loss: Loss, connectingEpoch?: number): void {
+    this.#desire(hostId, { kind: 'down', loss, ...this.#moment(), connectingEpoch });
   }
 
   /** The row says that this server has the host under this epoch, and there is no link. */
   release(hostId: number, epoch: number, reason: string): void {
-    this.#desire(hostId, { kind: 'down', reason, at: this.#clock.wallTime(), connectingEpoch: undefined }, epoch);
+    const loss = { reason, cause: 'corrected' } as const;
+    this.#desire(hostId, { kind: 'down', loss, ...this.#moment(), connectingEpoch: undefined }, epoch);
   }
 
   /** The host has been Connecting for too long: written only if its row is still the same. */
   abandon(hostId: number, { epoch, changed }: { epoch: number; changed: number }, reason: string): void {
-    const at = this.#clock.wallTime();
-    this.#desire(hostId, { kind: 'down', reason, at, connectingEpoch: epoch, connectingSince: changed });
+    const connecting = { connectingEpoch: epoch, connectingSince: changed };
+    this.#desire(hostId, { kind: 'down', loss: { reason, cause: 'corrected' }, ...this.#moment(), ...connecting });
   }
 
   /** Tries again what the store has failed to write. */
@@ -159,18 +170,22 @@ export class Ownership {
    * No agents any more, in one write: the server stops, or it starts and was killed before.
    * @throws StoreError
    */
-  async releaseAll(reason: string): Promise<number> {
+  async releaseAll(loss: Loss): Promise<number> {
     this.#entries.clear();
     this.#dirty.clear();
     this.#failed.clear();
     // A write that is under way must not be carried out after this one: the host would be Up on a server that has stopped.
     await this.#underWay;
-    return this.#health.watch(() => this.#store.releaseHosts(this.#msid, { at: this.#clock.wallTime(), reason }));
+    return this.#health.watch(() => this.#store.releaseHosts(this.#msid, { at: this.#clock.wallTime(), ...loss }));
   }
 
   /** From now on nothing is written but by `releaseAll`. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  #moment(): { readonly at: number; readonly since: number } {
+    return { at: this.#clock.wallTime(), since: this.#clock.now() };
   }
 
   /** @param epoch under which this server has the host, when the row has told it */
@@ -248,9 +263,12 @@ export class Ownership {
 
   async #writeReady(writing: readonly Writing<Up>[]): Promise<void> {
     if (writing.length === 0) return;
-    const rows = writing.map(({ entry: { hostId }, desired: { msHostList, configurationVersion, claimant, at } }) => {
-      const { instanceId = null, address: linkAddress = null } = claimant;
-      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, instanceId, linkAddress, at };
+    const now = this.#clock.now();
+    const rows = writing.map(({ entry: { hostId }, desired }) => {
+      const { msHostList, configurationVersion, at } = desired;
+      const { instanceId = null, address: linkAddress = null } = desired.claimant;
+      const arrival = { ...desired.arrival, ageMs: now - desired.since };
+      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, instanceId, linkAddress, at, arrival };
     });
     const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
     for (const [index, one] of writing.entries()) {
@@ -271,12 +289,23 @@ export class Ownership {
   }
 
   async #writeLost(writing: readonly Writing<Down>[]): Promise<void> {
-    const rows = writing.flatMap(({ entry, desired: { reason, at, connectingEpoch, connectingSince } }) => {
+    const now = this.#clock.now();
+    const rows = writing.flatMap(({ entry, desired: { loss, at, since, connectingEpoch, connectingSince } }) => {
       const [msid, epoch] = entry.epoch === undefined ? [null, connectingEpoch] : [this.#msid, entry.epoch];
       // Another server has it, or will be told so: a Ready that was never written needs no disconnect.
       return epoch === undefined
         ? []
-        : [{ id: entry.hostId, msid, epoch, at, reason, ...(connectingSince !== undefined && { connectingSince }) }];
+        : [
+            {
+              id: entry.hostId,
+              msid,
+              epoch,
+              at,
+              ...loss,
+              ageMs: now - since,
+              ...(connectingSince !== undefined && { connectingSince }),
+            },
+          ];
     });
     if (rows.length > 0) await this.#health.watch(() => this.#store.hostsDisconnected(rows));
     for (const one of writing) this.#written(one);
@@ -291,7 +320,9 @@ export class Ownership {
 }
 
 function withoutTexts(desired: DesiredState): DesiredState {
-  return desired.kind === 'up' ? { ...desired, msHostList: null } : { ...desired, reason: 'the link ended' };
+  return desired.kind === 'up'
+    ? { ...desired, msHostList: null }
+    : { ...desired, loss: { ...desired.loss, reason: 'the link ended' } };
 }
 
 /** The Ready that the entry is about is in the store. */

@@ -33,7 +33,7 @@ export function certificateJobs(parts: CertificateJobParts): Readonly<Record<str
         events.add({ type, level: 'INFO', description, hostUuid });
         // Muster's agents open a link with the new certificate before they close this one.
         if (params.reconnect === true && attache.claimant.instanceId === undefined) {
-          attache.link.close('the agent has a new certificate');
+          attache.end('the agent has a new certificate', 'certificates');
         }
         return { success: true, serial };
       } catch (error) {

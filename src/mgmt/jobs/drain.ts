@@ -130,7 +130,7 @@ async function moveAllAway(
 async function closeAll({ agents, clock }: ServerJobParts, why: string): Promise<void> {
   let closed = 0;
   for (const attache of [...agents.registry]) {
-    attache.link.close(why);
+    attache.end(why, 'asked');
     if (++closed % CLOSED_PER_TURN === 0) await clock.turn();
   }
 }

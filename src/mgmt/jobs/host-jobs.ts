@@ -32,7 +32,7 @@ export function hostJobs({
     async reconnectHost({ hostId, params }, progress) {
       const attache = attacheOf(registry, hostId);
       const { epoch } = (await store.host(attache.host.id)) ?? { epoch: 0 };
-      attache.link.close('an operator asked for a reconnect');
+      attache.end('an operator asked for a reconnect', 'asked');
       await progress('waiting for the agent to come back');
       const deadline = clock.now() + BACK_WITHIN_MS;
       while (clock.now() < deadline) {

@@ -129,7 +129,8 @@ export async function removeServer(parts: ServerOperationParts, { serverId }: Se
     refusedOperation(`management server ${serviceIp} is ${now}: only one that is Down is removed`);
   if (state !== 'Down') throw notDown(state);
   // Hosts that it still has would point to nothing.
-  await store.releaseHosts(msid, { at: clock.wallTime(), reason: 'its management server was removed' });
+  const loss = { reason: 'its management server was removed', cause: 'server-down' } as const;
+  await store.releaseHosts(msid, { at: clock.wallTime(), ...loss });
   if (!(await store.removeServer(msid, failure('the management server was removed'))))
     throw notDown('not Down any more');
   events.add({ type: 'SERVER.REMOVE', level: 'INFO', description: `Management server ${serviceIp} was removed` });

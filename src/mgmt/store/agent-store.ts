@@ -16,6 +16,7 @@ export interface AgentStore
     | 'hostsMsHostList'
     | 'releaseHosts'
     | 'assignHosts'
+    | 'deleteMoves'
   > {
   registerHosts(
     ...args: Parameters<Store['registerHosts']>

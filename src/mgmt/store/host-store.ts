@@ -1,4 +1,5 @@
 import type { AssignmentRow } from './assignment-store.js';
+import type { Arrival, Loss, MoveCause } from './move-store.js';
 
 /** The hosts: who they are, and which server has them. */
 export interface HostStore {
@@ -196,7 +197,10 @@ export interface HostReadyEntry {
   /** The agent process, and the remote address of its link; null: not known. @default null */
   readonly instanceId?: string | null;
   readonly linkAddress?: string | null;
+  /** Which Ready it is: the same one is recorded once as a move, however often it is written. */
   readonly at: number;
+  /** For the record of the move. @default nothing is known of it */
+  readonly arrival?: Arrival;
 }
 
 export interface HostListEntry {
@@ -214,13 +218,16 @@ export interface HostDisconnectedEntry {
   readonly epoch: number;
   readonly at: number;
   readonly reason: string;
+  /** For the record of the move. @default unknown */
+  readonly cause?: MoveCause;
+  /** How long ago, for the record. @default 0 */
+  readonly ageMs?: number;
   /** Only while the row is Connecting, and has this version. When left out, owner and epoch decide. */
   readonly connectingSince?: number;
 }
 
-export interface HostsReleased {
+export interface HostsReleased extends Loss {
   readonly at: number;
-  readonly reason: string;
 }
 
 /** What is left out is not asked for. */

@@ -41,7 +41,7 @@ export async function readUuids(read: (after: number) => Promise<readonly HostUu
  *   Without it pages are counted, so that a row that is removed meanwhile may leave out a later one.
  * @throws StoreError
  */
-export async function readLargePage<Q extends PageQuery, T extends { readonly id: number }>(
+export async function readLargePage<Q extends PageQuery, T extends { readonly id: number | string }>(
   find: (query: Q) => Promise<Page<T>>,
   query: Q,
   behind?: (row: T) => Partial<Q>,
@@ -50,7 +50,7 @@ export async function readLargePage<Q extends PageQuery, T extends { readonly id
   const from = (query.page - 1) * query.pagesize;
   const before = from % ROWS_A_PAGE;
   // By id: no row comes twice.
-  const found = new Map<number, T>();
+  const found = new Map<T['id'], T>();
   for (let next: Q = { ...query, page: 1 + (from - before) / ROWS_A_PAGE, pagesize: ROWS_A_PAGE }; ; ) {
     const { count, rows } = await find(next);
     for (const row of rows) found.set(row.id, row);

@@ -9,6 +9,7 @@ import type { EventStore } from './event-store.js';
 import type { HostStore } from './host-store.js';
 import type { JobStore } from './job-store.js';
 import type { LocationStore } from './location-store.js';
+import type { MoveStore } from './move-store.js';
 import type { RequestStore } from './request-store.js';
 import type { ServerStore } from './server-store.js';
 
@@ -28,6 +29,7 @@ export interface Store
     AssignmentStore,
     LocationStore,
     HostStore,
+    MoveStore,
     ServerStore,
     JobStore,
     EventStore,
@@ -72,5 +74,6 @@ export * from './event-store.js';
 export * from './host-store.js';
 export * from './job-store.js';
 export type * from './location-store.js';
+export * from './move-store.js';
 export type * from './request-store.js';
 export * from './server-store.js';

@@ -12,6 +12,8 @@ export const inStartup = object({
   failovers: optionalInteger,
   /** Why it lost the last one; missing when it has left that one for another since. */
   lastLoss: text,
+  /** Why it comes: of `AGENT_MOVE_KINDS`. It may have changed by its Ready. */
+  moveKind: text,
   /** The enrolment token, from an agent without a certificate. Sent only to a server of the CA that it names. */
   token: text,
   /** What the agent can do beyond the protocol, such as `commandIds`: it carries out each `commandId` once. */
@@ -25,6 +27,19 @@ export const inReady = object({
   packetMax: optionalInteger,
   /** What the server can do beyond the protocol: of `SERVER_CAPABILITIES`. Others are ignored. */
   capabilities: textList,
+});
+
+/** Likewise. Complete in the answer to the second Ready: by then the agent knows how it has come to its server. */
+export const inReadyAnswer = object({
+  /** How it has come here: of `AGENT_MOVE_KINDS`. */
+  moveKind: text,
+  /** Why: of `AGENT_MOVE_CAUSES`. */
+  moveCause: text,
+  /**
+   * Milliseconds without a Ready link before this one; of one that it has left because its server was silent, since it heard
+   * that server last. Missing: it had none before.
+   */
+  gapMs: optionalInteger,
 });
 
 /** Likewise. */

@@ -1,4 +1,4 @@
-import { inReady, inStartup } from './muster.js';
+import { inReady, inReadyAnswer, inStartup } from './muster.js';
 import {
   answer,
   command,
@@ -114,4 +114,7 @@ export const ReadyCommand = command('com.cloud.agent.api.ReadyCommand', {
 });
 
 /** The answer of an agent to each ReadyCommand. */
-export const ReadyAnswer = answer('com.cloud.agent.api.ReadyAnswer', { detailsMap: record });
+export const ReadyAnswer = answer('com.cloud.agent.api.ReadyAnswer', {
+  detailsMap: record,
+  muster: inReadyAnswer,
+});

@@ -216,25 +216,22 @@ t.test('guid guard: a link of another server is asked through it, and not while 
   t.match(data.hosts.get(1), { msid: 1003, instanceId: 'p2' }, 'the former link does not answer');
 });
 
-t.test(
-  'regression: guid guard: an agent that has gone to another server a moment ago is asked there',
-  async t => {
-    const data = new MemoryData();
-    const clock = new FakeClock();
-    const a = await testServer({ store: new MemoryStore(data), clock, answersElsewhere: async () => true });
-    const b = await testServer({ store: new MemoryStore(data), clock, msid: 1002 });
-    const former = a.agent('192.0.2.50');
-    await former.join(ONE);
-    await clock.advance(2_000);
-    await b.agent('192.0.2.50').join(ONE);
-    former.close();
-    await settle();
-    const clone = a.agent('192.0.2.51');
-    clone.startup(TWO);
-    t.match(await refusalOf(clone), /in use by the agent at 192\.0\.2\.50 \(process p1\)/);
-    t.match(data.hosts.get(1), { msid: 1002, instanceId: 'p1' });
-  },
-);
+t.test('regression: guid guard: an agent that has gone to another server a moment ago is asked there', async t => {
+  const data = new MemoryData();
+  const clock = new FakeClock();
+  const a = await testServer({ store: new MemoryStore(data), clock, answersElsewhere: async () => true });
+  const b = await testServer({ store: new MemoryStore(data), clock, msid: 1002 });
+  const former = a.agent('192.0.2.50');
+  await former.join(ONE);
+  await clock.advance(2_000);
+  await b.agent('192.0.2.50').join(ONE);
+  former.close();
+  await settle();
+  const clone = a.agent('192.0.2.51');
+  clone.startup(TWO);
+  t.match(await refusalOf(clone), /in use by the agent at 192\.0\.2\.50 \(process p1\)/);
+  t.match(data.hosts.get(1), { msid: 1002, instanceId: 'p1' });
+});
 
 t.test('guid guard: of a link of another server nothing is asked while the store is away', async t => {
   const data = new MemoryData();

@@ -8,7 +8,7 @@ import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { freshStore, MSID_1 } from '../../helpers/api-bench.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 
-const EVENT: ClusterEvent = { type: 'AGENT.READY', level: 'INFO', description: 'x' };
+const EVENT: ClusterEvent = { type: 'HOST.UPDATE', level: 'INFO', description: 'x' };
 
 /** A store that keeps the batches it was given, at the pace that a test likes. */
 function eventLog() {
@@ -42,7 +42,7 @@ t.test('events: they are written a second later, together and in their order', a
   await clock.advance(499);
   t.equal(state.batches.length, 0);
   await clock.advance(1);
-  const one = { type: 'AGENT.READY', level: 'INFO', description: 'one', ageMs: 1_000, msid: MSID_1, username: null };
+  const one = { type: 'HOST.UPDATE', level: 'INFO', description: 'one', ageMs: 1_000, msid: MSID_1, username: null };
   const two = { type: 'SERVER.UP', level: 'WARN', description: 'two', ageMs: 500, msid: MSID_1, username: null };
   t.same(state.batches, [
     [

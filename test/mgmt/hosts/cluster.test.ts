@@ -14,7 +14,7 @@ t.test('regression: a good link is kept though its row says a server that was ki
   await hostReady(cluster.store, host.id, { msid: cluster.node(B).msid, msHostList: 'x@static', at: 1 });
   await cluster.node(B).kill();
   await cluster.goesOn(60_000);
-  const { count } = await cluster.store.events({ page: 1, pagesize: 1, type: 'AGENT.LOST' });
+  const { count } = await cluster.store.moves({ page: 1, pagesize: 1, kind: 'lost' });
   t.equal(count, 0);
   t.equal(agent?.log.count('warn Lost connection'), 0);
   t.equal(cluster.counts()[A], 1);

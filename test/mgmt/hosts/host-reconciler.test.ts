@@ -84,7 +84,7 @@ t.test('regression: hosts that somebody releases while their links live are take
   const bench = await testServer();
   const agent = bench.agent();
   await agent.join({ guid: 'g1' });
-  await bench.store.releaseHosts(MSID, { at: 1, reason: 'its management server is down' });
+  await bench.store.releaseHosts(MSID, { at: 1, reason: 'its management server is down', cause: 'server-down' });
   await bench.clock.advance(4_000);
   t.match(bench.row(1), { status: 'Up', msid: MSID, epoch: 2, linkAddress: '192.0.2.50' });
   await bench.clock.advance(20_000);

@@ -130,7 +130,7 @@ t.test('contested: what only a dead server claims is taken back when the agent a
 
 t.test('contested: what somebody let go of, since he thought that this server was dead, is taken back', async t => {
   const { store, row, clock } = await withAgent(t, () => true);
-  await store.releaseHosts(1001, { at: 0, reason: 'its management server is down' });
+  await store.releaseHosts(1001, { at: 0, reason: 'its management server is down', cause: 'server-down' });
   t.equal(row()?.status, 'Disconnected');
   await clock.advance(4_000);
   t.match(row(), { msid: 1001, status: 'Up' });

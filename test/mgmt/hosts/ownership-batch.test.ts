@@ -16,6 +16,7 @@ import { RecordingLog } from '../../helpers/recording-log.js';
 import { until } from '../../helpers/until.js';
 
 const [OLD, NEW] = [1001, 1002];
+const ARRIVAL = { kind: 'failover', cause: 'closed', isPreferred: true, gapMs: 7 } as const;
 const LIST = { msHostList: '192.0.2.1,192.0.2.2@static', configurationVersion: 1 };
 const CLAIMANT = { address: '192.0.2.50', instanceId: 'p1' };
 const WRITES = ['hostsReady', 'hostsMsHostList', 'hostsDisconnected', 'releaseHosts'];
@@ -35,7 +36,7 @@ function server(store: Store, msid: number) {
     ownership: undefined as unknown as Ownership,
     removed: [] as number[],
     ready: (id: number, list = LIST) =>
-      bench.ownership.ready(id, { ...list, claimant: CLAIMANT }, () => void bench.removed.push(id)),
+      bench.ownership.ready(id, { ...list, claimant: CLAIMANT, arrival: ARRIVAL }, () => void bench.removed.push(id)),
     /** Until all is written. */
     rest: () => until(() => bench.ownership.unwritten === 0),
     async back() {
@@ -85,7 +86,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     old.hold = new Promise<void>(resolve => {
       release = resolve;
     });
-    old.ownership.lost(id, 'FIN');
+    old.ownership.lost(id, { reason: 'FIN', cause: 'closed' });
     young.ready(id);
     await young.rest();
     release();
@@ -94,7 +95,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     t.match(await store.host(id), { msid: NEW, epoch: 2, status: 'Up', disconnectReason: null });
     // There and back within the same moment.
     old.hold = undefined;
-    young.ownership.lost(id, 'FIN');
+    young.ownership.lost(id, { reason: 'FIN', cause: 'closed' });
     old.ready(id);
     await Promise.all([old.rest(), young.rest()]);
     t.match(await store.host(id), { msid: OLD, epoch: 3, status: 'Up' });
@@ -118,7 +119,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     t.equal(one.writes.length, 4);
     t.ok(one.writes.every(write => write.startsWith('hostsMsHostList')));
     one.writes.length = 0;
-    for (const id of ids) one.ownership.lost(id, 'the end');
+    for (const id of ids) one.ownership.lost(id, { reason: 'the end', cause: 'closed' });
     await one.rest();
     t.equal(one.writes.length, 4);
     const wrong = (await wholeHosts(store)).filter(
@@ -136,11 +137,11 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     await one.rest();
     one.outage = true;
     one.ready(staying);
-    one.ownership.lost(leaving, 'gone');
-    one.ownership.lost(returning, 'gone');
+    one.ownership.lost(leaving, { reason: 'gone', cause: 'closed' });
+    one.ownership.lost(returning, { reason: 'gone', cause: 'closed' });
     one.ready(returning);
     one.ready(brief);
-    one.ownership.lost(brief, 'gone');
+    one.ownership.lost(brief, { reason: 'gone', cause: 'closed' });
     one.ownership.listed(told, { msHostList: '192.0.2.9@static', configurationVersion: 4 });
     one.ownership.listed(staying, { msHostList: '192.0.2.9@static', configurationVersion: 4 });
     await until(() => one.health.away);
@@ -179,13 +180,13 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     const one = server(store, OLD);
     one.ready(id);
     await one.rest();
-    await store.releaseHosts(OLD, { at: 0, reason: 'its management server is down' });
+    await store.releaseHosts(OLD, { at: 0, reason: 'its management server is down', cause: 'server-down' });
     one.ownership.again(id);
     one.ownership.again(id);
     await one.rest();
     t.match(await store.host(id), { status: 'Up', msid: OLD, epoch: 2 });
     t.equal(one.ownership.epochOf(id), 2);
-    one.ownership.lost(id, 'gone');
+    one.ownership.lost(id, { reason: 'gone', cause: 'closed' });
     one.ownership.again(id);
     await one.rest();
     t.match(await store.host(id), { status: 'Disconnected', epoch: 2 });
@@ -201,7 +202,7 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     });
     one.ready(id);
     one.ownership.stop();
-    const released = one.ownership.releaseAll('the server stopped');
+    const released = one.ownership.releaseAll({ reason: 'the server stopped', cause: 'server-stopped' });
     one.hold = undefined;
     // The write that was begun takes its time.
     setImmediate(release);

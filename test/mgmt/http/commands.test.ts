@@ -91,7 +91,7 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
   const { call, store, one, two, addHosts } = await apiBench(t);
   const [host] = await addHosts(1);
   await addHosts(1, MSID_2);
-  await store.releaseHosts(MSID_2, { at: START, reason: 'x' });
+  await store.releaseHosts(MSID_2, { at: START, reason: 'x', cause: 'server-down' });
   await store.createJob({ cmd: 'x', params: '{}', targetMsid: MSID_2, hostId: null, createdBy: null });
   const { status, name, body } = await call('listManagementServers');
   t.match({ status, name, count: body.count }, { status: 200, name: 'listmanagementserversresponse', count: 2 });

@@ -152,7 +152,7 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
   }),
   releaseHosts: write({
     before: anUpHost,
-    call: store => store.releaseHosts(MSID_A, { at: 2, reason: 'stop' }),
+    call: store => store.releaseHosts(MSID_A, { at: 2, reason: 'stop', cause: 'server-stopped' }),
     again: { says: 0 },
   }),
   updateHost: write({
@@ -233,6 +233,11 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
   deleteEvents: write({
     before: store => store.addEvents([anEvent(systemRandom.uuid(), 9_000)]),
     call: store => store.deleteEvents({ ageMs: 1_000 }),
+    again: { says: 0 },
+  }),
+  deleteMoves: write({
+    before: anUpHost,
+    call: store => store.deleteMoves({ ageMs: -1_000, keep: 1 }),
     again: { says: 0 },
   }),
   createSecret: write({

@@ -166,7 +166,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
       for (const epoch of await store.hostsReady(batch)) epochs += epoch ?? 0;
     }
     t.equal(epochs, 5_000);
-    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed' }), 5_000);
+    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed', cause: 'server-down' }), 5_000);
     t.strictSame(await store.agentsOfServer(MSID_A), []);
   });
 

@@ -10,6 +10,7 @@ import { commandsContract } from './contract-commands.js';
 import { failuresContract } from './contract-failures.js';
 import { hostTagsContract } from './contract-host-tags.js';
 import { hostsContract } from './contract-hosts.js';
+import { movesContract } from './contract-moves.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
 const ready = (msid: number, at = 1_000): Omit<HostReadyEntry, 'id'> => ({
@@ -29,6 +30,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   certificatesContract(kind, fresh);
   commandsContract(kind, fresh);
   failuresContract(kind, fresh);
+  movesContract(kind, fresh);
 
   test('an empty store has no configuration, hosts or secrets', async (t, store) => {
     t.strictSame(await store.configuration(), {
@@ -366,7 +368,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     await hostReady(store, 2, ready(MSID_B));
     await store.removeHost(4, 1_000);
     const others = [await store.host(2), await store.host(3)];
-    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'stopped' }), 1);
+    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'stopped', cause: 'server-down' }), 1);
     t.match(await store.host(1), {
       status: 'Disconnected',
       msid: null,
@@ -375,7 +377,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
       disconnectReason: 'stopped',
     });
     t.strictSame([await store.host(2), await store.host(3)], others);
-    t.equal(await store.releaseHosts(MSID_A, { at: 9_500, reason: 'again' }), 0);
+    t.equal(await store.releaseHosts(MSID_A, { at: 9_500, reason: 'again', cause: 'server-down' }), 0);
   });
 
   test('hosts: servers that register at the same moment get distinct ids, and one guid gets one', async (t, store, open) => {

@@ -56,7 +56,7 @@ t.test(
         }
         case 3:
           return at > 900
-            ? store => store.releaseHosts(msid, { at, reason: 'stop' })
+            ? store => store.releaseHosts(msid, { at, reason: 'stop', cause: 'server-down' })
             : store => store.zoneHostIds(zone);
         case 4:
           return store => store.zoneHostIds(zone, id);

@@ -6,7 +6,7 @@ import { invalidParameter } from '../api-error.js';
 import { present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { type Locations, readLocations } from './locations.js';
-import { sinceOf } from './moments.js';
+import { momentOf } from './moments.js';
 import { paging } from './paging.js';
 
 const LEVELS: readonly EventLevel[] = ['INFO', 'WARN', 'ERROR'];
@@ -22,7 +22,7 @@ export async function listEvents(
       level: params.level === undefined ? undefined : levelOf(params.level),
       type: params.type,
       keyword: params.keyword,
-      since: sinceOf('listEvents', params),
+      since: momentOf('listEvents', 'startdate', params.startdate),
     }),
   });
   return { count, items: rows.map(row => eventObject(row, locations)) };

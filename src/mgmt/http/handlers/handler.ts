@@ -52,8 +52,11 @@ type StoreQueries =
   | 'enrollmentTokens'
   | 'events'
   | 'findHosts'
+  | 'hostsById'
   | 'job'
   | 'jobs'
+  | 'moves'
+  | 'moveSummary'
   | 'pods'
   | 'servers'
   | 'zones';

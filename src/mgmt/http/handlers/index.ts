@@ -30,6 +30,7 @@ import {
   rebalanceAgents,
   triggerShutdown,
 } from './maintenance.js';
+import { listMoves, listMovesSummary } from './moves.js';
 import { previewHostList } from './preview.js';
 import { cancelCommand, listCommandResults, sendCommand } from './send.js';
 import { listManagementServers, removeManagementServer } from './servers.js';
@@ -50,6 +51,8 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   updateConfiguration,
   resetConfiguration,
   listEvents,
+  listMoves,
+  listMovesSummary,
   listApis,
   queryAsyncJobResult,
   listAsyncJobs,

@@ -8,7 +8,7 @@ import { dated, present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { hostObject } from './host-object.js';
 import { idOf, type Locations, readLocations } from './locations.js';
-import { sinceOf } from './moments.js';
+import { momentOf } from './moments.js';
 import { paging } from './paging.js';
 
 const STATUS = { pending: 0, running: 0, succeeded: 1, failed: 2, expired: 2 } as const;
@@ -30,7 +30,10 @@ export async function listAsyncJobs(
   const command = 'listAsyncJobs';
   const locations = await readLocations(store);
   const msid = idOf(command, 'managementserverid', locations.servers, params.managementserverid, server => server.msid);
-  const query = { ...paging(command, params), ...present({ since: sinceOf(command, params), msid }) };
+  const query = {
+    ...paging(command, params),
+    ...present({ since: momentOf(command, 'startdate', params.startdate), msid }),
+  };
   const { count, rows } = await readLargePage(part => store.jobs(part), query);
   return { count, items: rows.map(row => jobObject(row, locations, resultOf(row))) };
 }

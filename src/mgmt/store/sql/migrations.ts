@@ -418,7 +418,32 @@ export const MIGRATIONS: readonly Migration[] = [
       await addIndexes(db, dialect, [['api_request', 'i_api_request__expires', ['expires']]]);
     },
   },
+  {
+    number: 13,
+    name: 'where hosts were, and why they went',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await db.schema
+        .createTable('host_move')
+        .ifNotExists()
+        .addColumn('host_id', 'bigint', column => column.notNull())
+        .addColumn('epoch', 'bigint', column => column.notNull())
+        .addColumn('is_loss', 'bigint', column => column.notNull())
+        .addColumn('at', 'bigint', column => column.notNull())
+        .addColumn('from_msid', 'bigint')
+        .addColumn('to_msid', 'bigint')
+        .addColumn('kind', 'varchar(16)', column => column.notNull())
+        .addColumn('cause', 'varchar(32)', column => column.notNull())
+        .addColumn('gap_ms', 'bigint')
+        .addPrimaryKeyConstraint('pk_host_move', ['host_id', 'epoch', 'is_loss'])
+        .execute();
+      await addIndexes(db, dialect, INDEXES_13);
+    },
+  },
 ];
+
+/** Of migration 13: all moves by time. Those of one host are few, and have its id first. */
+const INDEXES_13 = [['host_move', 'i_host_move__at', ['at', 'host_id', 'epoch', 'is_loss']]] as const;
 
 /** Of migration 10: what of a job is still to be done. */
 const INDEXES_10 = [['command', 'i_command__state', ['job_id', 'state', 'ordinal']]] as const;

@@ -6,6 +6,8 @@ import type {
   EventLevel,
   HostStatus,
   JobStatus,
+  MoveCause,
+  MoveKind,
   ServerState,
 } from '../store.js';
 
@@ -21,6 +23,7 @@ export interface Schema {
   cluster: ClusterTable;
   host: HostTable;
   host_tag: HostTagTable;
+  host_move: HostMoveTable;
   mshost: ServerTable;
   mshost_link: LinkStatusTable;
   async_job: JobTable;
@@ -138,6 +141,19 @@ export interface HostTable {
 export interface HostTagTable {
   tag: string;
   host_id: number;
+}
+
+/** Each host has a record for each epoch, of how its server has got it, and one of how that server has lost it. */
+export interface HostMoveTable {
+  host_id: number;
+  epoch: number;
+  is_loss: number;
+  at: number;
+  from_msid: number | null;
+  to_msid: number | null;
+  kind: MoveKind;
+  cause: MoveCause;
+  gap_ms: number | null;
 }
 
 export interface ServerTable {

@@ -10,6 +10,7 @@ import { configurationStore } from './configuration.js';
 import type { SqlDatabase } from './database.js';
 import { enrollmentStore } from './enrollment.js';
 import { eventStore } from './events.js';
+import { hostMoves } from './hosts/moves.js';
 import { hostOwnership } from './hosts/ownership.js';
 import { hostReading } from './hosts/reading.js';
 import { hostRegistration } from './hosts/registration.js';
@@ -43,6 +44,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...hostRegistration(transactions),
     ...hostReading(transactions),
     ...hostOwnership(transactions),
+    ...hostMoves(transactions),
     ...hostSearch(transactions),
     ...hostSelection(transactions),
     ...hostTags(transactions),

@@ -16,6 +16,7 @@ import { registerHost } from '../../../helpers/one-host.js';
 // A real database keeps its own time: what it needs is waited for.
 const absent = whyNoMariaDb(t);
 const LIST = {
+  arrival: { kind: 'connect', cause: 'started', isPreferred: true, gapMs: null } as const,
   msHostList: 'a@static',
   configurationVersion: 1,
   claimant: { address: '198.51.100.1', instanceId: undefined },
@@ -85,7 +86,7 @@ else {
         ownership.ready(hostId, LIST, () => {});
         for (let i = 0; i < 100 && !health.away; i++) await delay(systemClock, 50);
         t.ok(health.away, 'the call has failed');
-        ownership.lost(hostId, 'goodbye');
+        ownership.lost(hostId, { reason: 'goodbye', cause: 'closed' });
       });
       await polls(bench, health, ownership);
       const row = await bench.store.host(hostId);
@@ -114,9 +115,9 @@ else {
     for (const id of [talker, other]) ownership.ready(id, LIST, () => {});
     await polls(bench, health, ownership);
     t.match(await bench.store.host(talker), { status: 'Up' });
-    ownership.lost(talker, 'x'.repeat(70_000));
+    ownership.lost(talker, { reason: 'x'.repeat(70_000), cause: 'closed' });
     await delay(systemClock, 50);
-    ownership.lost(other, 'goodbye');
+    ownership.lost(other, { reason: 'goodbye', cause: 'closed' });
     await polls(bench, health, ownership);
     t.equal(ownership.unwritten, 0);
     t.match(await bench.store.host(talker), { status: 'Disconnected', msid: null });

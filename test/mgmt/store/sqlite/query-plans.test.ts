@@ -55,7 +55,7 @@ t.test('a batch of hosts is found by their ids and guids, never by reading all h
       0,
     );
     await store.hostsDisconnected(ids.map((id, i) => ({ id, msid: 1, epoch: epochs[i] ?? 0, at: 2, reason: 'test' })));
-    await store.releaseHosts(1, { at: 3, reason: 'test' });
+    await store.releaseHosts(1, { at: 3, reason: 'test', cause: 'server-down' });
   });
   let named = 0;
   for (const [text, plan] of plans) {

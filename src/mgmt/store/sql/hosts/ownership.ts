@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
+import type { ExpressionBuilder, Kysely } from 'kysely';
 import {
   HOSTS_A_BATCH,
   type HostDisconnectedEntry,
@@ -9,6 +9,7 @@ import {
 import { bounded, byId, inPieces } from '../batches.js';
 import type { Schema } from '../schema.js';
 import type { Transactions } from '../transactions.js';
+import { recordArrivals, recordLosses } from './moves.js';
 import { changeTime } from './rows.js';
 
 /**
@@ -20,9 +21,22 @@ export function hostOwnership(
 ): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'> {
   const { database } = transactions;
 
+  /** Nobody changes them until the end of the transaction. */
+  const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
+    const query = db
+      .selectFrom('host')
+      .select(['id', 'mgmt_server_id', 'last_mgmt_server_id', 'epoch', 'status', 'last_ping', 'changed'])
+      .where('id', 'in', ids)
+      .where('removed', 'is', null)
+      .orderBy('id');
+    const rows = await database.locked(query).execute();
+    return new Map(rows.map(row => [row.id, row]));
+  };
+
   /** @param entries each host once */
   const takeHosts = async (db: Kysely<Schema>, entries: readonly HostReadyEntry[]) => {
     const ids = entries.map(({ id }) => id);
+    const former = await ownersOf(db, ids);
     const kept = 'configuration_version' as const;
     await db
       .updateTable('host')
@@ -53,26 +67,11 @@ export function hostOwnership(
       .where('id', 'in', ids)
       .where('removed', 'is', null)
       .execute();
-    const rows = await db
-      .selectFrom('host')
-      .select(['id', 'epoch'])
-      .where('id', 'in', ids)
-      .where('removed', 'is', null)
-      .execute();
-    const epochs = new Map(rows.map(({ id, epoch }) => [id, epoch]));
-    return ids.map(id => epochs.get(id));
-  };
-
-  /** Nobody changes them until the end of the transaction. */
-  const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
-    const query = db
-      .selectFrom('host')
-      .select(['id', 'mgmt_server_id', 'epoch', 'status', 'changed'])
-      .where('id', 'in', ids)
-      .where('removed', 'is', null)
-      .orderBy('id');
-    const rows = await database.locked(query).execute();
-    return new Map(rows.map(row => [row.id, row]));
+    await recordArrivals(db, database, entries, former);
+    return ids.map(id => {
+      const row = former.get(id);
+      return row && row.epoch + 1;
+    });
   };
 
   /** @param entries each host once */
@@ -131,6 +130,7 @@ export function hostOwnership(
           lost.map(({ id }) => id),
         )
         .execute();
+      await recordLosses(db, database, lost);
     }
     return entries.map(isStill);
   };
@@ -154,20 +154,20 @@ export function hostOwnership(
     hostsMsHostList: batch => inOneTransaction('hostsMsHostList', batch, listHosts),
     hostsDisconnected: batch => inOneTransaction('hostsDisconnected', batch, loseHosts),
 
-    releaseHosts: (msid, { at, reason }) =>
+    releaseHosts: (msid, { at, reason, cause }) =>
       transactions.several('releaseHosts', async ({ write }) => {
         for (let count = 0; ; ) {
           const found = await write(async db => {
-            const rows = await db
+            const held = db
               .selectFrom('host')
-              .select('id')
+              .select(['id', 'epoch'])
               .where('mgmt_server_id', '=', msid)
               .where('removed', 'is', null)
               .orderBy('id')
-              .limit(HOSTS_A_BATCH)
-              .execute();
-            if (rows.length === 0) return { rows: 0, written: 0 };
-            const written = await db
+              .limit(HOSTS_A_BATCH);
+            const rows = await database.locked(held).execute();
+            if (rows.length === 0) return 0;
+            await db
               .updateTable('host')
               .set(eb => ({
                 ...released(eb),
@@ -180,13 +180,13 @@ export function hostOwnership(
                 'in',
                 rows.map(({ id }) => id),
               )
-              // The `+` keeps SQLite from reading all hosts of the server: the ids are few.
-              .where(sql`+mgmt_server_id`, '=', msid)
-              .executeTakeFirst();
-            return { rows: rows.length, written: Number(written.numUpdatedRows) };
+              .execute();
+            const lost = rows.map(({ id, epoch }) => ({ id, epoch, msid, cause }));
+            await recordLosses(db, database, lost);
+            return rows.length;
           });
-          count += found.written;
-          if (found.rows < HOSTS_A_BATCH) return count;
+          count += found;
+          if (found < HOSTS_A_BATCH) return count;
         }
       }),
   };

@@ -5,6 +5,7 @@ import { LocationIdCache } from '../locations.js';
 import type { Schema } from '../schema.js';
 import { raiseSequence } from '../sequence.js';
 import type { Transactions } from '../transactions.js';
+import { recordLosses } from './moves.js';
 import { changeTime, columnsOf, type HostColumns, hostOf } from './rows.js';
 import { deleteTags, writeTags } from './tags.js';
 
@@ -76,7 +77,12 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
 
     removeHost: (id, at) =>
       transactions.write('removeHost', async db => {
-        const removed = await db
+        const query = db.selectFrom('host').select(['id', 'mgmt_server_id as msid', 'epoch']);
+        const former = await database
+          .locked(query.where('id', '=', id).where('removed', 'is', null))
+          .executeTakeFirst();
+        if (former === undefined) return false;
+        await db
           .updateTable('host')
           .set(eb => ({
             // MySQL assigns from left to right: what is read comes before it is overwritten.
@@ -89,9 +95,8 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
             changed: changeTime(database),
           }))
           .where('id', '=', id)
-          .where('removed', 'is', null)
-          .executeTakeFirst();
-        if (removed.numUpdatedRows === 0n) return false;
+          .execute();
+        await recordLosses(db, database, [{ ...former, cause: 'removed' }]);
         await deleteTags(db, id);
         return true;
       }),
