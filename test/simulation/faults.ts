@@ -198,13 +198,13 @@ function operate(simulation: Simulation, fault: Operation): void {
     case 'reconnect':
       void ask(simulation, via, kind, async ({ operations }) => {
         const { uuid } = await simulation.hostOf(fault.agent);
-        simulation.expectJob(await operations.reconnectHost({ hostId: uuid }));
+        await operations.reconnectHost({ hostId: uuid });
       });
       return;
     case 'provision':
       void ask(simulation, via, kind, async ({ operations }) => {
         const { uuid } = await simulation.hostOf(fault.agent);
-        simulation.expectJob(await operations.provisionCertificate({ hostId: uuid }));
+        await operations.provisionCertificate({ hostId: uuid });
       });
       return;
     case 'command':
@@ -214,8 +214,7 @@ function operate(simulation: Simulation, fault: Operation): void {
       void ask(simulation, via, kind, async ({ operations }) => {
         const token = simulation.newToken('job');
         const commands = [{ class: COUNT, fields: { token } }];
-        const job = await operations.sendCommand({ all: true, commands, wait: fault.wait, maxErrors: -1 });
-        simulation.expectJob(job);
+        await operations.sendCommand({ all: true, commands, wait: fault.wait, maxErrors: -1 });
       });
       return;
   }
@@ -250,7 +249,7 @@ export function ask(
       return false;
     },
   );
-  simulation.underWay(`${what} through ${server.name}`, () => process?.isAlive !== true, asking);
+  if (process !== undefined) simulation.underWay(`${what} through ${server.name}`, process, asking);
   return asking;
 }
 

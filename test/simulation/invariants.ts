@@ -10,6 +10,8 @@ const MOST_DIALS = 60;
 const DIALS_WITHIN_MS = 60_000;
 /** Two only while it moves. */
 const MOST_LINKS = 2;
+/** Commands in progress are answered on the old link, for so long at most, and then it closes. */
+const TWO_LINKS_MS = 40_000;
 /** The calls that change whose a host is, and which hosts there are. */
 const HOST_CALLS: ReadonlySet<string> = new Set([
   ...['hostsReady', 'hostsDisconnected', 'releaseHosts', 'retireServer'],
@@ -30,6 +32,8 @@ export class Invariants {
   readonly #readyAt = new Map<string, number>();
   /** … and when it connected to it. */
   readonly #connectedAt = new Map<string, number>();
+  /** Since when an agent that does not move has two links, by its machine. */
+  readonly #twoSince = new Map<string, number>();
   readonly #dials = new Map<string, number[]>();
   /** The guids of all hosts that there were, by their UUID, and the UUIDs of those that there are, by their id. */
   readonly #guids = new Map<string, string>();
@@ -118,6 +122,10 @@ export class Invariants {
   serverStopped(server: ServerMachine, process: SimulatedProcess, node: ManagementNode): void {
     const { size } = node.agents.registry;
     if (size > 0) this.#fail(`${server.name} has stopped and has ${size} agents`);
+    const { arriving } = node.agents.server;
+    if (arriving > 0) this.#fail(`${server.name} has stopped and has ${arriving} links that arrive`);
+    for (const what of this.#simulation.waitingFor(process))
+      this.#fail(`${server.name} has stopped, and somebody waits for ever: ${what}`);
     if (process.timers > 0) this.#fail(`${server.name} has stopped and has ${process.timers} timers`);
   }
 
@@ -137,6 +145,16 @@ export class Invariants {
       else if (end.isOpen) open++;
     }
     if (open > MOST_LINKS) this.#fail(`${agent.name} has ${open} links`);
+    const isMoving = agent.agent?.state.phase.kind !== 'up' || agent.process?.isFrozen === true;
+    if (open < 2 || isMoving) {
+      this.#twoSince.delete(agent.name);
+      return;
+    }
+    const { now } = this.#simulation.world;
+    const since = this.#twoSince.get(agent.name) ?? now;
+    this.#twoSince.set(agent.name, since);
+    if (now - since > TWO_LINKS_MS)
+      this.#fail(`${agent.name} has two links for ${TWO_LINKS_MS / 1_000} s, and does not move`);
   }
 
   async #checkHosts(): Promise<void> {

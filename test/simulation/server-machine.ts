@@ -126,6 +126,8 @@ export class ServerMachine {
     this.#simulation.transcript.add(this.name, `gets ${signal}`);
     if (signal === 'SIGTERM') await node.drain();
     await node.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
+    await this.storeLink.close();
+    await process.clock.turn();
     this.#simulation.invariants.serverStopped(this, process, node);
     process.end();
     this.#simulation.network.ended(process, false);

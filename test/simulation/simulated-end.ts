@@ -72,6 +72,7 @@ export class SimulatedEnd implements Transport {
   readonly #flying: Flight[] = [];
   #lastArrival = 0;
   #linger: Timer | undefined;
+  #isGreeted = false;
   #onWelcome: ((outcome: Welcome | Error) => void) | undefined;
 
   constructor(network: SimulatedNetwork, process: SimulatedProcess, local: RemoteEnd, remote: RemoteEnd) {
@@ -157,6 +158,13 @@ export class SimulatedEnd implements Transport {
 
   // ---- what happens to it
 
+  /** The end of a server: a connection that has not begun its handshake by then is closed. */
+  expectHello(withinMs: number): void {
+    this.process.plan(withinMs, PHASE.timers, () => {
+      if (!this.#isGreeted) this.destroy();
+    });
+  }
+
   /** The path is open again. */
   flush(): void {
     if (!this.#network.canSend(this)) return;
@@ -229,6 +237,7 @@ export class SimulatedEnd implements Transport {
     if (this.#state === 'closed') return;
     switch (segment.kind) {
       case 'hello': {
+        this.#isGreeted = true;
         const welcome = this.#network.listenerOf(this)?.accept(this, segment.hello);
         if (welcome === undefined) this.destroy();
         else this.#emit({ kind: 'welcome', welcome });

@@ -1,4 +1,5 @@
 import type { Random } from '../../src/lib/random.js';
+import { MGMT_LIMITS } from '../../src/mgmt/config/limits.js';
 import type { RemoteEnd } from '../../src/protocol/index.js';
 import { type Hello, type Segment, SimulatedEnd, type Welcome } from './simulated-end.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -225,6 +226,7 @@ export class SimulatedNetwork {
     const server = new SimulatedEnd(this, listener.process, remote, local);
     client.peer = server;
     server.peer = client;
+    server.expectHello(MGMT_LIMITS.firstByteMs);
     this.ends.add(client).add(server);
     return client;
   }

@@ -3,7 +3,7 @@ import { silentLog } from '../../src/lib/logger.js';
 import { invalidArgument } from '../../src/lib/operation-error.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { openStore } from '../../src/mgmt/open-store.js';
-import type { AgentRow, JobRow, Store } from '../../src/mgmt/store/store.js';
+import { type AgentRow, type JobRow, ROWS_A_PAGE, type Store } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
 import { AgentMachine, COUNT, RESOURCE } from './agent-machine.js';
 import { ask, perform } from './faults.js';
@@ -12,6 +12,7 @@ import { Ledger } from './ledger.js';
 import { type FaultKind, hostList, type Planned, planFaults, type Shape, troubledMs } from './schedule.js';
 import { ServerMachine } from './server-machine.js';
 import { SimulatedNetwork } from './simulated-network.js';
+import type { SimulatedProcess } from './simulated-process.js';
 import { Transcript } from './transcript.js';
 import { PHASE, quiet, World } from './world.js';
 
@@ -63,8 +64,8 @@ class Failed extends Error {
 
 interface UnderWay {
   readonly what: string;
-  /** Nobody waits for it any more. */
-  isExcused(): boolean;
+  /** Whose end excuses it. */
+  readonly process: SimulatedProcess;
 }
 
 /** One world: servers, agents, a store and a network between them, and what happens to them. */
@@ -80,7 +81,6 @@ export class Simulation {
   isHealed = false;
   readonly #options: WorldOptions;
   readonly #underWay = new Set<UnderWay>();
-  readonly #jobs: JobRow[] = [];
   /** Serials of certificates that an operator has wanted to revoke … */
   readonly #maybeRevoked = new Set<string>();
   /** … and the jobs that do it. */
@@ -240,12 +240,29 @@ export class Simulation {
       const wrong = await this.#unsettledHost(guid, rows);
       if (wrong !== undefined) return wrong;
     }
-    for (const { what, isExcused } of this.#underWay) if (!isExcused()) return `${what} has not ended`;
-    for (const { uuid, cmd } of this.#jobs) {
-      const job = await this.store.job(uuid);
-      if (job?.status === 'pending' || job?.status === 'running') return `the job ${cmd} is ${job.status}`;
+    for (const { what, process } of this.#underWay) if (process.isAlive) return `${what} has not ended`;
+    const jobs = await this.store.jobs({ page: 1, pagesize: ROWS_A_PAGE });
+    const open = jobs.rows.find(({ status }) => status === 'pending' || status === 'running');
+    return open ? `the job ${open.cmd} is ${open.status}` : this.#leftOver(rows);
+  }
+
+  /** What a server keeps of what is over. */
+  async #leftOver(rows: readonly AgentRow[]): Promise<string | undefined> {
+    const { version } = await this.store.configuration();
+    for (const { name, address, serving } of this.servers) {
+      if (serving === undefined) continue;
+      const { registry, server, ownership, lists } = serving.agents;
+      const ready = this.agents.filter(({ host }) => host === address).length;
+      if (registry.size !== ready) return `${name} has ${registry.size} agents, and ${ready} are Ready there`;
+      if (server.arriving > 0) return `${name} has ${server.arriving} links that arrive`;
+      if (ownership.unwritten > 0) return `${name} has ${ownership.unwritten} changes of hosts to write`;
+      const known = serving.hosts().length;
+      if (known !== rows.length) return `${name} knows ${known} hosts, and there are ${rows.length}`;
+      if (lists.configuration.version !== version)
+        return `${name} has the configuration ${lists.configuration.version}, and the newest is ${version}`;
     }
-    return undefined;
+    const dead = [...this.network.ends].find(({ peer }) => peer?.isGone);
+    return dead && `the connection of ${dead.local.address} to ${dead.remote.address} has no other end`;
   }
 
   async #isRevoked({ certificate }: AgentMachine): Promise<string | undefined> {
@@ -304,8 +321,6 @@ export class Simulation {
       if (has !== (other === server))
         return has ? `has a link at ${other.name} as well` : `${other.name} has no link of it`;
     }
-    const newest = this.servers.map(({ serving }) => serving?.agents.lists.configuration.version);
-    if (newest.some(version => version !== newest[0])) return `servers have the configurations ${newest}`;
     return undefined;
   }
 
@@ -377,16 +392,16 @@ export class Simulation {
     return `${what}-${++this.#tokens}`;
   }
 
-  /** The job has to have an outcome in the end. */
-  expectJob(job: JobRow): void {
-    this.#jobs.push(job);
-  }
-
-  underWay(what: string, isExcused: () => boolean, work: Promise<unknown>): void {
-    const entry: UnderWay = { what, isExcused };
+  underWay(what: string, process: SimulatedProcess, work: Promise<unknown>): void {
+    const entry: UnderWay = { what, process };
     this.#underWay.add(entry);
     const done = () => void this.#underWay.delete(entry);
     work.then(done, done);
+  }
+
+  /** What somebody has asked the process for, and waits for. */
+  waitingFor(process: SimulatedProcess): readonly string[] {
+    return [...this.#underWay].filter(entry => entry.process === process).map(({ what }) => what);
   }
 
   /** The certificate of an agent is revoked. */
@@ -396,7 +411,6 @@ export class Simulation {
     if (agent === undefined || serial === undefined) return;
     this.#maybeRevoked.add(serial);
     const job = await operations.revokeCertificate({ serial });
-    this.expectJob(job);
     this.#revocations.set(serial, job);
   }
 

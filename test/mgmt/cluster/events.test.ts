@@ -44,13 +44,27 @@ t.test('events: they are written a second later, together and in their order', a
   await clock.advance(1);
   const one = { type: 'HOST.UPDATE', level: 'INFO', description: 'one', ageMs: 1_000, msid: MSID_1, username: null };
   const two = { type: 'SERVER.UP', level: 'WARN', description: 'two', ageMs: 500, msid: MSID_1, username: null };
+  const [first, second] = state.batches[0] ?? [];
+  t.not(first?.uuid, second?.uuid);
   t.same(state.batches, [
     [
-      { ...one, resourceType: 'Host', resourceId: 'u-1' },
-      { ...two, resourceType: null, resourceId: null },
+      { ...one, uuid: first?.uuid, resourceType: 'Host', resourceId: 'u-1' },
+      { ...two, uuid: second?.uuid, resourceType: null, resourceId: null },
     ],
   ]);
   t.equal(clock.pending, 0, 'no timer while there is nothing to write');
+});
+
+t.test('regression: events: what may have been written is given again under its id', async t => {
+  const { events, clock, state } = eventLog();
+  state.away = true;
+  events.add(EVENT);
+  await clock.advance(1_000);
+  state.away = false;
+  await clock.advance(2_000);
+  const uuids = state.batches.flat().map(({ uuid }) => uuid);
+  t.equal(uuids.length, 2);
+  t.equal(uuids[0], uuids[1]);
 });
 
 t.test('events: those of many agents at once are a few writes, each of a bounded batch', async t => {
