@@ -35,6 +35,8 @@ const AWAY_MS = 5_000;
 /** By then every agent has to be Ready, and servers have to be well again. */
 const LIMIT_MS = 180_000;
 const LOOK_MS = 500;
+/** A link that is lost sooner than after 5 s counts as a failed dial, and three of them as a failed cycle. */
+const REST_MS = 6_000;
 /** What happens now may be noted so much earlier. */
 const CLOCK_MS = 1;
 
@@ -92,7 +94,7 @@ async function begun(world: World, fault: Fault): Promise<(() => Promise<void> |
   return world.store.databases.length === 0 ? undefined : begin(world, fault);
 }
 
-/** Until all servers and agents are well again. */
+/** Until all servers and agents are well again, and links have lasted. */
 async function recover(world: World): Promise<void> {
   const deadline = world.now + LIMIT_MS;
   for (;;) {
@@ -102,8 +104,10 @@ async function recover(world: World): Promise<void> {
       if (
         servers.length > 0 &&
         servers.every(({ state, processstate }) => state === 'Up' && processstate === 'Running')
-      )
+      ) {
+        await world.wait(REST_MS);
         return;
+      }
     }
     if (world.now > deadline) throw new Error('the servers and agents do not become well again');
   }
