@@ -15,6 +15,7 @@ const config: KnipConfig = {
     'examples/*.ts!',
     'test/**/*.test.ts',
     'test/simulation/{main,mutants-main}.ts',
+    'test/chaos/persist-{main,writer}.ts',
     // Compiled by test/library/package.test.ts.
     'test/library/{fakes,program,server}.ts',
   ],
