@@ -16,6 +16,7 @@ const config: KnipConfig = {
     'test/**/*.test.ts',
     'test/chaos/main.ts',
     'test/simulation/{main,mutants-main}.ts',
+    'test/chaos/persist-{main,writer}.ts',
     // Compiled by test/library/package.test.ts.
     'test/library/{fakes,program,server}.ts',
   ],

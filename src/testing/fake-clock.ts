@@ -91,8 +91,6 @@ const LOOK_MS = 5;
 let turn: Promise<boolean> | undefined;
 /** 1 while that turn is caused here: it is no work of the program under test. */
 let ownTurns = 0;
-/** Calls that Node does not list. */
-let unlisted = 0;
 
 /**
  * Lets pending promises, in-memory streams, turns of the event loop and calls to files come to rest. Node lists what is under way;
@@ -107,7 +105,7 @@ export async function settle(): Promise<void> {
 }
 
 /**
- * One turn of the event loop. The process sleeps while only calls to files or to other threads are under way.
+ * One turn of the event loop. The process sleeps while only calls to files are under way.
  * @returns whether something is under way after it
  */
 export function turnOfLoop(): Promise<boolean> {
@@ -127,18 +125,8 @@ async function nextLook(): Promise<boolean> {
   return isAnythingUnderWay();
 }
 
-/** For calls to other threads that Node does not list, such as those of WebCrypto: `settle` waits for them. */
-export function waitedFor<T>(call: Promise<T>): Promise<T> {
-  unlisted++;
-  const ended = () => {
-    unlisted--;
-  };
-  call.then(ended, ended);
-  return call;
-}
-
 function isAnythingUnderWay(): boolean {
-  let count = unlisted - ownTurns;
+  let count = -ownTurns;
   for (const kind of process.getActiveResourcesInfo()) if (LISTED.has(kind)) count++;
   return count > 0;
 }

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import type { ServerDescription, Store } from '../../../src/mgmt/store/store.js';
 
-/** Makes an empty store and returns what opens it, as often as one likes. */
+/** Makes an empty store and returns what opens it, as often as one likes. What is open is closed when the test ends. */
 export type FreshStore = (t: Test) => Promise<() => Promise<Store>>;
 
 /** A test of the contract: one store is open, and others on the same data can be. */
@@ -9,14 +9,14 @@ export function storeTest(kind: string, fresh: FreshStore) {
   return (name: string, check: (t: Test, store: Store, open: () => Promise<Store>) => Promise<void>) =>
     t.test(`${kind}: ${name}`, async t => {
       const open = await fresh(t);
-      const store = await open();
-      t.teardown(() => store.close());
-      await check(t, store, async () => {
-        const another = await open();
-        t.teardown(() => another.close());
-        return another;
-      });
+      await check(t, await open(), open);
     });
+}
+
+export async function closedWith(t: Test, opening: Promise<Store>): Promise<Store> {
+  const store = await opening;
+  t.teardown(() => store.close());
+  return store;
 }
 
 export const MSID_A = 2 ** 47 + 1;

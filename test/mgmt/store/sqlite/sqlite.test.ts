@@ -12,13 +12,14 @@ import { seededRandom } from '../../../helpers/seeded-random.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { storeProcess } from '../../../helpers/store-process.js';
 import { storeContract } from '../contract.js';
+import { closedWith } from '../store-test.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const open = (file: string) => openStore(`sqlite:${file}`, env);
 
 storeContract('sqlite', async t => {
   const file = join(t.testdir(), 'data', 'muster.db');
-  return () => open(file);
+  return () => closedWith(t, open(file));
 });
 
 t.test('sqlite: the folder and all files are made for this user only', async t => {
