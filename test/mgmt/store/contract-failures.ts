@@ -359,7 +359,8 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
 const READS: ReadonlySet<string> = new Set([
   ...['configuration', 'zones', 'pods', 'clusters', 'clusterIdsOfHosts', 'zoneHostIds', 'hosts', 'hostsById', 'host'],
   ...['findHosts', 'selectHosts', 'hostVersions', 'agentsOfServer', 'lastAgentsOfServer', 'countAgents', 'servers'],
-  ...['linkStatus', 'pendingJobs', 'runningJobs', 'job', 'jobs', 'countPendingJobs', 'events', 'secret', 'secrets'],
+  ...['linkStatus', 'pendingJobs', 'runningJobs', 'job', 'jobs', 'countPendingJobs', 'events', 'moves', 'moveSummary'],
+  ...['secret', 'secrets'],
   ...['apiKeys', 'authorities', 'hostsBehindAuthority', 'certificate', 'hostCertificates', 'revocations'],
   ...['takenCommands', 'recalledCommands', 'commandSummary', 'commandResults', 'enrollmentToken'],
   ...['enrollmentTokens', 'close'],
@@ -379,6 +380,7 @@ async function contentOf(store: Store): Promise<unknown> {
     zones: await store.zones(),
     clusters: await store.clusters(),
     events: await store.events(all),
+    moves: await store.moves(all),
     secrets: await store.secrets(),
     keys: await store.apiKeys(),
     authorities: await store.authorities(),
