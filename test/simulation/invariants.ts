@@ -1,5 +1,5 @@
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
-import type { AgentRow } from '../../src/mgmt/store/store.js';
+import type { AgentRow, MoveRow } from '../../src/mgmt/store/store.js';
 import { AGENT_FILE, type AgentMachine } from './agent-machine.js';
 import type { ServerMachine } from './server-machine.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -23,6 +23,14 @@ const LOST_BY_A_MOVE: ReadonlySet<string> = new Set([
   ...['update', 'migrate', 'credentials', 'send-startup', 'suspect', 'heard'],
 ]);
 
+/** More than there are of a host. */
+const MOST_MOVES = 1_000;
+
+/** By its epoch: a loss comes behind the arrival in the same one. */
+function placeOf({ id, kind }: MoveRow): number {
+  return 2 * Number(id.split('-')[1]) + (kind === 'lost' ? 1 : 0);
+}
+
 /** What must hold at every step of a world. */
 export class Invariants {
   readonly #simulation: Simulation;
@@ -42,6 +50,10 @@ export class Invariants {
   /** Agents that have become Ready, with what their certificate names. */
   #presented: { readonly agent: AgentMachine; readonly uuid: string }[] = [];
   #areHostsChanged = false;
+  /** Which server has each host in the store now. */
+  readonly #holders = new Map<number, number | null>();
+  /** Servers that have written, since the last look, that they have lost hosts. */
+  readonly #disconnecting = new Set<number>();
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -57,9 +69,11 @@ export class Invariants {
     if (this.#areHostsChanged) await this.#checkHosts();
   }
 
-  /** A call to the store was carried out. */
-  storeCalled(call: string): void {
-    if (HOST_CALLS.has(call)) this.#areHostsChanged = true;
+  /** A call of a server to the store was carried out. */
+  storeCalled(call: string, msid: number): void {
+    if (!HOST_CALLS.has(call)) return;
+    this.#areHostsChanged = true;
+    if (call === 'hostsDisconnected') this.#disconnecting.add(msid);
   }
 
   agentConnects({ name }: AgentMachine, address: string): void {
@@ -166,7 +180,36 @@ export class Invariants {
     this.#present = present;
     for (const { guid, uuid } of rows) this.#guids.set(uuid, guid);
     this.#checkCertificates();
+    this.#checkLosses(rows);
     this.#checkOwners(rows);
+  }
+
+  /** Only the server that has a host can lose it. */
+  #checkLosses(rows: readonly AgentRow[]): void {
+    for (const { id, name, msid } of rows) {
+      const former = this.#holders.get(id) ?? null;
+      this.#holders.set(id, msid);
+      if (msid === null && former !== null && this.#disconnecting.size > 0 && !this.#disconnecting.has(former))
+        this.#fail(`a server has written that it has lost ${name}, which server ${former} has`);
+    }
+    this.#disconnecting.clear();
+  }
+
+  /** In the end: each record of a move begins where the one before it has led to, and the last one where the host is. */
+  async checkMoves(): Promise<void> {
+    const { store } = this.#simulation;
+    for (const { id, name, msid } of await store.hosts()) {
+      const { rows } = await store.moves({ hostId: id, page: 1, pagesize: MOST_MOVES });
+      let [holder, last]: (number | null)[] = [null, null];
+      for (const move of rows.toSorted((one, other) => placeOf(one) - placeOf(other))) {
+        const from = holder ?? (move.kind === 'lost' ? null : last);
+        if (move.from !== from) this.#fail(`${name} has moved from ${move.from}, and was on ${from}: ${move.id}`);
+        if (move.gapMs !== null && (move.gapMs < 0 || move.gapMs > this.#simulation.world.now))
+          this.#fail(`${name} was ${move.gapMs} ms without a Ready link: ${move.id}`);
+        [holder, last] = [move.to, move.to ?? last];
+      }
+      if (holder !== msid) this.#fail(`the last move of ${name} leads to ${holder}, and the store has ${msid}`);
+    }
   }
 
   /** A certificate is used for its host alone. */

@@ -59,7 +59,7 @@ export class ServerMachine {
     const { transcript, network, invariants } = this.#simulation;
     const { clock } = process;
     const log = transcript.logOf(this.name);
-    const store = this.storeLink.over(this.#simulation.store, process, call => invariants.storeCalled(call));
+    const store = this.storeLink.over(this.#simulation.store, process, call => invariants.storeCalled(call, this.msid));
     const waiting = { clock, stopping: new AbortController().signal };
     const { configuration } = readConfiguration(await retryWhileAway(waiting, () => store.configuration()));
     const apiKeys = await retryWhileAway(waiting, () => openKeys({ clock, log, store }));

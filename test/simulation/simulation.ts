@@ -153,6 +153,7 @@ export class Simulation {
     await this.goesOn(STAYS_MS);
     // A way back that was damped may be under way just now.
     await this.#comes('all stays well', STAYS_MS, () => this.#unsettled());
+    await this.invariants.checkMoves();
     await this.#end();
   }
 
