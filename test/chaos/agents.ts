@@ -74,6 +74,10 @@ export class AgentProcesses {
     });
   }
 
+  get fleetPid(): number | undefined {
+    return this.#fleet?.pid;
+  }
+
   /** What is in the agent.properties of an agent. */
   properties(name: string): Promise<string> {
     const home = join(name.startsWith(FLEET) ? this.#fleetFolder : this.#parts.folder, name);
@@ -138,6 +142,10 @@ export default { ...machine, startup: () => ({ ...machine.startup(), name: '${th
     const killed = this.#process;
     await killed?.kill();
     if (killed) this.#parts.clocks.forget(killed.pid);
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
   }
 
   freeze(): void {

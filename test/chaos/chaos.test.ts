@@ -1,4 +1,5 @@
 import t from 'tap';
+import { type FootprintSample, footprintsOf, sampleOf } from './footprint.js';
 import { type Gap, type GapEvent, GapLedger, summaryOf } from './gaps.js';
 import { FAULT_KINDS, nameOf, plan, type Shape } from './plan.js';
 import { plotOf } from './plot.js';
@@ -136,4 +137,50 @@ t.test('plot: it is well-formed, has a lane for each target, and hides nothing s
   t.match(svg, />server-1</);
   t.match(svg, />server-2</);
   t.match(svg, /fill="#d62728" d="M/, 'ten milliseconds without a link are seen');
+});
+
+t.test('footprint: what grows is found, what comes and goes is not', async t => {
+  const samples = (pid: number, bytesAt: (i: number) => number, descriptorsAt: (i: number) => number, count = 100) =>
+    Array.from(
+      { length: count },
+      (_, i): FootprintSample => ({
+        ...{ name: `p${pid}`, pid, at: i * 5_000, bytes: bytesAt(i), descriptors: descriptorsAt(i) },
+      }),
+    );
+  const steady = samples(
+    1,
+    i => 100e6 + (i % 7) * 1e6,
+    i => 200 + (i % 5),
+  );
+  const leaking = samples(
+    2,
+    i => 100e6 + i * 1e6,
+    () => 200,
+  );
+  const files = samples(
+    3,
+    () => 100e6,
+    i => 100 + i,
+  );
+  const brief = samples(
+    4,
+    i => 100e6 * i,
+    () => 1,
+    5,
+  );
+  const found = footprintsOf([...steady, ...leaking, ...files, ...brief]);
+  t.strictSame(
+    found.map(({ name, isFlat }) => [name, isFlat]),
+    [
+      ['p1', true],
+      ['p2', false],
+      ['p3', false],
+    ],
+  );
+});
+
+t.test('footprint: this process has one', async t => {
+  const sample = sampleOf('me', process.pid, 0);
+  t.ok(sample === undefined || (sample.bytes > 10e6 && sample.descriptors > 2), JSON.stringify(sample));
+  t.equal(sampleOf('nobody', 2 ** 30, 0), undefined);
 });

@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util';
 import { endAll, untilInterrupted } from '../../scripts/galera/processes.js';
 import { whyNoMariaDb } from '../helpers/mariadb.js';
 import { failoverTable, TABLE_SETTINGS } from './failover-table.js';
-import { FAULT_KINDS, type FaultKind } from './plan.js';
+import { footprintsOf } from './footprint.js';
+import { FAULT_KINDS, type FaultKind, SOAK_KINDS } from './plan.js';
 import { plotOfRun, recordOf, reportOf } from './report.js';
 import { run } from './run.js';
 import { STORE_NAMES, type StoreName, type Teardowns } from './stores.js';
@@ -12,6 +13,7 @@ import { World, type WorldOptions } from './world.js';
 
 const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--processes N] [--store NAME] [--faults KIND,…]
                         [--plot FILE] [--json FILE]
+       npm run chaos -- --soak [--for TIME] …
        npm run chaos -- --table [--rounds N] [--agents N] [--store NAME]
 
   --for TIME      how long faults happen, such as 60s, 10m, 2h (10m)
@@ -22,6 +24,7 @@ const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--p
   --faults KIND,… what may happen: ${FAULT_KINDS.join(', ')} (all)
   --plot FILE     draws a picture, as SVG
   --json FILE     writes all figures
+  --soak          faults that end no server and no fleet; their memory, files and sockets must not grow (30m)
   --table         in place of all that: how long failover takes, by cause
   --rounds N      how often each cause (10)
 `;
@@ -68,7 +71,8 @@ async function trouble(store: StoreName, options: Options, teardowns: Teardowns)
   const world = await started({ store, agents, processes }, teardowns);
   const result = await run(world, seed, { forMs, kinds });
   say(reportOf(world, result));
-  const isWell = result.broken.length === 0 && world.problems.length === 0;
+  const growing = footprintsOf(world.footprints).filter(({ isFlat }) => !isFlat);
+  const isWell = result.broken.length === 0 && world.problems.length === 0 && (!options.isSoak || growing.length === 0);
   if (!isWell) say(`The logs of all processes are in ${await world.keepLogs()}`);
   if (plot !== undefined) await writeFile(named(plot, store, options), plotOfRun(world, title, result));
   if (json !== undefined)
@@ -109,6 +113,7 @@ interface Options {
   readonly stores: readonly StoreName[];
   readonly kinds: readonly FaultKind[];
   readonly isTable: boolean;
+  readonly isSoak: boolean;
   readonly rounds: number;
   readonly plot: string | undefined;
   readonly json: string | undefined;
@@ -118,7 +123,7 @@ function readArguments(): Options {
   try {
     const { values } = parseArgs({
       options: {
-        for: { type: 'string', default: '10m' },
+        for: { type: 'string' },
         seed: { type: 'string' },
         agents: { type: 'string', default: '200' },
         processes: { type: 'string', default: '5' },
@@ -127,6 +132,7 @@ function readArguments(): Options {
         plot: { type: 'string' },
         json: { type: 'string' },
         table: { type: 'boolean', default: false },
+        soak: { type: 'boolean', default: false },
         rounds: { type: 'string', default: '10' },
         help: { type: 'boolean', default: false },
       },
@@ -136,13 +142,16 @@ function readArguments(): Options {
       process.exit(0);
     }
     return {
-      forMs: timeOf(values.for),
+      forMs: timeOf(values.for ?? (values.soak ? '30m' : '10m')),
       seed: numberOf('seed', values.seed ?? String(Math.floor(Math.random() * MOST_SEED)), 0, MOST_SEED),
       agents: numberOf('agents', values.agents, 0, 5_000),
       processes: numberOf('processes', values.processes, 0, 50),
       stores: storesOf(values.store),
-      kinds: values.faults?.split(',').map(text => oneOf('faults', text, FAULT_KINDS)) ?? FAULT_KINDS,
+      kinds:
+        values.faults?.split(',').map(text => oneOf('faults', text, FAULT_KINDS)) ??
+        (values.soak ? SOAK_KINDS : FAULT_KINDS),
       isTable: values.table,
+      isSoak: values.soak,
       rounds: numberOf('rounds', values.rounds, 1, 1_000),
       plot: values.plot,
       json: values.json,

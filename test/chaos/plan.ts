@@ -21,6 +21,12 @@ export const FAULT_KINDS = [
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+/** Those that end no process. */
+export const SOAK_KINDS: readonly FaultKind[] = [
+  ...(['fin', 'reset', 'refuse', 'stall', 'delay', 'trickle', 'blackhole'] as const),
+  ...(['drain', 'configure', 'rebalance', 'command'] as const),
+];
+
 /** What a fault happens to. `cluster`: to all, by an operator. */
 export interface Target {
   readonly of: 'server' | 'agent' | 'database' | 'cluster';

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { footprintsOf } from './footprint.js';
 import { type CauseSummary, summaryOf } from './gaps.js';
 import { plotOf } from './plot.js';
 import type { RunResult } from './run.js';
@@ -30,9 +31,22 @@ export function reportOf(world: World, { faults, skipped, stopMs, endMs, broken 
     'Without a Ready link of use, by the fault that began it:',
     ...table([['cause', 'times', 'median', 'p99', 'longest'], ...summaryOf(world.ledger.all).map(row)]),
     '',
+    ...footprintTable(world),
     ...(failures.length === 0 ? ['All held.'] : failures.map(failure => `FAILED  ${failure}`)),
   ].join('\n');
 }
+
+function footprintTable({ footprints }: World): readonly string[] {
+  const all = footprintsOf(footprints);
+  if (all.length === 0) return [];
+  const rows = all.map(({ name, minutes, bytes, descriptors, isFlat }) => [
+    ...[name, minutes.toFixed(1), ...bytes.map(megabytes), ...descriptors.map(String), isFlat ? 'yes' : 'NO'],
+  ]);
+  const head = ['process', 'minutes', 'MB early', 'MB late', 'files early', 'files late', 'flat'];
+  return ['Memory, and open files and sockets, of each process that was not killed:', ...table([head, ...rows]), ''];
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
 
 export function plotOfRun(world: World, title: string, { faults, startMs, stopMs, endMs }: RunResult): string {
   return plotOf({
@@ -57,6 +71,7 @@ export function recordOf(world: World, seed: number, result: RunResult): object 
     problems: world.problems,
     summary: summaryOf(world.ledger.all),
     gaps: world.ledger.all,
+    footprints: footprintsOf(world.footprints),
   };
 }
 

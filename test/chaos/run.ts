@@ -21,6 +21,8 @@ export interface RunResult {
 /** Once faults have stopped, all has to hold within this. */
 const SETTLE_MS = 180_000;
 const LOOK_MS = 500;
+/** Between looks at what each process has. */
+const FOOTPRINT_MS = 5_000;
 /** So often agents that are not home are called. */
 const REBALANCE_MS = 5_000;
 /** What holds in the end, so that all agents have one place where they belong. */
@@ -39,6 +41,7 @@ export async function run(world: World, seed: number, shape: Pick<Shape, 'forMs'
   const skipped = new Set<string>();
   const from = world.now;
   const underWay: Promise<void>[] = [];
+  const looking = setInterval(() => world.lookAtFootprints(), FOOTPRINT_MS);
   for (const next of planned) {
     await world.wait(Math.max(0, from + next.at - world.now));
     underWay.push(happen(world, next, faults, skipped));
@@ -47,6 +50,7 @@ export async function run(world: World, seed: number, shape: Pick<Shape, 'forMs'
   await world.wait(Math.max(0, from + shape.forMs - world.now));
   const stopMs = world.now;
   world.options.say(`${timeText(stopMs)}  the faults have stopped`);
+  clearInterval(looking);
   const broken = await settle(world);
   return { faults, skipped: [...skipped], startMs: from, stopMs, endMs: world.now, broken };
 }

@@ -81,6 +81,10 @@ export class ServerMachine {
     if (killed) this.#parts.clocks.forget(killed.pid);
   }
 
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   freeze(): void {
     this.#process?.freeze();
   }

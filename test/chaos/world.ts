@@ -8,6 +8,7 @@ import { FaultyProxy } from '../../src/testing/faulty-proxy.js';
 import { freePort } from '../helpers/mariadb.js';
 import { AgentProcesses } from './agents.js';
 import { type Clocks, openClocks } from './clocks.js';
+import { type FootprintSample, sampleOf } from './footprint.js';
 import { GapLedger } from './gaps.js';
 import type { LogEntry } from './logging-process.js';
 import { type Network, openNetwork } from './network.js';
@@ -51,6 +52,7 @@ export class World {
   readonly ledger = new GapLedger();
   /** What was seen that must not be. */
   readonly problems: string[] = [];
+  readonly footprints: FootprintSample[] = [];
   readonly #startedAt = performance.now();
   #faults = 0;
 
@@ -139,6 +141,15 @@ export class World {
   /** Milliseconds since the world was made. */
   get now(): number {
     return performance.now() - this.#startedAt;
+  }
+
+  /** What each process has now. */
+  lookAtFootprints(): void {
+    const processes = [...this.servers, ...this.agents.own, { name: 'fleet', pid: this.agents.fleetPid }];
+    for (const { name, pid } of processes) {
+      const sample = pid === undefined ? undefined : sampleOf(name, pid, this.now);
+      if (sample !== undefined) this.footprints.push(sample);
+    }
   }
 
   get areAllReady(): boolean {

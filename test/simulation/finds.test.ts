@@ -95,3 +95,16 @@ t.test('regression: an agent whose host was removed, and that was not told, come
   ]);
   t.equal(failure, undefined);
 });
+
+t.test(
+  'regression: a server that stops in the moment in which it reaches another one leaves no handshake behind',
+  async t => {
+    const failure = await failureIn(
+      { seed: 379, servers: 3, agents: 4 },
+      [65_053, { kind: 'freeze', place: { of: 'server', index: 2 }, ms: 64_273 }],
+      [66_515, { kind: 'upgrade', servers: [1, 0, 2], way: 'maintenance', ms: 4_228 }],
+      [70_884, { kind: 'store', servers: [1], weather: { kind: 'slow', ms: 129 }, ms: 32_317 }],
+    );
+    t.equal(failure, undefined);
+  },
+);

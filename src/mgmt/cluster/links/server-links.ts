@@ -200,6 +200,11 @@ export class ServerLinks {
       late,
     );
     const abandon = () => wire.destroy();
+    // It may have been given up in the moment in which the connection was there.
+    if (signal.aborted) {
+      abandon();
+      throw signal.reason;
+    }
     signal.addEventListener('abort', abandon, { once: true });
     try {
       const { transport, identity } = await this.#secure(wire, { msid, address });
