@@ -41,10 +41,10 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'const wanted = rotated.filter(host => avoid.length >= 0 || host !== "");',
   },
   {
-    name: 'where the changes of hosts stand is taken before their rows are read',
-    file: 'mgmt/hosts/host-watch.ts',
-    from: '      await this.#read(answer);\n',
-    to: '      this.#cursor = answer.cursor;\n      await this.#read(answer);\n',
+    name: 'the version of the configuration is taken before its rows are read',
+    file: 'mgmt/agents/poller.ts',
+    from: '      const configuration = this.#usable(stored);\n',
+    to: '      const configuration = this.#usable(stored);\n      lists.take(configuration, clusters);\n',
   },
   {
     name: 'a job that was begun, and whose reply was lost, is never run',

@@ -46,6 +46,8 @@ const BEGINNING_MS = 60_000;
 const SETTLED_WITHIN_MS = 240_000;
 /** And stays so. */
 const STAYS_MS = 6_000;
+/** What may still have been under way then ends within this: a server asks after 30 s which of two links is alive. */
+const STAYS_WITHIN_MS = 45_000;
 const LOOK_MS = 500;
 const STOPPED_WITHIN_MS = 60_000;
 
@@ -151,8 +153,8 @@ export class Simulation {
     this.#heal();
     await this.#comes('all is well', SETTLED_WITHIN_MS, () => this.#unsettled());
     await this.goesOn(STAYS_MS);
-    // A way back that was damped may be under way just now.
-    await this.#comes('all stays well', STAYS_MS, () => this.#unsettled());
+    // A way back that was damped may be under way just now, or one of two machines with a guid be found out.
+    await this.#comes('all stays well', STAYS_WITHIN_MS, () => this.#unsettled());
     await this.invariants.checkMoves();
     await this.#end();
   }
@@ -262,6 +264,14 @@ export class Simulation {
       if (lists.configuration.version !== version)
         return `${name} has the configuration ${lists.configuration.version}, and the newest is ${version}`;
     }
+    for (const row of rows) {
+      const lists = this.servers.map(({ serving }) => serving?.agents.lists.listFor(row));
+      const [first] = lists;
+      // With shuffle each server draws an order of its own.
+      if (first === undefined || first.algorithm === 'shuffle') continue;
+      const other = lists.find(list => list?.hosts.join() !== first.hosts.join());
+      if (other !== undefined) return `${row.name} gets the list ${first.hosts}, and by another server ${other.hosts}`;
+    }
     const dead = [...this.network.ends].find(({ peer }) => peer?.isGone);
     return dead && `the connection of ${dead.local.address} to ${dead.remote.address} has no other end`;
   }
@@ -281,6 +291,8 @@ export class Simulation {
     const ready = machines.filter(({ host }) => host !== undefined);
     const names = (list: readonly AgentMachine[]) => list.map(({ name }) => name).join(' and ');
     if (ready.length > 1) return `${names(ready)} have one guid, and are Ready`;
+    const stopped = machines.find(({ isRunning }) => !isRunning);
+    if (stopped !== undefined && machines.length > 1) return `${stopped.name} does not run`;
     const [agent = machines[0]] = ready;
     if (agent === undefined) return undefined;
     const wrong = this.#unsettledAgent(agent, row) ?? (await this.#isRevoked(agent));
