@@ -111,7 +111,7 @@ const MOST_FAULTS = 24;
 /** Of agents that come later, as many may have faults of their own. */
 const MOST_LATER = 3;
 /** A process that stands still for so long is waited for: faults do not stop before it goes on. */
-export const LONG_FREEZE_MS = 100_000;
+const LONG_FREEZE_MS = 100_000;
 const ALGORITHMS = ['static', 'roundrobin', 'shuffle', 'rendezvous'];
 
 /** What happens to a world in its troubled time. Pure: the same chance gives the same plan. */

@@ -1,13 +1,6 @@
-import {
-  AGENT_MOVE_CAUSES,
-  AGENT_MOVE_KINDS,
-  type AgentMoveCause,
-  type AgentMoveKind,
-  type Message,
-  ReadyAnswer,
-} from '../../protocol/index.js';
+import { AGENT_MOVE_CAUSES, type AgentMoveCause, type Message, ReadyAnswer } from '../../protocol/index.js';
 import type { Arrival } from '../store/store.js';
-import type { Startup } from './startup.js';
+import { agentMoveKind, type Startup } from './startup.js';
 
 /**
  * How an agent has come, for the record of the move. Pure. Muster's agents say so in their answer to Ready 2, which may
@@ -28,11 +21,6 @@ export function arrivalOf(
     isPreferred,
     gapMs: gapMs !== undefined && gapMs >= 0 ? gapMs : null,
   };
-}
-
-/** One of those that agents may say; undefined: something else. */
-export function agentMoveKind(text: string | undefined): AgentMoveKind | undefined {
-  return AGENT_MOVE_KINDS.find(kind => kind === text);
 }
 
 function agentMoveCause(text: string | undefined): AgentMoveCause | undefined {

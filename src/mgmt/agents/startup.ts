@@ -1,9 +1,14 @@
 import { reasonOf } from '../../lib/errors.js';
 import { PEER_TEXT_LENGTH, peerText } from '../../lib/text/peer-text.js';
 import { type HostList, parseReportedList } from '../../protocol/host-list.js';
-import { type AgentMoveKind, type Packet, ProtocolError, StartupRoutingCommand } from '../../protocol/index.js';
+import {
+  AGENT_MOVE_KINDS,
+  type AgentMoveKind,
+  type Packet,
+  ProtocolError,
+  StartupRoutingCommand,
+} from '../../protocol/index.js';
 import type { HostDescription } from '../store/store.js';
-import { agentMoveKind } from './arrival.js';
 import { agentTags } from './host-tags.js';
 
 /** The fields of a Startup that the server uses. */
@@ -99,6 +104,11 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
       implicitTags: agentTags(fields.hostTags ?? []),
     }),
   };
+}
+
+/** A kind of move that agents may say; undefined: something else. */
+export function agentMoveKind(text: string | undefined): AgentMoveKind | undefined {
+  return AGENT_MOVE_KINDS.find(kind => kind === text);
 }
 
 /** @param length the store's columns have a width; what an agent says beyond it is of no use to anybody */

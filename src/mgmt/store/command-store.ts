@@ -1,5 +1,5 @@
-import type { Page, PageQuery } from './host-store.js';
 import type { JobRow, NewJob } from './job-store.js';
+import type { Page, PageQuery } from './page.js';
 
 /** Commands for many hosts: a job, and a row for each of its hosts, which ends with exactly one outcome. */
 export interface CommandStore {

@@ -1,4 +1,5 @@
-import type { HostDescription, HostRow, Page, PageQuery } from './host-store.js';
+import type { HostDescription, HostRow } from './host-store.js';
+import type { Page, PageQuery } from './page.js';
 
 /** Tokens by which new agents come to their first certificate. The store has their hashes only. */
 export interface EnrollmentStore {

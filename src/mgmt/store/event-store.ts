@@ -1,4 +1,4 @@
-import type { Page, PageQuery } from './host-store.js';
+import type { Page, PageQuery } from './page.js';
 
 /** What happened in the cluster, for people. */
 export interface EventStore {

@@ -1,5 +1,6 @@
 import type { AssignmentRow } from './assignment-store.js';
 import type { Arrival, Loss, MoveCause } from './move-store.js';
+import type { Page, PageQuery } from './page.js';
 
 /** The hosts: who they are, and which server has them. */
 export interface HostStore {
@@ -86,8 +87,6 @@ export interface HostStore {
 
 /** A larger transaction would delay other writers, and Galera's certification, for too long. */
 export const HOSTS_A_BATCH = 500;
-/** Rows in one answer. A larger answer would block the event loop of its reader. */
-export const ROWS_A_PAGE = 1_000;
 
 /** What an agent says of its host at Startup. `null`: it did not say. */
 export interface HostDescription {
@@ -269,19 +268,6 @@ export interface HostsByPlace {
 }
 
 export type SelectedHost = Pick<HostRow, 'id' | 'uuid' | 'name' | 'guid'>;
-
-export interface PageQuery {
-  /** From 1. */
-  readonly page: number;
-  /** Rows on a page: 1 to `ROWS_A_PAGE`. */
-  readonly pagesize: number;
-}
-
-export interface Page<T> {
-  /** Of all matches. */
-  readonly count: number;
-  readonly rows: readonly T[];
-}
 
 /** A host as it is now, or was when it was removed. */
 export interface ChangedHost extends AgentRow {

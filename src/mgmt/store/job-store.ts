@@ -1,4 +1,4 @@
-import type { Page, PageQuery } from './host-store.js';
+import type { Page, PageQuery } from './page.js';
 
 /** What only one server can do, as a row that this server carries out while others wait for it. */
 export interface JobStore {

@@ -1,4 +1,4 @@
-import type { Page, PageQuery } from './host-store.js';
+import type { Page, PageQuery } from './page.js';
 
 /** How a host has come to a server, or that it has lost its server. */
 export const MOVE_KINDS = [

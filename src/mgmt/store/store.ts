@@ -75,5 +75,6 @@ export * from './host-store.js';
 export * from './job-store.js';
 export type * from './location-store.js';
 export * from './move-store.js';
+export * from './page.js';
 export type * from './request-store.js';
 export * from './server-store.js';

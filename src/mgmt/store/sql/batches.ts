@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import { HOSTS_A_BATCH, ROWS_A_PAGE } from '../host-store.js';
+import { HOSTS_A_BATCH } from '../host-store.js';
+import { ROWS_A_PAGE } from '../page.js';
 
 /** A batch that is too large is a mistake of the caller's. */
 export function bounded<T>(batch: readonly T[]): readonly T[] {

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { CertificateRow, CertificateStore, HostCertificateRow } from '../certificate-store.js';
-import { ROWS_A_PAGE } from '../host-store.js';
+import { ROWS_A_PAGE } from '../page.js';
 import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
 import type { CertificateTable, Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';

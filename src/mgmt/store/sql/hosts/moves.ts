@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, type Kysely, type Selectable, sql } from 'kysely';
-import { type HostDisconnectedEntry, type HostReadyEntry, ROWS_A_PAGE } from '../../host-store.js';
+import type { HostDisconnectedEntry, HostReadyEntry } from '../../host-store.js';
 import {
   arrivalKind,
   type MoveCause,
@@ -8,6 +8,7 @@ import {
   type MoveStore,
   type MoveSummary,
 } from '../../move-store.js';
+import { ROWS_A_PAGE } from '../../page.js';
 import { checkPageSize } from '../batches.js';
 import type { SqlDatabase } from '../database.js';
 import type { HostMoveTable, Schema } from '../schema.js';

@@ -1,5 +1,6 @@
 import type { ExpressionBuilder, Kysely } from 'kysely';
-import { type HostQuery, type HostStore, ROWS_A_PAGE } from '../../host-store.js';
+import type { HostQuery, HostStore } from '../../host-store.js';
+import { ROWS_A_PAGE } from '../../page.js';
 import { checkPageSize, repeatedToPowerOfTwo } from '../batches.js';
 import { containing } from '../contains.js';
 import type { Schema } from '../schema.js';

@@ -1,5 +1,6 @@
 import { type Kysely, type SqlBool, sql } from 'kysely';
-import { type HostStore, type HostsByPlace, ROWS_A_PAGE } from '../../host-store.js';
+import type { HostStore, HostsByPlace } from '../../host-store.js';
+import { ROWS_A_PAGE } from '../../page.js';
 import { checkPageSize, repeatedToPowerOfTwo } from '../batches.js';
 import type { Schema } from '../schema.js';
 import type { Transactions } from '../transactions.js';
