@@ -119,18 +119,6 @@ export const MUTANTS: readonly Mutant[] = [
     to: "return newcomer.instanceId === '';",
   },
   {
-    name: 'where the established agent is now is not read anew',
-    file: 'mgmt/agents/guid-guard.ts',
-    from: 'if (this.#isAnotherThanKnown(guid, newcomer)) await this.#parts.lookAgain();',
-    to: '',
-  },
-  {
-    name: 'an agent is told that its host is removed, and it is not',
-    file: 'mgmt/jobs/host-jobs.ts',
-    from: 'await retryWhileAway({ clock, stopping }, () => store.removeHost(attache.host.id, clock.wallTime()));',
-    to: 'await notices.tell(attache);\n      await store.removeHost(attache.host.id, clock.wallTime());',
-  },
-  {
     name: 'a certificate that a server refuses in words never gives way to a token',
     file: 'agent/server-link.ts',
     from: "if (error instanceof StartupRefusedError && hasCertificate) return 'unsaid';",

@@ -22,6 +22,8 @@ export class ServerMachine {
   node: ManagementNode | undefined;
   readonly #simulation: Simulation;
   readonly #random: Random;
+  /** The process that was told to stop. */
+  #stopping: SimulatedProcess | undefined;
 
   constructor(simulation: Simulation, index: number) {
     this.#simulation = simulation;
@@ -51,7 +53,9 @@ export class ServerMachine {
     this.node = undefined;
     this.#simulation.transcript.add(this.name, 'starts');
     this.#open(process).catch(error => {
-      if (process.isAlive) this.#simulation.fail(`${this.name} cannot start: ${String(error)}`);
+      // One that is told to stop while it starts does not start.
+      if (process.isAlive && this.#stopping !== process)
+        this.#simulation.fail(`${this.name} cannot start: ${String(error)}`);
     });
   }
 
@@ -124,6 +128,7 @@ export class ServerMachine {
     const { process, node } = this;
     if (process === undefined || !process.isAlive || node === undefined) return;
     this.#simulation.transcript.add(this.name, `gets ${signal}`);
+    this.#stopping = process;
     if (signal === 'SIGTERM') await node.drain();
     await node.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
     await this.storeLink.close();
