@@ -7,7 +7,7 @@ export interface FootprintSample {
   /** Milliseconds since the world was made. */
   readonly at: number;
   readonly bytes: number;
-  /** Open files and sockets. */
+  /** Open files and sockets; of a server without those of its Ready agents. */
   readonly descriptors: number;
 }
 

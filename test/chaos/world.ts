@@ -148,7 +148,11 @@ export class World {
     const processes = [...this.servers, ...this.agents.own, { name: 'fleet', pid: this.agents.fleetPid }];
     for (const { name, pid } of processes) {
       const sample = pid === undefined ? undefined : sampleOf(name, pid, this.now);
-      if (sample !== undefined) this.footprints.push(sample);
+      if (sample === undefined) continue;
+      // Agents come and go between servers.
+      const address = this.servers.find(server => server.name === name)?.address;
+      const links = [...this.ledger.hosts.values()].filter(host => host === address).length;
+      this.footprints.push({ ...sample, descriptors: sample.descriptors - links });
     }
   }
 
