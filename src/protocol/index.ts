@@ -60,6 +60,7 @@ export {
   text,
   textList,
 } from './messages/schema.js';
+export * from './moves.js';
 export {
   decodePacket,
   decodeRawPacket,

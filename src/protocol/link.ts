@@ -6,7 +6,7 @@ import { LinkError, ProtocolError } from './errors.js';
 import { decodeHeader, FLAG, type PacketHeader } from './header.js';
 import { LIMITS } from './limits.js';
 import { Answer } from './messages/control.js';
-import type { LinkEnd } from './messages/moves.js';
+import type { LinkEnd } from './moves.js';
 import {
   encodePacket,
   encodeRawPacket,

@@ -332,7 +332,7 @@ t.test('reconnectHost: the link is closed, and the job ends when the host is Rea
   const ready = { msid: MSID_1, msHostList: null, at: 0 };
   const epoch = await hostReady(store, host.id, ready);
   const closed: string[] = [];
-  const attache = { host, link: { close: (why: string) => void closed.push(why) } };
+  const attache = { host, end: (why: string) => void closed.push(why) };
   const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
   const said: string[] = [];
   const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null, events: NO_EVENTS };
@@ -351,7 +351,7 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   const store = await freshStore(t);
   const clock = new FakeClock();
   const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
-  const attache = { host, link: { close() {} } };
+  const attache = { host, end() {} };
   const work = hostJobs({ ...UNUSED, clock, registry: { get: () => attache as never }, store });
   const running = work.reconnectHost?.(
     { hostId: host.id, params: {}, uuid: 'u', createdBy: null, events: NO_EVENTS },
@@ -373,7 +373,7 @@ t.test('deleteHost: the host of an agent that answers is removed, then the agent
   const answers = { health: true, shutdown: true };
   const attacheOf = () => ({
     host,
-    link: { close: (why: string) => void closed.push(why) },
+    end: (why: string) => void closed.push(why),
     ask: async ([command]: { type: string }[]) => {
       const isHealth = command?.type.endsWith('CheckHealthCommand');
       if (!isHealth) asked.push({ command, row: await store.host(host.id) });

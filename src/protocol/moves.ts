@@ -16,6 +16,7 @@ export const AGENT_MOVE_KINDS = [
   'register',
 ] as const;
 
+/** One of `AGENT_MOVE_KINDS`. */
 export type AgentMoveKind = (typeof AGENT_MOVE_KINDS)[number];
 
 /** How a link has ended, for who did not end it. */
@@ -30,6 +31,7 @@ export const LINK_ENDS = [
   'failed',
 ] as const;
 
+/** One of `LINK_ENDS`. */
 export type LinkEnd = (typeof LINK_ENDS)[number];
 
 /** Why an agent has come to a server, in its own words. */
@@ -49,4 +51,5 @@ export const AGENT_MOVE_CAUSES = [
   'certificates',
 ] as const;
 
+/** One of `AGENT_MOVE_CAUSES`. */
 export type AgentMoveCause = (typeof AGENT_MOVE_CAUSES)[number];
