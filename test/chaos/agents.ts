@@ -2,7 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessEnd } from '../../scripts/galera/processes.js';
 import type { Clocks } from './clocks.js';
-import { type LogEntry, LoggingProcess, type ProgramSettings } from './logging-process.js';
+import { type LogEntry, LoggingProcess } from './logging-process.js';
+import { Machine } from './machine.js';
 import { mountSmallDisk, type SmallDisk } from './small-disk.js';
 
 export interface AgentProcessesParts {
@@ -94,15 +95,13 @@ export class AgentProcesses {
 }
 
 /** An agent in a process of its own, on a disk of its own. */
-export class OwnAgent {
-  readonly name: string;
+export class OwnAgent extends Machine {
   /** Undefined: this machine does not permit it. */
   disk: SmallDisk | undefined;
   readonly #parts: AgentProcessesParts;
-  #process: LoggingProcess | undefined;
 
   constructor(name: string, parts: AgentProcessesParts) {
-    this.name = name;
+    super(name, parts.clocks);
     this.#parts = parts;
   }
 
@@ -124,36 +123,16 @@ export default { ...machine, startup: () => ({ ...machine.startup(), name: '${th
   }
 
   start(): void {
-    const { folder, prefix, clocks, onEntry, onDeath } = this.#parts;
-    const settings: ProgramSettings = {
+    const { folder, prefix, onEntry, onDeath } = this.#parts;
+    this.run({
       program: 'agent',
       file: this.#file,
       settings: {},
       logFile: join(folder, 'logs', `${this.name}.log`),
-      env: clocks.environmentOf(this.name),
       prefix,
       onEntry: entry => onEntry(this.name, entry),
       onDeath: why => onDeath(this.name, why),
-    };
-    this.#process = new LoggingProcess(settings);
-  }
-
-  async kill(): Promise<void> {
-    const killed = this.#process;
-    await killed?.kill();
-    if (killed) this.#parts.clocks.forget(killed.pid);
-  }
-
-  get pid(): number | undefined {
-    return this.#process?.pid;
-  }
-
-  freeze(): void {
-    this.#process?.freeze();
-  }
-
-  thaw(): void {
-    this.#process?.thaw();
+    });
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { ProcessEnd } from '../../scripts/galera/processes.js';
 import type { FaultyProxy } from '../../src/testing/faulty-proxy.js';
 import type { Clocks } from './clocks.js';
-import { type LogEntry, LoggingProcess } from './logging-process.js';
+import type { LogEntry } from './logging-process.js';
+import { Machine } from './machine.js';
 
 export interface ServerMachineParts {
   readonly name: string;
@@ -22,8 +23,7 @@ export interface ServerMachineParts {
 }
 
 /** A management server behind its proxy, which can be killed and started again. */
-export class ServerMachine {
-  readonly name: string;
+export class ServerMachine extends Machine {
   readonly address: string;
   readonly proxy: FaultyProxy;
   readonly endpoint: string;
@@ -31,11 +31,10 @@ export class ServerMachine {
   readonly ini: string;
   isListening = false;
   readonly #parts: ServerMachineParts;
-  #process: LoggingProcess | undefined;
 
   constructor(parts: ServerMachineParts) {
+    super(parts.name, parts.clocks);
     this.#parts = parts;
-    this.name = parts.name;
     this.address = parts.address;
     this.proxy = parts.proxy;
     this.endpoint = `http://${parts.bound}:${parts.apiPort}/client/api`;
@@ -47,16 +46,15 @@ export class ServerMachine {
   }
 
   start(): void {
-    const { name, address, bound, folder, port, apiPort, clocks, settings, onEntry, onDeath } = this.#parts;
+    const { name, address, bound, folder, port, apiPort, settings, onEntry, onDeath } = this.#parts;
     const file = join(folder, name, 'mgmt.properties');
     mkdirSync(join(folder, name), { recursive: true });
     // The settings are all on the command line.
     writeFileSync(file, '');
-    this.#process = new LoggingProcess({
+    this.run({
       program: 'mgmt',
       file,
       logFile: join(folder, 'logs', `${name}.log`),
-      env: clocks.environmentOf(name),
       settings: {
         'bind.address': bound,
         port,
@@ -74,22 +72,8 @@ export class ServerMachine {
     });
   }
 
-  async kill(): Promise<void> {
+  override async kill(): Promise<void> {
     this.isListening = false;
-    const killed = this.#process;
-    await killed?.kill();
-    if (killed) this.#parts.clocks.forget(killed.pid);
-  }
-
-  get pid(): number | undefined {
-    return this.#process?.pid;
-  }
-
-  freeze(): void {
-    this.#process?.freeze();
-  }
-
-  thaw(): void {
-    this.#process?.thaw();
+    await super.kill();
   }
 }

@@ -43,7 +43,7 @@ export const MOVE_COMMANDS = {
     forReaders: true,
     params: { ...SELECTION, page: LIST_PARAMS.page, pagesize: LIST_PARAMS.pagesize },
     response: { kind: 'list', object: 'move', fields: MOVE },
-    columns: [...['created', 'hostname', 'kind', 'cause', 'frommanagementservername', 'tomanagementservername', 'gap']],
+    columns: ['created', 'hostname', 'kind', 'cause', 'frommanagementservername', 'tomanagementservername', 'gap'],
   },
   listMovesSummary: {
     description: 'Counts the moves of hosts by kind and cause, with how long hosts had no Ready link',

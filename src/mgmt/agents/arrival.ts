@@ -12,7 +12,7 @@ export function arrivalOf(
   { moveKind, connectionTransferred }: Pick<Startup, 'moveKind' | 'connectionTransferred'>,
   answer: Message | undefined,
   isPreferred: boolean,
-): Omit<Arrival, 'ageMs'> {
+): Arrival {
   const told = answer && ReadyAnswer.is(answer) ? ReadyAnswer.decode(answer).muster : undefined;
   const { gapMs } = told ?? {};
   return {

@@ -397,11 +397,7 @@ class Conversation {
     return message;
   }
 
-  #serve(
-    attache: Attache,
-    { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean },
-    arrival: Omit<Arrival, 'ageMs'>,
-  ): void {
+  #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }, arrival: Arrival): void {
     const { registry, ownership, registrar, notices } = this.#parts;
     this.#enter({ kind: 'ready', attache });
     this.link.raiseLimits(this.#parts.packetMaxBytes);

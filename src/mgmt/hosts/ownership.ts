@@ -20,7 +20,7 @@ type DesiredState =
       readonly at: number;
       /** By the monotonic clock. */
       readonly since: number;
-      readonly arrival: Omit<Arrival, 'ageMs'>;
+      readonly arrival: Arrival;
       readonly onRemoved: () => void;
     }
   | {
@@ -58,7 +58,7 @@ interface Writing<W extends DesiredState> {
 type OwnershipStore = Pick<AgentStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'>;
 
 /** The host was here all the time. */
-const CORRECTED: Omit<Arrival, 'ageMs'> = { kind: 'register', cause: 'corrected', isPreferred: false, gapMs: null };
+const CORRECTED: Arrival = { kind: 'register', cause: 'corrected', isPreferred: false, gapMs: null };
 
 /**
  * Which hosts this server has. It is written in the background: a link never waits for the store, nor ends because of it.
@@ -265,10 +265,10 @@ export class Ownership {
     if (writing.length === 0) return;
     const now = this.#clock.now();
     const rows = writing.map(({ entry: { hostId }, desired }) => {
-      const { msHostList, configurationVersion, at } = desired;
+      const { msHostList, configurationVersion, at, since, arrival } = desired;
       const { instanceId = null, address: linkAddress = null } = desired.claimant;
-      const arrival = { ...desired.arrival, ageMs: now - desired.since };
-      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, instanceId, linkAddress, at, arrival };
+      const told = { at, arrival, ageMs: now - since };
+      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, instanceId, linkAddress, ...told };
     });
     const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
     for (const [index, one] of writing.entries()) {

@@ -200,6 +200,8 @@ export interface HostReadyEntry {
   readonly at: number;
   /** For the record of the move. @default nothing is known of it */
   readonly arrival?: Arrival;
+  /** How long ago, for the record: the store, which knows the time, makes a moment of it. @default 0 */
+  readonly ageMs?: number;
 }
 
 export interface HostListEntry {

@@ -91,8 +91,6 @@ export interface Arrival {
   readonly isPreferred: boolean;
   /** Milliseconds without a Ready link before; null: not known, or there was none before. */
   readonly gapMs: number | null;
-  /** How long ago. The store, which knows the time, makes a moment of it. */
-  readonly ageMs: number;
 }
 
 export interface MoveRow {

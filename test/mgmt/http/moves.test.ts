@@ -5,7 +5,7 @@ import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.j
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostReady, registerHost } from '../../helpers/one-host.js';
 
-const ARRIVAL: Arrival = { kind: 'connect', cause: 'started', isPreferred: true, gapMs: null, ageMs: 0 };
+const ARRIVAL: Arrival = { kind: 'connect', cause: 'started', isPreferred: true, gapMs: null };
 const LIST = '192.0.2.1,192.0.2.2@static';
 
 /** Host a has come to the first server and gone to the second one; b has come to the second, and was removed. */
@@ -13,8 +13,8 @@ async function movedHosts({ store }: Awaited<ReturnType<typeof apiBench>>) {
   const zoneId = await store.zoneId('default');
   const a = (await registerHost(store, hostDescription('a', zoneId, { name: 'kvm-a' }))).host;
   const b = (await registerHost(store, hostDescription('b', zoneId, { name: 'kvm-b' }))).host;
-  const come = (id: number, msid: number, at: number, arrival: Partial<Arrival>) =>
-    hostReady(store, id, { msid, at, msHostList: LIST, arrival: { ...ARRIVAL, ...arrival } });
+  const come = (id: number, msid: number, at: number, { ageMs, ...arrival }: Partial<Arrival> & { ageMs: number }) =>
+    hostReady(store, id, { msid, at, msHostList: LIST, ageMs, arrival: { ...ARRIVAL, ...arrival } });
   await come(a.id, MSID_1, 1, { ageMs: 7_200_000 });
   await come(b.id, MSID_2, 2, { ageMs: 3_600_000 });
   await come(a.id, MSID_2, 3, { kind: 'failover', cause: 'reset', gapMs: 412, ageMs: 60_000 });

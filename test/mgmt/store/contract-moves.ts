@@ -4,12 +4,15 @@ import { registerHost } from '../../helpers/one-host.js';
 import { type FreshStore, MSID_A, MSID_B, storeTest } from './store-test.js';
 
 const LIST = '192.0.2.1,192.0.2.2@static';
-const SAID: Arrival = { kind: 'connect', cause: 'started', isPreferred: true, gapMs: null, ageMs: 0 };
+const SAID: Arrival = { kind: 'connect', cause: 'started', isPreferred: true, gapMs: null };
 
-const ready = (id: number, msid: number, at: number, arrival?: Partial<Arrival>): HostReadyEntry => ({
-  ...{ id, msid, at, msHostList: LIST },
-  ...(arrival && { arrival: { ...SAID, ...arrival } }),
-});
+type Said = Partial<Arrival> & { readonly ageMs?: number };
+
+/** @param said undefined: nothing is known of how it has come */
+const ready = (id: number, msid: number, at: number, said?: Said): HostReadyEntry => {
+  const { ageMs = 0, ...arrival } = said ?? {};
+  return { id, msid, at, ageMs, msHostList: LIST, ...(said && { arrival: { ...SAID, ...arrival } }) };
+};
 
 const newHost = async (store: Store, guid: string) =>
   (await registerHost(store, hostDescription(guid, await store.zoneId('default')))).host;

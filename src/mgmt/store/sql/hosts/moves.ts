@@ -134,7 +134,7 @@ export async function recordArrivals(
   entries: readonly HostReadyEntry[],
   former: ReadonlyMap<number, FormerOwner>,
 ): Promise<void> {
-  const rows = entries.flatMap(({ id, msid, at, arrival }) => {
+  const rows = entries.flatMap(({ id, msid, at, arrival, ageMs }) => {
     const row = former.get(id);
     // The same Ready is written once more: its first writing may have seemed to fail.
     if (row === undefined || (row.mgmt_server_id === msid && row.last_ping === at)) return [];
@@ -143,7 +143,7 @@ export async function recordArrivals(
       host_id: id,
       epoch: row.epoch + 1,
       is_loss: 0,
-      at: momentOf(database, arrival?.ageMs),
+      at: momentOf(database, ageMs),
       from_msid: from,
       to_msid: msid,
       kind: arrivalKind(arrival, { from, isHeld: row.mgmt_server_id !== null, to: msid }),
