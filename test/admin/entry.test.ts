@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
+import { testFolder } from '../helpers/scratch.js';
 
 const ENTRY = fileURLToPath(import.meta.resolve('#dist/admin.js'));
 
@@ -27,7 +28,7 @@ function admin(cwd: string, args: readonly string[], env: Record<string, string>
 }
 
 async function server(t: Test) {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const args = ['bind.address=127.0.0.1', 'cluster.node.IP=127.0.0.1', 'port=0', 'api.port=0'];
   const process = new MgmtProcess(t, folder, args);
   await process.port();

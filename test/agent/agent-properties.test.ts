@@ -4,10 +4,11 @@ import t, { type Test } from 'tap';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { RecordingLog } from '../helpers/recording-log.js';
+import { testFolder } from '../helpers/scratch.js';
 import { until } from '../helpers/until.js';
 
 /** The properties of a file with this text; none when undefined. */
-async function open(t: Test, text?: string, path = join(t.testdir(), 'agent.properties')) {
+async function open(t: Test, text?: string, path = join(testFolder(t), 'agent.properties')) {
   if (text !== undefined) await writeFile(path, text);
   const { document, error } = await readProperties(path);
   const clock = new FakeClock();
@@ -50,7 +51,7 @@ t.test('properties: a value that is there already is not written', async t => {
 });
 
 t.test('properties: a missing file is an empty one, and it and its folder are made', async t => {
-  const path = join(t.testdir(), 'some', 'folder', 'agent.properties');
+  const path = join(testFolder(t), 'some', 'folder', 'agent.properties');
   const { properties, error, text, log } = await open(t, undefined, path);
   t.equal(error, undefined);
   t.equal(properties.get('host'), undefined);
@@ -84,7 +85,7 @@ t.test('regression: properties: what the file has lost of the identity is put ba
   await emptied.properties.close();
   t.equal(await emptied.text(), before.replace('host=a', 'host=b'), 'an empty file is as none');
 
-  const template = await open(t, before, join(t.testdir(), 'b.properties'));
+  const template = await open(t, before, join(testFolder(t), 'b.properties'));
   await writeFile(template.path, 'host=x\nzone=two\nR.id=\n');
   template.properties.set({ 'R.name': 'n' });
   await template.properties.close();
@@ -96,7 +97,7 @@ t.test('regression: properties: closing puts the identity back, if there is a fi
   await writeFile(path, 'host=x\n');
   await properties.close();
   t.equal(await text(), 'host=x\nguid=g\nR.id=7\n');
-  const removed = await open(t, 'guid=g\n', join(t.testdir(), 'b.properties'));
+  const removed = await open(t, 'guid=g\n', join(testFolder(t), 'b.properties'));
   await rm(removed.path);
   await removed.properties.close();
   await t.rejects(removed.text(), { code: 'ENOENT' });

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
+import { testFolder } from '../helpers/scratch.js';
 
 const ENTRY = fileURLToPath(import.meta.resolve('#dist/fleet.js'));
 
 t.test(
   'entry: a fleet enrols, loses its links with the server, and keeps host ids and certificates in data.dir',
   async t => {
-    const folder = t.testdir();
+    const folder = testFolder(t);
     const loopback = ['bind.address=127.0.0.1', 'cluster.node.IP=127.0.0.1', 'api.port=0'];
     const server = new MgmtProcess(t, folder, [...loopback, 'port=0']);
     const port = await server.port();
@@ -45,7 +46,7 @@ t.test(
 );
 
 t.test('entry: a fleet stops by itself after its duration', async t => {
-  const fleet = start(t, t.testdir(), 'agents=2', 'host=127.0.0.1', 'port=1', 'duration=1');
+  const fleet = start(t, testFolder(t), 'agents=2', 'host=127.0.0.1', 'port=1', 'duration=1');
   t.equal(await fleet.exit, 0);
   t.match(fleet.output(), /Agents ready=0 notReady=2/);
 });

@@ -27,6 +27,7 @@ import { FakeClock } from '../../src/testing/fake-clock.js';
 import { hostDescription } from './host-description.js';
 import { wholeHosts } from './one-host.js';
 import { RecordingLog } from './recording-log.js';
+import { testFolder } from './scratch.js';
 import { storeOver } from './store-way.js';
 
 export const KEYS = { apiKey: 'KEY', secretKey: 'SECRET' };
@@ -45,7 +46,7 @@ export interface Reply {
 
 /** An empty store in a folder of the test's own. */
 export async function freshStore(t: Test): Promise<Store> {
-  const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
+  const url = `sqlite:${join(testFolder(t), 'muster.db')}`;
   const store = await openStore(url, { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' });
   t.teardown(() => store.close());
   return store;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { LogSink } from '../../src/lib/log-sink.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { testFolder } from '../helpers/scratch.js';
 
 /** What goes to standard error. */
 function captureStderr(t: { teardown(fn: () => void): void }) {
@@ -19,7 +20,7 @@ function captureStderr(t: { teardown(fn: () => void): void }) {
 }
 
 t.test('log: lines are written in order, to a file that others cannot read', async t => {
-  const file = join(t.testdir(), 'some', 'x.log');
+  const file = join(testFolder(t), 'some', 'x.log');
   const sink = new LogSink(file, new FakeClock());
   for (let line = 0; line < 100; line++) sink.write(`${line}\n`);
   t.equal(await sink.opened(), undefined);
@@ -29,7 +30,7 @@ t.test('log: lines are written in order, to a file that others cannot read', asy
 });
 
 t.test('log: reopened, it goes on in a new file', async t => {
-  const file = join(t.testdir(), 'x.log');
+  const file = join(testFolder(t), 'x.log');
   const sink = new LogSink(file, new FakeClock());
   sink.write('one\n');
   await sink.opened();
@@ -43,7 +44,7 @@ t.test('log: reopened, it goes on in a new file', async t => {
 });
 
 t.test('regression: log: one that cannot be opened, or written, says so at its start', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   t.throws(() => new LogSink(folder, new FakeClock()), { code: 'EISDIR' });
   const stderr = captureStderr(t);
   const full = new LogSink('/dev/full', new FakeClock());
@@ -54,7 +55,7 @@ t.test('regression: log: one that cannot be opened, or written, says so at its s
 
 t.test('regression: log: lines that cannot be written go to standard error, until the log is back', async t => {
   const stderr = captureStderr(t);
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const file = join(folder, 'logs', 'x.log');
   const clock = new FakeClock();
   const sink = new LogSink(file, clock);

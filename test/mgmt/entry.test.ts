@@ -13,6 +13,7 @@ import { plainCertificate } from '../helpers/certificates.js';
 import { MgmtProcess, takenPort } from '../helpers/mgmt-process.js';
 import { wholeHosts } from '../helpers/one-host.js';
 import { RecordingLog } from '../helpers/recording-log.js';
+import { testFolder } from '../helpers/scratch.js';
 import { eventually } from '../helpers/until.js';
 
 const storeEnv = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
@@ -70,12 +71,12 @@ async function dial(
 }
 
 t.test('entry: --help names the usage and every setting, --version the version', async t => {
-  const help = new MgmtProcess(t, t.testdir(), ['--help']);
+  const help = new MgmtProcess(t, testFolder(t), ['--help']);
   t.equal(await help.exit, 0);
   for (const word of ['dist/mgmt.js', 'conf/mgmt.properties', 'bind.address', 'db.url', 'ping.interval']) {
     t.match(help.stdout, word);
   }
-  const version = new MgmtProcess(t, t.testdir(), ['--version']);
+  const version = new MgmtProcess(t, testFolder(t), ['--version']);
   t.equal(await version.exit, 0);
   t.match(version.stdout, /^muster \d+\.\d+\.\d+\n$/);
 });
@@ -91,7 +92,7 @@ t.test('entry: a configuration error is one line on stderr, and exit code 66', a
     ['cluster.heartbeat.threshold=1000', /^cluster\.heartbeat\.threshold=1000: .*at least 3 times.*\n$/],
     ['--verbose', /^argument=--verbose: .*\n$/],
   ];
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const run = async ([argument, says]: (typeof cases)[number]) => {
     const process = new MgmtProcess(t, folder, [argument]);
     t.equal(await process.exit, 66, argument);
@@ -103,16 +104,16 @@ t.test('entry: a configuration error is one line on stderr, and exit code 66', a
 
 t.test('entry: a port in use, and an address that is not here, are said plainly, with exit code 67', async t => {
   const port = await takenPort(t);
-  const busy = start(t, t.testdir(), `port=${port}`);
+  const busy = start(t, testFolder(t), `port=${port}`);
   t.equal(await busy.exit, 67);
   t.equal(busy.stderr, `cannot listen on 127.0.0.1:${port}: the port is in use by another process\n`);
-  const elsewhere = start(t, t.testdir(), 'bind.address=203.0.113.1');
+  const elsewhere = start(t, testFolder(t), 'bind.address=203.0.113.1');
   t.equal(await elsewhere.exit, 67);
   t.equal(elsewhere.stderr, 'cannot listen on 203.0.113.1:0: this machine has no such address\n');
 });
 
 t.test('regression: entry: a first start that fails on a port does not lose the key pair of the API', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const taken = start(t, folder, `api.port=${await takenPort(t)}`);
   t.equal(await taken.exit, 67);
   const next = start(t, folder, 'api.port=0');
@@ -123,7 +124,7 @@ t.test('regression: entry: a first start that fails on a port does not lose the 
 });
 
 t.test('entry: an agent becomes Ready over real TLS, sees leaf and root, and its ids survive a restart', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const first = start(t, folder, 'indirect.agent.lb.algorithm=roundrobin', 'api.port=0');
   const port = await first.port();
   const stranger = await dial(port);
@@ -203,7 +204,7 @@ t.test('entry: an agent without a certificate says what it needs, and takes a to
 });
 
 t.test('entry: a second server on the same data.dir exits with 66; one with its own shares the store', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const first = start(t, folder);
   await first.port();
   const rival = start(t, folder);
@@ -249,7 +250,7 @@ t.test('entry: the operator may bring certificates, which SIGHUP reads again', a
 });
 
 t.test('entry: SIGHUP starts the log file anew', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const process = start(t, folder, 'log.file=ms.log');
   const log = join(folder, 'ms.log');
   await eventually(async () => /Listening for agents/.test(await readFile(log, 'utf8').catch(() => '')));

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { firstAddress } from '../../src/lib/interfaces.js';
 import { systemRandom } from '../../src/lib/random.js';
 import { MgmtProcess } from '../helpers/mgmt-process.js';
+import { testFolder } from '../helpers/scratch.js';
 
 const LOOPBACK = ['bind.address=127.0.0.1', 'port=0', 'cluster.node.IP=127.0.0.1', 'log.level=debug'];
 
@@ -28,7 +29,7 @@ function run(t: Test, file: string, args: readonly string[], env: Record<string,
 }
 
 t.test('operators: HTTPS beyond loopback is verified by the ini file, by our command line and by cs', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const address = firstAddress();
   const server = new MgmtProcess(t, folder, [...LOOPBACK, `api.address=${address}`, 'api.port=0']);
   await server.port();
@@ -54,7 +55,7 @@ t.test('operators: HTTPS beyond loopback is verified by the ini file, by our com
 t.test(
   'operators: before the store is there, HTTPS tells the health by a certificate that nobody has signed',
   async t => {
-    const folder = t.testdir();
+    const folder = testFolder(t);
     const address = firstAddress();
     const away = ['db.url=mysql://muster@127.0.0.1:1/muster', `api.address=${address}`, 'api.port=0'];
     const server = new MgmtProcess(t, folder, [...LOOPBACK, ...away]);

@@ -4,6 +4,7 @@ import { startAgent } from '../../src/agent/index.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { CheckHealthCommand, secureContext } from '../../src/protocol/index.js';
 import { contentOf, FakeAgent, FakeServer, FaultyProxy, testCertificate } from '../../src/testing/index.js';
+import { testFolder } from '../helpers/scratch.js';
 import { until } from '../helpers/until.js';
 
 t.test('testing: a real agent and a fake server, through a proxy that cuts', async t => {
@@ -14,7 +15,7 @@ t.test('testing: a real agent and a fake server, through a proxy that cuts', asy
     await server.close();
   });
   const agent = await startAgent({
-    file: join(t.testdir(), 'agent.properties'),
+    file: join(testFolder(t), 'agent.properties'),
     overrides: { host: '127.0.0.1', port: String(proxy.port) },
     log: silentLog,
   });

@@ -10,6 +10,7 @@ import { LIMITS } from '../../../src/protocol/index.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { FakeDisk } from '../../helpers/fake-disk.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import { until } from '../../helpers/until.js';
 
@@ -316,7 +317,7 @@ t.test('journal: the file does not grow beyond what there is to say', async t =>
 });
 
 t.test('journal: a real file has mode 0600, and other files in its place are noticed', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const path = join(folder, 'commands.journal');
   const w = new World(fileDisk(path));
   await w.journal.open();
@@ -347,7 +348,7 @@ t.test('journal: a real file has mode 0600, and other files in its place are not
 });
 
 t.test('journal: what is no file, and a folder that is not there, refuse', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   mkdirSync(join(folder, 'commands.journal'));
   for (const [path, why] of [
     [join(folder, 'commands.journal'), /EISDIR|not a regular file/],

@@ -8,6 +8,7 @@ import { addressesIn } from '../../../src/agent/dial/system-lookup.js';
 import { LIMITS } from '../../../src/protocol/index.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { until } from '../../helpers/until.js';
 
 interface Asked {
@@ -109,7 +110,7 @@ t.test('names: a name without good addresses fails as its lookup does', async t 
 });
 
 async function fileIn(t: Test, text?: string): Promise<string> {
-  const file = join(t.testdir(), 'agent.properties.addresses');
+  const file = join(testFolder(t), 'agent.properties.addresses');
   if (text !== undefined) await writeFile(file, text);
   return file;
 }
@@ -135,7 +136,7 @@ t.test('names: a file that is no such file is advice that nobody takes', async t
 });
 
 t.test('names: a file that cannot be written is said once', async t => {
-  const bench = namesBench(join(t.testdir(), 'missing', 'x.addresses'));
+  const bench = namesBench(join(testFolder(t), 'missing', 'x.addresses'));
   await known(bench, 'ms1', ['192.0.2.1']);
   await until(() => bench.log.count('warn Cannot write the last good addresses') === 1);
   await known(bench, 'ms1', ['192.0.2.2']);

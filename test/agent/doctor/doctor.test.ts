@@ -7,6 +7,7 @@ import { diagnose, type Finding } from '../../../src/agent/doctor/doctor.js';
 import { type Clock, systemClock } from '../../../src/lib/clock.js';
 import { acceptTls, secureContext } from '../../../src/protocol/index.js';
 import { leafAndRoot, plainCertificate, type TestCertificate } from '../../helpers/certificates.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 const DAY_MS = 86_400_000;
 /** What it waits for passes in a twentieth of the time. */
@@ -61,7 +62,7 @@ interface Folder {
 }
 
 async function agentFolder(t: Test, { properties, ca }: Folder): Promise<string> {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   if (properties !== undefined) await writeFile(join(folder, 'agent.properties'), properties);
   if (ca !== undefined) await writeFile(join(folder, 'cloud.ca.crt'), ca);
   return folder;
@@ -106,7 +107,7 @@ t.test('doctor: a file that cannot be written is a warning, for root too', async
 });
 
 t.test('doctor: a folder where the file should be', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   await mkdir(join(folder, 'agent.properties'));
   const { code, about } = await look(folder);
   t.equal(code, 2);

@@ -10,6 +10,7 @@ import { acceptTls, connectTls, secureContext } from '../../../src/protocol/inde
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { cloudstackCa, leafAndRoot, plainCertificate, type TestCertificate } from '../../helpers/certificates.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { until } from '../../helpers/until.js';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -163,7 +164,7 @@ t.test('trust: pins the first CA that it sees, loudly, and refuses another one l
 
 t.test('trust: a pin that cannot be written is kept in memory, and said', async t => {
   const log = new RecordingLog();
-  const trust = new Trust({ folder: join(t.testdir(), 'missing'), clock: new FakeClock(NOW), log });
+  const trust = new Trust({ folder: join(testFolder(t), 'missing'), clock: new FakeClock(NOW), log });
   await trust.load();
   const ca = await cloudstackCa();
   t.equal(await verdict(trust, ca), undefined);

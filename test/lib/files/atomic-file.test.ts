@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import '@tapjs/mock/import';
 import t, { type Test } from 'tap';
 import { createFileAtomic, FileError, writeFileAtomic } from '../../../src/lib/files/atomic-file.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 const modeOf = async (path: string) => (await fs.stat(path)).mode & 0o7777;
 
@@ -20,7 +21,7 @@ const withFaults = (t: Test, faults: Partial<typeof fs>) =>
 const systemError = (code: string) => Object.assign(new Error(`${code}: as the test says`), { code });
 
 t.test('atomic file: a new file has mode 0600, or the one asked for, whatever the umask', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const old = process.umask(0o077);
   t.teardown(() => process.umask(old));
   await writeFileAtomic(join(folder, 'a'), 'text\n');
@@ -93,7 +94,7 @@ t.test('atomic file: a folder or a device is not replaced', async t => {
 });
 
 t.test('atomic file: a missing folder is an error with its cause', async t => {
-  const path = join(t.testdir(), 'no', 'a');
+  const path = join(testFolder(t), 'no', 'a');
   await t.rejects(writeFileAtomic(path, 'x'), { code: 'FILE_WRITE_FAILED', path, cause: { code: 'ENOENT' } });
 });
 
@@ -163,7 +164,7 @@ t.test('atomic file: writes at the same time never leave a torn file', async t =
 });
 
 t.test('atomic file: of several that create one file, one succeeds, and the others leave it alone', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const path = join(folder, 'key');
   const made = await Promise.all(['one', 'two', 'three'].map(text => createFileAtomic(path, text)));
   t.equal(made.filter(isOurs => isOurs).length, 1);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { FileLockedError, lockFile } from '../../../src/lib/files/file-lock.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 const MODULE = new URL('../../../src/lib/files/file-lock.js', import.meta.url).href;
 const hasProc = process.platform === 'linux';
@@ -48,7 +49,7 @@ async function endedPid(): Promise<number> {
 }
 
 t.test('file lock: it is there until released, and nothing is left behind', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const lock = await lockFile(join(folder, 'x.lock'));
   t.strictSame(await readdir(folder), ['x.lock']);
   await lock.release();
@@ -61,7 +62,7 @@ t.test('file lock: it is there until released, and nothing is left behind', asyn
 });
 
 t.test('file lock: the same process cannot hold it twice', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const path = join(folder, 'x.lock');
   const lock = await lockFile(path);
   const error = await lockFile(path).catch((error: unknown) => error);
@@ -76,7 +77,7 @@ t.test('file lock: the same process cannot hold it twice', async t => {
 });
 
 t.test('file lock: a live process keeps others out; killed, its lock is taken over', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const path = join(folder, 'x.lock');
   const holder = await contender(t, path);
   t.equal(await holder.lock(), 'locked');
@@ -89,7 +90,7 @@ t.test('file lock: a live process keeps others out; killed, its lock is taken ov
 });
 
 t.test('file lock: of many processes that find a stale lock exactly one gets it', async t => {
-  const path = join(t.testdir(), 'x.lock');
+  const path = join(testFolder(t), 'x.lock');
   await forgedLock(path, { pid: await endedPid() });
   const contenders = await Promise.all(Array.from({ length: 6 }, () => contender(t, path)));
   const results = await Promise.all(contenders.map(one => one.lock()));
@@ -99,7 +100,7 @@ t.test('file lock: of many processes that find a stale lock exactly one gets it'
 });
 
 t.test('file lock: of many attempts of one process exactly one gets a stale lock', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const path = join(folder, 'x.lock');
   await forgedLock(path, { pid: await endedPid() });
   const results = await Promise.allSettled(Array.from({ length: 20 }, () => lockFile(path)));
@@ -114,7 +115,7 @@ const STALE: readonly [what: string, changes: () => Promise<Record<string, unkno
 ];
 for (const [what, changes] of STALE) {
   t.test(`file lock: stale: ${what}`, { skip: !hasProc && 'needs /proc' }, async t => {
-    const path = join(t.testdir(), 'x.lock');
+    const path = join(testFolder(t), 'x.lock');
     await forgedLock(path, await changes());
     const lock = await lockFile(path);
     t.equal(JSON.parse(await readFile(path, 'utf8')).pid, process.pid);
@@ -144,7 +145,7 @@ const LIVE: readonly [what: string, changes: Record<string, unknown>, pid: numbe
 ];
 for (const [what, changes, holderPid] of LIVE) {
   t.test(`file lock: live: a holder ${what}`, async t => {
-    const folder = t.testdir();
+    const folder = testFolder(t);
     await forgedLock(join(folder, 'x.lock'), changes);
     await t.rejects(lockFile(join(folder, 'x.lock')), { code: 'FILE_LOCKED', holderPid });
     t.strictSame(await readdir(folder), ['x.lock']);
@@ -152,7 +153,7 @@ for (const [what, changes, holderPid] of LIVE) {
 }
 
 t.test('file lock: a crash in the middle of a take-over holds nobody up', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const path = join(folder, 'x.lock');
   const pid = await endedPid();
   for (const name of [`${path}.takeover.takeover`, `${path}.takeover`, path]) await forgedLock(name, { pid });
@@ -162,7 +163,7 @@ t.test('file lock: a crash in the middle of a take-over holds nobody up', async 
 });
 
 t.test('file lock: a take-over under way keeps others out', async t => {
-  const path = join(t.testdir(), 'x.lock');
+  const path = join(testFolder(t), 'x.lock');
   await forgedLock(path, { pid: await endedPid() });
   const guard = await lockFile(`${path}.takeover`);
   await t.rejects(lockFile(path), { code: 'FILE_LOCKED' });
@@ -171,7 +172,7 @@ t.test('file lock: a take-over under way keeps others out', async t => {
 });
 
 t.test('file lock: release leaves a lock that is no longer ours', async t => {
-  const path = join(t.testdir(), 'x.lock');
+  const path = join(testFolder(t), 'x.lock');
   const removed = await lockFile(path);
   await unlink(path);
   const lock = await lockFile(path);

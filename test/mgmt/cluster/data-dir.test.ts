@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { systemRandom } from '../../../src/lib/random.js';
 import { openDataDir } from '../../../src/mgmt/cluster/data-dir.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 t.test('identity: the msid is made once, kept, and lies within 48 bits', async t => {
-  const path = join(t.testdir(), 'a', 'data');
+  const path = join(testFolder(t), 'a', 'data');
   const first = await openDataDir(path, undefined, systemRandom);
   t.ok(Number.isInteger(first.nodeId) && first.nodeId > 0 && first.nodeId < 2 ** 48);
   t.equal((await stat(path)).mode & 0o777, 0o700);
@@ -27,7 +28,7 @@ t.test('identity: the smallest and the largest chance give an msid that is allow
   ] as const) {
     const bounds: number[] = [];
     const random = { ...systemRandom, int: (bound: number) => (bounds.push(bound) > 0 ? draw : 0) };
-    const opened = await openDataDir(t.testdir(), undefined, random);
+    const opened = await openDataDir(testFolder(t), undefined, random);
     t.equal(opened.nodeId, id);
     t.strictSame(bounds, [2 ** 48 - 1]);
     await opened.lock.release();

@@ -9,6 +9,7 @@ import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { reassign } from '../../helpers/assign.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { NOT_STRICT } from '../../helpers/not-strict.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import { MSID, testServer } from '../../helpers/test-server.js';
 
@@ -18,7 +19,7 @@ const minutes = async (clock: FakeClock, count: number) => {
 
 t.test('regression: an agent that says goodbye with a NUL in its reason, or at length, is Disconnected', async t => {
   const clock = new FakeClock();
-  const url = `sqlite:${join(t.testdir(), 'muster.db')}`;
+  const url = `sqlite:${join(testFolder(t), 'muster.db')}`;
   const store = await openStore(url, { clock, random: seededRandom(1), log: silentLog, thread: 'same' });
   t.teardown(() => store.close());
   await store.initialiseConfiguration(new Map(Object.entries(NOT_STRICT)));

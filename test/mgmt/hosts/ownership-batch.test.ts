@@ -13,6 +13,7 @@ import { hostDescription } from '../../helpers/host-description.js';
 import { startMariaDb, whyNoMariaDb } from '../../helpers/mariadb.js';
 import { wholeHosts } from '../../helpers/one-host.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { until } from '../../helpers/until.js';
 
 const [OLD, NEW] = [1001, 1002];
@@ -227,7 +228,7 @@ const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 
 
 t.test('SQLite', async t => {
   ownershipTests(t, async t => {
-    const store = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
+    const store = await openStore(`sqlite:${join(testFolder(t), 'muster.db')}`, env);
     t.teardown(() => store.close());
     return store;
   });

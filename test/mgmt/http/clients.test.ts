@@ -8,13 +8,14 @@ import { systemClock } from '../../../src/lib/clock.js';
 import { connectTls, secureContext } from '../../../src/protocol/index.js';
 import { FakeAgent } from '../../../src/testing/fake-agent.js';
 import { MgmtProcess } from '../../helpers/mgmt-process.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 // The proof that we speak CloudStack's API: clients that we did not write, unchanged, against the real process.
 
 const PYTHON = '/usr/bin/python3';
 
 async function start(t: Test): Promise<{ ini: string; agentPort: number }> {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const server = new MgmtProcess(t, folder, [
     'bind.address=127.0.0.1',
     'cluster.node.IP=127.0.0.1',

@@ -9,12 +9,13 @@ import { httpServer, listenHttp } from '../../../src/mgmt/http/http-server.js';
 import { apiSecureContext } from '../../../src/mgmt/security/server-certificate.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { type SignedFiles, signedFiles } from '../../helpers/openssl.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 const pem = (path: string) => readFileSync(path, 'utf8');
 const contextOf = ({ cert, key }: SignedFiles) => apiSecureContext({ cert: pem(cert), key: pem(key) });
 
 async function serve(t: Test) {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const files = signedFiles(folder, 'IP:127.0.0.1');
   const state = { context: contextOf(files), isSigned: true };
   const clock = new FakeClock();

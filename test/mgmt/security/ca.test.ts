@@ -14,13 +14,14 @@ import type { Ca } from '../../../src/mgmt/security/ca.js';
 import { ClusterCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { type SealingKey, sealUnder } from '../../../src/mgmt/security/sealing-key.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const keyFile = sealUnder(new Uint8Array(32).fill(9), 'key.file=muster.key');
 const SERVER = { addresses: ['127.0.0.1', '2001:db8::1', 'ms1.example.org'], msid: 2 ** 47 + 5 };
 
 async function storeOf(t: Test) {
-  const store = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
+  const store = await openStore(`sqlite:${join(testFolder(t), 'muster.db')}`, env);
   t.teardown(() => store.close());
   return store;
 }

@@ -9,12 +9,13 @@ import { ClusterCa } from '../../../src/mgmt/security/cluster-ca.js';
 import { sealUnder } from '../../../src/mgmt/security/sealing-key.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { cloudstackCa } from '../../helpers/certificates.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 const YEAR_MS = 366 * 24 * 3_600_000;
 
 async function issued(t: Test, clock: FakeClock) {
   const env = { clock, random: systemRandom, log: silentLog, thread: 'same' } as const;
-  const store = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
+  const store = await openStore(`sqlite:${join(testFolder(t), 'muster.db')}`, env);
   const ca = await ClusterCa.open({ store, sealingKey: sealUnder(new Uint8Array(32), 'key.file=x'), ...env });
   const server = await ca.issueServerCertificate({ addresses: ['192.0.2.1'], msid: 1 });
   const other = await ca.issueServerCertificate({ addresses: ['192.0.2.2'], msid: 2 });

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import t from 'tap';
 import { type Log, silentLog } from '../../../src/lib/logger.js';
 import { openSealingKey, sealUnder } from '../../../src/mgmt/security/sealing-key.js';
+import { testFolder } from '../../helpers/scratch.js';
 
 const PARTS = { log: silentLog, hasSecrets: async () => false };
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
 t.test('key.file: it is made once, for this user only, with its folder', async t => {
-  const folder = join(t.testdir(), 'data');
+  const folder = join(testFolder(t), 'data');
   const path = join(folder, 'muster.key');
   const first = await openSealingKey(path, PARTS);
   t.match(await readFile(path, 'utf8'), /^[A-Za-z0-9+/]{43}=\n$/);
@@ -20,14 +21,14 @@ t.test('key.file: it is made once, for this user only, with its folder', async t
 });
 
 t.test('key.file: servers that start together agree on one', async t => {
-  const path = join(t.testdir(), 'muster.key');
+  const path = join(testFolder(t), 'muster.key');
   const keys = await Promise.all(Array.from({ length: 8 }, () => openSealingKey(path, PARTS)));
   const sealed = keys.map(key => key.seal('a', Buffer.from('x')));
   t.strictSame(new Set(keys.flatMap(key => sealed.map(one => text(key.unseal('a', one))))), new Set(['x']));
 });
 
 t.test('regression: key.file: a lost key is not made anew beside secrets that were sealed under it', async t => {
-  const path = join(t.testdir(), 'muster.key');
+  const path = join(testFolder(t), 'muster.key');
   const beside = { log: silentLog, hasSecrets: async () => true };
   await t.rejects(openSealingKey(path, beside), {
     name: 'ConfigError',
@@ -73,7 +74,7 @@ t.test('key.file: what is no key is refused, and left as it is', async t => {
 });
 
 t.test('key.file: one that others may read is warned about, and used', async t => {
-  const path = join(t.testdir(), 'muster.key');
+  const path = join(testFolder(t), 'muster.key');
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: message => void warnings.push(message) };
   await openSealingKey(path, { ...PARTS, log });
@@ -84,7 +85,7 @@ t.test('key.file: one that others may read is warned about, and used', async t =
 });
 
 t.test('key.file: blanks and a missing line end around the key do not matter', async t => {
-  const path = join(t.testdir(), 'muster.key');
+  const path = join(testFolder(t), 'muster.key');
   const key = await openSealingKey(path, PARTS);
   await writeFile(path, `  ${(await readFile(path, 'utf8')).trim()}\r\n\n`);
   const again = await openSealingKey(path, PARTS);
@@ -142,7 +143,7 @@ t.test('unseal: a later format is not taken for a wrong key', async t => {
 });
 
 t.test('key.file: a folder that cannot hold it is refused', async t => {
-  const folder = join(t.testdir(), 'closed');
+  const folder = join(testFolder(t), 'closed');
   await mkdir(folder);
   await chmod(folder, 0o500);
   const opened = openSealingKey(join(folder, 'muster.key'), PARTS);

@@ -1,6 +1,5 @@
-import type { NewCommandOutcome, Store } from '../../../src/mgmt/store/store.js';
+import { HOSTS_A_BATCH, type NewCommandOutcome, type Store } from '../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../helpers/host-description.js';
-import { registerHost } from '../../helpers/one-host.js';
 import { type FreshStore, MSID_A, MSID_B, serverDescription, storeTest } from './store-test.js';
 
 const JOB = {
@@ -15,8 +14,12 @@ const outcome = (hostId: number, kind: NewCommandOutcome['kind'], more: Partial<
 
 async function hostsIn(store: Store, count: number): Promise<readonly number[]> {
   const zone = await store.zoneId('default');
+  const descriptions = Array.from({ length: count }, (_, i) => hostDescription(`guid-${i}`, zone));
   const ids: number[] = [];
-  for (let i = 0; i < count; i++) ids.push((await registerHost(store, hostDescription(`guid-${i}`, zone))).host.id);
+  for (let i = 0; i < count; i += HOSTS_A_BATCH) {
+    const registered = await store.registerHosts(descriptions.slice(i, i + HOSTS_A_BATCH));
+    ids.push(...registered.map(({ host }) => host.id));
+  }
   return ids;
 }
 

@@ -10,6 +10,7 @@ import type { AgentRow, AssignmentAttempt, Store } from '../../../src/mgmt/store
 import { hostDescription } from '../../helpers/host-description.js';
 import { MemoryStore } from '../../helpers/memory-store.js';
 import { registerHost } from '../../helpers/one-host.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 
 type Compared = AgentStore & Pick<Store, 'updateConfiguration' | 'beginAssignment' | 'writeAssignments'>;
@@ -21,7 +22,7 @@ t.test(
   `memory store: the one that tests lean on answers as the real one does (seed ${SEED}, ${RUNS} runs)`,
   async t => {
     const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
-    const real = await openStore(`sqlite:${join(t.testdir(), 'muster.db')}`, env);
+    const real = await openStore(`sqlite:${join(testFolder(t), 'muster.db')}`, env);
     const memory = new MemoryStore();
     const random = seededRandom(SEED);
     const zones = [1, 2];

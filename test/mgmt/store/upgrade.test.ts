@@ -13,6 +13,7 @@ import { claimServer } from '../../helpers/api-bench.js';
 import { startCluster } from '../../helpers/cluster-bench.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { registerHost } from '../../helpers/one-host.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
@@ -51,7 +52,7 @@ function columnsOf(file: string): Map<string, Column> {
 t.test('upgrade: each migration only expands: what an older server reads and writes is there as it was', async t => {
   const wrong: string[] = [];
   for (let number = 1; number < MIGRATIONS.length; number++) {
-    const file = join(t.testdir(), 'muster.db');
+    const file = join(testFolder(t), 'muster.db');
     await migrated(file, MIGRATIONS.slice(0, number));
     const before = columnsOf(file);
     const tables = new Set([...before.keys()].map(key => key.split('.')[0]));
@@ -72,7 +73,7 @@ t.test('upgrade: each migration only expands: what an older server reads and wri
 });
 
 t.test('upgrade: a row that knows only the first schema’s columns can be written into the newest', async t => {
-  const file = join(t.testdir(), 'muster.db');
+  const file = join(testFolder(t), 'muster.db');
   await migrated(file, MIGRATIONS.slice(0, 1));
   const required = [...columnsOf(file).entries()].filter(([key, { notnull }]) => key.startsWith('host.') && notnull);
   await migrated(file, MIGRATIONS);
@@ -122,7 +123,7 @@ t.test('upgrade: agents need certificates in a new store; one that is in use goe
     ],
   };
   for (const [what, [does, isStrict]] of Object.entries(cases)) {
-    const file = join(t.testdir(), 'muster.db');
+    const file = join(testFolder(t), 'muster.db');
     await migrated(file, before);
     const database = new Database(file);
     database.exec("INSERT INTO data_center (id, uuid, name) VALUES (1, 'z', 'default')");
@@ -174,7 +175,7 @@ async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, gui
 t.test(
   'upgrade: servers that run go on under a newer schema; one that starts is told which version it needs',
   async t => {
-    const file = join(t.testdir(), 'muster.db');
+    const file = join(testFolder(t), 'muster.db');
     const store = await openStore(`sqlite:${file}`, env);
     t.teardown(() => store.close());
     await claimServer(store, 1001, '192.0.2.1');

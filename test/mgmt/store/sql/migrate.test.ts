@@ -10,11 +10,12 @@ import { openSqlite } from '../../../../src/mgmt/store/sqlite/sqlite.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { hostDescription } from '../../../helpers/host-description.js';
 import { hostReady, registerHost, wholeHosts } from '../../../helpers/one-host.js';
+import { testFolder } from '../../../helpers/scratch.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 
 /** Several servers' connections to one file, each as fresh as after a start. */
 function cluster(t: Test) {
-  const file = join(t.testdir(), 'muster.db');
+  const file = join(testFolder(t), 'muster.db');
   const clock = new FakeClock();
   let seed = 0;
   return {

@@ -7,6 +7,7 @@ import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import { HOSTS_A_BATCH, type Store } from '../../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../../helpers/host-description.js';
+import { testFolder } from '../../../helpers/scratch.js';
 
 /** The statements of some calls, each with the lines of its plan. Without statistics SQLite guesses. */
 async function plansOf(t: Test, calls: (store: Store) => Promise<unknown>): Promise<Map<string, readonly string[]>> {
@@ -19,7 +20,7 @@ async function plansOf(t: Test, calls: (store: Store) => Promise<unknown>): Prom
   t.teardown(() => {
     Database.prototype.prepare = prepare;
   });
-  const file = join(t.testdir(), 'muster.db');
+  const file = join(testFolder(t), 'muster.db');
   const parts = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
   const store = await openStore(`sqlite:${file}`, parts);
   texts.clear();

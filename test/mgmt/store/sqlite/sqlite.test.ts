@@ -8,6 +8,7 @@ import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { wholeHosts } from '../../../helpers/one-host.js';
+import { testFolder } from '../../../helpers/scratch.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { storeProcess } from '../../../helpers/store-process.js';
@@ -18,12 +19,12 @@ const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 
 const open = (file: string) => openStore(`sqlite:${file}`, env);
 
 storeContract('sqlite', async t => {
-  const file = join(t.testdir(), 'data', 'muster.db');
+  const file = join(testFolder(t), 'data', 'muster.db');
   return () => closedWith(t, open(file));
 });
 
 t.test('sqlite: the folder and all files are made for this user only', async t => {
-  const folder = join(t.testdir(), 'some', 'data');
+  const folder = join(testFolder(t), 'some', 'data');
   const store = await open(join(folder, 'muster.db'));
   await store.zoneId('default');
   const modes = [];
@@ -35,7 +36,7 @@ t.test('sqlite: the folder and all files are made for this user only', async t =
 });
 
 t.test('sqlite: after an orderly stop the one file holds everything', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   const store = await open(join(folder, 'muster.db'));
   await setConfiguration(store, 'host', '192.0.2.1');
   await store.close();
@@ -46,7 +47,7 @@ t.test('sqlite: after an orderly stop the one file holds everything', async t =>
 });
 
 t.test('sqlite: three processes that start at the same moment share one schema, ids and guids', async t => {
-  const file = join(t.testdir(), 'muster.db');
+  const file = join(testFolder(t), 'muster.db');
   const processes = await Promise.all([1, 2, 3].map(() => storeProcess(t)));
   const results = await Promise.all(
     processes.map((process, i) =>
@@ -74,7 +75,7 @@ async function runOut<T>(clock: FakeClock, work: Promise<T>): Promise<PromiseSet
 }
 
 async function lockedStore(t: Test) {
-  const file = join(t.testdir(), 'muster.db');
+  const file = join(testFolder(t), 'muster.db');
   const clock = new FakeClock();
   const store = await openStore(`sqlite:${file}`, { ...env, clock, random: seededRandom(1) });
   const other = new Database(file, { timeout: 0 });
@@ -156,7 +157,7 @@ t.test('sqlite: what cannot be opened is refused with a reason', async t => {
 });
 
 t.test('sqlite: a database that is damaged while open says so', async t => {
-  const file = join(t.testdir(), 'muster.db');
+  const file = join(testFolder(t), 'muster.db');
   const store = await open(file);
   await store.zoneId('default');
   await store.close();

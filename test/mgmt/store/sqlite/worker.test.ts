@@ -11,6 +11,7 @@ import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { RecordingLog } from '../../../helpers/recording-log.js';
+import { testFolder } from '../../../helpers/scratch.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 
 const open = (file: string, clock: Clock = systemClock, log = new RecordingLog()) =>
@@ -18,7 +19,7 @@ const open = (file: string, clock: Clock = systemClock, log = new RecordingLog()
 
 /** A store, and the worker thread that it has. */
 async function openWithWorker(t: Test, clock: Clock = systemClock) {
-  const file = join(t.testdir(), 'muster.db');
+  const file = join(testFolder(t), 'muster.db');
   const log = new RecordingLog();
   const started = once(process, 'worker');
   const store = await open(file, clock, log);
@@ -120,7 +121,7 @@ t.test('worker: when it does not answer calls are given up after 2 s, and never 
 
 t.test('worker: the process can end, with the store closed or open', async t => {
   const run = async (end: string) => {
-    const folder = t.testdir();
+    const folder = testFolder(t);
     const script = `
       import { openStore } from ${JSON.stringify(import.meta.resolve('#dist/mgmt/open-store.js'))};
       const clock = { now: () => performance.now(), wallTime: () => Date.now(), after: () => ({ cancel() {} }) };
