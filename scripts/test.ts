@@ -12,13 +12,14 @@ const USAGE = `Runs test files, each in a process of its own, and prints TAP.
 
 Usage: npm test [-- [--jobs N] [PATH …]]
 
-  --jobs N   how many run at the same time; by default as many as the machine has processors
+  --jobs N   how many run at the same time; by default one more than the machine has processors, since many wait
   --brief    of a file that passes, only its own line; so it is on a terminal
   PATH       a test file or a folder of them; by default all but test/e2e, which takes minutes
 `;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+const WITHOUT_HOOKS = new URL('../test/helpers/no-async-hooks.js', import.meta.url).href;
 /** Each file's time until tap ends it, where neither it nor `TAP_TIMEOUT` sets another, in seconds. */
 const TIMEOUT_SECONDS = 300;
 /** Past this a process has not even listened to tap. */
@@ -64,7 +65,7 @@ export function tapFailures(): { read(line: string): void; readonly failures: re
   };
 }
 
-interface FileResult {
+export interface FileResult {
   readonly isPassed: boolean;
   readonly output: string;
   readonly tookMs: number;
@@ -72,10 +73,19 @@ interface FileResult {
 
 const running = new Set<ChildProcess>();
 
-async function runFile(file: string): Promise<FileResult> {
+export interface RunFileOptions {
+  /** @default none */
+  readonly args?: readonly string[];
+  /** Stacks name lines of TypeScript, which takes a while to load. @default false */
+  readonly hasSourceMaps?: boolean;
+}
+
+/** @param file relative to the root of the project */
+export async function runFile(file: string, { args = [], hasSourceMaps = false }: RunFileOptions): Promise<FileResult> {
   const startedAt = performance.now();
   const compiled = join(root, 'build', file.replace(/\.ts$/, '.js'));
-  const child = spawn(process.execPath, ['--enable-source-maps', compiled], {
+  const flags = [...(hasSourceMaps ? ['--enable-source-maps'] : []), '--import', WITHOUT_HOOKS];
+  const child = spawn(process.execPath, [...flags, compiled, ...args], {
     cwd: root,
     env: { TAP_TIMEOUT: `${TIMEOUT_SECONDS}`, ...process.env, TAP: '1', TAP_OMIT_VERSION: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -127,16 +137,18 @@ async function run(): Promise<void> {
     return;
   }
   const isBrief = values.brief ?? process.stdout.isTTY;
-  const jobs = Number(values.jobs ?? availableParallelism());
+  const jobs = Number(values.jobs ?? availableParallelism() + 1);
   if (!(jobs >= 1)) throw new Error('--jobs takes a number from 1.');
   const files = testFiles(positionals);
+  // Who names a file is looking for a fault in it.
+  const hasSourceMaps = positionals.length > 0;
   const waiting = longestFirst(files);
   const found = tapFailures();
   const startedAt = performance.now();
   let ended = 0;
   const worker = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runFile(file);
+      const result = await runFile(file, { hasSourceMaps });
       ended++;
       if (!result.isPassed) process.exitCode = 1;
       const tap = asSubtest(file, result, ended, isBrief);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { tapFailures } from '../../scripts/test.js';
+import { runFile, tapFailures } from '../../scripts/test.js';
 
 t.test('regression: tests: what failed is summed up, each once, with the way to it', async t => {
   const found = tapFailures();
@@ -27,4 +27,10 @@ not ok 3 - test/c.test.ts # time=1ms`;
     'test/b.test.ts > two > z',
     'test/c.test.ts',
   ]);
+});
+
+t.test('regression: tests: an error that belongs to no test fails the file', async t => {
+  const run = (kind: string) => runFile('test/fixtures/stray-errors.ts', { args: [kind] });
+  const [none, thrown, rejected] = await Promise.all(['none', 'thrown', 'rejected'].map(run));
+  t.match([none, thrown, rejected], [{ isPassed: true }, { isPassed: false }, { isPassed: false }]);
 });
