@@ -5,6 +5,7 @@ import { retryWhile } from '../../lib/retry.js';
 import { type EventSink, eventsAskedBy } from '../cluster/events.js';
 import type { JobOutcome, JobRow, Store } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
+import { Sweep } from '../store/sweep.js';
 import { failure } from './job-outcome.js';
 
 /**
@@ -41,7 +42,6 @@ type JobRunnerStore = Pick<
 
 const LOOK_MS = 2_000;
 const KEPT_MS = 7 * 86_400_000;
-const SWEEP_MS = 3_600_000;
 /** The hosts of a job are there before the job is. */
 const MADE_WITHIN_MS = 600_000;
 
@@ -61,21 +61,26 @@ export class JobRunner {
   #looking: Promise<void> = Promise.resolve();
   /** A look that has not begun yet. */
   #nextLook: Promise<void> | undefined;
-  #sweptAt = 0;
+  readonly #sweep: Sweep;
 
   constructor(store: JobRunnerStore, parts: JobRunnerParts) {
     this.#store = store;
     this.#parts = parts;
+    const { clock, log } = parts;
+    this.#sweep = new Sweep({
+      ...{ clock, log, what: 'jobs and commands' },
+      deleteSome: async () => (await store.deleteOldJobs(KEPT_MS)) || store.deleteOldCommands(MADE_WITHIN_MS),
+    });
   }
 
   start(): void {
-    this.#sweptAt = this.#parts.clock.now();
     void this.#lookAgainAndAgain();
   }
 
   /** Begins no job any more. @returns when those that were begun have ended, or are left to others */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#sweep.stop();
     await Promise.all(this.#running);
   }
 
@@ -108,7 +113,7 @@ export class JobRunner {
       const known = [...this.#known];
       for (const job of await health.watch(() => this.#store.runningJobs(msid, known))) this.#begin(job);
       for (const job of await health.watch(() => this.#store.pendingJobs(msid))) await this.#startPending(job);
-      await this.#sweep();
+      void this.#sweep.look();
     } catch (error) {
       log.debug('Jobs could not be looked at', { reason: reasonOf(error) });
     }
@@ -201,14 +206,6 @@ export class JobRunner {
     };
     // When this server stops, the next process of it finds the job as it was left.
     await retryWhile({ clock, stopping }, write, () => true).catch(() => {});
-  }
-
-  /** One batch a look, until none is left. */
-  async #sweep(): Promise<void> {
-    const { clock } = this.#parts;
-    if (clock.now() - this.#sweptAt < SWEEP_MS) return;
-    const deleted = (await this.#store.deleteOldJobs(KEPT_MS)) || (await this.#store.deleteOldCommands(MADE_WITHIN_MS));
-    if (deleted === 0) this.#sweptAt = clock.now();
   }
 }
 
