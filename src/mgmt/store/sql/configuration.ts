@@ -2,20 +2,23 @@ import type { Kysely } from 'kysely';
 import type { ConfigurationStore } from '../configuration-store.js';
 import { commitAssignments } from './assignments.js';
 import type { Schema } from './schema.js';
-import { lockedSequence, raiseSequence, sequenceValue } from './sequence.js';
+import { lockedSequence, raiseSequence, sequenceValue, sequenceValues } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 export function configurationStore(transactions: Transactions): ConfigurationStore {
   const { clock } = transactions;
   return {
     configuration: () =>
-      transactions.read('configuration', async db => ({
-        version: await sequenceValue(db, 'configuration'),
-        values: await valuesOf(db),
-        assignmentGeneration: await sequenceValue(db, 'assignment_committed'),
-        revocation: await sequenceValue(db, 'crl'),
-        authorities: await sequenceValue(db, 'authority'),
-      })),
+      transactions.read('configuration', async db => {
+        const last = await sequenceValues(db, ['configuration', 'assignment_committed', 'crl', 'authority']);
+        return {
+          version: last('configuration'),
+          values: await valuesOf(db),
+          assignmentGeneration: last('assignment_committed'),
+          revocation: last('crl'),
+          authorities: last('authority'),
+        };
+      }),
 
     initialiseConfiguration: values =>
       transactions.write('initialiseConfiguration', async db => {

@@ -14,6 +14,12 @@ const DELETED_A_CALL = 1_000;
 export function jobStore(transactions: Transactions): JobStore {
   const { database, random } = transactions;
   const isInTime = (eb: JobExpressions) => eb.or([eb('expires', 'is', null), eb('expires', '>', database.now())]);
+  /** Looks find none nearly always: they do not ask for the time then. */
+  const jobsOf = async (db: Kysely<Schema>, rows: readonly Selectable<JobTable>[]) => {
+    if (rows.length === 0) return [];
+    const now = await database.storeTime(db);
+    return rows.map(row => jobOf(row, now));
+  };
   return {
     createJob: job =>
       transactions.write('createJob', async db => {
@@ -32,8 +38,7 @@ export function jobStore(transactions: Transactions): JobStore {
           .orderBy('id')
           .limit(JOBS_A_LOOK)
           .execute();
-        const now = await database.storeTime(db);
-        return rows.map(row => jobOf(row, now));
+        return jobsOf(db, rows);
       }),
 
     runningJobs: (msid, except) =>
@@ -47,8 +52,7 @@ export function jobStore(transactions: Transactions): JobStore {
           .orderBy('id')
           .limit(JOBS_A_LOOK)
           .execute();
-        const now = await database.storeTime(db);
-        return rows.map(row => jobOf(row, now));
+        return jobsOf(db, rows);
       }),
 
     startJob: (uuid, msid) =>

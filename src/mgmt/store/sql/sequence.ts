@@ -28,7 +28,17 @@ export async function sequenceValue(db: Kysely<Schema>, name: SequenceTable['nam
   return row?.value ?? 0;
 }
 
-/** The same, and nobody else changes it until the transaction has ended. */
+/** The last values that were taken of several counters, by name; 0 before the first. */
+export async function sequenceValues<N extends SequenceTable['name']>(
+  db: Kysely<Schema>,
+  names: readonly N[],
+): Promise<(name: N) => number> {
+  const rows = await db.selectFrom('sequence').selectAll().where('name', 'in', names).execute();
+  const values = new Map<string, number>(rows.map(({ name, value }) => [name, value]));
+  return name => values.get(name) ?? 0;
+}
+
+/** As `sequenceValue`, and nobody else changes it until the transaction has ended. */
 export async function lockedSequence(
   database: SqlDatabase,
   db: Kysely<Schema>,
