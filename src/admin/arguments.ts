@@ -31,7 +31,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', default: false },
 } as const;
-const OPTION_NAMES = Object.keys(OPTIONS).map(name => `--${name}`);
+export const OPTION_NAMES = Object.keys(OPTIONS).map(name => `--${name}`);
 
 /** @throws UsageError */
 export function parseAdminArguments(argv: readonly string[]): AdminArguments {

@@ -7,10 +7,8 @@ import { formatTable } from './table.js';
 export const LOCAL_COMMANDS = {
   status: 'One screen: who is where, who is not where it should be, since when, and why',
   doctor: 'On a hypervisor: looks at the agent in folder DIR, and dials every host of its list',
+  backup: 'On a management server: copies its store, keys and settings into the new folder DIR',
 } as const;
-
-/** How the command line is called. */
-export const PROGRAM = 'node dist/admin.js';
 
 const LOCAL_HELP: Readonly<Record<keyof typeof LOCAL_COMMANDS, readonly string[]>> = {
   status: [
@@ -21,6 +19,11 @@ const LOCAL_HELP: Readonly<Record<keyof typeof LOCAL_COMMANDS, readonly string[]
     'DIR is the folder of agent.properties (conf). Nothing is changed, and no credentials are needed.',
     'Exit codes: 0 all is well, 1 a warning, 2 an error, 66 wrong arguments.',
   ],
+  backup: [
+    'FILE is that of the server (/etc/muster/mgmt.properties if it is there, else conf/mgmt.properties). The server may run meanwhile.',
+    'DIR gets secrets, and is for the user alone who calls this. How to restore: docs/backup.md.',
+    'Exit codes: 0 done, 66 a configuration error, 67 another one.',
+  ],
 };
 
 export function localHelp(name: keyof typeof LOCAL_COMMANDS, width = DEFAULT_WIDTH): string {
@@ -28,14 +31,15 @@ export function localHelp(name: keyof typeof LOCAL_COMMANDS, width = DEFAULT_WID
   return paragraphs.flatMap(text => wrapWords(text, width)).join('\n');
 }
 
-const CREDENTIALS_HELP =
+export const CREDENTIALS_HELP =
   'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which a server writes when it starts. verify in such a file, or CLOUDSTACK_VERIFY, names a file with the CA by which the certificate of the API is verified. --endpoint asks another server with the same key.';
-const EXIT_CODES_HELP =
+export const EXIT_CODES_HELP =
   'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server, 130 Ctrl-C while waiting for a job. sendCommand: 0 all hosts have answered well, 1 some have not, 3 of some nobody knows, 66 refused before anything was sent.';
 
 const DEFAULT_WIDTH = 80;
 /** The last column is not made narrower than this, in characters. */
 const NARROWEST = 24;
+const USAGE_INDENT = 'Usage: '.length;
 
 /** Rows as aligned columns, of which the last one is broken between words. */
 function helpRows(rows: readonly (readonly string[])[], width: number): string[] {
@@ -48,8 +52,20 @@ function helpRows(rows: readonly (readonly string[])[], width: number): string[]
   );
 }
 
-/** @param width of the terminal, in characters */
-export function generalHelp(width = DEFAULT_WIDTH): string {
+/** The forms of the command line, without the program. */
+export const USAGES = [
+  'COMMAND [key=value …] [-o table|json] [--async] [--config FILE] [--endpoint URL]',
+  'status [--watch]',
+  'doctor [DIR]',
+  'backup DIR [FILE]',
+  'COMMAND --help',
+] as const;
+
+/**
+ * @param program how it is called
+ * @param width of the terminal, in characters
+ */
+export function generalHelp(program: string, width = DEFAULT_WIDTH): string {
   const commands: [string, string][] = Object.entries<ApiCommand>(API).map(([name, { description }]) => [
     name,
     description,
@@ -58,11 +74,11 @@ export function generalHelp(width = DEFAULT_WIDTH): string {
   return [
     'The command line for operators, over the HTTP API of a management server.',
     '',
-    `Usage: ${PROGRAM} COMMAND [key=value …] [-o table|json] [--async]`,
-    '                          [--config FILE] [--endpoint URL]',
-    `       ${PROGRAM} status [--watch]`,
-    `       ${PROGRAM} doctor [DIR]`,
-    `       ${PROGRAM} COMMAND --help`,
+    ...USAGES.flatMap((usage, index) => {
+      const [first = '', ...more] = wrapWords(usage, Math.max(NARROWEST, width - USAGE_INDENT - program.length - 1));
+      const start = `${(index === 0 ? 'Usage:' : '').padEnd(USAGE_INDENT)}${program}`;
+      return [`${start} ${first}`, ...more.map(line => `${' '.repeat(start.length)} ${line}`)];
+    }),
     '',
     ...helpRows(lines, width),
     '',

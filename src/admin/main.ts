@@ -7,7 +7,7 @@ import { type ApiKeyPair, findApiKeyPair } from './api-key-file.js';
 import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
 import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.js';
 import { showDoctor } from './doctor.js';
-import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp, PROGRAM } from './help.js';
+import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
 import { withIds } from './names.js';
 import { patientCall } from './patient-call.js';
 import { progressBar, sendReport, truncatedLines } from './send-report.js';
@@ -17,6 +17,8 @@ import { UsageError } from './usage-error.js';
 
 /** What the command line uses of its process. */
 export interface AdminParts {
+  /** How the command line is called, for advice: `muster`, or `node dist/admin.js`. */
+  readonly program: string;
   readonly clock: Clock;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The user's home folder. */
@@ -27,6 +29,11 @@ export interface AdminParts {
   err(text: string): void;
   /** @throws ApiFailure, Unreachable */
   call(keyPair: ApiKeyPair, command: string, params: ReadonlyMap<string, string>): Promise<ApiAnswer>;
+  /**
+   * Has the program of the management server on this machine make a backup, which says itself what becomes of it.
+   * @returns its exit code; undefined: there is no such program here
+   */
+  backup(folder: string, file: string | undefined): number | undefined;
   /** From now on Ctrl-C writes this to stderr and ends the process with this code. */
   onInterrupt(text: string, exitCode: number): void;
 }
@@ -37,8 +44,7 @@ const JOB_POLL_MS = 500;
 const FAILED = 1;
 const INTERRUPTED = 130;
 const CLEAR_SCREEN = '\x1b[H\x1b[2J';
-const LOCAL_NAMES = Object.keys(LOCAL_COMMANDS) as readonly (keyof typeof LOCAL_COMMANDS)[];
-const ALL_NAMES = [...Object.keys(API), ...LOCAL_NAMES];
+const ALL_NAMES = [...Object.keys(API), ...Object.keys(LOCAL_COMMANDS)];
 
 /** The command line for operators. @returns the exit code */
 export async function runAdmin(argv: readonly string[], parts: AdminParts): Promise<number> {
@@ -62,17 +68,14 @@ async function run(asked: AdminArguments, parts: AdminParts): Promise<number> {
   };
   if (asked.version) return say(`muster ${VERSION}\n`);
   if (asked.command === undefined) {
-    say(generalHelp(parts.width()));
+    say(generalHelp(parts.program, parts.width()));
     return asked.help ? EXIT_CODES.ok : EXIT_CODES.configuration;
   }
   // `help listHosts` means `listHosts --help`.
   const isHelp = asked.help || asked.command === 'help';
   const command = asked.command === 'help' ? asked.words[0] : asked.command;
-  if (command === undefined) return say(generalHelp(parts.width()));
-  if (command === 'status' || command === 'doctor') {
-    if (isHelp) return say(localHelp(command, parts.width()));
-    return command === 'status' ? showStatus(asked, parts) : runDoctor(asked, parts);
-  }
+  if (command === undefined) return say(generalHelp(parts.program, parts.width()));
+  if (isLocal(command)) return isHelp ? say(localHelp(command, parts.width())) : RUN_LOCAL[command](asked, parts);
   if (!isCommandName(command)) throw new UsageError(`${command} is no command: ${suggestion(command, ALL_NAMES)}`);
   return isHelp ? say(commandHelp(command, API[command], parts.width())) : carryOut(command, asked, parts);
 }
@@ -92,7 +95,7 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
   }
   if (!asked.async) {
     for (const jobid of jobs) {
-      const advice = adviceOn(jobid, command, asked);
+      const advice = adviceOn(jobid, command, asked, parts.program);
       const patient = patientCall(api, { clock: parts.clock, err: parts.err, advice });
       const outcome = await outcomeOf(patient, jobid, advice, parts);
       const result = (outcome.jobresult ?? {}) as ApiAnswer;
@@ -126,11 +129,11 @@ function notSent(error: unknown): never {
 const SAME_KEY = 'the same call with the same key waits for the same job, and sends nothing twice';
 
 /** How to see what becomes of a job when nobody waits for it any more. */
-function adviceOn(jobid: string, command: CommandName, { params }: AdminArguments): string {
-  const goesOn = `the job goes on; ${PROGRAM} queryAsyncJobResult jobid=${jobid} tells what came of it`;
+function adviceOn(jobid: string, command: CommandName, { params }: AdminArguments, program: string): string {
+  const goesOn = `the job goes on; ${program} queryAsyncJobResult jobid=${jobid} tells what came of it`;
   if (command !== 'sendCommand') return goesOn;
   const again = params.has('key') ? SAME_KEY : 'without a key, the same call would send it again';
-  return `${goesOn}, ${PROGRAM} listCommandResults jobid=${jobid} what came of it at each host; ${again}`;
+  return `${goesOn}, ${program} listCommandResults jobid=${jobid} what came of it at each host; ${again}`;
 }
 
 /** What became of a command at its hosts. @returns the exit code @throws ApiFailure, Unreachable */
@@ -142,7 +145,10 @@ async function tellOutcomes(
   parts: AdminParts,
 ): Promise<number> {
   const summary = (result.commandsummary ?? {}) as ApiAnswer;
-  const { text, exitCode } = await sendReport(api, jobid, summary, parts.width());
+  const { text, exitCode } = await sendReport(api, jobid, summary, {
+    program: parts.program,
+    width: parts.width(),
+  });
   parts.out(output === 'json' ? `${JSON.stringify({ jobid, ...result }, null, 2)}\n` : text);
   return exitCode;
 }
@@ -236,7 +242,7 @@ async function outcomeOf(api: ApiCall, jobid: string, advice: string, parts: Adm
   }
 }
 
-// ---- status and doctor
+// ---- what is no command of the API
 
 async function showStatus(asked: AdminArguments, parts: AdminParts): Promise<number> {
   const [word = [...asked.params.keys()][0]] = asked.words;
@@ -281,6 +287,23 @@ async function runDoctor({ words, params, output }: AdminArguments, parts: Admin
     out: parts.out,
     output,
   });
+}
+
+async function makeBackup({ words, params }: AdminArguments, parts: AdminParts): Promise<number> {
+  const [folder, file, more = [...params.keys()][0]] = words;
+  if (folder === undefined) throw new UsageError('backup: the folder DIR that is to be made is needed');
+  if (more !== undefined) throw new UsageError(`backup: ${more} is too much: it takes DIR and FILE`);
+  const exitCode = parts.backup(folder, file);
+  if (exitCode === undefined) throw new UsageError('backup: there is no management server installed here');
+  return exitCode;
+}
+
+const RUN_LOCAL = { status: showStatus, doctor: runDoctor, backup: makeBackup } as const satisfies Readonly<
+  Record<keyof typeof LOCAL_COMMANDS, (asked: AdminArguments, parts: AdminParts) => Promise<number>>
+>;
+
+function isLocal(command: string): command is keyof typeof LOCAL_COMMANDS {
+  return Object.hasOwn(LOCAL_COMMANDS, command);
 }
 
 // ---- the API

@@ -12,6 +12,9 @@ import { Fleet } from './fleet.js';
 import { openFolder } from './folder.js';
 import { FLEET_KEYS, isFleetKey, readSettings } from './settings.js';
 
+export const summary: Program['summary'] =
+  'Many agents in one process, for load tests and demonstrations, against Muster or CloudStack.';
+
 /** Each key with its meaning, for `--help`. */
 export const settings: Program['settings'] = Object.entries(FLEET_KEYS);
 

@@ -1,12 +1,17 @@
+import { systemClock } from '../lib/clock.js';
 import { FatalError } from '../lib/errors.js';
 import { silentLog } from '../lib/logger.js';
 import type { Program } from '../program/entry.js';
+import { BACKUP_TO, backUp } from './backup.js';
 import { PARAMETERS } from './config/parameters.js';
 import { type MgmtSettings, SETTING_HELP } from './config/settings.js';
 import { readMgmtFile, startManagementServer } from './management-server.js';
 import { dbUrlOf, openStore } from './open-store.js';
 import { RESEAL_FROM, resealFrom } from './secret-keys.js';
 import { StoreError } from './store/store-error.js';
+
+export const summary: Program['summary'] =
+  'A management server: agents register with it, and get their list of management servers from it.';
 
 /** Each key with its meaning, for `--help`. */
 export const settings: Program['settings'] = [
@@ -15,6 +20,7 @@ export const settings: Program['settings'] = [
     RESEAL_FROM,
     'on the command line only: a file with the former key, or the former password of db.url; seals the secrets in the store anew, and ends',
   ],
+  [BACKUP_TO, 'on the command line only: a folder that is to be made, for a backup of this server; makes it, and ends'],
   ...Object.entries(PARAMETERS).map(
     ([name, { description, unit }]) => [name, `${description}${unit ? ` (${unit})` : ''}; initial value`] as const,
   ),
@@ -22,9 +28,16 @@ export const settings: Program['settings'] = [
 
 export const start: Program['start'] = async ({ file, defaultFile, settings: given }, die, stopping) => {
   const formerFile = given.get(RESEAL_FROM);
-  const overrides = Object.fromEntries([...given].filter(([key]) => key !== RESEAL_FROM));
+  const backupFolder = given.get(BACKUP_TO);
+  const overrides = Object.fromEntries([...given].filter(([key]) => key !== RESEAL_FROM && key !== BACKUP_TO));
   const options = { file: file ?? defaultFile, fileMustExist: file !== undefined, overrides };
   if (formerFile !== undefined) return resealSecrets(formerFile, (await readMgmtFile(options)).settings);
+  if (backupFolder !== undefined) {
+    const { settings } = await readMgmtFile(options);
+    const said = await backUp(backupFolder, { settings, file: options.file, at: new Date(systemClock.wallTime()) });
+    process.stdout.write(said);
+    return 'done';
+  }
   const onShutdown = () => void process.kill(process.pid, 'SIGTERM');
   try {
     return await startManagementServer({ ...options, stopping, onFatal: die, onShutdown });

@@ -80,6 +80,17 @@ export async function dbUrlOf({ dbUrl, dbPasswordFile }: DbSettings): Promise<st
 
 type DbSettings = Pick<MgmtSettings, 'dbUrl' | 'dbPasswordFile'>;
 
+/**
+ * Copies the database into a file that is not there, also while servers use it.
+ * @returns false when this database has a tool of its own for that
+ * @throws ConfigError, FatalError
+ */
+export async function copyDatabase(dbUrl: string, target: string): Promise<boolean> {
+  const { copy } = databaseOf(dbUrl);
+  await copy?.(dbUrl, target);
+  return copy !== undefined;
+}
+
 /** The key that secrets in the store are sealed under when no `key.file` is given. @throws ConfigError */
 export function defaultSealingKey(dbUrl: string): DefaultSealingKey {
   return databaseOf(dbUrl).sealingKey(dbUrl);
@@ -94,6 +105,8 @@ interface Database {
   readonly form: string;
   readonly isRemote: boolean;
   sealingKey(dbUrl: string): DefaultSealingKey;
+  /** Undefined: its own tools do it. */
+  readonly copy?: (dbUrl: string, target: string) => Promise<void>;
   /** Loads the code of the database: with SQLite, its thread does that. @throws ConfigError, FatalError */
   open(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore>;
 }
@@ -106,6 +119,7 @@ const DATABASES: ReadonlyMap<string, Database> = new Map([
       form: 'sqlite: and the path of a file, such as sqlite:data/muster.db',
       isRemote: false,
       sealingKey: dbUrl => ({ file: `${sqlitePath(dbUrl)}.key` }),
+      copy: copySqlite,
       open: openSqlite,
     },
   ],
@@ -161,6 +175,11 @@ async function openSqlite(dbUrl: string, parts: Required<OpenStoreParts>): Promi
   } catch (error) {
     throw asFatal(error, dbUrl);
   }
+}
+
+async function copySqlite(dbUrl: string, target: string): Promise<void> {
+  const { copySqliteDatabase } = await import('./store/sqlite/copy-database.js');
+  await copySqliteDatabase(sqlitePath(dbUrl), target);
 }
 
 function asFatal(error: unknown, shownUrl: string): unknown {

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../lib/errors.js';
 
-/** How a program is called: `node dist/NAME.js [FILE] [key=value …]`. */
+/** How a program is called: `PROGRAM [FILE] [key=value …]`. */
 export interface CommandUsage {
-  /** As in `dist/NAME.js`. */
-  readonly name: string;
+  /** What its users call: `node dist/agent.js`, or `muster-agent` where it is installed. */
+  readonly program: string;
   /** The FILE that is read when none is given. */
   readonly defaultFile: string;
 }
@@ -63,6 +63,6 @@ export function parseCommandLine(argv: readonly string[], usage: CommandUsage): 
 }
 
 /** The usage in one line, for `--help` and for errors. */
-export function usageLine({ name, defaultFile }: CommandUsage): string {
-  return `node dist/${name}.js [FILE, default ${defaultFile}] [key=value …] [--help] [--version]`;
+export function usageLine({ program, defaultFile }: CommandUsage): string {
+  return `${program} [FILE, default ${defaultFile}] [key=value …] [--help] [--version]`;
 }

@@ -1,21 +1,22 @@
 import { systemClock } from '../lib/clock.js';
 import { ConfigError, EXIT_CODES, FatalError, reasonOf } from '../lib/errors.js';
 import { toStderr } from '../lib/log-sink.js';
+import { calledAs } from '../lib/text/called-as.js';
 import { wrapWords } from '../lib/text/wrap-words.js';
 import { VERSION } from '../lib/version.js';
 import { type CommandLine, type CommandUsage, parseCommandLine, usageLine } from './command-line.js';
 import { hideSecrets } from './process-title.js';
 
-/** A program: how it is called, and what it does. */
-export interface Entry extends CommandUsage {
-  /** What the program is, in one line. */
-  readonly summary: string;
+/** A program: the file that it reads, and what it does. */
+export interface Entry extends Pick<CommandUsage, 'defaultFile'> {
   /** Loads the rest, once signals are heard: a SIGHUP that comes while a thousand modules are read ends nothing. */
   load(): Promise<Program>;
 }
 
 /** What a program does. */
 export interface Program {
+  /** What the program is, in one line. */
+  readonly summary: string;
   /** Each key with its meaning, for `--help`. */
   readonly settings: readonly (readonly [key: string, meaning: string])[];
   /**
@@ -40,6 +41,7 @@ export interface Running {
 
 /** Runs a program until its exit: 0 after a stop, 66 on a configuration error, 67 on another fatal one. */
 export async function runEntry(entry: Entry): Promise<void> {
+  const usage = { ...entry, program: calledAs(process.argv[1]) };
   const hidden = hideSecrets(process.argv, title => {
     process.title = title;
   });
@@ -76,11 +78,11 @@ export async function runEntry(entry: Entry): Promise<void> {
   process.stdout.on('error', () => {});
 
   try {
-    const commandLine = parseCommandLine(process.argv.slice(2), entry);
+    const commandLine = parseCommandLine(process.argv.slice(2), usage);
     for (const key of hidden)
       toStderr(`${key}: a secret on the command line is in the history of the shell: put it into a file\n`);
     if (commandLine.help) {
-      process.stdout.write(helpText(entry, await entry.load(), process.stdout.columns));
+      process.stdout.write(helpText(usage, await entry.load(), process.stdout.columns));
       return;
     }
     if (commandLine.version) {
@@ -133,7 +135,7 @@ function describe(error: unknown): string {
   return error instanceof Error && typeof error.stack === 'string' ? error.stack : reasonOf(error);
 }
 
-function helpText(entry: Entry, program: Program, columns = DEFAULT_COLUMNS): string {
+function helpText(usage: CommandUsage, program: Program, columns = DEFAULT_COLUMNS): string {
   const keyWidth = Math.max(...program.settings.map(([key]) => key.length));
   const settings = program.settings.flatMap(([key, meaning]) =>
     wrapWords(meaning, Math.max(MIN_MEANING, columns - keyWidth - 4)).map(
@@ -141,9 +143,9 @@ function helpText(entry: Entry, program: Program, columns = DEFAULT_COLUMNS): st
     ),
   );
   return [
-    ...wrapWords(entry.summary, columns),
+    ...wrapWords(program.summary, columns),
     '',
-    ...wrapWords(`Usage: ${usageLine(entry)}`, columns),
+    ...wrapWords(`Usage: ${usageLine(usage)}`, columns),
     '',
     'Settings, in FILE or as key=value (which beats the file):',
     ...settings,

@@ -19,6 +19,7 @@ function terminal(answers: Answers = () => ({}), width?: number) {
   };
   const run = (...argv: string[]) =>
     runAdmin(argv, {
+      program: 'node dist/admin.js',
       clock,
       environment: ENVIRONMENT,
       home: '/nowhere',
@@ -35,6 +36,10 @@ function terminal(answers: Answers = () => ({}), width?: number) {
         const answer = answers(command, given);
         if (answer instanceof Error) throw answer;
         return answer;
+      },
+      backup(folder, file) {
+        state.calls.push(`backup ${folder} ${file}`);
+        return file === 'none' ? undefined : 0;
       },
       onInterrupt: (text, exitCode) => {
         state.interrupt = { text, exitCode };
@@ -240,6 +245,17 @@ t.test('admin: status is 0 when everybody is where it should be, 1 when somebody
   const json = terminal(statusOf(2));
   t.equal(await json.run('status', '-o', 'json'), 1);
   t.match(JSON.parse(json.out), { agents: 5, up: 5, astrayCount: 2, astray: [{ hostname: 'kvm-1' }] });
+});
+
+t.test('admin: backup is what the program of the server makes, where there is one', async t => {
+  const one = terminal();
+  t.equal(await one.run('backup', 'saved', 'mgmt.properties'), 0);
+  t.equal(await one.run('backup', 'saved'), 0);
+  t.same(one.calls, ['backup saved mgmt.properties', 'backup saved undefined']);
+  t.equal(await one.run('backup'), 66);
+  t.equal(await one.run('backup', 'a', 'b', 'c'), 66);
+  t.equal(await one.run('backup', 'saved', 'none'), 66);
+  t.match(one.err, /DIR that is to be made is needed\n.*c is too much.*\n.*no management server installed here\n$/);
 });
 
 t.test('admin: status --watch redraws, outlives a server that is away, and ends with Ctrl-C as it should', async t => {

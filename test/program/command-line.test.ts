@@ -2,7 +2,7 @@ import t from 'tap';
 import { ConfigError } from '../../src/lib/errors.js';
 import { parseCommandLine, usageLine } from '../../src/program/command-line.js';
 
-const usage = { name: 'agent', defaultFile: 'conf/agent.properties' };
+const usage = { program: 'node dist/agent.js', defaultFile: 'conf/agent.properties' };
 const parse = (...argv: string[]) => parseCommandLine(argv, usage);
 
 t.test('command line: nothing is fine', async t => {

@@ -17,6 +17,8 @@ export interface DataDir {
 
 const NODE_ID_FILE = 'cluster.node.id';
 const TOKEN_FILE = 'token';
+/** By these files a server is the same one after a restart. */
+export const IDENTITY_FILES = [NODE_ID_FILE, TOKEN_FILE] as const;
 
 /**
  * Makes the folder where there is none, and the msid with it.

@@ -169,7 +169,7 @@ const MGMT_SETTINGS_DEFAULTS = {
  * @param file keys and values of mgmt.properties
  * @param commandLine keys and values of the command line
  * @example
- * const { settings, initial } = readSettings(new Map(), new Map([['db.url', 'sqlite:/var/lib/muster/muster.db']]));
+ * const { settings, initial } = readSettings(new Map(), new Map([['db.url', 'sqlite:/var/lib/muster-mgmt/muster.db']]));
  * @throws ConfigError when a value is not allowed, or a key of the command line is unknown
  */
 export function readSettings(

@@ -102,7 +102,7 @@ async function told(
   what: string,
 ): Promise<ChangedConfiguration> {
   const text = changed.value === '' ? 'nothing' : changed.value;
-  events.add({ type: 'CONFIGURATION.UPDATE', level: 'INFO', description: `${what} ${text}` });
+  events.add({ type: 'CONFIGURATION.VALUE.EDIT', level: 'INFO', description: `${what} ${text}` });
   await configurationChanged();
   return changed;
 }

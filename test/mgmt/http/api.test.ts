@@ -398,7 +398,7 @@ t.test('api: the key that asked for a change stands in its event, and in its job
     [
       ['API.KEY.CREATE', 'operator'],
       ['HOST.RECONNECT', 'ci'],
-      ['CONFIGURATION.UPDATE', 'ci'],
+      ['CONFIGURATION.VALUE.EDIT', 'ci'],
       ['AGENT.REBALANCE', 'ci'],
       ['MS.MAINTENANCE.PREPARE', 'ci'],
       ['MS.MAINTENANCE.CANCEL', 'ci'],

@@ -593,7 +593,7 @@ t.test('updateConfiguration: the value is stored in its one spelling, and the se
   t.same(wrongFields('updateConfiguration', body.configuration), []);
   t.equal((await store.configuration()).values.get('host'), 'ms1.example.org,192.0.2.1');
   t.equal(bench.told, 1);
-  t.match(events, [{ type: 'CONFIGURATION.UPDATE', description: 'host was set to ms1.example.org,192.0.2.1' }]);
+  t.match(events, [{ type: 'CONFIGURATION.VALUE.EDIT', description: 'host was set to ms1.example.org,192.0.2.1' }]);
   t.equal((await call('updateConfiguration', { name: 'ping.interval', value: '0' })).status, 431);
   t.equal(bench.told, 1, 'nothing has changed');
 });
@@ -626,7 +626,7 @@ t.test('resetConfiguration: the default is written, checked and told as any othe
   t.match(body.configuration, { name: 'ping.interval', value: '60', defaultvalue: '60', agentsmoving: 0 });
   t.same(wrongFields('resetConfiguration', body.configuration), []);
   t.equal((await store.configuration()).values.get('ping.interval'), '60', 'no later initial value takes its place');
-  t.match(events, [{ type: 'CONFIGURATION.UPDATE', description: 'ping.interval was reset to its default, 60' }]);
+  t.match(events, [{ type: 'CONFIGURATION.VALUE.EDIT', description: 'ping.interval was reset to its default, 60' }]);
   t.equal(bench.told, 1);
   await setConfiguration(store, 'indirect.agent.lb.weights', '192.0.2.1=2');
   await call('resetConfiguration', { name: 'indirect.agent.lb.weights' });
