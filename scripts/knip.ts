@@ -26,7 +26,7 @@ const config: KnipConfig = {
   ignoreExportsUsedInFile: isProduction || { interface: true, type: true },
   // Loaded by createRequire.
   ignoreDependencies: ['csclient'],
-  ignoreBinaries: ['openssl'],
+  ignoreBinaries: ['openssl', 'promtool'],
 };
 
 export default config;

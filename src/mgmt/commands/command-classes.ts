@@ -33,6 +33,11 @@ export function commandClass(name: string): { readonly type: string } | { readon
   return { type };
 }
 
+/** The class of a command as a label of metrics: whatever callers name, there are few of them. */
+export function classLabel(type: string): string {
+  return KNOWN.some(known => known === type) ? simpleName(type) : 'other';
+}
+
 function simpleName(type: string): string {
   return type.slice(type.lastIndexOf('.') + 1);
 }
