@@ -5,7 +5,7 @@ import { byLabel, type Readings, single } from './meters.js';
 import { gauge } from './metric.js';
 
 const MEMORY_KINDS = ['rss', 'heapTotal', 'heapUsed', 'external'] as const;
-const LAG_QUANTILES = ['0.5', '0.99', '1'] as const;
+const LAG_POINTS = ['median', 'p99', 'max'] as const;
 
 /** What every process of Muster shows of itself. */
 export const PROCESS_METRICS = {
@@ -43,9 +43,9 @@ export const PROCESS_METRICS = {
     name: 'muster_event_loop_lag_seconds',
     help: 'How late the event loop came to its timers since the last scrape: the median, 99 of 100, and the latest',
     unit: 'seconds',
-    labels: { quantile: LAG_QUANTILES },
+    labels: { at: LAG_POINTS },
     alert: {
-      when: 'muster_event_loop_lag_seconds{quantile="0.99"} > 0.5',
+      when: 'muster_event_loop_lag_seconds{at="p99"} > 0.5',
       means: 'For 5 minutes: the machine is too small for what it does, or a resource works in one piece.',
     },
   }),
@@ -70,12 +70,12 @@ export class ProcessMetrics {
     const lag = this.#lag;
     // It measures from timer to timer.
     const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LAG_RESOLUTION_MS / 1e3);
-    const lags = { '0.5': lag.percentile(50), '0.99': lag.percentile(99), 1: lag.max } as const;
+    const lags = { median: lag.percentile(50), p99: lag.percentile(99), max: lag.max } as const;
     const readings = {
       build: [{ labels: { version: VERSION }, value: 1 }],
       startTime: single(this.#startTime),
       memory: byLabel('kind', MEMORY_KINDS, kind => memory[kind]),
-      eventLoopLag: lag.count === 0 ? [] : byLabel('quantile', LAG_QUANTILES, quantile => late(lags[quantile])),
+      eventLoopLag: lag.count === 0 ? [] : byLabel('at', LAG_POINTS, at => late(lags[at])),
     };
     lag.reset();
     return readings;

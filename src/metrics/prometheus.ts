@@ -28,11 +28,11 @@ export class PrometheusMetrics<T extends MetricTable> {
       }
       if (kind === 'counter') {
         const counter = new Counter(about);
-        // Otherwise the first one is no increase: there was nothing before.
         for (const values of combinations(labels)) counter.inc(values, 0);
         return [key, { add: (values: PlainLabels, by = 1) => counter.inc(values, by) }];
       }
       const histogram = new Histogram({ ...about, buckets: [...buckets] });
+      for (const values of combinations(labels)) histogram.zero(values);
       return [key, { observe: (values: PlainLabels, value: number) => histogram.observe(values, value) }];
     });
     // By the kinds of the table, each of its counters and histograms has one.
@@ -57,14 +57,14 @@ export class PrometheusMetrics<T extends MetricTable> {
   }
 }
 
-/** Of a counter with more series than these, only those that were counted are shown. */
-const MOST_SHOWN_EMPTY = 64;
-
-/** Each combination of the values that the labels can have; none when a label has no closed set of them. */
+/**
+ * Each combination of the values that the labels can have; none when a label has no closed set of them. They are shown from
+ * the start: for Prometheus a series that begins with 3,000 has not increased.
+ */
 function combinations(labels: Labels): readonly PlainLabels[] {
   let all: readonly PlainLabels[] = [{}];
   for (const [name, values] of Object.entries(labels)) {
-    if (typeof values === 'string' || all.length * values.length > MOST_SHOWN_EMPTY) return [];
+    if (typeof values === 'string') return [];
     all = all.flatMap(others => values.map(value => ({ ...others, [name]: value })));
   }
   return all;

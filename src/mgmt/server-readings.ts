@@ -3,7 +3,7 @@ import { type Interruptible, runInTurns, workCounter } from '../lib/interruptibl
 import { byLabel, type Sample, single } from '../metrics/meters.js';
 import type { Agents } from './agents/compose-agents.js';
 import type { Membership } from './cluster/membership.js';
-import { canTakeAgents } from './cluster/observed-servers.js';
+import { canTakeAgents, type ObservedServer } from './cluster/observed-servers.js';
 import type { Sender } from './commands/sender.js';
 import { placeOf } from './hosts/own-view.js';
 import type { Drains } from './jobs/server-job-parts.js';
@@ -79,8 +79,10 @@ export class ServerReadings {
       connected: single(registry.size),
       connections: byLabel('stage', CONNECTION_STAGES, stage => underWay[stage]),
       clusterAgents: byLabel('state', SHOWN_STATES, state => states.get(state) ?? 0),
-      agentsOfServer: servers.map(({ serviceIp, msid }) => ofServer(serviceIp, byMsid.get(msid) ?? 0)),
-      canTakeAgents: servers.map(one => ofServer(one.serviceIp, canTakeAgents(one) ? 1 : 0)),
+      agentsOfServer: byAddress(servers, ofAddress =>
+        ofAddress.reduce((sum, { msid }) => sum + (byMsid.get(msid) ?? 0), 0),
+      ),
+      canTakeAgents: byAddress(servers, ofAddress => (ofAddress.some(canTakeAgents) ? 1 : 0)),
       astray: byLabel('reason', ASTRAY_REASONS, reason => astray.get(reason) ?? 0),
       behind: byLabel('generations', GENERATIONS_BEHIND, generations => behind.get(generations) ?? 0),
       propagating: single(propagation.inFlight),
@@ -171,8 +173,16 @@ export class ServerReadings {
 
 const SHOWN_STATES = HOST_STATUSES.filter(status => status !== 'Removed');
 
-function ofServer(server: string, value: number): Sample<{ readonly server: string }> {
-  return { labels: { server }, value };
+/** A server that was installed anew has the address of its former row. */
+function byAddress(
+  servers: readonly ObservedServer[],
+  measure: (ofAddress: readonly ObservedServer[]) => number,
+): readonly Sample<{ readonly server: string }>[] {
+  const addresses = [...new Set(servers.map(({ serviceIp }) => serviceIp))];
+  return addresses.map(server => ({
+    labels: { server },
+    value: measure(servers.filter(({ serviceIp }) => serviceIp === server)),
+  }));
 }
 
 function addOne<K>(counts: Map<K, number>, key: K): void {

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { METRIC_TABLES, withMetrics } from '../../scripts/metrics-docs.js';
+import type { MetricTable } from '../../src/metrics/metric.js';
+import { PrometheusMetrics } from '../../src/metrics/prometheus.js';
 import { ROOT } from '../helpers/root.js';
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
@@ -92,6 +94,13 @@ t.test(
   'docs: promtool accepts the rules, their tests pass, and every alert of docs/metrics.md is PromQL',
   { skip },
   async t => {
+    for (const [, table] of METRIC_TABLES) {
+      const { status, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+        input: await shownText(table),
+        encoding: 'utf8',
+      });
+      t.equal(status, 0, `promtool check metrics: ${stderr}`);
+    }
     promtool(t, 'check', 'rules', join(ROOT, RULES));
     promtool(t, 'test', 'rules', join(ROOT, RULES_TEST));
     const rules = METRICS.map(
@@ -107,6 +116,21 @@ t.test(
     promtool(t, 'check', 'rules', file);
   },
 );
+
+/** What a table looks like with a value for each metric. */
+function shownText(table: MetricTable): Promise<string> {
+  const exampleOf = (values: readonly string[] | string) => (typeof values === 'string' ? 'x' : values[0]);
+  const samples = Object.entries(table).map(([key, { labels }]) => [
+    key,
+    [
+      {
+        labels: Object.fromEntries(Object.entries(labels).map(([name, values]) => [name, exampleOf(values)])),
+        value: 1,
+      },
+    ],
+  ]);
+  return new PrometheusMetrics(table).text(Object.fromEntries(samples));
+}
 
 function promtool(t: Test, ...args: readonly string[]): void {
   const { status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });

@@ -121,7 +121,7 @@ t.test('entry: /metrics of a process shows it and its server, to this machine wi
   t.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
   const shown = samplesIn(await answer.text());
   t.match(Object.fromEntries(shown), { muster_server_ready: 1, muster_agents_connected: 0, muster_store_away: 0 });
-  t.ok(shown.has('muster_event_loop_lag_seconds{quantile="0.99"}'));
+  t.ok(shown.has('muster_event_loop_lag_seconds{at="p99"}'));
   t.ok(Number(shown.get('muster_store_call_seconds_count{call="heartbeat"}')) > 0);
   t.ok(Number(shown.get('muster_certificate_expiry_timestamp_seconds{of="server"}')) > Date.now() / 1000);
   t.equal(await server.stop('SIGTERM'), 0);

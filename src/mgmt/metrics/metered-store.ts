@@ -10,14 +10,11 @@ export interface MeteredStoreParts {
 
 /** The same store: how long each call takes is counted, and how it fails. */
 export function meteredStore(store: Store, { clock, meters }: MeteredStoreParts): Store {
-  const measured = new Map<PropertyKey, unknown>();
   return new Proxy(store, {
     get(target, name, receiver) {
       const value: unknown = Reflect.get(target, name, receiver);
       if (typeof value !== 'function' || typeof name === 'symbol') return value;
-      const known = measured.get(name);
-      if (known !== undefined) return known;
-      const method = async (...args: readonly unknown[]): Promise<unknown> => {
+      return async (...args: readonly unknown[]): Promise<unknown> => {
         const from = clock.now();
         try {
           return await value.apply(target, args);
@@ -28,8 +25,6 @@ export function meteredStore(store: Store, { clock, meters }: MeteredStoreParts)
           meters.storeSeconds.observe({ call: name }, (clock.now() - from) / 1_000);
         }
       };
-      measured.set(name, method);
-      return method;
     },
   });
 }

@@ -36,6 +36,17 @@ export const LEFT_REASONS = ['not-asked', 'no-target', 'no-answer', 'stayed', 'r
 export type LeftReason = (typeof LEFT_REASONS)[number];
 /** What becomes of commands. */
 const COMMAND_OUTCOMES = ['answered', 'unsupported', 'refused', 'cancelled', 'unknown'] as const;
+/** Classes of commands by their simple names; `other`: those that servers do not know. */
+const COMMAND_CLASSES = [
+  'GetHostStatsCommand',
+  'CheckHealthCommand',
+  'CheckNetworkCommand',
+  'MaintainCommand',
+  'AgentControlCommand',
+  'SetHostParamsCommand',
+  'other',
+] as const;
+export type CommandClass = (typeof COMMAND_CLASSES)[number];
 /** Whose certificate. */
 export const CERTIFICATE_OWNERS = ['server', 'ca', 'agents'] as const;
 
@@ -254,7 +265,7 @@ export const NODE_METRICS = {
     name: 'muster_commands_total',
     help: 'Packets of commands that were sent for operators and programs, by outcome and by the class of the first command',
     unit: 'packets',
-    labels: { outcome: COMMAND_OUTCOMES, class: 'the simple name of a class that this server knows, else `other`' },
+    labels: { outcome: COMMAND_OUTCOMES, class: COMMAND_CLASSES },
     alert: {
       when: 'rate(muster_commands_total{outcome="unknown"}[15m]) > 0',
       means: 'Nobody can say whether commands were carried out: listCommandResults names the hosts.',
