@@ -2,30 +2,7 @@ import t from 'tap';
 import { type ObservedServer, observeServers } from '../../../src/mgmt/cluster/observed-servers.js';
 import { astrayReason } from '../../../src/mgmt/lists/astray.js';
 import type { ServerRow } from '../../../src/mgmt/store/store.js';
-
-const row = (msid: number, serviceIp: string, more: Partial<ServerRow> = {}): ServerRow => ({
-  id: msid,
-  created: 0,
-  msid,
-  uuid: `u-${msid}`,
-  name: serviceIp,
-  state: 'Up',
-  stateSince: 0,
-  stateBy: null,
-  version: '1',
-  serviceIp,
-  osDistribution: null,
-  kernelVersion: null,
-  lastBootTime: 0,
-  started: 0,
-  stopped: null,
-  lastUpdate: 0,
-  runId: 'r',
-  joined: true,
-  servicePort: 8250,
-  beat: 1,
-  ...more,
-});
+import { serverRow } from '../../helpers/server-row.js';
 
 /** Servers of which each was heard. */
 function heard(...rows: readonly ServerRow[]): readonly ObservedServer[] {
@@ -37,7 +14,7 @@ function heard(...rows: readonly ServerRow[]): readonly ObservedServer[] {
 const list = (hosts: readonly string[], more = {}) => ({ hosts, avoid: [], checkIntervalSeconds: 60, ...more });
 
 t.test('astray: why an agent is not on its preferred server', async t => {
-  const servers = heard(row(1, 'a'), row(2, 'b'), row(3, 'c', { runId: null, state: 'Down' }));
+  const servers = heard(serverRow(1, 'a'), serverRow(2, 'b'), serverRow(3, 'c', { runId: null, state: 'Down' }));
   t.equal(astrayReason(list(['a', 'b']), 'a', servers), undefined);
   t.equal(astrayReason(list([]), 'a', servers), undefined, 'CloudStack’s own lists are not known');
   t.equal(astrayReason(list(['b', 'a']), 'a', servers), 'returning');
