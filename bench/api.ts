@@ -43,7 +43,13 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
     configuration: () => configuration,
     observe,
     presentLinks: () => present.read(),
-    own: { isNeeded: () => false, hosts: async () => [], links: () => present.own(), servers: () => [] },
+    own: {
+      msid: OWN_MSID,
+      isNeeded: () => false,
+      hosts: async () => [],
+      links: () => present.own(),
+      servers: () => [],
+    },
   });
   const api = new Api({ clock: systemClock, log, keys: apiKeys, handlers, store, events: { add() {} } });
   const server = httpServer({ clock: systemClock, api, notReady: () => undefined });

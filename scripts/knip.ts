@@ -26,7 +26,7 @@ const config: KnipConfig = {
   ignoreExportsUsedInFile: isProduction || { interface: true, type: true },
   // Loaded by createRequire; named so that those who depend on this package get the version that Node 20 runs.
   ignoreDependencies: ['csclient', 'light-my-request'],
-  ignoreBinaries: ['dpkg', 'dpkg-deb', 'mariadb', 'mariadb-dump', 'openssl', 'unshare'],
+  ignoreBinaries: ['dpkg', 'dpkg-deb', 'mariadb', 'mariadb-dump', 'openssl', 'promtool', 'unshare'],
 };
 
 export default config;

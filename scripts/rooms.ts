@@ -15,13 +15,13 @@ export interface Room {
 
 const STORE = ['lib', 'mgmt/store'];
 const BASE = [...STORE, 'mgmt/config'];
-const SHARED = [...BASE, 'protocol', 'mgmt/cluster', 'mgmt/security'];
+const SHARED = [...BASE, 'protocol', 'mgmt/metrics', 'mgmt/cluster', 'mgmt/security'];
 const HOSTS = [...SHARED, 'mgmt/hosts'];
 const LISTS = [...HOSTS, 'mgmt/lists'];
 const AGENTS = [...LISTS, 'mgmt/agents'];
 const COMMANDS = [...AGENTS, 'mgmt/cluster/links', 'mgmt/commands'];
 const JOBS = [...COMMANDS, 'mgmt/jobs'];
-const HTTP = [...JOBS, 'api', 'mgmt/http'];
+const HTTP = [...JOBS, 'api', 'metrics', 'mgmt/http'];
 
 /**
  * By the path below src/. A folder in a folder, such as agent/handlers, belongs to the room around it unless it is named
@@ -36,6 +36,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   program: {
     holds: 'what running programs have in common: arguments, settings file, signals, an end in order',
     not: 'what a program does between its start and its end',
+    mayImport: ['lib'],
+  },
+  metrics: {
+    holds: 'metrics in general: their tables, what the program counts with, and how Prometheus reads them',
+    not: 'which metrics there are: that is in `mgmt/metrics` and `agent`, but for those of any process',
     mayImport: ['lib'],
   },
   protocol: {
@@ -61,7 +66,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   agent: {
     holds: 'the agent: its state, its links, its settings and its properties file; in `steps` the decisions',
     not: 'anything of a server; what both need of the wire is in `protocol`',
-    mayImport: ['lib', 'program', 'protocol', 'agent/dial', 'agent/trust'],
+    mayImport: ['lib', 'program', 'metrics', 'protocol', 'agent/dial', 'agent/trust'],
   },
   'agent/doctor': {
     holds: 'the checks of the command line’s `doctor` on a hypervisor',
@@ -102,6 +107,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     holds: 'likewise for MariaDB and MySQL, with one node or several',
     not: 'queries',
     mayImport: [...STORE, 'mgmt/store/sql'],
+  },
+  'mgmt/metrics': {
+    holds: 'which metrics a management server has, and the measuring of the store',
+    not: 'where the figures come from: what happens is counted where it does, and the rest is in `mgmt`',
+    mayImport: [...STORE, 'metrics'],
   },
   'mgmt/config': {
     holds: 'names, values and bounds: global configuration, settings of one server, limits',
@@ -151,7 +161,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'mgmt/http': {
     holds: 'the HTTP API’s server side: port, authentication, checks of parameters, one handler for each command',
     not: 'rules: a handler translates between the API and a call of `mgmt/jobs`, `mgmt/lists` or the store',
-    mayImport: [...JOBS, 'api'],
+    mayImport: [...JOBS, 'api', 'metrics'],
   },
   mgmt: {
     holds: 'one server put together from its parts, and the face for programs that embed a server',

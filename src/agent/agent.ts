@@ -20,6 +20,8 @@ import { CommandsUnderWay } from './commands/under-way.js';
 import type { Dialer } from './dial/dialer.js';
 import type { HostIdentity } from './handlers/handler.js';
 import { type LinkEvents, linkEventsOf } from './link-events.js';
+import { type AgentMeters, SILENT_AGENT_METERS } from './metrics/agent-metrics.js';
+import { countStep } from './metrics/count-step.js';
 import { OutOfBandPings } from './out-of-band.js';
 import { type PingSays, pingReportOf } from './ping-says.js';
 import type { Resource } from './resources/resource.js';
@@ -51,6 +53,8 @@ export interface AgentParts {
   readonly random: Random;
   /** Where log lines go. */
   readonly log: Log;
+  /** What the agent counts with. @default nothing is counted */
+  readonly meters?: AgentMeters;
 }
 
 /** What ends at once when the agent stops is written to the journal still, and has so many turns of the event loop. */
@@ -84,9 +88,11 @@ export class Agent {
   readonly #keptAnswers: KeptAnswers | undefined;
   readonly #outOfBand: OutOfBandPings;
   readonly #pings: PingSays;
+  readonly #meters: AgentMeters;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#meters = parts.meters ?? SILENT_AGENT_METERS;
     this.#events = new Emitter(parts.log);
     const { journal, resource, trust, clock, log, settings } = parts;
     this.#outOfBand = new OutOfBandPings(clock, () => this.#reportNow());
@@ -197,6 +203,7 @@ export class Agent {
     });
     const before = this.#state;
     this.#state = state;
+    countStep(this.#meters, before, state, event);
     if (event.kind === 'ready') this.#outOfBand.ready();
     for (const effect of effects) this.#perform(effect);
     for (const { name, event: said } of linkEventsOf(before, state, event)) this.#events.emit(name, said);
@@ -254,6 +261,7 @@ export class Agent {
         handshakeTimeoutMs: settings.handshakeTimeoutMs,
         commands: this.#commands,
         keptAnswers: this.#keptAnswers,
+        meters: this.#meters,
         pings: this.#pings,
         liveness: { answerTimeoutMs: settings.pingAnswerTimeoutMs, retries: settings.pingRetries },
         nextSequence: () => this.#sequence++,

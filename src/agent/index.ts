@@ -23,6 +23,7 @@ export { CommandJournal, type CommandJournalParts } from './commands/command-jou
 export { openJournal } from './commands/open-journal.js';
 export { type Dialer, type TcpDialerOptions, tcpDialer, type Wire, wireOver } from './dial/dialer.js';
 export type { LinkEvents } from './link-events.js';
+export type { AgentMeters } from './metrics/agent-metrics.js';
 export { type BuiltInOptions, builtInResource, withMachineName } from './resources/built-in.js';
 export {
   type AnswerFields,

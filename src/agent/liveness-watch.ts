@@ -20,6 +20,8 @@ export interface LivenessWatchParts {
   progress(): readonly Progress[];
   /** Sends a ping on the link. @returns the packet that answers it */
   request(ping: Message, timeoutMs: number): Promise<Packet>;
+  /** A ping was answered. */
+  onRoundTrip(ms: number): void;
   onPingAnswer(answer: ReturnType<typeof PingAnswer.decode>): void;
   /** Called again each `answerTimeoutMs` while the silence lasts. */
   onSuspect(silentMs: number): void;
@@ -134,7 +136,9 @@ export class LivenessWatch {
         if (outOfBand) {
           this.heard();
         } else {
-          this.#roundTripMs = Math.round(clock.now() - sentAt);
+          const roundTripMs = clock.now() - sentAt;
+          this.#roundTripMs = Math.round(roundTripMs);
+          this.#parts.onRoundTrip(roundTripMs);
           this.#observe({ kind: 'ping-answered' });
         }
         this.#onAnswer(answer);

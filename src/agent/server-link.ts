@@ -29,6 +29,7 @@ import { readAvoidList } from './handlers/host-list.js';
 import { identityOf } from './handlers/ready.js';
 import type { LivenessRules } from './liveness.js';
 import { LivenessWatch } from './liveness-watch.js';
+import type { AgentMeters } from './metrics/agent-metrics.js';
 import type { PingSays } from './ping-says.js';
 import { isAboutCertificates, mayBeAboutCertificates, type Refusal } from './trust/refusal.js';
 import type { AgentTrust, Credentials } from './trust/trust.js';
@@ -37,6 +38,7 @@ import type { AgentTrust, Credentials } from './trust/trust.js';
 export interface ServerLinkParts {
   readonly clock: Clock;
   readonly log: Log;
+  readonly meters: Pick<AgentMeters, 'pingSeconds'>;
   readonly trust: AgentTrust;
   readonly handshakeTimeoutMs: number;
   /** What carries out the commands that come. */
@@ -351,7 +353,7 @@ export class ServerLink {
 
   #startLiveness(link: Link, intervalMs: number): void {
     const { id } = this.#order;
-    const { clock, log, liveness, pings } = this.#parts;
+    const { clock, log, liveness, pings, meters } = this.#parts;
     this.#liveness = new LivenessWatch({
       clock,
       log: log.child({ host: this.#order.host }),
@@ -361,6 +363,7 @@ export class ServerLink {
       progress: () => (this.#takesKept ? pings.progress() : []),
       hostId: () => this.#hostId(),
       request: (ping, timeoutMs) => link.request([ping], this.#header(FLAG.stopOnError), timeoutMs),
+      onRoundTrip: ms => meters.pingSeconds.observe({}, ms / 1_000),
       onPingAnswer: answer => this.#onPingAnswer(answer),
       onSuspect: silentMs => {
         // A link that is not Ready yet carries nothing that is worth keeping it for.

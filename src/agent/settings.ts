@@ -1,4 +1,4 @@
-import { readHostList } from '../lib/address.js';
+import { AddressError, canonicalAddress, readHostList } from '../lib/address.js';
 import { ConfigError } from '../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../lib/logger.js';
 import { parseEnrollmentToken } from '../protocol/enrollment-token.js';
@@ -38,6 +38,8 @@ export interface AgentSettings {
   readonly commandTimeoutMs: number;
   /** What the agent decides by: intervals, backoff, spread. */
   readonly rules: AgentRules;
+  /** Where the metrics of the agent are shown; undefined: nowhere. Keys: `metrics.port`, `metrics.address`. */
+  readonly metrics: { readonly address: string; readonly port: number } | undefined;
   /** Keys: `log.level`, `log.format`, `log.file`. */
   readonly log: LogOptions;
 }
@@ -61,6 +63,8 @@ export const AGENT_KEYS = {
   'host.tags': 'tags of this host, comma-separated (none)',
   resource: 'module that answers commands (built in)',
   'last.setup.completed.host': 'written by the agent: the last list that worked',
+  'metrics.port': 'where Prometheus reads the metrics of this agent, at /metrics (unset: nowhere)',
+  'metrics.address': 'the address of that port: whoever reaches it reads them, without a key (127.0.0.1)',
   'log.level': 'error, warn, info, debug (info)',
   'log.format': 'text, json (text)',
   'log.file': 'a path, or stdout (stdout)',
@@ -117,6 +121,17 @@ export function readSettings(
     return { hosts, algorithm };
   };
 
+  const address = (key: AgentKey, fallback: string): string => {
+    const value = get(key);
+    if (value === undefined || value === '') return fallback;
+    try {
+      return canonicalAddress(value);
+    } catch (error) {
+      if (error instanceof AddressError) throw new ConfigError(key, value, error.message, { cause: error });
+      throw error;
+    }
+  };
+
   const tags = (key: AgentKey): readonly string[] => {
     const value = get(key) ?? '';
     const found = value.trim() === '' ? [] : value.split(',').map(tag => tag.trim());
@@ -135,6 +150,8 @@ export function readSettings(
   const checkInterval = get('host.lb.check.interval');
   const lastCompleted = get('last.setup.completed.host');
   const host = get('host');
+  const metricsAddress = address('metrics.address', '127.0.0.1');
+  const metricsPort = get('metrics.port') ? integer('metrics.port', 0, 1, 65_535) : undefined;
   if (host === undefined) onWarning(`host is not set: ${DEFAULT_LIST.hosts} is dialled`);
   return {
     guid: guid === '' ? undefined : guid,
@@ -156,6 +173,7 @@ export function readSettings(
       backoff: { baseMs: integer('backoff.seconds', 5, 1, 3600) * 1000, maxMs: MAX_BACKOFF_MS },
       checkIntervalMs: checkInterval ? integer('host.lb.check.interval', 0, 0, DAY_SECONDS) * 1000 : undefined,
     },
+    metrics: metricsPort === undefined ? undefined : { address: metricsAddress, port: metricsPort },
     log: {
       level: oneOf('log.level', LOG_LEVELS, LOG_DEFAULTS.level),
       format: oneOf('log.format', LOG_FORMATS, LOG_DEFAULTS.format),

@@ -9,6 +9,9 @@ import type { PropertiesDocument } from '../lib/files/properties.js';
 import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { nearestKey } from '../lib/text/nearest-key.js';
+import { openMetricsPort } from '../metrics/metrics-port.js';
+import { ProcessMetrics } from '../metrics/process-metrics.js';
+import { PrometheusMetrics } from '../metrics/prometheus.js';
 import { endInOrder } from '../program/end-in-order.js';
 import { readSettingsFile } from '../program/settings-file.js';
 import { Agent } from './agent.js';
@@ -17,6 +20,8 @@ import type { AgentState } from './agent-state.js';
 import { openJournal } from './commands/open-journal.js';
 import { type Dialer, tcpDialer } from './dial/dialer.js';
 import type { LinkEvents } from './link-events.js';
+import { AGENT_METRICS } from './metrics/agent-metrics.js';
+import { agentReadings } from './metrics/agent-readings.js';
 import { loadResource } from './resources/load-resource.js';
 import type { Resource } from './resources/resource.js';
 import { AGENT_KEYS, isAgentKey, readEnrolmentToken, readSettings } from './settings.js';
@@ -82,6 +87,7 @@ const DEFAULT_AGENT_FILE = 'conf/agent.properties';
  *
  * @throws ConfigError when a setting is wrong or unknown, the file cannot be read, the log cannot be written, the resource
  *   or the known CA cannot be used, or another agent runs with the file
+ * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED: `metrics.port` cannot be opened
  */
 export async function startAgent(options: StartAgentOptions = {}): Promise<RunningAgent> {
   const { overrides = {}, clock = systemClock, random = systemRandom } = options;
@@ -95,6 +101,7 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
   );
   const { log, reopenLog, closeLog } = await logOf(options.log, settings.log, clock);
   let lock: FileLock | undefined;
+  let closeMetrics = async () => {};
   try {
     if (!exists) log.warn('There is no properties file yet: it will be made', { file });
     for (const warning of warnings) log.warn(warning, { file });
@@ -111,7 +118,24 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     }
     const dialer = options.dialer ?? tcpDialer({ addressFile: `${file}.addresses`, clock, log });
     const journal = await openJournal(dirname(file), { clock, log });
-    const agent = new Agent({ settings, properties, guid, resource, journal, trust, dialer, clock, random, log });
+    const metrics = settings.metrics && new PrometheusMetrics(AGENT_METRICS);
+    const agent = new Agent({
+      ...{ settings, properties, guid, resource, journal, trust, dialer, clock, random, log },
+      ...(metrics && { meters: metrics.meters }),
+    });
+    if (settings.metrics && metrics) {
+      const own = new ProcessMetrics(clock);
+      closeMetrics = async () => own.stop();
+      const close = await openMetricsPort(settings.metrics, {
+        contentType: metrics.contentType,
+        text: () => metrics.text({ ...agentReadings(agent.state, trust.ends), ...own.read() }),
+      });
+      log.info('Metrics are shown', settings.metrics);
+      closeMetrics = async () => {
+        own.stop();
+        await close();
+      };
+    }
     const reloadToken = async () => {
       if (overrides['enrollment.token'] !== undefined) return;
       await properties.reload();
@@ -127,6 +151,7 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
         log.info('Agent stops');
         return endInOrder(
           [
+            ['the metrics', () => closeMetrics()],
             ['the links and the properties file', () => agent.stop()],
             ['the lock', () => lock?.release()],
             ['the log', closeLog],
@@ -146,6 +171,7 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     };
   } catch (error) {
     lock?.releaseSync();
+    await closeMetrics();
     await closeLog();
     throw error;
   }

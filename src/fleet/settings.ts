@@ -21,8 +21,14 @@ export interface FleetSettings {
   readonly agentDefaults: ReadonlyMap<string, string>;
 }
 
-/** Keys of agent.properties that each agent has for itself. */
-const { guid: _guid, 'last.setup.completed.host': _lastCompleted, ...SHARED_AGENT_KEYS } = AGENT_KEYS;
+/** Keys of agent.properties that each agent has for itself, and those of a port, which many agents cannot share. */
+const {
+  guid: _guid,
+  'last.setup.completed.host': _lastCompleted,
+  'metrics.port': _metricsPort,
+  'metrics.address': _metricsAddress,
+  ...SHARED_AGENT_KEYS
+} = AGENT_KEYS;
 
 /** Every key, for `--help`. */
 export const FLEET_KEYS: Readonly<Record<string, string>> = {

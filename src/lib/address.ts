@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** The most entries of a host list. */
@@ -78,6 +78,13 @@ export function networkOf(address: string): string {
   const parsed = ipaddr.IPv6.parse(withoutDots(plain));
   if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString();
   return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toRFC5952String()}/64`;
+}
+
+/** Whether only this machine reaches an address, or is behind it. @param address canonical, or as a socket shows it */
+export function isLoopback(address: string): boolean {
+  if (address === 'localhost' || address === '::1') return true;
+  const plain = address.replace(/^::ffff:/, '');
+  return isIP(plain) === 4 && plain.startsWith('127.');
 }
 
 const ALLOWED = 'allowed are IPv4 and IPv6 addresses and DNS names, without ports';

@@ -44,9 +44,11 @@ import { OwnState } from './jobs/own-state.js';
 import { Provisioner } from './jobs/provision.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
+import { type NodeReadings, type ServerMeters, SILENT_SERVER_METERS } from './metrics/server-metrics.js';
 import type { ApiKeys } from './security/api-keys.js';
 import type { Ca } from './security/ca.js';
 import { readHostCertificates } from './security/host-certificates.js';
+import { ServerReadings } from './server-readings.js';
 import type { Store } from './store/store.js';
 import { retryWhileAway, StoreHealth } from './store/store-health.js';
 
@@ -60,6 +62,8 @@ export interface NodeParts {
   readonly log?: Log;
   /** What the servers of the cluster share. `stop` leaves it open. */
   readonly store: Store;
+  /** What the server counts with: those of `PrometheusMetrics`. @default nothing is counted */
+  readonly meters?: ServerMeters;
   /** The server's id, 1 to 2^48 − 1; another one for each server of the cluster. */
   readonly msid: number;
   /** The server's address as it stands in `host`. */
@@ -76,6 +80,8 @@ export interface NodeParts {
   readonly packetMaxBytes?: number;
   /** The TLS context for the next agent: see `secureContext` of `muster`. */
   secureContext(): SecureContext;
+  /** When the certificate ends that agents are shown, in milliseconds since 1970. @default it is not known */
+  certificateEnds?(): number | undefined;
   /**
    * The TLS context for the next connection to or from another server: this server's certificate of `ca`, as
    * `issueServerCertificate` makes it for `msid`.
@@ -125,6 +131,8 @@ export interface ManagementNode {
   readonly port: number | undefined;
   /** Why agents and operators should use another server now; undefined when it serves. */
   notReady(): string | undefined;
+  /** What the gauges of `docs/metrics.md` show now; those of the process are not among them. */
+  readings(): Promise<NodeReadings>;
   /**
    * Joins the cluster, opens the agents' port, and serves. It waits for a store that is away. When a part fails, those
    * that were started are stopped.
@@ -164,7 +172,7 @@ export interface ManagementNode {
  */
 export function composeNode(parts: NodeParts): ManagementNode {
   const { clock = systemClock, random = systemRandom, log = silentLog } = parts;
-  const { store, msid, address, configuration, agentsPort, ca } = parts;
+  const { store, msid, address, configuration, agentsPort, ca, meters = SILENT_SERVER_METERS } = parts;
   const health = new StoreHealth(log);
   const shared = { clock, random, log, health, msid };
   const events = new EventLog(store, health, shared);
@@ -214,6 +222,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const stopping = new AbortController();
   const agents = composeAgents({
     ...shared,
+    meters,
     address,
     stopping: stopping.signal,
     store,
@@ -249,6 +258,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const jobParts: ServerJobParts = {
     clock,
     log,
+    meters,
     events,
     agents,
     membership,
@@ -271,6 +281,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const resourceFailures = new ResourceFailures({ ...shared, events, knownHosts: agents.knownHosts });
   const sender = new Sender({
     clock,
+    meters,
     onResourceFailed: (hostId, answer) => resourceFailures.tell(hostId, answer),
     packetMaxBytes,
     hosts: new HostFinder({
@@ -339,6 +350,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     hostCertificates: ids => readHostCertificates({ clock, store, ca, configuration: currentConfiguration }, ids),
     ca,
     own: {
+      msid,
       isNeeded: () => health.away,
       hosts: () => runInTurns(agents.ownView(), clock),
       links: () => links.own(),
@@ -439,6 +451,21 @@ export function composeNode(parts: NodeParts): ManagementNode {
     return ending;
   }
 
+  function notReady(): string | undefined {
+    if (isStopping) return 'stopping';
+    if (!isServing) return 'starting';
+    if (health.isReplaced) return 'the database file was deleted or replaced';
+    if (membership.state !== 'Up') return membership.state;
+    return keeper.isOpen ? undefined : "the agents' port cannot be opened";
+  }
+
+  const readings = new ServerReadings({
+    ...{ clock, msid, address, agents, membership, sender, health, ca },
+    drains: jobParts.drains,
+    certificateEnds: () => parts.certificateEnds?.(),
+    isReady: () => notReady() === undefined,
+  });
+
   return {
     agents,
     membership,
@@ -459,13 +486,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     get port() {
       return keeper.number;
     },
-    notReady() {
-      if (isStopping) return 'stopping';
-      if (!isServing) return 'starting';
-      if (health.isReplaced) return 'the database file was deleted or replaced';
-      if (membership.state !== 'Up') return membership.state;
-      return keeper.isOpen ? undefined : "the agents' port cannot be opened";
-    },
+    notReady,
+    readings: () => readings.read(),
     async start() {
       starting = start();
       try {

@@ -21,6 +21,7 @@ export { ConfigError, FatalError, type FatalErrorCode } from '../lib/errors.js';
 export { type Log, type LogFields, type LogOptions, silentLog } from '../lib/logger.js';
 export { OperationError, type OperationErrorCode } from '../lib/operation-error.js';
 export { type Random, systemRandom } from '../lib/random.js';
+export { PrometheusMetrics } from '../metrics/prometheus.js';
 export type { Message, RemoteEnd } from '../protocol/index.js';
 export { type AgentsPort, tcpAgentsPort } from './agents/agents-port.js';
 export type { AskOptions, Attache } from './agents/attache.js';
@@ -58,6 +59,7 @@ export {
   type ManagementServerOptions,
   startManagementServer,
 } from './management-server.js';
+export { NODE_METRICS, type NodeReadings, type ServerMeters } from './metrics/server-metrics.js';
 export { type OpenStoreParts, openStore } from './open-store.js';
 export {
   type ApiKey,

@@ -11,6 +11,9 @@ import { firstAddress } from '../lib/interfaces.js';
 import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { retryWhile } from '../lib/retry.js';
+import type { MetricsSource } from '../metrics/metrics-port.js';
+import { ProcessMetrics } from '../metrics/process-metrics.js';
+import { PrometheusMetrics } from '../metrics/prometheus.js';
 import { endInOrder } from '../program/end-in-order.js';
 import { readSettingsFile, valuesOf } from '../program/settings-file.js';
 import type { Message } from '../protocol/index.js';
@@ -26,6 +29,9 @@ import type { HostEvents } from './hosts/host-presence.js';
 import type { ManagedHost } from './hosts/managed-hosts.js';
 import type { ApiReply } from './http/api.js';
 import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
+import { metricsPage } from './http/metrics-page.js';
+import { meteredStore } from './metrics/metered-store.js';
+import { SERVER_METRICS } from './metrics/server-metrics.js';
 import { dbUrlOf, isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
 import { ApiKeys } from './security/api-keys.js';
@@ -234,12 +240,20 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
     log.warn('Agents cannot reach this server by its address', { 'cluster.node.IP': address, reason: unreached });
   }
 
+  const metrics = new PrometheusMetrics(SERVER_METRICS);
+  const processMetrics = new ProcessMetrics(clock);
+  undo.push(() => processMetrics.stop());
+  const sourceOf = ({ readings }: ManagementNode): MetricsSource => ({
+    contentType: metrics.contentType,
+    text: async () => metrics.text({ ...(await readings()), ...processMetrics.read() }),
+  });
   // The API's port first: /healthz says that the process lives, and /readyz that it is not ready.
   let node: ManagementNode | undefined;
   const apiTls = await openApiTls(settings, options);
   undo.push(() => apiTls?.stop());
   const http = httpServer({
     clock,
+    metrics: metricsPage(() => node && { api: node.api, source: sourceOf(node) }),
     ...(apiTls !== undefined && { secureContext: () => apiTls.context() }),
     api: { handle: async (params, from) => (isServing(node) ? node.api.handle(params, from) : STARTING) },
     notReady: () => (node === undefined ? 'starting' : node.notReady()),
@@ -248,8 +262,9 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
   const apiPort = await openApi(http, settings, log);
 
   const waiting = { clock, stopping };
-  const store = await openStoreWhenThere({ ...options, settings }, stopping);
-  undo.push(() => store.close());
+  const opened = await openStoreWhenThere({ ...options, settings }, stopping);
+  undo.push(() => opened.close());
+  const store = meteredStore(opened, { clock, meters: metrics.meters });
   const sealingKey = await retryWhileAway(waiting, () => openSecretKey({ settings, store, log }));
   const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
   const ca = await retryWhileAway(waiting, () => openCa(settings, store, sealingKey, options));
@@ -280,6 +295,7 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
     random,
     log,
     store,
+    meters: metrics.meters,
     msid,
     address,
     // Several servers of one machine have addresses of their own, and one host name.
@@ -289,6 +305,7 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
     agentsPort: tcpAgentsPort({ address: settings.bindAddress, port: settings.port }, clock),
     packetMaxBytes: settings.packetMaxBytes,
     secureContext: () => certificate.context,
+    certificateEnds: () => certificate.ends,
     serverContext: () => certificateOfCa.context,
     serverDialer: tcpServerDialer(),
     ca,
@@ -319,6 +336,7 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
       certificate.stop();
       certificateOfCa.stop();
       apiTls?.stop();
+      processMetrics.stop();
       const closed = http.close();
       // Its failure is told below, in its turn.
       closed.catch(() => {});

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, utimesSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -31,6 +32,8 @@ t.test('entry: a wrong value, an unknown key and a second agent on the file exit
     [['port=x'], /^port=x: a whole number from 1 to 65535/],
     [['host=,'], /^host=,: /],
     [['hots=a'], /did you mean host\?/],
+    [['metrics.port=99999'], /^metrics\.port=99999: a whole number from 1 to 65535/],
+    [['metrics.port=9105', 'metrics.address=10.0.0.256'], /^metrics\.address=10\.0\.0\.256: .*IPv4/],
   ];
   for (const [args, text] of cases) {
     const agent = start(folder, ...args);
@@ -39,6 +42,20 @@ t.test('entry: a wrong value, an unknown key and a second agent on the file exit
   }
   first.child.kill('SIGINT');
   t.equal(await first.exit, 0);
+});
+
+t.test('entry: a metrics.port that is taken exits with 67, and says so', async t => {
+  const folder = t.testdir({ 'agent.properties': 'guid=g\nzone=\nhost=a\n' });
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  const agent = start(folder, join(folder, 'agent.properties'), `metrics.port=${port}`);
+  t.equal(await agent.exit, 67);
+  t.match(
+    agent.output(),
+    new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: the port is in use by another process`),
+  );
 });
 
 t.test('regression: entry: a file that is missing, a folder or in UTF-16 exits with 66, and makes no file', async t => {

@@ -21,6 +21,7 @@ t.test('settings: the defaults', async t => {
     handshakeTimeoutMs: 30_000,
     commandTimeoutMs: 300_000,
     rules: { failoverSpreadMs: 500, backoff: { baseMs: 5_000, maxMs: 60_000 }, checkIntervalMs: undefined },
+    metrics: undefined,
     log: { level: 'info', format: 'text', file: 'stdout' },
   });
 });
@@ -45,6 +46,8 @@ t.test('settings: every key is read', async t => {
       'host.tags': 'ssd, rack:7',
       resource: './resource.mjs',
       'last.setup.completed.host': 'A,B',
+      'metrics.port': '9100',
+      'metrics.address': '0.0.0.0',
       'log.level': 'debug',
       'log.format': 'json',
       'log.file': 'agent.log',
@@ -65,6 +68,7 @@ t.test('settings: every key is read', async t => {
       handshakeTimeoutMs: 86_400_000,
       commandTimeoutMs: 1_000,
       rules: { failoverSpreadMs: 0, backoff: { baseMs: 1_000, maxMs: 60_000 }, checkIntervalMs: 10_000 },
+      metrics: { address: '0.0.0.0', port: 9100 },
       log: { level: 'debug', format: 'json', file: 'agent.log' },
     },
   );
@@ -107,6 +111,10 @@ const BAD: readonly [key: keyof typeof AGENT_KEYS, value: string, allowed: RegEx
   ['failover.spread.ms', '600001', /from 0 to 600000/],
   ['ssl.handshake.timeout', '0', /from 1 to 86400/],
   ['ssl.handshake.timeout', '99999999999999999999', /from 1 to 86400/],
+  ['metrics.port', '0', /from 1 to 65535/],
+  ['metrics.port', '9100x', /from 1 to 65535/],
+  ['metrics.address', '10.0.0.256', /IPv4/],
+  ['metrics.address', 'a b', /blank/],
   ['log.level', 'trace', /error, warn, info, debug/],
   ['log.format', 'xml', /text, json/],
 ];

@@ -30,7 +30,7 @@ t.test('fleet settings: keys of an agent are for all agents, but for those that 
   t.match(Object.fromEntries(agentDefaults), { host: 'a,b@shuffle', 'backoff.seconds': '1' });
   t.notOk(agentDefaults.has('agents'));
   t.strictSame(
-    ['guid', 'last.setup.completed.host'].filter(key => key in FLEET_KEYS),
+    ['guid', 'last.setup.completed.host', 'metrics.port', 'metrics.address'].filter(key => key in FLEET_KEYS),
     [],
   );
 });

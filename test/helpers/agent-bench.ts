@@ -6,6 +6,7 @@ import './listed-crypto.js';
 import { Agent } from '../../src/agent/agent.js';
 import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
 import { openJournal } from '../../src/agent/commands/open-journal.js';
+import type { AgentMeters } from '../../src/agent/metrics/agent-metrics.js';
 import { builtInResource } from '../../src/agent/resources/built-in.js';
 import type { Resource } from '../../src/agent/resources/resource.js';
 import { readSettings } from '../../src/agent/settings.js';
@@ -31,6 +32,7 @@ export interface BenchOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** When it is. @default 2026-01-01 */
   readonly wallTime?: number;
+  readonly meters?: AgentMeters;
   /** Other names of the servers a, b and c, which are 10.0.0.1, 10.0.0.2 and 10.0.0.3. */
   readonly names?: Readonly<Record<string, string>>;
 }
@@ -82,6 +84,7 @@ export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench>
     clock,
     random: seededRandom(1),
     log,
+    ...(options.meters && { meters: options.meters }),
   });
   t.teardown(async () => {
     await agent.stop();

@@ -154,6 +154,7 @@ export async function apiBench(t: Test) {
     hostCertificates: ids => readHostCertificates({ clock, store: seen, ca, configuration: () => configuration }, ids),
     ca,
     own: {
+      msid: MSID_1,
       isNeeded: () => bench.isKnownAway,
       hosts: async () => bench.known,
       links: () => links.own(),

@@ -13,12 +13,15 @@ import { readSettings } from '../../src/agent/settings.js';
 import { Trust } from '../../src/agent/trust/trust.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
+import { PrometheusMetrics } from '../../src/metrics/prometheus.js';
 import type { AgentServer } from '../../src/mgmt/agents/agent-server.js';
 import type { AgentsPort } from '../../src/mgmt/agents/agents-port.js';
 import { serverWireOver } from '../../src/mgmt/cluster/links/server-dialer.js';
 import type { Membership } from '../../src/mgmt/cluster/membership.js';
 import { composeNode, type ManagementNode } from '../../src/mgmt/compose-node.js';
 import { type Configuration, readConfiguration } from '../../src/mgmt/config/parameters.js';
+import { meteredStore } from '../../src/mgmt/metrics/metered-store.js';
+import { NODE_METRICS } from '../../src/mgmt/metrics/server-metrics.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import type { ApiKeys } from '../../src/mgmt/security/api-keys.js';
 import type { Ca } from '../../src/mgmt/security/ca.js';
@@ -33,6 +36,7 @@ import { FakeClock, settle } from '../../src/testing/fake-clock.js';
 import { KEYS, openKeys, type Reply, signed } from './api-bench.js';
 import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
+import { samplesIn } from './samples.js';
 import { scratchFolder } from './scratch.js';
 import { seededRandom } from './seeded-random.js';
 import { StoreFaults } from './store-faults.js';
@@ -177,6 +181,7 @@ export class ClusterNode {
   readonly node: ManagementNode;
   readonly port: MemoryPort;
   readonly faults: StoreFaults;
+  readonly metrics = new PrometheusMetrics(NODE_METRICS);
   /** What it shows to other servers; a test may give it another one. */
   serverCertificate: ServerCertificateOf;
   /** The process has asked to be ended. */
@@ -197,7 +202,8 @@ export class ClusterNode {
       clock: cluster.clock,
       random: seededRandom(++serial),
       log: this.log,
-      store: parts.store,
+      store: meteredStore(parts.store, { clock: cluster.clock, meters: this.metrics.meters }),
+      meters: this.metrics.meters,
       msid,
       address,
       name: `ms-${msid}`,
@@ -272,6 +278,11 @@ export class ClusterNode {
   async kill(): Promise<void> {
     this.outage = true;
     await this.stop('SIGINT');
+  }
+
+  /** What `/metrics` shows, by name and labels as Prometheus writes them. */
+  async shown(): Promise<ReadonlyMap<string, number>> {
+    return samplesIn(await this.metrics.text(await this.#cluster.passes(this.node.readings())));
   }
 
   /** A signed request to this server. */

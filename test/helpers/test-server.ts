@@ -5,6 +5,7 @@ import { composeAgents, type SecurityStore } from '../../src/mgmt/agents/compose
 import type { LinkElsewhere } from '../../src/mgmt/agents/guid-guard.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
 import { readConfiguration } from '../../src/mgmt/config/parameters.js';
+import { SILENT_SERVER_METERS } from '../../src/mgmt/metrics/server-metrics.js';
 import { newCa } from '../../src/mgmt/security/new-ca.js';
 import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
@@ -69,6 +70,7 @@ export async function testServer(options: TestServerOptions = {}) {
     clock,
     random: seededRandom(7),
     log,
+    meters: SILENT_SERVER_METERS,
     store: served,
     security: { ca, store: options.securityStore ?? NO_SECURITY },
     msid,

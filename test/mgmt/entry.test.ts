@@ -13,6 +13,7 @@ import { plainCertificate } from '../helpers/certificates.js';
 import { MgmtProcess, takenPort } from '../helpers/mgmt-process.js';
 import { wholeHosts } from '../helpers/one-host.js';
 import { RecordingLog } from '../helpers/recording-log.js';
+import { samplesIn } from '../helpers/samples.js';
 import { testFolder } from '../helpers/scratch.js';
 import { eventually } from '../helpers/until.js';
 
@@ -110,6 +111,21 @@ t.test('entry: a port in use, and an address that is not here, are said plainly,
   const elsewhere = start(t, testFolder(t), 'bind.address=203.0.113.1');
   t.equal(await elsewhere.exit, 67);
   t.equal(elsewhere.stderr, 'cannot listen on 203.0.113.1:0: this machine has no such address\n');
+});
+
+t.test('entry: /metrics of a process shows it and its server, to this machine without a key', async t => {
+  const server = start(t, t.testdir(), 'api.port=0');
+  await server.port();
+  const [, port] = await server.says(/Listening for operators.*port=(\d+)/);
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+  t.equal(answer.status, 200);
+  t.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+  const shown = samplesIn(await answer.text());
+  t.match(Object.fromEntries(shown), { muster_server_ready: 1, muster_agents_connected: 0, muster_store_away: 0 });
+  t.ok(shown.has('muster_event_loop_lag_seconds{at="p99"}'));
+  t.ok(Number(shown.get('muster_store_call_seconds_count{call="heartbeat"}')) > 0);
+  t.ok(Number(shown.get('muster_certificate_expiry_timestamp_seconds{of="server"}')) > Date.now() / 1000);
+  t.equal(await server.stop('SIGTERM'), 0);
 });
 
 t.test('regression: entry: a first start that fails on a port does not lose the key pair of the API', async t => {

@@ -149,6 +149,7 @@ t.test('admission, strict: an address certificate belongs to the guid that is fi
     fingerprint: 'f'.repeat(64),
     serial: '4f01',
     issuer: new X509Certificate(ca.chainPem),
+    ends: 0,
   } as const;
   const join = (guid: string) => {
     const ends = memoryTransports({ address: '10.99.0.10', port: 40_000 });

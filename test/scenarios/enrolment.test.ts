@@ -182,7 +182,7 @@ t.test(
     const joins = async () => {
       const ends = memoryTransports({ address: '198.51.100.77', port: 40_001 });
       cluster.node(A).server.serveTransport(ends.server, {
-        ...{ kind: 'host', uuid: host.id, serial },
+        ...{ kind: 'host', uuid: host.id, serial, ends: 0 },
         issuer: new X509Certificate(ca.chainPem),
       });
       await cluster.passes(new FakeAgent(ends.agent).join({ guid: 'guid-9' }));

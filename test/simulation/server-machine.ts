@@ -160,5 +160,5 @@ function identityOf(hello: Hello): PeerIdentity {
   if (hello.kind === 'server') return { kind: 'server', msid: hello.msid, serial: `5e${hello.msid}`, issuer: ISSUER };
   if (hello.certificate === undefined) return { kind: 'none' };
   const { uuid, serial } = hello.certificate;
-  return { kind: 'host', uuid, serial, issuer: ISSUER };
+  return { kind: 'host', uuid, serial, issuer: ISSUER, ends: Number.MAX_SAFE_INTEGER };
 }

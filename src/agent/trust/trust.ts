@@ -112,6 +112,12 @@ export class Trust {
     return this.#id;
   }
 
+  /** When the certificate of this agent ends, in milliseconds since 1970; undefined: it has none. */
+  get ends(): number | undefined {
+    const leaf = this.#own?.chain[0];
+    return leaf && Date.parse(leaf.validTo);
+  }
+
   /**
    * Reads the files, and finishes or takes back an installation that a former process has left half done. A certificate
    * that cannot be used is logged as an error: the agent goes on without it, or with the one that it had before.

@@ -71,6 +71,32 @@ export const HOST_COMMANDS = {
     response: { kind: 'list', object: 'host', fields: HOST },
     columns: ['name', 'state', 'ipaddress', 'clustername', 'managementservername', 'hosttags', 'version', 'lastpinged'],
   },
+  listHostsMetrics: {
+    description: 'Lists hosts, by name, with what their machines have',
+    forReaders: true,
+    params: {
+      id: uuid('only this host'),
+      name: string('only hosts with this name'),
+      state: string('only hosts in this state'),
+      type: string('only hosts of this type'),
+      zoneid: uuid('only hosts of this zone'),
+      podid: uuid('only hosts of this pod'),
+      clusterid: uuid('only hosts of this cluster'),
+      managementserverid: uuid('only hosts of this management server'),
+      ...LIST_PARAMS,
+      keyword: string('only hosts with this in their name or address'),
+    },
+    response: {
+      kind: 'list',
+      object: 'host',
+      fields: {
+        ...HOST,
+        cputotalghz: optional(string('all of its processors, as 19.20 Ghz')),
+        memorytotalgb: optional(string('as 7.67 GB')),
+      },
+    },
+    columns: ['name', 'state', 'cputotalghz', 'memorytotalgb', 'managementservername', 'lastpinged'],
+  },
   updateHost: {
     description: 'Gives a host tags, and writes something about it',
     params: {

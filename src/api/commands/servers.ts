@@ -69,6 +69,40 @@ export const SERVER_COMMANDS = {
       'lastserverstart',
     ],
   },
+  listManagementServersMetrics: {
+    description:
+      'Lists management servers with what is measured of them; of its process only the server that answers knows',
+    forReaders: true,
+    params: {
+      id: uuid('only this server'),
+      name: string('only the server with this name'),
+      ...LIST_PARAMS,
+    },
+    response: {
+      kind: 'list',
+      object: 'managementserver',
+      fields: {
+        ...SERVER,
+        agentcount: integer('how many hosts it has'),
+        lastheartbeat: optional(date('when it last raised its heartbeat counter, by the clock of the store')),
+        collectiontime: optional(date('when what follows was measured')),
+        availableprocessors: optional(integer('processors of its machine')),
+        heapmemoryused: optional(integer('bytes of its process')),
+        heapmemorytotal: optional(integer('likewise, in use or not')),
+        systemmemorytotal: optional(string('of its machine, as 7.67 GB')),
+        systemmemoryfree: optional(string('likewise')),
+      },
+    },
+    columns: [
+      'name',
+      'state',
+      'agentcount',
+      'lastheartbeat',
+      'availableprocessors',
+      'heapmemoryused',
+      'systemmemoryfree',
+    ],
+  },
   removeManagementServer: {
     description: 'Removes a management server that is Down and will not come back, with all that waits for it',
     params: { id: required(uuid('the management server')) },

@@ -12,8 +12,9 @@ import {
   type Transport,
 } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
+import type { HandshakeResult, ServerMeters } from '../metrics/server-metrics.js';
 import type { PeerIdentity, ServerIdentity } from '../security/peer-identity.js';
-import { type ConversationParts, converse, type LinkStage } from './conversation.js';
+import { type ConversationParts, converse, type LinkStage, type Secured } from './conversation.js';
 import type { PeerCertificates } from './peer-certificates.js';
 
 export interface AgentServerParts extends ConversationParts {
@@ -23,6 +24,7 @@ export interface AgentServerParts extends ConversationParts {
   takesAgents(): boolean;
   readonly peers: Pick<PeerCertificates, 'judge' | 'refused' | 'objectionTo'>;
   readonly otherServers: OtherServers;
+  readonly meters: ConversationParts['meters'] & Pick<ServerMeters, 'handshakes' | 'turnedAway'>;
 }
 
 /** Other management servers, which come to the same port. */
@@ -47,6 +49,17 @@ function isForged(error: unknown): boolean {
   return codeOf(cause) === 'ERR_SSL_EVP_LIB' && 'library' in cause && cause.library === 'asn1 encoding routines';
 }
 
+function failedHandshake(error: unknown): HandshakeResult {
+  switch (codeOf(error)) {
+    case 'HANDSHAKE_CLOSED':
+      return 'closed';
+    case 'HANDSHAKE_TIMEOUT':
+      return 'timeout';
+    default:
+      return 'failed';
+  }
+}
+
 /** A connection of which it is not known yet who it is. */
 interface Stranger {
   /** Closes it at once. */
@@ -61,7 +74,7 @@ export class AgentServer {
   readonly #strangers = new Admission<Stranger>();
   readonly #links = new Map<Link, { stage: LinkStage; readonly identity: PeerIdentity }>();
   readonly #count: Record<LinkStage, number> = { new: 0, registering: 0, arriving: 0, ready: 0 };
-  #turnedAway = 0;
+  readonly #turnedAway = { 'closed-port': 0, crowd: 0 };
   #evicted = 0;
   #crowdToldAt = Number.NEGATIVE_INFINITY;
   #isOpen = false;
@@ -77,7 +90,28 @@ export class AgentServer {
 
   /** Connections that were closed at once. */
   get turnedAway(): number {
-    return this.#turnedAway;
+    return this.#turnedAway['closed-port'] + this.#turnedAway.crowd;
+  }
+
+  /** Connections that are no Ready links, by how far they are. */
+  get underWay(): Readonly<Record<'handshake' | Exclude<LinkStage, 'ready'>, number>> {
+    const { ready: _, ...others } = this.#count;
+    return { handshake: this.#handshaking.size, ...others };
+  }
+
+  /** Connections that have not registered, and how many there may be. */
+  get admission(): { readonly waiting: number; readonly limit: number } {
+    return { waiting: this.#strangers.size, limit: this.#bounds().total };
+  }
+
+  /** When the first certificate ends of those that agents have come with, in milliseconds since 1970. */
+  get certificatesEnd(): number | undefined {
+    let first: number | undefined;
+    for (const { identity } of this.#links.values()) {
+      const isAgents = identity.kind === 'host' || identity.kind === 'address';
+      if (isAgents && (first === undefined || identity.ends < first)) first = identity.ends;
+    }
+    return first;
   }
 
   /** From now on connections are served. */
@@ -88,9 +122,8 @@ export class AgentServer {
   /** A connection that was just accepted: secured, then served until its end. */
   async serve(socket: Duplex, remote: RemoteEnd): Promise<void> {
     const stranger = { end: () => socket.destroy() };
-    if (!this.#takesAgents() || !this.#admit(stranger, remote)) {
+    if (!this.#letsIn(stranger, remote)) {
       // As CloudStack does when it has enough to do: agents take it for a host that is down, and go on.
-      this.#turnedAway++;
       socket.on('error', () => {});
       socket.destroy();
       return;
@@ -100,7 +133,7 @@ export class AgentServer {
     else if (secured.identity.kind === 'server') {
       this.#strangers.leave(stranger);
       this.#parts.otherServers.accept(secured.transport, secured.identity);
-    } else if (this.#takesAgents()) this.#converse(secured.transport, secured.identity, stranger);
+    } else if (this.#takesAgents()) this.#converse(secured, stranger);
     else {
       this.#strangers.leave(stranger);
       secured.transport.destroy();
@@ -114,17 +147,26 @@ export class AgentServer {
       return;
     }
     const stranger = { end: () => transport.destroy() };
-    if (!this.#takesAgents() || !this.#admit(stranger, transport.remote)) {
-      this.#turnedAway++;
+    if (!this.#letsIn(stranger, transport.remote)) {
       transport.destroy();
       return;
     }
     this.#strangers.spoke(stranger);
-    this.#converse(transport, identity, stranger);
+    this.#converse({ transport, identity, handshakeMs: 0 }, stranger);
   }
 
-  #converse(transport: Transport, identity: PeerIdentity, stranger: Stranger): void {
-    const link = converse(transport, identity, this.#parts, {
+  /** Counts who is not let in. */
+  #letsIn(stranger: Stranger, remote: RemoteEnd): boolean {
+    const reason = !this.#takesAgents() ? 'closed-port' : this.#admit(stranger, remote) ? undefined : 'crowd';
+    if (reason === undefined) return true;
+    this.#turnedAway[reason]++;
+    this.#parts.meters.turnedAway.add({ reason });
+    return false;
+  }
+
+  #converse(secured: Secured, stranger: Stranger): void {
+    const { identity } = secured;
+    const link = converse(secured, this.#parts, {
       onStage: (changed, stage) => {
         // It has registered. A link that was refused stays a stranger.
         if (stage === 'arriving') this.#strangers.leave(stranger);
@@ -152,6 +194,7 @@ export class AgentServer {
     const verdict = this.#strangers.arrive(stranger, network, this.#parts.clock.now(), this.#bounds());
     for (const { end } of verdict.evicted) end('newer connections took its place before it had registered');
     this.#evicted += verdict.evicted.length;
+    if (verdict.evicted.length > 0) this.#parts.meters.turnedAway.add({ reason: 'evicted' }, verdict.evicted.length);
     if (!verdict.isAdmitted || verdict.evicted.length > 0) this.#tellOfCrowd(network);
     return verdict.isAdmitted;
   }
@@ -171,7 +214,7 @@ export class AgentServer {
       address: network,
       waiting: this.#strangers.size,
       closedSinceStart: this.#evicted,
-      turnedAwaySinceStart: this.#turnedAway,
+      turnedAwaySinceStart: this.turnedAway,
     });
   }
 
@@ -226,16 +269,14 @@ export class AgentServer {
   }
 
   /** @returns undefined when there was no TLS handshake */
-  async #secure(
-    socket: Duplex,
-    remote: RemoteEnd,
-    stranger: Stranger,
-  ): Promise<{ readonly transport: Transport; readonly identity: PeerIdentity } | undefined> {
-    const { clock, log, lists, secureContext, peers, otherServers } = this.#parts;
+  async #secure(socket: Duplex, remote: RemoteEnd, stranger: Stranger): Promise<Secured | undefined> {
+    const { clock, log, lists, secureContext, peers, otherServers, meters } = this.#parts;
     this.#handshaking.add(socket);
+    let spokeAt: number | undefined;
     try {
       // What TLS needs is made only for those that speak: a silent connection costs hardly anything.
       await this.#firstByte(socket);
+      spokeAt = clock.now();
       this.#strangers.spoke(stranger);
       let identity: PeerIdentity = { kind: 'none' };
       const transport = await acceptTls(socket, {
@@ -250,8 +291,10 @@ export class AgentServer {
         },
         termsFor: () => (identity.kind === 'server' ? otherServers.terms : undefined),
       });
-      return { transport, identity };
+      meters.handshakes.add({ result: 'secured' });
+      return { transport, identity, handshakeMs: clock.now() - spokeAt };
     } catch (error) {
+      meters.handshakes.add({ result: spokeAt === undefined ? 'silent' : failedHandshake(error) });
       if (isForged(error)) peers.refused(remote.address, 'the CA that its certificate names has not signed it');
       // Agents that probe a host do this, and so do port scanners.
       log.debug('No TLS handshake', { address: remote.address, reason: reasonOf(error) });

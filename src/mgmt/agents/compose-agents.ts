@@ -16,6 +16,7 @@ import type { ServerLife } from '../hosts/reconcile.js';
 import { Zones } from '../hosts/zones.js';
 import { AgentLists } from '../lists/agent-lists.js';
 import { Propagation, storedList } from '../lists/propagation.js';
+import type { ServerMeters } from '../metrics/server-metrics.js';
 import type { Ca } from '../security/ca.js';
 import { Revocations } from '../security/revocations.js';
 import type { AgentStore } from '../store/agent-store.js';
@@ -39,6 +40,7 @@ export interface AgentsParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly meters: ServerMeters;
   readonly msid: number;
   /** The server's address as it stands in `host`. */
   readonly address: string;

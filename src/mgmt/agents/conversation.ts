@@ -30,6 +30,7 @@ import type { Zones } from '../hosts/zones.js';
 import type { AgentList } from '../lists/agent-list.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
+import type { ServerMeters } from '../metrics/server-metrics.js';
 import type { PeerIdentity } from '../security/peer-identity.js';
 import type { Arrival, Store } from '../store/store.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
@@ -52,12 +53,22 @@ type Registered = RegisteredHost | Mismatch | { readonly refusal: string };
 /** `wait`: it may be repeated later; `stranger`: the certificate is another one's. Either way the link ends. */
 type Mismatch = { readonly wait: string } | { readonly stranger: string };
 
-/** What every conversation with an agent needs. */
 /** What an agent has kept of one packet of commands. */
 export type KeptAnswer = NonNullable<ReturnType<typeof KeptAnswersCommand.decode>['kept']>[number];
 
+/** A connection after its TLS handshake. */
+export interface Secured {
+  readonly transport: Transport;
+  /** Who the peer is by its certificate. */
+  readonly identity: PeerIdentity;
+  /** From its first byte to the end of the handshake. */
+  readonly handshakeMs: number;
+}
+
+/** What every conversation with an agent needs. */
 export interface ConversationParts {
   readonly clock: Clock;
+  readonly meters: Pick<ServerMeters, 'readySeconds' | 'gapSeconds' | 'moves' | 'departures' | 'pingSeconds'>;
   readonly health: Pick<StoreHealth, 'away'>;
   readonly random: Random;
   readonly log: Log;
@@ -124,14 +135,9 @@ export interface ConversationListener {
   onEnd?(link: Link): void;
 }
 
-/** Serves one secured connection, from its first packet to its end. @param identity who the peer is by its certificate */
-export function converse(
-  transport: Transport,
-  identity: PeerIdentity,
-  parts: ConversationParts,
-  listener: ConversationListener = {},
-): Link {
-  return new Conversation(transport, identity, parts, listener).link;
+/** Serves one secured connection, from its first packet to its end. */
+export function converse(secured: Secured, parts: ConversationParts, listener: ConversationListener = {}): Link {
+  return new Conversation(secured, parts, listener).link;
 }
 
 class Conversation {
@@ -148,8 +154,16 @@ class Conversation {
   #state: State;
   /** By the clock. */
   readonly #startupDueAt: number;
+  /** Moments of the way to Ready, by the clock; of a Startup that was refused, those of the one that follows. */
+  readonly #times: {
+    readonly handshakeMs: number;
+    readonly securedAt: number;
+    startedAt?: number;
+    welcomedAt?: number;
+  };
 
-  constructor(transport: Transport, identity: PeerIdentity, parts: ConversationParts, listener: ConversationListener) {
+  constructor({ transport, identity, handshakeMs }: Secured, parts: ConversationParts, listener: ConversationListener) {
+    this.#times = { handshakeMs, securedAt: parts.clock.now() };
     // AgentAttache.java: each link counts from a random start, so that a late answer meets no other link's request.
     let sequence = BigInt(parts.random.int(32_767)) << 48n;
     this.link = new Link(transport, {
@@ -331,6 +345,7 @@ class Conversation {
     const ofLink = { msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
     const identity = { guid, host, claimant, capabilities, ...ofLink };
     const attache = new Attache(this.link, identity, this.#parts.clock);
+    this.#times.welcomedAt = this.#parts.clock.now();
     this.#enter({ kind: 'readying', attache });
     this.#parts.registry.arrive(attache)?.link.destroy('newer links of its host are on their way');
     this.#log = this.#log.child({ hostId: host.id });
@@ -413,6 +428,7 @@ class Conversation {
       void notices.tell(attache);
     });
     const { kind, cause, gapMs } = arrival;
+    this.#measure(arrival);
     this.#log.info('Agent is Ready', {
       ...{ list: held.hosts, algorithm: held.algorithm },
       ...{ move: kind, cause, gapMs: gapMs ?? undefined },
@@ -422,6 +438,17 @@ class Conversation {
       this.#parts.presented.presented(this.#identity.serial);
     }
     this.#parts.onReady(attache);
+  }
+
+  #measure({ kind, cause, gapMs }: Arrival): void {
+    const { clock, meters } = this.#parts;
+    const { handshakeMs, securedAt, startedAt = securedAt, welcomedAt = startedAt } = this.#times;
+    meters.readySeconds.observe({ stage: 'handshake' }, handshakeMs / 1_000);
+    meters.readySeconds.observe({ stage: 'startup' }, (startedAt - securedAt) / 1_000);
+    meters.readySeconds.observe({ stage: 'register' }, (welcomedAt - startedAt) / 1_000);
+    meters.readySeconds.observe({ stage: 'ready' }, (clock.now() - welcomedAt) / 1_000);
+    meters.moves.add({ kind: kind ?? 'unknown', cause });
+    if (gapMs !== null) meters.gapSeconds.observe({ cause }, gapMs / 1_000);
   }
 
   #receive(request: Packet): void {
@@ -449,7 +476,10 @@ class Conversation {
     }
     const reply = handleRequest(request, {
       avoidMsList: this.#parts.lists.avoided,
-      pinged: roundTripMs => attache.pinged(roundTripMs),
+      pinged: roundTripMs => {
+        attache.pinged(roundTripMs);
+        if (roundTripMs !== undefined) this.#parts.meters.pingSeconds.observe({}, roundTripMs / 1_000);
+      },
     });
     if (reply.kind === 'close') attache.end(reply.reason, 'agent-stopped');
     else attache.answer(request, reply.answers);
@@ -481,6 +511,7 @@ class Conversation {
 
   #start(request: Packet, startupDue: Timer): void {
     startupDue.cancel();
+    this.#times.startedAt = this.#parts.clock.now();
     this.#enter({ kind: 'registering' });
     this.#converse(request, readStartup(request)).catch(error => {
       // A link that has ended has said why.
@@ -549,6 +580,7 @@ class Conversation {
     const loss = { reason: why, cause: state.attache.endOf(reason) };
     const departure = this.#parts.registry.depart(state.attache, loss);
     if (departure.kind === 'nothing') return;
+    this.#parts.meters.departures.add({ cause: departure.loss.cause });
     this.#parts.ownership.lost(host.id, departure.loss, host.connectingEpoch);
     this.#parts.onLost(state.attache, departure.loss.reason);
   }

@@ -1,12 +1,14 @@
-/** Classes that may be named without their package. Agents may know others: those are named in full. */
-const KNOWN = [
-  'com.cloud.agent.api.GetHostStatsCommand',
-  'com.cloud.agent.api.CheckHealthCommand',
-  'com.cloud.agent.api.CheckNetworkCommand',
-  'com.cloud.agent.api.MaintainCommand',
-  'com.cloud.agent.api.AgentControlCommand',
-  'com.cloud.agent.api.SetHostParamsCommand',
-] as const;
+import type { CommandClass } from '../metrics/server-metrics.js';
+
+/** Classes that may be named without their package, with their labels of metrics. Agents may know others: those are named in full. */
+const KNOWN: ReadonlyMap<string, CommandClass> = new Map([
+  ['com.cloud.agent.api.GetHostStatsCommand', 'GetHostStatsCommand'],
+  ['com.cloud.agent.api.CheckHealthCommand', 'CheckHealthCommand'],
+  ['com.cloud.agent.api.CheckNetworkCommand', 'CheckNetworkCommand'],
+  ['com.cloud.agent.api.MaintainCommand', 'MaintainCommand'],
+  ['com.cloud.agent.api.AgentControlCommand', 'AgentControlCommand'],
+  ['com.cloud.agent.api.SetHostParamsCommand', 'SetHostParamsCommand'],
+]);
 
 /** What is about the link itself, or about trust: only the servers say it, in the conversation that it belongs to. */
 const NEVER =
@@ -21,9 +23,9 @@ const MOST_LENGTH = 255;
  * @returns the full name; or why it cannot be sent
  */
 export function commandClass(name: string): { readonly type: string } | { readonly refusal: string } {
-  const type = name.includes('.') ? name : KNOWN.find(known => known.endsWith(`.${name}`));
+  const type = name.includes('.') ? name : [...KNOWN.keys()].find(known => known.endsWith(`.${name}`));
   if (type === undefined) {
-    const short = KNOWN.map(simpleName).join(', ');
+    const short = [...KNOWN.values()].join(', ');
     return { refusal: `only these may be named without their package: ${short}` };
   }
   if (type.length > MOST_LENGTH || !FULL_NAME.test(type)) return { refusal: 'it is no name of a class' };
@@ -31,6 +33,11 @@ export function commandClass(name: string): { readonly type: string } | { readon
     return { refusal: 'it is about the link of the agent, or about trust: only the servers send it' };
   }
   return { type };
+}
+
+/** The class of a command as a label of metrics: whatever callers name, there are few of them. */
+export function classLabel(type: string): CommandClass {
+  return KNOWN.get(type) ?? 'other';
 }
 
 function simpleName(type: string): string {

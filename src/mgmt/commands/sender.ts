@@ -16,6 +16,8 @@ import {
 import { answerTimeMs } from '../agents/attache.js';
 import type { RequestSignals, ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
 import { MGMT_LIMITS } from '../config/limits.js';
+import type { ServerMeters } from '../metrics/server-metrics.js';
+import { classLabel } from './command-classes.js';
 import type { HostFinder } from './host-finder.js';
 import { type CommandOutcome, isUnsupported } from './outcome.js';
 import {
@@ -32,6 +34,7 @@ import {
 
 export interface SenderParts {
   readonly clock: Clock;
+  readonly meters: Pick<ServerMeters, 'commands' | 'commandSeconds'>;
   readonly hosts: Pick<HostFinder, 'find'>;
   /** Unpacked bytes of one packet. */
   readonly packetMaxBytes: number;
@@ -86,6 +89,11 @@ export class Sender {
     this.#parts = parts;
   }
 
+  /** Packets of commands that wait for their outcomes. */
+  get underWay(): number {
+    return this.#under.size;
+  }
+
   /** Takes back what is under way; from now on all is refused. */
   stop(): void {
     this.#isOver = true;
@@ -99,7 +107,17 @@ export class Sender {
    * @throws ProtocolError BODY_TOO_LARGE, BODY_JSON, TypeError: the messages cannot be written
    */
   async send(hostId: number, messages: readonly Message[], options: SendOptions = {}): Promise<CommandOutcome> {
-    if (messages.length === 0) throw new TypeError('there are no commands to send');
+    const [first] = messages;
+    if (first === undefined) throw new TypeError('there are no commands to send');
+    const { clock, meters } = this.#parts;
+    const from = clock.now();
+    const outcome = await this.#send(hostId, messages, options);
+    meters.commands.add({ outcome: outcome.kind, class: classLabel(first.type) });
+    meters.commandSeconds.observe({ outcome: outcome.kind }, (clock.now() - from) / 1_000);
+    return outcome;
+  }
+
+  async #send(hostId: number, messages: readonly Message[], options: SendOptions): Promise<CommandOutcome> {
     const { wait } = options;
     const asked = wait === undefined ? messages : messages.map(message => withWait(message, wait));
     const body = rawBodyOf(asked, readyLimits(this.#parts.packetMaxBytes));

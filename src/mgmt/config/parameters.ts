@@ -170,6 +170,13 @@ export const PARAMETERS = {
     description: "Whether an agent's certificate may name its address in place of its host, as CloudStack's do",
     dynamic: true,
   }),
+  'agents.capacity': parameter({
+    kind: integer(0, 100_000_000),
+    default: 0,
+    unit: 'agents',
+    description: 'How many agents one server can carry, for the figure of survivability; 0 = not known, no figure',
+    dynamic: true,
+  }),
   'agent.migrate.rate': parameter({
     kind: integer(1, 1_000_000),
     default: 100,

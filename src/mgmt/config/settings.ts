@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { canonicalAddress } from '../../lib/address.js';
+import { canonicalAddress, isLoopback } from '../../lib/address.js';
 import { ConfigError } from '../../lib/errors.js';
 import { LOG_DEFAULTS, LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../../lib/logger.js';
 import { nearestKey } from '../../lib/text/nearest-key.js';
@@ -275,11 +275,6 @@ function apiTls(address: string, isInsecure: boolean, certFile?: string, keyFile
     throw new ConfigError(missing, '', 'api.tls.cert and api.tls.key are given together, or none of them');
   }
   return isInsecure || isLoopback(address) ? 'plain' : 'server';
-}
-
-/** Whether only this machine reaches the address. */
-function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }
 
 function isKey(key: string): key is Key {

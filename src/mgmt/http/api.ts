@@ -15,7 +15,7 @@ import type { ApiKey, ApiKeys } from '../security/api-keys.js';
 import type { Store } from '../store/store.js';
 import { isAway } from '../store/store-health.js';
 import { ApiError, fromOperationError } from './api-error.js';
-import { authenticate, refusal, type SignedRequest } from './authentication.js';
+import { authenticate, authenticateBasic, refusal, type SignedRequest } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs } from './failures.js';
 import type { Handlers } from './handlers/index.js';
 import { jsonInSteps } from './json-parts.js';
@@ -65,7 +65,10 @@ export class Api {
     const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;
     let isSigned = false;
     try {
-      const request = await this.#authenticate(params, networkOf(address));
+      const { clock, keys } = this.#parts;
+      const request = await this.#throttled(networkOf(address), isKeyFirst =>
+        authenticate(params, keys, clock.wallTime(), { isKeyFirst }),
+      );
       isSigned = true;
       return { status: 200, body: await this.#answer(command, params, request, address), isSigned };
     } catch (error) {
@@ -74,12 +77,26 @@ export class Api {
     }
   }
 
-  /** @throws ApiError 401, after a while; 429 */
-  async #authenticate(params: RequestParams, network: string): Promise<SignedRequest> {
-    const { clock, keys } = this.#parts;
+  /**
+   * Lets a client in that shows a key and its secret by HTTP Basic: it may read, whatever its role.
+   * @param authorization the header of that name
+   * @param address as for `handle`
+   * @throws ApiError 401, after a while; 429
+   */
+  async admit(authorization: string | undefined, address: string): Promise<void> {
+    await this.#throttled(networkOf(address), () => authenticateBasic(authorization, this.#parts.keys));
+  }
+
+  /**
+   * Holds a network back in which many checks have failed.
+   * @param check throws ApiError 401. `isKeyFirst`: it is to cost little
+   * @throws ApiError 401, after a while; 429
+   */
+  async #throttled<T>(network: string, check: (isKeyFirst: boolean) => T): Promise<T> {
+    const { clock } = this.#parts;
     const waitMs = heldBackMs(this.#failures.get(network), clock.now());
     try {
-      return authenticate(params, keys, clock.wallTime(), { isKeyFirst: waitMs === undefined });
+      return check(waitMs === undefined);
     } catch (error) {
       this.#noteFailure(network);
       // Those with a right signature are not held back: others may fail at the same address.

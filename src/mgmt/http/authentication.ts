@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseMoment } from '../../api/moment.js';
 import { isSignedWith, param, type RequestParams, signatureDigest } from '../../api/signature.js';
 import type { ApiKey, ApiKeys } from '../security/api-keys.js';
@@ -46,6 +46,28 @@ export function authenticate(
   const isSigned = !(isKeyFirst && key === undefined) && isSignedWith(params, key?.secretKey ?? NO_SECRET);
   if (key === undefined || !isSigned) throw refusal('the key or the signature is wrong');
   return { key, digest: signatureDigest(params), expires: expiryOf(params, wallTime) };
+}
+
+/**
+ * Checks a key and its secret, as HTTP Basic carries them.
+ * @param authorization the header of that name
+ * @throws ApiError 401
+ */
+export function authenticateBasic(authorization: string | undefined, keys: Pick<ApiKeys, 'find'>): ApiKey {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(authorization ?? '') ?? [];
+  if (encoded === undefined) throw refusal('HTTP Basic with an API key and its secret is needed');
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const at = text.indexOf(':');
+  const key = keys.find(text.slice(0, Math.max(0, at)));
+  const isSecret = isSame(text.slice(at + 1), key?.secretKey ?? NO_SECRET);
+  if (key === undefined || !isSecret) throw refusal('the key or the secret is wrong');
+  return key;
+}
+
+/** It takes as long however much of it is right. */
+function isSame(one: string, other: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(one), digest(other));
 }
 
 /** @throws ApiError 401: it has expired */

@@ -10,6 +10,7 @@ import { Admission } from '../../lib/admission.js';
 import type { Clock } from '../../lib/clock.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
+import type { MetricsPage } from './metrics-page.js';
 import { TlsConnections } from './tls-connections.js';
 
 export interface HttpParts {
@@ -17,6 +18,8 @@ export interface HttpParts {
   readonly api: Pick<Api, 'handle'>;
   /** Why this server takes no agents now, for `/readyz`; undefined when it does. */
   notReady(): string | undefined;
+  /** Answers `/metrics`. @default there is none */
+  readonly metrics?: MetricsPage;
   /** The TLS context for the next connection. @default plain HTTP */
   readonly secureContext?: () => SecureContext;
 }
@@ -40,8 +43,8 @@ const STRANGERS = { total: 512, perNetwork: 256 };
 const CONNECTIONS_MAX = 2_048;
 const JSON_TYPE = 'application/json; charset=UTF-8';
 
-/** `/client/api`, `/healthz` and `/readyz`. `listenHttp` opens its port. */
-export function httpServer({ clock, api, notReady, secureContext }: HttpParts): HttpServer {
+/** `/client/api`, `/metrics`, `/healthz` and `/readyz`. `listenHttp` opens its port. */
+export function httpServer({ clock, api, notReady, metrics, secureContext }: HttpParts): HttpServer {
   const app = fastify({
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true,
@@ -98,6 +101,16 @@ export function httpServer({ clock, api, notReady, secureContext }: HttpParts): 
         .send(body.length > 1 ? Readable.from(body) : body[0]);
     },
   });
+  if (metrics !== undefined) {
+    app.get('/metrics', async ({ headers, ip, raw }, reply) => {
+      const isForwarded = headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined;
+      const { authorization } = headers;
+      const { status, contentType, text, isSigned } = await metrics({ address: ip, isForwarded, authorization });
+      if (isSigned) strangers.leave(tcpOf(raw.socket));
+      if (status === 401) reply.header('www-authenticate', 'Basic realm="muster"');
+      return reply.code(status).type(contentType).send(text);
+    });
+  }
   app.get('/healthz', (_request, reply) => reply.type('text/plain').send('alive\n'));
   app.get('/readyz', (_request, reply) => {
     const why = notReady();

@@ -69,7 +69,7 @@ export async function drainBeforeStop(parts: ServerJobParts): Promise<void> {
 
 function begin({ drains }: ServerJobParts, purpose: RunningDrain['purpose']): RunningDrain {
   drains.current?.cancel.abort();
-  const running = { purpose, cancel: new AbortController() };
+  const running = { purpose, cancel: new AbortController(), left: new Map() };
   drains.current = running;
   return running;
 }
@@ -92,10 +92,11 @@ interface MoveAllOptions {
 /** Moves this server's agents to others, as far as they go. */
 async function moveAllAway(
   parts: ServerJobParts,
-  { cancel }: RunningDrain,
+  running: RunningDrain,
   { timeoutMs, algorithm, forced = false, isHopeless, onProgress }: MoveAllOptions,
 ): Promise<MoveReport> {
-  const { clock, log, agents, membership, address, stopping } = parts;
+  const { clock, log, meters, agents, membership, address, stopping } = parts;
+  const { cancel } = running;
   const { registry, lists, server } = agents;
   log.info('Draining', { agents: registry.size, timeoutMs, algorithm });
   const listFor = ({ host, held }: Attache) => {
@@ -107,7 +108,11 @@ async function moveAllAway(
     {
       clock,
       log,
+      meters,
       onProgress: text => void onProgress(text),
+      onLeft: left => {
+        running.left = left;
+      },
       staying() {
         if (isHopeless?.()) cancel.abort();
         return [...registry];

@@ -6,12 +6,14 @@ import { peerText } from '../../lib/text/peer-text.js';
 import { MigrateAgentConnectionAnswer, MigrateAgentConnectionCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
 import type { AgentList } from '../lists/agent-list.js';
+import type { LeftReason, ServerMeters } from '../metrics/server-metrics.js';
 import { Pace } from './pace.js';
 
 /** Agents that are to go to another server, and how they are told. */
 export interface MoveParts {
   readonly clock: Clock;
   readonly log: Log;
+  readonly meters: Pick<ServerMeters, 'moveRequests'>;
   /** Those that are here still. */
   staying(): readonly Attache[];
   /** Links that may become Ready yet: it is not over before they have. @default 0 */
@@ -27,6 +29,8 @@ export interface MoveParts {
   /** Agents a second for each target. */
   rate(): number;
   onProgress(text: string): void;
+  /** At each look: how many are here still, by why. @default nobody counts them */
+  onLeft?(left: ReadonlyMap<LeftReason, number>): void;
 }
 
 /** The address of a server; or why the agent is not told to go yet, for the report. */
@@ -65,7 +69,9 @@ const WAIT_SECONDS = 60;
 
 /** What is known of one agent during a move. */
 interface Note {
+  /** Why it is here still, for people and as a code. */
   why: string;
+  reason: LeftReason;
   /** The address of its target when that was last computed. */
   target: string | undefined;
   tries: number;
@@ -94,10 +100,11 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
     let looked = 0;
     for (const attache of staying) {
       if (!notes.has(attache)) {
-        notes.set(attache, { why: 'it was not asked yet', target: undefined, tries: 0, isAsking: false, again: 0 });
+        notes.set(attache, newNote());
       }
       if (++looked % LOOKED_PER_TURN === 0) await clock.turn();
     }
+    parts.onLeft?.(countReasons(staying, notes));
     const isPaused = parts.isPaused?.() ?? false;
     const isOut = signal.aborted || (!isPaused && clock.now() >= deadline);
     const isDone =
@@ -118,6 +125,7 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
       if ('none' in target) {
         note.target = undefined;
         note.why = target.none;
+        note.reason = 'no-target';
         note.tries++;
         note.again = clock.now() + NO_TARGET_AGAIN_MS;
         continue;
@@ -134,6 +142,20 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
     await delay(clock, isPaused ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, deadline - from)), signal);
     if (isPaused) deadline += clock.now() - from;
   }
+}
+
+function newNote(): Note {
+  const nothing = { target: undefined, tries: 0, isAsking: false, again: 0 };
+  return { why: 'it was not asked yet', reason: 'not-asked', ...nothing };
+}
+
+function countReasons(staying: readonly Attache[], notes: ReadonlyMap<Attache, Note>): ReadonlyMap<LeftReason, number> {
+  const counts = new Map<LeftReason, number>();
+  for (const attache of staying) {
+    const reason = notes.get(attache)?.reason ?? 'not-asked';
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** None is left, or all that are have been told often enough, and had the time to go. */
@@ -156,18 +178,25 @@ async function askInTurn(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, log } = parts;
+  const { clock, log, meters } = parts;
   note.isAsking = true;
   await delay(clock, waitMs, signal);
   if (signal.aborted || attache.link.closed) return;
   note.tries++;
   note.why = 'it has not answered yet';
+  note.reason = 'no-answer';
   try {
     const no = await parts.ask(attache);
     note.why = no === undefined ? 'it was asked, and stayed' : `it says: ${no}`;
+    note.reason = no === undefined ? 'stayed' : 'refused';
+    meters.moveRequests.add({ result: no === undefined ? 'goes' : 'refused' });
   } catch (error) {
     // A link that has ended has done what was asked.
-    if (!attache.link.closed) note.why = reasonOf(error);
+    meters.moveRequests.add({ result: attache.link.closed ? 'goes' : 'failed' });
+    if (!attache.link.closed) {
+      note.why = reasonOf(error);
+      note.reason = 'failed';
+    }
   }
   note.isAsking = false;
   note.again = clock.now() + ASK_AGAIN_MS;

@@ -20,7 +20,7 @@ export async function rebalance(
   target: string | undefined,
   onProgress: (text: string) => unknown,
 ): Promise<MoveReport> {
-  const { clock, log, agents, membership, address, stopping } = parts;
+  const { clock, log, meters, agents, membership, address, stopping } = parts;
   const { registry, lists, poller, propagation } = agents;
   await refreshServers(parts);
   // The assignments may have been computed anew just before, by rebalanceAgents.
@@ -37,6 +37,7 @@ export async function rebalance(
     {
       clock,
       log,
+      meters,
       onProgress: text => void onProgress(text),
       staying: () => going.filter(({ link }) => link.closed === undefined),
       target(attache) {

@@ -3,6 +3,7 @@ import type { Log } from '../../lib/logger.js';
 import type { Agents } from '../agents/compose-agents.js';
 import type { EventSink } from '../cluster/events.js';
 import type { Membership } from '../cluster/membership.js';
+import type { LeftReason, ServerMeters } from '../metrics/server-metrics.js';
 import { StoreError } from '../store/store-error.js';
 import { retryWhileAway } from '../store/store-health.js';
 import type { LeftAgent } from './move-agents.js';
@@ -11,6 +12,7 @@ import type { LeftAgent } from './move-agents.js';
 export interface ServerJobParts {
   readonly clock: Clock;
   readonly log: Log;
+  readonly meters: Pick<ServerMeters, 'moveRequests'>;
   readonly events: EventSink;
   readonly agents: Agents;
   readonly membership: Membership;
@@ -31,6 +33,8 @@ export interface Drains {
 export interface RunningDrain {
   readonly purpose: 'maintenance' | 'shutdown' | 'stop';
   readonly cancel: AbortController;
+  /** How many agents are here still, by why. */
+  left: ReadonlyMap<LeftReason, number>;
 }
 
 /** How many of the agents that are left a result names. */

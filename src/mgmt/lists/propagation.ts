@@ -75,6 +75,16 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
     await this.#send(agent, this.#listFor(agent), true);
   }
 
+  /** Agents that are being told, or wait for their turn or for being told again. */
+  get inFlight(): number {
+    return this.#telling.size;
+  }
+
+  /** Whether the agent has not taken the list that it should have, as far as it was compared. */
+  isBehind(agent: A): boolean {
+    return agent.lag !== undefined || this.#telling.has(agent);
+  }
+
   /** Nobody is told any more. */
   stop(): void {
     this.#stop.abort();

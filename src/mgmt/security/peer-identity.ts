@@ -11,13 +11,22 @@ export type PeerIdentity =
   /** It has presented none. */
   | { readonly kind: 'none' }
   /** One of Muster's agents: the certificate names its host. */
-  | { readonly kind: 'host'; readonly uuid: string; readonly serial: string; readonly issuer: X509Certificate }
+  | {
+      readonly kind: 'host';
+      readonly uuid: string;
+      readonly serial: string;
+      readonly issuer: X509Certificate;
+      /** When the certificate ends: milliseconds since 1970. */
+      readonly ends: number;
+    }
   /** A CloudStack agent: the certificate names the address that it comes from. */
   | {
       readonly kind: 'address';
       readonly fingerprint: string;
       readonly serial: string;
       readonly issuer: X509Certificate;
+      /** As above. */
+      readonly ends: number;
     }
   /** Another management server. */
   | ServerIdentity
@@ -69,12 +78,13 @@ export function judgePeer(leaf: X509Certificate | undefined, address: string, ru
   const usages = usagesOf(leaf);
   if (usages !== undefined && !usages.includes(CLIENT_AUTH)) return bad(`${what} is not for clients`);
   const uuid = hostUuidOf(leaf);
-  if (uuid !== undefined) return { kind: 'host', uuid, serial, issuer };
+  const ends = Date.parse(leaf.validTo);
+  if (uuid !== undefined) return { kind: 'host', uuid, serial, issuer, ends };
   if (!rules.allowsAddresses) return bad(`${what} names no host, and ca.agent.allow.address.certificates is false`);
   if (!addressesIn(leaf).some(name => isSameAddress(name, address))) {
     return bad(`${what} is for ${addressesIn(leaf).join(', ') || 'no address'}, and the link comes from ${address}`);
   }
-  return { kind: 'address', fingerprint: sha256Hex(leaf.raw), serial, issuer };
+  return { kind: 'address', fingerprint: sha256Hex(leaf.raw), serial, issuer, ends };
 }
 
 /** Judges the certificate that another server has presented, whichever side has dialled. Pure. It must be in date in any case. */

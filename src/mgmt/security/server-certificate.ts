@@ -57,6 +57,11 @@ export class ServerCertificate {
     return new ServerCertificate(source, clock, log, await obtain(source, clock, log));
   }
 
+  /** When it ends: milliseconds since 1970. */
+  get ends(): number {
+    return this.#current.notAfter;
+  }
+
   /** For the agents' port. */
   get context(): SecureContext {
     return this.#current.context;

@@ -110,8 +110,9 @@ export interface HostDescription {
   readonly implicitTags: readonly string[];
 }
 
+export const HOST_STATUSES = ['Creating', 'Connecting', 'Up', 'Disconnected', 'Removed'] as const;
 /** `Creating`: it has got a certificate, and its agent has not come with it yet. */
-export type HostStatus = 'Creating' | 'Connecting' | 'Up' | 'Disconnected' | 'Removed';
+export type HostStatus = (typeof HOST_STATUSES)[number];
 
 /** A host that is not removed. Moments are milliseconds since 1970, UTC. */
 export interface HostRow extends HostDescription, AssignmentRow {

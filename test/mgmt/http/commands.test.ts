@@ -204,6 +204,38 @@ t.test('listHosts: each with what CloudStack says of it', async t => {
   t.same(wrongFields('listHosts', host), []);
 });
 
+t.test('listHostsMetrics: what listHosts says, and what the machine has, in CloudStack’s form', async t => {
+  const { call, addHosts } = await apiBench(t);
+  await addHosts(2);
+  const { body } = await call('listHostsMetrics', { name: 'host-2' });
+  t.match(body, {
+    count: 1,
+    host: [{ name: 'host-2', cpunumber: 16, cputotalghz: '38.40 Ghz', memorytotalgb: '1024.00 GB' }],
+  });
+  t.same((await call('listHostsMetrics', { state: 'Disconnected' })).body, {});
+});
+
+t.test('listManagementServersMetrics: of processes, only that of the server that answers', async t => {
+  const bench = await apiBench(t);
+  const { call, one, addHosts, clock } = bench;
+  await addHosts(2);
+  const parts = { ownMsid: MSID_1, elapsedMs: undefined, intervalMs: 1_500, thresholdMs: 150_000 };
+  bench.servers = observeServers([], { ...parts, rows: await bench.store.servers() });
+  const { body } = await call('listManagementServersMetrics');
+  const [first, second] = body.managementserver;
+  t.match(first, {
+    id: one.uuid,
+    agentcount: 2,
+    collectiontime: dateText(clock.wallTime()),
+    systemmemorytotal: /^\d+\.\d\d GB$/,
+    lastheartbeat: String,
+  });
+  t.ok(first.heapmemoryused > 0 && first.heapmemoryused <= first.heapmemorytotal && first.availableprocessors >= 1);
+  t.match(second, { name: 'ms-2002', agentcount: 0, lastheartbeat: String });
+  t.notOk('heapmemoryused' in second);
+  t.equal((await call('listManagementServersMetrics', { name: 'ms-2002' })).body.count, 1);
+});
+
 t.test('listHosts: an empty list is {}, and behind the last page there is only the count', async t => {
   const { call, addHosts } = await apiBench(t);
   t.same((await call('listHosts')).body, {});

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Attache } from '../../../src/mgmt/agents/attache.js';
 import { askToMigrate, type MoveReport, moveAgents } from '../../../src/mgmt/jobs/move-agents.js';
+import { SILENT_SERVER_METERS } from '../../../src/mgmt/metrics/server-metrics.js';
 import {
   MigrateAgentConnectionAnswer,
   MigrateAgentConnectionCommand,
@@ -64,6 +65,7 @@ async function bench(options: BenchOptions = {}) {
       return moveAgents(
         {
           clock,
+          meters: SILENT_SERVER_METERS,
           log: { error() {}, warn() {}, info() {}, debug() {}, child: () => undefined as never },
           staying: () => [...server.registry],
           arriving: () => b.arriving,

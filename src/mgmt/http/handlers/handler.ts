@@ -13,7 +13,7 @@ import type { Store } from '../../store/store.js';
 
 /** All that a handler sees of the server: rows to show, and the operations. */
 export interface HandlerParts extends ServerObserver {
-  readonly clock: Pick<Clock, 'turn'>;
+  readonly clock: Pick<Clock, 'turn' | 'wallTime'>;
   readonly store: Pick<Store, StoreQueries>;
   /** As the caller asks for them. */
   readonly operations: Operations;
@@ -31,6 +31,8 @@ export type Caller = Pick<ApiKey, 'name' | 'role'>;
 
 /** What this server can tell while the store is away. */
 export interface OwnKnowledge {
+  /** Which server it is. */
+  readonly msid: number;
   /** Whether the store is away, as far as this server knows. */
   isNeeded(): boolean;
   /** By name. */

@@ -1,16 +1,15 @@
 import type { Params, Response } from '../../../api/types.js';
 import { mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import { readHosts } from '../../store/pages.js';
-import type { HostQuery, HostStatus } from '../../store/store.js';
+import { HOST_STATUSES, type HostQuery, type HostStatus } from '../../store/store.js';
 import { invalidParameter } from '../api-error.js';
-import { present } from './fields.js';
+import { gibibytes, present } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
 import { hostObject } from './host-object.js';
 import { idOf, type Locations, locationsInMemory, readLocations } from './locations.js';
 import { paging } from './paging.js';
 import { type KnownQuery, listed, matchingHosts, refuseFilters, whileAway } from './while-away.js';
 
-const STATES: readonly HostStatus[] = ['Creating', 'Connecting', 'Up', 'Disconnected', 'Removed'];
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */
 const OTHER_STATES = ['Down', 'Alert', 'Error', 'Rebalancing', 'Unknown'];
 
@@ -68,6 +67,22 @@ async function hostsOfMemory(
   return listed(clock, found, paging(command, params), row => hostObject(row, locations, linkOf(row)?.link));
 }
 
+export async function listHostsMetrics(
+  parts: HandlerParts,
+  params: Params<'listHostsMetrics'>,
+): Promise<Response<'listHostsMetrics'>> {
+  const list = await listHosts(parts, params);
+  const measured = mapInSteps(list.items, host => {
+    const { cpunumber, cpuspeed, memorytotal } = host;
+    return {
+      ...host,
+      cputotalghz: cpunumber && cpuspeed ? `${((cpunumber * cpuspeed) / 1_000).toFixed(2)} Ghz` : undefined,
+      memorytotalgb: memorytotal ? gibibytes(memorytotal) : undefined,
+    };
+  });
+  return { ...list, items: await runInTurns(measured, parts.clock) };
+}
+
 export async function updateHost(
   parts: HandlerParts,
   { id, hosttags, annotation }: Params<'updateHost'>,
@@ -98,9 +113,9 @@ export async function deleteHost(
 /** @throws ApiError 431 */
 export function statesOf(command: string, text: string): readonly HostStatus[] {
   const isText = (one: string) => one.toLowerCase() === text.toLowerCase();
-  const states = STATES.filter(isText);
+  const states = HOST_STATUSES.filter(isText);
   if (states.length === 0 && !OTHER_STATES.some(isText)) {
-    throw invalidParameter(command, 'state', text, `the states are ${STATES.join(', ')}`);
+    throw invalidParameter(command, 'state', text, `the states are ${HOST_STATUSES.join(', ')}`);
   }
   return states;
 }

@@ -18,7 +18,7 @@ import { listConfigurations, resetConfiguration, updateConfiguration } from './c
 import { createEnrollmentToken, deleteEnrollmentToken, listEnrollmentTokens } from './enrollment.js';
 import { listEvents } from './events.js';
 import type { Caller, Handler, HandlerParts } from './handler.js';
-import { deleteHost, listHosts, reconnectHost, updateHost } from './hosts.js';
+import { deleteHost, listHosts, listHostsMetrics, reconnectHost, updateHost } from './hosts.js';
 import { listAsyncJobs, queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
 import {
@@ -33,14 +33,16 @@ import {
 import { listMoves, listMovesSummary } from './moves.js';
 import { previewHostList } from './preview.js';
 import { cancelCommand, listCommandResults, sendCommand } from './send.js';
-import { listManagementServers, removeManagementServer } from './servers.js';
+import { listManagementServers, listManagementServersMetrics, removeManagementServer } from './servers.js';
 import { listClusters, listPods, listZones } from './zones.js';
 
 /** The handler of each command of the API's table. */
 const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listManagementServers,
+  listManagementServersMetrics,
   removeManagementServer,
   listHosts,
+  listHostsMetrics,
   updateHost,
   reconnectHost,
   deleteHost,

@@ -6,6 +6,7 @@ import type { KnownRow } from '../../hosts/own-view.js';
 import { readUuids } from '../../store/pages.js';
 import { dated } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
+import { ownProcess } from './own-process.js';
 import { hasKeyword, pageOf, paging } from './paging.js';
 import { listed, whileAway } from './while-away.js';
 
@@ -56,6 +57,31 @@ async function serversOfMemory(
     }),
   );
 }
+
+export async function listManagementServersMetrics(
+  parts: HandlerParts,
+  params: Params<'listManagementServersMetrics'>,
+): Promise<Response<'listManagementServersMetrics'>> {
+  const list = await listManagementServers(parts, params);
+  const { own, clock } = parts;
+  const known = new Map(own.servers().map(server => [server.uuid, server]));
+  const items = list.items.map(server => {
+    const row = known.get(server.id);
+    const measured = row?.msid === own.msid ? ownProcess(clock.wallTime()) : NOT_MEASURED;
+    return { ...server, agentcount: server.agentscount, lastheartbeat: dated(row?.lastUpdate), ...measured };
+  });
+  return { ...list, items };
+}
+
+/** What only the process itself knows. */
+const NOT_MEASURED = {
+  collectiontime: undefined,
+  availableprocessors: undefined,
+  heapmemoryused: undefined,
+  heapmemorytotal: undefined,
+  systemmemorytotal: undefined,
+  systemmemoryfree: undefined,
+} as const;
 
 /** The UUIDs of each server's hosts. */
 function* agentsByServer(hosts: readonly KnownRow[]): Interruptible<ReadonlyMap<number, readonly string[]>> {
