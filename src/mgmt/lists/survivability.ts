@@ -9,7 +9,7 @@ export interface PlacedAgent {
 }
 
 /** Agents a step: the list of each is computed for it. */
-const AGENTS_PER_STEP = 250;
+const AGENTS_PER_STEP = 100;
 
 /**
  * How many agents the fullest server would have if that server died whose death is worst: its agents go to the next server

@@ -158,7 +158,7 @@ export const NODE_METRICS = {
     unit: 'agents',
     labels: { reason: LEFT_REASONS },
     alert: {
-      when: 'sum by (instance) (muster_drain_agents_left) > 0 and delta(muster_drain_agents_left[10m]) >= 0',
+      when: 'sum by (instance) (muster_drain_agents_left) > 0 and sum by (instance) (delta(muster_drain_agents_left[10m])) >= 0',
       means: 'The drain is stuck: queryAsyncJobResult names the agents.',
     },
   }),
