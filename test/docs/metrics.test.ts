@@ -6,6 +6,7 @@ import { METRIC_TABLES, withMetrics } from '../../scripts/metrics-docs.js';
 import type { MetricTable } from '../../src/metrics/metric.js';
 import { PrometheusMetrics } from '../../src/metrics/prometheus.js';
 import { ROOT } from '../helpers/root.js';
+import { testFolder } from '../helpers/scratch.js';
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 
@@ -106,7 +107,7 @@ t.test(
     const rules = METRICS.map(
       ({ alert }, index) => `      - alert: A${index}\n        expr: ${JSON.stringify(alert.when)}\n`,
     );
-    const file = join(t.testdir(), 'alerts.yml');
+    const file = join(testFolder(t), 'alerts.yml');
     writeFileSync(file, `groups:\n  - name: alerts\n    rules:\n${rules.join('')}`);
     promtool(t, 'check', 'rules', file);
     const panels = DASHBOARDS.flatMap(name => JSON.parse(read(name)).panels).flatMap(({ targets = [] }) => targets);

@@ -114,7 +114,7 @@ t.test('entry: a port in use, and an address that is not here, are said plainly,
 });
 
 t.test('entry: /metrics of a process shows it and its server, to this machine without a key', async t => {
-  const server = start(t, t.testdir(), 'api.port=0');
+  const server = start(t, testFolder(t), 'api.port=0');
   await server.port();
   const [, port] = await server.says(/Listening for operators.*port=(\d+)/);
   const answer = await fetch(`http://127.0.0.1:${port}/metrics`);

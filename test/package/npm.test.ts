@@ -7,9 +7,10 @@ import { manual } from '../../scripts/install/manual.js';
 import { foldersOf, productionLock } from '../../scripts/install/production.js';
 import { VERSION } from '../../src/lib/version.js';
 import { ROOT } from '../helpers/root.js';
+import { testFolder } from '../helpers/scratch.js';
 
 t.test('package: npm install -g of it gives programs that run, and no warning', async t => {
-  const folder = t.testdir();
+  const folder = testFolder(t);
   execFileSync(process.execPath, [join(ROOT, 'build/scripts/package.js'), folder], { stdio: 'pipe' });
   const archive = join(folder, `muster-${VERSION}.tgz`);
   const names = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).trimEnd().split('\n');
@@ -58,7 +59,7 @@ t.test('package: every command, parameter and setting is in the manual', async t
 });
 
 t.test('package: bash completes commands, parameters and values', async t => {
-  const file = join(t.testdir(), 'muster.bash');
+  const file = join(testFolder(t), 'muster.bash');
   writeFileSync(file, bashCompletion());
   const words = (...typed: string[]) => {
     const script = `source ${file}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _muster; printf '%s\\n' "\${COMPREPLY[@]}"`;
