@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseMoment } from '../../api/moment.js';
 import { isSignedWith, param, type RequestParams, signatureDigest } from '../../api/signature.js';
-import type { ApiKey, ApiKeys } from '../security/api-keys.js';
+import type { ApiKey, ApiKeyPair, ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
 
 /** CloudStack's text. The reason follows it. */
@@ -46,6 +46,24 @@ export function authenticate(
   const isSigned = !(isKeyFirst && key === undefined) && isSignedWith(params, key?.secretKey ?? NO_SECRET);
   if (key === undefined || !isSigned) throw refusal('the key or the signature is wrong');
   return { key, digest: signatureDigest(params), expires: expiryOf(params, wallTime) };
+}
+
+/** The key of this pair. @throws ApiError 401 */
+export function authenticatePair({ apiKey, secretKey }: ApiKeyPair, keys: Pick<ApiKeys, 'find'>): ApiKey {
+  const key = keys.find(apiKey);
+  // The same text, after the same time, as for a signature.
+  const isRight = timingSafeEqual(digestOf(secretKey), digestOf(key?.secretKey ?? NO_SECRET));
+  if (key === undefined || !isRight) throw refusal('the key or the secret is wrong');
+  return key;
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** A request of a session: its cookie goes to this server alone, and it does not expire by itself. */
+export function ofSession(key: ApiKey): SignedRequest {
+  return { key, digest: '', expires: undefined };
 }
 
 /** @throws ApiError 401: it has expired */
