@@ -192,7 +192,7 @@ function apply(moves: readonly Move[]): boolean {
 }
 
 /** Reads where all hosts were for a day. */
-export function readFleet(): Promise<void> {
+function readFleet(): Promise<void> {
   if (readingFleet !== undefined) {
     hasToReadAgain = true;
     return readingFleet;
@@ -240,12 +240,12 @@ function merged<T>(former: readonly T[], changed: readonly T[], keyOf: (item: T)
 }
 
 /** The API's form of a date. */
-export function dateText(moment: number): string {
+function dateText(moment: number): string {
   return `${new Date(moment).toISOString().slice(0, 19)}+0000`;
 }
 
 /** A form of the API's date that browsers read. */
-export function isoOf(date: string): string {
+function isoOf(date: string): string {
   return date.replace(/\+0000$/, 'Z');
 }
 

@@ -85,7 +85,8 @@ function ofOutage(down: readonly ServerNow[], fleet: Fleet, lost: readonly Track
   const slowest = gaps.reduce((most, gap) => Math.max(most, gap), 0);
   const took = slowest > 0 ? ` in ${seconds(slowest)}` : '';
   const moved = gaps.length === 0 ? 'no agent was on it' : `${amount(gaps.length, 'agent')} moved${took}`;
-  const none = `${lost.length === 0 ? 'none' : lost.length.toLocaleString('en-US')} ${lost.length === 1 ? 'is' : 'are'} nowhere`;
+  const count = lost.length === 0 ? 'none' : lost.length.toLocaleString('en-US');
+  const none = `${count} ${lost.length < 2 ? 'is' : 'are'} nowhere`;
   const [is, it] = down.length === 1 ? ['is', moved] : ['are', moved.replace(' on it', ' on them')];
   const rest =
     gaps.length === 0 && lost.length === 0 ? it : `${gaps.length === 0 ? 'no agent has moved' : it}, ${none}`;

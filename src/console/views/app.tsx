@@ -1,10 +1,19 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { awaySince, ended, isStoreAway, servers, session } from '../live.js';
+import { awaySince, ended, fleet, isStoreAway, servers, serversNow, session } from '../live.js';
+import { stateOf } from '../model/query.js';
 import { timeOfDay } from '../model/text.js';
+import { isDown } from '../model/verdict.js';
 import { hrefOf, route } from '../router.js';
 import { signOut } from '../session.js';
+import { AgentPage } from './agent.js';
+import { AgentsPage } from './agents.js';
+import { CertificatesPage } from './certificates.js';
+import { ChangePage } from './change.js';
+import { CommandsPage } from './commands.js';
+import { EventsPage } from './events.js';
 import { NowPage } from './now.js';
+import { ServersPage } from './servers.js';
 import { SignIn } from './sign-in.js';
 
 interface PageEntry {
@@ -17,7 +26,26 @@ interface PageEntry {
   count?(): number;
 }
 
-const PAGES: readonly PageEntry[] = [{ name: 'now', title: 'Now', Page: NowPage }];
+const PAGES: readonly PageEntry[] = [
+  { name: 'now', title: 'Now', Page: NowPage },
+  {
+    name: 'agents',
+    title: 'Agents',
+    Page: AgentsPage,
+    count: () => fleet.value.tracks.filter(track => stateOf(track) === 'nowhere').length,
+  },
+  { name: 'agent', title: 'Agent', Page: AgentPage, isInMenu: false },
+  {
+    name: 'servers',
+    title: 'Servers',
+    Page: ServersPage,
+    count: () => serversNow.value.filter(isDown).length,
+  },
+  { name: 'change', title: 'Change', Page: ChangePage },
+  { name: 'commands', title: 'Commands', Page: CommandsPage },
+  { name: 'certificates', title: 'Certificates', Page: CertificatesPage },
+  { name: 'events', title: 'Events', Page: EventsPage },
+];
 
 export function App() {
   if (session.value === undefined) {
@@ -58,7 +86,7 @@ function Frame() {
                 key={entry.name}
                 class="entry"
                 href={hrefOf(entry.name)}
-                aria-current={entry.name === page.name ? 'page' : undefined}
+                aria-current={entry.name === (page.name === 'agent' ? 'agents' : page.name) ? 'page' : undefined}
               >
                 {entry.title}
                 <Count entry={entry} />

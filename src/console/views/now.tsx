@@ -64,7 +64,7 @@ function Bars({ shares: { shares, even, withoutOne, most } }: { readonly shares:
     <div class="stack">
       <div class="bars">
         {shares.map(({ server, number, agents, guests, preferring }) => (
-          <div class="share" style={{ display: 'contents' }} key={server.address}>
+          <div class="share" key={server.address}>
             <span class="server">
               <Swatch number={number || -1} />
               <a href={hrefOf('agents', { search: `server:${server.address}` })}>{server.address}</a>

@@ -6,7 +6,7 @@ import { advance, fold, type Grid, hostsOfRow, refold } from '../model/fold.js';
 import { stateAtText, ticks, worstAt } from '../model/look.js';
 import { seconds, timeOfDay } from '../model/text.js';
 import { type Fleet, NOT_YET, NOWHERE, type Track } from '../model/tracks.js';
-import { isDark, pixels } from '../palette.js';
+import { colourOf, isDark, pixels } from '../palette.js';
 import { go, hrefOf } from '../router.js';
 import { At, ServerAt, Swatch, Table } from './parts.js';
 
@@ -30,8 +30,11 @@ interface Window {
   readonly end?: number;
 }
 
-/** Where the agents were, drawn from their moves. */
-export function Timeline() {
+/**
+ * Where the agents were, drawn from their moves.
+ * @param proposed the preferred server that each would have, by the agent's id: drawn behind the present, paler
+ */
+export function Timeline({ proposed }: { readonly proposed?: ReadonlyMap<string, string> }) {
   const shown = useSignal<Window>({ span: firstSpan(fleet.value, now.value) });
   const size = useSignal({ width: 0, height: 0 });
   const brush = useSignal<{ readonly from: number; readonly to: number } | undefined>(undefined);
@@ -161,7 +164,7 @@ export function Timeline() {
         </button>
         <span class="grow key">
           {fleet.value.servers.map(({ id, address }, index) => (
-            <span class="server" key={id}>
+            <span class="server beside" key={id}>
               <Swatch number={index + 1} />
               {address}
             </span>
@@ -173,7 +176,7 @@ export function Timeline() {
         </span>
       </header>
       <figure>
-        <div class="timeline">
+        <div class={proposed === undefined ? 'timeline' : 'timeline proposing'}>
           <Names fleet={fleet.value} />
           <div
             class="picture"
@@ -203,6 +206,7 @@ export function Timeline() {
               />
             )}
           </div>
+          {proposed !== undefined && <Proposed proposed={proposed} height={size.value.height} />}
           <div class="axis" aria-hidden="true">
             {ticks(window_.value.start, window_.value.end, size.value.width).map(({ at, label }) => (
               <span key={at} style={{ left: `${(100 * (at - window_.value.start)) / window_.value.span}%` }}>
@@ -219,6 +223,42 @@ export function Timeline() {
       </figure>
       <AsText start={window_.value.start} end={window_.value.end} />
     </section>
+  );
+}
+
+const STRIP = 90;
+
+/** Where the agents would prefer to be. A row of many agents shows one that would move, if there is one. */
+function Proposed({ proposed, height }: { readonly proposed: ReadonlyMap<string, string>; readonly height: number }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useSignalEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    const { tracks, servers } = fleet.value;
+    if (!context || tracks.length === 0 || height === 0) return;
+    const rows = Math.min(tracks.length, Math.round(height * devicePixelRatio));
+    const { canvas: area } = context;
+    area.width = STRIP;
+    area.height = rows;
+    const numbers = new Map(servers.map(({ address }, index) => [address, index + 1]));
+    for (let row = 0; row < rows; row++) {
+      const [from, to] = hostsOfRow({ rows, hosts: tracks.length }, row);
+      const wanted = (track: Track) => numbers.get(proposed.get(track.id) ?? '') ?? NOWHERE;
+      const own = tracks.slice(from, to);
+      const shown = own.find(track => wanted(track) !== track.preferred) ?? own[0];
+      if (shown === undefined) continue;
+      context.globalAlpha = wanted(shown) === shown.preferred ? 0.25 : 0.6;
+      context.fillStyle = colourOf(wanted(shown));
+      context.fillRect(0, row, STRIP, 1);
+    }
+  });
+  return (
+    <div class="strip">
+      <canvas
+        ref={canvas}
+        role="img"
+        aria-label="Where the agents would prefer to be. The tables above say how many."
+      />
+    </div>
   );
 }
 
@@ -254,7 +294,7 @@ function Names({ fleet: { tracks, servers } }: { readonly fleet: Fleet }) {
 
 function AsText({ start, end }: { readonly start: number; readonly end: number }) {
   const isOpen = useSignal(false);
-  const lines = useComputed(() => (isOpen.value ? account(fleet.value, start, end, LINES) : []));
+  const lines = isOpen.value ? account(fleet.value, start, end, LINES) : [];
   return (
     <details
       onToggle={event => {
@@ -265,7 +305,7 @@ function AsText({ start, end }: { readonly start: number; readonly end: number }
       {isOpen.value && (
         <Table
           label="Moves, as text"
-          items={lines.value}
+          items={lines}
           keyOf={({ at, kind, cause, from, to }) => [at, kind, cause, from, to].join()}
           empty="No agent has moved in this time."
           columns={[
