@@ -75,23 +75,45 @@ export function hostsOfRow({ rows, hosts }: Pick<Grid, 'rows' | 'hosts'>, row: n
 
 /** Writes the cells of a row from a column on. */
 function foldRow(grid: Grid, tracks: readonly Track[], row: number, from: number): void {
-  const { columns, cells } = grid;
+  const { columns, cells, start, step } = grid;
   const base = row * columns;
-  cells.fill(NO_DATA, base + from, base + columns);
   const [first, end] = hostsOfRow(grid, row);
+  // No cell is better than a host that was there all the time, on its preferred server at best. This spares painting what
+  // most hosts do most of the time.
+  let least = NO_DATA;
   for (let place = first; place < end; place++) {
     const track = tracks[place];
-    if (track !== undefined) paintTrack(grid, track, base, from);
+    if (track !== undefined && wasThere(track, start + from * step)) least = Math.max(least, shown(track.preferred));
   }
+  cells.fill(least, base + from, base + columns);
+  for (let place = first; place < end; place++) {
+    const track = tracks[place];
+    if (track !== undefined) paintTrack(grid, track, { base, from, least });
+  }
+}
+
+function wasThere({ first, steps }: Track, moment: number): boolean {
+  return first !== NOT_YET || (steps[0] !== undefined && steps[0].at <= moment);
+}
+
+const shown = (server: number) => Math.min(server, SERVERS_MAX - 1);
+
+interface RowCells {
+  /** The row's first cell. */
+  readonly base: number;
+  /** The first column that is painted. */
+  readonly from: number;
+  /** What all its cells are at least. */
+  readonly least: number;
 }
 
 function paintTrack(
   { columns, start, step, cells }: Grid,
   { first, steps, preferred }: Track,
-  base: number,
-  from: number,
+  { base, from, least }: RowCells,
 ) {
   const paint = (since: number, until: number, value: number) => {
+    if (value <= least) return;
     const left = Math.max(from, Math.floor((since - start) / step));
     // What is shorter than a column still fills one.
     const right = Math.min(columns, Math.max(left + 1, Math.ceil((until - start) / step)));
@@ -102,8 +124,7 @@ function paintTrack(
   const cellOf = (server: number) => {
     if (server === NOT_YET) return NO_DATA;
     if (server === NOWHERE) return NO_LINK;
-    const number = Math.min(server, SERVERS_MAX - 1);
-    return server === preferred || preferred === NOWHERE ? number : ASTRAY + number;
+    return server === preferred || preferred === NOWHERE ? shown(server) : ASTRAY + shown(server);
   };
   const visibleFrom = start + from * step;
   const end = start + columns * step;

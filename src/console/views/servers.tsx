@@ -87,13 +87,12 @@ function ServerPanel({ server, agents }: { readonly server: Server; readonly age
       </div>
       <Facts
         facts={[
-          ['in this state', <Ago key="since" at={server.statesince} />],
-          ['brought there by', server.stateby ?? 'the servers themselves'],
-          ['process', server.processstate],
+          ['in this state since', <Ago key="since" at={server.statesince} />],
+          ['brought there by', server.stateby ?? 'the servers'],
           ['started', <Ago key="start" at={server.lastserverstart} />],
           ['version', server.version],
           ['jobs that wait', server.pendingjobscount],
-          ['name', server.name],
+          ...(server.name === server.serviceip ? [] : [['name', server.name] as const]),
         ]}
       />
       {drain !== undefined && (
