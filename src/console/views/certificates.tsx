@@ -44,7 +44,7 @@ export function CertificatesPage() {
                 },
                 { name: 'state', isShort: true, cell: one => <CertificateState state={one.certificatestate} /> },
                 { name: 'ends', isShort: true, cell: one => <At at={one.certificateends} /> },
-                { name: '', isShort: true, cell: one => <Ago at={one.certificateends} /> },
+                { name: 'from now', isShort: true, cell: one => <Ago at={one.certificateends} /> },
                 { name: 'why it was not renewed', cell: one => one.certificatefailure },
               ]}
             />

@@ -218,7 +218,7 @@ function Previewed({ told }: { readonly told: Preview }) {
           columns={[
             { name: 'server', isShort: true, cell: ({ address }) => <ServerAt address={address} /> },
             { name: 'would be preferred by', isNumber: true, cell: ({ agents }) => agents.toLocaleString('en-US') },
-            { name: '', isNumber: true, cell: ({ percent }) => `${percent} %` },
+            { name: 'share', isNumber: true, cell: ({ percent }) => `${percent} %` },
           ]}
         />
       </div>

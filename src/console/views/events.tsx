@@ -47,7 +47,7 @@ export function EventsPage() {
           columns={[
             { name: 'when', isShort: true, cell: ({ created }) => <At at={created} /> },
             {
-              name: '',
+              name: 'age',
               isShort: true,
               cell: ({ created }) => (
                 <span class="muted">

@@ -99,7 +99,7 @@ export function Table<T>({ label, columns, items, keyOf, empty }: TableParts<T>)
   const classOf = ({ isNumber, isShort }: Column<T>) => (isNumber ? 'number nowrap' : isShort ? 'nowrap' : '');
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section class="scroll" tabIndex={0} aria-label={label}>
+    <section class="scroll" tabIndex={0} aria-label={`${label} (table)`}>
       <table>
         <thead>
           <tr>
