@@ -9,6 +9,8 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { CHROMIUM, ConsoleCluster } from './console-cluster.js';
 
 const AGENTS = 120;
+/** For a machine that is busy. */
+const WAIT_MS = 120_000;
 const SIZE = { width: 1200, height: 780 };
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../../docs/console', import.meta.url));
@@ -31,6 +33,7 @@ try {
 async function takeAll(browser: Browser): Promise<void> {
   const [first = '', second = ''] = cluster.addresses;
   const page = await browser.newPage({ viewport: SIZE });
+  page.setDefaultTimeout(WAIT_MS);
   await page.goto(cluster.urlOf(first));
   await take(page, 'sign-in');
   const { apiKey, secretKey } = await cluster.keyPair();

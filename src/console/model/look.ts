@@ -29,6 +29,18 @@ export function stateAtText(tracks: readonly Track[], moment: number, { servers 
   return `${timeOfDay(moment, true)}: ${worst.name} ${where}${rest}${why}${all}`;
 }
 
+/** How much of the past is shown first: `most`; of a cluster that was just made, what there is of it. Milliseconds. */
+export function firstSpan(tracks: readonly Track[], now: number, most: number): number {
+  let earliest = now;
+  for (const { first, steps } of tracks) {
+    if (first !== NOT_YET) return most;
+    earliest = Math.min(earliest, steps[0]?.at ?? now);
+  }
+  return Math.min(most, Math.max(SHORT_MS, (now - earliest) * 1.25));
+}
+
+const SHORT_MS = 120_000;
+
 export interface Tick {
   readonly at: number;
   readonly label: string;

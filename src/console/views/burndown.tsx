@@ -3,10 +3,13 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { fleet, now } from '../live.js';
 import { agentsByServer } from '../model/burndown.js';
+import { firstSpan } from '../model/look.js';
 import { timeOfDay } from '../model/text.js';
 import { colourOf, isDark } from '../palette.js';
 
 const HOUR_MS = 3_600_000;
+/** Of a shorter time, the axis tells seconds. */
+const MINUTES_MS = 600_000;
 const POINTS = 360;
 const HEIGHT = 180;
 
@@ -19,9 +22,10 @@ export function Burndown() {
     const element = box.current;
     if (element === null) return;
     const { servers, tracks } = fleet.value;
-    const { times, counts } = agentsByServer(tracks, servers.length, now.value - HOUR_MS, now.value, POINTS);
+    const span = firstSpan(tracks, now.value, HOUR_MS);
+    const { times, counts } = agentsByServer(tracks, servers.length, now.value - span, now.value, POINTS);
     const data: uPlot.AlignedData = [times.map(time => time / 1_000), ...counts.map(of => [...of])];
-    const wanted = `${servers.map(({ id }) => id).join()} ${isDark.value}`;
+    const wanted = `${servers.map(({ id }) => id).join()} ${isDark.value} ${span < MINUTES_MS}`;
     if (plot.current !== undefined && shape.current === wanted) {
       plot.current.setData(data);
       return;
@@ -43,7 +47,7 @@ export function Burndown() {
         cursor: { show: false },
         scales: { y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.05)] } },
         axes: [
-          { ...axis, values: (_plot, times) => times.map(time => timeOfDay(time * 1_000)) },
+          { ...axis, values: (_plot, times) => times.map(time => timeOfDay(time * 1_000, span < MINUTES_MS)) },
           { ...axis, size: 64, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] },
         ],
         series: [

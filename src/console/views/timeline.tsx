@@ -3,9 +3,9 @@ import { useEffect, useRef } from 'preact/hooks';
 import { fleet, fleetReading, now } from '../live.js';
 import { account } from '../model/account.js';
 import { advance, fold, type Grid, hostsOfRow, refold } from '../model/fold.js';
-import { stateAtText, ticks, worstAt } from '../model/look.js';
+import { firstSpan, stateAtText, ticks, worstAt } from '../model/look.js';
 import { seconds, timeOfDay } from '../model/text.js';
-import { type Fleet, NOT_YET, NOWHERE, type Track } from '../model/tracks.js';
+import { type Fleet, NOWHERE, type Track } from '../model/tracks.js';
 import { colourOf, isDark, pixels } from '../palette.js';
 import { go, hrefOf } from '../router.js';
 import { At, ServerAt, Swatch, Table } from './parts.js';
@@ -35,7 +35,7 @@ interface Window {
  * @param proposed the preferred server that each would have, by the agent's id: drawn behind the present, paler
  */
 export function Timeline({ proposed }: { readonly proposed?: ReadonlyMap<string, string> }) {
-  const shown = useSignal<Window>({ span: firstSpan(fleet.value, now.value) });
+  const shown = useSignal<Window>({ span: firstSpan(fleet.value.tracks, now.value, SPANS[1].ms) });
   const size = useSignal({ width: 0, height: 0 });
   const brush = useSignal<{ readonly from: number; readonly to: number } | undefined>(undefined);
   const pointer = useSignal<{ readonly x: number; readonly y: number } | undefined>(undefined);
@@ -260,14 +260,6 @@ function Proposed({ proposed, height }: { readonly proposed: ReadonlyMap<string,
       />
     </div>
   );
-}
-
-/** Half an hour; of a cluster that has just been made, five minutes. */
-function firstSpan({ tracks }: Fleet, moment: number): number {
-  const isYoung = tracks.every(
-    ({ first, steps }) => first === NOT_YET && (steps[0]?.at ?? moment) > moment - SPANS[0].ms,
-  );
-  return isYoung ? SPANS[0].ms : SPANS[1].ms;
 }
 
 /** The preferred servers beside their rows. */

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { account } from '../../../src/console/model/account.js';
-import { stateAtText, ticks, worstAt } from '../../../src/console/model/look.js';
+import { firstSpan, stateAtText, ticks, worstAt } from '../../../src/console/model/look.js';
 import { groupByCause, matches, parseQuery, stateOf } from '../../../src/console/model/query.js';
 import { addresses, amount, seconds } from '../../../src/console/model/text.js';
 import {
@@ -178,6 +178,15 @@ t.test('timeline: times at whole steps, with room for each', async t => {
   t.match(all[0]?.label, /^\d\d:\d\d$/);
   t.match(ticks(start, start + 20_000, 800)[0]?.label, /^\d\d:\d\d:\d\d$/);
   t.same(ticks(start, start, 800), []);
+});
+
+t.test('timeline: it begins with what there is of a young cluster', async t => {
+  const young = (at: number) => track('a', { first: NOT_YET, steps: [step(at, 1)] });
+  const now = 10_000_000;
+  t.equal(firstSpan([young(now - 400_000)], now, 1_800_000), 500_000);
+  t.equal(firstSpan([young(now - 10)], now, 1_800_000), 120_000);
+  t.equal(firstSpan([young(now - 400_000), track('b')], now, 1_800_000), 1_800_000);
+  t.equal(firstSpan([young(1)], now, 1_800_000), 1_800_000);
 });
 
 t.test('text: amounts, durations, addresses', async t => {

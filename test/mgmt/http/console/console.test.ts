@@ -1,15 +1,18 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Console } from '../../../../src/mgmt/http/console/console.js';
 import { httpServer, listenHttp } from '../../../../src/mgmt/http/http-server.js';
+import { apiSecureContext } from '../../../../src/mgmt/security/server-certificate.js';
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { apiBench, KEYS } from '../../../helpers/api-bench.js';
+import { signedFiles } from '../../../helpers/openssl.js';
 
 const OWN = { 'x-muster-console': '1' };
 
-/** The port of a server with the console, over a real API. */
-async function serve(t: Test) {
+/** The port of a server with the console, over a real API. @param tls whether it speaks TLS */
+async function serve(t: Test, { tls = false } = {}) {
   const bench = await apiBench(t);
   const { api, handlers, apiKeys: keys, clock, log } = bench;
   const folder = join(t.testdirName, 'page');
@@ -18,8 +21,11 @@ async function serve(t: Test) {
   writeFileSync(join(folder, 'console-ABC.js'), '');
   const console = new Console({ clock, log, keys, handlers, api });
   const state = { isStarting: false };
+  const { cert, key } = signedFiles(t.testdirName, 'IP:127.0.0.1');
+  const pem = (path: string) => readFileSync(path, 'utf8');
   const app = httpServer({
     clock: new FakeClock(),
+    ...(tls && { secureContext: () => apiSecureContext({ cert: pem(cert), key: pem(key) }) }),
     api,
     notReady: () => undefined,
     console: { folder, console: () => (state.isStarting ? undefined : console) },
@@ -134,6 +140,20 @@ t.test('console: the stream tells what is, with a cursor', async t => {
   t.match(text, /event: servers\ndata: \[\{.*"serviceip":"192.0.2.1"/);
   t.notMatch(text, /"lastagents"/);
   t.match(text, /"hostname":"host-2"/);
+});
+
+t.test('console: under TLS the cookie goes over TLS alone, to this host alone', async t => {
+  const { base } = await serve(t, { tls: true });
+  const form = new URLSearchParams({ ...KEYS }).toString();
+  const headers = { ...OWN, 'content-type': 'application/x-www-form-urlencoded', 'content-length': form.length };
+  const url = base.replace('http:', 'https:');
+  const cookie = await new Promise<string[] | undefined>((resolve, reject) => {
+    // The certificate is not what this test is about.
+    const options = { method: 'POST', headers, rejectUnauthorized: false };
+    const sent = request(`${url}/console/session`, options, response => resolve(response.headers['set-cookie']));
+    sent.on('error', reject).end(form);
+  });
+  t.match(cookie?.[0], /^__Host-muster=[\w.-]+; Max-Age=43200; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
 });
 
 t.test('console: while the server starts, the page is there and says so', async t => {
