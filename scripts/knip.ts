@@ -9,6 +9,7 @@ const config: KnipConfig = {
   // The entry points that package.json exports are found there.
   entry: [
     'src/*.ts!',
+    'src/console/main.tsx!',
     'scripts/*.{ts,mjs}!',
     'scripts/attack/attacker.ts!',
     'bench/{api,peer,run,store}.ts!',
@@ -20,7 +21,7 @@ const config: KnipConfig = {
     // Compiled by test/library/package.test.ts.
     'test/library/{fakes,program,server}.ts',
   ],
-  project: ['src/**/*.ts!', 'scripts/**!', 'bench/**!', 'examples/**!', 'test/**/*.ts'],
+  project: ['src/**/*.{ts,tsx}!', 'scripts/**!', 'bench/**!', 'examples/**!', 'test/**/*.ts'],
   // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is
   // exported for a test, is no dead code.
   ignoreExportsUsedInFile: isProduction || { interface: true, type: true },

@@ -88,6 +88,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'rules: it asks a server, by the API alone',
     mayImport: ['lib', 'api', 'agent/doctor'],
   },
+  console: {
+    holds: 'the console in the browser; in `model`, without a browser, what it shows, computed from what the API tells',
+    not: 'rules and rights: it asks a server, by the API alone',
+    mayImport: ['api'],
+  },
   'mgmt/store': {
     holds: 'the contract of the store in the words of the domain, its errors, and whether it can be reached',
     not: 'SQL',
@@ -173,7 +178,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** The files of a source folder, as paths below it. Declarations of foreign modules are none. */
 export function sourceFiles(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter(file => /(?<!\.d)\.ts$/.test(file))
+    .filter(file => /(?<!\.d)\.tsx?$/.test(file))
     .sort();
 }
 

@@ -177,6 +177,10 @@ function isTaken(address: string, port: number): Promise<boolean> {
   });
 }
 
+function consoleOf(address: string): string {
+  return `http://${address}:${ports.api}/`;
+}
+
 function endpointOf(address: string): string {
   return `http://${address}:${ports.api}/client/api`;
 }
@@ -303,7 +307,13 @@ function help(): string[] {
   const isOther = existsSync(ini) && !readFileSync(ini, 'utf8').includes(`:${ports.api}/`);
   return [
     '',
-    `Files: ${shown(folder)}. Watch failover and failback from another terminal, in this folder:`,
+    `Console: ${consoleOf(first.address)}   (the others: ${servers
+      .slice(1)
+      .map(({ address }) => consoleOf(address))
+      .join(' ')})`,
+    `  sign in with key and secret of ${shown(ini)}`,
+    '',
+    `Files: ${shown(folder)}. Watch failover and failback there, or from another terminal, in this folder:`,
     `  stop a server:         kill -9 ${serverPid(first) ?? '…'}   (server-1)`,
     `  start it again:        ${['node dist/mgmt.js', shown(first.file), ...ports.serverSettings].join(' ')}`,
     `  who is where, and why: node dist/admin.js --config ${shown(ini)} ${isOther ? `${endpoint(first.address)} ` : ''}status`,

@@ -37,7 +37,7 @@ t.test('house: folders may not import each other, directly or by way of others',
 
 t.test('house: nor do files', async t => {
   t.same(
-    cyclesOf(files, file => importsOf(root, file).map(imported => imported.replace(/\.js$/, '.ts'))),
+    cyclesOf(files, file => importsOf(root, file).map(sourceOfImported)),
     [],
   );
 });
@@ -56,14 +56,15 @@ t.test('house: one file uses timers and the clock, one random numbers', async t 
   const users = (pattern: RegExp) => files.filter(file => pattern.test(sourceOf(file)));
   t.same(
     users(/\bDate\.now\(|\bnew Date\(\)|\bAbortSignal\.timeout\(|\bsetTimeout\(|\bsetInterval\(|\bperformance\.now\(/),
-    ['lib/clock.ts'],
+    ['console/clock.ts', 'lib/clock.ts'],
+    'one on servers and agents, one in the browser',
   );
   t.same(users(/\bsetImmediate\b|node:timers/), ['lib/clock.ts'], 'nor turns of the event loop');
   t.same(users(/\bMath\.random\(|\brandomUUID\(|\brandomInt\(/), ['lib/random.ts']);
   const secrets = ['api-keys', 'enrollment-token', 'hand-over', 'password-key', 'sealing-key'].map(
     name => `mgmt/security/${name}.ts`,
   );
-  secrets.unshift('mgmt/http/authentication.ts');
+  secrets.unshift('mgmt/http/authentication.ts', 'mgmt/http/console/sessions.ts');
   t.same(users(/^[^*]*\b(?:randomBytes|getRandomValues)\(/m), secrets, 'but for keys, which no test may foresee');
 });
 
@@ -87,6 +88,19 @@ t.test('house: only the store folder knows of SQL', async t => {
     [],
   );
 });
+
+t.test('house: the console takes of the API its types alone', async t => {
+  const importers = files.filter(file => /^import (?!type )[^;]*'(?:\.\.\/)+api\//m.test(sourceOf(file)));
+  t.same(
+    importers.filter(file => file.startsWith('console/')),
+    [],
+  );
+});
+
+function sourceOfImported(imported: string): string {
+  const file = imported.replace(/\.js$/, '.ts');
+  return files.includes(file) ? file : `${file}x`;
+}
 
 function sourceOf(file: string): string {
   return readFileSync(join(root, file), 'utf8');

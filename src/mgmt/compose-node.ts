@@ -30,6 +30,7 @@ import { LinkStatusWriter } from './hosts/link-status-writer.js';
 import { type ManagedHost, managedHosts } from './hosts/managed-hosts.js';
 import { PresentLinks } from './hosts/present-links.js';
 import { Api } from './http/api.js';
+import { Console } from './http/console/console.js';
 import { handlersFor } from './http/handlers/index.js';
 import { answersElsewhere } from './jobs/answers-elsewhere.js';
 import { advanceAuthority } from './jobs/authority-operations.js';
@@ -111,6 +112,8 @@ export interface ManagementNode {
   readonly operations: Operations;
   /** The HTTP API without its port. */
   readonly api: Api;
+  /** What the console in a browser needs beside the API. */
+  readonly console: Console;
   /** The links to the other servers. */
   readonly serverLinks: ServerLinks;
   /**
@@ -358,6 +361,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     },
   });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers, store, events });
+  const console = new Console({ clock, log, keys: parts.apiKeys, handlers, api });
   let isServing = false;
   let isStopping = false;
   let wasStrict = true;
@@ -419,6 +423,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     stopping.abort();
     // What a start that is under way does behind this would be left.
     await starting.catch(() => {});
+    console.feed.stop();
     const handedOver = jobs.stop();
     parts.apiKeys.stop();
     linkStatusWriter.stop();
@@ -472,6 +477,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     jobs,
     operations: operationsFor(),
     api,
+    console,
     serverLinks,
     send: (hostId, messages, options) => sender.send(hostId, messages, options),
     hosts: () =>

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type { SecureContext } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import { errorEnvelope } from '../api/envelope.js';
 import { canonicalAddress, formatHostPort } from '../lib/address.js';
 import { type Clock, systemClock } from '../lib/clock.js';
@@ -255,7 +256,8 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
     clock,
     metrics: metricsPage(() => node && { api: node.api, source: sourceOf(node) }),
     ...(apiTls !== undefined && { secureContext: () => apiTls.context() }),
-    api: { handle: async (params, from) => (isServing(node) ? node.api.handle(params, from) : STARTING) },
+    api: { handle: async (params, from, key) => (isServing(node) ? node.api.handle(params, from, key) : STARTING) },
+    console: { folder: CONSOLE_FOLDER, console: () => (isServing(node) ? node.console : undefined) },
     notReady: () => (node === undefined ? 'starting' : node.notReady()),
   });
   undo.push(() => http.close());
@@ -358,6 +360,9 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
     abandon: () => lock.releaseSync(),
   };
 }
+
+/** The console's page, where the build has put it. */
+const CONSOLE_FOLDER = fileURLToPath(new URL('../console/page', import.meta.url));
 
 /** What the API answers before the server serves. */
 const STARTING: ApiReply = {

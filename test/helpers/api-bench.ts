@@ -194,7 +194,7 @@ export async function apiBench(t: Test) {
     return Promise.all(hosts.map(async ({ id }) => (await store.host(id)) as HostRow));
   }
 
-  return Object.assign(bench, { operations: operationsFor(), apiKeys });
+  return Object.assign(bench, { operations: operationsFor(), apiKeys, api, handlers });
 }
 
 /** What secrets of a test's store are sealed under. */

@@ -10,6 +10,7 @@ import { LINK_COMMANDS } from './links.js';
 import { LOCATION_COMMANDS } from './locations.js';
 import { MAINTENANCE_COMMANDS } from './maintenance.js';
 import { MOVE_COMMANDS } from './moves.js';
+import { PLACEMENT_COMMANDS } from './placements.js';
 import { PREVIEW_COMMANDS } from './preview.js';
 import { SEND_COMMANDS } from './send.js';
 import { SERVER_COMMANDS } from './servers.js';
@@ -25,6 +26,7 @@ export const API = {
   ...CONFIGURATION_COMMANDS,
   ...EVENT_COMMANDS,
   ...MOVE_COMMANDS,
+  ...PLACEMENT_COMMANDS,
   ...API_COMMANDS,
   ...JOB_COMMANDS,
   ...LINK_COMMANDS,

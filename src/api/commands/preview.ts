@@ -1,4 +1,4 @@
-import { type ApiCommands, boolean, decimal, integer, LIST_PARAMS, list, optional, string } from '../table.js';
+import { type ApiCommands, boolean, decimal, integer, LIST_PARAMS, list, optional, orEmpty, string } from '../table.js';
 
 const { page, pagesize } = LIST_PARAMS;
 
@@ -23,6 +23,7 @@ export const PREVIEW_COMMANDS = {
     params: {
       host: string('the management servers proposed (those that hold)'),
       algorithm: string('the algorithm proposed (the one that holds)'),
+      weights: orEmpty(string('the weights proposed, for rendezvous (those that hold)')),
       page,
       pagesize,
     },

@@ -72,6 +72,16 @@ export const MGMT_LIMITS = {
   guidPairs: 1_000,
   /** After SIGTERM: for links to end by FIN. */
   stopMs: 6_000,
+  /** From signing in to the console to the end of the session. */
+  consoleSessionMs: 43_200_000,
+  /** Sessions that were ended before, and that a server remembers until they would have ended. */
+  consoleSessionsEnded: 10_000,
+  /** Browsers that one server tells what changes. */
+  consoleSubscribers: 100,
+  /** How often it looks for what has changed, while there is one. */
+  consoleFeedMs: 1_000,
+  /** Bytes that wait for a slow browser: with more, its stream is ended, and it comes again. */
+  consoleBacklogBytes: 8_388_608,
   /** How often the age of the server's certificate is checked. */
   certificateCheckMs: 3_600_000,
   /** Until a server tries again to have its own certificate issued. */

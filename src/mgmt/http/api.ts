@@ -11,11 +11,11 @@ import { nearestKey } from '../../lib/text/nearest-key.js';
 import type { EventSink } from '../cluster/events.js';
 import { Refusals } from '../cluster/refusals.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import type { ApiKey, ApiKeys } from '../security/api-keys.js';
+import type { ApiKey, ApiKeyPair, ApiKeys } from '../security/api-keys.js';
 import type { Store } from '../store/store.js';
 import { isAway } from '../store/store-health.js';
 import { ApiError, fromOperationError } from './api-error.js';
-import { authenticate, authenticateBasic, refusal, type SignedRequest } from './authentication.js';
+import { authenticate, authenticatePair, ofSession, pairInBasic, refusal, type SignedRequest } from './authentication.js';
 import { type Failures, failedAgain, heldBackMs } from './failures.js';
 import type { Handlers } from './handlers/index.js';
 import { jsonInSteps } from './json-parts.js';
@@ -59,16 +59,15 @@ export class Api {
   /**
    * Answers a request. Never rejects.
    * @param address of the client: a refusal with 401 is delayed after many others of this address
+   * @param sessionKey the key whose session of the console the request belongs to. @default the request is signed
    */
-  async handle(params: RequestParams, address: string): Promise<ApiReply> {
+  async handle(params: RequestParams, address: string, sessionKey?: ApiKey): Promise<ApiReply> {
     const command = param(params, 'command') ?? '';
     const name = isCommandName(command) ? responseName(command) : ERROR_RESPONSE;
     let isSigned = false;
     try {
-      const { clock, keys } = this.#parts;
-      const request = await this.#throttled(networkOf(address), isKeyFirst =>
-        authenticate(params, keys, clock.wallTime(), { isKeyFirst }),
-      );
+      const request =
+        sessionKey === undefined ? await this.#authenticate(params, networkOf(address)) : ofSession(sessionKey);
       isSigned = true;
       return { status: 200, body: await this.#answer(command, params, request, address), isSigned };
     } catch (error) {
@@ -84,15 +83,22 @@ export class Api {
    * @throws ApiError 401, after a while; 429
    */
   async admit(authorization: string | undefined, address: string): Promise<void> {
-    await this.#throttled(networkOf(address), () => authenticateBasic(authorization, this.#parts.keys));
+    await this.#checked(networkOf(address), () => authenticatePair(pairInBasic(authorization), this.#parts.keys));
   }
 
-  /**
-   * Holds a network back in which many checks have failed.
-   * @param check throws ApiError 401. `isKeyFirst`: it is to cost little
-   * @throws ApiError 401, after a while; 429
-   */
-  async #throttled<T>(network: string, check: (isKeyFirst: boolean) => T): Promise<T> {
+  /** The key of a pair that somebody signs in to the console with. @throws ApiError 401, after a while; 429 */
+  keyOf(pair: ApiKeyPair, address: string): Promise<ApiKey> {
+    return this.#checked(networkOf(address), () => authenticatePair(pair, this.#parts.keys));
+  }
+
+  /** @throws ApiError 401, after a while; 429 */
+  #authenticate(params: RequestParams, network: string): Promise<SignedRequest> {
+    const { clock, keys } = this.#parts;
+    return this.#checked(network, isKeyFirst => authenticate(params, keys, clock.wallTime(), { isKeyFirst }));
+  }
+
+  /** Holds back networks of which many checks have failed. @throws ApiError 401, after a while; 429 */
+  async #checked<T>(network: string, check: (isKeyFirst: boolean) => T): Promise<T> {
     const { clock } = this.#parts;
     const waitMs = heldBackMs(this.#failures.get(network), clock.now());
     try {

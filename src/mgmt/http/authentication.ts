@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseMoment } from '../../api/moment.js';
 import { isSignedWith, param, type RequestParams, signatureDigest } from '../../api/signature.js';
-import type { ApiKey, ApiKeys } from '../security/api-keys.js';
+import type { ApiKey, ApiKeyPair, ApiKeys } from '../security/api-keys.js';
 import { ApiError } from './api-error.js';
 
 /** CloudStack's text. The reason follows it. */
@@ -49,25 +49,34 @@ export function authenticate(
 }
 
 /**
- * Checks a key and its secret, as HTTP Basic carries them.
+ * The key and the secret that HTTP Basic carries.
  * @param authorization the header of that name
- * @throws ApiError 401
+ * @throws ApiError 401: there is none
  */
-export function authenticateBasic(authorization: string | undefined, keys: Pick<ApiKeys, 'find'>): ApiKey {
+export function pairInBasic(authorization: string | undefined): ApiKeyPair {
   const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(authorization ?? '') ?? [];
   if (encoded === undefined) throw refusal('HTTP Basic with an API key and its secret is needed');
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const at = text.indexOf(':');
-  const key = keys.find(text.slice(0, Math.max(0, at)));
-  const isSecret = isSame(text.slice(at + 1), key?.secretKey ?? NO_SECRET);
-  if (key === undefined || !isSecret) throw refusal('the key or the secret is wrong');
+  return { apiKey: text.slice(0, Math.max(0, at)), secretKey: text.slice(at + 1) };
+}
+
+/** The key of this pair. @throws ApiError 401 */
+export function authenticatePair({ apiKey, secretKey }: ApiKeyPair, keys: Pick<ApiKeys, 'find'>): ApiKey {
+  const key = keys.find(apiKey);
+  // The same text, after the same time, as for a signature.
+  const isRight = timingSafeEqual(digestOf(secretKey), digestOf(key?.secretKey ?? NO_SECRET));
+  if (key === undefined || !isRight) throw refusal('the key or the secret is wrong');
   return key;
 }
 
-/** It takes as long however much of it is right. */
-function isSame(one: string, other: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** A request of a session: its cookie goes to this server alone, and it does not expire by itself. */
+export function ofSession(key: ApiKey): SignedRequest {
+  return { key, digest: '', expires: undefined };
 }
 
 /** @throws ApiError 401: it has expired */

@@ -2,14 +2,15 @@ import { createServer, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { SecureContext } from 'node:tls';
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { ERROR_RESPONSE, errorEnvelope } from '../../api/envelope.js';
-import type { RequestParams } from '../../api/signature.js';
+import { param, type RequestParams } from '../../api/signature.js';
 import { networkOf } from '../../lib/address.js';
 import { Admission } from '../../lib/admission.js';
 import type { Clock } from '../../lib/clock.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import type { Api } from './api.js';
+import { ConsoleRoutes, type ConsoleRoutesParts } from './console/routes.js';
 import type { MetricsPage } from './metrics-page.js';
 import { TlsConnections } from './tls-connections.js';
 
@@ -22,6 +23,8 @@ export interface HttpParts {
   readonly metrics?: MetricsPage;
   /** The TLS context for the next connection. @default plain HTTP */
   readonly secureContext?: () => SecureContext;
+  /** The console. @default there is none */
+  readonly console?: Pick<ConsoleRoutesParts, 'folder' | 'console'>;
 }
 
 export type HttpServer = FastifyInstance;
@@ -43,8 +46,8 @@ const STRANGERS = { total: 512, perNetwork: 256 };
 const CONNECTIONS_MAX = 2_048;
 const JSON_TYPE = 'application/json; charset=UTF-8';
 
-/** `/client/api`, `/metrics`, `/healthz` and `/readyz`. `listenHttp` opens its port. */
-export function httpServer({ clock, api, notReady, metrics, secureContext }: HttpParts): HttpServer {
+/** `/client/api`, `/metrics`, `/healthz`, `/readyz` and the console. `listenHttp` opens its port. */
+export function httpServer({ clock, api, notReady, metrics, secureContext, console }: HttpParts): HttpServer {
   const app = fastify({
     bodyLimit: BODY_BYTES,
     forceCloseConnections: true,
@@ -85,6 +88,16 @@ export function httpServer({ clock, api, notReady, metrics, secureContext }: Htt
     const text = `there is nothing at ${request.method} ${request.url.slice(0, 200)}: the API is at /client/api, by GET and POST`;
     return reply.code(404).type(JSON_TYPE).send(failure(404, text));
   });
+  const known = (request: FastifyRequest) => strangers.leave(tcpOf(request.raw.socket));
+  const routes =
+    console &&
+    new ConsoleRoutes({
+      ...console,
+      isTls: secureContext !== undefined,
+      formOf: ({ body }) => firstOfEach(typeof body === 'string' ? body : ''),
+      known,
+    });
+  routes?.register(app);
   app.route({
     method: ['GET', 'POST'],
     url: '/client/api',
@@ -92,8 +105,10 @@ export function httpServer({ clock, api, notReady, metrics, secureContext }: Htt
       const at = request.url.indexOf('?');
       const query = at < 0 ? '' : request.url.slice(at + 1);
       const form = typeof request.body === 'string' ? request.body : '';
-      const { status, body, isSigned } = await api.handle(firstOfEach(query, form), request.ip);
-      if (isSigned) strangers.leave(tcpOf(request.raw.socket));
+      const params = firstOfEach(query, form);
+      const key = param(params, 'signature') === undefined ? routes?.sessionOf(request)?.key : undefined;
+      const { status, body, isSigned } = await api.handle(params, request.ip, key);
+      if (isSigned) known(request);
       // A long one leaves as fast as its client reads, and is never one text.
       return reply
         .code(status)

@@ -19,6 +19,7 @@ export interface PreviewChangeParts {
 export interface ProposedChange {
   readonly host?: string | undefined;
   readonly algorithm?: string | undefined;
+  readonly weights?: string | undefined;
 }
 
 export interface ChangePreview extends Pick<Preview, 'moving' | 'shares'> {
@@ -36,12 +37,12 @@ export interface PreviewedHost {
 }
 
 /**
- * Tells what a change of the host list or of the algorithm would do. Nothing is changed.
- * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`); StoreError
+ * Tells what a change of the host list, the algorithm or the weights would do. Nothing is changed.
+ * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`, `weights`); StoreError
  */
 export async function previewChange(
   { clock, store }: PreviewChangeParts,
-  { host, algorithm }: ProposedChange,
+  { host, algorithm, weights }: ProposedChange,
 ): Promise<ChangePreview> {
   const { configuration } = readConfiguration(await store.configuration());
   const now = listSettingsOf(configuration);
@@ -52,6 +53,8 @@ export async function previewChange(
       algorithm === undefined
         ? now.algorithm
         : parsed('algorithm', algorithm, PARAMETERS['indirect.agent.lb.algorithm'].kind),
+    weights:
+      weights === undefined ? now.weights : parsed('weights', weights, PARAMETERS['indirect.agent.lb.weights'].kind),
     seed: String(configuration.version + 1),
   };
   const { rows, agents } = await readListedHosts(store, configuration);

@@ -282,6 +282,7 @@ const FOR_READERS = [
   'listManagementServers',
   'listMoves',
   'listMovesSummary',
+  'listPlacements',
   'listHosts',
   'listZones',
   'listPods',

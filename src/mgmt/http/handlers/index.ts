@@ -31,6 +31,7 @@ import {
   triggerShutdown,
 } from './maintenance.js';
 import { listMoves, listMovesSummary } from './moves.js';
+import { listPlacements } from './placements.js';
 import { previewHostList } from './preview.js';
 import { cancelCommand, listCommandResults, sendCommand } from './send.js';
 import { listManagementServers, listManagementServersMetrics, removeManagementServer } from './servers.js';
@@ -55,6 +56,7 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listEvents,
   listMoves,
   listMovesSummary,
+  listPlacements,
   listApis,
   queryAsyncJobResult,
   listAsyncJobs,

@@ -6,10 +6,10 @@ import { pageOf, paging } from './paging.js';
 
 export async function previewHostList(
   { clock, operations }: HandlerParts,
-  { host, algorithm, ...params }: Params<'previewHostList'>,
+  { host, algorithm, weights, ...params }: Params<'previewHostList'>,
 ): Promise<Response<'previewHostList'>> {
   const page = paging('previewHostList', params);
-  const { proposed, moving, shares, hosts } = await operations.previewChange({ host, algorithm });
+  const { proposed, moving, shares, hosts } = await operations.previewChange({ host, algorithm, weights });
   return {
     host: proposed.servers.join(','),
     algorithm: proposed.algorithm,

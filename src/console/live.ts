@@ -1,0 +1,255 @@
+import { batch, computed, signal } from '@preact/signals';
+import type { ResponseObject } from '../api/types.js';
+import { ask, list, whenSessionEnds } from './api.js';
+import { after, every, wallTime } from './clock.js';
+import { compareAddresses, type Fleet, fleetOf, follow, type Move, NO_FLEET } from './model/tracks.js';
+import type { ServerNow } from './model/verdict.js';
+import { readSession, type SessionInfo } from './session.js';
+
+// What the page knows of the cluster. The server's stream keeps it as it is there; pages read more when they need it.
+
+export type Server = Omit<ResponseObject<'listManagementServers'>, 'agents' | 'lastagents' | 'heartbeatage'>;
+export type Job = ResponseObject<'listAsyncJobs'>;
+export type ClusterEvent = ResponseObject<'listEvents'>;
+export type Configuration = ResponseObject<'listConfigurations'>;
+
+/** Undefined: not known yet; null: nobody has signed in. */
+export const session = signal<SessionInfo | null | undefined>(undefined);
+/** Since when this server has not answered, in milliseconds since 1970; undefined: it answers. */
+export const awaySince = signal<number | undefined>(undefined);
+export const isStoreAway = signal(false);
+export const servers = signal<readonly Server[]>([]);
+export const jobs = signal<readonly Job[]>([]);
+/** Newest first. */
+export const events = signal<readonly ClusterEvent[]>([]);
+export const configurations = signal<readonly Configuration[]>([]);
+export const fleet = signal<Fleet>(NO_FLEET);
+export const isFleetRead = signal(false);
+/** Changes whenever the fleet was read anew, and its tracks have other places. */
+export const fleetReading = signal(0);
+/** Whenever one of these hosts moves, its pages read again: the last move of each, by host id. */
+export const lastMoves = signal<ReadonlyMap<string, string>>(new Map());
+/** The server's clock, in milliseconds since 1970; it goes on once a second. */
+export const now = signal(wallTime());
+
+export const isOperator = computed(() => session.value?.role === 'operator');
+export const serversNow = computed<readonly ServerNow[]>(() =>
+  servers.value.map(({ serviceip, state, processstate }) => ({
+    address: serviceip,
+    state,
+    processState: processstate,
+  })),
+);
+
+const DAY_MS = 86_400_000;
+const EVENTS_KEPT = 1_000;
+const RETRY_MS = 1_000;
+/** The server says something every five seconds. */
+const SILENT_MS = 12_000;
+/** Readings that follow each other closely are one. */
+const READ_AGAIN_MS = 1_000;
+
+let source: EventSource | undefined;
+let lastId: string | undefined;
+let heardAt = 0;
+let aheadMs = 0;
+let readingFleet: Promise<void> | undefined;
+let hasToReadAgain = false;
+/** Moves that come while the fleet is read. */
+let early: Move[] = [];
+
+/** Signs in by the cookie if there is one, and follows the cluster from then on. */
+export async function start(): Promise<void> {
+  whenSessionEnds(ended);
+  every(1_000, tick);
+  await resume();
+}
+
+/** Somebody has signed in. */
+export function begin(info: SessionInfo): void {
+  batch(() => {
+    session.value = info;
+    awaySince.value = undefined;
+  });
+  connect();
+}
+
+/** There is no session any more. */
+export function ended(): void {
+  source?.close();
+  source = undefined;
+  lastId = undefined;
+  batch(() => {
+    session.value = null;
+    isFleetRead.value = false;
+    fleet.value = NO_FLEET;
+    events.value = [];
+  });
+}
+
+async function resume(): Promise<void> {
+  const info = await readSession();
+  if (info === 'away') {
+    awaySince.value ??= wallTime();
+    after(RETRY_MS, () => void resume());
+  } else if (info === undefined) {
+    awaySince.value = undefined;
+    ended();
+  } else begin(info);
+}
+
+function connect(): void {
+  source?.close();
+  const opened = new EventSource(`/console/stream${lastId === undefined ? '' : `?after=${lastId}`}`);
+  source = opened;
+  heardAt = wallTime();
+  const on = (name: string, handle: (data: never) => void) =>
+    opened.addEventListener(name, ({ data, lastEventId }: MessageEvent<string>) => {
+      heardAt = wallTime();
+      if (lastEventId !== '') lastId = lastEventId;
+      batch(() => handle(JSON.parse(data) as never));
+    });
+  on('hello', (hello: Hello) => {
+    awaySince.value = undefined;
+    greet(hello);
+    if (!isFleetRead.value) {
+      void readFleet();
+      void readEvents();
+    }
+  });
+  on('time', greet);
+  on('reset', () => {
+    void readFleet();
+    void readEvents();
+  });
+  on('ended', ended);
+  on('moves', (moves: readonly Move[]) => moved(moves));
+  on('servers', (changed: readonly Server[]) => {
+    servers.value = merged(servers.value, changed, ({ id }) => id).toSorted((one, other) =>
+      compareAddresses(one.serviceip, other.serviceip),
+    );
+    if (isFleetRead.value && changed.some(({ id }) => !fleet.value.servers.some(known => known.id === id)))
+      void readFleet();
+  });
+  on('jobs', (changed: readonly Job[]) => {
+    jobs.value = merged(jobs.value, changed, ({ jobid }) => jobid).toSorted(
+      (one, other) => Date.parse(isoOf(other.created)) - Date.parse(isoOf(one.created)),
+    );
+  });
+  on('configurations', (changed: readonly Configuration[]) => {
+    const isFirst = configurations.value.length === 0;
+    configurations.value = merged(configurations.value, changed, ({ name }) => name);
+    // Preferred servers follow from it; agents have their new lists a moment later.
+    if (!isFirst) for (const ms of [1_500, 6_000, 20_000]) after(ms, () => void readFleet());
+  });
+  on('events', (more: readonly ClusterEvent[]) => {
+    const known = new Set(events.value.map(({ id }) => id));
+    const fresh = more.filter(({ id }) => !known.has(id)).toReversed();
+    events.value = [...fresh, ...events.value].slice(0, EVENTS_KEPT);
+  });
+  // The browser would try again by itself, but not after each kind of failure.
+  opened.onerror = () => {
+    if (source === opened) lost();
+  };
+}
+
+function lost(): void {
+  source?.close();
+  source = undefined;
+  awaySince.value ??= wallTime();
+  after(RETRY_MS, () => void resume());
+}
+
+interface Hello {
+  readonly time: number;
+  readonly isstoreaway: boolean;
+}
+
+function greet({ time, isstoreaway }: Hello): void {
+  aheadMs = time - wallTime();
+  isStoreAway.value = isstoreaway;
+}
+
+function tick(): void {
+  now.value = wallTime() + aheadMs;
+  if (source !== undefined && wallTime() - heardAt > SILENT_MS) lost();
+}
+
+/** Moves, oldest first. */
+function moved(moves: readonly Move[]): void {
+  if (readingFleet !== undefined || !isFleetRead.value) early.push(...moves);
+  else if (apply(moves) || moves.some(({ cause }) => cause === 'removed')) void readFleet();
+  const last = new Map(lastMoves.value);
+  for (const { hostid, id } of moves) if (hostid) last.set(hostid, id);
+  lastMoves.value = last;
+}
+
+/** @returns whether there are unknown hosts */
+function apply(moves: readonly Move[]): boolean {
+  const followed = follow(fleet.value, moves);
+  if (followed.changed.length > 0) fleet.value = followed.fleet;
+  return followed.hasUnknown;
+}
+
+/** Reads where all hosts were for a day. */
+function readFleet(): Promise<void> {
+  if (readingFleet !== undefined) {
+    hasToReadAgain = true;
+    return readingFleet;
+  }
+  readingFleet = (async () => {
+    try {
+      const startdate = dateText(now.value - DAY_MS);
+      const placements = await ask('listPlacements', { startdate });
+      batch(() => {
+        fleet.value = fleetOf(placements);
+        isFleetRead.value = true;
+        fleetReading.value++;
+        apply(early);
+        early = [];
+      });
+    } catch {
+      // Without a server the page says so; else the stream tells when to read again.
+      hasToReadAgain = session.value !== null && awaySince.value === undefined;
+    } finally {
+      readingFleet = undefined;
+    }
+    if (hasToReadAgain) {
+      hasToReadAgain = false;
+      after(READ_AGAIN_MS, () => void readFleet());
+    }
+  })();
+  return readingFleet;
+}
+
+async function readEvents(): Promise<void> {
+  try {
+    const { items } = await list('listEvents', { pagesize: 200 });
+    const known = new Set(items.map(({ id }) => id));
+    const newer = events.value.filter(({ id, created }) => !known.has(id) && created >= (items[0]?.created ?? ''));
+    events.value = [...newer, ...items];
+  } catch {
+    // The stream tells what comes.
+  }
+}
+
+function merged<T>(former: readonly T[], changed: readonly T[], keyOf: (item: T) => string): readonly T[] {
+  const all = new Map(former.map(item => [keyOf(item), item]));
+  for (const item of changed) all.set(keyOf(item), item);
+  return [...all.values()];
+}
+
+/** The API's form of a date. */
+function dateText(moment: number): string {
+  return `${new Date(moment).toISOString().slice(0, 19)}+0000`;
+}
+
+/** A form of the API's date that browsers read. */
+function isoOf(date: string): string {
+  return date.replace(/\+0000$/, 'Z');
+}
+
+/** Milliseconds since 1970. */
+export function momentOf(date: string | null | undefined): number | undefined {
+  return date ? Date.parse(isoOf(date)) : undefined;
+}

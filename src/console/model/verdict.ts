@@ -1,0 +1,134 @@
+import { addresses, amount, seconds } from './text.js';
+import { compareAddresses, type Fleet, isAstray, NOT_YET, NOWHERE, type Track, whereNow } from './tracks.js';
+
+/** A management server, as the verdict sees it. */
+export interface ServerNow {
+  readonly address: string;
+  /** As in listManagementServers. */
+  readonly state: string;
+  readonly processState: string;
+}
+
+export interface Situation {
+  readonly fleet: Fleet;
+  readonly servers: readonly ServerNow[];
+  readonly isStoreAway: boolean;
+  /** Agents that one server can carry; 0: not known. */
+  readonly capacity: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export interface Verdict {
+  readonly level: 'good' | 'notice' | 'bad';
+  readonly sentence: string;
+}
+
+export function takesAgents({ state, processState }: ServerNow): boolean {
+  return state === 'Up' && processState === 'Running';
+}
+
+/** It is not there, and nobody has asked for that. */
+export function isDown({ state, processState }: ServerNow): boolean {
+  return state === 'Down' || (state === 'Up' && processState !== 'Running');
+}
+
+/** The state of the cluster in one sentence. */
+export function verdict(situation: Situation): Verdict {
+  const { fleet, servers, isStoreAway } = situation;
+  const down = servers.filter(isDown).toSorted((one, other) => compareAddresses(one.address, other.address));
+  const lost = fleet.tracks.filter(track => whereNow(track) === NOWHERE);
+  const linked = fleet.tracks.filter(track => whereNow(track) > NOWHERE);
+  if (isStoreAway) {
+    return {
+      level: 'bad',
+      sentence: 'The store is away: agents keep their links, and nothing can be changed until it is back.',
+    };
+  }
+  if (down.length > 0) return ofOutage(down, fleet, lost);
+  if (lost.length > 0) return { level: 'bad', sentence: `${agents(lost.length)} nowhere: ${whyLost(lost)}.` };
+  if (fleet.tracks.every(track => whereNow(track) === NOT_YET)) {
+    return { level: 'notice', sentence: 'No agent has come yet.' };
+  }
+  const away = servers.filter(({ state }) => state !== 'Up');
+  if (away.length > 0) {
+    const left = linked.filter(track =>
+      away.some(({ address }) => address === addressOf(fleet, whereNow(track))),
+    ).length;
+    const rest =
+      left === 0 ? 'no agent is left there' : `${amount(left, 'agent')} ${left === 1 ? 'is' : 'are'} still there`;
+    const what = away.map(({ address, state }) => `${address} is ${STATES[state] ?? state}`).join(', ');
+    return { level: 'notice', sentence: `${what}: ${rest}.` };
+  }
+  const astray = fleet.tracks.filter(isAstray).length;
+  if (astray > 0) {
+    const are = astray === 1 ? 'is' : 'are';
+    return {
+      level: 'notice',
+      sentence: `Every agent has its link; ${amount(astray, 'agent')} ${are} not on the preferred server.`,
+    };
+  }
+  return ofSurvival(situation, linked.length);
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  PreparingForMaintenance: 'preparing for maintenance',
+  Maintenance: 'in maintenance',
+  PreparingForShutDown: 'preparing to shut down',
+  ReadyToShutDown: 'ready to shut down',
+  ShuttingDown: 'shutting down',
+};
+
+function ofOutage(down: readonly ServerNow[], fleet: Fleet, lost: readonly Track[]): Verdict {
+  const numbers = new Set(down.map(({ address }) => fleet.servers.findIndex(server => server.address === address) + 1));
+  const gaps = fleet.tracks.map(track => gapSince(track, numbers)).filter(gap => gap !== undefined);
+  const slowest = gaps.reduce((most, gap) => Math.max(most, gap), 0);
+  const took = slowest > 0 ? ` in ${seconds(slowest)}` : '';
+  const moved = gaps.length === 0 ? 'no agent was on it' : `${amount(gaps.length, 'agent')} moved${took}`;
+  const count = lost.length === 0 ? 'none' : lost.length.toLocaleString('en-US');
+  const none = `${count} ${lost.length < 2 ? 'is' : 'are'} nowhere`;
+  const [is, it] = down.length === 1 ? ['is', moved] : ['are', moved.replace(' on it', ' on them')];
+  const rest =
+    gaps.length === 0 && lost.length === 0 ? it : `${gaps.length === 0 ? 'no agent has moved' : it}, ${none}`;
+  return { level: 'bad', sentence: `${addresses(down.map(({ address }) => address))} ${is} down: ${rest}.` };
+}
+
+/** How long the host had no link when it left one of these servers for where it is now; undefined: it has not. */
+function gapSince({ first, steps }: Track, servers: ReadonlySet<number>): number | undefined {
+  const arrival = steps.at(-1);
+  if (arrival === undefined || arrival.server <= NOWHERE || servers.has(arrival.server)) return undefined;
+  const held = steps.slice(0, -1).findLast(({ server }) => server > NOWHERE)?.server ?? first;
+  return servers.has(held) ? (arrival.gap ?? 0) : undefined;
+}
+
+function whyLost(lost: readonly Track[]): string {
+  const counts = new Map<string, number>();
+  for (const { steps } of lost) {
+    const cause = steps.at(-1)?.cause ?? 'lost before';
+    counts.set(cause, (counts.get(cause) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort(([, one], [, other]) => other - one).slice(0, 3);
+  return sorted.map(([cause, count]) => `${count.toLocaleString('en-US')} ${cause}`).join(', ');
+}
+
+function ofSurvival({ servers, capacity }: Situation, linked: number): Verdict {
+  const taking = servers.filter(takesAgents).length;
+  if (taking < 2) {
+    return {
+      level: 'notice',
+      sentence: 'Every agent has its link, and only one server takes agents: its loss would leave them nowhere.',
+    };
+  }
+  const each = Math.ceil(linked / (taking - 1));
+  if (capacity > 0 && each > capacity) {
+    const sentence = `Every agent has its link, but the loss of one server would give the others ${each.toLocaleString('en-US')} agents each, and ${capacity.toLocaleString('en-US')} fit.`;
+    return { level: 'notice', sentence };
+  }
+  return { level: 'good', sentence: 'Healthy: survives the loss of any one server.' };
+}
+
+function addressOf({ servers }: Fleet, number: number): string | undefined {
+  return servers[number - 1]?.address;
+}
+
+const agents = (count: number) => `${amount(count, 'agent')} ${count === 1 ? 'is' : 'are'}`;

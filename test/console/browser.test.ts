@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import t, { type Test } from 'tap';
+import { CHROMIUM, ConsoleCluster } from '../../scripts/console-cluster.js';
+import { scratchFolder } from '../helpers/scratch.js';
+
+// One browser and one cluster of two servers for all of it: what each part needs, the one before has left.
+
+const AGENTS = 12;
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const WHITE = '255,255,255';
+
+const isMissing = CHROMIUM === undefined && process.env.CI !== 'true';
+if (isMissing) t.comment('chromium is not installed: the console is not tried in a browser');
+
+t.test('console: in a real browser', { skip: isMissing && 'chromium is not installed' }, async t => {
+  const folder = scratchFolder('muster-console-');
+  const cluster = await ConsoleCluster.start({ folder, servers: 2, agents: AGENTS });
+  t.teardown(() => cluster.stop());
+  const browser = await chromium.launch({ executablePath: CHROMIUM ?? 'chromium', args: ['--no-sandbox'] });
+  t.teardown(() => browser.close());
+  const [first = '', second = ''] = cluster.addresses;
+  const operator = await cluster.keyPair();
+  const page = await openPage(browser, cluster.urlOf(first));
+  const errors: string[] = [];
+  page.on('pageerror', error => errors.push(error.message));
+  page.on('console', message => {
+    if (/Content.Security.Policy/i.test(message.text())) errors.push(message.text());
+  });
+  const requested = new Set<string>();
+  page.on('request', request => requested.add(new URL(request.url()).host));
+  const menu = (name: string) => page.getByRole('navigation').getByRole('link', { name }).click();
+  const verdict = (text: string | RegExp) =>
+    page.getByRole('heading', { level: 1 }).filter({ hasText: text }).waitFor();
+
+  await t.test('who signs in with a wrong secret is told so, and with the right one is in', async t => {
+    await signIn(page, { ...operator, secretKey: 'guessed' });
+    await page.getByText('The key or the secret is wrong.').waitFor();
+    await axe(t, page, 'the sign-in');
+    await signIn(page, operator);
+    await verdict('Healthy: survives the loss of any one server.');
+    await page.getByText(`${AGENTS} agents`, { exact: true }).waitFor();
+    t.notMatch(await page.evaluate('document.cookie'), /muster/, 'no script can read the session');
+  });
+
+  await t.test('a failover is seen on the timeline as it happens', async t => {
+    await page.getByText('As text').click();
+    await cluster.killServer(second);
+    await verdict(/^127\.0\.0\.2 is down: \d+ agents moved in \d+\.\d s, none is nowhere\.$/);
+    await page.getByRole('cell', { name: 'failover' }).first().waitFor();
+    const colours = await rowColours(page);
+    t.ok(colours.includes(WHITE), 'the gap is white');
+    t.ok(colours.length >= 3, 'and the agents are on another server behind it');
+    await axe(t, page, 'now');
+    await cluster.startServer(second);
+    await verdict('Healthy');
+  });
+
+  await t.test('a click on the timeline leads to the agent, with its moves', async t => {
+    const box = await page.locator('.picture').boundingBox();
+    t.ok(box);
+    if (box !== null) await page.mouse.click(box.x + box.width - 3, box.y + box.height - 5);
+    await page.getByRole('heading', { name: 'Its moves' }).waitFor();
+    await page.getByRole('cell', { name: 'failback' }).first().waitFor();
+    await axe(t, page, 'an agent');
+  });
+
+  await t.test('agents are found by words, and one line has those of one cause', async t => {
+    await menu('Agents');
+    await page.getByRole('searchbox').fill(`server:${second}`);
+    const rows = page.locator('tbody tr');
+    const all = await rows.count();
+    t.ok(all > 0 && all < AGENTS);
+    await page.getByRole('button', { name: 'By cause' }).click();
+    t.equal(await rows.count(), 1);
+    await axe(t, page, 'agents');
+  });
+
+  await t.test('a change is looked at before it is made, and undone', async t => {
+    await menu('Change');
+    const algorithm = page.getByLabel('indirect.agent.lb.algorithm');
+    await algorithm.selectOption('static');
+    const make = page.getByRole('button', { name: 'Make 1 change' });
+    t.equal(await make.isEnabled(), false, 'not before it was looked at');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByRole('heading', { name: /\d+ of 12 agents would move/ }).waitFor();
+    await axe(t, page, 'a change');
+    await make.click();
+    await page.getByText('indirect.agent.lb.algorithm from rendezvous to static').waitFor();
+    const holds = async () => {
+      const { configuration } = await cluster.ask('listConfigurations', { name: 'indirect.agent.lb.algorithm' });
+      return (configuration as readonly { readonly value: string }[])[0]?.value;
+    };
+    t.equal(await holds(), 'static');
+    await page.getByRole('button', { name: 'Undo the last' }).click();
+    await page.getByText('What was changed here').waitFor({ state: 'detached' });
+    t.equal(await holds(), 'rendezvous');
+  });
+
+  await t.test('a command is sent, and its results are watched', async t => {
+    await menu('Commands');
+    await page.locator('select').selectOption('all');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('done', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'answered' }).click();
+    t.equal(await page.locator('tbody tr').count(), AGENTS);
+    await axe(t, page, 'a command');
+  });
+
+  await t.test('a server is drained, and comes back', async t => {
+    await menu('Servers');
+    const panel = page.getByRole('region', { name: second, exact: true });
+    await panel.getByRole('button', { name: 'Prepare for maintenance' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Prepare for maintenance' }).click();
+    await panel.getByText('Maintenance', { exact: true }).waitFor();
+    await panel.getByText('0 agents').waitFor();
+    await axe(t, page, 'servers');
+    await panel.getByRole('button', { name: 'Back into service' }).click();
+    await panel.getByText('Up', { exact: true }).waitFor();
+  });
+
+  await t.test('the other pages are there', async t => {
+    for (const name of ['Certificates', 'Events']) {
+      await menu(name);
+      await page.getByRole('heading', { level: 1, name }).waitFor();
+      await page.locator('main table').first().waitFor();
+      await axe(t, page, name);
+    }
+  });
+
+  await t.test('a reader has no buttons, and is refused what it is not allowed', async t => {
+    const { apikey } = await cluster.ask('createApiKey', { name: 'looks', role: 'reader' });
+    const { apikey: apiKey, secretkey: secretKey } = apikey as { readonly apikey: string; readonly secretkey: string };
+    const context = await browser.newContext();
+    const other = await openPage(context, cluster.urlOf(first));
+    // Other servers' keys are read every second or so.
+    await signIn(other, { apiKey, secretKey });
+    await other.getByRole('navigation').getByRole('link', { name: 'Servers' }).click();
+    await other.getByRole('region', { name: first, exact: true }).waitFor();
+    t.equal(await other.locator('main button').count(), 0);
+    const status = await other.evaluate(
+      `fetch('/client/api?command=rebalanceAgents', { method: 'POST', headers: { 'X-Muster-Console': '1' } }).then(r => r.status)`,
+    );
+    t.equal(status, 432);
+    await other.getByRole('button', { name: 'Sign out' }).click();
+    await other.getByRole('button', { name: 'Sign in' }).waitFor();
+    await context.close();
+  });
+
+  await t.test('the server of the page dies: the page says so, and goes on when it is back', async () => {
+    await menu('Now');
+    await cluster.killServer(first);
+    await page.getByText('127.0.0.1 has not answered since').waitFor();
+    await page.getByRole('alert').getByRole('link', { name: second }).waitFor();
+    await cluster.startServer(first);
+    await page.getByText('127.0.0.1 has not answered since').waitFor({ state: 'detached' });
+    await verdict('Healthy');
+    await page.getByText('As text').click();
+    await page.getByRole('cell', { name: 'failback' }).first().waitFor();
+  });
+
+  t.same(errors, [], 'no script has failed, and nothing was against the policy');
+  t.same([...requested], [new URL(cluster.urlOf(first)).host], 'nothing was asked of anybody else');
+});
+
+type Opener = Pick<Browser, 'newPage'>;
+
+async function openPage(browser: Opener, url: string): Promise<Page> {
+  const page = await browser.newPage();
+  // The test's own time is the limit.
+  page.setDefaultTimeout(0);
+  await page.goto(url);
+  return page;
+}
+
+async function signIn(page: Page, { apiKey, secretKey }: { readonly apiKey: string; readonly secretKey: string }) {
+  await page.getByLabel('Key').fill(apiKey);
+  await page.getByLabel('Secret').fill(secretKey);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Accessibility of what is shown, by daylight and in the dark. */
+async function axe(t: Test, page: Page, what: string): Promise<void> {
+  await page.evaluate(AXE);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const found = (await page.evaluate('axe.run()')) as AxeResults;
+    t.same(
+      found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join('; ')}`),
+      [],
+      `${what}, ${colorScheme}`,
+    );
+  }
+}
+
+interface AxeResults {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { readonly target: readonly string[] }[];
+  }[];
+}
+
+/** The colours of the timeline's last row: of an agent that prefers the second server. */
+async function rowColours(page: Page): Promise<readonly string[]> {
+  return (await page.evaluate(`(() => {
+    const canvas = document.querySelector('.picture canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, canvas.height - 2, canvas.width, 1);
+    const colours = new Set();
+    for (let at = 0; at < data.length; at += 4) colours.add(data.slice(at, at + 3).join());
+    return [...colours];
+  })()`)) as readonly string[];
+}

@@ -1,0 +1,80 @@
+import t from 'tap';
+import { sharesOf } from '../../../src/console/model/shares.js';
+import { NOT_YET, type Track } from '../../../src/console/model/tracks.js';
+import { type ServerNow, type Situation, verdict } from '../../../src/console/model/verdict.js';
+import { fleet, SERVERS, step, track } from './helpers.js';
+
+const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
+  ...{ address: `10.0.0.${number}`, state: 'Up', processState: 'Running' },
+  ...fields,
+});
+const ALL = SERVERS.map((_, index) => up(index + 1));
+const judge = (tracks: readonly Track[], fields: Partial<Situation> = {}) =>
+  verdict({ fleet: fleet(tracks), servers: ALL, isStoreAway: false, capacity: 0, now: 10_000, ...fields });
+const many = (count: number, fields: Partial<Track> = {}) =>
+  Array.from({ length: count }, (_, index) => track(`kvm-${index}`, fields));
+
+t.test('verdict: healthy, and what that is worth', async t => {
+  t.same(judge(many(3)), { level: 'good', sentence: 'Healthy: survives the loss of any one server.' });
+  t.match(judge(many(3), { servers: [up(1)] }), { level: 'notice', sentence: /only one server takes agents/ });
+  t.match(judge(many(30), { capacity: 15 }), { level: 'good' });
+  t.match(judge(many(31), { capacity: 15 }), {
+    level: 'notice',
+    sentence: /would give the others 16 agents each, and 15 fit/,
+  });
+  t.match(judge([]), { level: 'notice', sentence: 'No agent has come yet.' });
+  t.match(judge(many(2, { first: NOT_YET })), { sentence: 'No agent has come yet.' });
+});
+
+t.test('verdict: a server is down', async t => {
+  const down = [up(1), up(2, { state: 'Down', processState: 'Silent' }), up(3)];
+  const moved = many(3_312, { preferred: 2, first: 2, steps: [step(9_000, 1, { gap: 600 })] });
+  const lost = many(4, { preferred: 2, first: 2, steps: [step(9_000, 0, { kind: 'lost' })] });
+  t.same(judge([...moved, ...lost, ...many(10)], { servers: down }), {
+    level: 'bad',
+    sentence: '10.0.0.2 is down: 3,312 agents moved in 0.6 s, 4 are nowhere.',
+  });
+  const seen = many(1, { first: 2, steps: [step(8_000, 0, { kind: 'lost' }), step(9_000, 3, { gap: 12_400 })] });
+  t.match(judge(seen, { servers: down }), {
+    sentence: '10.0.0.2 is down: 1 agent moved in 12 s, none is nowhere.',
+  });
+  t.match(judge(many(5), { servers: down }), { sentence: '10.0.0.2 is down: no agent was on it.' });
+  t.match(judge(lost, { servers: down }), { sentence: '10.0.0.2 is down: no agent has moved, 4 are nowhere.' });
+  const two = [up(1), up(2, { processState: 'Silent' }), up(3, { processState: 'Stopped' })];
+  t.match(judge(many(5), { servers: two }), { sentence: '10.0.0.2 and 10.0.0.3 are down: no agent was on them.' });
+});
+
+t.test('verdict: agents are nowhere, servers are away on purpose, agents are astray, the store is away', async t => {
+  const lost = many(2, { steps: [step(9_000, 0, { cause: 'agent-stopped' })] });
+  t.match(judge([...lost, ...many(1, { first: 0 })]), {
+    level: 'bad',
+    sentence: '3 agents are nowhere: 2 agent-stopped, 1 lost before.',
+  });
+  const maintained = [up(1), up(2, { state: 'Maintenance', processState: 'Stopped' }), up(3)];
+  t.match(judge(many(5), { servers: maintained }), {
+    level: 'notice',
+    sentence: '10.0.0.2 is in maintenance: no agent is left there.',
+  });
+  const draining = [up(1, { state: 'PreparingForMaintenance' }), up(2), up(3)];
+  t.match(judge(many(5), { servers: draining }), {
+    sentence: '10.0.0.1 is preparing for maintenance: 5 agents are still there.',
+  });
+  t.match(judge([...many(4), ...many(1, { first: 2 })]), {
+    level: 'notice',
+    sentence: /^Every agent has its link; 1 agent is not/,
+  });
+  t.match(judge(many(4), { isStoreAway: true }), { level: 'bad', sentence: /^The store is away/ });
+});
+
+t.test('shares: what each server has, its even share, and the share without one of them', async t => {
+  const tracks = [...many(4), ...many(2, { preferred: 2, first: 1 }), ...many(3, { preferred: 2, first: 2 })];
+  const { shares, even, withoutOne, most } = sharesOf(fleet(tracks), ALL);
+  t.match(shares, [
+    { agents: 6, guests: 2, preferring: 4, number: 1 },
+    { agents: 3, guests: 0, preferring: 5 },
+    { agents: 0, guests: 0, preferring: 0 },
+  ]);
+  t.same([even, withoutOne, most], [3, 4.5, 6]);
+  const one = sharesOf(fleet(tracks), [up(1), up(9, { state: 'Down' })]);
+  t.same([one.even, one.withoutOne, one.shares[1]?.number], [9, 9, 0]);
+});
