@@ -15,7 +15,14 @@ import type { ApiKey, ApiKeyPair, ApiKeys } from '../security/api-keys.js';
 import type { Store } from '../store/store.js';
 import { isAway } from '../store/store-health.js';
 import { ApiError, fromOperationError } from './api-error.js';
-import { authenticate, authenticatePair, ofSession, pairInBasic, refusal, type SignedRequest } from './authentication.js';
+import {
+  authenticate,
+  authenticatePair,
+  ofSession,
+  pairInBasic,
+  refusal,
+  type SignedRequest,
+} from './authentication.js';
 import { type Failures, failedAgain, heldBackMs } from './failures.js';
 import type { Handlers } from './handlers/index.js';
 import { jsonInSteps } from './json-parts.js';
