@@ -20,13 +20,15 @@ const config: KnipConfig = {
     'test/chaos/persist-{main,writer}.ts',
     // Compiled by test/library/package.test.ts.
     'test/library/{fakes,program,server}.ts',
+    // Run by test/scripts/test.test.ts.
+    'test/fixtures/stray-errors.ts',
   ],
   project: ['src/**/*.{ts,tsx}!', 'scripts/**!', 'bench/**!', 'examples/**!', 'test/**/*.ts'],
   // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is
   // exported for a test, is no dead code.
   ignoreExportsUsedInFile: isProduction || { interface: true, type: true },
-  // Loaded by createRequire; named so that those who depend on this package get the version that Node 20 runs.
-  ignoreDependencies: ['csclient', 'light-my-request'],
+  // Loaded by createRequire, or into a browser; named so that those who depend on this package get the version that Node 20 runs.
+  ignoreDependencies: ['axe-core', 'csclient', 'light-my-request'],
   ignoreBinaries: ['dpkg', 'dpkg-deb', 'mariadb', 'mariadb-dump', 'openssl', 'promtool', 'unshare'],
 };
 

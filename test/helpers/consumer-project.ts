@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import ts from 'typescript';
 import { ROOT } from './root.js';
-import { testFolder } from './scratch.js';
 
 const run = promisify(execFile);
 
@@ -26,7 +25,7 @@ export class ConsumerProject {
 
   /** In a new folder below this project, where the package finds what it depends on. */
   static async make(t: Test): Promise<ConsumerProject> {
-    const folder = testFolder(t);
+    const folder = t.testdir();
     const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
     const { stdout } = await run('npm', pack, { cwd: ROOT });
     const [{ filename }] = JSON.parse(stdout);
