@@ -292,6 +292,7 @@ const FOR_READERS = [
   'listCommandResults',
   'listConfigurations',
   'listEvents',
+  'listAlerts',
   'listApis',
   'queryAsyncJobResult',
   'listAsyncJobs',

@@ -43,6 +43,7 @@ export interface OwnKnowledge {
 
 type StoreQueries =
   | 'agentsOfServer'
+  | 'alerts'
   | 'lastAgentsOfServer'
   | 'clusterIdsOfHosts'
   | 'clusters'
