@@ -163,6 +163,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'HTTP: the names and forms of requests are in `mgmt/http`',
     mayImport: COMMANDS,
   },
+  'mgmt/alerts': {
+    holds: 'what operators are told of by itself: when an alert begins and ends, and its way to webhooks',
+    not: 'events (`mgmt/cluster`), and how alerts are listed (`mgmt/http`)',
+    mayImport: [...SHARED, 'api'],
+  },
   'mgmt/http': {
     holds: 'the HTTP API’s server side: port, authentication, checks of parameters, one handler for each command',
     not: 'rules: a handler translates between the API and a call of `mgmt/jobs`, `mgmt/lists` or the store',
@@ -171,7 +176,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   mgmt: {
     holds: 'one server put together from its parts, and the face for programs that embed a server',
     not: 'behaviour: that is in the folders below',
-    mayImport: [...HTTP, 'program', 'mgmt/store/sql', 'mgmt/store/sqlite', 'mgmt/store/mysql'],
+    mayImport: [...HTTP, 'mgmt/alerts', 'program', 'mgmt/store/sql', 'mgmt/store/sqlite', 'mgmt/store/mysql'],
   },
 };
 

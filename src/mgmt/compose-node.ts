@@ -3,14 +3,16 @@ import { withinLimit } from '../lib/abort.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Events } from '../lib/emitter.js';
 import { type FatalError, reasonOf } from '../lib/errors.js';
-import { runInTurns } from '../lib/interruptible.js';
+import { filterInSteps, runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { ConfirmAnswersCommand, LIMITS, type Message } from '../protocol/index.js';
 import type { AgentsPort } from './agents/agents-port.js';
 import { PortKeeper } from './agents/agents-port.js';
 import { type Agents, composeAgents } from './agents/compose-agents.js';
-import { EventLog } from './cluster/events.js';
+import { Alerts } from './alerts/alerts.js';
+import { httpPoster, type PostJson } from './alerts/webhook.js';
+import { EventLog, type EventSink } from './cluster/events.js';
 import type { ServerDialer } from './cluster/links/server-dialer.js';
 import { ServerLinks } from './cluster/links/server-links.js';
 import { Membership } from './cluster/membership.js';
@@ -26,6 +28,7 @@ import { Sender, type SendOptions } from './commands/sender.js';
 import { MGMT_LIMITS } from './config/limits.js';
 import type { Configuration } from './config/parameters.js';
 import type { HostEvents } from './hosts/host-presence.js';
+import type { KnownHost } from './hosts/known-hosts.js';
 import { LinkStatusWriter } from './hosts/link-status-writer.js';
 import { type ManagedHost, managedHosts } from './hosts/managed-hosts.js';
 import { PresentLinks } from './hosts/present-links.js';
@@ -94,6 +97,8 @@ export interface NodeParts {
   readonly ca: Ca;
   /** The keys with which clients of the HTTP API sign. `start` has them read again and again, `stop` ends that. */
   readonly apiKeys: ApiKeys;
+  /** How alerts are posted to webhooks. @default by HTTP and HTTPS */
+  readonly postJson?: PostJson;
   /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. */
   onFatal(error: FatalError): void;
   /** Called when an operator wants this server to end: call `drain`, then `stop`. */
@@ -178,7 +183,13 @@ export function composeNode(parts: NodeParts): ManagementNode {
   const { store, msid, address, configuration, agentsPort, ca, meters = SILENT_SERVER_METERS } = parts;
   const health = new StoreHealth(log);
   const shared = { clock, random, log, health, msid };
-  const events = new EventLog(store, health, shared);
+  const eventLog = new EventLog(store, health, shared);
+  const events: EventSink = {
+    add(event) {
+      eventLog.add(event);
+      alerts.note(event);
+    },
+  };
   const membership = new Membership(store, {
     ...shared,
     address,
@@ -243,6 +254,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   agents.lists.onChange(() => {
     membership.retime();
     warnOfStrangers();
+    if (isServing) alerts.start();
   });
   const keeper = new PortKeeper({
     port: agentsPort,
@@ -280,6 +292,21 @@ export function composeNode(parts: NodeParts): ManagementNode {
     ...{ ...shared, events, provisioner, store, ca, registry: agents.registry },
     configuration: currentConfiguration,
     advance: () => advanceAuthority({ clock, store, events, ca, configurationChanged }),
+  });
+  const alerts: Alerts = new Alerts({
+    ...{ ...shared, address, store, postJson: parts.postJson ?? httpPoster(clock) },
+    configuration: currentConfiguration,
+    secretOf: keyName => parts.apiKeys.all.find(({ name }) => name === keyName)?.secretKey,
+    async facts() {
+      const isNowhere = ({ status }: KnownHost) => status === 'Disconnected' || status === 'Connecting';
+      const nowhere = await runInTurns(filterInSteps(agents.knownHosts, isNowhere), clock);
+      return {
+        ownMsid: msid,
+        servers: membership.servers,
+        nowhere: new Map(nowhere.map(({ id, name }) => [id, name])),
+        ending: renewal.ending,
+      };
+    },
   });
   const resourceFailures = new ResourceFailures({ ...shared, events, knownHosts: agents.knownHosts });
   const sender = new Sender({
@@ -403,6 +430,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     parts.apiKeys.start();
     linkStatusWriter.start();
     renewal.start();
+    alerts.start();
     membership.onChange(() => void reconcilePort());
     membership.addPass(reconcilePort);
     membership.addPass(() => ownState.reconcile());
@@ -428,6 +456,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     parts.apiKeys.stop();
     linkStatusWriter.stop();
     renewal.stop();
+    await alerts.stop();
     const closed = keeper.close();
     sender.stop();
     // Over the links the other servers say which commands they have sent.
@@ -443,7 +472,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     if (isServing) {
       events.add({ type: 'SERVER.DOWN', level: 'INFO', description: `Management server ${address} was stopped` });
     }
-    await events.close();
+    await eventLog.close();
     await membership
       .leave()
       .catch(error =>

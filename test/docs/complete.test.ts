@@ -25,6 +25,9 @@ t.test('docs: docs/configuration.md has the default of every name of the global 
   const texts: Readonly<Record<string, string>> = {
     host: "the first server's address",
     'indirect.agent.lb.weights': 'empty',
+    'alert.webhook.url': 'empty',
+    'alert.webhook.key': 'empty',
+    'alert.silences': 'empty',
   };
   t.same(
     PARAMETER_NAMES.filter(name => defaultOf(name)?.replaceAll('`', '').trim() !== (texts[name] ?? defaultValue(name))),

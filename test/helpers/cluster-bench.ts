@@ -60,6 +60,9 @@ export class Cluster {
   /** The servers share the CA of the store, which may change. Otherwise all clusters have the same one. */
   readonly hasCaInStore: boolean;
   readonly serverLines: ServerLine[] = [];
+  /** What the servers have posted to webhooks, and which of them. */
+  readonly posts: { readonly from: string; readonly url: string; readonly body: Readonly<Record<string, unknown>> }[] =
+    [];
   /** Servers that no server can dial. */
   readonly unreachable = new Set<string>();
 
@@ -222,6 +225,9 @@ export class ClusterNode {
       },
       ca: parts.ca,
       apiKeys: parts.apiKeys,
+      async postJson(url, body) {
+        cluster.posts.push({ from: address, url, body: JSON.parse(body) });
+      },
       onFatal: () => {},
       onShutdown: () => {
         this.wasToldToStop = true;

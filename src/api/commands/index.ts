@@ -1,3 +1,4 @@
+import { ALERT_COMMANDS } from './alerts.js';
 import { API_KEY_COMMANDS } from './api-keys.js';
 import { API_COMMANDS } from './apis.js';
 import { CERTIFICATE_COMMANDS } from './certificates.js';
@@ -25,6 +26,7 @@ export const API = {
   ...LOCATION_COMMANDS,
   ...CONFIGURATION_COMMANDS,
   ...EVENT_COMMANDS,
+  ...ALERT_COMMANDS,
   ...MOVE_COMMANDS,
   ...PLACEMENT_COMMANDS,
   ...API_COMMANDS,

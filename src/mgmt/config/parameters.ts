@@ -2,6 +2,18 @@ import { canonicalAddress, parseHostList } from '../../lib/address.js';
 import type { Configuration as StoredConfiguration } from '../store/store.js';
 import { custom, decimal, flag, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
 
+/** What alerts are about. */
+export const ALERT_KINDS = [
+  'server-down',
+  'agents-nowhere',
+  'certificates-expiring',
+  'drain-stuck',
+  'guid-fight',
+  'store-away',
+] as const;
+/** One of `ALERT_KINDS`. */
+export type AlertKind = (typeof ALERT_KINDS)[number];
+
 /** The algorithms that order host lists, by the names that travel as `lbAlgorithm`: see `docs/algorithms.md`. */
 export const ALGORITHM_NAMES = ['static', 'roundrobin', 'shuffle', 'rendezvous'] as const;
 /** One of `ALGORITHM_NAMES`. */
@@ -29,6 +41,14 @@ const zones = custom('names, separated by commas', parseZones, list => list.join
 
 const weights = custom('address=weight, separated by commas', parseWeights, weights =>
   [...weights].map(([address, weight]) => `${address}=${weight}`).join(','),
+);
+
+const webhooks = custom('http and https URLs, separated by commas', parseWebhooks, list => list.join(','));
+
+const silences = custom(
+  `kind=end, separated by commas, with the kinds ${ALERT_KINDS.join(', ')} and ends such as 2026-11-28T14:00Z`,
+  parseSilences,
+  silences => [...silences].map(([kind, end]) => `${kind}=${new Date(end).toISOString().slice(0, 16)}Z`).join(','),
 );
 
 /**
@@ -122,6 +142,31 @@ export const PARAMETERS = {
     default: 1_000_000,
     unit: 'records',
     description: 'How many records of where hosts were are kept: the newest',
+    dynamic: true,
+  }),
+  'alert.webhook.url': parameter({
+    kind: webhooks,
+    default: [],
+    description: 'Where alerts are posted; without one none are looked for',
+    dynamic: true,
+  }),
+  'alert.webhook.key': parameter({
+    kind: custom('the name of an API key, at most 255 characters', parseName, String),
+    default: '',
+    description: 'The API key with whose secret posted alerts are signed; empty: they are not signed',
+    dynamic: true,
+  }),
+  'alert.agents.nowhere.period': parameter({
+    kind: integer(1, 10_080),
+    default: 5,
+    unit: 'minutes',
+    description: 'How long an agent may have no server before there is an alert',
+    dynamic: true,
+  }),
+  'alert.silences': parameter({
+    kind: silences,
+    default: new Map<AlertKind, number>(),
+    description: 'Kinds of alerts that are not posted, and until when',
     dynamic: true,
   }),
   'ca.framework.cert.validity.period': parameter({
@@ -330,6 +375,46 @@ function parseZones(text: string): readonly string[] {
     if (names.indexOf(name) !== index) throw new ValueError(`${JSON.stringify(name)} is there twice`);
   }
   return names;
+}
+
+const MOST_WEBHOOKS = 8;
+
+function parseWebhooks(text: string): readonly string[] {
+  if (text === '') return [];
+  const urls = text.split(',').map(url => url.trim());
+  if (urls.length > MOST_WEBHOOKS) throw new ValueError(`at most ${MOST_WEBHOOKS} URLs are allowed`);
+  for (const [index, text] of urls.entries()) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.hash !== '') {
+      throw new ValueError(`entry ${index + 1}: an http or https URL is allowed`);
+    }
+    // They would be shown to whoever lists the configuration.
+    if (url.username !== '' || url.password !== '')
+      throw new ValueError(`entry ${index + 1}: without user and password`);
+    if (urls.indexOf(text) !== index) throw new ValueError(`entry ${index + 1} is there twice`);
+  }
+  return urls;
+}
+
+function parseName(text: string): string {
+  if (text.length > 255) throw new ValueError('at most 255 characters are allowed');
+  return text;
+}
+
+function parseSilences(text: string): ReadonlyMap<AlertKind, number> {
+  const silences = new Map<AlertKind, number>();
+  if (text === '') return silences;
+  for (const entry of text.split(',')) {
+    const [name = '', end = ''] = entry.trim().split('=');
+    const kind = ALERT_KINDS.find(one => one === name);
+    if (kind === undefined) throw new ValueError(`${JSON.stringify(name)} is none of ${ALERT_KINDS.join(', ')}`);
+    const at = /^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/.test(end) ? Date.parse(end) : Number.NaN;
+    if (Number.isNaN(at))
+      throw new ValueError(`${JSON.stringify(entry.trim())}: an end such as 2026-11-28T14:00Z is allowed`);
+    if (silences.has(kind)) throw new ValueError(`${kind} is there twice`);
+    silences.set(kind, at);
+  }
+  return silences;
 }
 
 const LEAST_WEIGHT = 0.001;

@@ -33,7 +33,15 @@ interface Renewed {
   readonly notAfter: number | undefined;
 }
 
+/** A certificate that ends soon, though it should have been renewed, or is not renewed. */
+export interface EndingCertificate {
+  readonly hostName: string;
+  readonly notAfter: number;
+}
+
 const DAY_MS = 86_400_000;
+/** Within this part of the alert period a certificate that is renewed by itself has had its chances. */
+const LATE_SHARE = 0.5;
 /** Rows of certificates that ended, and of tokens that expired, are kept so long. */
 const KEPT_MS = 365 * DAY_MS;
 
@@ -48,6 +56,7 @@ export class CertificateRenewal {
   readonly #turns = new Semaphore(MGMT_LIMITS.renewalsAtOnce);
   /** Serials of certificates that operators were told of: they end soon, and are not renewed. */
   #told: ReadonlySet<string> = new Set();
+  #ending: readonly EndingCertificate[] | undefined;
   #timer: Timer | undefined;
   #passedAt = 0;
   /** The CAs have changed since the last pass began. */
@@ -55,6 +64,11 @@ export class CertificateRenewal {
 
   constructor(parts: CertificateRenewalParts) {
     this.#parts = parts;
+  }
+
+  /** Of the agents of this server, as of the last pass; undefined before the first one. */
+  get ending(): readonly EndingCertificate[] | undefined {
+    return this.#ending;
   }
 
   start(): void {
@@ -118,6 +132,12 @@ export class CertificateRenewal {
     const alertMs = values['ca.framework.cert.expiry.alert.period'] * DAY_MS;
     const now = clock.wallTime();
     const isRenewed = values['ca.framework.cert.automatic.renewal'];
+    const lateMs = alertMs * (isRenewed ? LATE_SHARE : 1);
+    this.#ending = certificates.flatMap(({ hostId, notAfter, revoked }) => {
+      const hostName = this.#parts.registry.get(hostId)?.host.name;
+      const isLate = revoked === null && now >= notAfter - lateMs;
+      return isLate && hostName !== undefined ? [{ hostName, notAfter }] : [];
+    });
     if (isRenewed) this.#told = new Set();
     else this.#tell(certificates.filter(({ notAfter, revoked }) => revoked === null && now >= notAfter - alertMs));
     const due = certificates

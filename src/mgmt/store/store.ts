@@ -1,3 +1,4 @@
+import type { AlertStore } from './alert-store.js';
 import type { ApiKeyStore } from './api-key-store.js';
 import type { AssignmentStore } from './assignment-store.js';
 import type { AuthorityStore } from './authority-store.js';
@@ -33,6 +34,7 @@ export interface Store
     ServerStore,
     JobStore,
     EventStore,
+    AlertStore,
     SecretStore,
     ApiKeyStore,
     RequestStore,
@@ -63,6 +65,7 @@ export interface SecretChange {
   readonly to: Uint8Array;
 }
 
+export * from './alert-store.js';
 export * from './api-key-store.js';
 export * from './assignment-store.js';
 export type * from './authority-store.js';

@@ -293,6 +293,7 @@ const FOR_READERS = [
   'listCommandResults',
   'listConfigurations',
   'listEvents',
+  'listAlerts',
   'listApis',
   'queryAsyncJobResult',
   'listAsyncJobs',

@@ -1,6 +1,13 @@
 import type { Test } from 'tap';
 import { systemRandom } from '../../../src/lib/random.js';
-import type { NewApiKey, NewAuthority, NewCertificate, NewEvent, Store } from '../../../src/mgmt/store/store.js';
+import type {
+  NewAlert,
+  NewApiKey,
+  NewAuthority,
+  NewCertificate,
+  NewEvent,
+  Store,
+} from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostReady, registerHost, wholeHosts } from '../../helpers/one-host.js';
@@ -30,6 +37,7 @@ const write = <F = void>(one: WriteOf<F>) => ({
   },
 });
 
+const ALERT: NewAlert = { uuid: 'a1', subject: 's:1', type: 14, name: 'ALERT.MANAGEMENT', description: 'down' };
 const HASH = 'c'.repeat(64);
 const KEY: NewApiKey = {
   ...{ uuid: 'k1', name: 'key', role: 'operator', apiKey: 'api', sealedSecret: Buffer.from('s'), created: 1 },
@@ -235,6 +243,36 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
     call: store => store.deleteEvents({ ageMs: 1_000 }),
     again: { says: 0 },
   }),
+  raiseAlert: write({
+    call: store => store.raiseAlert(ALERT),
+    again: { says: false },
+  }),
+  clearAlert: write({
+    before: store => store.raiseAlert(ALERT),
+    call: store => store.clearAlert(ALERT.subject),
+    again: { says: false },
+  }),
+  takeAlertNotice: write({
+    before: store => store.raiseAlert(ALERT),
+    call: store => store.takeAlertNotice(60_000),
+    again: { says: undefined },
+  }),
+  endAlertNotice: write({
+    async before(store) {
+      await store.raiseAlert(ALERT);
+      await store.takeAlertNotice(60_000);
+    },
+    call: store => store.endAlertNotice({ id: 1, about: 'raised' }),
+    again: 'same',
+  }),
+  deleteAlerts: write({
+    async before(store) {
+      await store.raiseAlert(ALERT);
+      await store.clearAlert(ALERT.subject);
+    },
+    call: store => store.deleteAlerts(-1_000),
+    again: { says: 0 },
+  }),
   deleteMoves: write({
     before: anUpHost,
     call: store => store.deleteMoves({ ageMs: -1_000, keep: 1 }),
@@ -360,6 +398,7 @@ const READS: ReadonlySet<string> = new Set([
   ...['configuration', 'zones', 'pods', 'clusters', 'clusterIdsOfHosts', 'zoneHostIds', 'hosts', 'hostsById', 'host'],
   ...['findHosts', 'selectHosts', 'hostVersions', 'agentsOfServer', 'lastAgentsOfServer', 'countAgents', 'servers'],
   ...['linkStatus', 'pendingJobs', 'runningJobs', 'job', 'jobs', 'countPendingJobs', 'events', 'moves', 'moveSummary'],
+  ...['alerts', 'openAlerts'],
   ...['secret', 'secrets'],
   ...['apiKeys', 'authorities', 'hostsBehindAuthority', 'certificate', 'hostCertificates', 'revocations'],
   ...['takenCommands', 'recalledCommands', 'commandSummary', 'commandResults', 'enrollmentToken'],
@@ -380,6 +419,7 @@ async function contentOf(store: Store): Promise<unknown> {
     zones: await store.zones(),
     clusters: await store.clusters(),
     events: await store.events(all),
+    alerts: await store.alerts(all),
     moves: await store.moves(all),
     secrets: await store.secrets(),
     keys: await store.apiKeys(),

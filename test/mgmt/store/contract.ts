@@ -2,6 +2,7 @@ import type { HostReadyEntry } from '../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, hostMsHostList, hostReady, registerHost, wholeHosts } from '../../helpers/one-host.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
+import { alertsContract } from './contract-alerts.js';
 import { apiKeysContract } from './contract-api-keys.js';
 import { assignmentsContract } from './contract-assignments.js';
 import { certificatesContract } from './contract-certificates.js';
@@ -31,6 +32,7 @@ export function storeContract(kind: string, fresh: FreshStore): void {
   commandsContract(kind, fresh);
   failuresContract(kind, fresh);
   movesContract(kind, fresh);
+  alertsContract(kind, fresh);
 
   test('an empty store has no configuration, hosts or secrets', async (t, store) => {
     t.strictSame(await store.configuration(), {

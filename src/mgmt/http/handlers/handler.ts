@@ -45,6 +45,7 @@ export interface OwnKnowledge {
 
 type StoreQueries =
   | 'agentsOfServer'
+  | 'alerts'
   | 'lastAgentsOfServer'
   | 'clusterIdsOfHosts'
   | 'clusters'

@@ -1,6 +1,7 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
 import type { OperationsFor } from '../../jobs/operations.js';
+import { listAlerts } from './alerts.js';
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.js';
 import { listApis } from './apis.js';
 import {
@@ -54,6 +55,7 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   updateConfiguration,
   resetConfiguration,
   listEvents,
+  listAlerts,
   listMoves,
   listMovesSummary,
   listPlacements,

@@ -440,7 +440,37 @@ export const MIGRATIONS: readonly Migration[] = [
       await addIndexes(db, dialect, INDEXES_13);
     },
   },
+  {
+    number: 14,
+    name: 'alerts',
+    since: '0.1.0',
+    async up(db, dialect) {
+      await db.schema
+        .createTable('alert')
+        .ifNotExists()
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('uuid', 'varchar(40)', column => column.notNull().unique())
+        .addColumn('subject', 'varchar(255)', column => column.notNull())
+        .addColumn('open_subject', 'varchar(255)', column => column.unique())
+        .addColumn('type', 'bigint', column => column.notNull())
+        .addColumn('name', 'varchar(64)', column => column.notNull())
+        .addColumn('description', 'text', column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('cleared', 'bigint')
+        .addColumn('notice', 'varchar(16)')
+        .addColumn('taken_until', 'bigint')
+        .addColumn('attempts', 'bigint', column => column.notNull())
+        .execute();
+      await addIndexes(db, dialect, INDEXES_14);
+    },
+  },
 ];
+
+/** Of migration 14: what is to be told, and what is over. */
+const INDEXES_14 = [
+  ['alert', 'i_alert__notice', ['notice', 'id']],
+  ['alert', 'i_alert__cleared', ['cleared', 'id']],
+] as const;
 
 /** Of migration 13: all moves by time. Those of one host are few, and have its id first. */
 const INDEXES_13 = [['host_move', 'i_host_move__at', ['at', 'host_id', 'epoch', 'is_loss']]] as const;

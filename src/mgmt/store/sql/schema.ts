@@ -30,6 +30,7 @@ export interface Schema {
   command_job: CommandJobTable;
   command: CommandTable;
   event: EventTable;
+  alert: AlertTable;
   secret: SecretTable;
   api_key: ApiKeyTable;
   api_request: ApiRequestTable;
@@ -62,6 +63,7 @@ export interface SequenceTable {
     | 'mshost'
     | 'async_job'
     | 'event'
+    | 'alert'
     | 'crl'
     | 'authority'
     | 'enrollment_token'
@@ -250,6 +252,24 @@ export interface EventTable {
   msid: number | null;
   /** The name of the API key that asked for it. */
   username: string | null;
+}
+
+export interface AlertTable {
+  id: number;
+  uuid: string;
+  subject: string;
+  /** The subject until the alert is cleared, and null then: there is one alert of a subject at a time. */
+  open_subject: string | null;
+  type: number;
+  name: string;
+  description: string;
+  created: number;
+  cleared: number | null;
+  /** What is still to be told of it. */
+  notice: 'raised' | 'cleared' | null;
+  /** Until then whoever has taken the notice tells it. */
+  taken_until: number | null;
+  attempts: number;
 }
 
 export interface SecretTable {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.js';
 import type { Random } from '../../../lib/random.js';
 import type { Store } from '../store.js';
+import { alertStore } from './alerts.js';
 import { apiKeyStore } from './api-keys.js';
 import { assignmentStore } from './assignments.js';
 import { authorityStore } from './authorities.js';
@@ -51,6 +52,7 @@ export function sqlStore(database: SqlDatabase, parts: { readonly clock: Clock; 
     ...serverStore(transactions),
     ...jobStore(transactions),
     ...eventStore(transactions),
+    ...alertStore(transactions),
     ...secretStore(transactions),
     ...apiKeyStore(transactions),
     ...requestStore(transactions),

@@ -1,0 +1,44 @@
+import t from 'tap';
+import { startCluster } from '../helpers/cluster-bench.js';
+
+const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
+const WEBHOOK = 'https://alerts.example.org/muster';
+
+t.test('alerts: a server dies and comes back, and agents find none: one server tells of each, once', async t => {
+  const cluster = await startCluster(t, [A, B, C]);
+  const [one, two] = await cluster.addAgents(2, `${A},${B},${C}`);
+  await cluster.goesOn(120_000);
+  t.same(cluster.posts, [], 'without a webhook');
+  const set = (name: string, value: string) => cluster.node(B).call('updateConfiguration', { name, value });
+  t.match(await set('alert.webhook.url', WEBHOOK), { status: 200 });
+  t.match(await set('alert.webhook.url', 'file:///etc/passwd'), { status: 431 });
+  await cluster.goesOn(60_000);
+  t.same(cluster.posts, [], 'all is well');
+
+  // It was the one that judges for the cluster.
+  await cluster.node(A).kill();
+  await cluster.comes(() => cluster.posts.length > 0, 60_000);
+  await cluster.goesOn(60_000);
+  const down = {
+    type: 14,
+    name: 'ALERT.MANAGEMENT',
+    description: `Management server ${A} does not give signs of life`,
+  };
+  t.match(cluster.posts, [{ url: WEBHOOK, body: { ...down, state: 'raised' } }]);
+  t.equal(cluster.posts.length, 1, 'once');
+  t.not(cluster.posts[0]?.from, A);
+  t.match(await cluster.node(C).call('listAlerts', { open: 'true' }), { body: { count: 1, alert: [down] } });
+
+  await cluster.start(A);
+  await cluster.comes(() => cluster.posts.length > 1, 60_000);
+  t.match(cluster.posts[1]?.body, { ...down, state: 'cleared', id: cluster.posts[0]?.body.id });
+
+  await one?.agent.stop();
+  await two?.agent.stop();
+  await cluster.comes(() => cluster.posts.length > 2, 400_000);
+  await cluster.goesOn(400_000);
+  t.equal(cluster.posts.length, 3, 'one alert for both');
+  t.match(cluster.posts[2]?.body, { type: 7, name: 'ALERT.COMPUTE.HOST', state: 'raised', description: /, / });
+  t.match(await cluster.node(C).call('listAlerts', { open: 'true', type: 7 }), { body: { count: 1 } });
+  t.match(await cluster.node(C).call('listAlerts'), { body: { count: 2 } });
+});
