@@ -1,9 +1,9 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response } from '../../../api/types.js';
 import { readLargePage } from '../../store/pages.js';
-import { present } from './fields.js';
+import { present } from '../answers/fields.js';
+import { paging } from '../answers/paging.js';
 import type { HandlerParts } from './handler.js';
-import { paging } from './paging.js';
 
 export async function listAlerts(
   { store }: HandlerParts,

@@ -1,8 +1,8 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import type { ApiKey } from '../../security/api-keys.js';
+import { hasKeyword, pageOf, paging } from '../answers/paging.js';
 import type { HandlerParts } from './handler.js';
-import { hasKeyword, pageOf, paging } from './paging.js';
 
 export async function createApiKey(
   { operations }: HandlerParts,

@@ -4,8 +4,8 @@ import { certificatesIn } from '../../../lib/pem.js';
 import { subjectOf } from '../../../protocol/certificate-names.js';
 import type { Authority } from '../../jobs/authority-operations.js';
 import type { HostCertificate } from '../../security/host-certificates.js';
+import { dated } from '../answers/fields.js';
 import { invalidParameter } from '../api-error.js';
-import { dated } from './fields.js';
 import type { HandlerParts } from './handler.js';
 
 /** CloudStack's name of the CA that a management server is itself. */

@@ -1,9 +1,9 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { defaultValue, PARAMETER_NAMES, PARAMETERS, type ParameterName } from '../../config/parameters.js';
 import { type ChangedConfiguration, CLUSTER_PARAMETER } from '../../lists/change-configuration.js';
+import { hasKeyword, pageOf, paging } from '../answers/paging.js';
 import { invalidParameter } from '../api-error.js';
 import type { HandlerParts } from './handler.js';
-import { hasKeyword, pageOf, paging } from './paging.js';
 
 const CATEGORY = 'Advanced';
 /** CloudStack's word for a value of a cluster. */

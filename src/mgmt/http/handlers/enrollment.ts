@@ -2,8 +2,8 @@ import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { readLargePage } from '../../store/pages.js';
 import type { EnrollmentTokenRow } from '../../store/store.js';
+import { paging } from '../answers/paging.js';
 import type { HandlerParts } from './handler.js';
-import { paging } from './paging.js';
 
 export async function createEnrollmentToken(
   { operations }: HandlerParts,

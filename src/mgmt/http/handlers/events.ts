@@ -2,12 +2,12 @@ import { dateText } from '../../../api/moment.js';
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { readLargePage } from '../../store/pages.js';
 import type { EventLevel, EventRow } from '../../store/store.js';
+import { present } from '../answers/fields.js';
+import { momentOf } from '../answers/moments.js';
+import { paging } from '../answers/paging.js';
 import { invalidParameter } from '../api-error.js';
-import { present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { type Locations, readLocations } from './locations.js';
-import { momentOf } from './moments.js';
-import { paging } from './paging.js';
 
 const LEVELS: readonly EventLevel[] = ['INFO', 'WARN', 'ERROR'];
 

@@ -3,8 +3,8 @@ import type { LinkStatus } from '../../hosts/link-status.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { HostCertificate } from '../../security/host-certificates.js';
 import type { HostRow } from '../../store/store.js';
+import { dated } from '../answers/fields.js';
 import { certificateFields } from './certificates.js';
-import { dated } from './fields.js';
 import type { Locations } from './locations.js';
 
 /** A host's row, or what is known of it while the store is away. */

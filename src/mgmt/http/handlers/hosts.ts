@@ -2,12 +2,12 @@ import type { Params, Response } from '../../../api/types.js';
 import { mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import { readHosts } from '../../store/pages.js';
 import { HOST_STATUSES, type HostQuery, type HostStatus } from '../../store/store.js';
+import { gibibytes, present } from '../answers/fields.js';
+import { paging } from '../answers/paging.js';
 import { invalidParameter } from '../api-error.js';
-import { gibibytes, present } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
 import { hostObject } from './host-object.js';
 import { idOf, type Locations, locationsInMemory, readLocations } from './locations.js';
-import { paging } from './paging.js';
 import { type KnownQuery, listed, matchingHosts, refuseFilters, whileAway } from './while-away.js';
 
 /** CloudStack's other states: a client may ask for hosts in them, and there are none. */

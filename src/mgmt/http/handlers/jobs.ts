@@ -3,13 +3,13 @@ import type { Params, Response } from '../../../api/types.js';
 import { resultOf } from '../../jobs/job-outcome.js';
 import { readLargePage } from '../../store/pages.js';
 import type { JobRow } from '../../store/store.js';
+import { dated, present } from '../answers/fields.js';
+import { momentOf } from '../answers/moments.js';
+import { paging } from '../answers/paging.js';
 import { invalidParameter } from '../api-error.js';
-import { dated, present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { hostObject } from './host-object.js';
 import { idOf, type Locations, readLocations } from './locations.js';
-import { momentOf } from './moments.js';
-import { paging } from './paging.js';
 
 const STATUS = { pending: 0, running: 0, succeeded: 1, failed: 2, expired: 2 } as const;
 

@@ -5,13 +5,13 @@ import type { AgedLinkStatus } from '../../hosts/present-links.js';
 import type { HostCertificate, HostCertificateState } from '../../security/host-certificates.js';
 import { readHosts } from '../../store/pages.js';
 import type { HostQuery, HostRow } from '../../store/store.js';
+import { dated, present } from '../answers/fields.js';
+import { pageOf, paging } from '../answers/paging.js';
 import { certificateFields } from './certificates.js';
-import { dated, present } from './fields.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
 import { type ShownHost, tagFields } from './host-object.js';
 import { knownQuery, statesOf } from './hosts.js';
 import { idOf, type Locations, locationsInMemory, readLocations } from './locations.js';
-import { pageOf, paging } from './paging.js';
 import { matchingHosts, refuseFilters, whileAway } from './while-away.js';
 
 export function listAgentLinks(

@@ -10,12 +10,12 @@ import {
   type PageQuery,
   ROWS_A_PAGE,
 } from '../../store/store.js';
+import { present } from '../answers/fields.js';
+import { momentOf } from '../answers/moments.js';
+import { paging } from '../answers/paging.js';
 import { invalidParameter } from '../api-error.js';
-import { present } from './fields.js';
 import type { HandlerParts } from './handler.js';
 import { idOf, type Locations, readLocations } from './locations.js';
-import { momentOf } from './moments.js';
-import { paging } from './paging.js';
 
 type Command = 'listMoves' | 'listMovesSummary';
 

@@ -3,12 +3,12 @@ import { type Interruptible, mapInSteps, runInTurns, workCounter } from '../../.
 import { parseReportedList } from '../../../protocol/host-list.js';
 import { readHosts, readLargePage } from '../../store/pages.js';
 import type { HostRow, MoveKind, MoveRow } from '../../store/store.js';
-import { present } from './fields.js';
+import { present } from '../answers/fields.js';
+import { momentOf } from '../answers/moments.js';
+import { paging } from '../answers/paging.js';
 import type { HandlerParts } from './handler.js';
 import { tagFields } from './host-object.js';
 import { readLocations } from './locations.js';
-import { momentOf } from './moments.js';
-import { paging } from './paging.js';
 
 const COMMAND = 'listPlacements';
 /** Some 20 MB of text. */

@@ -1,8 +1,8 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { mapInSteps, runInTurns } from '../../../lib/interruptible.js';
 import type { PreviewedHost } from '../../lists/preview-change.js';
+import { pageOf, paging } from '../answers/paging.js';
 import type { HandlerParts } from './handler.js';
-import { pageOf, paging } from './paging.js';
 
 export async function previewHostList(
   { clock, operations }: HandlerParts,

@@ -2,10 +2,10 @@ import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import type { SendCommandArguments } from '../../commands/command-operations.js';
 import { readLargePage } from '../../store/pages.js';
 import type { CommandResultRow, CommandState } from '../../store/store.js';
+import { paging } from '../answers/paging.js';
 import { invalidParameter, missingParameter } from '../api-error.js';
 import type { HandlerParts } from './handler.js';
 import { idOf, readLocations } from './locations.js';
-import { paging } from './paging.js';
 
 const COMMAND = 'sendCommand';
 

@@ -4,10 +4,10 @@ import { type Interruptible, runInTurns, workCounter } from '../../../lib/interr
 import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import { readUuids } from '../../store/pages.js';
-import { dated } from './fields.js';
+import { dated } from '../answers/fields.js';
+import { ownProcess } from '../answers/own-process.js';
+import { hasKeyword, pageOf, paging } from '../answers/paging.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
-import { ownProcess } from './own-process.js';
-import { hasKeyword, pageOf, paging } from './paging.js';
 import { listed, whileAway } from './while-away.js';
 
 export function listManagementServers(

@@ -4,9 +4,9 @@ import { filterInSteps, mapInSteps, runInTurns } from '../../../lib/interruptibl
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { HostQuery } from '../../store/store.js';
 import { isAway } from '../../store/store-health.js';
+import { hasKeyword, pageOf } from '../answers/paging.js';
 import { ApiError } from '../api-error.js';
 import type { HandlerParts, OwnKnowledge } from './handler.js';
-import { hasKeyword, pageOf } from './paging.js';
 
 const WARNING =
   'the store is away: this is what this management server knows itself, its own links as they are, and other hosts and ' +

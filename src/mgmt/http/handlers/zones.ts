@@ -1,7 +1,7 @@
 import type { Listed, Params, Response } from '../../../api/types.js';
-import { present } from './fields.js';
+import { present } from '../answers/fields.js';
+import { hasKeyword, pageOf, paging } from '../answers/paging.js';
 import type { HandlerParts } from './handler.js';
-import { hasKeyword, pageOf, paging } from './paging.js';
 
 /** CloudStack's word; there is no other one here. */
 const ALLOCATION_STATE = 'Enabled';
