@@ -280,10 +280,12 @@ t.test('api: a request that could not be noted is not carried out, and may come 
 /** What a reader may call: it changes nothing, and shows no key. */
 const FOR_READERS = [
   'listManagementServers',
+  'listManagementServersMetrics',
   'listMoves',
   'listMovesSummary',
   'listPlacements',
   'listHosts',
+  'listHostsMetrics',
   'listZones',
   'listPods',
   'listClusters',
