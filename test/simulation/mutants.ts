@@ -41,10 +41,10 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'const wanted = rotated.filter(host => avoid.length >= 0 || host !== "");',
   },
   {
-    name: 'the version of the configuration is taken before its rows are read',
+    name: 'the version of the configuration is read behind its rows',
     file: 'mgmt/agents/poller.ts',
-    from: '      const configuration = this.#usable(stored);\n',
-    to: '      const configuration = this.#usable(stored);\n      lists.take(configuration, clusters);\n',
+    from: '    const stored = await store.configuration();\n    const isRevoking',
+    to: '    const rows = await store.configuration();\n    const { version } = await store.configuration();\n    const stored = { ...rows, version };\n    const isRevoking',
   },
   {
     name: 'a job that was begun, and whose reply was lost, is never run',
