@@ -26,7 +26,7 @@ const config: KnipConfig = {
   // exported for a test, is no dead code.
   ignoreExportsUsedInFile: isProduction || { interface: true, type: true },
   // Loaded by createRequire.
-  ignoreDependencies: ['csclient'],
+  ignoreDependencies: ['csclient', 'axe-core'],
   ignoreBinaries: ['openssl'],
 };
 
