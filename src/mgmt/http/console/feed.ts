@@ -165,7 +165,7 @@ export class Feed {
     const [moves, events, servers, jobs, configurations] = await Promise.all([
       handlers('listMoves', { startdate: dateText(from.moves), pagesize: MOST }, CALLER),
       handlers('listEvents', { startdate: dateText(from.events), pagesize: MOST }, CALLER),
-      handlers('listManagementServers', {}, CALLER),
+      handlers('listManagementServers', { agents: false }, CALLER),
       handlers('listAsyncJobs', { pagesize: JOBS }, CALLER),
       handlers('listConfigurations', {}, CALLER),
     ]);

@@ -48,6 +48,7 @@ type StoreQueries =
   | 'clusters'
   | 'commandResults'
   | 'configuration'
+  | 'countAgents'
   | 'countPendingJobs'
   | 'enrollmentTokens'
   | 'events'
