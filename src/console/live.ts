@@ -42,7 +42,9 @@ export const serversNow = computed<readonly ServerNow[]>(() =>
 );
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const EVENTS_KEPT = 1_000;
+const JOBS_KEPT = 500;
 const RETRY_MS = 1_000;
 /** The server says something every five seconds. */
 const SILENT_MS = 12_000;
@@ -132,9 +134,9 @@ function connect(): void {
       void readFleet();
   });
   on('jobs', (changed: readonly Job[]) => {
-    jobs.value = merged(jobs.value, changed, ({ jobid }) => jobid).toSorted(
-      (one, other) => Date.parse(isoOf(other.created)) - Date.parse(isoOf(one.created)),
-    );
+    jobs.value = merged(jobs.value, changed, ({ jobid }) => jobid)
+      .toSorted((one, other) => (momentOf(other.created) ?? 0) - (momentOf(one.created) ?? 0))
+      .slice(0, JOBS_KEPT);
   });
   on('configurations', (changed: readonly Configuration[]) => {
     const isFirst = configurations.value.length === 0;
@@ -173,6 +175,8 @@ function greet({ time, isstoreaway }: Hello): void {
 function tick(): void {
   now.value = wallTime() + aheadMs;
   if (source !== undefined && wallTime() - heardAt > SILENT_MS) lost();
+  // What is older than a day is not shown any more.
+  if (isFleetRead.value && now.value - fleet.value.start > DAY_MS + HOUR_MS) void readFleet();
 }
 
 /** Moves, oldest first. */

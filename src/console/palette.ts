@@ -17,6 +17,11 @@ export function colourOf(number: number): string {
   return number < 1 ? (isDark.value ? '#3a424e' : '#c8ced8') : (colours[(number - 1) % colours.length] ?? '#888888');
 }
 
+/** Where no host had come yet. */
+export function emptyColour(): string {
+  return isDark.value ? '#20262f' : '#e3e7ed';
+}
+
 /** By the value of a cell: the words of an image's pixels. */
 export function pixels(): Uint32Array {
   const words = new Uint32Array(NO_LINK + 1);
@@ -24,7 +29,7 @@ export function pixels(): Uint32Array {
     words[value] = wordOf(colourOf(value));
     words[ASTRAY + value] = wordOf(colourOf(value));
   }
-  words[NO_DATA] = wordOf(isDark.value ? '#20262f' : '#e3e7ed');
+  words[NO_DATA] = wordOf(emptyColour());
   words[NO_LINK] = wordOf('#ffffff');
   return words;
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { withinLimit } from '../lib/abort.js';
 import { type Clock, systemClock } from '../lib/clock.js';
@@ -234,6 +235,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     },
   });
   const stopping = new AbortController();
+  // Each command to an agent that is under way listens.
+  setMaxListeners(0, stopping.signal);
   const agents = composeAgents({
     ...shared,
     meters,

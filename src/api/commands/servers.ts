@@ -55,6 +55,7 @@ export const SERVER_COMMANDS = {
       id: uuid('only this server'),
       name: string('only the server with this name'),
       peers: boolean('with the other servers of each (false)'),
+      agents: boolean('with the ids of the hosts of each (true)'),
       ...LIST_PARAMS,
     },
     response: { kind: 'list', object: 'managementserver', fields: SERVER },

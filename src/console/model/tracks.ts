@@ -122,13 +122,16 @@ export function follow(fleet: Fleet, moves: readonly Move[]): Followed {
     const former = steps.get(place) ?? [...(fleet.tracks[place]?.steps ?? [])];
     steps.set(place, former);
     const isKnown = former.some(step => step.at === at && step.server === server && step.kind === kind);
-    if (!isKnown) former.push({ at, server, kind, cause, gap: gap ?? undefined });
+    if (isKnown) continue;
+    // The server that it has left may have seen the end of its link first: that was no loss, and its record is gone.
+    if (gap === 0 && former.at(-1)?.kind === 'lost') former.pop();
+    former.push({ at, server, kind, cause, gap: gap ?? undefined });
   }
   const tracks = fleet.tracks.slice();
   const changed: number[] = [];
   for (const [place, own] of steps) {
     const track = tracks[place];
-    if (track === undefined || own.length === track.steps.length) continue;
+    if (track === undefined || (own.at(-1) === track.steps.at(-1) && own.length === track.steps.length)) continue;
     tracks[place] = { ...track, steps: own.sort((one, other) => one.at - other.at) };
     changed.push(place);
   }
@@ -139,6 +142,13 @@ export function follow(fleet: Fleet, moves: readonly Move[]): Followed {
 export function whereNow({ first, steps }: Track): number {
   return steps.at(-1)?.server ?? first;
 }
+
+/** It has had no link for a moment: whoever goes back has none for a little while as far as the servers know. */
+export function isNowhere(track: Track, now: number): boolean {
+  return whereNow(track) === NOWHERE && (track.steps.at(-1)?.at ?? 0) <= now - MOMENT_MS;
+}
+
+const MOMENT_MS = 2_000;
 
 export function isAstray(track: Track): boolean {
   const server = whereNow(track);

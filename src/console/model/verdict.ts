@@ -1,5 +1,5 @@
 import { addresses, amount, seconds } from './text.js';
-import { compareAddresses, type Fleet, isAstray, NOT_YET, NOWHERE, type Track, whereNow } from './tracks.js';
+import { compareAddresses, type Fleet, isAstray, isNowhere, NOT_YET, NOWHERE, type Track, whereNow } from './tracks.js';
 
 /** A management server, as the verdict sees it. */
 export interface ServerNow {
@@ -35,9 +35,9 @@ export function isDown({ state, processState }: ServerNow): boolean {
 
 /** The state of the cluster in one sentence. */
 export function verdict(situation: Situation): Verdict {
-  const { fleet, servers, isStoreAway } = situation;
+  const { fleet, servers, isStoreAway, now } = situation;
   const down = servers.filter(isDown).toSorted((one, other) => compareAddresses(one.address, other.address));
-  const lost = fleet.tracks.filter(track => whereNow(track) === NOWHERE);
+  const lost = fleet.tracks.filter(track => isNowhere(track, now));
   const linked = fleet.tracks.filter(track => whereNow(track) > NOWHERE);
   if (isStoreAway) {
     return {

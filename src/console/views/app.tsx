@@ -1,8 +1,8 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { awaySince, ended, fleet, isStoreAway, servers, serversNow, session } from '../live.js';
-import { stateOf } from '../model/query.js';
+import { awaySince, ended, fleet, isStoreAway, now, servers, serversNow, session } from '../live.js';
 import { timeOfDay } from '../model/text.js';
+import { isNowhere } from '../model/tracks.js';
 import { isDown } from '../model/verdict.js';
 import { hrefOf, route } from '../router.js';
 import { signOut } from '../session.js';
@@ -32,7 +32,7 @@ const PAGES: readonly PageEntry[] = [
     name: 'agents',
     title: 'Agents',
     Page: AgentsPage,
-    count: () => fleet.value.tracks.filter(track => stateOf(track) === 'nowhere').length,
+    count: () => fleet.value.tracks.filter(track => isNowhere(track, now.value)).length,
   },
   { name: 'agent', title: 'Agent', Page: AgentPage, isInMenu: false },
   {

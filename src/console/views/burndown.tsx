@@ -79,7 +79,7 @@ export function Burndown() {
     <div
       ref={box}
       role="img"
-      aria-label="How many agents each server had in the last hour. The panels above say how many it has now."
+      aria-label="How many agents each server had, for an hour at most. The panels above say how many it has now."
     />
   );
 }

@@ -36,7 +36,7 @@ export function ServersPage() {
       ))}
       <section class="panel" aria-labelledby="burndown">
         <header>
-          <h2 id="burndown">Agents by server, the last hour</h2>
+          <h2 id="burndown">Agents by server</h2>
         </header>
         <Burndown />
       </section>

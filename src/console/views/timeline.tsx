@@ -6,7 +6,7 @@ import { advance, fold, type Grid, hostsOfRow, refold } from '../model/fold.js';
 import { firstSpan, stateAtText, ticks, worstAt } from '../model/look.js';
 import { seconds, timeOfDay } from '../model/text.js';
 import { type Fleet, NOWHERE, type Track } from '../model/tracks.js';
-import { colourOf, isDark, pixels } from '../palette.js';
+import { colourOf, emptyColour, isDark, pixels } from '../palette.js';
 import { go, hrefOf } from '../router.js';
 import { At, ServerAt, Swatch, Table } from './parts.js';
 
@@ -346,7 +346,8 @@ class Drawing {
     }
     const { columns, rows, cells } = grid;
     if (rows === 0) {
-      context.clearRect(0, 0, canvas.width, canvas.height);
+      context.fillStyle = emptyColour();
+      context.fillRect(0, 0, canvas.width, canvas.height);
       return;
     }
     const image = this.#image.getContext('2d', { alpha: false });

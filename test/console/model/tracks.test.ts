@@ -83,6 +83,30 @@ t.test('tracks: a move is followed once; a host that is not known is said', asyn
   );
 });
 
+t.test('regression: tracks: a loss that was none, since the host had its new link already, is taken back', async t => {
+  const before = fleetOf(PLACEMENTS);
+  const loss = { id: 'l', created: '', at: 2_000, hostid: 'id-kvm-9', kind: 'lost', cause: 'closed' } as Move;
+  const back = {
+    ...loss,
+    id: 'b',
+    at: 2_010,
+    tomanagementserverid: 's2',
+    kind: 'failback',
+    cause: 'preferred',
+    gap: 0,
+  };
+  const lost = follow(before, [loss]);
+  t.equal(lost.fleet.tracks[0]?.steps.length, 1);
+  const { fleet: after, changed } = follow(lost.fleet, [back]);
+  t.same(changed, [0]);
+  t.same(
+    after.tracks[0]?.steps.map(({ kind }) => kind),
+    ['failback'],
+  );
+  const failover = follow(lost.fleet, [{ ...back, kind: 'failover', gap: 400 }]).fleet.tracks[0];
+  t.equal(failover?.steps.length, 2, 'a gap was one');
+});
+
 t.test('tracks: where a host was, and is', async t => {
   const one = track('a', { steps: [step(1_000, 0, { kind: 'lost' }), step(2_000, 2, { gap: 1_200 })] });
   t.same(

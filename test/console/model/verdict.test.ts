@@ -10,7 +10,7 @@ const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
 });
 const ALL = SERVERS.map((_, index) => up(index + 1));
 const judge = (tracks: readonly Track[], fields: Partial<Situation> = {}) =>
-  verdict({ fleet: fleet(tracks), servers: ALL, isStoreAway: false, capacity: 0, now: 10_000, ...fields });
+  verdict({ fleet: fleet(tracks), servers: ALL, isStoreAway: false, capacity: 0, now: 20_000, ...fields });
 const many = (count: number, fields: Partial<Track> = {}) =>
   Array.from({ length: count }, (_, index) => track(`kvm-${index}`, fields));
 
@@ -64,6 +64,15 @@ t.test('verdict: agents are nowhere, servers are away on purpose, agents are ast
     sentence: /^Every agent has its link; 1 agent is not/,
   });
   t.match(judge(many(4), { isStoreAway: true }), { level: 'bad', sentence: /^The store is away/ });
+});
+
+t.test('regression: verdict: an agent that is between two servers for a moment is not nowhere', async t => {
+  const between = many(1, { steps: [step(19_000, 0, { kind: 'lost', cause: 'closed' })] });
+  t.match(judge([...many(4), ...between]), { level: 'good' });
+  t.match(judge([...many(4), ...between], { now: 22_000 }), {
+    level: 'bad',
+    sentence: '1 agent is nowhere: 1 closed.',
+  });
 });
 
 t.test('shares: what each server has, its even share, and the share without one of them', async t => {

@@ -122,6 +122,13 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
   t.same(wrongFields('listManagementServers', first), []);
 });
 
+t.test('listManagementServers: the number of hosts without their ids', async t => {
+  const { call, addHosts } = await apiBench(t);
+  await addHosts(3);
+  const { managementserver } = (await call('listManagementServers', { agents: 'false' })).body;
+  t.match(managementserver[0], { agentscount: 3, agents: [], lastagents: [] });
+});
+
 t.test('listManagementServers: by id, by name, by keyword, page by page, and with peers', async t => {
   const { call, two } = await apiBench(t);
   const found = async (params: Record<string, string>) => {

@@ -65,7 +65,6 @@ export class Feed {
    */
   subscribe(subscriber: Subscriber, lastId: string | undefined): () => void {
     this.#reading = this.#reading.then(() => this.#welcome(subscriber, parseCursor(lastId)));
-    this.#tickLater();
     return () => void this.#subscribers.delete(subscriber);
   }
 
@@ -79,6 +78,7 @@ export class Feed {
   async #welcome(subscriber: Subscriber, cursor: FeedCursor | undefined): Promise<void> {
     if (this.#isStopped) return;
     this.#subscribers.add(subscriber);
+    this.#tickLater();
     try {
       // The first one, after a while without any: what happened meanwhile nobody was told.
       this.#state ??= feedFrom(await this.#newest());
@@ -165,7 +165,7 @@ export class Feed {
     const [moves, events, servers, jobs, configurations] = await Promise.all([
       handlers('listMoves', { startdate: dateText(from.moves), pagesize: MOST }, CALLER),
       handlers('listEvents', { startdate: dateText(from.events), pagesize: MOST }, CALLER),
-      handlers('listManagementServers', {}, CALLER),
+      handlers('listManagementServers', { agents: false }, CALLER),
       handlers('listAsyncJobs', { pagesize: JOBS }, CALLER),
       handlers('listConfigurations', {}, CALLER),
     ]);

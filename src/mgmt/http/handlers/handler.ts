@@ -51,6 +51,7 @@ type StoreQueries =
   | 'clusters'
   | 'commandResults'
   | 'configuration'
+  | 'countAgents'
   | 'countPendingJobs'
   | 'enrollmentTokens'
   | 'events'

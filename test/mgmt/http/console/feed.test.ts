@@ -57,9 +57,10 @@ t.test('feed: a cursor is a text, and back', async t => {
 /** A feed over an API of which the test says what it answers. */
 function bench() {
   const clock = new FakeClock();
-  const state = { reading: NOTHING, outage: false, asked: 0 };
+  const state = { reading: NOTHING, outage: false, asked: 0, gate: Promise.resolve() };
   const handlers = (async (command: string, params: { readonly pagesize?: number }) => {
     state.asked++;
+    await state.gate;
     if (state.outage) throw new Error('the store is away');
     const of: Readonly<Record<string, readonly unknown[]>> = {
       listMoves: state.reading.moves,
@@ -125,6 +126,24 @@ t.test('feed: it reads only while somebody looks', async t => {
   await tick();
   t.equal(state.asked, after);
   t.equal(feed.size, 0);
+});
+
+t.test('regression: feed: who comes while the last one has just left is told all the same', async t => {
+  const { state, subscribe, tick, settle } = bench();
+  const one = subscribe();
+  await tick();
+  let open = () => {};
+  state.gate = new Promise(resolve => {
+    open = resolve;
+  });
+  await tick();
+  one.leave();
+  const two = subscribe();
+  open();
+  await settle();
+  state.reading = { ...NOTHING, moves: [move('m', AT)] };
+  await tick();
+  t.same(two.names(), ['hello', 'moves']);
 });
 
 t.test('feed: after an outage of the store all is read anew', async t => {
