@@ -146,9 +146,14 @@ t.test('certificates: where they are not renewed, operators are told once before
   const parts = await ready(t, await requestPem(), { instanceId: 'process-1' });
   const { bench, node, taker } = parts;
   await isOld(parts);
+  await setConfiguration(bench.store, 'alert.webhook.url', 'https://alerts.example.org');
   await setConfiguration(bench.store, 'ca.framework.cert.automatic.renewal', 'false');
   await setConfiguration(bench.store, 'ca.framework.background.task.delay', '10');
-  await bench.goesOn(40_000);
+  await bench.goesOn(60_000);
+  t.match(bench.posts, [
+    { body: { name: 'ALERT.CA.CERT', state: 'raised', description: /the first on 2026-01-11: \w/ } },
+  ]);
+  t.equal(bench.posts.length, 1);
   t.equal(taker.installed.length, 0);
   t.match(await hostOf(node), { certificatestate: 'due', certificaterenews: undefined });
   t.strictSame(await eventsOf(node, 'CA.CERTIFICATE.EXPIRY'), ['WARN']);
