@@ -44,9 +44,9 @@ export interface Reply {
   readonly isSigned: boolean;
 }
 
-/** An empty store in a folder of the test's own. */
-export async function freshStore(t: Test): Promise<Store> {
-  const url = `sqlite:${join(testFolder(t), 'muster.db')}`;
+/** An empty store. @param folder it is in muster.db there. @default a folder of the test's own */
+export async function freshStore(t: Test, folder = testFolder(t)): Promise<Store> {
+  const url = `sqlite:${join(folder, 'muster.db')}`;
   const store = await openStore(url, { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' });
   t.teardown(() => store.close());
   return store;

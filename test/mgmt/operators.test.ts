@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { get } from 'node:https';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { findApiKeyPair } from '../../src/admin/api-key-file.js';
 import { call } from '../../src/admin/client.js';
 import { systemClock } from '../../src/lib/clock.js';
@@ -19,9 +19,9 @@ type KeyPair = Awaited<ReturnType<typeof keyPairOf>>;
 const ask = (pair: KeyPair, command: string, params: Record<string, string> = {}) =>
   call(pair, command, new Map(Object.entries(params)), { clock: systemClock, random: systemRandom });
 
-function run(t: Test, file: string, args: readonly string[], env: Record<string, string>) {
+function run(cwd: string, file: string, args: readonly string[], env: Record<string, string>) {
   return new Promise<string>((resolve, reject) => {
-    const options = { env: { PATH: process.env.PATH ?? '', ...env }, cwd: t.testdirName };
+    const options = { env: { PATH: process.env.PATH ?? '', ...env }, cwd };
     execFile(file, [...args], options, (error, stdout, stderr) =>
       error === null ? resolve(stdout) : reject(new Error(stderr)),
     );
@@ -41,14 +41,17 @@ t.test('operators: HTTPS beyond loopback is verified by the ini file, by our com
   await t.rejects(ask({ ...pair, endpoint: pair.endpoint.replace('https', 'http') }, 'listHosts'), {
     message: /this port speaks HTTPS/,
   });
-  const hasCs = await run(t, '/usr/bin/python3', ['-c', 'import cs'], {}).then(
+  const hasCs = await run(folder, '/usr/bin/python3', ['-c', 'import cs'], {}).then(
     () => true,
     () => false,
   );
   if (hasCs) {
-    const listed = await run(t, '/usr/bin/python3', ['-m', 'cs', 'listManagementServers'], { CLOUDSTACK_CONFIG: ini });
+    const listed = await run(folder, '/usr/bin/python3', ['-m', 'cs', 'listManagementServers'], {
+      CLOUDSTACK_CONFIG: ini,
+    });
     t.match(JSON.parse(listed), { count: 1 });
-  } else t.comment('python3-cs is not installed');
+  } else if (process.env.CI === 'true') t.fail('python3-cs is not installed');
+  else t.comment('python3-cs is not installed');
   t.equal(await server.stop('SIGINT'), 0);
 });
 

@@ -6,18 +6,20 @@ import { sealUnder } from '../../../src/mgmt/security/sealing-key.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { freshStore, SEALING_KEY } from '../../helpers/api-bench.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 
 const FORMER = 'api.keys';
 
 async function bench(t: Test) {
-  const store = await freshStore(t);
+  const folder = testFolder(t);
+  const store = await freshStore(t, folder);
   const clock = new FakeClock();
   const log = new RecordingLog();
   let seed = 0;
   const open = (sealingKey = SEALING_KEY) =>
     ApiKeys.open({ clock, log, store, sealingKey, random: seededRandom(++seed) });
-  return { store, clock, log, open };
+  return { folder, store, clock, log, open };
 }
 
 t.test('API keys: the first server makes one for an operator, and all servers find it', async t => {
@@ -133,9 +135,9 @@ t.test(
 );
 
 t.test('API keys: with its sealing key lost and the secrets deleted, the next start makes a new first key', async t => {
-  const { open } = await bench(t);
+  const { folder, open } = await bench(t);
   const [lost] = (await open()).all;
-  const database = new Database(join(t.testdirName, 'muster.db'));
+  const database = new Database(join(folder, 'muster.db'));
   database.prepare('DELETE FROM secret').run();
   database.close();
   const { all } = await open(sealUnder(new Uint8Array(32).fill(9), 'another key'));

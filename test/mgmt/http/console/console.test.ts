@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -8,6 +8,7 @@ import { apiSecureContext } from '../../../../src/mgmt/security/server-certifica
 import { FakeClock } from '../../../../src/testing/fake-clock.js';
 import { apiBench, KEYS } from '../../../helpers/api-bench.js';
 import { signedFiles } from '../../../helpers/openssl.js';
+import { testFolder } from '../../../helpers/scratch.js';
 
 const OWN = { 'x-muster-console': '1' };
 
@@ -15,13 +16,12 @@ const OWN = { 'x-muster-console': '1' };
 async function serve(t: Test, { tls = false } = {}) {
   const bench = await apiBench(t);
   const { api, handlers, apiKeys: keys, clock, log } = bench;
-  const folder = join(t.testdirName, 'page');
-  mkdirSync(folder);
+  const folder = testFolder(t);
   writeFileSync(join(folder, 'index.html'), '<!doctype html>');
   writeFileSync(join(folder, 'console-ABC.js'), '');
   const console = new Console({ clock, log, keys, handlers, api });
   const state = { isStarting: false };
-  const { cert, key } = signedFiles(t.testdirName, 'IP:127.0.0.1');
+  const { cert, key } = signedFiles(testFolder(t), 'IP:127.0.0.1');
   const pem = (path: string) => readFileSync(path, 'utf8');
   const app = httpServer({
     clock: new FakeClock(),
