@@ -136,6 +136,8 @@ export interface AgentState {
   readonly loss: Loss | undefined;
   /** How the Ready link came to be; of the last one, while there is none. */
   readonly arrival: Arrival | undefined;
+  /** The link that a move has left, until what is in progress on it is answered. Beside it no second move begins that can wait. */
+  readonly retiring: number | undefined;
   /** The number of the next dial; each has one of its own. */
   readonly nextDialId: number;
 }
@@ -199,6 +201,7 @@ export function initialState({ list, lastCompleted, credentials, idle }: Initial
     pingAt: undefined,
     loss: undefined,
     arrival: undefined,
+    retiring: undefined,
     nextDialId: 1,
   };
 }
@@ -209,7 +212,7 @@ export function nextDue(state: AgentState): number | undefined {
   const due: (number | undefined)[] = [readyDueAt(state)];
   if (phase.kind === 'waiting' || phase.kind === 'settling') due.push(phase.until);
   if (phase.kind === 'joining') due.push(phase.nextAt);
-  if (phase.kind === 'up') due.push(phase.leaveAt, check.nextAt, presentDueAt(state, phase.link));
+  if (phase.kind === 'up') due.push(leaveDueAt(state, phase), check.nextAt, presentDueAt(state, phase.link));
   if (readyLink(state) !== undefined) due.push(pingAt);
   const known = due.filter(at => at !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
@@ -225,11 +228,20 @@ export function readyLink({ phase }: AgentState): LinkRef | undefined {
 }
 
 /**
- * When a link is due to be replaced by one that presents the certificates in use; undefined when it presents them, and when
- * the agent is to leave its host anyway.
+ * When a link is due to be replaced by one that presents the certificates in use; undefined when it presents them, when the
+ * agent is to leave its host anyway, and while the link before it retires.
  */
-export function presentDueAt({ credentials, presentAt, list }: AgentState, link: LinkRef): number | undefined {
-  return link.credentials === credentials || !list.hosts.includes(link.host) ? undefined : presentAt;
+export function presentDueAt(
+  { credentials, presentAt, list, retiring }: AgentState,
+  link: LinkRef,
+): number | undefined {
+  const isDue = link.credentials !== credentials && list.hosts.includes(link.host) && retiring === undefined;
+  return isDue ? presentAt : undefined;
+}
+
+/** When the host of the link, which the list does not have, is to be left; undefined also while the link before it retires. */
+export function leaveDueAt({ retiring }: AgentState, { leaveAt }: Phase & { kind: 'up' }): number | undefined {
+  return retiring === undefined ? leaveAt : undefined;
 }
 
 /** The dials under way. */

@@ -16,6 +16,7 @@ import {
 } from './steps/cycle.js';
 import { noteCompleted, onUpdate } from './steps/lists.js';
 import {
+  isLeaveDue,
   isPresentDue,
   leave,
   migrate,
@@ -29,9 +30,9 @@ import {
   onMoveToSameServer,
   onNewLost,
   onOldLost,
+  onRetired,
   onSendStartup,
   onSuspect,
-  pingSoon,
   present,
   settle,
   upOn,
@@ -68,7 +69,7 @@ function step(state: AgentState, event: AgentEvent, input: StepInput): Step {
     case 'ready':
       return onReady(state, event, input);
     case 'retired':
-      return [readyLink(state) === undefined ? state : pingSoon(state, input)];
+      return [onRetired(state, event.id, input)];
     case 'lost':
       return onLost(state, event, input);
     case 'update':
@@ -108,7 +109,7 @@ function onPhaseTick(state: AgentState, input: StepInput): Step {
     case 'settling':
       return input.now < phase.until ? [state] : settle(state, phase, input);
     case 'up':
-      if (phase.leaveAt !== undefined && input.now >= phase.leaveAt) return leave(state, phase);
+      if (isLeaveDue(state, phase, input)) return leave(state, phase);
       if (isPresentDue(state, phase, input)) return present(state, phase, input);
       return state.check.nextAt !== undefined && input.now >= state.check.nextAt
         ? onCheckDue(state, phase, input)
@@ -197,6 +198,7 @@ function onReady(state: AgentState, event: { id: number; update: HostUpdate }, i
 
 function onLost(state: AgentState, { id, why }: { id: number; why: string }, input: StepInput): Step {
   const { phase } = state;
+  if (state.retiring === id) return [{ ...state, retiring: undefined }];
   switch (phase.kind) {
     case 'up':
       return phase.link.id === id ? failOver(state, phase.link, why, input) : [state];

@@ -667,7 +667,44 @@ t.test('migrate: from a new link that still settles lets the old one go first', 
   const play = awayFromHome('A,B,C');
   play.tickWhenDue();
   play.ready(3);
-  t.same(play.migrate(3, { avoid: ['A'] }), ['ping 3', 'retire 2', 'dial 4 B unlike 3 transferred']);
+  t.same(play.migrate(3, { avoid: ['A'] }), ['ping 3', 'retire 2', 'drop 2', 'dial 4 B unlike 3 transferred']);
+});
+
+t.test('regression: move: while the link before it retires no other begins that can wait', async t => {
+  const moved = () => {
+    const play = awayFromHome('A,B,C');
+    play.retiresAtOnce = false;
+    play.tickWhenDue();
+    play.ready(3);
+    t.same(play.ready(3), ['ping 3', 'retire 2']);
+    return play;
+  };
+  const certificates = moved();
+  t.same(certificates.on({ kind: 'credentials', credentials: 'second' }), []);
+  t.not(certificates.dueIn, 0, 'and it does not look again and again');
+  certificates.on({ kind: 'retired', id: 2 });
+  t.equal(certificates.dueIn, 0);
+  t.same(certificates.tick(), ['dial 4 A']);
+
+  const leaving = moved();
+  leaving.update(3, listed('B,C'));
+  t.same(leaving.tick(30_000), []);
+  leaving.on({ kind: 'retired', id: 2 });
+  t.same(leaving.tick(), ['dial 4 B unlike 3']);
+
+  const lost = moved();
+  t.same(lost.on({ kind: 'send-startup', id: 3 }), []);
+
+  const back = moved();
+  back.update(3, listed('C,A,B'), true);
+  t.same(back.tick(), []);
+  back.on({ kind: 'retired', id: 2 });
+  t.same(back.tickWhenDue(), ['ping 3', 'dial 4 C unlike 3']);
+
+  const silent = moved();
+  t.same(silent.suspect(3), ['drop 2', 'dial 4 B unlike 3'], 'what cannot wait takes its place');
+  silent.on({ kind: 'retired', id: 2 });
+  t.equal(silent.kind, 'moving');
 });
 
 t.test(

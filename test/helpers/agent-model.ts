@@ -351,7 +351,8 @@ export class AgentModel {
         return;
       case 'drop':
         this.#proceeding.delete(effect.id);
-        check(this.#dials.delete(effect.id), `drop of ${effect.id}, which is no dial`);
+        if (this.#leaving.delete(effect.id)) this.#links.delete(effect.id);
+        else check(this.#dials.delete(effect.id), `drop of ${effect.id}, which is no dial`);
         return;
       case 'retire':
         check(this.#links.has(effect.id) && !this.#leaving.has(effect.id), `retire of ${effect.id}, which is no link`);
@@ -400,7 +401,7 @@ export class AgentModel {
     }
     const kept = [...this.#links.keys()].filter(id => !this.#leaving.has(id));
     check(kept.length === links.length, `links ${kept}, but it knows ${links}`);
-    check(kept.length <= 2 && (kept.length === 0 || kept.length + dials.length <= 2), 'more than two links');
+    check(kept.length === 0 || this.#links.size + dials.length <= 2, 'more than two links');
     const isKnown = (id: number) => dialsOf(this.#state).some(dial => dial.id === id && dial.isConnected);
     check([...this.#proceeding].every(isKnown), 'a dial beyond TCP that it does not know');
     const due = nextDue(this.#state);

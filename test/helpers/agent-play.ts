@@ -18,6 +18,8 @@ export class AgentPlay {
   /** What `random` returns each time. */
   random = 0.5;
   busy = false;
+  /** Links that retire end at once. Where they do not, the test says when, by the event `retired`. */
+  retiresAtOnce = true;
   /** Log lines since the last `logged`. */
   #logged: string[] = [];
 
@@ -48,7 +50,8 @@ export class AgentPlay {
       random: () => this.random,
       busy: this.busy,
     });
-    this.state = state;
+    const hasRetired = this.retiresAtOnce && effects.some(({ kind }) => kind === 'retire');
+    this.state = hasRetired ? { ...state, retiring: undefined } : state;
     for (const effect of effects) if (effect.kind === 'log') this.#logged.push(`${effect.level} ${effect.message}`);
     return effects.filter(effect => effect.kind !== 'log').map(inShort);
   }

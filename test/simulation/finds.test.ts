@@ -108,3 +108,38 @@ t.test(
     t.equal(failure, undefined);
   },
 );
+
+t.test(
+  'regression: no third link beside one that a move has left, and on which a command is still answered',
+  async t => {
+    const failure = await failureIn(
+      { seed: 101_097, servers: 2, agents: 2 },
+      [65_034, { kind: 'freeze', place: { of: 'agent', index: 1 }, ms: 89_861 }],
+      [70_758, { kind: 'command', via: 1, agent: 1, wait: 11 }],
+      [71_244, { kind: 'provision', via: 1, agent: 1 }],
+      [81_527, { kind: 'shutdown', via: 1, server: 0, ms: 35_068 }],
+    );
+    t.equal(failure, undefined);
+  },
+);
+
+t.test('regression: a job that another server has taken leaves no batch of outcomes that waits', async t => {
+  const failure = await failureIn(
+    { seed: 101_245, servers: 2, agents: 2 },
+    [1_412, { kind: 'job', via: 0, wait: 16 }],
+    [3_400, { kind: 'leave', agent: 1, how: 'power-cut' }],
+    [7_150, { kind: 'freeze', place: { of: 'server', index: 0 }, ms: 78_781 }],
+  );
+  t.equal(failure, undefined);
+});
+
+t.test('regression: a server that stops leaves no link that is to end since its host was removed', async t => {
+  const servers = [0, 1, 2];
+  const failure = await failureIn(
+    { seed: 201_145, servers: 3, agents: 2 },
+    [40_333, { kind: 'store', servers, weather: { kind: 'slow', ms: 959 }, ms: 21_954 }],
+    [45_821, { kind: 'upgrade', servers, way: 'signal', ms: 3_967 }],
+    [48_016, { kind: 'remove', via: 1, agent: 0, isForced: true, ms: 20_802 }],
+  );
+  t.equal(failure, undefined);
+});

@@ -95,17 +95,24 @@ export class SimulatedNetwork {
         reject(signal.reason);
       };
       const arrive = () => {
-        if (!process.isAlive || signal.aborted) return;
-        if (!this.#isPassable(from, to)) return;
-        settle();
+        if (!process.isAlive || !this.#pending.has(dial) || !this.#isPassable(from, to)) return;
+        this.#pending.delete(dial);
         const listener = this.#listeners.get(to);
         if (listener === undefined || listener.port !== port || !listener.process.isAlive) {
           const refused = Object.assign(new Error(`connect ECONNREFUSED ${to}:${port}`), { code: 'ECONNREFUSED' });
-          process.receive(this.latency(), () => reject(refused));
+          process.receive(this.latency(), () => {
+            settle();
+            reject(refused);
+          });
           return;
         }
         const end = this.#connect(process, { address: from, port: this.#port++ }, listener, { address: to, port });
-        process.receive(this.latency(), () => resolve(end));
+        process.receive(this.latency(), () => {
+          settle();
+          // Nobody wants it any more since it was on its way.
+          if (signal.aborted) end.destroy();
+          else resolve(end);
+        });
       };
       const dial: PendingDial = {
         from,

@@ -4,11 +4,13 @@ import {
   type AgentState,
   type Dial,
   type LinkRef,
+  leaveDueAt,
   type MoveReason,
   type Moving,
   migrationTargets,
   type Phase,
   presentDueAt,
+  readyLink,
   staysOnHost,
 } from '../agent-state.js';
 import { planCycle } from '../host-cycler.js';
@@ -56,12 +58,17 @@ function startMove(
 ): Step {
   if (host === undefined) return [state];
   const dial = newDial(state, host, isEnrolled);
+  const { retiring } = state;
+  const third: readonly Effect[] =
+    retiring === undefined ? [] : [{ kind: 'drop', id: retiring, why: 'another move begins' }];
   return [
     {
       ...state,
       phase: { kind: 'moving', link, silentSince, dial, move: { reason, targets } },
+      retiring: undefined,
       nextDialId: dial.id + 1,
     },
+    ...third,
     {
       kind: 'dial',
       id: dial.id,
@@ -179,7 +186,13 @@ export function onMoveReady(state: AgentState, phase: Moving, input: StepInput):
 export function settle(state: AgentState, phase: Settling, input: StepInput): Step {
   const { id } = phase.old;
   const [settled, ...effects] = leaveOld(state, phase, input);
-  return [settled, ...effects, { kind: 'ping', id: phase.link.id }, { kind: 'retire', id }];
+  return [{ ...settled, retiring: id }, ...effects, { kind: 'ping', id: phase.link.id }, { kind: 'retire', id }];
+}
+
+/** A link that was told to retire has ended. */
+export function onRetired(state: AgentState, id: number, input: StepInput): AgentState {
+  const ended = state.retiring === id ? { ...state, retiring: undefined } : state;
+  return readyLink(ended) === undefined ? ended : pingSoon(ended, input);
 }
 
 /** The old link has ended by itself. */
@@ -206,7 +219,7 @@ function departedFrom(state: AgentState, link: LinkRef, input: StepInput): Step 
   return [departed.check.damping > state.check.damping ? postponeCheck(departed, input) : departed, ...effects];
 }
 
-export function pingSoon(state: AgentState, input: StepInput): AgentState {
+function pingSoon(state: AgentState, input: StepInput): AgentState {
   return { ...state, pingAt: input.now + PING_AFTER_END_MS };
 }
 
@@ -287,7 +300,8 @@ export function onHeard(state: AgentState, id: number, input: StepInput): Step {
 
 export function onSendStartup(state: AgentState, id: number): Step {
   const { phase } = state;
-  if (phase.kind !== 'up' || phase.link.id !== id) return [state];
+  // The next PingAnswer says it again.
+  if (phase.kind !== 'up' || phase.link.id !== id || state.retiring !== undefined) return [state];
   return startMove(state, phase, 'register', [phase.link.host]);
 }
 
@@ -302,6 +316,11 @@ export function onCredentials(state: AgentState, credentials: string, input: Ste
 
 export function isPresentDue(state: AgentState, { link }: Up, input: StepInput): boolean {
   const dueAt = presentDueAt(state, link);
+  return dueAt !== undefined && input.now >= dueAt;
+}
+
+export function isLeaveDue(state: AgentState, phase: Up, input: StepInput): boolean {
+  const dueAt = leaveDueAt(state, phase);
   return dueAt !== undefined && input.now >= dueAt;
 }
 
@@ -334,7 +353,8 @@ export function onCheckDue(state: AgentState, phase: Up, input: StepInput): Step
   if (preferred === undefined) return [again];
   if (phase.link.host === preferred) return [checkSucceeded(again, input)];
   if (isAvoided(state, preferred)) return [again];
-  if (input.busy) return [{ ...state, check: { ...state.check, nextAt: input.now + BUSY_RETRY_MS } }];
+  if (input.busy || state.retiring !== undefined)
+    return [{ ...state, check: { ...state.check, nextAt: input.now + BUSY_RETRY_MS } }];
   return startMove(again, phase, 'failback', [preferred]);
 }
 

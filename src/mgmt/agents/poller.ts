@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../../lib/clock.js';
+import { sharedAbortController } from '../../lib/abort.js';
+import { type Clock, delay, type Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
@@ -54,7 +55,7 @@ export class Poller {
   /** The one that waits for its turn. */
   #waiting: Promise<void> | undefined;
   #timer: Timer | undefined;
-  #isStopped = false;
+  readonly #stopping = sharedAbortController();
 
   constructor(parts: PollerParts) {
     this.#parts = parts;
@@ -79,12 +80,12 @@ export class Poller {
 
   /** Reads on from now on. */
   start(): void {
-    if (this.#isStopped) return;
+    if (this.#stopping.signal.aborted) return;
     this.#timer = this.#parts.clock.after(MGMT_LIMITS.pollMs, () => void this.poll().finally(() => this.start()));
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#stopping.abort();
     this.#parts.sweep.stop();
     this.#timer?.cancel();
   }
@@ -167,6 +168,8 @@ export class Poller {
     const attache = registry.get(host.id);
     if (attache === undefined) return;
     void notices.tell(attache);
-    clock.after(MGMT_LIMITS.removedLinkMs, () => attache.end('the host was removed', 'removed'));
+    void delay(clock, MGMT_LIMITS.removedLinkMs, this.#stopping.signal).then(() =>
+      attache.end('the host was removed', 'removed'),
+    );
   }
 }

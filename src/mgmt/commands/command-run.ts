@@ -115,6 +115,7 @@ export class CommandRun {
     }
     this.#isOurs = this.#parts.stopping.aborted;
     if (this.#isOurs) await this.#handOver();
+    else this.#writer.flush();
     return undefined;
   }
 
@@ -234,8 +235,12 @@ export class CommandRun {
 
   #note(outcome: NewCommandOutcome): void {
     if (!isWell(outcome)) this.#failures++;
-    // Whoever carries the job out now may have sent what was not sent here.
-    if (this.#isOurs || isAnswer(outcome)) this.#writer.add(outcome);
+    if (this.#isOurs) this.#writer.add(outcome);
+    // Whoever carries the job out now may have sent what was not sent here. Nobody waits for this run any more.
+    else if (isAnswer(outcome) && !this.#parts.stopping.aborted) {
+      this.#writer.add(outcome);
+      this.#writer.flush();
+    }
   }
 
   /** @returns undefined: the server stops, and another one will ask. Never rejects */

@@ -37,18 +37,19 @@ export class OutcomeWriter {
   add(outcome: NewCommandOutcome): void {
     this.#batch.push(outcome);
     this.#length += outcome.answers?.length ?? 0;
-    if (this.#batch.length >= BATCH_ROWS || this.#length >= BATCH_LENGTH) this.#flush();
-    else this.#timer ??= this.#parts.clock.after(BATCH_MS, () => this.#flush());
+    if (this.#batch.length >= BATCH_ROWS || this.#length >= BATCH_LENGTH) this.flush();
+    else this.#timer ??= this.#parts.clock.after(BATCH_MS, () => this.flush());
   }
 
   /** Until all are in the store. @throws StoreError: the store has refused some; the reason of `stopping` */
   async end(): Promise<void> {
-    this.#flush();
+    this.flush();
     await this.#writing;
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #flush(): void {
+  /** Writes those that wait for a batch. */
+  flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     const batch = this.#batch;
