@@ -34,10 +34,11 @@ export const now = signal(wallTime());
 
 export const isOperator = computed(() => session.value?.role === 'operator');
 export const serversNow = computed<readonly ServerNow[]>(() =>
-  servers.value.map(({ serviceip, state, processstate }) => ({
+  servers.value.map(({ serviceip, state, processstate, lastserverstart }) => ({
     address: serviceip,
     state,
     processState: processstate,
+    started: momentOf(lastserverstart),
   })),
 );
 

@@ -7,7 +7,11 @@ export interface ServerNow {
   /** As in listManagementServers. */
   readonly state: string;
   readonly processState: string;
+  /** When its process started, in milliseconds since 1970; undefined: not known. */
+  readonly started: number | undefined;
 }
+
+type ServerState = Pick<ServerNow, 'state' | 'processState'>;
 
 export interface Situation {
   readonly fleet: Fleet;
@@ -24,12 +28,12 @@ export interface Verdict {
   readonly sentence: string;
 }
 
-export function takesAgents({ state, processState }: ServerNow): boolean {
+export function takesAgents({ state, processState }: ServerState): boolean {
   return state === 'Up' && processState === 'Running';
 }
 
 /** It is not there, and nobody has asked for that. */
-export function isDown({ state, processState }: ServerNow): boolean {
+export function isDown({ state, processState }: ServerState): boolean {
   return state === 'Down' || (state === 'Up' && processState !== 'Running');
 }
 
@@ -80,8 +84,10 @@ const STATES: Readonly<Record<string, string>> = {
 };
 
 function ofOutage(down: readonly ServerNow[], fleet: Fleet, lost: readonly Track[]): Verdict {
-  const numbers = new Set(down.map(({ address }) => fleet.servers.findIndex(server => server.address === address) + 1));
-  const gaps = fleet.tracks.map(track => gapSince(track, numbers)).filter(gap => gap !== undefined);
+  const byNumber = new Map(
+    down.map(server => [fleet.servers.findIndex(({ address }) => address === server.address) + 1, server]),
+  );
+  const gaps = fleet.tracks.map(track => gapSince(track, byNumber)).filter(gap => gap !== undefined);
   const slowest = gaps.reduce((most, gap) => Math.max(most, gap), 0);
   const took = slowest > 0 ? ` in ${seconds(slowest)}` : '';
   const moved = gaps.length === 0 ? 'no agent was on it' : `${amount(gaps.length, 'agent')} moved${took}`;
@@ -93,13 +99,19 @@ function ofOutage(down: readonly ServerNow[], fleet: Fleet, lost: readonly Track
   return { level: 'bad', sentence: `${addresses(down.map(({ address }) => address))} ${is} down: ${rest}.` };
 }
 
-/** How long the host had no link when it left one of these servers for where it is now; undefined: it has not. */
-function gapSince({ first, steps }: Track, servers: ReadonlySet<number>): number | undefined {
+/** How long the host had no link when it left one of these servers, as that ended, for where it is now; undefined: it has not. */
+function gapSince({ first, steps }: Track, servers: ReadonlyMap<number, ServerNow>): number | undefined {
   const arrival = steps.at(-1);
   if (arrival === undefined || arrival.server <= NOWHERE || servers.has(arrival.server)) return undefined;
   const held = steps.slice(0, -1).findLast(({ server }) => server > NOWHERE)?.server ?? first;
-  return servers.has(held) ? (arrival.gap ?? 0) : undefined;
+  const left = servers.get(held);
+  if (left === undefined || arrival.at < (left.started ?? 0)) return undefined;
+  const isOfItsEnd = OUTAGE.has(arrival.kind) || (left.processState === 'Stopped' && arrival.kind === 'migrate');
+  return isOfItsEnd ? (arrival.gap ?? 0) : undefined;
 }
+
+/** The kinds of moves by which agents leave a server that has died; from one that stops in good order they migrate as well. */
+const OUTAGE: ReadonlySet<string> = new Set(['failover', 'suspect']);
 
 function whyLost(lost: readonly Track[]): string {
   const counts = new Map<string, number>();

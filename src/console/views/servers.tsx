@@ -71,7 +71,7 @@ function Jobs({ jobs: shown }: { readonly jobs: readonly Job[] }) {
 }
 
 function ServerPanel({ server, agents }: { readonly server: Server; readonly agents: number }) {
-  const now = { address: server.serviceip, state: server.state, processState: server.processstate };
+  const now = { state: server.state, processState: server.processstate };
   const kind = isDown(now) ? 'bad' : server.state === 'Up' ? 'good' : 'notice';
   const drain = jobs.value.find(
     job => DRAINS.has(job.cmd) && isUnderWay(job) && job.managementserverid === server.id && server.state !== 'Up',

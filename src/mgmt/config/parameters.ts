@@ -384,7 +384,8 @@ function parseWebhooks(text: string): readonly string[] {
   const urls = text.split(',').map(url => url.trim());
   if (urls.length > MOST_WEBHOOKS) throw new ValueError(`at most ${MOST_WEBHOOKS} URLs are allowed`);
   for (const [index, text] of urls.entries()) {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
+    // Two URLs with a blank between them would be read as one.
+    const url = URL.canParse(text) && !/\s/.test(text) ? new URL(text) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol) || url.hash !== '') {
       throw new ValueError(`entry ${index + 1}: an http or https URL is allowed`);
     }

@@ -15,6 +15,7 @@ import {
   readConfiguration,
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
+import type { ApiKeys } from '../security/api-keys.js';
 import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
 import { listSettingsOf } from './list-settings.js';
 import { readListedHosts } from './listed-hosts.js';
@@ -24,6 +25,7 @@ import { changedAssignments, commitChange, judgedAnew, needsReassignment, type R
 export interface ChangeConfigurationParts extends ReassignParts, ServerReader {
   readonly store: ReassignParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval'>;
   readonly events: EventSink;
+  readonly apiKeys: Pick<ApiKeys, 'all' | 'refresh'>;
   /** Has this server read the configuration now. The others notice the change by their poll. */
   configurationChanged(): Promise<void>;
 }
@@ -107,7 +109,7 @@ async function told(
   return changed;
 }
 
-function changeGlobally(
+async function changeGlobally(
   parts: ChangeConfigurationParts,
   name: ParameterName,
   text: string,
@@ -115,6 +117,7 @@ function changeGlobally(
 ): Promise<ChangedConfiguration> {
   const { clock, store } = parts;
   const value = checkedValue(name, text);
+  if (name === 'alert.webhook.key' && value !== '') await checkKeyName(parts, value);
   return judgedAnew(store, async stored => {
     const { configuration } = readConfiguration(stored);
     const now = listSettingsOf(configuration);
@@ -175,6 +178,13 @@ function checkReachable(servers: readonly ObservedServer[], hosts: readonly stri
   if (hosts.some(host => up.includes(host))) return;
   const why = `none of these servers can take agents (${up.join(', ') || 'none'} can); forced=true sets it all the same`;
   throw invalidArgument('value', hosts.join(','), why);
+}
+
+/** Refuses the name of no API key: alerts would not be posted. @throws OperationError ARGUMENT_INVALID; StoreError */
+async function checkKeyName({ apiKeys }: ChangeConfigurationParts, keyName: string): Promise<void> {
+  await apiKeys.refresh();
+  if (apiKeys.all.some(({ name }) => name === keyName)) return;
+  throw invalidArgument('value', keyName, 'there is no API key of this name; createApiKey makes one');
 }
 
 /** @throws OperationError ARGUMENT_INVALID */

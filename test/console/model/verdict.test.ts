@@ -5,7 +5,7 @@ import { type ServerNow, type Situation, verdict } from '../../../src/console/mo
 import { fleet, SERVERS, step, track } from './helpers.js';
 
 const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
-  ...{ address: `10.0.0.${number}`, state: 'Up', processState: 'Running' },
+  ...{ address: `10.0.0.${number}`, state: 'Up', processState: 'Running', started: 1_000 },
   ...fields,
 });
 const ALL = SERVERS.map((_, index) => up(index + 1));
@@ -43,6 +43,22 @@ t.test('verdict: a server is down', async t => {
   const two = [up(1), up(2, { processState: 'Silent' }), up(3, { processState: 'Stopped' })];
   t.match(judge(many(5), { servers: two }), { sentence: '10.0.0.2 and 10.0.0.3 are down: no agent was on them.' });
 });
+
+t.test(
+  'regression: verdict: agents that had left a server before it went down are not counted as moved by that',
+  async t => {
+    const down = [up(1), up(2, { state: 'Down', processState: 'Silent', started: 5_000 }), up(3)];
+    const before = (kind: string, at: number) => many(2, { first: 2, steps: [step(at, 1, { kind })] });
+    const none = '10.0.0.2 is down: no agent was on it.';
+    for (const kind of ['failback', 'migrate', 'left-list', 'connect'])
+      t.match(judge(before(kind, 9_000), { servers: down }), { sentence: none }, kind);
+    t.match(judge(before('failover', 4_000), { servers: down }), { sentence: none }, 'an earlier outage');
+    const stopped = [up(1), up(2, { state: 'Down', processState: 'Stopped' }), up(3)];
+    t.match(judge(before('migrate', 9_000), { servers: stopped }), {
+      sentence: '10.0.0.2 is down: 2 agents moved, none is nowhere.',
+    });
+  },
+);
 
 t.test('verdict: agents are nowhere, servers are away on purpose, agents are astray, the store is away', async t => {
   const lost = many(2, { steps: [step(9_000, 0, { cause: 'agent-stopped' })] });

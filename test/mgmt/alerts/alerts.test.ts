@@ -190,8 +190,16 @@ t.test('alerts: webhooks and silences are checked before they are stored', async
   const wrong = (name: 'alert.webhook.url' | 'alert.silences', text: string) =>
     t.throws(() => canonicalValue(name, text));
   t.equal(canonicalValue('alert.webhook.url', ' https://a/b?c=1, http://b '), 'https://a/b?c=1,http://b');
-  for (const url of ['ftp://a', 'a', 'https://u:p@a/', 'https://a,https://a', 'https://a,', 'https://a/#b'])
-    wrong('alert.webhook.url', url);
+  const urls = [
+    'ftp://a',
+    'a',
+    'https://u:p@a/',
+    'https://a,https://a',
+    'https://a,',
+    'https://a/#b',
+    'https://a/b https://c',
+  ];
+  for (const url of urls) wrong('alert.webhook.url', url);
   t.equal(canonicalValue('alert.silences', 'store-away=2026-11-28T14:00Z'), 'store-away=2026-11-28T14:00Z');
   for (const text of ['x=2026-11-28T14:00Z', 'store-away', 'store-away=tomorrow', 'store-away=2026-99-28T14:00Z'])
     wrong('alert.silences', text);

@@ -52,6 +52,19 @@ t.test('operations: an argument that is not allowed is named, with its value', a
   });
 });
 
+t.test('regression: operations: alerts can be signed by a key that is there, and by no other', async t => {
+  const { operations } = await apiBench(t);
+  const signedBy = (value: string) => operations.changeConfiguration({ name: 'alert.webhook.key', value });
+  t.match(await errorOf(() => signedBy('pager')), {
+    code: 'ARGUMENT_INVALID',
+    argument: 'value',
+    message: 'value=pager: there is no API key of this name; createApiKey makes one',
+  });
+  await operations.createApiKey({ name: 'pager', role: 'reader' });
+  t.match(await signedBy('pager'), { value: 'pager' });
+  t.match(await signedBy(''), { value: '' });
+});
+
 t.test('operations: what the state does not allow is refused, and nothing is changed', async t => {
   const { operations, store, one, two, addHosts, events } = await apiBench(t);
   const [lost] = await addHosts(1, null);
