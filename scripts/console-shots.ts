@@ -80,7 +80,7 @@ async function takeAll(browser: Browser): Promise<void> {
   await open(page, 'Certificates');
   await page.locator('main table').first().waitFor();
   await take(page, 'certificates');
-  await open(page, 'Events');
+  await open(page, 'Events and alerts');
   await take(page, 'events');
   await open(page, 'Now');
   await page.setViewportSize({ width: 390, height: 780 });
