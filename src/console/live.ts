@@ -2,6 +2,7 @@ import { batch, computed, signal } from '@preact/signals';
 import type { ResponseObject } from '../api/types.js';
 import { ask, list, whenSessionEnds } from './api.js';
 import { after, every, wallTime } from './clock.js';
+import type { Alert } from './model/alerts.js';
 import { compareAddresses, type Fleet, fleetOf, follow, type Move, NO_FLEET } from './model/tracks.js';
 import type { ServerNow } from './model/verdict.js';
 import { readSession, type SessionInfo } from './session.js';
@@ -22,6 +23,8 @@ export const servers = signal<readonly Server[]>([]);
 export const jobs = signal<readonly Job[]>([]);
 /** Newest first. */
 export const events = signal<readonly ClusterEvent[]>([]);
+/** Those that are open, newest first. */
+export const alerts = signal<readonly Alert[]>([]);
 export const configurations = signal<readonly Configuration[]>([]);
 export const fleet = signal<Fleet>(NO_FLEET);
 export const isFleetRead = signal(false);
@@ -31,6 +34,11 @@ export const fleetReading = signal(0);
 export const lastMoves = signal<ReadonlyMap<string, string>>(new Map());
 /** The server's clock, in milliseconds since 1970; it goes on once a second. */
 export const now = signal(wallTime());
+
+/** The value of this name of the configuration; undefined: not known yet. */
+export function configured(name: string): string | undefined {
+  return configurations.value.find(one => one.name === name)?.value;
+}
 
 export const isOperator = computed(() => session.value?.role === 'operator');
 export const serversNow = computed<readonly ServerNow[]>(() =>
@@ -87,6 +95,7 @@ export function ended(): void {
     isFleetRead.value = false;
     fleet.value = NO_FLEET;
     events.value = [];
+    alerts.value = [];
   });
 }
 
@@ -144,6 +153,9 @@ function connect(): void {
     configurations.value = merged(configurations.value, changed, ({ name }) => name);
     // Preferred servers follow from it; agents have their new lists a moment later.
     if (!isFirst) for (const ms of [1_500, 6_000, 20_000]) after(ms, () => void readFleet());
+  });
+  on('alerts', (open: readonly Alert[]) => {
+    alerts.value = open;
   });
   on('events', (more: readonly ClusterEvent[]) => {
     const known = new Set(events.value.map(({ id }) => id));

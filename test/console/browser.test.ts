@@ -121,12 +121,17 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
   });
 
   await t.test('the other pages are there', async t => {
-    for (const name of ['Certificates', 'Events']) {
+    for (const name of ['Certificates', 'Events and alerts']) {
       await menu(name);
       await page.getByRole('heading', { level: 1, name }).waitFor();
       await page.locator('main table').first().waitFor();
       await axe(t, page, name);
     }
+    await page.getByLabel('Reason').fill('a new disk');
+    await page.getByRole('button', { name: 'Silence', exact: true }).click();
+    await page.getByRole('cell', { name: /^Alerts server-down are silent until .*: a new disk$/ }).waitFor();
+    await page.getByRole('button', { name: 'End', exact: true }).click();
+    await page.getByText('Every alert is posted.').waitFor();
   });
 
   await t.test('a reader has no buttons, and is refused what it is not allowed', async t => {

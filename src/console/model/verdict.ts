@@ -1,3 +1,4 @@
+import { type Alert, seriousOf } from './alerts.js';
 import { addresses, amount, seconds } from './text.js';
 import { compareAddresses, type Fleet, isAstray, isNowhere, NOT_YET, NOWHERE, type Track, whereNow } from './tracks.js';
 
@@ -17,6 +18,8 @@ export interface Situation {
   readonly fleet: Fleet;
   readonly servers: readonly ServerNow[];
   readonly isStoreAway: boolean;
+  /** Those that are open. */
+  readonly alerts: readonly Alert[];
   /** Agents that one server can carry; 0: not known. */
   readonly capacity: number;
   /** Milliseconds since 1970. */
@@ -37,8 +40,15 @@ export function isDown({ state, processState }: ServerState): boolean {
   return state === 'Down' || (state === 'Up' && processState !== 'Running');
 }
 
-/** The state of the cluster in one sentence. */
+/** The state of the cluster in one sentence, and what is serious beyond that in another one. */
 export function verdict(situation: Situation): Verdict {
+  const placed = verdictOfPlaces(situation);
+  const serious = seriousOf(situation.alerts);
+  if (serious === '') return placed;
+  return { level: 'bad', sentence: placed.level === 'good' ? serious : `${placed.sentence} ${serious}` };
+}
+
+function verdictOfPlaces(situation: Situation): Verdict {
   const { fleet, servers, isStoreAway, now } = situation;
   const down = servers.filter(isDown).toSorted((one, other) => compareAddresses(one.address, other.address));
   const lost = fleet.tracks.filter(track => isNowhere(track, now));
@@ -72,7 +82,7 @@ export function verdict(situation: Situation): Verdict {
       sentence: `Every agent has its link; ${amount(astray, 'agent')} ${are} not on the preferred server.`,
     };
   }
-  return ofSurvival(situation, linked.length);
+  return ofSurvival(situation, linked);
 }
 
 const STATES: Readonly<Record<string, string>> = {
@@ -123,20 +133,32 @@ function whyLost(lost: readonly Track[]): string {
   return sorted.map(([cause, count]) => `${count.toLocaleString('en-US')} ${cause}`).join(', ');
 }
 
-function ofSurvival({ servers, capacity }: Situation, linked: number): Verdict {
-  const taking = servers.filter(takesAgents).length;
-  if (taking < 2) {
+function ofSurvival({ fleet, servers, capacity }: Situation, linked: readonly Track[]): Verdict {
+  const taking = servers.filter(takesAgents);
+  if (taking.length < 2) {
     return {
       level: 'notice',
       sentence: 'Every agent has its link, and only one server takes agents: its loss would leave them nowhere.',
     };
   }
-  const each = Math.ceil(linked / (taking - 1));
-  if (capacity > 0 && each > capacity) {
-    const sentence = `Every agent has its link, but the loss of one server would give the others ${each.toLocaleString('en-US')} agents each, and ${capacity.toLocaleString('en-US')} fit.`;
+  const counts = taking.map(
+    ({ address }) => linked.filter(track => addressOf(fleet, whereNow(track)) === address).length,
+  );
+  const fullest = fullestSurvivor(counts);
+  if (capacity > 0 && fullest > capacity) {
+    const sentence = `Every agent has its link, but the loss of one server would give another one ${amount(fullest, 'agent')}, and ${capacity.toLocaleString('en-US')} fit.`;
     return { level: 'notice', sentence };
   }
   return { level: 'good', sentence: 'Healthy: survives the loss of any one server.' };
+}
+
+/** The most that a server would have after the loss of another one whose agents the others share evenly. */
+function fullestSurvivor(counts: readonly number[]): number {
+  const most = counts.map((lost, index) => {
+    const fullest = counts.reduce((max, count, other) => (other === index ? max : Math.max(max, count)), 0);
+    return fullest + Math.ceil(lost / (counts.length - 1));
+  });
+  return Math.max(...most);
 }
 
 function addressOf({ servers }: Fleet, number: number): string | undefined {

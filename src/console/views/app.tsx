@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { awaySince, ended, fleet, isStoreAway, now, servers, serversNow, session } from '../live.js';
+import { alerts, awaySince, ended, fleet, isStoreAway, now, servers, serversNow, session } from '../live.js';
+import { audible } from '../model/alerts.js';
 import { timeOfDay } from '../model/text.js';
 import { isNowhere } from '../model/tracks.js';
 import { isDown } from '../model/verdict.js';
@@ -44,7 +45,12 @@ const PAGES: readonly PageEntry[] = [
   { name: 'change', title: 'Change', Page: ChangePage },
   { name: 'commands', title: 'Commands', Page: CommandsPage },
   { name: 'certificates', title: 'Certificates', Page: CertificatesPage },
-  { name: 'events', title: 'Events', Page: EventsPage },
+  {
+    name: 'events',
+    title: 'Events and alerts',
+    Page: EventsPage,
+    count: () => audible(alerts.value).length,
+  },
 ];
 
 export function App() {

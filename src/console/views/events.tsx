@@ -1,5 +1,6 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { events } from '../live.js';
+import { Alerts } from './alerts.js';
 import { Ago, At, Table } from './parts.js';
 
 const LEVELS = ['', 'WARN', 'ERROR'] as const;
@@ -18,8 +19,10 @@ export function EventsPage() {
   });
   return (
     <>
-      <h1>Events</h1>
-      <section class="panel stack" aria-label="Events">
+      <h1>Events and alerts</h1>
+      <Alerts />
+      <section class="panel stack" aria-labelledby="events">
+        <h2 id="events">Events</h2>
         <div class="row">
           <label class="field">
             <span class="hidden">Words</span>

@@ -1,5 +1,5 @@
 import { useComputed } from '@preact/signals';
-import { configurations, events, fleet, isFleetRead, isStoreAway, now, serversNow } from '../live.js';
+import { alerts, configured, events, fleet, isFleetRead, isStoreAway, now, serversNow } from '../live.js';
 import { type Shares, sharesOf } from '../model/shares.js';
 import { isDown, takesAgents, verdict } from '../model/verdict.js';
 import { colourOf } from '../palette.js';
@@ -13,7 +13,8 @@ export function NowPage() {
       fleet: fleet.value,
       servers: serversNow.value,
       isStoreAway: isStoreAway.value,
-      capacity: Number(configurations.value.find(({ name }) => name === 'agents.capacity')?.value ?? 0),
+      alerts: alerts.value,
+      capacity: Number(configured('agents.capacity') ?? 0),
       now: now.value,
     }),
   );

@@ -5,7 +5,8 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import type { ClusterEvent } from '../cluster/events.js';
-import { ALERT_KINDS, type AlertKind, type Configuration } from '../config/parameters.js';
+import type { Configuration } from '../config/parameters.js';
+import { ALERT_KINDS, type AlertKind, silencedTo } from '../config/silences.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { Sweep } from '../store/sweep.js';
@@ -144,7 +145,7 @@ export class Alerts {
     for (let posted = 0; posted < MOST_NOTICES && !this.#stopping.signal.aborted; posted++) {
       const notice = await health.watch(() => store.takeAlertNotice(LEASE_MS));
       if (notice === undefined) return;
-      const isSilent = this.#isSilent(kindOf(notice.subject), clock.wallTime());
+      const isSilent = this.#isSilent(notice.subject, clock.wallTime());
       const isTold = isSilent || (await this.#tell(notice));
       if (!isTold && notice.attempts < MOST_ATTEMPTS) continue;
       if (!isTold) log.error('An alert has reached not all webhooks', { description: notice.description });
@@ -153,8 +154,8 @@ export class Alerts {
     }
   }
 
-  #isSilent(kind: AlertKind, wallTime: number): boolean {
-    return wallTime < (this.#parts.configuration().values['alert.silences'].get(kind) ?? 0);
+  #isSilent(subject: string, wallTime: number): boolean {
+    return silencedTo(this.#parts.configuration().values['alert.silences'], subject, wallTime) !== undefined;
   }
 
   /** Posts to each webhook, several times if need be. @returns whether all were reached */

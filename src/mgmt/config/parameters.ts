@@ -1,18 +1,7 @@
 import { canonicalAddress, parseHostList } from '../../lib/address.js';
 import type { Configuration as StoredConfiguration } from '../store/store.js';
+import { ALERT_KINDS, parseSilences, silencesText } from './silences.js';
 import { custom, decimal, flag, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
-
-/** What alerts are about. */
-export const ALERT_KINDS = [
-  'server-down',
-  'agents-nowhere',
-  'certificates-expiring',
-  'drain-stuck',
-  'guid-fight',
-  'store-away',
-] as const;
-/** One of `ALERT_KINDS`. */
-export type AlertKind = (typeof ALERT_KINDS)[number];
 
 /** The algorithms that order host lists, by the names that travel as `lbAlgorithm`: see `docs/algorithms.md`. */
 export const ALGORITHM_NAMES = ['static', 'roundrobin', 'shuffle', 'rendezvous'] as const;
@@ -46,9 +35,9 @@ const weights = custom('address=weight, separated by commas', parseWeights, weig
 const webhooks = custom('http and https URLs, separated by commas', parseWebhooks, list => list.join(','));
 
 const silences = custom(
-  `kind=end, separated by commas, with the kinds ${ALERT_KINDS.join(', ')} and ends such as 2026-11-28T14:00Z`,
+  `kind=end, separated by commas, with the kinds ${ALERT_KINDS.join(', ')} or subjects of alerts, and ends such as 2026-11-28T14:00Z`,
   parseSilences,
-  silences => [...silences].map(([kind, end]) => `${kind}=${new Date(end).toISOString().slice(0, 16)}Z`).join(','),
+  silencesText,
 );
 
 /**
@@ -165,8 +154,8 @@ export const PARAMETERS = {
   }),
   'alert.silences': parameter({
     kind: silences,
-    default: new Map<AlertKind, number>(),
-    description: 'Kinds of alerts that are not posted, and until when',
+    default: new Map<string, number>(),
+    description: 'Alerts that are not posted, by kind or subject, and until when; silenceAlert sets it',
     dynamic: true,
   }),
   'ca.framework.cert.validity.period': parameter({
@@ -400,22 +389,6 @@ function parseWebhooks(text: string): readonly string[] {
 function parseName(text: string): string {
   if (text.length > 255) throw new ValueError('at most 255 characters are allowed');
   return text;
-}
-
-function parseSilences(text: string): ReadonlyMap<AlertKind, number> {
-  const silences = new Map<AlertKind, number>();
-  if (text === '') return silences;
-  for (const entry of text.split(',')) {
-    const [name = '', end = ''] = entry.trim().split('=');
-    const kind = ALERT_KINDS.find(one => one === name);
-    if (kind === undefined) throw new ValueError(`${JSON.stringify(name)} is none of ${ALERT_KINDS.join(', ')}`);
-    const at = /^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/.test(end) ? Date.parse(end) : Number.NaN;
-    if (Number.isNaN(at))
-      throw new ValueError(`${JSON.stringify(entry.trim())}: an end such as 2026-11-28T14:00Z is allowed`);
-    if (silences.has(kind)) throw new ValueError(`${kind} is there twice`);
-    silences.set(kind, at);
-  }
-  return silences;
 }
 
 const LEAST_WEIGHT = 0.001;

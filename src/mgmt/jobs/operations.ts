@@ -6,6 +6,7 @@ import {
   changeConfiguration,
   resetConfiguration,
 } from '../lists/change-configuration.js';
+import { type ChangeSilencesParts, deleteAlertSilence, silenceAlert } from '../lists/change-silences.js';
 import { type PreviewChangeParts, previewChange } from '../lists/preview-change.js';
 import { type ApiKeyOperationParts, createApiKey, deleteApiKey, listApiKeys } from './api-key-operations.js';
 import {
@@ -51,7 +52,8 @@ export type OperationParts = ChangeConfigurationParts &
   ApiKeyOperationParts &
   AuthorityOperationParts &
   CommandOperationParts &
-  EnrollmentOperationParts;
+  EnrollmentOperationParts &
+  ChangeSilencesParts;
 
 /** An operation that has its parts already. */
 type Bound<F> = F extends (parts: never, args: infer A, ...more: never[]) => infer R ? (args: A) => R : never;
@@ -196,6 +198,14 @@ export interface Operations {
   readonly createEnrollmentToken: Bound<typeof createEnrollmentToken>;
   /** Deletes a token: no agent can use it any more. @throws OperationError ARGUMENT_INVALID (`id`) */
   readonly deleteEnrollmentToken: Bound<typeof deleteEnrollmentToken>;
+  /**
+   * Keeps alerts of a kind or a subject from the webhooks until a moment, in place of a silence that it has.
+   * @returns the silence as it is kept: its end in whole minutes
+   * @throws OperationError ARGUMENT_INVALID (`subject`, `end`, `reason`), OPERATION_REFUSED
+   */
+  readonly silenceAlert: Bound<typeof silenceAlert>;
+  /** Has alerts posted again. @throws OperationError ARGUMENT_INVALID (`subject`), OPERATION_REFUSED */
+  readonly deleteAlertSilence: Bound<typeof deleteAlertSilence>;
 }
 
 /** The operations as somebody asks for them. @param key the name of an API key. Undefined: a program that embeds the server */
@@ -243,5 +253,7 @@ function boundOperations(parts: OperationParts, changes: Semaphore): Operations 
     deleteApiKey: args => deleteApiKey(parts, args),
     createEnrollmentToken: args => createEnrollmentToken(parts, args, parts.asker),
     deleteEnrollmentToken: args => deleteEnrollmentToken(parts, args),
+    silenceAlert: args => changes.run(() => silenceAlert(parts, args)),
+    deleteAlertSilence: args => changes.run(() => deleteAlertSilence(parts, args)),
   };
 }

@@ -1,7 +1,9 @@
 import t from 'tap';
+import { type Alert, KINDS } from '../../../src/console/model/alerts.js';
 import { sharesOf } from '../../../src/console/model/shares.js';
 import { NOT_YET, type Track } from '../../../src/console/model/tracks.js';
 import { type ServerNow, type Situation, verdict } from '../../../src/console/model/verdict.js';
+import { ALERT_KINDS } from '../../../src/mgmt/config/silences.js';
 import { fleet, SERVERS, step, track } from './helpers.js';
 
 const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
@@ -10,17 +12,19 @@ const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
 });
 const ALL = SERVERS.map((_, index) => up(index + 1));
 const judge = (tracks: readonly Track[], fields: Partial<Situation> = {}) =>
-  verdict({ fleet: fleet(tracks), servers: ALL, isStoreAway: false, capacity: 0, now: 20_000, ...fields });
+  verdict({ fleet: fleet(tracks), servers: ALL, isStoreAway: false, alerts: [], capacity: 0, now: 20_000, ...fields });
 const many = (count: number, fields: Partial<Track> = {}) =>
   Array.from({ length: count }, (_, index) => track(`kvm-${index}`, fields));
 
 t.test('verdict: healthy, and what that is worth', async t => {
   t.same(judge(many(3)), { level: 'good', sentence: 'Healthy: survives the loss of any one server.' });
   t.match(judge(many(3), { servers: [up(1)] }), { level: 'notice', sentence: /only one server takes agents/ });
-  t.match(judge(many(30), { capacity: 15 }), { level: 'good' });
-  t.match(judge(many(31), { capacity: 15 }), {
+  t.match(judge(many(31)), { level: 'good' }, 'without the parameter nobody knows what fits');
+  const spread = [1, 2, 3].flatMap(number => many(10, { preferred: number, first: number }));
+  t.match(judge(spread, { capacity: 15 }), { level: 'good' });
+  t.match(judge([...spread, ...many(1)], { capacity: 15 }), {
     level: 'notice',
-    sentence: /would give the others 16 agents each, and 15 fit/,
+    sentence: /would give another one 16 agents, and 15 fit/,
   });
   t.match(judge([]), { level: 'notice', sentence: 'No agent has come yet.' });
   t.match(judge(many(2, { first: NOT_YET })), { sentence: 'No agent has come yet.' });
@@ -80,6 +84,37 @@ t.test('verdict: agents are nowhere, servers are away on purpose, agents are ast
     sentence: /^Every agent has its link; 1 agent is not/,
   });
   t.match(judge(many(4), { isStoreAway: true }), { level: 'bad', sentence: /^The store is away/ });
+});
+
+const alert = (subject: string, fields: Partial<Alert> = {}): Alert => ({
+  ...{
+    id: subject,
+    type: 14,
+    name: 'ALERT.MANAGEMENT',
+    sent: '',
+    cleared: null,
+    silencedto: null,
+    subject,
+    description: `about ${subject}`,
+  },
+  ...fields,
+});
+
+t.test('verdict: alerts that are serious are told, unless an operator has silenced them', async t => {
+  t.same(judge(many(3), { alerts: [alert('guid-fight:1:a')] }), { level: 'bad', sentence: 'about guid-fight:1:a.' });
+  const draining = [up(1, { state: 'PreparingForMaintenance' }), up(2), up(3)];
+  const alerts = [alert('drain-stuck:1'), alert('guid-fight:1:a'), alert('guid-fight:1:b')];
+  t.same(judge(many(1), { servers: draining, alerts }), {
+    level: 'bad',
+    sentence:
+      '10.0.0.1 is preparing for maintenance: 1 agent is still there. about drain-stuck:1. And 2 more of this weight: see the alerts.',
+  });
+  t.match(judge(many(3), { alerts: [alert('guid-fight:1:a', { silencedto: 'later' })] }), { level: 'good' });
+  t.match(judge(many(3), { alerts: [alert('certificates-expiring:1')] }), { level: 'good' }, 'it has its page');
+});
+
+t.test('alerts: the console offers to silence the kinds that there are', async t => {
+  t.strictSame(KINDS, ALERT_KINDS);
 });
 
 t.test('regression: verdict: an agent that is between two servers for a moment is not nowhere', async t => {

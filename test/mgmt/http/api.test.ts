@@ -296,6 +296,7 @@ const FOR_READERS = [
   'listConfigurations',
   'listEvents',
   'listAlerts',
+  'listAlertSilences',
   'listApis',
   'queryAsyncJobResult',
   'listAsyncJobs',

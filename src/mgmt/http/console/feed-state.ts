@@ -10,11 +10,13 @@ export interface Reading {
   readonly servers: readonly ResponseObject<'listManagementServers'>[];
   readonly jobs: readonly ResponseObject<'listAsyncJobs'>[];
   readonly configurations: readonly ResponseObject<'listConfigurations'>[];
+  /** Those that are open. */
+  readonly alerts: readonly ResponseObject<'listAlerts'>[];
 }
 
-/** What subscribers are told: a name, and what is new or has changed under it. */
+/** What subscribers are told: a name, and what is new or has changed under it; of alerts, all that are open. */
 export interface FeedMessage {
-  readonly event: 'moves' | 'events' | 'servers' | 'jobs' | 'configurations';
+  readonly event: 'moves' | 'events' | 'servers' | 'jobs' | 'configurations' | 'alerts';
   readonly items: readonly object[];
 }
 
@@ -33,13 +35,16 @@ export interface FeedState {
   readonly servers: ReadonlyMap<string, string>;
   readonly jobs: ReadonlyMap<string, string>;
   readonly configurations: ReadonlyMap<string, string>;
+  /** All of them; undefined: nothing was told. */
+  readonly alerts: string | undefined;
 }
 
 /** Records are written a little later than what they tell of: so much before the cursor is read again. */
 const OVERLAP_MS = 15_000;
 
 export function feedFrom(cursor: FeedCursor): FeedState {
-  return { cursor, told: new Set(), servers: new Map(), jobs: new Map(), configurations: new Map() };
+  const maps = { servers: new Map(), jobs: new Map(), configurations: new Map() };
+  return { cursor, told: new Set(), ...maps, alerts: undefined };
 }
 
 /** From when on moves and events are to be read. */
@@ -58,6 +63,7 @@ export function next(
   const servers = changed(state.servers, reading.servers.map(withoutAgents), ({ id }) => id);
   const jobs = changed(state.jobs, reading.jobs, ({ jobid }) => jobid);
   const configurations = changed(state.configurations, reading.configurations, ({ name }) => name);
+  const alerts = JSON.stringify(reading.alerts);
   const told = new Set([
     ...reading.moves.map(({ id }) => `move ${id}`),
     ...reading.events.map(({ id }) => `event ${id}`),
@@ -77,8 +83,12 @@ export function next(
     { event: 'events', items: events },
   ];
   return {
-    state: { cursor, told, servers: servers.texts, jobs: jobs.texts, configurations: configurations.texts },
-    messages: messages.filter(({ items }) => items.length > 0),
+    state: { cursor, told, servers: servers.texts, jobs: jobs.texts, configurations: configurations.texts, alerts },
+    messages: [
+      ...messages.filter(({ items }) => items.length > 0),
+      // One that is over is told by its absence.
+      ...(alerts === state.alerts ? [] : [{ event: 'alerts', items: reading.alerts } as const]),
+    ],
   };
 }
 

@@ -35,6 +35,7 @@ const CALLER = { name: 'console', role: 'reader' } as const;
 /** More than these at once is not told one by one: the subscriber reads anew. */
 const MOST = 10_000;
 const JOBS = 100;
+const ALERTS = 200;
 /** Ticks between two messages to a subscriber of whom nothing is new, so that it knows that the server lives. */
 const TICKS_OF_SILENCE = 5;
 
@@ -162,12 +163,13 @@ export class Feed {
   async #read(cursor: FeedCursor): Promise<Reading> {
     const { handlers } = this.#parts;
     const from = readFrom(cursor);
-    const [moves, events, servers, jobs, configurations] = await Promise.all([
+    const [moves, events, servers, jobs, configurations, alerts] = await Promise.all([
       handlers('listMoves', { startdate: dateText(from.moves), pagesize: MOST }, CALLER),
       handlers('listEvents', { startdate: dateText(from.events), pagesize: MOST }, CALLER),
       handlers('listManagementServers', { agents: false }, CALLER),
       handlers('listAsyncJobs', { pagesize: JOBS }, CALLER),
       handlers('listConfigurations', {}, CALLER),
+      handlers('listAlerts', { open: true, pagesize: ALERTS }, CALLER),
     ]);
     return {
       moves: moves.items,
@@ -175,6 +177,7 @@ export class Feed {
       servers: servers.items,
       jobs: jobs.items,
       configurations: configurations.items,
+      alerts: alerts.items,
     };
   }
 }

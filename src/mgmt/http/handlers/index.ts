@@ -1,7 +1,7 @@
 import type { CommandName } from '../../../api/commands/index.js';
 import type { Params, Response } from '../../../api/types.js';
 import type { OperationsFor } from '../../jobs/operations.js';
-import { listAlerts } from './alerts.js';
+import { deleteAlertSilence, listAlertSilences, listAlerts, silenceAlert } from './alerts.js';
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.js';
 import { listApis } from './apis.js';
 import {
@@ -56,6 +56,9 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   resetConfiguration,
   listEvents,
   listAlerts,
+  silenceAlert,
+  listAlertSilences,
+  deleteAlertSilence,
   listMoves,
   listMovesSummary,
   listPlacements,

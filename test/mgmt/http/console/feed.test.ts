@@ -17,7 +17,7 @@ const AT = Date.parse('2026-11-22T09:00:00Z');
 const move = (id: string, at: number) =>
   ({ id, at, created: '', kind: 'lost', cause: 'silent' }) as Reading['moves'][number];
 const event = (id: string, created: string) => ({ id, created, description: id }) as Reading['events'][number];
-const NOTHING: Reading = { moves: [], events: [], servers: [], jobs: [], configurations: [] };
+const NOTHING: Reading = { moves: [], events: [], servers: [], jobs: [], configurations: [], alerts: [] };
 
 t.test('feed: each move and event is told once, oldest first, also when it is read again', async t => {
   const first = next(feedFrom({ moves: AT, events: AT }), {
@@ -28,6 +28,7 @@ t.test('feed: each move and event is told once, oldest first, also when it is re
   t.match(first.messages, [
     { event: 'moves', items: [{ id: 'a' }, { id: 'b' }] },
     { event: 'events', items: [{ id: 'x' }] },
+    { event: 'alerts', items: [] },
   ]);
   t.same(first.state.cursor, { moves: AT + 2, events: AT + 5_000 });
   // A record of an earlier moment is written later.
@@ -41,11 +42,30 @@ t.test('feed: servers, jobs and values are told when they change; heartbeats are
   const server = (state: string, heartbeatage: number) =>
     ({ id: '1', state, heartbeatage, agents: ['h'], lastagents: [] }) as unknown as Reading['servers'][number];
   const first = next(feedFrom({ moves: 0, events: 0 }), { ...NOTHING, servers: [server('Up', 0)] });
-  t.strictSame(first.messages, [{ event: 'servers', items: [{ id: '1', state: 'Up' }] }]);
+  t.strictSame(first.messages, [
+    { event: 'servers', items: [{ id: '1', state: 'Up' }] },
+    { event: 'alerts', items: [] },
+  ]);
   const same = next(first.state, { ...NOTHING, servers: [server('Up', 1)] });
   t.strictSame(same.messages, []);
   const down = next(same.state, { ...NOTHING, servers: [server('Down', 2)] });
   t.strictSame(down.messages, [{ event: 'servers', items: [{ id: '1', state: 'Down' }] }]);
+});
+
+t.test('feed: open alerts are told as a whole when one comes, is silenced, or is over', async t => {
+  const alert = (more: object = {}) => ({ id: 'a', ...more }) as Reading['alerts'][number];
+  let state = feedFrom({ moves: 0, events: 0 });
+  const told = (alerts: Reading['alerts']) => {
+    const after = next(state, { ...NOTHING, alerts });
+    state = after.state;
+    return after.messages.map(({ items }) => items);
+  };
+  t.strictSame(told([]), [[]], 'who comes again forgets those that it has');
+  t.strictSame(told([]), []);
+  t.strictSame(told([alert()]), [[{ id: 'a' }]]);
+  t.strictSame(told([alert()]), []);
+  t.strictSame(told([alert({ silencedto: 'x' })]), [[{ id: 'a', silencedto: 'x' }]]);
+  t.strictSame(told([]), [[]]);
 });
 
 t.test('feed: a cursor is a text, and back', async t => {
@@ -68,6 +88,7 @@ function bench() {
       listManagementServers: state.reading.servers,
       listAsyncJobs: state.reading.jobs,
       listConfigurations: state.reading.configurations,
+      listAlerts: state.reading.alerts,
     };
     const items = (of[command] ?? []).slice(0, params.pagesize);
     return { count: items.length, items };
@@ -86,7 +107,9 @@ function bench() {
       },
       lastId,
     );
-    return { told, subscriber, leave, names: () => told.map(text => /event: (\w+)/.exec(text)?.[1]) };
+    // Open alerts, also that there are none, are told at the beginning in any case.
+    const names = () => told.map(text => /event: (\w+)/.exec(text)?.[1]).filter(name => name !== 'alerts');
+    return { told, subscriber, leave, names };
   };
   const settle = async () => {
     for (let i = 0; i < 50; i++) await Promise.resolve();
