@@ -47,19 +47,24 @@ const HOST = {
   certificaterenews: optional(date('when its certificate is renewed')),
 } as const;
 
+/** Which hosts are listed, for all commands that list hosts. */
+const WHICH_HOSTS = {
+  id: uuid('only this host'),
+  name: string('only hosts with this name'),
+  state: string('only hosts in this state'),
+  type: string('only hosts of this type'),
+  zoneid: uuid('only hosts of this zone'),
+  podid: uuid('only hosts of this pod'),
+  clusterid: uuid('only hosts of this cluster'),
+  managementserverid: uuid('only hosts of this management server'),
+} as const;
+
 export const HOST_COMMANDS = {
   listHosts: {
     description: 'Lists hosts, by name',
     forReaders: true,
     params: {
-      id: uuid('only this host'),
-      name: string('only hosts with this name'),
-      state: string('only hosts in this state'),
-      type: string('only hosts of this type'),
-      zoneid: uuid('only hosts of this zone'),
-      podid: uuid('only hosts of this pod'),
-      clusterid: uuid('only hosts of this cluster'),
-      managementserverid: uuid('only hosts of this management server'),
+      ...WHICH_HOSTS,
       hypervisor: string('only hosts with this hypervisor'),
       resourcestate: string('only hosts in this resource state'),
       arch: string('only hosts with this architecture'),
@@ -75,14 +80,7 @@ export const HOST_COMMANDS = {
     description: 'Lists hosts, by name, with what their machines have',
     forReaders: true,
     params: {
-      id: uuid('only this host'),
-      name: string('only hosts with this name'),
-      state: string('only hosts in this state'),
-      type: string('only hosts of this type'),
-      zoneid: uuid('only hosts of this zone'),
-      podid: uuid('only hosts of this pod'),
-      clusterid: uuid('only hosts of this cluster'),
-      managementserverid: uuid('only hosts of this management server'),
+      ...WHICH_HOSTS,
       ...LIST_PARAMS,
       keyword: string('only hosts with this in their name or address'),
     },

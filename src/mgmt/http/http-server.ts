@@ -117,11 +117,12 @@ export function httpServer({ clock, api, notReady, metrics, secureContext, conso
     },
   });
   if (metrics !== undefined) {
-    app.get('/metrics', async ({ headers, ip, raw }, reply) => {
+    app.get('/metrics', async (request, reply) => {
+      const { headers, ip } = request;
       const isForwarded = headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined;
       const { authorization } = headers;
       const { status, contentType, text, isSigned } = await metrics({ address: ip, isForwarded, authorization });
-      if (isSigned) strangers.leave(tcpOf(raw.socket));
+      if (isSigned) known(request);
       if (status === 401) reply.header('www-authenticate', 'Basic realm="muster"');
       return reply.code(status).type(contentType).send(text);
     });

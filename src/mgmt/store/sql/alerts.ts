@@ -1,12 +1,10 @@
 import type { Selectable } from 'kysely';
 import { type AlertNotice, type AlertRow, type AlertStore, OPEN_ALERTS } from '../alert-store.js';
-import { checkPageSize } from './batches.js';
+import { checkPageSize, DELETED_A_CALL, deleteById } from './batches.js';
 import { containing } from './contains.js';
 import type { AlertTable } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
-
-const DELETED_A_CALL = 1_000;
 
 export function alertStore(transactions: Transactions): AlertStore {
   const { database } = transactions;
@@ -137,10 +135,7 @@ export function alertStore(transactions: Transactions): AlertStore {
           .orderBy('id')
           .limit(DELETED_A_CALL)
           .execute();
-        if (old.length === 0) return 0;
-        const ids = old.map(({ id }) => id);
-        const { numDeletedRows } = await db.deleteFrom('alert').where('id', 'in', ids).executeTakeFirst();
-        return Number(numDeletedRows);
+        return deleteById(db, 'alert', old);
       }),
   };
 }

@@ -1,6 +1,22 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { HOSTS_A_BATCH } from '../host-store.js';
 import { ROWS_A_PAGE } from '../page.js';
+import type { Schema } from './schema.js';
+
+/** Old rows that a call deletes at most: others get their turn between two calls. */
+export const DELETED_A_CALL = 1_000;
+
+/** @returns how many rows it has deleted */
+export async function deleteById(
+  db: Kysely<Schema>,
+  table: 'alert' | 'async_job' | 'enrollment_token' | 'event',
+  rows: readonly { readonly id: number }[],
+): Promise<number> {
+  if (rows.length === 0) return 0;
+  const ids = rows.map(({ id }) => id);
+  const { numDeletedRows } = await db.deleteFrom(table).where('id', 'in', ids).executeTakeFirst();
+  return Number(numDeletedRows);
+}
 
 /** A batch that is too large is a mistake of the caller's. */
 export function bounded<T>(batch: readonly T[]): readonly T[] {

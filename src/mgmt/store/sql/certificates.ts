@@ -1,12 +1,10 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import type { CertificateRow, CertificateStore, HostCertificateRow } from '../certificate-store.js';
 import { ROWS_A_PAGE } from '../page.js';
-import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
+import { checkPageSize, DELETED_A_CALL, repeatedToPowerOfTwo } from './batches.js';
 import type { CertificateTable, Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
-
-const DELETED_A_CALL = 1_000;
 
 export function certificateStore(transactions: Transactions): CertificateStore {
   return {

@@ -7,14 +7,13 @@ import {
   type NewCommandJob,
   type NewCommandOutcome,
 } from '../command-store.js';
-import { checkPageSize } from './batches.js';
+import { checkPageSize, DELETED_A_CALL } from './batches.js';
 import { insertJob, jobOf } from './jobs.js';
 import type { Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 const ROWS_A_STATEMENT = 100;
-const DELETED_A_CALL = 1_000;
 /** Rows without a job that are older than this were left by a server that has ended. */
 const MADE_WITHIN_MS = 60_000;
 

@@ -1,15 +1,13 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { EnrollmentRefusal, EnrollmentStore, EnrollmentTokenRow } from '../enrollment-store.js';
 import type { HostDescription, HostRow } from '../host-store.js';
-import { checkPageSize } from './batches.js';
+import { checkPageSize, DELETED_A_CALL, deleteById } from './batches.js';
 import { insertHosts } from './hosts/registration.js';
 import { columnsOf, hostOf } from './hosts/rows.js';
 import { LocationIdCache } from './locations.js';
 import type { EnrollmentTokenTable, Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
-
-const DELETED_A_CALL = 1_000;
 
 export function enrollmentStore(transactions: Transactions): EnrollmentStore {
   const { database, random, clock } = transactions;
@@ -125,8 +123,7 @@ export function enrollmentStore(transactions: Transactions): EnrollmentStore {
         if (old.length === 0) return 0;
         const ids = old.map(({ id }) => id);
         await db.deleteFrom('enrollment_use').where('token_id', 'in', ids).execute();
-        const deleted = await db.deleteFrom('enrollment_token').where('id', 'in', ids).executeTakeFirst();
-        return Number(deleted.numDeletedRows);
+        return deleteById(db, 'enrollment_token', old);
       }),
   };
 }

@@ -1,13 +1,12 @@
 import type { ExpressionBuilder, Selectable } from 'kysely';
 import { EVENTS_A_BATCH, type EventQuery, type EventRow, type EventStore } from '../event-store.js';
-import { checkPageSize, repeatedToPowerOfTwo } from './batches.js';
+import { checkPageSize, DELETED_A_CALL, deleteById, repeatedToPowerOfTwo } from './batches.js';
 import { containing } from './contains.js';
 import type { EventTable, Schema } from './schema.js';
 import { raiseSequence, sequenceValue } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
 const ROWS_A_STATEMENT = 100;
-const DELETED_A_CALL = 1_000;
 
 export function eventStore(transactions: Transactions): EventStore {
   const { database } = transactions;
@@ -72,10 +71,7 @@ export function eventStore(transactions: Transactions): EventStore {
           .orderBy('id')
           .limit(DELETED_A_CALL)
           .execute();
-        if (old.length === 0) return 0;
-        const ids = old.map(({ id }) => id);
-        const deleted = await db.deleteFrom('event').where('id', 'in', ids).executeTakeFirst();
-        return Number(deleted.numDeletedRows);
+        return deleteById(db, 'event', old);
       }),
   };
 }

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import { JOBS_A_LOOK, type JobOutcome, type JobQuery, type JobRow, type JobStore, type NewJob } from '../job-store.js';
-import { checkPageSize } from './batches.js';
+import { checkPageSize, DELETED_A_CALL, deleteById } from './batches.js';
 import type { SqlDatabase } from './database.js';
 import type { JobTable, Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -8,7 +8,6 @@ import type { Transactions } from './transactions.js';
 
 const UNFINISHED = ['pending', 'running'] as const;
 const FINISHED = ['succeeded', 'failed'] as const;
-const DELETED_A_CALL = 1_000;
 
 /** Jobs: each is started by exactly one server, and finished by that one. */
 export function jobStore(transactions: Transactions): JobStore {
@@ -164,10 +163,7 @@ export function jobStore(transactions: Transactions): JobStore {
           )
           .limit(DELETED_A_CALL)
           .execute();
-        if (old.length === 0) return 0;
-        const ids = old.map(({ id }) => id);
-        const deleted = await db.deleteFrom('async_job').where('id', 'in', ids).executeTakeFirst();
-        return Number(deleted.numDeletedRows);
+        return deleteById(db, 'async_job', old);
       }),
   };
 }

@@ -9,12 +9,10 @@ import {
   type MoveSummary,
 } from '../../move-store.js';
 import { ROWS_A_PAGE } from '../../page.js';
-import { checkPageSize } from '../batches.js';
+import { checkPageSize, DELETED_A_CALL } from '../batches.js';
 import type { SqlDatabase } from '../database.js';
 import type { HostMoveTable, Schema } from '../schema.js';
 import type { Transactions } from '../transactions.js';
-
-const DELETED_A_CALL = 1_000;
 
 /** The records are written with the rows of their hosts: see `recordArrivals` and `recordLosses`. */
 export function hostMoves(transactions: Transactions): MoveStore {
