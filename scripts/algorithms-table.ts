@@ -1,11 +1,11 @@
 // Writes the tables in docs/algorithms.md, from the functions that the servers use: npm run docs. With --check it changes
 // nothing, and exits with 1 when the file is out of date.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ALGORITHM_NAMES, type AlgorithmName } from '#dist/mgmt/config/parameters.js';
 import { algorithms } from '#dist/mgmt/lists/algorithms.js';
 import { assignAll, assignNew } from '#dist/mgmt/lists/assign.js';
 import { listFor, type Weights } from '#dist/mgmt/lists/rendezvous.js';
+import { remakePage } from './made-page.js';
 
 const FILE = 'docs/algorithms.md';
 const BEGIN = '<!-- tables: made by scripts/algorithms-table.ts, npm run docs -->';
@@ -191,12 +191,4 @@ export function withTables(text: string): string {
   return `${text.slice(0, begin + BEGIN.length)}\n\n${tablesText()}\n${text.slice(end)}`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const text = readFileSync(FILE, 'utf8');
-  const wanted = withTables(text);
-  if (!process.argv.includes('--check')) writeFileSync(FILE, wanted);
-  else if (wanted !== text) {
-    console.error(`${FILE} is out of date: npm run docs writes it`);
-    process.exitCode = 1;
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) remakePage(FILE, withTables);

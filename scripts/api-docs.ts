@@ -1,9 +1,9 @@
 // Writes the commands in docs/api.md from the table of the API: npm run docs. With --check it changes nothing, and exits
 // with 1 when the file is out of date.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { API } from '#dist/api/commands/index.js';
 import type { ApiCommand, Fields } from '#dist/api/table.js';
+import { remakePage } from './made-page.js';
 
 type ApiTable = Readonly<Record<string, ApiCommand>>;
 
@@ -73,12 +73,4 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const text = readFileSync(FILE, 'utf8');
-  const wanted = withCommands(text, API);
-  if (!process.argv.includes('--check')) writeFileSync(FILE, wanted);
-  else if (wanted !== text) {
-    console.error(`${FILE} is out of date: npm run docs writes it`);
-    process.exitCode = 1;
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) remakePage(FILE, text => withCommands(text, API));

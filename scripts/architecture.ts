@@ -1,7 +1,7 @@
 // Draws the folders of src/ and their imports in docs/architecture.md: npm run docs. With --check it changes nothing, and
 // exits with 1 when the file is out of date.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { remakePage } from './made-page.js';
 import { importsOf, ROOMS, roomOf, sourceFiles } from './rooms.js';
 
 const FILE = 'docs/architecture.md';
@@ -82,12 +82,4 @@ function inOrder(rooms: ReadonlySet<string>): readonly string[] {
   return Object.keys(ROOMS).filter(room => rooms.has(room));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const text = readFileSync(FILE, 'utf8');
-  const wanted = withRooms(text, readArrows('src'));
-  if (!process.argv.includes('--check')) writeFileSync(FILE, wanted);
-  else if (wanted !== text) {
-    console.error(`${FILE} is out of date: npm run docs writes it`);
-    process.exitCode = 1;
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) remakePage(FILE, text => withRooms(text, readArrows('src')));

@@ -1,11 +1,11 @@
 // Writes the tables in docs/metrics.md, from the tables that servers and agents show: npm run docs. With --check it changes
 // nothing, and exits with 1 when the file is out of date.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AGENT_OWN_METRICS } from '#dist/agent/metrics/agent-metrics.js';
 import type { MetricTable } from '#dist/metrics/metric.js';
 import { PROCESS_METRICS } from '#dist/metrics/process-metrics.js';
 import { NODE_METRICS } from '#dist/mgmt/metrics/server-metrics.js';
+import { remakePage } from './made-page.js';
 
 const FILE = 'docs/metrics.md';
 const MARK = '<!-- metrics: made by scripts/metrics-docs.ts, npm run docs -->\n';
@@ -40,12 +40,4 @@ function sectionText(title: string, table: MetricTable): string {
   return lines.join('\n');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const text = readFileSync(FILE, 'utf8');
-  const wanted = withMetrics(text, METRIC_TABLES);
-  if (!process.argv.includes('--check')) writeFileSync(FILE, wanted);
-  else if (wanted !== text) {
-    console.error(`${FILE} is out of date: npm run docs writes it`);
-    process.exitCode = 1;
-  }
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) remakePage(FILE, text => withMetrics(text, METRIC_TABLES));
