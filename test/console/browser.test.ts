@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { CHROMIUM, ConsoleCluster } from '../../scripts/console-cluster.js';
-import { scratchFolder } from '../helpers/scratch.js';
+import { testFolder } from '../helpers/scratch.js';
 
 // One browser and one cluster of two servers for all of it: what each part needs, the one before has left.
 
@@ -15,7 +15,7 @@ const isMissing = CHROMIUM === undefined && process.env.CI !== 'true';
 if (isMissing) t.comment('chromium is not installed: the console is not tried in a browser');
 
 t.test('console: in a real browser', { skip: isMissing && 'chromium is not installed' }, async t => {
-  const folder = scratchFolder('muster-console-');
+  const folder = testFolder(t);
   const cluster = await ConsoleCluster.start({ folder, servers: 2, agents: AGENTS });
   t.teardown(() => cluster.stop());
   const browser = await chromium.launch({ executablePath: CHROMIUM ?? 'chromium', args: ['--no-sandbox'] });

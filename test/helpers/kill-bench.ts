@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { systemRandom } from '../../src/lib/random.js';
 import { FaultyProxy } from '../../src/testing/faulty-proxy.js';
 import { MgmtProcess } from './mgmt-process.js';
 import { ProgramProcess } from './program-process.js';
-import { scratchFolder } from './scratch.js';
+import { testFolder } from './scratch.js';
 
 const PROCESSES = 5;
 const AGENTS_EACH = 5;
@@ -53,8 +53,7 @@ export class KillBench {
   }
 
   static async open(t: Test): Promise<KillBench> {
-    const folder = scratchFolder('muster-kills-');
-    t.teardown(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
+    const folder = testFolder(t);
     const port = await freePort();
     const proxies: FaultyProxy[] = [];
     for (let number = 1; number <= 3; number++) {

@@ -5,7 +5,7 @@ import { buildDeb } from '../../scripts/install/build-deb.js';
 import { debPackages } from '../../scripts/install/debian.js';
 import { programFiles } from '../../scripts/install/program-files.js';
 import { ROOT } from '../helpers/root.js';
-import { scratchFolder } from '../helpers/scratch.js';
+import { testFolder } from '../helpers/scratch.js';
 import { hasNodePackage, onCopiedMachine, whyNoCopiedMachine } from './copied-machine.js';
 
 const missing = whyNoCopiedMachine(t) ?? false;
@@ -22,8 +22,7 @@ t.test('deb: the agent needs nothing of the server, and no package with a native
 });
 
 t.test('deb: install, upgrade, remove and purge on a copy of this machine', { skip: missing }, async t => {
-  const folder = scratchFolder('muster-deb-');
-  t.teardown(() => execFileSync('rm', ['-rf', folder]));
+  const folder = testFolder(t);
   const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
   const build = (version: string) =>
     debPackages(architecture)

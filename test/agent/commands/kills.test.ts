@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ import {
 } from '../../../src/protocol/index.js';
 import { FakeServer } from '../../../src/testing/fake-server.js';
 import { plainCertificate } from '../../helpers/certificates.js';
-import { scratchFolder } from '../../helpers/scratch.js';
+import { testFolder } from '../../helpers/scratch.js';
 import { until } from '../../helpers/until.js';
 
 const COMMANDS = 200;
@@ -26,7 +26,7 @@ const AT_ONCE = 10;
 const KILLS = [30, 80, 130];
 
 t.test('commands: an agent that is killed again and again carries none out twice, and says so of each', async t => {
-  const folder = scratchFolder('muster-kills-');
+  const folder = testFolder(t);
   const server = new FakeServer('127.0.0.1', secureContext(await plainCertificate()));
   server.list = { muster: { capabilities: ['keptAnswers'] } };
   const port = createServer(
@@ -59,7 +59,6 @@ t.test('commands: an agent that is killed again and again carries none out twice
     for (const agent of agents) agent.kill('SIGKILL');
     port.close();
     for (const { link } of server.links) link.destroy('the test is over');
-    rmSync(folder, { recursive: true });
   });
 
   const open = new Set<string>();
