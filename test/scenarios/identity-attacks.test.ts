@@ -304,22 +304,33 @@ t.test('identity: a token is spent once, also when two race for it', async t => 
 t.test('identity: a token is guessed by a thousand: then none from there is looked at', async t => {
   const token = await newToken();
   let guesses = 0;
-  const answers = new Set<string>();
-  const guess = async () => {
-    while (guesses < 1_005) {
-      const wrong = `${String(guesses++).padStart(43, 'A')}${token.slice(43)}`;
-      const { agent, content } = await withToken(wrong, `guess-${guesses}`, GUESSER);
-      answers.add(String(content[1].details));
-      agent.close();
+  const answers: string[] = [];
+  const guess = async (): Promise<string> => {
+    const wrong = `${String(guesses++).padStart(43, 'A')}${token.slice(43)}`;
+    const { agent, content } = await withToken(wrong, `guess-${guesses}`, GUESSER);
+    agent.close();
+    return String(content[1].details);
+  };
+  /** Until one is not looked at. A slow machine needs some more than a thousand: the allowance fills again, one in 3.6 s. */
+  const guessOn = async () => {
+    for (;;) {
+      const answer = await guess();
+      if (/too many wrong enrolment tokens from this address/.test(answer)) return;
+      answers.push(answer);
     }
   };
-  await Promise.all(Array.from({ length: 32 }, guess));
-  t.match([...answers].toSorted(), [/no such enrolment token/, /too many wrong enrolment tokens from this address/]);
-  t.match(
-    (await withToken(token, 'guesser', GUESSER)).content,
-    ['StartupAnswer', { details: /too many/ }],
-    'the right one',
-  );
+  await Promise.all(Array.from({ length: 32 }, guessOn));
+  t.ok(answers.length >= 1_000, `${answers.length} were looked at`);
+  t.same(new Set(answers), new Set(['there is no such enrolment token']));
+  // It may come just when the allowance has one again.
+  let details: unknown;
+  for (let tries = 0; tries < 10 && details === undefined; tries++) {
+    await guessOn();
+    const { agent, content } = await withToken(token, 'guesser', GUESSER);
+    agent.close();
+    details = content[1].details;
+  }
+  t.match(details, /too many/, 'the right one');
   await server.says(/An enrolment is refused.*too many wrong enrolment tokens/);
   t.match(
     (await enrol(token, 'elsewhere', await requestPem())).certificate,
