@@ -15,6 +15,8 @@ interface Row {
   readonly before?: Fault;
   /** What happens to the server that the agents are on. Undefined: nothing more. */
   readonly kind?: 'kill' | 'fin' | 'reset' | 'blackhole' | 'freeze' | 'drain';
+  /** No agent may lose its Ready link by it. */
+  readonly isHarmless?: true;
 }
 
 const ROWS: readonly Row[] = [
@@ -23,9 +25,9 @@ const ROWS: readonly Row[] = [
   { cause: 'RST', kind: 'reset' },
   { cause: 'blackhole', kind: 'blackhole' },
   { cause: 'freeze', kind: 'freeze' },
-  { cause: 'store away', before: { kind: 'freeze', target: DATABASE } },
+  { cause: 'store away', before: { kind: 'freeze', target: DATABASE }, isHarmless: true },
   { cause: 'store away, then kill -9', before: { kind: 'freeze', target: DATABASE }, kind: 'kill' },
-  { cause: 'drain', kind: 'drain' },
+  { cause: 'drain', kind: 'drain', isHarmless: true },
 ];
 
 /** No check brings agents back: each round happens to the server that they have come to in the one before. */
@@ -50,6 +52,7 @@ export async function failoverTable(world: World, rounds: number): Promise<strin
       const measured = await measure(world, row);
       if (measured === undefined) break;
       gaps.push(...measured);
+      if (row.isHarmless) judgeHarmless(world, measured);
       await recover(world);
     }
     const [summary] = summaryOf(gaps);
@@ -88,6 +91,11 @@ async function measure(world: World, { cause, before, kind }: Row): Promise<read
   await end?.();
   await endBefore?.();
   return concerned.map(agent => ({ agent, cause, from, ms: own.get(agent) ?? 0 }));
+}
+
+function judgeHarmless(world: World, gaps: readonly Gap[]): void {
+  for (const { agent, cause, from, ms = 0 } of gaps)
+    if (ms > 0) world.problem(`${agent} was without a Ready link for ${secondsText(ms)} by: ${cause}, at ${timeText(from)}`);
 }
 
 async function begun(world: World, fault: Fault): Promise<(() => Promise<void> | void) | undefined> {

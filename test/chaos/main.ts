@@ -83,7 +83,9 @@ async function trouble(store: StoreName, options: Options, teardowns: Teardowns)
 async function tabulate(store: StoreName, { agents, rounds }: Options, teardowns: Teardowns): Promise<boolean> {
   const world = await started({ store, agents, processes: 0, settings: TABLE_SETTINGS }, teardowns);
   say(`\n${await failoverTable(world, rounds)}`);
-  return world.problems.length === 0;
+  const isWell = world.problems.length === 0;
+  if (!isWell) say(`The logs of all processes are in ${await world.keepLogs()}`);
+  return isWell;
 }
 
 async function started(
