@@ -25,6 +25,7 @@ export async function showDoctor(folder: string, { clock, output, out }: DoctorP
   return Math.max(...findings.map(({ level }) => EXIT_CODE[level]));
 }
 
-function findingText({ level, what, found, remedy }: Finding): string {
+/** A line for what was found, and one for what to do about it. */
+export function findingText({ level, what, found, remedy }: Finding): string {
   return `${level.toUpperCase().padEnd(5)} ${what}: ${found}\n${remedy === undefined ? '' : `      → ${remedy}\n`}`;
 }

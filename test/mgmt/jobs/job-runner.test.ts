@@ -33,7 +33,17 @@ async function jobOf(store: Store, { uuid }: JobRow): Promise<JobRow> {
 
 /** What these jobs about hosts do not need. */
 const NO_EVENTS = { add() {} };
-const UNUSED = { stopping: new AbortController().signal, notices: new RemovalNotices() };
+const UNUSED = {
+  stopping: new AbortController().signal,
+  notices: new RemovalNotices(),
+  lists: { listFor: () => unused() },
+  propagation: { check: () => unused() },
+  sender: { send: async () => unused() },
+};
+
+function unused(): never {
+  throw new Error('nothing of it is needed');
+}
 
 t.test('jobs: of two servers that look at once, one carries a job out', async t => {
   const store = await freshStore(t);
@@ -373,9 +383,8 @@ t.test('deleteHost: the host of an agent that answers is removed, then the agent
     },
   });
   const notices = new RemovalNotices();
-  const stopping = new AbortController().signal;
   const work = (attache: unknown) =>
-    hostJobs({ clock: new FakeClock(), stopping, registry: { get: () => attache as never }, notices, store });
+    hostJobs({ ...UNUSED, clock: new FakeClock(), registry: { get: () => attache as never }, notices, store });
   const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null, events: NO_EVENTS };
   answers.health = false;
   await t.rejects(async () => work(attacheOf()).deleteHost?.(job, async () => {}), { message: /does not answer/ });
