@@ -126,7 +126,11 @@ export class SimulatedTrust implements AgentTrust {
 
   inspection(): Inspection {
     const { context, hasCertificate } = this.credentials();
-    return { context, hasCertificate, judge: () => ({ peer: 'not looked at', objection: undefined }) };
+    return {
+      context,
+      hasCertificate,
+      judge: () => ({ peer: 'not looked at', objection: undefined, isVouchedFor: true }),
+    };
   }
 
   takeToken(token: string): void {

@@ -3,7 +3,7 @@ import { NOT_YET_VALID } from '../../lib/chain.js';
 import type { Clock } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import { Semaphore } from '../../lib/semaphore.js';
-import { LIMITS, type Transport } from '../../protocol/index.js';
+import { LIMITS } from '../../protocol/index.js';
 import type { Dialer, Wire } from '../dial/dialer.js';
 import { plainReason } from '../dial/plain-reason.js';
 import type { Inspected, Inspection } from '../trust/inspection.js';
@@ -23,6 +23,8 @@ export interface HostDials {
   readonly signal: AbortSignal;
 }
 
+/** Shorter than a header. */
+const TOO_SHORT = Buffer.alloc(1);
 /** A server that takes no agents closes at once; one that does waits for their Startup. */
 const CLOSED_WITHIN_MS = 1_000;
 
@@ -86,18 +88,27 @@ async function lookAtAddress(address: string, host: string, what: string, dials:
       remedy: 'is the server up, and does a firewall let this machine through?',
     };
   }
-  const end = () => wire.destroy();
-  signal.addEventListener('abort', end, { once: true });
+  // Before the end of the handshake there is no transport to be ended.
+  let end = () => wire.destroy();
+  const onAbort = () => end();
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
     signal.throwIfAborted();
     const { transport, inspected } = await secure(wire, host, dials);
+    end = () => transport.destroy();
     const tookMs = Math.round(clock.now() - started);
-    const isClosed = await closesSoon(transport, clock, signal);
+    const closed = new Promise<boolean>(resolve => transport.listen({ onPacket() {}, onClose: () => resolve(true) }));
+    const isClosed = await comesSoon(closed, clock, signal);
     if (inspected?.objection !== undefined) {
       const { objection } = inspected;
       return { level: 'error', what, found: `${address}: ${objection}`, remedy: remedyFor(objection) };
     }
     if (isClosed) return closesAtOnce(what, address);
+    if (inspected?.isVouchedFor === false) {
+      // Anything may be there. A server of agents ignores a packet that is too short; others cannot read its frame.
+      transport.send(TOO_SHORT);
+      if (await comesSoon(closed, clock, signal)) return noServerOfAgents(what, address, inspected);
+    }
     return { level: 'ok', what, found: `${address}: takes agents, ${tookMs} ms, certificate ${inspected?.peer}` };
   } catch (error) {
     signal.throwIfAborted();
@@ -111,7 +122,7 @@ async function lookAtAddress(address: string, host: string, what: string, dials:
         : "is this the agents' port of a management server?",
     };
   } finally {
-    signal.removeEventListener('abort', end);
+    signal.removeEventListener('abort', onAbort);
     end();
   }
 }
@@ -130,19 +141,23 @@ async function secure(wire: Wire, host: string, { clock, handshakeTimeoutMs, ins
   return { transport, inspected };
 }
 
-/** Whether the server closes the connection. It is ended in any case. */
-async function closesSoon(transport: Transport, clock: Clock, signal: AbortSignal): Promise<boolean> {
-  const closed = new Promise<boolean>(resolve => transport.listen({ onPacket() {}, onClose: () => resolve(true) }));
-  try {
-    return await withinLimit(
-      clock,
-      CLOSED_WITHIN_MS,
-      () => untilAborted(closed, signal),
-      () => false,
-    );
-  } finally {
-    transport.destroy();
-  }
+/** Whether the connection is closed soon. */
+function comesSoon(closed: Promise<boolean>, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  return withinLimit(
+    clock,
+    CLOSED_WITHIN_MS,
+    () => untilAborted(closed, signal),
+    () => false,
+  );
+}
+
+function noServerOfAgents(what: string, address: string, { peer }: Inspected): Finding {
+  return {
+    level: 'error',
+    what,
+    found: `${address}: speaks TLS, but not to agents: this is no management server; certificate ${peer}`,
+    remedy: 'correct host and port; if the agent has run like this, remove cloud.ca.crt: it may have pinned this one',
+  };
 }
 
 function remedyFor(objection: string): string {

@@ -22,6 +22,8 @@ export interface Inspected {
   /** Of its certificate. */
   readonly peer: string;
   readonly objection: string | undefined;
+  /** A known CA, or the token, vouches for it. */
+  readonly isVouchedFor: boolean;
 }
 
 export interface InspectionParts {
@@ -44,9 +46,12 @@ export function inspectionOf({ clock, bundle, own, token }: InspectionParts): In
       const byBundle = () => (bundle.length === 0 ? undefined : objectionTo(presented, known, clock.wallTime()));
       const byToken = (token: string) =>
         objectionToFirstContact(presented.chain, certificate => isCaOfToken(token, certificate), clock.wallTime());
+      const isByToken = token !== undefined && own === undefined;
+      const objection = isByToken ? byToken(token) : byBundle();
       return {
         peer: leaf === undefined ? 'none' : `${subjectOf(leaf)}, by ${issuerOf(leaf)}`,
-        objection: token === undefined || own !== undefined ? byBundle() : byToken(token),
+        objection,
+        isVouchedFor: objection === undefined && (isByToken || bundle.length > 0),
       };
     },
   };

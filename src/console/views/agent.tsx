@@ -152,7 +152,7 @@ const LEVELS = { ok: 'good', warn: 'notice', error: 'bad' } as const;
 function Doctor({ id }: { readonly id: string }) {
   const found = useSignal<ResponseObject<'diagnoseHost'> | undefined>(undefined);
   return (
-    <section class="panel" aria-labelledby="doctor">
+    <section class="panel stack" aria-labelledby="doctor">
       <header>
         <h2 id="doctor">Doctor</h2>
         <span class="muted small">

@@ -208,7 +208,8 @@ export interface Operations {
   readonly listApiKeys: () => ReturnType<typeof listApiKeys>;
   /**
    * Deletes an API key, which all servers refuse within two seconds.
-   * @throws OperationError ARGUMENT_INVALID (`id`); OPERATION_REFUSED: it is the last one of an operator
+   * @throws OperationError ARGUMENT_INVALID (`id`); OPERATION_REFUSED: it is the last one of an operator, or
+   *   alerts are signed with it
    */
   readonly deleteApiKey: Bound<typeof deleteApiKey>;
   /**

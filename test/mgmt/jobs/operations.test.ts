@@ -67,7 +67,11 @@ t.test('regression: operations: alerts can be signed by a key that is there, and
   });
   await operations.createApiKey({ name: 'pager', role: 'reader' });
   t.match(await signedBy('pager'), { value: 'pager' });
+  const pager = (await operations.listApiKeys()).find(({ name }) => name === 'pager');
+  const dropped = () => operations.deleteApiKey({ id: pager?.id ?? '' });
+  t.match(await errorOf(dropped), { code: 'OPERATION_REFUSED', message: /^alert\.webhook\.key names the key pager: / });
   t.match(await signedBy(''), { value: '' });
+  await dropped();
 });
 
 t.test('operations: what the state does not allow is refused, and nothing is changed', async t => {
