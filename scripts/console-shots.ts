@@ -69,6 +69,10 @@ async function takeAll(browser: Browser): Promise<void> {
   await page.locator('tbody a').first().click();
   await page.getByRole('heading', { name: 'Its moves' }).waitFor();
   await take(page, 'agent');
+  await page.getByRole('button', { name: 'Ask its agent' }).click();
+  await page.getByRole('cell', { name: 'takes agents' }).first().waitFor();
+  await page.getByRole('region', { name: 'Doctor' }).scrollIntoViewIfNeeded();
+  await take(page, 'doctor');
   await open(page, 'Now');
   await verdict(page, 'Healthy');
   await open(page, 'Change');

@@ -19,9 +19,13 @@ const folderWord = words.find(word => !word.startsWith('-'));
 const [, givenPort, givenApiPort] =
   words.map(word => /^--ports=(\d{1,5})(?:,(\d{1,5}))?$/.exec(word)).find(match => match !== null) ?? [];
 const unknown = words.find(word => word !== folderWord && !/^--ports=\d{1,5}(,\d{1,5})?$/.test(word));
-if (unknown !== undefined) {
+if (unknown === '--help' || unknown === '-h') {
   console.log(USAGE);
-  process.exit(unknown === '--help' || unknown === '-h' ? 0 : 66);
+  process.exit(0);
+}
+if (unknown !== undefined) {
+  console.error(`${unknown} is ${unknown.startsWith('-') ? 'no option' : 'too much'}\n${USAGE}`);
+  process.exit(66);
 }
 const folder = folderWord ?? join(root, 'cluster');
 const PORT = 8250;

@@ -1,4 +1,5 @@
-import { diagnose, type Finding } from '../agent/doctor/doctor.js';
+import { diagnose } from '../agent/doctor/doctor.js';
+import type { Finding } from '../agent/doctor/finding.js';
 import type { Clock } from '../lib/clock.js';
 
 export interface DoctorParts {
@@ -24,6 +25,7 @@ export async function showDoctor(folder: string, { clock, output, out }: DoctorP
   return Math.max(...findings.map(({ level }) => EXIT_CODE[level]));
 }
 
-function findingText({ level, what, found, remedy }: Finding): string {
+/** A line for what was found, and one for what to do about it. */
+export function findingText({ level, what, found, remedy }: Finding): string {
   return `${level.toUpperCase().padEnd(5)} ${what}: ${found}\n${remedy === undefined ? '' : `      → ${remedy}\n`}`;
 }

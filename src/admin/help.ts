@@ -34,7 +34,7 @@ export function localHelp(name: keyof typeof LOCAL_COMMANDS, width = DEFAULT_WID
 export const CREDENTIALS_HELP =
   'Credentials: --config FILE, or CLOUDSTACK_ENDPOINT, CLOUDSTACK_KEY and CLOUDSTACK_SECRET, or ~/.cloudstack.ini, or data/cloudstack.ini, which a server writes when it starts. verify in such a file, or CLOUDSTACK_VERIFY, names a file with the CA by which the certificate of the API is verified. --endpoint asks another server with the same key.';
 export const EXIT_CODES_HELP =
-  'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server, 130 Ctrl-C while waiting for a job. sendCommand: 0 all hosts have answered well, 1 some have not, 3 of some nobody knows, 66 refused before anything was sent.';
+  'Exit codes: 0 done, 1 refused or failed, 66 wrong arguments or credentials file, 67 no answer from the server, 130 Ctrl-C while waiting for a job. sendCommand: 0 all hosts have answered well, 1 some have not, 3 of some nobody knows, 66 refused before anything was sent. diagnoseHost: 1 also when it has found an error.';
 
 const DEFAULT_WIDTH = 80;
 /** The last column is not made narrower than this, in characters. */

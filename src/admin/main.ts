@@ -1,3 +1,4 @@
+import type { Finding } from '../agent/doctor/finding.js';
 import { API, type CommandName, isCommandName } from '../api/commands/index.js';
 import type { ApiCommand } from '../api/table.js';
 import { type Clock, delay } from '../lib/clock.js';
@@ -5,8 +6,8 @@ import { EXIT_CODES, reasonOf } from '../lib/errors.js';
 import { VERSION } from '../lib/version.js';
 import { type ApiKeyPair, findApiKeyPair } from './api-key-file.js';
 import { type AdminArguments, parseAdminArguments, suggestion } from './arguments.js';
-import { type ApiAnswer, type ApiCall, ApiFailure, Unreachable } from './client.js';
-import { showDoctor } from './doctor.js';
+import { type ApiAnswer, type ApiCall, ApiFailure, rowsOf, Unreachable } from './client.js';
+import { findingText, showDoctor } from './doctor.js';
 import { commandHelp, generalHelp, LOCAL_COMMANDS, localHelp } from './help.js';
 import { withIds } from './names.js';
 import { patientCall } from './patient-call.js';
@@ -40,7 +41,7 @@ export interface AdminParts {
 
 const REDRAW_MS = 2_000;
 const JOB_POLL_MS = 500;
-/** Exit code: the server refused, a job failed, or `status` found an agent that is not on its preferred host. */
+/** Exit code: the server refused, a job failed, `status` found an agent that is not on its preferred host, `diagnoseHost` an error. */
 const FAILED = 1;
 const INTERRUPTED = 130;
 const CLEAR_SCREEN = '\x1b[H\x1b[2J';
@@ -103,6 +104,7 @@ async function carryOut(command: CommandName, asked: AdminArguments, parts: Admi
         parts.err(`${command} failed: ${result.errortext ?? 'without a reason'}\n`);
         return FAILED;
       }
+      if (command === 'diagnoseHost') return tellFindings(result, asked, parts);
       if (command === 'sendCommand') return await tellOutcomes(patient, jobid, result, asked, parts);
       if (definition.isAsync) answer = result;
       else parts.err(reportOf(result));
@@ -151,6 +153,14 @@ async function tellOutcomes(
   });
   parts.out(output === 'json' ? `${JSON.stringify({ jobid, ...result }, null, 2)}\n` : text);
   return exitCode;
+}
+
+/** What an agent has found, as `doctor` shows it. @returns the exit code */
+function tellFindings(result: ApiAnswer, { output }: AdminArguments, { out }: AdminParts): number {
+  const diagnosis = (result.diagnosis ?? {}) as ApiAnswer;
+  const findings = rowsOf(diagnosis.findings) as unknown as readonly Finding[];
+  out(output === 'json' ? `${JSON.stringify(result, null, 2)}\n` : findings.map(findingText).join(''));
+  return diagnosis.result === true ? EXIT_CODES.ok : FAILED;
 }
 
 /** Before anything is sent: the server would ignore a misspelt parameter. @throws UsageError */

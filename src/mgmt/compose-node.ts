@@ -338,7 +338,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
   };
   const work: Readonly<Record<string, JobWork>> = {
     ...certificateJobs({ clock, ca, store, registry: agents.registry, provisioner, stopping: stopping.signal }),
-    ...hostJobs({ clock, stopping: stopping.signal, registry: agents.registry, notices: agents.notices, store }),
+    ...hostJobs({
+      ...{ clock, stopping: stopping.signal, store, sender },
+      ...{ registry: agents.registry, notices: agents.notices, lists: agents.lists, propagation: agents.propagation },
+    }),
     ...serverJobs(jobParts),
     sendCommand: (job, progress) => carryOutCommands(commandRunParts, job, progress),
   };

@@ -203,6 +203,27 @@ t.test('admin: a job that fails is 1 with its reason; one whose server goes away
   );
 });
 
+t.test('admin: what an agent has found is shown as doctor shows it, and an error is exit code 1', async t => {
+  const findings = [
+    { level: 'ok', what: '/etc/a', found: 'readable and writable' },
+    { level: 'error', what: '10.0.0.4 port 8250', found: 'no connection', remedy: 'is the server up?' },
+  ];
+  const answers = (result: boolean): Answers => {
+    const diagnosis = { hostid: 'h', hostname: 'kvm-1', result, details: 'x', findings };
+    return command => (command === 'diagnoseHost' ? { jobid: 'j-1' } : { jobstatus: 1, jobresult: { diagnosis } });
+  };
+  const id = 'id=00000000-0000-4000-8000-000000000001';
+  const bad = terminal(answers(false));
+  t.equal(await bad.run('diagnoseHost', id), 1);
+  t.equal(
+    bad.out,
+    'OK    /etc/a: readable and writable\nERROR 10.0.0.4 port 8250: no connection\n      → is the server up?\n',
+  );
+  const good = terminal(answers(true));
+  t.equal(await good.run('diagnoseHost', id, '-o', 'json'), 0);
+  t.match(JSON.parse(good.out), { diagnosis: { hostname: 'kvm-1', findings } });
+});
+
 t.test('regression: after the wait for a drain, the state is shown as it is then', async t => {
   const managementserverid = '00000000-0000-4000-8000-000000000001';
   const before = { managementserverid, state: 'PreparingForMaintenance', agentscount: 3, pendingjobscount: 1 };

@@ -63,7 +63,21 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     if (box !== null) await page.mouse.click(box.x + box.width - 3, box.y + box.height - 5);
     await page.getByRole('heading', { name: 'Its moves' }).waitFor();
     await page.getByRole('cell', { name: 'failback' }).first().waitFor();
+    await page.getByRole('button', { name: 'Ask its agent' }).click();
+    await page.getByText('all is well').or(page.getByText('Nothing is wrong.')).waitFor();
+    await page.getByRole('cell', { name: `${second}: takes agents` }).waitFor();
     await axe(t, page, 'an agent');
+  });
+
+  await t.test('one agent is moved to another server', async t => {
+    const here = await page.locator('li', { hasText: 'connected' }).innerText();
+    const target = here.includes(second) ? first : second;
+    await page.getByLabel('Another server').selectOption({ label: target });
+    await page.getByRole('button', { name: 'Move', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Move', exact: true }).click();
+    await page.getByText('It is there.').waitFor();
+    await page.getByRole('cell', { name: 'migrate' }).first().waitFor();
+    t.match(await page.locator('li', { hasText: 'connected' }).innerText(), target);
   });
 
   await t.test('agents are found by words, and one line has those of one cause', async t => {
@@ -148,6 +162,10 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
       `fetch('/client/api?command=rebalanceAgents', { method: 'POST', headers: { 'X-Muster-Console': '1' } }).then(r => r.status)`,
     );
     t.equal(status, 432);
+    await other.getByRole('navigation').getByRole('link', { name: 'Agents' }).click();
+    await other.locator('tbody a').first().click();
+    await other.getByRole('heading', { name: 'Its moves' }).waitFor();
+    t.equal(await other.locator('main button').count(), 0, 'nor can it ask an agent');
     await other.getByRole('button', { name: 'Sign out' }).click();
     await other.getByRole('button', { name: 'Sign in' }).waitFor();
     await context.close();

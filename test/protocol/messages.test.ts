@@ -19,6 +19,8 @@ const UNPROVEN = [
   'com.cloud.agent.api.GetHostStatsAnswer',
   'com.cloud.agent.api.StartupStorageCommand',
   'com.muster.agent.api.ConfirmAnswersCommand',
+  'com.muster.agent.api.DoctorAnswer',
+  'com.muster.agent.api.DoctorCommand',
   'com.muster.agent.api.KeptAnswersAnswer',
   'com.muster.agent.api.KeptAnswersCommand',
   'com.muster.server.api.LookAtJobsCommand',
@@ -145,4 +147,18 @@ t.test('messages: a known field of the wrong type is an error that names it', as
     }
   }
   t.same(wrong, []);
+});
+
+t.test('messages: a doctor is asked for with hosts or without, and its findings are checked', async t => {
+  const { DoctorAnswer, DoctorCommand } = messages;
+  t.notOk('hosts' in DoctorCommand.encode({}).fields);
+  t.same(DoctorCommand.decode(DoctorCommand.encode({ hosts: [] })).hosts, [], 'none is not the same as all');
+  const finding = { level: 'error', what: 'a port 8250', found: 'no connection', remedy: 'is it up?' };
+  const { remedy: _remedy, ...plain } = finding;
+  const answer = DoctorAnswer.encode({ findings: [finding, plain], result: false, details: 'no connection' });
+  t.match(DoctorAnswer.decode(answer), { findings: [finding, plain], result: false, details: 'no connection' });
+  t.equal(DoctorAnswer.decode({ type: DoctorAnswer.type, fields: {} }).findings, undefined);
+  for (const findings of [{}, ['all is well'], [{ ...finding, level: 2 }]]) {
+    t.throws(() => DoctorAnswer.decode({ type: DoctorAnswer.type, fields: { findings } }), { code: 'MESSAGE_FIELD' });
+  }
 });

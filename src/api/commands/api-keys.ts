@@ -33,7 +33,7 @@ export const API_KEY_COMMANDS = {
     columns: COLUMNS,
   },
   deleteApiKey: {
-    description: 'Deletes a key of this API, but never the last one of an operator',
+    description: 'Deletes a key of this API, but never the last one of an operator, nor the one of alert.webhook.key',
     params: { id: required(uuid('the key')) },
     ...DONE,
   },

@@ -5,6 +5,8 @@ import {
   date,
   integer,
   LIST_PARAMS,
+  list,
+  longString,
   optional,
   orEmpty,
   required,
@@ -111,6 +113,46 @@ export const HOST_COMMANDS = {
     params: { id: required(uuid('the host')) },
     response: { kind: 'object', object: 'host', fields: HOST },
     columns: ['name', 'state', 'managementservername'],
+  },
+  migrateHost: {
+    description:
+      'Has the agent of a host go to another server of its list, without a gap; it goes back at its next check of the preferred host',
+    isAsync: true,
+    params: {
+      id: required(uuid('the host')),
+      managementserverid: required(uuid('the management server that it goes to')),
+    },
+    response: { kind: 'object', object: 'host', fields: HOST },
+    columns: ['name', 'state', 'managementservername'],
+  },
+  diagnoseHost: {
+    description:
+      "Has a host's agent look at its files, its certificates and every server of its list, as doctor does there",
+    isAsync: true,
+    params: {
+      id: required(uuid('the host')),
+      hosts: longString('it dials these management servers alone, with commas between them, and looks at nothing else'),
+    },
+    response: {
+      kind: 'object',
+      object: 'diagnosis',
+      fields: {
+        hostid: string('the id of the host'),
+        hostname: string('its name'),
+        result: boolean('whether no finding is an error'),
+        details: string('the worst finding, or that all is well'),
+        findings: list(
+          {
+            level: string('ok, warn, error'),
+            what: string('the file, the setting or the management server'),
+            found: string('what was found'),
+            remedy: optional(string('what to do about it')),
+          },
+          'what was looked at, in its order',
+        ),
+      },
+    },
+    columns: ['hostname', 'result', 'details'],
   },
   deleteHost: {
     description: 'Removes a host: its agent is told not to come back, and its id is never used again',

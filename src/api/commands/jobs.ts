@@ -3,7 +3,7 @@ import { type ApiCommands, date, integer, LIST_PARAMS, map, optional, required, 
 const JOB = {
   jobid: string('the id of the job'),
   cmd: string(
-    'what is to be done: reconnectHost, deleteHost, checkHealth, drain, rebalance, shutdown, provisionCertificate, issueCertificate, revokeCertificate',
+    'what is to be done: reconnectHost, migrateHost, diagnoseHost, deleteHost, checkHealth, drain, rebalance, shutdown, provisionCertificate, issueCertificate, revokeCertificate',
   ),
   jobstatus: integer('0 under way, 1 succeeded, 2 failed'),
   jobprocstatus: integer('0'),

@@ -114,7 +114,8 @@ export function AgentPage() {
           ]}
         />
       </section>
-      {isOperator.value && <Buttons host={host} done={again} />}
+      {isOperator.value && <Doctor key={id} id={id} />}
+      {isOperator.value && <Buttons host={host} connected={link.connectedhost} done={again} />}
     </>
   );
 }
@@ -145,8 +146,63 @@ function Moves({ moves }: { readonly moves: readonly ResponseObject<'listMoves'>
   );
 }
 
-function Buttons({ host, done }: { readonly host: ResponseObject<'listHosts'>; readonly done: () => void }) {
+const LEVELS = { ok: 'good', warn: 'notice', error: 'bad' } as const;
+
+/** Its agent looks at itself when it is asked to. */
+function Doctor({ id }: { readonly id: string }) {
+  const found = useSignal<ResponseObject<'diagnoseHost'> | undefined>(undefined);
+  return (
+    <section class="panel stack" aria-labelledby="doctor">
+      <header>
+        <h2 id="doctor">Doctor</h2>
+        <span class="muted small">
+          its agent looks at its files and certificates, and dials every server of its list
+        </span>
+      </header>
+      <Action
+        label="Ask its agent"
+        perform={async () => {
+          found.value = undefined;
+          const { diagnosis } = await outcomeOf(await startJob('diagnoseHost', { id }));
+          // The API's table says what it is.
+          found.value = diagnosis as ResponseObject<'diagnoseHost'>;
+          return found.value.result ? 'Nothing is wrong.' : found.value.details;
+        }}
+      />
+      {found.value !== undefined && (
+        <Table
+          label="Findings"
+          items={found.value.findings}
+          keyOf={({ what, found }) => `${what} ${found}`}
+          empty="There was nothing to look at."
+          columns={[
+            { name: 'level', isShort: true, cell: ({ level }) => <Level level={level} /> },
+            { name: 'what', cell: ({ what }) => what },
+            { name: 'found', cell: ({ found }) => found },
+            { name: 'what to do', cell: ({ remedy }) => remedy },
+          ]}
+        />
+      )}
+    </section>
+  );
+}
+
+function Level({ level }: { readonly level: string }) {
+  const kind = LEVELS[level as keyof typeof LEVELS] ?? 'bad';
+  return <span class={`tag ${kind}`}>{level}</span>;
+}
+
+interface ButtonsParts {
+  readonly host: ResponseObject<'listHosts'>;
+  /** The address of the server that it is connected to. */
+  readonly connected: string | null | undefined;
+  readonly done: () => void;
+}
+
+function Buttons({ host, connected, done }: ButtonsParts) {
   const { id, name } = host;
+  const target = useSignal('');
+  const others = fleet.value.servers.filter(({ address }) => address !== connected);
   const tags = useSignal(host.explicithosttags ?? '');
   const annotation = useSignal(host.annotation ?? '');
   return (
@@ -180,6 +236,29 @@ function Buttons({ host, done }: { readonly host: ResponseObject<'listHosts'>; r
           return 'It is back.';
         }}
       />
+      <div class="row">
+        <label class="field">
+          Another server
+          <select value={target.value} onChange={event => (target.value = event.currentTarget.value)}>
+            <option value="">choose one</option>
+            {others.map(server => (
+              <option key={server.id} value={server.id}>
+                {server.address}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Action
+          label="Move"
+          question={`${name} goes there without a gap, and goes back when it next checks its preferred server.`}
+          disabled={!others.some(server => server.id === target.value)}
+          perform={async () => {
+            await outcomeOf(await startJob('migrateHost', { id, managementserverid: target.value }));
+            done();
+            return 'It is there.';
+          }}
+        />
+      </div>
       <Action
         label="New certificate"
         question={`${name} gets another certificate over its link.`}

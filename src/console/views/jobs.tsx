@@ -9,8 +9,8 @@ export function isUnderWay({ jobstatus }: Job): boolean {
   return jobstatus === UNDER_WAY;
 }
 
-/** Resolves when the job has ended well. The stream tells of it. @throws Refusal */
-export async function outcomeOf(jobid: string): Promise<void> {
+/** Waits until the job has ended; the stream tells of it. @returns what came of it @throws Refusal: it has failed */
+export async function outcomeOf(jobid: string): Promise<Readonly<Record<string, unknown>>> {
   await new Promise<void>(resolve => {
     const stop = effect(() => {
       const job = jobs.value.find(one => one.jobid === jobid);
@@ -20,7 +20,7 @@ export async function outcomeOf(jobid: string): Promise<void> {
     });
   });
   const { jobstatus, jobresult } = await ask('queryAsyncJobResult', { jobid });
-  if (jobstatus !== FAILED) return;
+  if (jobstatus !== FAILED) return jobresult ?? {};
   const { errortext } = (jobresult ?? {}) as { readonly errortext?: string };
   throw new Refusal(530, errortext ?? 'The job has failed.');
 }

@@ -63,6 +63,8 @@ export class Alerts {
   #awaySince: number | undefined;
   /** What was posted while the store is away. */
   #awayTold: Told | undefined;
+  /** A key by which alerts are to be signed, and that is not there: it was logged. */
+  #missingKey: string | undefined;
   /** What has reached a webhook, while another one has not been reached. */
   #reached = new Set<string>();
   #looking: Promise<void> = Promise.resolve();
@@ -111,6 +113,7 @@ export class Alerts {
   async #look(): Promise<void> {
     const { health, log } = this.#parts;
     try {
+      this.#sayMissingKey();
       await this.#tellOfStore();
       if (health.away) return;
       await health.watch(() => this.#reconcile());
@@ -119,6 +122,22 @@ export class Alerts {
     } catch (error) {
       if (!this.#stopping.signal.aborted) log.debug('Alerts could not be looked at', { reason: reasonOf(error) });
     }
+  }
+
+  /** Before there is an alert that is not posted: once, when it comes to hold. */
+  #sayMissingKey(): void {
+    const { log, configuration, secretOf } = this.#parts;
+    const keyName = configuration().values['alert.webhook.key'];
+    const missing = keyName !== '' && secretOf(keyName) === undefined ? keyName : undefined;
+    if (missing !== undefined && missing !== this.#missingKey) {
+      log.error(
+        'Alerts cannot be signed, and are not posted: there is no API key of this name; createApiKey makes one',
+        {
+          'alert.webhook.key': missing,
+        },
+      );
+    }
+    this.#missingKey = missing;
   }
 
   async #reconcile(): Promise<void> {
@@ -173,10 +192,7 @@ export class Alerts {
     const keyName = configuration().values['alert.webhook.key'];
     const secret = keyName === '' ? undefined : secretOf(keyName);
     // An alert that nobody can verify is better than none, unless it is said to be signed.
-    if (keyName !== '' && secret === undefined) {
-      log.error('Alerts are not posted: there is no API key of this name', { 'alert.webhook.key': keyName });
-      return false;
-    }
+    if (keyName !== '' && secret === undefined) return false;
     const headers = secret === undefined ? {} : { 'x-muster-signature': signatureOf(body, secret) };
     for (let failures = 1; ; failures++) {
       try {

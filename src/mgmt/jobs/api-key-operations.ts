@@ -1,9 +1,13 @@
+import { refusedOperation } from '../../lib/operation-error.js';
 import type { EventSink } from '../cluster/events.js';
+import type { Configuration } from '../config/parameters.js';
 import type { ApiKey, ApiKeys, CreateApiKeyArguments } from '../security/api-keys.js';
 
 export interface ApiKeyOperationParts {
   readonly apiKeys: Pick<ApiKeys, 'create' | 'delete' | 'all' | 'refresh'>;
   readonly events: EventSink;
+  /** As it is now. */
+  configuration(): Configuration;
 }
 
 /**
@@ -30,12 +34,20 @@ export async function listApiKeys({ apiKeys }: ApiKeyOperationParts): Promise<re
 
 /**
  * Deletes an API key: it is refused from then on.
- * @throws OperationError ARGUMENT_INVALID (`id`), OPERATION_REFUSED: it is the last one of an operator; StoreError
+ * @throws OperationError ARGUMENT_INVALID (`id`), OPERATION_REFUSED: it is the last one of an operator, or alerts are signed
+ *   with it; StoreError
  */
 export async function deleteApiKey(
-  { apiKeys, events }: ApiKeyOperationParts,
+  { apiKeys, events, configuration }: ApiKeyOperationParts,
   { id }: { readonly id: string },
 ): Promise<void> {
+  await apiKeys.refresh();
+  const named = apiKeys.all.find(key => key.id === id)?.name;
+  if (named !== undefined && named === configuration().values['alert.webhook.key']) {
+    throw refusedOperation(
+      `alert.webhook.key names the key ${named}: without it no alert would be posted. Have that name another key, or none, first`,
+    );
+  }
   const key = await apiKeys.delete(id);
   const description = `API key ${key === undefined ? id : `${key.name} (${key.role})`} was deleted`;
   events.add({ type: 'API.KEY.DELETE', level: 'WARN', description });

@@ -1,14 +1,21 @@
+import { readHostList } from '../../lib/address.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { operatorTags } from '../agents/host-tags.js';
 import type { EventSink } from '../cluster/events.js';
+import type { ServerReader } from '../cluster/membership.js';
+import { canTakeAgents } from '../cluster/observed-servers.js';
 import { MGMT_LIMITS } from '../config/limits.js';
+import type { Configuration } from '../config/parameters.js';
 import type { HostRow, JobRow, Store } from '../store/store.js';
 import { errorTextOf, type JobOutcomeParts, jobOutcome, resultOf, STARTED_WITHIN_MS } from './job-outcome.js';
 import type { StartJob } from './job-request.js';
+import { serverByUuid } from './server-status.js';
 
-export interface HostOperationParts extends JobOutcomeParts {
-  readonly store: Pick<Store, 'findHosts' | 'job' | 'cancelJob' | 'removeHost' | 'updateHost'>;
+export interface HostOperationParts extends JobOutcomeParts, ServerReader {
+  readonly store: Pick<Store, 'findHosts' | 'job' | 'cancelJob' | 'removeHost' | 'updateHost' | 'servers'>;
+  /** As it is now. */
+  configuration(): Configuration;
   readonly events: EventSink;
   readonly startJob: StartJob;
 }
@@ -119,6 +126,78 @@ export async function reconnectHost(
   const job = await startJob({ cmd: 'reconnectHost', params, targetMsid: host.msid, hostId: host.id, expiresInMs });
   const description = `The reconnect of host ${host.name} is asked for`;
   events.add({ type: 'HOST.RECONNECT', level: 'INFO', description, hostUuid: host.uuid });
+  return job;
+}
+
+export interface MigrateHostArguments {
+  /** UUID. */
+  readonly hostId: string;
+  /** UUID of the server that it goes to. */
+  readonly serverId: string;
+}
+
+/**
+ * Has the agent of a host go to another server of `host`. The job succeeds when the host is Ready there. The list of the
+ * agent stays as it is: it goes back when it next checks its preferred host.
+ * @throws OperationError ARGUMENT_INVALID (`hostId`, `serverId`), OPERATION_REFUSED; StoreError
+ */
+export async function migrateHost(
+  { store, startJob, events, configuration, readServers }: HostOperationParts,
+  { hostId, serverId }: MigrateHostArguments,
+): Promise<JobRow> {
+  const host = await hostByUuid(store, hostId);
+  const { msid, serviceIp } = await serverByUuid(store, serverId);
+  if (host.status !== 'Up' || host.msid === null) {
+    throw refusedOperation(`host ${host.name} is not Up: its agent cannot be told to go`);
+  }
+  if (host.msid === msid) throw refusedOperation(`host ${host.name} is on ${serviceIp} already`);
+  if (!configuration().values.host.includes(serviceIp)) {
+    throw refusedOperation(`${serviceIp} is not in host: no agent goes there`);
+  }
+  const target = (await readServers()).find(server => server.msid === msid);
+  if (target === undefined || !canTakeAgents(target)) {
+    throw refusedOperation(`management server ${serviceIp} takes no agents now`);
+  }
+  const job = await startJob({
+    cmd: 'migrateHost',
+    params: { id: host.uuid, address: serviceIp, msid },
+    targetMsid: host.msid,
+    hostId: host.id,
+    expiresInMs: STARTED_WITHIN_MS,
+  });
+  const description = `Host ${host.name} is asked to go to ${serviceIp}`;
+  events.add({ type: 'HOST.MIGRATE', level: 'INFO', description, hostUuid: host.uuid });
+  return job;
+}
+
+export interface DiagnoseHostArguments {
+  /** UUID. */
+  readonly hostId: string;
+  /** With commas between them: it dials these servers alone. @default it looks at its files, and dials all of its list */
+  readonly hosts?: string | undefined;
+}
+
+/**
+ * Has the agent of a host look at itself, or dial servers, by a job of this server. Its result has what was found.
+ * @throws OperationError ARGUMENT_INVALID (`hostId`, `hosts`), OPERATION_REFUSED; StoreError
+ */
+export async function diagnoseHost(
+  { store, startJob, events }: HostOperationParts,
+  { hostId, hosts }: DiagnoseHostArguments,
+): Promise<JobRow> {
+  const given = hosts === undefined ? undefined : readHostList(hosts);
+  const [fault] = given?.faults ?? [];
+  if (fault !== undefined) throw invalidArgument('hosts', peerText(hosts ?? ''), fault);
+  const host = await hostByUuid(store, hostId);
+  if (host.status !== 'Up') {
+    throw refusedOperation(`host ${host.name} is not Up: its agent cannot be asked; doctor on its machine tells`);
+  }
+  const params = { id: host.uuid, ...(given && { hosts: given.hosts.join(',') }) };
+  const expiresInMs = STARTED_WITHIN_MS;
+  const job = await startJob({ cmd: 'diagnoseHost', params, targetMsid: null, hostId: host.id, expiresInMs });
+  const what = given === undefined ? 'look at itself' : `dial ${peerText(given.hosts.join(', '))}`;
+  const description = `The agent of host ${host.name} is asked to ${what}`;
+  events.add({ type: 'HOST.DIAGNOSE', level: 'INFO', description, hostUuid: host.uuid });
   return job;
 }
 

@@ -27,7 +27,14 @@ import {
   deleteEnrollmentToken,
   type EnrollmentOperationParts,
 } from './enrollment-operations.js';
-import { type HostOperationParts, reconnectHost, removeHost, updateHost } from './host-operations.js';
+import {
+  diagnoseHost,
+  type HostOperationParts,
+  migrateHost,
+  reconnectHost,
+  removeHost,
+  updateHost,
+} from './host-operations.js';
 import type { JobRequest } from './job-request.js';
 import { type RebalanceParts, rebalanceAgents } from './rebalance-agents.js';
 import {
@@ -104,6 +111,19 @@ export interface Operations {
    * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: the host is not Up
    */
   readonly reconnectHost: Bound<typeof reconnectHost>;
+  /**
+   * Has the agent of a host go to another server of `host`, without a gap. The job succeeds when it is Ready there. It goes
+   * back when it next checks its preferred host.
+   * @throws OperationError ARGUMENT_INVALID (`hostId`, `serverId`); OPERATION_REFUSED: the host is not Up, or is there
+   *   already, or the server takes no agents
+   */
+  readonly migrateHost: Bound<typeof migrateHost>;
+  /**
+   * Has the agent of a host look at its files, its certificates and the servers of its list, or dial given servers. The job's
+   * result has what was found.
+   * @throws OperationError ARGUMENT_INVALID (`hostId`, `hosts`); OPERATION_REFUSED: the host is not Up
+   */
+  readonly diagnoseHost: Bound<typeof diagnoseHost>;
   /**
    * Has the agent of a host get a new certificate, by a job of the server that has it.
    * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: it is not Up, or its certificate was revoked and
@@ -188,7 +208,8 @@ export interface Operations {
   readonly listApiKeys: () => ReturnType<typeof listApiKeys>;
   /**
    * Deletes an API key, which all servers refuse within two seconds.
-   * @throws OperationError ARGUMENT_INVALID (`id`); OPERATION_REFUSED: it is the last one of an operator
+   * @throws OperationError ARGUMENT_INVALID (`id`); OPERATION_REFUSED: it is the last one of an operator, or
+   *   alerts are signed with it
    */
   readonly deleteApiKey: Bound<typeof deleteApiKey>;
   /**
@@ -231,6 +252,8 @@ function boundOperations(parts: OperationParts, changes: Semaphore): Operations 
     removeHost: args => removeHost(parts, args),
     updateHost: args => updateHost(parts, args),
     reconnectHost: args => reconnectHost(parts, args),
+    migrateHost: args => migrateHost(parts, args),
+    diagnoseHost: args => diagnoseHost(parts, args),
     provisionCertificate: args => provisionCertificate(parts, args),
     issueCertificate: args => issueCertificate(parts, args),
     revokeCertificate: args => revokeCertificate(parts, args),

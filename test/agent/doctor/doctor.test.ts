@@ -1,9 +1,11 @@
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer as createSecureServer } from 'node:https';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import t, { type Test } from 'tap';
-import { diagnose, type Finding } from '../../../src/agent/doctor/doctor.js';
+import { diagnose } from '../../../src/agent/doctor/doctor.js';
+import type { Finding } from '../../../src/agent/doctor/finding.js';
 import { type Clock, systemClock } from '../../../src/lib/clock.js';
 import { acceptTls, secureContext } from '../../../src/protocol/index.js';
 import { leafAndRoot, plainCertificate, type TestCertificate } from '../../helpers/certificates.js';
@@ -167,6 +169,19 @@ t.test('doctor: something else than a management server behind the port', async 
   const { code, about } = await look(folder);
   t.equal(code, 2);
   t.match(about('127.0.0.1 port'), [{ level: 'error', remedy: /agents' port of a management server/ }]);
+});
+
+t.test('doctor: without a known CA, what speaks TLS and not to agents is no management server', async t => {
+  const { cert, key } = await leafAndRoot();
+  const web = createSecureServer({ cert, key }, (_request, response) => response.end('hello'));
+  await new Promise<void>(resolve => web.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => web.close());
+  const folder = await agentFolder(t, { properties: propertiesOf((web.address() as { port: number }).port) });
+  const { code, about } = await look(folder);
+  t.equal(code, 2);
+  t.match(about('127.0.0.1 port'), [
+    { level: 'error', found: /speaks TLS, but not to agents.*CN=muster/, remedy: /correct host and port/ },
+  ]);
 });
 
 t.test('doctor: a server of another CA', async t => {

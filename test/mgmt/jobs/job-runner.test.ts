@@ -6,6 +6,7 @@ import { JobRunner, type JobWork } from '../../../src/mgmt/jobs/job-runner.js';
 import type { JobRow, NewJob, Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
+import { MigrateAgentConnectionAnswer } from '../../../src/protocol/index.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { freshStore, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
 import { hostDescription } from '../../helpers/host-description.js';
@@ -33,7 +34,17 @@ async function jobOf(store: Store, { uuid }: JobRow): Promise<JobRow> {
 
 /** What these jobs about hosts do not need. */
 const NO_EVENTS = { add() {} };
-const UNUSED = { stopping: new AbortController().signal, notices: new RemovalNotices() };
+const UNUSED = {
+  stopping: new AbortController().signal,
+  notices: new RemovalNotices(),
+  lists: { listFor: () => unused() },
+  propagation: { check: () => unused() },
+  sender: { send: async () => unused() },
+};
+
+function unused(): never {
+  throw new Error('nothing of it is needed');
+}
 
 t.test('jobs: of two servers that look at once, one carries a job out', async t => {
   const store = await freshStore(t);
@@ -356,6 +367,61 @@ t.test('reconnectHost: an agent that does not come back fails the job after a mi
   await outcome;
 });
 
+t.test(
+  'migrateHost: the agent avoids all others for this once, and is told again whom to avoid when it stays',
+  async t => {
+    const store = await freshStore(t);
+    const clock = new FakeClock();
+    const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
+    const ready = { msid: MSID_1, msHostList: null, at: 0 };
+    await hostReady(store, host.id, ready);
+    const list = { hosts: ['a', 'b', 'c'], algorithm: 'static', avoid: ['c'], checkIntervalSeconds: 0 };
+    const asked: unknown[] = [];
+    const checked: unknown[] = [];
+    const answer = { result: true, details: 'it has no other host' };
+    const attache = {
+      host,
+      held: list,
+      async ask([command]: { fields: unknown }[]) {
+        asked.push(command?.fields);
+        return { messages: [MigrateAgentConnectionAnswer.encode(answer)] };
+      },
+    };
+    const work = hostJobs({
+      ...UNUSED,
+      clock,
+      registry: { get: () => attache as never },
+      lists: { listFor: () => list as never },
+      propagation: { check: agent => void checked.push(agent) },
+      store,
+    });
+    const params = { id: host.uuid, address: 'b', msid: MSID_2 };
+    const job = { hostId: host.id, params, uuid: 'u', createdBy: null, events: NO_EVENTS };
+    const stays = t.rejects(async () => work.migrateHost?.(job, async () => {}), {
+      message: /not Ready at b within 60 s/,
+    });
+    for (let passed = 0; passed <= 61_000; passed += 500) {
+      await clock.advance(500);
+      await settle();
+    }
+    await stays;
+    t.match(asked, [{ msList: ['a', 'b', 'c'], avoidMsList: ['a', 'c'] }]);
+    t.same(checked, [attache]);
+    answer.result = false;
+    await t.rejects(async () => work.migrateHost?.(job, async () => {}), {
+      message: /^the agent says: it has no other/,
+    });
+    const elsewhere = { ...job, params: { ...params, address: 'd' } };
+    await t.rejects(async () => work.migrateHost?.(elsewhere, async () => {}), { message: /^d is not in the list/ });
+    answer.result = true;
+    const running = work.migrateHost?.(job, async () => {});
+    await settle();
+    await hostReady(store, host.id, { ...ready, msid: MSID_2 });
+    await clock.advance(500);
+    t.same(await running, { hostid: host.uuid });
+  },
+);
+
 t.test('deleteHost: the host of an agent that answers is removed, then the agent is told', async t => {
   const store = await freshStore(t);
   const { host } = await registerHost(store, hostDescription('g', await store.zoneId('default')));
@@ -373,9 +439,8 @@ t.test('deleteHost: the host of an agent that answers is removed, then the agent
     },
   });
   const notices = new RemovalNotices();
-  const stopping = new AbortController().signal;
   const work = (attache: unknown) =>
-    hostJobs({ clock: new FakeClock(), stopping, registry: { get: () => attache as never }, notices, store });
+    hostJobs({ ...UNUSED, clock: new FakeClock(), registry: { get: () => attache as never }, notices, store });
   const job = { hostId: host.id, params: { id: host.uuid }, uuid: 'u', createdBy: null, events: NO_EVENTS };
   answers.health = false;
   await t.rejects(async () => work(attacheOf()).deleteHost?.(job, async () => {}), { message: /does not answer/ });

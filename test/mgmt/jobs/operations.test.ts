@@ -17,7 +17,8 @@ async function errorOf(operation: () => Promise<unknown>) {
 }
 
 t.test('operations: an argument that is not allowed is named, with its value', async t => {
-  const { operations } = await apiBench(t);
+  const { operations, addHosts } = await apiBench(t);
+  const [host] = await addHosts(1);
   const serverId = NOBODY;
   const cases: [() => Promise<unknown>, string, string][] = [
     [() => operations.prepareForMaintenance({ serverId }), 'serverId', NOBODY],
@@ -29,6 +30,10 @@ t.test('operations: an argument that is not allowed is named, with its value', a
     [() => operations.rebalanceAgents({ serverId }), 'serverId', NOBODY],
     [() => operations.removeHost({ hostId: NOBODY }), 'hostId', NOBODY],
     [() => operations.reconnectHost({ hostId: NOBODY }), 'hostId', NOBODY],
+    [() => operations.migrateHost({ hostId: NOBODY, serverId }), 'hostId', NOBODY],
+    [() => operations.migrateHost({ hostId: host?.uuid ?? '', serverId: NOBODY }), 'serverId', NOBODY],
+    [() => operations.diagnoseHost({ hostId: NOBODY }), 'hostId', NOBODY],
+    [() => operations.diagnoseHost({ hostId: host?.uuid ?? '', hosts: 'a,,b' }), 'hosts', 'a,,b'],
     [() => operations.updateHost({ hostId: NOBODY, tags: 'a' }), 'hostId', NOBODY],
     [() => operations.updateHost({ hostId: NOBODY, tags: 'a\0b' }), 'tags', 'a\0b'],
     [() => operations.resetConfiguration({ name: 'host' }), 'name', 'host'],
@@ -62,12 +67,17 @@ t.test('regression: operations: alerts can be signed by a key that is there, and
   });
   await operations.createApiKey({ name: 'pager', role: 'reader' });
   t.match(await signedBy('pager'), { value: 'pager' });
+  const pager = (await operations.listApiKeys()).find(({ name }) => name === 'pager');
+  const dropped = () => operations.deleteApiKey({ id: pager?.id ?? '' });
+  t.match(await errorOf(dropped), { code: 'OPERATION_REFUSED', message: /^alert\.webhook\.key names the key pager: / });
   t.match(await signedBy(''), { value: '' });
+  await dropped();
 });
 
 t.test('operations: what the state does not allow is refused, and nothing is changed', async t => {
   const { operations, store, one, two, addHosts, events } = await apiBench(t);
   const [lost] = await addHosts(1, null);
+  const [up] = await addHosts(1);
   await store.changeServerState(MSID_2, { from: ['Up'], to: 'Maintenance' });
   const serverId = one.uuid;
   const cases: [() => Promise<unknown>, RegExp][] = [
@@ -80,12 +90,45 @@ t.test('operations: what the state does not allow is refused, and nothing is cha
     [() => operations.cancelMaintenance({ serverId }), /is Up; PreparingForMaintenance or Maintenance is needed$/],
     [() => operations.cancelShutdown({ serverId }), /is Up; PreparingForShutDown or ReadyToShutDown is needed$/],
     [() => operations.reconnectHost({ hostId: lost?.uuid ?? '' }), /^host host-1 is not Up: there is no link to end$/],
+    [
+      () => operations.migrateHost({ hostId: lost?.uuid ?? '', serverId }),
+      /^host host-1 is not Up: its agent cannot be told/,
+    ],
+    [() => operations.migrateHost({ hostId: up?.uuid ?? '', serverId }), /^host host-2 is on 192\.0\.2\.1 already$/],
+    [() => operations.migrateHost({ hostId: up?.uuid ?? '', serverId: two.uuid }), /192\.0\.2\.2 takes no agents now$/],
+    [
+      () => operations.diagnoseHost({ hostId: lost?.uuid ?? '' }),
+      /not Up: its agent cannot be asked; doctor on its machine/,
+    ],
   ];
   for (const [operation, message] of cases) {
     t.match(await errorOf(operation), { code: 'OPERATION_REFUSED', argument: undefined, message });
   }
   const states = (await store.servers()).map(({ state }) => state);
   t.same([states, await store.pendingJobs(MSID_1), events], [['Up', 'Maintenance'], [], []]);
+});
+
+t.test('operations: a host is moved by the server that has it, and diagnosed by whoever is asked', async t => {
+  const { operations, one, addHosts, events } = await apiBench(t);
+  const [host] = await addHosts(1, MSID_2);
+  const hostId = host?.uuid ?? '';
+  const move = await operations.migrateHost({ hostId, serverId: one.uuid });
+  t.match(move, { cmd: 'migrateHost', targetMsid: MSID_2, hostId: host?.id });
+  t.same(JSON.parse(move.params), { id: hostId, address: '192.0.2.1', msid: MSID_1 });
+  const look = await operations.diagnoseHost({ hostId, hosts: '192.0.2.1, B.example' });
+  t.match(look, { cmd: 'diagnoseHost', targetMsid: null, hostId: host?.id });
+  t.same(JSON.parse(look.params), { id: hostId, hosts: '192.0.2.1,b.example' });
+  t.same(JSON.parse((await operations.diagnoseHost({ hostId })).params), { id: hostId });
+  t.same(
+    events.map(({ type, description }) => `${type}: ${description}`),
+    [
+      'HOST.MIGRATE: Host host-1 is asked to go to 192.0.2.1',
+      'HOST.DIAGNOSE: The agent of host host-1 is asked to dial 192.0.2.1, b.example',
+      'HOST.DIAGNOSE: The agent of host host-1 is asked to look at itself',
+    ],
+  );
+  await operations.changeConfiguration({ name: 'host', value: '192.0.2.2' });
+  await t.rejects(operations.migrateHost({ hostId, serverId: one.uuid }), { message: /192\.0\.2\.1 is not in host/ });
 });
 
 t.test('operations: a drain is one job of its server, whose status says how far it is', async t => {

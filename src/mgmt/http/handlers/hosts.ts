@@ -101,6 +101,22 @@ export async function reconnectHost(
   return { jobid: job.uuid, id };
 }
 
+export async function migrateHost(
+  { operations }: HandlerParts,
+  { id, managementserverid: serverId }: Params<'migrateHost'>,
+): Promise<Response<'migrateHost'>> {
+  const job = await operations.migrateHost({ hostId: id, serverId });
+  return { jobid: job.uuid, id };
+}
+
+export async function diagnoseHost(
+  { operations }: HandlerParts,
+  { id, hosts }: Params<'diagnoseHost'>,
+): Promise<Response<'diagnoseHost'>> {
+  const job = await operations.diagnoseHost({ hostId: id, hosts });
+  return { jobid: job.uuid, id };
+}
+
 export async function deleteHost(
   { operations }: HandlerParts,
   { id, forced }: Params<'deleteHost'>,

@@ -19,7 +19,15 @@ import { listConfigurations, resetConfiguration, updateConfiguration } from './c
 import { createEnrollmentToken, deleteEnrollmentToken, listEnrollmentTokens } from './enrollment.js';
 import { listEvents } from './events.js';
 import type { Caller, Handler, HandlerParts } from './handler.js';
-import { deleteHost, listHosts, listHostsMetrics, reconnectHost, updateHost } from './hosts.js';
+import {
+  deleteHost,
+  diagnoseHost,
+  listHosts,
+  listHostsMetrics,
+  migrateHost,
+  reconnectHost,
+  updateHost,
+} from './hosts.js';
 import { listAsyncJobs, queryAsyncJobResult } from './jobs.js';
 import { listAgentLinks } from './links.js';
 import {
@@ -47,6 +55,8 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   listHostsMetrics,
   updateHost,
   reconnectHost,
+  migrateHost,
+  diagnoseHost,
   deleteHost,
   listZones,
   listPods,
