@@ -95,7 +95,8 @@ async function measure(world: World, { cause, before, kind }: Row): Promise<read
 
 function judgeHarmless(world: World, gaps: readonly Gap[]): void {
   for (const { agent, cause, from, ms = 0 } of gaps)
-    if (ms > 0) world.problem(`${agent} was without a Ready link for ${secondsText(ms)} by: ${cause}, at ${timeText(from)}`);
+    if (ms > 0)
+      world.problem(`${agent} was without a Ready link for ${secondsText(ms)} by: ${cause}, at ${timeText(from)}`);
 }
 
 async function begun(world: World, fault: Fault): Promise<(() => Promise<void> | void) | undefined> {
