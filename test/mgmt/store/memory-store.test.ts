@@ -85,7 +85,7 @@ t.test(
             return written;
           };
         case 12:
-          return store => store.updateConfiguration(new Map(), version, current);
+          return store => store.updateConfiguration(new Map(), version, { attempt: current });
         default:
           return store => store.zoneId(zone === 1 ? 'one' : 'two');
       }
