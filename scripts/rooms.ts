@@ -64,14 +64,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     mayImport: ['lib', 'protocol'],
   },
   agent: {
-    holds: 'the agent: its state, its links, its settings and its properties file; in `steps` the decisions',
+    holds:
+      'the agent: its state, its links, its settings and its properties file; in `steps` the decisions, in `doctor` what it ' +
+      'and the command line look at when something may be wrong',
     not: 'anything of a server; what both need of the wire is in `protocol`',
     mayImport: ['lib', 'program', 'metrics', 'protocol', 'agent/dial', 'agent/trust'],
-  },
-  'agent/doctor': {
-    holds: 'the checks of the command line’s `doctor` on a hypervisor',
-    not: 'anything that changes the agent',
-    mayImport: ['lib', 'protocol', 'agent', 'agent/dial', 'agent/trust'],
   },
   testing: {
     holds: 'what tests of programs that speak the protocol need: fakes, a proxy with faults, recorded packets',
@@ -86,7 +83,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   admin: {
     holds: 'the command line: arguments, credentials, calls of the API, tables',
     not: 'rules: it asks a server, by the API alone',
-    mayImport: ['lib', 'api', 'agent/doctor'],
+    mayImport: ['lib', 'api', 'agent'],
   },
   console: {
     holds: 'the console in the browser; in `model`, without a browser, what it shows, computed from what the API tells',

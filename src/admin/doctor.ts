@@ -1,4 +1,5 @@
-import { diagnose, type Finding } from '../agent/doctor/doctor.js';
+import { diagnose } from '../agent/doctor/doctor.js';
+import type { Finding } from '../agent/doctor/finding.js';
 import type { Clock } from '../lib/clock.js';
 
 export interface DoctorParts {

@@ -18,6 +18,7 @@ import { CommandProgress } from './commands/progress.js';
 import type { ServedRequestsParts } from './commands/served-requests.js';
 import { CommandsUnderWay } from './commands/under-way.js';
 import type { Dialer } from './dial/dialer.js';
+import { AgentDoctor } from './doctor/agent-doctor.js';
 import type { HostIdentity } from './handlers/handler.js';
 import { type LinkEvents, linkEventsOf } from './link-events.js';
 import { type AgentMeters, SILENT_AGENT_METERS } from './metrics/agent-metrics.js';
@@ -47,6 +48,8 @@ export interface AgentParts {
   readonly trust: AgentTrust;
   /** How servers are reached. */
   readonly dialer: Dialer;
+  /** That of its file: what DoctorCommand looks at. Without one it dials the hosts of the list alone. */
+  readonly folder?: string | undefined;
   /** Time and turns of the event loop: `systemClock`, or a clock of a test. */
   readonly clock: Clock;
   /** Chance: `systemRandom`, or one with a seed. */
@@ -102,6 +105,11 @@ export class Agent {
     this.#commands = {
       ...{ clock, log, resource, trust, journal, progress, underWay: new CommandsUnderWay() },
       watch: new LoopWatch(clock, log),
+      doctor: new AgentDoctor({
+        ...{ clock, trust, dialer: parts.dialer, folder: parts.folder },
+        ...{ port: settings.port, handshakeTimeoutMs: settings.handshakeTimeoutMs },
+        hosts: () => this.#knownHosts,
+      }),
       commandTimeoutMs: settings.commandTimeoutMs,
       stopping: this.#stopping.signal,
       arrival: () => this.#state.arrival,
@@ -306,7 +314,10 @@ export class Agent {
         failovers: this.#failovers,
         moveKind: purposeOf(this.#state).kind,
         lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,
-        capabilities: [AGENT_CAPABILITIES.cancel, ...(journal ? [AGENT_CAPABILITIES.commandIds] : [])],
+        capabilities: [
+          ...[AGENT_CAPABILITIES.cancel, AGENT_CAPABILITIES.doctor],
+          ...(journal ? [AGENT_CAPABILITIES.commandIds] : []),
+        ],
         ...(token !== undefined && { token }),
       },
     });
@@ -316,6 +327,12 @@ export class Agent {
   #isMoving(session: number): boolean {
     const { phase } = this.#state;
     return phase.kind === 'moving' && phase.dial.id === session && phase.move.reason !== 'register';
+  }
+
+  /** Of its list, and of the last one that worked. */
+  get #knownHosts(): readonly string[] {
+    const { list, lastCompleted } = this.#state;
+    return [...new Set([...list.hosts, ...(lastCompleted?.hosts ?? [])])];
   }
 
   #canMigrate({ hosts, avoid, algorithm }: HostUpdate): boolean {

@@ -121,6 +121,7 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     const metrics = settings.metrics && new PrometheusMetrics(AGENT_METRICS);
     const agent = new Agent({
       ...{ settings, properties, guid, resource, journal, trust, dialer, clock, random, log },
+      folder: dirname(file),
       ...(metrics && { meters: metrics.meters }),
     });
     if (settings.metrics && metrics) {

@@ -9,6 +9,8 @@ export const AGENT_CAPABILITIES = {
   commandIds: 'commandIds',
   /** It ends what a packet asks for when a CancelCommand with its sequence comes on the same link. */
   cancel: 'cancel',
+  /** It takes DoctorCommand. */
+  doctor: 'doctor',
 } as const;
 
 /** Likewise for Muster's servers, in Ready. */

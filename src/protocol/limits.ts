@@ -64,6 +64,16 @@ export const LIMITS = {
   keptBatchCommands: 100,
   /** Agent: between two packets that say the same of kept answers. */
   keptAgainMs: 60_000,
+  /** Agent: how long a doctor takes that a server has asked for; a shorter `wait` of its command counts instead. */
+  doctorMs: 45_000,
+  /** Agent: doctors that wait for the one that runs. */
+  doctorsWaiting: 8,
+  /** Agent: hosts that a doctor dials at the same time. */
+  doctorDials: 8,
+  /** Agent: findings of a doctor in its answer. */
+  doctorFindings: 300,
+  /** Agent: characters of each text in them. */
+  doctorTextLength: 500,
   /** Agent: bytes of what the resource adds to a ping. */
   pingReportBytes: 32_768,
   /** Agent: how long a ping waits for it. */

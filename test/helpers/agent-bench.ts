@@ -81,6 +81,7 @@ export async function bench(t: Test, options: BenchOptions = {}): Promise<Bench>
     journal: await openJournal(folder, { clock, log }),
     trust,
     dialer: network,
+    folder,
     clock,
     random: seededRandom(1),
     log,

@@ -428,6 +428,7 @@ export class ClusterAgent {
       guid,
       resource: builtInResource('R'),
       trust,
+      folder,
       dialer: new ClusterDialer(cluster, `198.51.100.${index + 1}`),
       clock,
       random: seededRandom(++serial),

@@ -19,6 +19,8 @@ const UNPROVEN = [
   'com.cloud.agent.api.GetHostStatsAnswer',
   'com.cloud.agent.api.StartupStorageCommand',
   'com.muster.agent.api.ConfirmAnswersCommand',
+  'com.muster.agent.api.DoctorAnswer',
+  'com.muster.agent.api.DoctorCommand',
   'com.muster.agent.api.KeptAnswersAnswer',
   'com.muster.agent.api.KeptAnswersCommand',
   'com.muster.server.api.LookAtJobsCommand',

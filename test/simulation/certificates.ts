@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import type { Inspection } from '../../src/agent/trust/inspection.js';
 import type { CertificateOffer } from '../../src/agent/trust/install.js';
 import type { Refusal } from '../../src/agent/trust/refusal.js';
 import type { AgentTrust, Credentials } from '../../src/agent/trust/trust.js';
@@ -121,6 +122,11 @@ export class SimulatedTrust implements AgentTrust {
     const certificate = token === undefined ? this.#certificate : undefined;
     const context = new SimulatedContext({ kind: 'agent', certificate });
     return { id: this.id, context, hasCertificate: certificate !== undefined, token, judge() {} };
+  }
+
+  inspection(): Inspection {
+    const { context, hasCertificate } = this.credentials();
+    return { context, hasCertificate, judge: () => ({ peer: 'not looked at', objection: undefined }) };
   }
 
   takeToken(token: string): void {

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { subjectOf } from '../../protocol/certificate-names.js';
-import type { Finding } from './check.js';
+import type { Finding } from './finding.js';
 
 const SOON_MS = 30 * 86_400_000;
 

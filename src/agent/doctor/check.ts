@@ -4,16 +4,8 @@ import type { Clock } from '../../lib/clock.js';
 import type { ConfigError } from '../../lib/errors.js';
 import type { AgentSettings } from '../settings.js';
 import type { Folder } from '../trust/folder.js';
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly level: 'ok' | 'warn' | 'error';
-  /** The file, the setting or the host. */
-  readonly what: string;
-  readonly found: string;
-  /** What to do about it. */
-  readonly remedy?: string;
-}
+import type { HostDials } from './dial-hosts.js';
+import type { Finding } from './finding.js';
 
 /** One question about an agent's folder or servers. A check changes nothing. */
 export interface Check {
@@ -32,6 +24,8 @@ export interface CheckContext {
   readonly knownCa: KnownCaFound;
   /** The certificates that lie beside agent.properties. */
   readonly certificates: Folder;
+  /** Undefined without settings. */
+  readonly dials: HostDials | undefined;
 }
 
 export interface PropertiesFound {

@@ -1,19 +1,38 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sharedAbortController } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
 import { ConfigError } from '../../lib/errors.js';
 import { readProperties } from '../agent-properties.js';
+import { tcpDialer } from '../dial/dialer.js';
 import { type AgentSettings, readSettings } from '../settings.js';
 import { type Folder, readFolder } from '../trust/folder.js';
+import { inspectionOf } from '../trust/inspection.js';
 import { bundleIn } from '../trust/judge.js';
+import { ownCertificateOf } from '../trust/own-certificate.js';
 import type { CheckContext, KnownCaFound, PropertiesFound } from './check.js';
+import type { HostDials } from './dial-hosts.js';
 
 /** Reads what the checks look at. Nothing that is missing or wrong is an error here. */
 export async function readContext(folder: string, clock: Clock): Promise<CheckContext> {
   const { properties, settings } = await readAgentProperties(join(folder, 'agent.properties'));
   const certificates = await readFolder(folder);
   const knownCa = knownCaIn(certificates, join(folder, 'cloud.ca.crt'));
-  return { folder, clock, properties, settings, knownCa, certificates };
+  const dials = settings && dialsOf(settings, knownCa, certificates, clock);
+  return { folder, clock, properties, settings, knownCa, certificates, dials };
+}
+
+function dialsOf(settings: AgentSettings, { bundle }: KnownCaFound, certificates: Folder, clock: Clock): HostDials {
+  const { list, lastCompleted, port, handshakeTimeoutMs, enrolmentToken } = settings;
+  const read = ownCertificateOf(certificates);
+  const own = read !== undefined && 'own' in read ? read.own : undefined;
+  return {
+    ...{ port, handshakeTimeoutMs, clock },
+    hosts: [...new Set([...list.hosts, ...(lastCompleted?.hosts ?? [])])],
+    dialer: tcpDialer({ clock }),
+    inspection: inspectionOf({ clock, bundle, own, token: enrolmentToken }),
+    signal: sharedAbortController().signal,
+  };
 }
 
 async function readAgentProperties(

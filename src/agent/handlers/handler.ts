@@ -4,6 +4,7 @@ import type { Message, PacketLimits } from '../../protocol/index.js';
 import type { HostUpdate } from '../agent-events.js';
 import type { Arrival } from '../agent-state.js';
 import type { LoopWatch } from '../commands/loop-watch.js';
+import type { AgentDoctor } from '../doctor/agent-doctor.js';
 import type { Resource } from '../resources/resource.js';
 import type { AgentTrust } from '../trust/trust.js';
 
@@ -53,6 +54,7 @@ export interface SharedHandlerParts {
   readonly log: Log;
   readonly resource: Resource;
   readonly trust: AgentTrust;
+  readonly doctor: AgentDoctor;
   readonly watch: LoopWatch;
   /**
    * A command may take this long, and as long as its own `wait` in any case. One with an id that has a `wait` may take as

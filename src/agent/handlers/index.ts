@@ -4,6 +4,7 @@ import {
   CheckHealthCommand,
   CheckNetworkCommand,
   ConfirmAnswersCommand,
+  DoctorCommand,
   FLAG,
   LIMITS,
   MaintainCommand,
@@ -28,6 +29,7 @@ import {
   handleSetHostParams,
   handleShutdown,
 } from './control.js';
+import { handleDoctor } from './doctor.js';
 import type { Consequence, Handler, HandlerParts, Outcome } from './handler.js';
 import { handleMigrateAgentConnection, handleSetupMSList } from './host-list.js';
 import { handleReady } from './ready.js';
@@ -51,6 +53,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [SetHostParamsCommand.type, handleSetHostParams],
   [CheckNetworkCommand.type, handleCheckNetwork],
   [AgentControlCommand.type, handleAgentControl],
+  [DoctorCommand.type, handleDoctor],
 ]);
 
 /** With `handleByAgent` false, CloudStack's servers mean a system VM of this host, which is the resource's. */

@@ -14,6 +14,7 @@ import { secureContext } from '../../protocol/index.js';
 import { makeKey, makeRequest } from './certificate-request.js';
 import { isCaOfToken } from './enrolment.js';
 import { type Folder, perform, readFolder } from './folder.js';
+import { type Inspection, inspectionOf } from './inspection.js';
 import {
   type CertificateOffer,
   confirmation,
@@ -67,7 +68,7 @@ export interface Credentials {
 /** What an agent needs of its certificates. */
 export type AgentTrust = Pick<
   Trust,
-  'id' | 'load' | 'credentials' | 'setUpKeyStore' | 'setUpCertificate' | 'accepted' | 'refused'
+  'id' | 'load' | 'credentials' | 'inspection' | 'setUpKeyStore' | 'setUpCertificate' | 'accepted' | 'refused'
 >;
 
 /**
@@ -154,6 +155,12 @@ export class Trust {
     }
     const judge = (peer: TLSSocket) => this.#judgeFirstContact(peer, token);
     return { id: this.#id, context: secureContext({}), hasCertificate: false, token, judge };
+  }
+
+  /** For a dial that only looks. */
+  inspection(): Inspection {
+    const { bundle } = this.#knownCa;
+    return inspectionOf({ clock: this.#clock, bundle, own: this.#own, token: this.#token });
   }
 
   /**

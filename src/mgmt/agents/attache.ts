@@ -181,7 +181,12 @@ export class Attache {
 
   /** Whether the agent carries out each `commandId` once, however often it gets it. */
   get isRepeatable(): boolean {
-    return this.#identity.capabilities.has(AGENT_CAPABILITIES.commandIds);
+    return this.can(AGENT_CAPABILITIES.commandIds);
+  }
+
+  /** Whether its Startup has named a capability. */
+  can(capability: string): boolean {
+    return this.#identity.capabilities.has(capability);
   }
 
   /**
@@ -215,7 +220,7 @@ export class Attache {
 
   /** Asks the agent to end the commands of this packet. What does not arrive is not sent again: they go on to their end. */
   #cancel(sequence: bigint, { mgmtId, agentId, via }: RequestHeader): void {
-    if (!this.#identity.capabilities.has(AGENT_CAPABILITIES.cancel) || this.link.closed) return;
+    if (!this.can(AGENT_CAPABILITIES.cancel) || this.link.closed) return;
     const command = CancelCommand.encode({ sequence, reason: 'cancelled' });
     try {
       this.link.post([command], { flags: FLAG.control, mgmtId, agentId, via });

@@ -1,5 +1,6 @@
 import { runInTurns } from '../../lib/interruptible.js';
 import { checkRange, invalidArgument, refusedOperation } from '../../lib/operation-error.js';
+import { DoctorCommand } from '../../protocol/index.js';
 import type { EventType } from '../cluster/events.js';
 import { type CommandOperationParts, sendCommand } from '../commands/command-operations.js';
 import { type Configuration, type ParameterName, readConfiguration } from '../config/parameters.js';
@@ -39,8 +40,6 @@ export interface StartCanaryArguments extends ListChange {
   readonly forced?: boolean | undefined;
 }
 
-/** What the command is sent as; its answer has result=false when a host cannot be reached. */
-const DIAL_CLASS = 'com.muster.agent.api.DoctorCommand';
 /** How long a host may take, and how long it is waited for one that is not connected. */
 const DIAL_SECONDS = 30;
 const DIALS_AT_ONCE = 200;
@@ -118,7 +117,7 @@ export async function verifyCanary(parts: CanaryParts, { id }: { readonly id: nu
   const { host } = proposedConfiguration(stored, changesOf(canary)).values;
   const job = await sendCommand(parts, {
     ids: hosts.map(({ uuid }) => uuid),
-    commands: [{ class: DIAL_CLASS, fields: { hosts: host } }],
+    commands: [{ class: DoctorCommand.type, fields: DoctorCommand.encode({ hosts: host }).fields }],
     wait: DIAL_SECONDS,
     maxConcurrency: DIALS_AT_ONCE,
     maxErrors: -1,

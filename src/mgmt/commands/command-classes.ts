@@ -1,3 +1,4 @@
+import { DoctorCommand } from '../../protocol/index.js';
 import type { CommandClass } from '../metrics/server-metrics.js';
 
 /** Classes that may be named without their package, with their labels of metrics. Agents may know others: those are named in full. */
@@ -8,6 +9,7 @@ const KNOWN: ReadonlyMap<string, CommandClass> = new Map([
   ['com.cloud.agent.api.MaintainCommand', 'MaintainCommand'],
   ['com.cloud.agent.api.AgentControlCommand', 'AgentControlCommand'],
   ['com.cloud.agent.api.SetHostParamsCommand', 'SetHostParamsCommand'],
+  [DoctorCommand.type, 'DoctorCommand'],
 ]);
 
 /** What is about the link itself, or about trust: only the servers say it, in the conversation that it belongs to. */

@@ -1,8 +1,9 @@
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import { peerText } from '../../lib/text/peer-text.js';
-import { FLAG } from '../../protocol/index.js';
+import { FLAG, rawBodyOf } from '../../protocol/index.js';
 import type { AttacheRegistry } from '../agents/attache-registry.js';
 import type { RequestSignals, ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
+import { unsupportedBy } from './own-classes.js';
 
 /** It is of no use to ask again. */
 const FINAL: readonly unknown[] = ['TOO_MANY_REQUESTS', 'BODY_TOO_LARGE'];
@@ -22,6 +23,12 @@ export async function passOn(
   const { isRepeatable } = attache;
   if ((flags & FLAG.repeated) !== 0 && !isRepeatable) {
     return { kind: 'lost', reason: 'its link ended before the answer came', isRepeatable };
+  }
+  try {
+    const answers = unsupportedBy(capability => attache.can(capability), body);
+    if (answers !== undefined) return { kind: 'answered', body: rawBodyOf(answers) };
+  } catch (error) {
+    return { kind: 'notSent', reason: peerText(reasonOf(error)), isFinal: true };
   }
   let isSent = false;
   const notSent = new AbortController();

@@ -44,6 +44,7 @@ const COMMAND_CLASSES = [
   'MaintainCommand',
   'AgentControlCommand',
   'SetHostParamsCommand',
+  'DoctorCommand',
   'other',
 ] as const;
 export type CommandClass = (typeof COMMAND_CLASSES)[number];

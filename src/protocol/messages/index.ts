@@ -1,5 +1,6 @@
 export * from './commands.js';
 export * from './control.js';
+export * from './doctor.js';
 export * from './host-list.js';
 export * from './keystore.js';
 export * from './ping.js';

@@ -80,7 +80,7 @@ t.test('commands: an agent says that it takes ids, and carries one out once', as
   agent.start();
   await upOn(a);
   const startup = a.last.of(StartupRoutingCommand)[0]?.messages[0] as Message;
-  t.same(StartupRoutingCommand.decode(startup).muster?.capabilities, ['cancel', 'commandIds']);
+  t.same(StartupRoutingCommand.decode(startup).muster?.capabilities, ['cancel', 'doctor', 'commandIds']);
   const first = a.last.send(once('one'), AT_ONCE);
   await until(() => begun.length === 1);
   const file = join(folder, 'commands.journal');

@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap';
+import { Answer, SetupMSListCommand } from '../../../src/protocol/index.js';
 import { apiBench, MSID_1 } from '../../helpers/api-bench.js';
 import { assignments, leads } from '../../helpers/assign.js';
 import { type Cluster, startCluster } from '../../helpers/cluster-bench.js';
+import { agentOn } from '../../helpers/commanded-agent.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 
 const [A, B, C] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
@@ -198,6 +200,61 @@ t.test('canary: agents are told it at once, and taken back when it is, whichever
   await cluster.node(B).call('deleteCanary', { id });
   await cluster.goesOn(10_000);
   t.equal(counted(old), 4);
+});
+
+/** Until its hosts have ended dialling. */
+async function verified(cluster: Cluster, at: string) {
+  for (let i = 0; i < 60; i++) {
+    const [canary] = (await cluster.node(at).call('listCanaries')).body.canary;
+    if (canary.dialling === 0) return canary;
+    await cluster.goesOn(1_000);
+  }
+  throw new Error('the dials do not end');
+}
+
+t.test('canary: its agents dial the servers that they are told, and it holds for all by any server', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await cluster.addAgents(4, A);
+  const { id, hosts } = (await cluster.node(A).call('startCanary', { host: `${B},${A}`, percent: 50 })).body.canary;
+  t.match(await verified(cluster, B), { id, hosts, listed: hosts, reached: hosts, failed: 0, causes: [] });
+  t.same(cluster.counts(), { [A]: 4, [B]: 0 }, 'nobody has moved for it');
+  t.equal((await cluster.node(B).call('commitCanary', { id })).status, 200);
+  await cluster.goesOn(10_000);
+  t.same(new Set(listsOf(cluster)), new Set([`${B},${A}`]));
+});
+
+t.test('canary: a server that its agents cannot reach is found before all are told of it', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await cluster.addAgents(4, A);
+  const { id, hosts } = (await cluster.node(A).call('startCanary', { host: `${C},${A}` })).body.canary;
+  t.match(await verified(cluster, A), {
+    ...{ hosts, reached: 0, failed: hosts },
+    causes: [{ outcome: 'answered', hosts, reason: new RegExp(`^${C} port 8250: .*ECONNREFUSED`) }],
+  });
+  t.match((await cluster.node(B).call('commitCanary', { id })).body.errortext, /failed to reach the servers/);
+  await cluster.node(B).call('deleteCanary', { id });
+  await cluster.goesOn(10_000);
+  t.same(new Set(listsOf(cluster)), new Set([`${A},${B}`]));
+});
+
+t.test('canary: agents that cannot be asked have proved it when they have come', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  const agent = await agentOn(cluster, A, 'guid-1');
+  const { id } = (await cluster.node(A).call('startCanary', { host: `${B},${A}` })).body.canary;
+  t.match(await verified(cluster, A), { unable: 1, failed: 0, objection: /none of its hosts has dialled or come/ });
+  t.match(
+    agent.waiting.map(({ messages }) => messages[0]?.type),
+    [SetupMSListCommand.type],
+    'it is told, and not asked',
+  );
+  const [told] = agent.waiting;
+  if (told !== undefined) agent.answer(told, [Answer.encode({ result: true })]);
+  await cluster.goesOn(3_000);
+  agent.close();
+  await agentOn(cluster, B, 'guid-1');
+  await cluster.goesOn(3_000);
+  t.match(await verified(cluster, A), { arrived: 1, objection: undefined });
+  t.equal((await cluster.node(A).call('commitCanary', { id })).status, 200);
 });
 
 t.test('canary: a server that starts while one stands tells its hosts the same', async t => {
