@@ -125,8 +125,13 @@ export class SimulatedTrust implements AgentTrust {
   }
 
   inspection(): Inspection {
-    const { context, hasCertificate } = this.credentials();
-    return { context, hasCertificate, judge: () => ({ peer: 'not looked at', objection: undefined }) };
+    const certificate = this.#certificate;
+    const context = new SimulatedContext({ kind: 'agent', certificate }, { isLook: true });
+    return {
+      context,
+      hasCertificate: certificate !== undefined,
+      judge: () => ({ peer: 'not looked at', objection: undefined }),
+    };
   }
 
   takeToken(token: string): void {

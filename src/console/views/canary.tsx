@@ -120,8 +120,8 @@ export function CanaryPanel({ values, onCommitted }: CanaryPanelParts) {
 /** Of its hosts: those that have reached their servers, those that have not, and those that are not known to. */
 function Bar({ of: { hosts, reached, failed, dialling } }: { readonly of: Canary }) {
   const part = (count: number | null | undefined) => `${((count ?? 0) / Math.max(1, hosts)) * 100}%`;
-  const said = [`${reached ?? 0} have reached all servers of their lists`, `${failed ?? 0} have not`];
-  if (dialling) said.push(`${dialling} are dialling`);
+  const said = [`Have reached all servers of their lists: ${reached ?? 0}`, `have not: ${failed ?? 0}`];
+  if (dialling) said.push(`are dialling: ${dialling}`);
   return (
     <div class="stack">
       <div class="bar portions" role="img" aria-label={said.join(', ')}>

@@ -212,6 +212,21 @@ async function verified(cluster: Cluster, at: string) {
   throw new Error('the dials do not end');
 }
 
+t.test('canary: with roundrobin its hosts get the former lists back, and nobody else is told anything', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await cluster.addAgents(4, A);
+  await cluster.node(A).call('updateConfiguration', { name: ALGORITHM, value: 'roundrobin' });
+  await cluster.goesOn(10_000);
+  const former = listsOf(cluster);
+  const { id, hosts } = (await cluster.node(A).call('startCanary', { host: `${C},${A},${B}`, percent: 50 })).body
+    .canary;
+  await cluster.goesOn(10_000);
+  t.equal(listsOf(cluster).filter((list, index) => list !== former[index]).length, hosts);
+  await cluster.node(B).call('deleteCanary', { id });
+  await cluster.goesOn(10_000);
+  t.same(listsOf(cluster), former);
+});
+
 t.test('canary: its agents dial the servers that they are told, and it holds for all by any server', async t => {
   const cluster = await startCluster(t, [A, B]);
   await cluster.addAgents(4, A);
