@@ -44,13 +44,14 @@ export function agentListOf(
   const clusterInterval = clusterId === null ? undefined : clusterIntervals.get(clusterId);
   // Assignments count only while rendezvous is configured: a drain by it goes by the scores alone.
   const isAssigned = values['indirect.agent.lb.algorithm'] === 'rendezvous';
+  const assigned = own ? own.hosts.get(id) : assignedServer(id);
   return {
     hosts: algorithms[algorithm]({
       servers: values.host,
       zoneHostIds: zoneHostIds(zoneId),
       hostId: id,
       seed: String(version),
-      preferred: isAssigned ? (own ? (own.hosts.get(id) ?? undefined) : assignedServer(id)) : undefined,
+      preferred: isAssigned ? (assigned ?? undefined) : undefined,
       weights: values['indirect.agent.lb.weights'],
     }),
     algorithm,
