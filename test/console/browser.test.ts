@@ -180,16 +180,16 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     await other.getByRole('navigation').getByRole('link', { name: 'Servers' }).click();
     await other.getByRole('region', { name: first, exact: true }).waitFor();
     t.equal(await other.locator('main button').count(), 0);
-    const status = await other.evaluate(
-      `fetch('/client/api?command=rebalanceAgents', { method: 'POST', headers: { 'X-Muster-Console': '1' } }).then(r => r.status)`,
-    );
-    t.equal(status, 432);
     await cluster.ask('startCanary', { host: first });
     await other.getByRole('navigation').getByRole('link', { name: 'Change' }).click();
     await other.getByRole('region', { name: /^A canary: 1 agent first$/ }).waitFor();
     t.equal(await other.locator('main button').count(), 0, 'it sees a canary without buttons');
     const { canary } = await cluster.ask('listCanaries', {});
     await cluster.ask('deleteCanary', { id: String((canary as readonly { readonly id: number }[])[0]?.id) });
+    const status = await other.evaluate(
+      `fetch('/client/api?command=rebalanceAgents', { method: 'POST', headers: { 'X-Muster-Console': '1' } }).then(r => r.status)`,
+    );
+    t.equal(status, 432);
     await other.getByRole('button', { name: 'Sign out' }).click();
     await other.getByRole('button', { name: 'Sign in' }).waitFor();
     await context.close();
