@@ -46,6 +46,9 @@ export async function operatorOf({ store, configuration, ...shown }: OperatorPar
     stopping: new AbortController().signal,
     tellOfJobs() {},
     jobMade() {},
+    listFor() {
+      throw new Error('there is no canary');
+    },
   });
   const handlers = handlersFor({
     ...shown,

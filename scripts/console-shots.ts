@@ -80,6 +80,11 @@ async function takeAll(browser: Browser): Promise<void> {
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByRole('heading', { name: 'would move' }).waitFor();
   await take(page, 'change');
+  await page.getByRole('button', { name: 'Canary first' }).click();
+  await page.getByText('Nothing speaks against it.').waitFor();
+  await take(page, 'canary');
+  await page.getByRole('button', { name: 'Take it back' }).click();
+  await page.getByRole('region', { name: 'A canary' }).waitFor({ state: 'detached' });
   await open(page, 'Servers');
   const panel = page.getByRole('region', { name: second, exact: true });
   await panel.getByRole('button', { name: 'Prepare for maintenance' }).click();
@@ -89,6 +94,8 @@ async function takeAll(browser: Browser): Promise<void> {
   await open(page, 'Commands');
   await page.locator('select').selectOption('all');
   await page.getByRole('button', { name: 'Send' }).click();
+  // Other commands, such as a canary's, are listed before.
+  await page.getByRole('heading', { level: 1, name: 'A command' }).waitFor();
   await page.getByText('done', { exact: true }).waitFor();
   await take(page, 'command');
   await open(page, 'Certificates');

@@ -20,7 +20,7 @@ const HOSTS = [...SHARED, 'mgmt/hosts'];
 const LISTS = [...HOSTS, 'mgmt/lists'];
 const AGENTS = [...LISTS, 'mgmt/agents'];
 const COMMANDS = [...AGENTS, 'mgmt/cluster/links', 'mgmt/commands'];
-const JOBS = [...COMMANDS, 'mgmt/jobs'];
+const JOBS = [...COMMANDS, 'mgmt/canary', 'mgmt/jobs'];
 const HTTP = [...JOBS, 'api', 'metrics', 'mgmt/http'];
 
 /**
@@ -155,10 +155,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     not: 'how the agent is connected (`mgmt/agents`), and jobs over many hosts (`mgmt/jobs`)',
     mayImport: COMMANDS.filter(room => room !== 'mgmt/commands'),
   },
+  'mgmt/canary': {
+    holds: 'a change tried on a few hosts first: which hosts, what their dials tell, and how it ends',
+    not: 'how lists follow from it (`mgmt/lists`), and how the hosts are asked (`mgmt/commands`)',
+    mayImport: COMMANDS,
+  },
   'mgmt/jobs': {
     holds: 'what operators ask of the cluster, and work that takes time: drains, rebalancing, jobs about hosts',
     not: 'HTTP: the names and forms of requests are in `mgmt/http`',
-    mayImport: COMMANDS,
+    mayImport: [...COMMANDS, 'mgmt/canary'],
   },
   'mgmt/alerts': {
     holds: 'what operators are told of by itself: when an alert begins and ends, and its way to webhooks',

@@ -369,6 +369,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     readServers: () => membership.readServers(),
     configuration: currentConfiguration,
     configurationChanged,
+    listFor: host => agents.lists.listFor(host),
     tellOfJobs,
     jobMade: () => void jobs.look(),
     async stateChanged() {

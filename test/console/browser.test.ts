@@ -112,10 +112,46 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     t.equal(await holds(), 'rendezvous');
   });
 
+  await t.test('a canary is tried, verified by dials, and taken back; the next one holds for all', async t => {
+    const host = page.locator('#host');
+    const panel = page.getByRole('region', { name: /^A canary: 1 agent first$/ });
+    const holds = async () => {
+      const { configuration } = await cluster.ask('listConfigurations', { name: 'host' });
+      return (configuration as readonly { readonly value: string }[])[0]?.value;
+    };
+    const begin = async (value: string) => {
+      await host.fill(value);
+      await page.getByRole('button', { name: 'Preview' }).click();
+      await page.getByRole('button', { name: 'Canary first' }).click();
+      await panel.waitFor();
+    };
+    const former = await holds();
+    await begin(`${first},127.0.0.9`);
+    await panel.getByText('1 host has failed to reach the servers that they would be told').waitFor();
+    await panel.getByRole('cell', { name: /127\.0\.0\.9 port \d+: / }).waitFor();
+    await axe(t, page, 'a canary that has failed');
+    t.equal(await page.getByRole('button', { name: 'Canary first' }).count(), 0, 'there is one at most');
+    await panel.getByRole('button', { name: 'Take it back' }).click();
+    await panel.waitFor({ state: 'detached' });
+    t.equal(await holds(), former);
+    await begin(first);
+    await panel.getByText('Nothing speaks against it.').waitFor();
+    await panel.getByText('Have reached all servers of their lists: 1').waitFor();
+    await panel.getByRole('button', { name: 'The rest too' }).click();
+    await panel.waitFor({ state: 'detached' });
+    t.equal(await holds(), first);
+    await page.getByText(`host from ${former} to ${first}`).waitFor();
+    await page.getByRole('button', { name: 'Undo the last' }).click();
+    await page.getByText('What was changed here').waitFor({ state: 'detached' });
+    t.equal(await holds(), former);
+  });
+
   await t.test('a command is sent, and its results are watched', async t => {
     await menu('Commands');
     await page.locator('select').selectOption('all');
     await page.getByRole('button', { name: 'Send' }).click();
+    // Other commands, such as a canary's, are listed before.
+    await page.getByRole('heading', { level: 1, name: 'A command' }).waitFor();
     await page.getByText('done', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'answered' }).click();
     t.equal(await page.locator('tbody tr').count(), AGENTS);
@@ -158,6 +194,12 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     await other.getByRole('navigation').getByRole('link', { name: 'Servers' }).click();
     await other.getByRole('region', { name: first, exact: true }).waitFor();
     t.equal(await other.locator('main button').count(), 0);
+    await cluster.ask('startCanary', { host: first });
+    await other.getByRole('navigation').getByRole('link', { name: 'Change' }).click();
+    await other.getByRole('region', { name: /^A canary: 1 agent first$/ }).waitFor();
+    t.equal(await other.locator('main button').count(), 0, 'it sees a canary without buttons');
+    const { canary } = await cluster.ask('listCanaries', {});
+    await cluster.ask('deleteCanary', { id: String((canary as readonly { readonly id: number }[])[0]?.id) });
     const status = await other.evaluate(
       `fetch('/client/api?command=rebalanceAgents', { method: 'POST', headers: { 'X-Muster-Console': '1' } }).then(r => r.status)`,
     );

@@ -17,6 +17,7 @@ import { Api, type ApiReply } from '../../src/mgmt/http/api.js';
 import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
 import { newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operationsOf } from '../../src/mgmt/jobs/operations.js';
+import { agentListOf, type ListSnapshot } from '../../src/mgmt/lists/agent-list.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { ApiKeys, type ApiKeysParts } from '../../src/mgmt/security/api-keys.js';
 import { readHostCertificates } from '../../src/mgmt/security/host-certificates.js';
@@ -114,6 +115,13 @@ export async function apiBench(t: Test) {
     const before = observeServers([], { ...parts, rows: rows.map(row => ({ ...row, beat: row.beat - 1 })) });
     return observeServers(before, { ...parts, rows });
   };
+  const snapshot = (): ListSnapshot => ({
+    configuration,
+    clusterIntervals: new Map(),
+    avoided: [],
+    zoneHostIds: () => [],
+    assignedServer: () => undefined,
+  });
   const ca = await newCa({ clock, random: systemRandom });
   const apiKeys = await openKeys({ clock, log, store: seen });
   const operationsFor = operationsOf({
@@ -138,6 +146,7 @@ export async function apiBench(t: Test) {
     async stateChanged() {},
     tellOfJobs() {},
     jobMade() {},
+    listFor: host => agentListOf(host, snapshot()),
   });
   const links = new PresentLinks({
     clock,

@@ -18,7 +18,9 @@ export async function reassign(
   batch: readonly AssignmentEntry[],
 ): Promise<void> {
   const { version } = await store.configuration();
-  const { done } = await store.updateConfiguration(new Map(), version, await writtenAttempt(store, batch));
+  const { done } = await store.updateConfiguration(new Map(), version, {
+    attempt: await writtenAttempt(store, batch),
+  });
   if (!done) throw new Error('another change came in between');
 }
 

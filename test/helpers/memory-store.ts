@@ -10,6 +10,7 @@ import {
   type ChangedHost,
   type ClusterRow,
   type Configuration,
+  type ConfigurationAlso,
   type ConfigurationUpdate,
   type HostDescription,
   type HostDisconnectedEntry,
@@ -20,6 +21,7 @@ import {
   type HostVersions,
   ROWS_A_PAGE,
   type Store,
+  type StoredCanary,
 } from '../../src/mgmt/store/store.js';
 import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
 
@@ -35,6 +37,7 @@ export class MemoryData {
   assignmentStep = 0;
   assignmentGeneration = 0;
   revocation = 0;
+  canary: StoredCanary | undefined;
   lastHostId = 0;
   readonly values = new Map<string, string>();
   readonly zones = new Map<string, number>();
@@ -64,8 +67,9 @@ export class MemoryStore
   async configuration(): Promise<Configuration> {
     this.#enter('configuration');
     const values = [...this.data.values].toSorted(([one], [other]) => (one < other ? -1 : 1));
-    const { version, assignmentGeneration } = this.data;
-    return { version, values: new Map(values), assignmentGeneration, revocation: this.data.revocation, authorities: 0 };
+    const { version, assignmentGeneration, revocation, canary } = this.data;
+    const counters = { version, assignmentGeneration, revocation, authorities: 0 };
+    return { ...counters, values: new Map(values), ...(canary && { canary }) };
   }
 
   async initialiseConfiguration(values: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
@@ -86,7 +90,7 @@ export class MemoryStore
   async updateConfiguration(
     changes: ReadonlyMap<string, string>,
     expectedVersion: number,
-    attempt?: AssignmentAttempt,
+    { attempt, canary }: ConfigurationAlso = {},
   ): Promise<ConfigurationUpdate> {
     this.#enter('updateConfiguration');
     const { data } = this;
@@ -97,7 +101,9 @@ export class MemoryStore
     }
     const differing = [...changes].filter(([name, value]) => data.values.get(name) !== value);
     for (const [name, value] of differing) data.values.set(name, value);
-    if (differing.length > 0 || attempt !== undefined) data.version++;
+    if (differing.length > 0 || attempt !== undefined || canary !== undefined) data.version++;
+    if (canary === 'ended') data.canary = undefined;
+    else if (canary !== undefined) data.canary = { ...canary, id: data.version, created: 0, job: null };
     return { done: true, version: data.version };
   }
 

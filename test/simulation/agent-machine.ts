@@ -212,17 +212,19 @@ export class AgentMachine {
 
   #dialer(process: SimulatedProcess): Dialer {
     const { network } = this.#simulation;
+    const { ends } = this;
     return {
       addresses: async host => [host],
       connect: async (address, port, signal) => {
         this.#simulation.invariants.agentDials(this, address);
         const end = await network.dial(process, this.address, address, port, signal);
-        this.ends.add(end);
+        ends.add(end);
         this.#simulation.invariants.agentConnects(this, address);
         return {
           remote: end.remote,
           async secure({ context, clock, handshakeTimeoutMs }) {
             if (!(context instanceof SimulatedContext)) throw new TypeError('not a context of this simulation');
+            if (context.isLook) ends.delete(end);
             await end.secure(context.hello, { clock: clock ?? process.clock, handshakeTimeoutMs });
             return end;
           },

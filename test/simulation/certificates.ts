@@ -125,10 +125,11 @@ export class SimulatedTrust implements AgentTrust {
   }
 
   inspection(): Inspection {
-    const { context, hasCertificate } = this.credentials();
+    const certificate = this.#certificate;
+    const context = new SimulatedContext({ kind: 'agent', certificate }, { isLook: true });
     return {
       context,
-      hasCertificate,
+      hasCertificate: certificate !== undefined,
       judge: () => ({ peer: 'not looked at', objection: undefined, isVouchedFor: true }),
     };
   }

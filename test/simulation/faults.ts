@@ -129,6 +129,9 @@ export function perform(simulation: Simulation, fault: Fault): void {
     case 'upgrade':
       void upgrade(simulation, fault);
       return;
+    case 'canary':
+      tryFirst(simulation, fault, later);
+      return;
     case 'maintenance':
     case 'shutdown':
       maintain(simulation, fault, later);
@@ -178,8 +181,24 @@ function maintain(simulation: Simulation, fault: Fault & { kind: 'maintenance' |
   });
 }
 
+function tryFirst(simulation: Simulation, fault: Fault & { kind: 'canary' }, later: Later): void {
+  const { via, kind, change, percent, end } = fault;
+  void ask(simulation, via, kind, async ({ operations }) => {
+    await operations.startCanary({ ...change, percent });
+  });
+  if (end === 'none') return;
+  later(fault.ms, `the canary that stands is to end: ${end}`, () => {
+    void ask(simulation, via, `${end} ${kind}`, async ({ operations }) => {
+      const [canary] = await operations.listCanaries();
+      if (canary === undefined) return;
+      if (end === 'delete') await operations.deleteCanary({ id: canary.id });
+      else await operations.commitCanary({ id: canary.id, forced: true });
+    });
+  });
+}
+
 type Operation = Extract<Fault, { readonly via: number }> & {
-  kind: Exclude<Fault['kind'], 'maintenance' | 'shutdown' | 'revoke'>;
+  kind: Exclude<Fault['kind'], 'canary' | 'maintenance' | 'shutdown' | 'revoke'>;
 };
 
 function operate(simulation: Simulation, fault: Operation): void {

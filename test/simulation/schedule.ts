@@ -1,4 +1,5 @@
 import type { Random } from '../../src/lib/random.js';
+import type { ListChange } from '../../src/mgmt/lists/list-change.js';
 import type { PathState } from './simulated-network.js';
 import type { StoreWeather } from './store-link.js';
 
@@ -43,6 +44,15 @@ export type Fault =
       readonly name: string;
       readonly value: string;
       readonly again: string | undefined;
+    }
+  /** A change holds for a few hosts; after `ms` for all, or it is taken back, or it stands to the end. */
+  | {
+      readonly kind: 'canary';
+      readonly via: number;
+      readonly change: ListChange;
+      readonly percent: number;
+      readonly end: 'commit' | 'delete' | 'none';
+      readonly ms: number;
     }
   | { readonly kind: 'maintenance'; readonly via: number; readonly server: number; readonly ms: number }
   | { readonly kind: 'shutdown'; readonly via: number; readonly server: number; readonly ms: number }
@@ -89,6 +99,7 @@ export const FAULT_KINDS = [
   'store',
   'disk-full',
   'configure',
+  'canary',
   'maintenance',
   'shutdown',
   'rebalance',
@@ -178,6 +189,12 @@ function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
     case 'configure': {
       const [name, value, other] = changeOf(random, shape);
       return { kind, via: server(), name, value, again: random.int(3) === 0 ? other : undefined };
+    }
+    case 'canary': {
+      const change =
+        random.int(2) === 0 ? { host: hostList(shuffled(random, all())) } : { algorithm: pick(random, ALGORITHMS) };
+      const end = pick(random, ['commit', 'delete', 'none'] as const);
+      return { kind, via: server(), change, percent: 1 + random.int(50), end, ms: lasts(60_000) };
     }
     case 'maintenance':
     case 'shutdown':

@@ -28,9 +28,12 @@ export interface Welcome {
 export class SimulatedContext implements SecureContext {
   readonly context = undefined;
   readonly hello: Hello;
+  /** For a dial that only looks, as the doctor's do: it becomes no link. */
+  readonly isLook: boolean;
 
-  constructor(hello: Hello) {
+  constructor(hello: Hello, { isLook = false } = {}) {
     this.hello = hello;
+    this.isLook = isLook;
   }
 }
 

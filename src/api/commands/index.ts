@@ -1,6 +1,7 @@
 import { ALERT_COMMANDS } from './alerts.js';
 import { API_KEY_COMMANDS } from './api-keys.js';
 import { API_COMMANDS } from './apis.js';
+import { CANARY_COMMANDS } from './canaries.js';
 import { CERTIFICATE_COMMANDS } from './certificates.js';
 import { CONFIGURATION_COMMANDS } from './configurations.js';
 import { ENROLLMENT_COMMANDS } from './enrollment.js';
@@ -35,6 +36,7 @@ export const API = {
   ...SEND_COMMANDS,
   ...MAINTENANCE_COMMANDS,
   ...PREVIEW_COMMANDS,
+  ...CANARY_COMMANDS,
   ...API_KEY_COMMANDS,
   ...CERTIFICATE_COMMANDS,
   ...ENROLLMENT_COMMANDS,

@@ -21,8 +21,20 @@ export interface Change {
   readonly to: string;
 }
 
-/** Names whose change moves agents. */
-const MOVES_AGENTS: ReadonlySet<string> = new Set(CHANGEABLE.slice(0, 3));
+/** What lists follow from, by the names that previewHostList and startCanary have for it. */
+const LIST_NAMES = {
+  host: 'host',
+  algorithm: 'indirect.agent.lb.algorithm',
+  weights: 'indirect.agent.lb.weights',
+} as const;
+const LIST_ARGUMENTS = Object.keys(LIST_NAMES) as readonly (keyof typeof LIST_NAMES)[];
+
+/** What previewHostList and startCanary are asked. */
+export interface ListChange {
+  readonly host?: string;
+  readonly algorithm?: string;
+  readonly weights?: string;
+}
 
 /** What of a draft is different from what holds, in the order in which it is made. */
 export function changesOf(draft: Draft, values: ReadonlyMap<string, string>): readonly Change[] {
@@ -34,17 +46,29 @@ export function changesOf(draft: Draft, values: ReadonlyMap<string, string>): re
 }
 
 /** What previewHostList is asked; undefined: no list would be another one. */
-export function previewOf(
-  changes: readonly Change[],
-): { readonly host?: string; readonly algorithm?: string; readonly weights?: string } | undefined {
-  const of = (name: (typeof CHANGEABLE)[number]) => changes.find(change => change.name === name)?.to;
-  if (!changes.some(({ name }) => MOVES_AGENTS.has(name))) return undefined;
-  const [host, algorithm, weights] = [of('host'), of('indirect.agent.lb.algorithm'), of('indirect.agent.lb.weights')];
-  return {
-    ...(host !== undefined && { host }),
-    ...(algorithm !== undefined && { algorithm }),
-    ...(weights !== undefined && { weights }),
-  };
+export function previewOf(changes: readonly Change[]): ListChange | undefined {
+  const given = LIST_ARGUMENTS.flatMap(argument => {
+    const change = changes.find(({ name }) => name === LIST_NAMES[argument]);
+    return change === undefined ? [] : [[argument, change.to] as const];
+  });
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+/** What a canary changes, against what holds. */
+export function changesOfCanary(canary: CanaryChange, values: ReadonlyMap<string, string>): readonly Change[] {
+  return LIST_ARGUMENTS.flatMap(argument => {
+    const to = canary[argument];
+    const name = LIST_NAMES[argument];
+    return to === undefined || to === null ? [] : [{ name, from: values.get(name) ?? '', to }];
+  });
+}
+
+type CanaryChange = Readonly<Partial<Record<keyof ListChange, string | null | undefined>>>;
+
+/** What is left of a draft when its lists are tried by a canary. */
+export function draftBeside(draft: Draft, asked: ListChange): Draft {
+  const tried = new Set<string>(LIST_ARGUMENTS.filter(name => asked[name] !== undefined).map(name => LIST_NAMES[name]));
+  return new Map([...draft].filter(([name]) => !tried.has(name)));
 }
 
 /** What undoes changes: the former values, the last one first. */

@@ -3,8 +3,18 @@ import type { ResponseObject } from '../../api/types.js';
 import { ask, list, Refusal } from '../api.js';
 import { every } from '../clock.js';
 import { type Configuration, configurations, fleet, isOperator, now } from '../live.js';
-import { CHANGEABLE, type Change, changesOf, type Draft, passagesOf, previewOf, undoOf } from '../model/change.js';
+import {
+  CHANGEABLE,
+  type Change,
+  changesOf,
+  type Draft,
+  draftBeside,
+  passagesOf,
+  previewOf,
+  undoOf,
+} from '../model/change.js';
 import { amount } from '../model/text.js';
+import { CanaryPanel, canary } from './canary.js';
 import { Ago, Failure, reasonOf, ServerAt, Table } from './parts.js';
 import { Timeline } from './timeline.js';
 
@@ -34,6 +44,7 @@ export function ChangePage() {
   const key = useComputed(() => JSON.stringify(asked.value ?? null));
   const failure = useSignal<string | undefined>(undefined);
   const isBusy = useSignal(false);
+  const percent = useSignal(1);
   const told = useComputed(() => (preview.value?.of === key.value ? preview.value?.told : undefined));
 
   const attempt = async (work: () => Promise<void>) => {
@@ -69,6 +80,13 @@ export function ChangePage() {
         preview.value = undefined;
         if (previewOf(done) !== undefined) behind.value = fleet.value.tracks.length;
       }
+    });
+  const tryFirst = () =>
+    attempt(async () => {
+      if (asked.value === undefined) return;
+      canary.value = await ask('startCanary', { ...asked.value, percent: percent.value });
+      draft.value = draftBeside(draft.value, asked.value);
+      preview.value = undefined;
     });
   const undo = () =>
     attempt(async () => {
@@ -110,6 +128,25 @@ export function ChangePage() {
             >
               Make {amount(changes.value.length, 'change')}
             </button>
+            {told.value !== undefined && canary.value === undefined && (
+              <>
+                <button type="button" disabled={isBusy.value} onClick={() => void tryFirst()}>
+                  Canary first
+                </button>
+                <label class="row small">
+                  <input
+                    type="number"
+                    min={1}
+                    max={50}
+                    value={percent.value}
+                    onInput={event => {
+                      percent.value = event.currentTarget.valueAsNumber;
+                    }}
+                  />
+                  % of the agents
+                </label>
+              </>
+            )}
             <button
               type="button"
               disabled={changes.value.length === 0}
@@ -128,6 +165,13 @@ export function ChangePage() {
         )}
         <Failure text={failure.value} />
       </section>
+      <CanaryPanel
+        values={values.value}
+        onCommitted={done => {
+          made.value = [{ at: now.value, changes: done }, ...made.value];
+          behind.value = fleet.value.tracks.length;
+        }}
+      />
       {told.value !== undefined && <Previewed told={told.value} />}
       {proposed.value !== undefined && <Timeline proposed={proposed.value} />}
       <Progress />

@@ -265,6 +265,23 @@ export interface Configuration {
   readonly values: ParameterValues;
   /** The generation of assignments that counts with it. */
   readonly assignmentGeneration: number;
+  /** The change that holds for a few hosts alone. */
+  readonly canary?: Canary | undefined;
+}
+
+/** A change of what host lists follow from that holds for a few hosts alone, until it holds for all or is taken back. */
+export interface Canary {
+  /** The generation of the configuration that it began with. */
+  readonly id: number;
+  /** The values that hold for its hosts. */
+  readonly values: ParameterValues;
+  /** Its hosts by id, and with `rendezvous` the preferred host of each. */
+  readonly hosts: ReadonlyMap<number, string | null>;
+}
+
+/** The values that hold for a host. */
+export function valuesFor({ values, canary }: Pick<Configuration, 'values' | 'canary'>, hostId: number) {
+  return canary?.hosts.has(hostId) ? canary.values : values;
 }
 
 /** What values of several names must be to each other. */
@@ -327,16 +344,31 @@ export function readConfiguration(
   stored: Omit<StoredConfiguration, 'revocation' | 'authorities'>,
   former?: Configuration,
 ): { configuration: Configuration; invalid: readonly InvalidParameter[] } {
+  const { version, assignmentGeneration, canary } = stored;
+  const { values, invalid } = readValues(stored.values, former?.values);
+  if (canary === undefined) return { configuration: { version, assignmentGeneration, values }, invalid };
+  const { id, hosts, changes } = canary;
+  const own = readValues(new Map([...stored.values, ...changes]), former?.canary?.values ?? values);
+  return {
+    configuration: { version, assignmentGeneration, values, canary: { id, hosts, values: own.values } },
+    invalid: [...invalid, ...own.invalid.filter(({ name }) => changes.has(name))],
+  };
+}
+
+function readValues(
+  texts: ReadonlyMap<string, string>,
+  former: ParameterValues | undefined,
+): { readonly values: ParameterValues; readonly invalid: readonly InvalidParameter[] } {
   const invalid: InvalidParameter[] = [];
   const values: Record<string, unknown> = {};
   for (const name of PARAMETER_NAMES) {
     const parameter = PARAMETERS[name] as Parameter<unknown>;
-    const text = stored.values.get(name);
+    const text = texts.get(name);
     try {
       values[name] = text === undefined ? parameter.default : parameter.kind.parse(text);
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      values[name] = former?.values[name] ?? parameter.default;
+      values[name] = former?.[name] ?? parameter.default;
       invalid.push({ name, text: text ?? '', reason: error.message });
     }
   }
@@ -344,12 +376,11 @@ export function readConfiguration(
     // Each name was just given a value of its kind.
     if (isKept(values as ParameterValues)) continue;
     for (const name of names) {
-      invalid.push({ name, text: stored.values.get(name) ?? defaultValue(name), reason: allowed });
-      values[name] = former?.values[name] ?? PARAMETERS[name].default;
+      invalid.push({ name, text: texts.get(name) ?? defaultValue(name), reason: allowed });
+      values[name] = former?.[name] ?? PARAMETERS[name].default;
     }
   }
-  const { version, assignmentGeneration } = stored;
-  return { configuration: { version, assignmentGeneration, values: values as ParameterValues }, invalid };
+  return { values: values as ParameterValues, invalid };
 }
 
 function parameter<const T>(parameter: Parameter<T>): Parameter<T> {

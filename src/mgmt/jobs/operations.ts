@@ -1,4 +1,12 @@
 import { Semaphore } from '../../lib/semaphore.js';
+import {
+  type CanaryParts,
+  commitCanary,
+  deleteCanary,
+  listCanaries,
+  startCanary,
+  verifyCanary,
+} from '../canary/canary-operations.js';
 import { eventsAskedBy } from '../cluster/events.js';
 import { type CommandOperationParts, cancelCommand, sendCommand } from '../commands/command-operations.js';
 import {
@@ -51,6 +59,7 @@ import { type ServerStatusParts, serverStatus } from './server-status.js';
 /** All that the operations need of a server. */
 export type OperationParts = ChangeConfigurationParts &
   PreviewChangeParts &
+  CanaryParts &
   HostOperationParts &
   CertificateOperationParts &
   ServerOperationParts &
@@ -95,6 +104,25 @@ export interface Operations {
    * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`)
    */
   readonly previewChange: Bound<typeof previewChange>;
+  /**
+   * Has a change of the host list, the algorithm or the weights hold for a few hosts first, which dial the servers that they
+   * are told.
+   * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`, `weights`, `percent`); OPERATION_REFUSED: another one
+   *   stands, or no agent would get another list
+   */
+  readonly startCanary: Bound<typeof startCanary>;
+  /** The canary that stands, and how far it is. */
+  readonly listCanaries: () => ReturnType<typeof listCanaries>;
+  /** Has the hosts of a canary dial once more. @throws OperationError ARGUMENT_INVALID (`id`), OPERATION_REFUSED */
+  readonly verifyCanary: Bound<typeof verifyCanary>;
+  /**
+   * Has the change of a canary hold for all agents.
+   * @throws OperationError ARGUMENT_INVALID (`id`, `host`); OPERATION_REFUSED: dials have failed or not ended, and `forced`
+   *   is false
+   */
+  readonly commitCanary: Bound<typeof commitCanary>;
+  /** Takes a canary back: its hosts are told what all others are. @throws OperationError ARGUMENT_INVALID (`id`) */
+  readonly deleteCanary: Bound<typeof deleteCanary>;
   /**
    * Removes a host, after its agent was told not to come back, for up to a minute. The id is never used again.
    * @throws OperationError ARGUMENT_INVALID (`hostId`); OPERATION_REFUSED: the agent could not be told, and `forced` is false
@@ -249,6 +277,11 @@ function boundOperations(parts: OperationParts, changes: Semaphore): Operations 
     changeConfiguration: change => changes.run(() => changeConfiguration(parts, change)),
     resetConfiguration: reset => changes.run(() => resetConfiguration(parts, reset)),
     previewChange: change => previewChange(parts, change),
+    startCanary: args => changes.run(() => startCanary(parts, args)),
+    listCanaries: () => listCanaries(parts),
+    verifyCanary: args => verifyCanary(parts, args),
+    commitCanary: args => changes.run(() => commitCanary(parts, args)),
+    deleteCanary: args => changes.run(() => deleteCanary(parts, args)),
     removeHost: args => removeHost(parts, args),
     updateHost: args => updateHost(parts, args),
     reconnectHost: args => reconnectHost(parts, args),

@@ -1,5 +1,5 @@
 import { type HostList, isSameList } from '../../protocol/host-list.js';
-import type { AlgorithmName, Configuration } from '../config/parameters.js';
+import { type AlgorithmName, type Configuration, valuesFor } from '../config/parameters.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
 import { algorithms } from './algorithms.js';
 
@@ -11,6 +11,8 @@ export interface AgentList extends HostList {
   readonly avoid: readonly string[];
   /** The generation of the configuration that it was made from. */
   readonly configurationVersion: number;
+  /** The id of the canary whose values it was made from. */
+  readonly canary?: number | undefined;
 }
 
 /** All that agents' lists depend on, at one moment. */
@@ -26,29 +28,37 @@ export interface ListSnapshot {
   assignedServer(hostId: number): string | undefined;
 }
 
-/** Pure: the list of one agent. The same at Ready and for a push, so that no value flips between the two. */
+/**
+ * Pure: the list of one agent. The same at Ready and for a push, so that no value flips between the two.
+ * @param wanted in the place of the configured algorithm
+ */
 export function agentListOf(
   { id, zoneId, clusterId }: Pick<HostIdentity, 'id' | 'zoneId' | 'clusterId'>,
   { configuration, clusterIntervals, avoided, zoneHostIds, assignedServer }: ListSnapshot,
-  algorithm: AlgorithmName = configuration.values['indirect.agent.lb.algorithm'],
+  wanted?: AlgorithmName,
 ): AgentList {
-  const { version, values } = configuration;
+  const { version, canary } = configuration;
+  const values = valuesFor(configuration, id);
+  const own = canary?.hosts.has(id) ? canary : undefined;
+  const algorithm = wanted ?? values['indirect.agent.lb.algorithm'];
   const clusterInterval = clusterId === null ? undefined : clusterIntervals.get(clusterId);
   // Assignments count only while rendezvous is configured: a drain by it goes by the scores alone.
   const isAssigned = values['indirect.agent.lb.algorithm'] === 'rendezvous';
+  const assigned = own ? own.hosts.get(id) : assignedServer(id);
   return {
     hosts: algorithms[algorithm]({
       servers: values.host,
       zoneHostIds: zoneHostIds(zoneId),
       hostId: id,
       seed: String(version),
-      preferred: isAssigned ? assignedServer(id) : undefined,
+      preferred: isAssigned ? (assigned ?? undefined) : undefined,
       weights: values['indirect.agent.lb.weights'],
     }),
     algorithm,
     checkIntervalSeconds: clusterInterval ?? values['indirect.agent.lb.check.interval'],
     avoid: avoided,
     configurationVersion: version,
+    ...(own && { canary: own.id }),
   };
 }
 

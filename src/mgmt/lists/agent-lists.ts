@@ -2,7 +2,7 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Interruptible } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { isSameList } from '../../protocol/host-list.js';
-import type { AlgorithmName, Configuration } from '../config/parameters.js';
+import { type AlgorithmName, type Configuration, valuesFor } from '../config/parameters.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
 import { ZoneHosts } from '../hosts/zone-hosts.js';
 import type { AgentStore } from '../store/agent-store.js';
@@ -92,7 +92,7 @@ export class AgentLists {
    */
   async admit(host: HostIdentity): Promise<void> {
     this.assign(host);
-    const isNeeded = this.configuration.values['indirect.agent.lb.algorithm'] === 'roundrobin';
+    const isNeeded = valuesFor(this.configuration, host.id)['indirect.agent.lb.algorithm'] === 'roundrobin';
     if (!isNeeded || this.#health.away) return;
     try {
       await this.#health.watch(() => this.#zoneHosts.include(host.zoneId, host.id));
@@ -104,7 +104,7 @@ export class AgentLists {
     }
   }
 
-  /** With `rendezvous`: assigns a server to a host that has none. */
+  /** With `rendezvous`: assigns a server to a host that has none. A canary has no part in it: its hosts have theirs. */
   assign({ id }: Pick<HostIdentity, 'id'>): void {
     const { values } = this.configuration;
     if (values['indirect.agent.lb.algorithm'] !== 'rendezvous') return;
@@ -168,7 +168,7 @@ export class AgentLists {
   #isKept(held: AgentList, list: AgentList): boolean {
     if (isSameList(held, list)) return true;
     const isRoundrobin = held.algorithm === 'roundrobin' && list.algorithm === 'roundrobin';
-    return isRoundrobin && held.configurationVersion >= this.#listsSince;
+    return isRoundrobin && held.canary === list.canary && held.configurationVersion >= this.#listsSince;
   }
 
   #change(changes: Partial<ListSnapshot>): void {

@@ -1,12 +1,8 @@
 import { reasonOf } from '../../lib/errors.js';
-import { runInTurns } from '../../lib/interruptible.js';
 import { invalidArgument, OperationError } from '../../lib/operation-error.js';
 import { nearestKey } from '../../lib/text/nearest-key.js';
 import type { EventSink } from '../cluster/events.js';
-import type { ServerReader } from '../cluster/membership.js';
-import { canTakeAgents, type ObservedServer } from '../cluster/observed-servers.js';
 import {
-  type Configuration,
   canonicalValue,
   defaultValue,
   isParameterName,
@@ -16,14 +12,13 @@ import {
 } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
 import type { ApiKeys } from '../security/api-keys.js';
-import type { AssignmentEntry, Store, Configuration as StoredConfiguration } from '../store/store.js';
-import { listSettingsOf } from './list-settings.js';
-import { readListedHosts } from './listed-hosts.js';
-import { giveSameLists, previewInSteps } from './preview.js';
-import { changedAssignments, commitChange, judgedAnew, needsReassignment, type ReassignParts } from './reassign.js';
+import type { Store } from '../store/store.js';
+import { type JudgeParts, makeChange } from './judge-change.js';
+import { isListParameter, refuseBesideCanary } from './list-change.js';
+import { judgedAnew } from './reassign.js';
 
-export interface ChangeConfigurationParts extends ReassignParts, ServerReader {
-  readonly store: ReassignParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval'>;
+export interface ChangeConfigurationParts extends JudgeParts {
+  readonly store: JudgeParts['store'] & Pick<Store, 'clusters' | 'setClusterCheckInterval'>;
   readonly events: EventSink;
   readonly apiKeys: Pick<ApiKeys, 'all' | 'refresh'>;
   /** Has this server read the configuration now. The others notice the change by their poll. */
@@ -115,41 +110,14 @@ async function changeGlobally(
   text: string,
   forced: boolean,
 ): Promise<ChangedConfiguration> {
-  const { clock, store } = parts;
+  const { store } = parts;
   const value = checkedValue(name, text);
   if (name === 'alert.webhook.key' && value !== '') await checkKeyName(parts, value);
   return judgedAnew(store, async stored => {
-    const { configuration } = readConfiguration(stored);
-    const now = listSettingsOf(configuration);
-    const proposed = listSettingsOf(proposedConfiguration(stored, name, value));
-    const servers = name === 'host' ? await parts.readServers() : [];
-    if (name === 'host' && !forced) checkReachable(servers, proposed.servers);
-    const withoutServer =
-      name === 'host' ? proposed.servers.filter(host => servers.every(({ serviceIp }) => serviceIp !== host)) : [];
-    let agentsMoving = 0;
-    let assignments: readonly AssignmentEntry[] = [];
-    if (!giveSameLists(now, proposed)) {
-      const { rows, agents } = await readListedHosts(store, configuration);
-      const { moving, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
-      agentsMoving = moving;
-      // The assignments are those of the preview. After another algorithm, agents keep the preferred host that they
-      // have, whatever an older row says.
-      if (needsReassignment(now, proposed)) {
-        assignments = await runInTurns(changedAssignments(rows, after, configuration), clock);
-      }
-    }
-    const isDone = await commitChange(parts, configuration, new Map([[name, value]]), assignments);
-    return isDone ? { name, value, scope: 'global' as const, agentsMoving, withoutServer } : undefined;
+    if (isListParameter(name)) refuseBesideCanary(readConfiguration(stored).configuration);
+    const made = await makeChange(parts, stored, new Map([[name, value]]), { forced, argument: 'value' });
+    return made && { name, value, scope: 'global' as const, ...made };
   });
-}
-
-/** What the store would have. @throws OperationError ARGUMENT_INVALID: it cannot be right together with other values */
-function proposedConfiguration(stored: StoredConfiguration, name: ParameterName, value: string): Configuration {
-  const values = new Map([...stored.values, [name, value]]);
-  const { configuration, invalid } = readConfiguration({ ...stored, version: stored.version + 1, values });
-  const conflict = invalid.find(parameter => parameter.name === name);
-  if (conflict !== undefined) throw invalidArgument('value', value, conflict.reason);
-  return configuration;
 }
 
 async function changeForCluster(
@@ -170,14 +138,6 @@ async function changeForCluster(
     const kept = value ?? values.get(name) ?? defaultValue(name);
     return { name, value: kept, scope: 'cluster' as const, agentsMoving: undefined, withoutServer: [] };
   });
-}
-
-/** Refuses a list of which no server is Up: its agents would reach no server. @throws OperationError ARGUMENT_INVALID */
-function checkReachable(servers: readonly ObservedServer[], hosts: readonly string[]): void {
-  const up = servers.filter(canTakeAgents).map(({ serviceIp }) => serviceIp);
-  if (hosts.some(host => up.includes(host))) return;
-  const why = `none of these servers can take agents (${up.join(', ') || 'none'} can); forced=true sets it all the same`;
-  throw invalidArgument('value', hosts.join(','), why);
 }
 
 /** Refuses the name of no API key: alerts would not be posted. @throws OperationError ARGUMENT_INVALID; StoreError */

@@ -1,11 +1,10 @@
 import type { Clock } from '../../lib/clock.js';
-import { reasonOf } from '../../lib/errors.js';
 import { mapInSteps, runInTurns } from '../../lib/interruptible.js';
-import { invalidArgument } from '../../lib/operation-error.js';
-import { PARAMETERS, readConfiguration } from '../config/parameters.js';
-import { type Kind, ValueError } from '../config/value-kinds.js';
+import { readConfiguration } from '../config/parameters.js';
 import type { AgentRow, Store } from '../store/store.js';
 import { algorithms } from './algorithms.js';
+import { proposedConfiguration } from './judge-change.js';
+import { type ListChange, valuesOfChange } from './list-change.js';
 import { listSettingsOf } from './list-settings.js';
 import { readListedHosts } from './listed-hosts.js';
 import { type ListSettings, type Preview, previewInSteps, zoneHostIdsInSteps } from './preview.js';
@@ -13,13 +12,6 @@ import { type ListSettings, type Preview, previewInSteps, zoneHostIdsInSteps } f
 export interface PreviewChangeParts {
   readonly clock: Pick<Clock, 'turn'>;
   readonly store: Pick<Store, 'configuration' | 'hosts'>;
-}
-
-/** Texts as `updateConfiguration` takes them. What is left out stays as it is. */
-export interface ProposedChange {
-  readonly host?: string | undefined;
-  readonly algorithm?: string | undefined;
-  readonly weights?: string | undefined;
 }
 
 export interface ChangePreview extends Pick<Preview, 'moving' | 'shares'> {
@@ -40,23 +32,11 @@ export interface PreviewedHost {
  * Tells what a change of the host list, the algorithm or the weights would do. Nothing is changed.
  * @throws OperationError ARGUMENT_INVALID (`host`, `algorithm`, `weights`); StoreError
  */
-export async function previewChange(
-  { clock, store }: PreviewChangeParts,
-  { host, algorithm, weights }: ProposedChange,
-): Promise<ChangePreview> {
-  const { configuration } = readConfiguration(await store.configuration());
+export async function previewChange({ clock, store }: PreviewChangeParts, change: ListChange): Promise<ChangePreview> {
+  const stored = await store.configuration();
+  const { configuration } = readConfiguration(stored);
   const now = listSettingsOf(configuration);
-  const proposed: ListSettings = {
-    ...now,
-    servers: host === undefined ? now.servers : parsed('host', host, PARAMETERS.host.kind),
-    algorithm:
-      algorithm === undefined
-        ? now.algorithm
-        : parsed('algorithm', algorithm, PARAMETERS['indirect.agent.lb.algorithm'].kind),
-    weights:
-      weights === undefined ? now.weights : parsed('weights', weights, PARAMETERS['indirect.agent.lb.weights'].kind),
-    seed: String(configuration.version + 1),
-  };
+  const proposed = listSettingsOf(proposedConfiguration(stored, valuesOfChange(change)));
   const { rows, agents } = await readListedHosts(store, configuration);
   const { moving, shares, before, after } = await runInTurns(previewInSteps(agents, now, proposed), clock);
   const zones = await runInTurns(zoneHostIdsInSteps(agents), clock);
@@ -76,14 +56,4 @@ function listOf(
   { algorithm, servers, weights, seed }: ListSettings,
 ): readonly string[] {
   return algorithms[algorithm]({ servers, zoneHostIds, hostId, seed, preferred, weights });
-}
-
-/** @throws OperationError ARGUMENT_INVALID */
-function parsed<T>(argument: string, text: string, kind: Kind<T>): T {
-  try {
-    return kind.parse(text);
-  } catch (error) {
-    if (!(error instanceof ValueError)) throw error;
-    throw invalidArgument(argument, text, reasonOf(error));
-  }
 }

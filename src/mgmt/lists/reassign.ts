@@ -8,11 +8,13 @@ import {
   type AssignmentAttempt,
   type AssignmentEntry,
   assignmentOf,
+  type ConfigurationAlso,
   HOSTS_A_BATCH,
   type Store,
   type Configuration as StoredConfiguration,
 } from '../store/store.js';
 import { assignAllInSteps } from './assign.js';
+import { refuseBesideCanary } from './list-change.js';
 import { listSettingsOf } from './list-settings.js';
 import { readListedHosts } from './listed-hosts.js';
 import { giveSameLists, type ListSettings } from './preview.js';
@@ -66,10 +68,11 @@ export async function reassignHosts(parts: ReassignParts): Promise<number | unde
     const { configuration } = readConfiguration(stored);
     const settings = listSettingsOf(configuration);
     if (settings.algorithm !== 'rendezvous') return { reassigned: undefined };
+    refuseBesideCanary(configuration);
     const { rows, agents } = await readListedHosts(store, configuration);
     const plan = await runInTurns(assignAllInSteps(agents, settings.servers, settings.weights), clock);
     const assignments = await runInTurns(changedAssignments(rows, plan.preferred, configuration), clock);
-    const isDone = await commitChange(parts, configuration, new Map(), assignments);
+    const isDone = await commitChange(parts, configuration, { values: new Map(), assignments });
     return isDone ? { reassigned: plan.changes.length } : undefined;
   });
   return reassigned;
@@ -96,6 +99,11 @@ export function* changedAssignments(
   return changed;
 }
 
+export interface JudgedChange extends Pick<ConfigurationAlso, 'canary'> {
+  readonly values: ReadonlyMap<string, string>;
+  readonly assignments: readonly AssignmentEntry[];
+}
+
 /**
  * Writes values and assignments as one change, which counts from its last write on.
  * @param judgedBy the configuration that they follow from
@@ -105,13 +113,12 @@ export function* changedAssignments(
 export async function commitChange(
   parts: CommitParts,
   { version }: Pick<Configuration, 'version'>,
-  values: ReadonlyMap<string, string>,
-  assignments: readonly AssignmentEntry[],
+  { values, assignments, canary }: JudgedChange,
 ): Promise<boolean> {
   const { store } = parts;
-  if (assignments.length === 0) return (await store.updateConfiguration(values, version)).done;
+  if (assignments.length === 0) return (await store.updateConfiguration(values, version, { canary })).done;
   const attempt = await written(parts, assignments);
-  return attempt !== undefined && (await store.updateConfiguration(values, version, attempt)).done;
+  return attempt !== undefined && (await store.updateConfiguration(values, version, { attempt, canary })).done;
 }
 
 /** @returns undefined: another attempt is under way, or has been */

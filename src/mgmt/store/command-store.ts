@@ -37,6 +37,8 @@ export interface CommandStore {
   cancelCommands(uuid: string, reason: string, by: number | 'operator'): Promise<CommandsCancelled | undefined>;
   /** How many hosts of a job have which outcome. @returns undefined: there is no such job */
   commandSummary(uuid: string): Promise<CommandSummary | undefined>;
+  /** Why hosts are not well, the most frequent reason first; at most `COMMAND_REASONS`. @returns undefined: as above */
+  commandReasons(uuid: string): Promise<readonly CommandReason[] | undefined>;
   /** In the order of the job's hosts. @param query its page has at most `ROWS_A_PAGE` rows */
   commandResults(query: CommandResultQuery): Promise<Page<CommandResultRow> | undefined>;
   /**
@@ -48,6 +50,7 @@ export interface CommandStore {
 }
 
 export const COMMANDS_A_CALL = 500;
+export const COMMAND_REASONS = 50;
 
 /** `waiting`: not sent. `taken`: perhaps sent. The others are outcomes. */
 export type CommandState = 'waiting' | 'taken' | CommandOutcomeKind;
@@ -114,6 +117,15 @@ export interface CommandSummary {
   readonly unknown: number;
   /** Of all answers, in characters or bytes: as the database counts. */
   readonly answerLength: number;
+}
+
+/** Hosts that have one outcome for one reason. */
+export interface CommandReason {
+  readonly state: CommandOutcomeKind;
+  readonly reason: string | null;
+  readonly hosts: number;
+  /** Of the first of them. */
+  readonly hostName: string;
 }
 
 export interface CommandResultQuery extends PageQuery {

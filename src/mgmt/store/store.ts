@@ -71,7 +71,7 @@ export * from './assignment-store.js';
 export type * from './authority-store.js';
 export type * from './certificate-store.js';
 export * from './command-store.js';
-export type * from './configuration-store.js';
+export * from './configuration-store.js';
 export type * from './enrollment-store.js';
 export * from './event-store.js';
 export * from './host-store.js';

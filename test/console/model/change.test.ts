@@ -1,6 +1,13 @@
 import t from 'tap';
 import { agentsByServer } from '../../../src/console/model/burndown.js';
-import { changesOf, passagesOf, previewOf, undoOf } from '../../../src/console/model/change.js';
+import {
+  changesOf,
+  changesOfCanary,
+  draftBeside,
+  passagesOf,
+  previewOf,
+  undoOf,
+} from '../../../src/console/model/change.js';
 import { NOT_YET } from '../../../src/console/model/tracks.js';
 import { fleet, step, track } from './helpers.js';
 
@@ -37,6 +44,19 @@ t.test('change: a preview is asked for where lists would be others', async t => 
     algorithm: 'rendezvous',
     weights: '10.0.0.1=2',
   });
+});
+
+t.test('change: what a canary changes, and what is left of the draft beside it', async t => {
+  t.same(changesOfCanary({ host: '10.0.0.2', weights: '', algorithm: undefined }, VALUES), [
+    { name: 'host', from: '10.0.0.1,10.0.0.2', to: '10.0.0.2' },
+    { name: 'indirect.agent.lb.weights', from: '', to: '' },
+  ]);
+  const draft = new Map([
+    ['host', '10.0.0.2'],
+    ['ping.interval', '30'],
+    ['indirect.agent.lb.weights', ''],
+  ]);
+  t.same(draftBeside(draft, { host: '10.0.0.2' }), new Map([...draft].slice(1)));
 });
 
 t.test('change: who would go from where to where, the most first', async t => {

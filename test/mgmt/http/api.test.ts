@@ -303,6 +303,7 @@ const FOR_READERS = [
   'listAgentLinks',
   'readyForShutdown',
   'previewHostList',
+  'listCanaries',
 ];
 
 t.test('api: a reader’s key may call what shows, and nothing that changes, command by command', async t => {

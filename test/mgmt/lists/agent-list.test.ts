@@ -108,3 +108,25 @@ t.test('regression: an avoid list with an address twice is not taken for one of 
   t.equal(isSameAgentList({ ...held, avoid: ['c', 'c'] }, { ...held, avoid: ['c', 'b'] }), false);
   t.equal(isSameAgentList({ ...held, avoid: ['c', 'c'] }, { ...held, avoid: ['c'] }), true);
 });
+
+t.test('agent-list: the hosts of a canary have its values, and all others those that hold', async t => {
+  const canaryOf = (changes: Readonly<Record<string, string>>, hosts: ReadonlyMap<number, string | null>) =>
+    readConfiguration({
+      version: 9,
+      values: new Map([['host', HOST]]),
+      assignmentGeneration: 0,
+      canary: { id: 8, changes: new Map(Object.entries(changes)), hosts, created: 0, createdBy: 'admin', job: null },
+    }).configuration;
+  const reversed = canaryOf({ host: '192.0.2.3,192.0.2.1' }, new Map([[2, null]]));
+  const [other, own] = [1, 2].map(id => agentListOf(host(id), { ...NOTHING, configuration: reversed }));
+  t.match(own, { hosts: ['192.0.2.3', '192.0.2.1'], canary: 8, configurationVersion: 9 });
+  t.same([other?.hosts.join(), other?.canary], [HOST, undefined]);
+  const assigned = canaryOf({ 'indirect.agent.lb.algorithm': 'rendezvous' }, new Map([[2, '192.0.2.3']]));
+  const lists = [1, 2].map(id =>
+    agentListOf(host(id), { ...NOTHING, configuration: assigned, assignedServer: () => '192.0.2.2' }),
+  );
+  t.match(lists, [
+    { hosts: HOST.split(','), algorithm: 'static' },
+    { hosts: ['192.0.2.3'], algorithm: 'rendezvous' },
+  ]);
+});

@@ -43,7 +43,7 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
     t.match(await store.hostsById([1]), [{ preferred: 'a', nextPreferred: 'b', nextGeneration: generation }]);
     t.strictSame(await store.assignHosts([entry(3, 'c'), entry(4, 'c')], 0), ['c', 'c'], 'meanwhile');
     const values = new Map([['host', 'b']]);
-    t.strictSame(await store.updateConfiguration(values, 0, attempt), { done: true, version: 1 });
+    t.strictSame(await store.updateConfiguration(values, 0, { attempt }), { done: true, version: 1 });
     t.strictSame(await store.configuration(), {
       version: 1,
       values,
@@ -53,11 +53,15 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
     });
     t.strictSame([...(await assignments(store)).values()], ['b', 'a', 'b', 'c']);
     t.strictSame(await store.assignHosts([entry(1, 'd')], attempt.generation), ['b']);
-    t.strictSame(await store.updateConfiguration(NONE, 1, attempt), { done: false, version: 1 }, 'once only');
+    t.strictSame(await store.updateConfiguration(NONE, 1, { attempt }), { done: false, version: 1 }, 'once only');
     const next = await writtenAttempt(store, [entry(1, 'e')]);
     t.ok(next.generation > attempt.generation);
     t.match(await store.host(1), { preferred: 'b', nextPreferred: 'e' }, 'the row keeps the one that counts');
-    t.strictSame(await store.updateConfiguration(NONE, 1, next), { done: true, version: 2 }, 'values may stay');
+    t.strictSame(
+      await store.updateConfiguration(NONE, 1, { attempt: next }),
+      { done: true, version: 2 },
+      'values may stay',
+    );
     t.strictSame([...(await assignments(store)).values()], ['e', 'a', 'b', 'c']);
   });
 
@@ -66,7 +70,10 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
     await store.assignHosts([entry(1, 'a')], 0);
     const attempt = await writtenAttempt(store, [entry(1, 'b')]);
     await store.updateConfiguration(new Map([['host', 'c']]), 0);
-    t.strictSame(await store.updateConfiguration(new Map([['host', 'b']]), 0, attempt), { done: false, version: 1 });
+    t.strictSame(await store.updateConfiguration(new Map([['host', 'b']]), 0, { attempt }), {
+      done: false,
+      version: 1,
+    });
     t.strictSame(await store.configuration(), {
       version: 1,
       values: new Map([['host', 'c']]),
@@ -75,7 +82,11 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
       authorities: 0,
     });
     t.strictSame([...(await assignments(store)).values()], ['a']);
-    t.match(await store.updateConfiguration(new Map([['host', 'b']]), 1, attempt), { done: true }, 'it is still there');
+    t.match(
+      await store.updateConfiguration(new Map([['host', 'b']]), 1, { attempt }),
+      { done: true },
+      'it is still there',
+    );
   });
 
   test('assignments: an attempt that was abandoned leaves nothing', async (t, store, open) => {
@@ -96,11 +107,12 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
     const begun = await other.beginAssignment(step);
     t.match(begun, { begun: true, attempt: { generation: step + 1 } });
     t.equal(await store.writeAssignments(dead, [entry(1, 'late')]), undefined);
-    t.match(await store.updateConfiguration(NONE, 0, dead), { done: false });
+    t.match(await store.updateConfiguration(NONE, 0, { attempt: dead }), { done: false });
     t.equal((await store.hosts()).filter(({ nextPreferred }) => nextPreferred !== null).length, 0);
     const { versions, more } = await store.hostVersions(cursor);
     t.ok(versions.length === ROWS_A_PAGE && more, 'the others are told that it is gone');
-    if (begun.begun) t.match(await other.updateConfiguration(NONE, 0, begun.attempt), { done: true, version: 1 });
+    if (begun.begun)
+      t.match(await other.updateConfiguration(NONE, 0, { attempt: begun.attempt }), { done: true, version: 1 });
     t.strictSame(new Set((await assignments(store)).values()), new Set([null]));
   });
 
@@ -117,7 +129,8 @@ export function assignmentsContract(kind: string, fresh: FreshStore): void {
           ids.map(id => entry(id, `server ${i}`)),
         );
         return (
-          attempt !== undefined && (await s.updateConfiguration(new Map([['host', `server ${i}`]]), 0, attempt)).done
+          attempt !== undefined &&
+          (await s.updateConfiguration(new Map([['host', `server ${i}`]]), 0, { attempt })).done
         );
       }),
     );

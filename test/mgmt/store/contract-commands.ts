@@ -34,6 +34,32 @@ async function running(store: Store, hostIds: readonly number[]): Promise<string
 export function commandsContract(kind: string, fresh: FreshStore): void {
   const test = storeTest(kind, fresh);
 
+  test('commands: the reasons why hosts are not well, the most frequent first', async (t, store) => {
+    const ids = await hostsIn(store, 7);
+    const uuid = await running(store, ids);
+    t.strictSame(await store.commandReasons(uuid), []);
+    await store.takeCommands(uuid, MSID_A, 6);
+    const [a = 0, b = 0, c = 0, d = 0, e = 0] = ids;
+    const bad = { isGood: false, reason: '192.0.2.9: refused' };
+    await store.commandOutcomes(
+      uuid,
+      [
+        outcome(a, 'answered'),
+        outcome(b, 'unsupported'),
+        outcome(c, 'answered', bad),
+        outcome(d, 'answered', bad),
+        outcome(e, 'refused', { reason: 'ü is away' }),
+      ],
+      MSID_A,
+    );
+    t.strictSame(await store.commandReasons(uuid), [
+      { state: 'answered', reason: '192.0.2.9: refused', hosts: 2, hostName: 'name of guid-2' },
+      { state: 'unsupported', reason: null, hosts: 1, hostName: 'name of guid-1' },
+      { state: 'refused', reason: 'ü is away', hosts: 1, hostName: 'name of guid-4' },
+    ]);
+    t.equal(await store.commandReasons('no-job'), undefined);
+  });
+
   test('commands: hosts are taken in their order, once, by the server that carries the job out', async (t, store) => {
     const ids = await hostsIn(store, 5);
     const uuid = await running(store, ids);

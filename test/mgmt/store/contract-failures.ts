@@ -115,6 +115,15 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
     call: (store, version) => store.updateConfiguration(new Map([['a', 'b']]), version),
     again: { says: { done: false } },
   }),
+  setCanaryJob: write({
+    async before(store) {
+      const canary = { changes: new Map([['host', 'a']]), hosts: new Map([[1, 'a']]), createdBy: 'admin' };
+      const { version } = await store.configuration();
+      return (await store.updateConfiguration(new Map(), version, { canary })).version;
+    },
+    call: (store, id) => store.setCanaryJob(id, 'j1'),
+    again: 'same',
+  }),
   assignHosts: write({
     before: aHost,
     call: (store, id) => store.assignHosts([{ id, preferred: 'a' }], 0),
@@ -401,7 +410,7 @@ const READS: ReadonlySet<string> = new Set([
   ...['alerts', 'openAlerts'],
   ...['secret', 'secrets'],
   ...['apiKeys', 'authorities', 'hostsBehindAuthority', 'certificate', 'hostCertificates', 'revocations'],
-  ...['takenCommands', 'recalledCommands', 'commandSummary', 'commandResults', 'enrollmentToken'],
+  ...['takenCommands', 'recalledCommands', 'commandSummary', 'commandReasons', 'commandResults', 'enrollmentToken'],
   ...['enrollmentTokens', 'close'],
 ]);
 

@@ -108,6 +108,68 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.strictSame((await store.configuration()).values, new Map([...two, ['zones', 'edge']]));
   });
 
+  test('canary: one begins, gets its job and ends, each with a new generation', async (t, store, open) => {
+    const other = await open();
+    const changes = new Map([
+      ['host', 'b,ü'],
+      ['weights', ''],
+    ]);
+    const hosts = new Map([
+      [3, '192.0.2.1'],
+      [9, null],
+      [4, '192.0.2.1'],
+    ]);
+    const canary = { changes, hosts, createdBy: 'admin' };
+    t.strictSame(await store.updateConfiguration(new Map(), 7, { canary }), { done: false, version: 0 });
+    t.equal((await store.configuration()).canary, undefined, 'judged by another generation: nothing of it');
+    t.strictSame(await store.updateConfiguration(new Map(), 0, { canary }), { done: true, version: 1 });
+    const { canary: stands, version, values } = await other.configuration();
+    t.match(stands, { id: 1, createdBy: 'admin', job: null, created: Number });
+    t.strictSame([stands?.changes, version, values], [changes, 1, new Map()]);
+    t.strictSame(
+      [...(stands?.hosts ?? [])].toSorted(([one], [two]) => one - two),
+      [...hosts].toSorted(([one], [two]) => one - two),
+    );
+    t.equal(await other.setCanaryJob(1, 'a-job'), true);
+    t.equal(await other.setCanaryJob(2, 'another'), false);
+    t.match(await store.configuration(), { version: 1, canary: { job: 'a-job' } });
+    await setConfiguration(store, 'zones', 'edge');
+    t.match(await store.configuration(), { version: 2, canary: { id: 1 } }, 'other changes leave it');
+    t.strictSame(await store.updateConfiguration(changes, 1, { canary: 'ended' }), { done: false, version: 2 });
+    t.strictSame(await store.updateConfiguration(changes, 2, { canary: 'ended' }), { done: true, version: 3 });
+    const after = await other.configuration();
+    t.strictSame([after.canary, after.values.get('host'), after.version], [undefined, 'b,ü', 3]);
+    t.equal(await other.setCanaryJob(1, 'a-job'), false, 'it has ended');
+    await store.updateConfiguration(new Map(), 3, { canary });
+    t.strictSame(await store.updateConfiguration(new Map(), 4, { canary: 'ended' }), { done: true, version: 5 });
+  });
+
+  test('canary: of servers that begin one at the same time one does', async (t, store, open) => {
+    const stores = [store, await open(), await open()];
+    const begun = await Promise.all(
+      stores.map((s, i) =>
+        s.updateConfiguration(new Map(), 0, {
+          canary: { changes: new Map([['host', `${i}`]]), hosts: new Map([[i, null]]), createdBy: 'admin' },
+        }),
+      ),
+    );
+    t.equal(begun.filter(({ done }) => done).length, 1);
+    const { canary } = await store.configuration();
+    t.equal(canary?.changes.get('host'), `${begun.findIndex(({ done }) => done)}`);
+  });
+
+  test('canary: 10,000 hosts are read as they were written, and more are refused', async (t, store) => {
+    const hosts = (count: number) =>
+      new Map(Array.from({ length: count }, (_, i) => [1_000_000 + i, `192.0.2.${i % 9}`]));
+    const canary = { changes: new Map([['host', 'a']]), createdBy: 'admin' };
+    await t.rejects(store.updateConfiguration(new Map(), 0, { canary: { ...canary, hosts: hosts(10_001) } }), {
+      message: /10001 hosts; the limit is 10000/,
+    });
+    await store.updateConfiguration(new Map(), 0, { canary: { ...canary, hosts: hosts(10_000) } });
+    const read = (await store.configuration()).canary?.hosts;
+    t.same([read?.size, read?.get(1_000_007)], [10_000, '192.0.2.7']);
+  });
+
   test('configuration: of servers that judged by the same generation one may write', async (t, store, open) => {
     const stores = [store, await open(), await open()];
     await setConfiguration(store, 'host', 'a');

@@ -45,7 +45,7 @@ t.test(
       const at = random.int(1_000);
       const { version, assignmentGeneration } = memory.data;
       const current = attempt;
-      switch (random.int(14)) {
+      switch (random.int(15)) {
         case 0:
           return store => registerHost(store, hostDescription(guid, zone)).then(({ host }) => comparable(host));
         case 1:
@@ -64,7 +64,10 @@ t.test(
         case 5:
           return store => store.hosts(id).then(hosts => hosts.map(comparable));
         case 6:
-          return store => store.configuration();
+          return async store => {
+            const { canary, ...others } = await store.configuration();
+            return { ...others, canary: canary && { ...canary, created: 0 } };
+          };
         case 8:
           return store => store.assignHosts([{ id, preferred: `10.0.0.${epoch}` }], assignmentGeneration);
         case 9:
@@ -85,7 +88,13 @@ t.test(
             return written;
           };
         case 12:
-          return store => store.updateConfiguration(new Map(), version, current);
+          return store => store.updateConfiguration(new Map(), version, { attempt: current });
+        case 13: {
+          const hosts = new Map([[id, at % 2 ? '10.0.0.1' : null]]);
+          const begins = { changes: new Map([['host', guid]]), hosts, createdBy: 'admin' };
+          const canary = memory.data.canary === undefined ? begins : 'ended';
+          return store => store.updateConfiguration(new Map(), at % 5 ? version : version - 1, { canary });
+        }
         default:
           return store => store.zoneId(zone === 1 ? 'one' : 'two');
       }

@@ -4,6 +4,7 @@ import type { OperationsFor } from '../../jobs/operations.js';
 import { deleteAlertSilence, listAlertSilences, listAlerts, silenceAlert } from './alerts.js';
 import { createApiKey, deleteApiKey, listApiKeys } from './api-keys.js';
 import { listApis } from './apis.js';
+import { commitCanary, deleteCanary, listCanaries, startCanary, verifyCanary } from './canaries.js';
 import {
   dropCertificateAuthority,
   introduceCertificateAuthority,
@@ -87,6 +88,11 @@ const HANDLERS: { readonly [N in CommandName]: Handler<N> } = {
   triggerShutdown,
   rebalanceAgents,
   previewHostList,
+  startCanary,
+  listCanaries,
+  verifyCanary,
+  commitCanary,
+  deleteCanary,
   createApiKey,
   listApiKeys,
   deleteApiKey,

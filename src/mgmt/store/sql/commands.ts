@@ -1,7 +1,9 @@
 import type { Kysely, Selectable } from 'kysely';
 import {
+  COMMAND_REASONS,
   COMMANDS_A_CALL,
   type CommandJobMade,
+  type CommandOutcomeKind,
   type CommandResultRow,
   type CommandStore,
   type NewCommandJob,
@@ -207,6 +209,36 @@ export function commandStore(transactions: Transactions): CommandStore {
           unknown: inState('unknown'),
           answerLength: rows.reduce((total, { length }) => total + Number(length ?? 0), 0),
         };
+      }),
+
+    commandReasons: uuid =>
+      transactions.read('commandReasons', async db => {
+        if ((await idOf(db, uuid)) === undefined) return undefined;
+        const groups = await ofJob(db, uuid)
+          .select(({ fn }) => [
+            'state',
+            'reason',
+            fn.countAll<number>().as('count'),
+            fn.min<number>('host_id').as('first'),
+          ])
+          .where('state', 'not in', ['waiting', 'taken'])
+          .where(eb => eb.or([eb('state', '!=', 'answered'), eb('is_good', '=', 0)]))
+          .groupBy(['state', 'reason'])
+          .orderBy('count', 'desc')
+          .orderBy('first')
+          .limit(COMMAND_REASONS)
+          .execute();
+        if (groups.length === 0) return [];
+        const ids = groups.map(({ first }) => Number(first));
+        const hosts = await db.selectFrom('host').select(['id', 'name']).where('id', 'in', ids).execute();
+        const names = new Map(hosts.map(({ id, name }) => [id, name]));
+        return groups.map(({ state, reason, count, first }) => ({
+          // Only those are left.
+          state: state as CommandOutcomeKind,
+          reason,
+          hosts: Number(count),
+          hostName: names.get(Number(first)) ?? '',
+        }));
       }),
 
     commandResults: async ({ uuid, state, page, pagesize }) => {

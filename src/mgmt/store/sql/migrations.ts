@@ -464,6 +464,23 @@ export const MIGRATIONS: readonly Migration[] = [
       await addIndexes(db, dialect, INDEXES_14);
     },
   },
+  {
+    number: 15,
+    name: 'canaries',
+    since: '0.1.0',
+    async up(db) {
+      await db.schema
+        .createTable('canary')
+        .ifNotExists()
+        .addColumn('id', 'bigint', column => column.primaryKey())
+        .addColumn('changes', 'text', column => column.notNull())
+        .addColumn('hosts', sql`mediumtext`, column => column.notNull())
+        .addColumn('created', 'bigint', column => column.notNull())
+        .addColumn('created_by', 'varchar(255)', column => column.notNull())
+        .addColumn('job', 'varchar(40)')
+        .execute();
+    },
+  },
 ];
 
 /** Of migration 14: what is to be told, and what is over. */

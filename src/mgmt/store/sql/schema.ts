@@ -17,6 +17,7 @@ import type {
  */
 export interface Schema {
   configuration: ConfigurationTable;
+  canary: CanaryTable;
   sequence: SequenceTable;
   data_center: DataCenterTable;
   host_pod_ref: PodTable;
@@ -48,6 +49,16 @@ export interface ConfigurationTable {
   name: string;
   value: string;
   updated: number;
+}
+
+/** At most one row. `changes` and `hosts` are JSON. */
+export interface CanaryTable {
+  id: number;
+  changes: string;
+  hosts: string;
+  created: number;
+  created_by: string;
+  job: string | null;
 }
 
 /**
