@@ -1,8 +1,8 @@
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { type AgentRow, type MoveRow, ROWS_A_PAGE } from '../../src/mgmt/store/store.js';
+import { formatHostList } from '../../src/protocol/index.js';
 import { AGENT_FILE, type AgentMachine, RESOURCE } from './agent-machine.js';
 import type { ServerMachine } from './server-machine.js';
-import { formatHostList } from '../../src/protocol/index.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { Simulation } from './simulation.js';
 

@@ -10,7 +10,16 @@ import { Excuses, excusesOf } from './excuses.js';
 import { ask, perform } from './faults.js';
 import { Invariants, listIn } from './invariants.js';
 import { Ledger } from './ledger.js';
-import { type Fault, type FaultKind, hostList, type Place, type Planned, planFaults, type Shape, troubledMs } from './schedule.js';
+import {
+  type Fault,
+  type FaultKind,
+  hostList,
+  type Place,
+  type Planned,
+  planFaults,
+  type Shape,
+  troubledMs,
+} from './schedule.js';
 import { ServerMachine } from './server-machine.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import type { SimulatedProcess } from './simulated-process.js';
