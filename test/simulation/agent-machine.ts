@@ -62,7 +62,11 @@ export class AgentMachine {
     if (copied === undefined) {
       const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
       this.disk.put(AGENT_FILE, `# of an operator\nguid=${this.guid}\nhost=${host}\nport=${AGENT_PORT}\n${enrolment}`);
-    } else this.disk.copyOf(copied.disk);
+    } else {
+      this.disk.copyOf(copied.disk);
+      this.#own = copied.#own;
+    }
+    simulation.invariants.fileGiven(this);
     this.disk.onChange = () => simulation.invariants.fileChanged(this);
   }
 
@@ -119,7 +123,7 @@ export class AgentMachine {
     });
     agent.events.on('lost', ({ host, reason }) => {
       transcript.add(this.name, `lost ${host}: ${reason}`);
-      this.#simulation.invariants.agentLost(this, reason);
+      this.#simulation.invariants.agentLost(this, host, reason);
     });
     agent.start();
   }

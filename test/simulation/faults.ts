@@ -13,6 +13,7 @@ export function perform(simulation: Simulation, fault: Fault): void {
   const { world, network, transcript, agents, servers } = simulation;
   if (!isThere(simulation, fault)) return;
   transcript.add('world', describe(fault));
+  simulation.excuses(fault);
   const machine = ({ of, index }: Place) => {
     const found = of === 'agent' ? agents[index] : servers[index];
     if (found === undefined) throw new RangeError(`there is no ${of} ${index}`);
@@ -233,7 +234,8 @@ function operate(simulation: Simulation, fault: Operation): void {
       void ask(simulation, via, kind, async ({ operations }) => {
         const token = simulation.newToken('job');
         const commands = [{ class: COUNT, fields: { token } }];
-        await operations.sendCommand({ all: true, commands, wait: fault.wait, maxErrors: -1 });
+        const { uuid } = await operations.sendCommand({ all: true, commands, wait: fault.wait, maxErrors: -1 });
+        simulation.jobs.set(uuid, token);
       });
       return;
   }

@@ -1,6 +1,7 @@
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
-import type { AgentRow, MoveRow } from '../../src/mgmt/store/store.js';
-import { AGENT_FILE, type AgentMachine } from './agent-machine.js';
+import { type AgentRow, type MoveRow, ROWS_A_PAGE } from '../../src/mgmt/store/store.js';
+import { formatHostList } from '../../src/protocol/index.js';
+import { AGENT_FILE, type AgentMachine, RESOURCE } from './agent-machine.js';
 import type { ServerMachine } from './server-machine.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { Simulation } from './simulation.js';
@@ -12,6 +13,8 @@ const DIALS_WITHIN_MS = 60_000;
 const MOST_LINKS = 2;
 /** Commands in progress are answered on the old link, for so long at most, and then it closes. */
 const TWO_LINKS_MS = 40_000;
+/** A check of the preferred host waits for commands in progress; then a new link has to become Ready. */
+const WAY_BACK_MS = 10_000;
 /** The calls that change whose a host is, and which hosts there are. */
 const HOST_CALLS: ReadonlySet<string> = new Set([
   ...['hostsReady', 'hostsDisconnected', 'releaseHosts', 'retireServer'],
@@ -25,6 +28,11 @@ const LOST_BY_A_MOVE: ReadonlySet<string> = new Set([
 
 /** More than there are of a host. */
 const MOST_MOVES = 1_000;
+
+/** The host list in an agent.properties. */
+export function listIn(text: string): string | undefined {
+  return /^host=(.*)$/m.exec(text)?.[1];
+}
 
 /** By its epoch: a loss comes behind the arrival in the same one. */
 function placeOf({ id, kind }: MoveRow): number {
@@ -43,6 +51,10 @@ export class Invariants {
   /** Since when an agent that does not move has two links, by its machine. */
   readonly #twoSince = new Map<string, number>();
   readonly #dials = new Map<string, number[]>();
+  /** The host lists that each agent has had, as its file has them, by its machine. */
+  readonly #lists = new Map<string, Set<string>>();
+  /** Since when an agent could go back to its preferred host, by its machine. */
+  readonly #awaySince = new Map<string, number>();
   /** The guids of all hosts that there were, by their UUID, and the UUIDs of those that there are, by their id. */
   readonly #guids = new Map<string, string>();
   #present = new Map<number, string>();
@@ -64,6 +76,7 @@ export class Invariants {
     const { agents } = this.#simulation;
     for (const agent of agents) {
       if (!agent.isRunning) continue;
+      this.#noteList(agent);
       this.#checkLinks(agent);
     }
     if (this.#areHostsChanged) await this.#checkHosts();
@@ -116,11 +129,18 @@ export class Invariants {
     return [...this.#present.values()].includes(uuid);
   }
 
-  agentLost(agent: AgentMachine, reason: string): void {
+  agentLost(agent: AgentMachine, server: string, reason: string): void {
     if (LOST_BY_A_MOVE.has(reason)) this.#fail(`${agent.name} has left its Ready link without another one (${reason})`);
+    if (!this.#simulation.mayLose(agent, server))
+      this.#fail(`${agent.name} has lost its Ready link, and nothing has happened to it or to ${server}: ${reason}`);
   }
 
-  /** The file of an agent has changed: it has the old or the new list, whole. */
+  /** The file of an agent was written by somebody else. */
+  fileGiven({ name, disk }: AgentMachine): void {
+    this.#listsOf(name).add(listIn(disk.text(AGENT_FILE) ?? '') ?? '');
+  }
+
+  /** The file of an agent has changed: it has a list that the agent was given, whole. */
   fileChanged(agent: AgentMachine): void {
     for (const [when, text] of [
       ['now', agent.disk.text(AGENT_FILE)],
@@ -130,6 +150,22 @@ export class Invariants {
       if (wrong !== undefined)
         this.#fail(`agent.properties of ${agent.name} ${when} ${wrong}: ${JSON.stringify(text)}`);
     }
+  }
+
+  /**
+   * Faults have stopped: an agent that could be on its preferred host goes there by its next check.
+   * @param isAble nothing keeps it away any more
+   */
+  checkWayBack({ name, agent }: AgentMachine, isAble: boolean, intervalMs: number): void {
+    const { now } = this.#simulation.world;
+    if (agent === undefined || !isAble) {
+      this.#awaySince.delete(name);
+      return;
+    }
+    const since = this.#awaySince.get(name) ?? now;
+    this.#awaySince.set(name, since);
+    if (now - since > intervalMs + WAY_BACK_MS)
+      this.#fail(`${name} is not on its preferred host ${(now - since) / 1_000} s after nothing keeps it away`);
   }
 
   /** A server has stopped in good order. */
@@ -143,13 +179,21 @@ export class Invariants {
     if (process.timers > 0) this.#fail(`${server.name} has stopped and has ${process.timers} timers`);
   }
 
-  #objectionTo({ guid }: AgentMachine, text: string | undefined): string | undefined {
+  #objectionTo({ name, guid }: AgentMachine, text: string | undefined): string | undefined {
     if (text === undefined) return 'is not there';
     if (!text.startsWith(`# of an operator\nguid=${guid}\n`) || !text.endsWith('\n')) return 'is not whole';
-    const hosts = /^host=([^@\n]*)(?:@\w+)?$/m.exec(text)?.[1]?.split(',') ?? [];
-    const addresses = this.#simulation.servers.map(({ address }) => address);
-    const isWhole = hosts.length === addresses.length && addresses.every(address => hosts.includes(address));
-    return isWhole ? undefined : 'has a list that nobody has given';
+    return this.#lists.get(name)?.has(listIn(text) ?? '') ? undefined : 'has a list that nobody has given';
+  }
+
+  #noteList({ name, agent }: AgentMachine): void {
+    if (agent === undefined) return;
+    this.#listsOf(name).add(formatHostList(agent.state.list));
+  }
+
+  #listsOf(name: string): Set<string> {
+    const known = this.#lists.get(name) ?? new Set();
+    this.#lists.set(name, known);
+    return known;
   }
 
   #checkLinks(agent: AgentMachine): void {
@@ -209,6 +253,24 @@ export class Invariants {
         [holder, last] = [move.to, move.to ?? last];
       }
       if (holder !== msid) this.#fail(`the last move of ${name} leads to ${holder}, and the store has ${msid}`);
+    }
+  }
+
+  /** In the end: what a job says of each host is what has happened there. */
+  async checkJobs(): Promise<void> {
+    const { jobs, ledger, store } = this.#simulation;
+    for (const [uuid, token] of jobs) {
+      const { rows = [] } = (await store.commandResults({ uuid, page: 1, pagesize: ROWS_A_PAGE })) ?? {};
+      for (const { state, isGood, answers, hostUuid, hostName } of rows) {
+        const key = `${token} ${this.#guids.get(hostUuid)?.replace(`-${RESOURCE}`, '')}`;
+        const what = `${token} is ${state} at ${hostName}`;
+        if (state === 'waiting' || state === 'taken') this.#fail(`${what}, and its job has ended`);
+        if (state === 'answered' && isGood && !ledger.hasEnded(key)) this.#fail(`${what}, and was not carried out`);
+        if (state === 'answered' && isGood && answers?.includes(`"${token}"`) === false)
+          this.#fail(`${what} with the answer to something else: ${answers}`);
+        if ((state === 'refused' || state === 'cancelled') && ledger.hasBegun(key))
+          this.#fail(`${what}, and was carried out`);
+      }
     }
   }
 

@@ -130,4 +130,22 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'await delay(clock, ms, stopping);',
     to: 'await delay(clock, ms);',
   },
+  {
+    name: 'an agent that was asked to move loses its link',
+    file: 'mgmt/jobs/move-agents.ts',
+    from: '  if (answer?.fields.result === true) return undefined;',
+    to: "  if (answer?.fields.result === true) attache.link.close('it was asked to move');\n  if (answer?.fields.result === true) return undefined;",
+  },
+  {
+    name: 'a new list is not written to the file',
+    file: 'agent/steps/lists.ts',
+    from: "      effects.push({ kind: 'persist', changes: { host: text } });",
+    to: '',
+  },
+  {
+    name: 'the way back takes ten check intervals',
+    file: 'agent/steps/check.ts',
+    from: 'const wantedMs = input.rules.checkIntervalMs ?? check.intervalMs;',
+    to: 'const wantedMs = 10 * (input.rules.checkIntervalMs ?? check.intervalMs);',
+  },
 ];

@@ -228,13 +228,10 @@ function faultOf(kind: FaultKind, random: Random, shape: Shape): Fault {
 }
 
 function changeOf(random: Random, shape: Shape): readonly [string, string, string] {
+  const all = Array.from({ length: shape.servers }, (_, index) => index);
+  // One of three leaves servers out.
   const hosts = () =>
-    hostList(
-      shuffled(
-        random,
-        Array.from({ length: shape.servers }, (_, index) => index),
-      ),
-    );
+    hostList(shuffled(random, all).slice(0, random.int(3) === 0 ? 1 + random.int(shape.servers) : undefined));
   switch (random.int(3)) {
     case 0:
       return ['host', hosts(), hosts()];

@@ -129,12 +129,14 @@ export class ServerMachine {
     if (process === undefined || !process.isAlive || node === undefined) return;
     this.#simulation.transcript.add(this.name, `gets ${signal}`);
     this.#stopping = process;
+    this.#simulation.excusesEnd(this);
     if (signal === 'SIGTERM') await node.drain();
     await node.stop(signal === 'SIGTERM' ? 'orderly' : 'now');
     await this.storeLink.close();
     await process.clock.turn();
     this.#simulation.invariants.serverStopped(this, process, node);
     process.end();
+    this.#simulation.excusesEnd(this);
     this.#simulation.network.ended(process, false);
     this.#simulation.transcript.add(this.name, 'has stopped');
   }

@@ -5,11 +5,21 @@ import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { type AgentRow, type JobRow, ROWS_A_PAGE, type Store } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
-import { AgentMachine, COUNT, RESOURCE } from './agent-machine.js';
+import { AGENT_FILE, AgentMachine, COUNT, RESOURCE } from './agent-machine.js';
+import { Excuses, excusesOf } from './excuses.js';
 import { ask, perform } from './faults.js';
-import { Invariants } from './invariants.js';
+import { Invariants, listIn } from './invariants.js';
 import { Ledger } from './ledger.js';
-import { type FaultKind, hostList, type Planned, planFaults, type Shape, troubledMs } from './schedule.js';
+import {
+  type Fault,
+  type FaultKind,
+  hostList,
+  type Place,
+  type Planned,
+  planFaults,
+  type Shape,
+  troubledMs,
+} from './schedule.js';
 import { ServerMachine } from './server-machine.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import type { SimulatedProcess } from './simulated-process.js';
@@ -48,6 +58,8 @@ const SETTLED_WITHIN_MS = 240_000;
 const STAYS_MS = 6_000;
 /** What may still have been under way then ends within this: a server asks after 30 s which of two links is alive. */
 const STAYS_WITHIN_MS = 45_000;
+/** Of an agent that is on its server and has nothing to do. */
+const MOST_TIMERS = 8;
 const LOOK_MS = 500;
 const STOPPED_WITHIN_MS = 60_000;
 
@@ -77,8 +89,12 @@ export class Simulation {
   readonly transcript: Transcript;
   readonly invariants: Invariants;
   readonly ledger: Ledger;
+  /** Undefined in a story: whoever reads it judges. */
+  #excuses: Excuses | undefined;
   readonly servers: readonly ServerMachine[];
   readonly agents: AgentMachine[] = [];
+  /** The token of the commands of each job, by its UUID. */
+  readonly jobs = new Map<string, string>();
   /** Faults have stopped. */
   isHealed = false;
   readonly #options: WorldOptions;
@@ -144,6 +160,7 @@ export class Simulation {
   }
 
   async #run(faults: readonly Planned[]): Promise<void> {
+    this.#excuses = new Excuses();
     this.transcript.add('world', 'all are Ready: the trouble begins');
     const from = this.world.now;
     for (const { at, fault } of faults) {
@@ -156,6 +173,7 @@ export class Simulation {
     // A way back that was damped may be under way just now, or one of two machines with a guid be found out.
     await this.#comes('all stays well', STAYS_WITHIN_MS, () => this.#unsettled());
     await this.invariants.checkMoves();
+    await this.invariants.checkJobs();
     await this.#end();
   }
 
@@ -239,6 +257,7 @@ export class Simulation {
       if (why !== undefined) return `${name} is not ready: ${why}`;
     }
     const rows = await this.store.hosts();
+    this.#checkWaysBack(rows);
     for (const guid of new Set(this.agents.map(agent => agent.guid))) {
       const wrong = await this.#unsettledHost(guid, rows);
       if (wrong !== undefined) return wrong;
@@ -247,6 +266,30 @@ export class Simulation {
     const jobs = await this.store.jobs({ page: 1, pagesize: ROWS_A_PAGE });
     const open = jobs.rows.find(({ status }) => status === 'pending' || status === 'running');
     return open ? `the job ${open.cmd} is ${open.status}` : this.#leftOver(rows);
+  }
+
+  #checkWaysBack(rows: readonly AgentRow[]): void {
+    for (const machine of this.agents) {
+      const { agent, host, guid } = machine;
+      const row = rows.find(other => other.guid.startsWith(`${guid}-`));
+      const node = this.servers.find(({ address }) => address === host)?.serving;
+      if (agent === undefined || row === undefined || node === undefined) {
+        this.invariants.checkWayBack(machine, false, 0);
+        continue;
+      }
+      const { list, avoid, check, phase, retiring } = agent.state;
+      const [preferred = ''] = list.hosts;
+      const held = node.agents.registry.get(row.id)?.held;
+      const { hosts, checkIntervalSeconds } = node.agents.lists.listFor(row, { held });
+      const isSettled = list.hosts.join() === hosts.join() && !avoid.includes(preferred) && retiring === undefined;
+      // One whose way back did not last takes up to half an hour for the next one; with `shuffle` one check is enough.
+      const isChecking = checkIntervalSeconds > 0 && check.damping === 1 && !check.isDone;
+      const isAway = host !== preferred && phase.kind === 'up' && phase.leaveAt === undefined;
+      // Of two machines with one guid, one is refused where the other is Ready.
+      const isAlone = this.agents.every(other => other === machine || other.guid !== guid || !other.isRunning);
+      const isAble = isSettled && isChecking && isAway && isAlone;
+      this.invariants.checkWayBack(machine, isAble, checkIntervalSeconds * 1_000);
+    }
   }
 
   /** What a server keeps of what is over. */
@@ -325,6 +368,19 @@ export class Simulation {
     // One whose way back did not last takes up to half an hour for the next one; with `shuffle` one check is enough.
     const isChecking = state.check.damping === 1 && !state.check.isDone;
     if (host !== state.list.hosts[0] && isChecking) return `is on ${host}, and prefers ${state.list.hosts[0]}`;
+    if (!state.list.hosts.includes(host ?? '')) return `is on ${host}, which is not in its list`;
+    for (const [when, text] of [
+      ['', agent.disk.text(AGENT_FILE)],
+      [' after a power cut', agent.disk.textAfterPowerCut(AGENT_FILE)],
+    ] as const) {
+      const kept = listIn(text ?? '');
+      if (kept !== formatHostList(state.list))
+        return `has the list ${formatHostList(state.list)}, and its file${when} ${kept}`;
+    }
+    const open = [...agent.ends].filter(({ isClosed }) => !isClosed).length;
+    if (open !== 1) return `has ${open} connections`;
+    const timers = agent.process?.timers ?? 0;
+    if (timers > MOST_TIMERS) return `has ${timers} timers`;
     if (row.msid !== server.msid || row.status !== 'Up')
       return `is on ${server.msid}, and the store has ${row.msid}, ${row.status}`;
     if (row.msHostList !== formatHostList(state.list))
@@ -366,9 +422,28 @@ export class Simulation {
 
   // ---- for faults
 
+  /** A fault begins that may cost Ready links. */
+  excuses(fault: Fault): void {
+    const addressOf = ({ of, index }: Place) => (of === 'agent' ? this.agents[index] : this.servers[index])?.address;
+    const guidOf = (index: number) => this.agents[index]?.guid;
+    const { now } = this.world;
+    this.#excuses?.add(excusesOf(fault, now, { addressOf, guidOf }), now);
+  }
+
+  /** The process of a machine ends, or is told to. */
+  excusesEnd({ address }: AgentMachine | ServerMachine): void {
+    this.#excuses?.addEnd(address, this.world.now);
+  }
+
+  /** Whether anything has happened by which an agent may lose its Ready link with a server. */
+  mayLose(agent: AgentMachine, server: string): boolean {
+    return this.#excuses?.has(agent, server, this.world.now) ?? true;
+  }
+
   /** The process of a machine ends at once. @returns false: it had ended before */
   endProcess({ name, address, process }: AgentMachine | ServerMachine, isPowerCut: boolean): boolean {
     if (process === undefined || !process.isAlive) return false;
+    this.#excuses?.addEnd(address, this.world.now);
     this.transcript.add(name, isPowerCut ? 'its machine loses power' : 'is killed');
     process.end();
     if (isPowerCut) this.network.machineIsDown(address);
@@ -381,6 +456,7 @@ export class Simulation {
     const { process } = agent;
     if (process === undefined || !process.isAlive) return;
     this.transcript.add(agent.name, 'gets SIGTERM');
+    this.excusesEnd(agent);
     await agent.stop();
     if (process.timers > 0) this.fail(`${agent.name} has stopped and has ${process.timers} timers`);
     process.end();
