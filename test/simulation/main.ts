@@ -85,7 +85,8 @@ async function explain({ seed: number, failure = '', isTimedOut, faults }: World
     console.log(`the smallest world found that fails likewise: ${describe(shortest)} (of ${faults.length})`);
     for (const { at, fault } of shortest.faults)
       console.log(`  ${(at / 1000).toFixed(3).padStart(8)} s  ${JSON.stringify(fault)}`);
-    console.log('times count from the moment at which all were Ready, and faults could begin');
+    if (shortest.faults.length > 0)
+      console.log('times count from the moment at which all were Ready, and faults could begin');
   } finally {
     pool.close();
   }

@@ -27,7 +27,9 @@ export function runSeeds({
       while (next < from + count) {
         const outcome = await pool.run({ seed: next++, rules });
         onOutcome?.(outcome);
-        if (outcome.failure !== undefined) resolve(outcome);
+        if (outcome.failure === undefined) continue;
+        resolve(outcome);
+        return;
       }
     };
     const all = Array.from({ length: Math.min(pool.processes, count) }, runOneAfterAnother);

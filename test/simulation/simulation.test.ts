@@ -125,6 +125,9 @@ t.test('simulation: a world that never yields is ended, and named by its seed', 
     worker,
     `process.on('message', ({ seed }) => { for (;;) if (seed !== 3) return process.send({ seed }); });`,
   );
-  const failed = await runSeeds({ from: 1, count: 5, rules: {}, processes: 1, worker, limitMs: 3_000 });
+  const told: number[] = [];
+  const onOutcome = ({ seed }: { readonly seed: number }) => void told.push(seed);
+  const failed = await runSeeds({ from: 1, count: 5, rules: {}, processes: 1, worker, limitMs: 3_000, onOutcome });
   t.match(failed, { seed: 3, isTimedOut: true, failure: 'it has run for 3 s of real time, and was ended' });
+  t.same(told, [1, 2, 3], 'and no more worlds are run');
 });

@@ -45,6 +45,7 @@ export class WorldPool {
   readonly #all = new Set<ChildProcess>();
   readonly #idle: ChildProcess[] = [];
   readonly #waiting: (() => void)[] = [];
+  #isClosed = false;
 
   constructor({ processes = availableParallelism(), worker = WORKER, limitMs = 120_000 }: WorldPoolOptions = {}) {
     this.processes = processes;
@@ -83,11 +84,13 @@ export class WorldPool {
 
   /** Ends all processes, whatever they do. */
   close(): void {
+    this.#isClosed = true;
     for (const process of this.#all) process.kill('SIGKILL');
   }
 
   async #free(): Promise<ChildProcess> {
     for (;;) {
+      if (this.#isClosed) throw new Error('no more worlds are run');
       const idle = this.#idle.pop();
       if (idle !== undefined) return idle;
       if (this.#all.size < this.processes) {
