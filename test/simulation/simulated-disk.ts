@@ -55,7 +55,8 @@ export class SimulatedDisk {
       texts.add((inode.synced ?? NOTHING).toString());
       if (inode.content === inode.synced) continue;
       texts.add(inode.content.toString());
-      texts.add(inode.content.subarray(0, inode.content.length >> 1).toString());
+      const kept = keptOf(inode);
+      texts.add(inode.content.subarray(0, kept + ((inode.content.length - kept) >> 1)).toString());
     }
     return texts;
   }
@@ -79,7 +80,9 @@ export class SimulatedDisk {
     for (const inode of new Set(this.#names.values())) {
       if (inode.content === inode.synced) continue;
       const isLost = this.#random.int(2) === 0;
-      inode.content = isLost ? (inode.synced ?? NOTHING) : this.#partOf(inode.content);
+      const kept = keptOf(inode);
+      const part = this.#partOf(inode.content.subarray(kept));
+      inode.content = isLost ? (inode.synced ?? NOTHING) : inode.content.subarray(0, kept + part.length);
       inode.synced = inode.content;
     }
     this.onChange();
@@ -211,6 +214,11 @@ export class SimulatedDisk {
     for (const name of this.#names.keys()) if (dirname(name) === path) return true;
     return false;
   }
+}
+
+/** Bytes at the beginning that no power failure takes: what was synced, if it was only appended to since. */
+function keptOf({ content, synced = NOTHING }: Inode): number {
+  return content.subarray(0, synced.length).equals(synced) ? synced.length : 0;
 }
 
 function failure(code: string, path: string): Error {
