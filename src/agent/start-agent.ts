@@ -14,10 +14,9 @@ import { ProcessMetrics } from '../metrics/process-metrics.js';
 import { PrometheusMetrics } from '../metrics/prometheus.js';
 import { endInOrder } from '../program/end-in-order.js';
 import { readSettingsFile } from '../program/settings-file.js';
-import { Agent } from './agent.js';
-import { AgentProperties, isIdentityKey } from './agent-properties.js';
+import { isIdentityKey } from './agent-properties.js';
 import type { AgentState } from './agent-state.js';
-import { openJournal } from './commands/open-journal.js';
+import { composeAgent } from './compose-agent.js';
 import { type Dialer, tcpDialer } from './dial/dialer.js';
 import type { LinkEvents } from './link-events.js';
 import { AGENT_METRICS } from './metrics/agent-metrics.js';
@@ -107,23 +106,21 @@ export async function startAgent(options: StartAgentOptions = {}): Promise<Runni
     for (const warning of warnings) log.warn(warning, { file });
     sayUnknownKeys(document, file, log);
     lock = await lockFor(file, clock, log);
-    const properties = new AgentProperties(file, document, clock, log);
     const resource = options.resource ?? (await loadResource(settings.resource, log));
     const trust = new Trust({ folder: dirname(file), clock, log, token: settings.enrolmentToken });
     await trust.load().catch(asConfigError);
     const guid = settings.guid ?? random.uuid();
+    const dialer = options.dialer ?? tcpDialer({ addressFile: `${file}.addresses`, clock, log });
+    const metrics = settings.metrics && new PrometheusMetrics(AGENT_METRICS);
+    const { agent, properties } = await composeAgent({
+      ...{ file, document, settings, guid, resource, trust, dialer, clock, random, log },
+      folder: dirname(file),
+      ...(metrics && { meters: metrics.meters }),
+    });
     if (settings.guid === undefined) {
       sayNewGuid(guid, { document, file, exists, log });
       properties.set({ guid });
     }
-    const dialer = options.dialer ?? tcpDialer({ addressFile: `${file}.addresses`, clock, log });
-    const journal = await openJournal(dirname(file), { clock, log });
-    const metrics = settings.metrics && new PrometheusMetrics(AGENT_METRICS);
-    const agent = new Agent({
-      ...{ settings, properties, guid, resource, journal, trust, dialer, clock, random, log },
-      folder: dirname(file),
-      ...(metrics && { meters: metrics.meters }),
-    });
     if (settings.metrics && metrics) {
       const own = new ProcessMetrics(clock);
       closeMetrics = async () => own.stop();

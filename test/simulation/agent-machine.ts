@@ -1,7 +1,7 @@
-import { Agent } from '../../src/agent/agent.js';
-import { AgentProperties, readProperties } from '../../src/agent/agent-properties.js';
+import type { Agent } from '../../src/agent/agent.js';
+import { readProperties } from '../../src/agent/agent-properties.js';
 import { readyLink } from '../../src/agent/agent-state.js';
-import { openJournal } from '../../src/agent/commands/open-journal.js';
+import { composeAgent } from '../../src/agent/compose-agent.js';
 import type { Dialer } from '../../src/agent/dial/dialer.js';
 import { defineResource } from '../../src/agent/resources/define-resource.js';
 import { readSettings } from '../../src/agent/settings.js';
@@ -57,7 +57,7 @@ export class AgentMachine {
     this.guid = copied?.guid ?? `guid-${index + 1}`;
     this.address = `198.51.100.${index + 1}`;
     this.#random = simulation.world.random(this.name);
-    this.clock = new MachineClock(0.998 + 0.004 * this.#random.uniform());
+    this.clock = new MachineClock(simulation.world.random(`${this.name} clocks`));
     this.disk = new SimulatedDisk(this.#random);
     if (copied === undefined) {
       const enrolment = token === undefined ? '' : `enrollment.token=${token}\n`;
@@ -100,17 +100,12 @@ export class AgentMachine {
     const trust = new SimulatedTrust(AGENT_FILE, this.guid, disk, settings.enrolmentToken);
     await trust.load();
     this.#trust = trust;
-    const agent = new Agent({
-      settings,
-      properties: new AgentProperties(AGENT_FILE, document, clock, log, disk),
+    const { agent } = await composeAgent({
+      ...{ file: AGENT_FILE, document, disk, settings, trust, clock, log },
       guid: settings.guid ?? 'lost',
       resource: this.#resource(process),
-      journal: await openJournal('/agent', { clock, log, disk }),
-      trust,
       dialer: this.#dialer(process),
-      clock,
       random: this.#random,
-      log,
     });
     this.agent = agent;
     agent.events.on('ready', ({ host }) => {

@@ -142,14 +142,13 @@ export class Invariants {
 
   /** The file of an agent has changed: it has a list that the agent was given, whole. */
   fileChanged(agent: AgentMachine): void {
-    for (const [when, text] of [
-      ['now', agent.disk.text(AGENT_FILE)],
-      ['after a power cut', agent.disk.textAfterPowerCut(AGENT_FILE)],
-    ] as const) {
-      const wrong = this.#objectionTo(agent, text);
-      if (wrong !== undefined)
-        this.#fail(`agent.properties of ${agent.name} ${when} ${wrong}: ${JSON.stringify(text)}`);
-    }
+    this.#checkFile(agent, 'now', agent.disk.text(AGENT_FILE));
+    for (const text of agent.disk.textsAfterPowerCut(AGENT_FILE)) this.#checkFile(agent, 'after a power cut', text);
+  }
+
+  #checkFile(agent: AgentMachine, when: string, text: string | undefined): void {
+    const wrong = this.#objectionTo(agent, text);
+    if (wrong !== undefined) this.#fail(`agent.properties of ${agent.name} ${when} ${wrong}: ${JSON.stringify(text)}`);
   }
 
   /**

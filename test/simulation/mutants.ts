@@ -29,6 +29,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
   },
   {
+    name: 'a file is synced only when its new name is',
+    file: 'lib/files/atomic-file.ts',
+    from: '      await writeSynced(temporary, data, { disk, finish: file => setOwnership(file, ownership) });\n      await disk.rename(temporary, target);\n',
+    to: "      const late = await disk.open(temporary, 'wx', 0o600);\n      await late.writeFile(data);\n      await disk.rename(temporary, target);\n      await syncFolder(folder);\n      await late.sync();\n      await late.close();\n",
+  },
+  {
+    name: 'a file is written in its place',
+    file: 'lib/files/atomic-file.ts',
+    from: '      await writeSynced(temporary, data, { disk, finish: file => setOwnership(file, ownership) });\n      await disk.rename(temporary, target);\n',
+    to: "      const own = await disk.open(target, 'w', 0o600);\n      await own.writeFile(data);\n      await own.sync();\n      await own.close();\n",
+  },
+  {
     name: 'the backoff begins anew with each TCP connection',
     file: 'agent/agent-step.ts',
     from: 'return onDialConnected(state, event.id);',

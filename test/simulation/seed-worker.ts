@@ -1,12 +1,13 @@
-// Runs worlds, one after another, for `runSeeds`: a seed comes as a message, and what became of it goes back.
+// Runs worlds, one after another, for `WorldPool`: a job comes as a message, and what became of it goes back.
 import { Simulation } from './simulation.js';
-import { type WorldRules, worldOf } from './worlds.js';
+import type { WorldJob, WorldOutcome } from './world-pool.js';
+import { worldOf } from './worlds.js';
 
-const rules: WorldRules = JSON.parse(process.argv[2] ?? '{}');
-
-process.on('message', (seed: number) => {
-  void Simulation.run(worldOf(seed, rules)).then(({ failure, simulatedMs, happened }) =>
-    process.send?.({ seed, failure, simulatedMs, happened }),
-  );
-});
+process.on('message', (job: WorldJob) => void run(job).then(outcome => process.send?.(outcome)));
 process.on('disconnect', () => process.exit());
+
+async function run({ seed, rules, faults: given, lines }: WorldJob): Promise<WorldOutcome> {
+  const { failure, faults, transcript, simulatedMs, troubleFrom } = await Simulation.run(worldOf(seed, rules, given));
+  const table = lines && transcript.table({ last: lines === 'all' ? undefined : lines, since: troubleFrom });
+  return { seed, failure, isTimedOut: false, simulatedMs, faults, ...(table && { table }) };
+}

@@ -31,7 +31,7 @@ export class ServerMachine {
     this.address = `192.0.2.${index + 1}`;
     this.msid = 1001 + index;
     this.#random = simulation.world.random(this.name);
-    this.clock = new MachineClock(0.998 + 0.004 * this.#random.uniform());
+    this.clock = new MachineClock(simulation.world.random(`${this.name} clocks`));
     this.storeLink = new StoreLink(simulation.world, simulation.world.random(`${this.name} store`));
   }
 

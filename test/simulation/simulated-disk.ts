@@ -10,22 +10,29 @@ interface Inode {
   readonly number: number;
   mode: number;
   content: Buffer;
-  /** What a power failure leaves; undefined: it was never synced. */
+  /** What was synced last: of later writes a power failure leaves nothing, or any part. Undefined: it was never synced. */
   synced: Buffer | undefined;
 }
 
-/** A call takes so long at most. */
+type Names = ReadonlyMap<string, Inode>;
+
+const NOTHING = Buffer.alloc(0);
+/** A call takes so long at most; a write is two of them. */
 const LONGEST_CALL_MS = 2;
 
-/** The disk of one machine. It keeps what was synced; what was only written is lost when the power fails. */
+/**
+ * The disk of one machine. A write is done in two steps, between which its process may end, or the disk be full. When the
+ * power fails, what was synced is kept; of what was only written, a part may be.
+ */
 export class SimulatedDisk {
   readonly #random: Random;
-  #names = new Map<string, Inode>();
-  #syncedNames = new Map<string, Inode>();
+  #names: Names = new Map();
+  /** What the names may be after a power failure: as they were synced, or after any of the later changes, which the last one is now. */
+  #maybeNames: Names[] = [new Map()];
   #inodes = 0;
-  /** Every write fails meanwhile. */
+  /** There is no room: of a write a part is written, at most. */
   isFull = false;
-  /** Called when what a process finds there may have changed. */
+  /** Called when what a process finds there, now or after a power failure, may have changed. */
   onChange: () => void = () => {};
 
   constructor(random: Random) {
@@ -37,18 +44,29 @@ export class SimulatedDisk {
     return this.#names.get(path)?.content.toString();
   }
 
-  /** What it would read if the power failed now. */
-  textAfterPowerCut(path: string): string | undefined {
-    const inode = this.#syncedNames.get(path);
-    return inode && (inode.synced ?? Buffer.alloc(0)).toString();
+  /** What it may read if the power fails now; undefined: there is no such file. Of the parts of a write, one stands for all. */
+  textsAfterPowerCut(path: string): ReadonlySet<string | undefined> {
+    const texts = new Set<string | undefined>();
+    for (const inode of new Set(this.#maybeNames.map(names => names.get(path)))) {
+      if (inode === undefined) {
+        texts.add(undefined);
+        continue;
+      }
+      texts.add((inode.synced ?? NOTHING).toString());
+      if (inode.content === inode.synced) continue;
+      texts.add(inode.content.toString());
+      const kept = keptOf(inode);
+      texts.add(inode.content.subarray(0, kept + ((inode.content.length - kept) >> 1)).toString());
+    }
+    return texts;
   }
 
   /** A file that an operator has put there. */
   put(path: string, text: string | Buffer): void {
     const content = Buffer.from(text);
     const inode: Inode = { number: ++this.#inodes, mode: 0o600, content, synced: content };
-    this.#names.set(path, inode);
-    this.#syncedNames.set(path, inode);
+    this.#names = new Map(this.#names).set(path, inode);
+    this.#maybeNames = [this.#names];
   }
 
   /** All files of another machine's disk, as they are now. */
@@ -57,9 +75,14 @@ export class SimulatedDisk {
   }
 
   powerCut(): void {
-    this.#names = new Map(this.#syncedNames);
+    this.#names = this.#maybeNames[this.#random.int(this.#maybeNames.length)] ?? this.#names;
+    this.#maybeNames = [this.#names];
     for (const inode of new Set(this.#names.values())) {
-      inode.content = inode.synced ?? Buffer.alloc(0);
+      if (inode.content === inode.synced) continue;
+      const isLost = this.#random.int(2) === 0;
+      const kept = keptOf(inode);
+      const part = this.#partOf(inode.content.subarray(kept));
+      inode.content = isLost ? (inode.synced ?? NOTHING) : inode.content.subarray(0, kept + part.length);
       inode.synced = inode.content;
     }
     this.onChange();
@@ -82,21 +105,41 @@ export class SimulatedDisk {
       if (inode === undefined) throw failure('ENOENT', path);
       return inode;
     };
-    const changed = () => this.onChange();
-    const openFile = (path: string, inode: Inode): DiskFile => {
-      const write = (content: Buffer) => {
-        if (this.isFull) throw failure('ENOSPC', path);
-        inode.content = content;
-        changed();
+    const rename = (change: (names: Map<string, Inode>) => void) => {
+      const names = new Map(this.#names);
+      change(names);
+      this.#names = names;
+      this.#maybeNames.push(names);
+      this.onChange();
+    };
+    const openFile = (path: string, inode: Inode, isAppending = false): DiskFile => {
+      let position = 0;
+      const writePart = (data: Buffer) => {
+        if (data.length === 0) return;
+        const { content } = inode;
+        const at = isAppending ? content.length : position;
+        inode.content = Buffer.concat([content.subarray(0, at), data, content.subarray(at + data.length)]);
+        position = at + data.length;
+        this.onChange();
+      };
+      const write = async (given: string | Uint8Array) => {
+        const data = Buffer.from(given);
+        const part = this.#partOf(data);
+        await call(() => writePart(part));
+        await call(() => {
+          if (this.isFull) throw failure('ENOSPC', path);
+          writePart(data.subarray(part.length));
+        });
       };
       const sync = () => {
         inode.synced = inode.content;
+        this.onChange();
       };
       return {
         stat: () => call(() => statsOf(inode)),
         readFile: () => call(() => inode.content),
-        writeFile: data => call(() => write(Buffer.from(data))),
-        appendFile: data => call(() => write(Buffer.concat([inode.content, data]))),
+        writeFile: write,
+        appendFile: write,
         chmod: mode =>
           call(() => {
             inode.mode = mode;
@@ -108,12 +151,8 @@ export class SimulatedDisk {
       };
     };
     const openFolder = (path: string): DiskFile => ({
-      ...openFile(path, { number: 0, mode: 0o700, content: Buffer.alloc(0), synced: undefined }),
-      sync: () =>
-        call(() => {
-          for (const name of this.#syncedNames.keys()) if (dirname(name) === path) this.#syncedNames.delete(name);
-          for (const [name, inode] of this.#names) if (dirname(name) === path) this.#syncedNames.set(name, inode);
-        }),
+      ...openFile(path, { number: 0, mode: 0o700, content: NOTHING, synced: NOTHING }),
+      sync: () => call(() => this.#syncFolder(path)),
     });
     return {
       open: (path, flags, mode = 0o666) =>
@@ -121,12 +160,17 @@ export class SimulatedDisk {
           const known = this.#names.get(path);
           if (flags === 'r') return this.#isFolder(path) ? openFolder(path) : openFile(path, found(path));
           if (flags === 'wx' && known !== undefined) throw failure('EEXIST', path);
-          if (known !== undefined) return openFile(path, known);
+          if (known !== undefined) {
+            if (flags === 'w') {
+              known.content = NOTHING;
+              this.onChange();
+            }
+            return openFile(path, known, flags === 'a');
+          }
           if (this.isFull) throw failure('ENOSPC', path);
-          const inode: Inode = { number: ++this.#inodes, mode, content: Buffer.alloc(0), synced: undefined };
-          this.#names.set(path, inode);
-          changed();
-          return openFile(path, inode);
+          const inode: Inode = { number: ++this.#inodes, mode, content: NOTHING, synced: undefined };
+          rename(names => names.set(path, inode));
+          return openFile(path, inode, flags === 'a');
         }),
       readFile: path => call(() => found(path).content),
       stat: path => call(() => statsOf(found(path))),
@@ -139,16 +183,30 @@ export class SimulatedDisk {
       mkdir: async () => undefined,
       rename: (from, to) =>
         call(() => {
-          this.#names.set(to, found(from));
-          this.#names.delete(from);
-          changed();
+          const inode = found(from);
+          rename(names => {
+            names.delete(from);
+            names.set(to, inode);
+          });
         }),
-      rm: path =>
-        call(() => {
-          this.#names.delete(path);
-          changed();
-        }),
+      rm: path => call(() => rename(names => names.delete(path))),
     };
+  }
+
+  /** Any part from the beginning, or all or none of it. */
+  #partOf(data: Buffer): Buffer {
+    return data.subarray(0, this.#random.int(data.length + 1));
+  }
+
+  /** The names in the folder are, after a power failure, what they are now; those in others may be what they may have been. */
+  #syncFolder(path: string): void {
+    const isIn = ([name]: readonly [string, Inode]) => dirname(name) === path;
+    const own = [...this.#names].filter(isIn);
+    const isElsewhereSynced = this.#maybeNames.every(names => [...names].every(isIn));
+    this.#maybeNames = isElsewhereSynced
+      ? [this.#names]
+      : this.#maybeNames.map(names => new Map([...[...names].filter(entry => !isIn(entry)), ...own]));
+    this.onChange();
   }
 
   #isFolder(path: string): boolean {
@@ -156,6 +214,11 @@ export class SimulatedDisk {
     for (const name of this.#names.keys()) if (dirname(name) === path) return true;
     return false;
   }
+}
+
+/** Bytes at the beginning that no power failure takes: what was synced, if it was only appended to since. */
+function keptOf({ content, synced = NOTHING }: Inode): number {
+  return content.subarray(0, synced.length).equals(synced) ? synced.length : 0;
 }
 
 function failure(code: string, path: string): Error {

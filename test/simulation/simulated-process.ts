@@ -1,14 +1,23 @@
 import type { Clock, Timer } from '../../src/lib/clock.js';
-import { type Actor, type Happening, PHASE, type World } from './world.js';
+import type { Random } from '../../src/lib/random.js';
+import { type Actor, BEGINNING, type Happening, PHASE, type World } from './world.js';
 
-/** The clock of a machine: it runs a little wrong, and somebody sets it. */
+/** How wrong the clocks of a machine run at most, in parts per million. */
+const MONOTONIC_PPM = 2_000;
+const WALL_PPM = 500;
+
+/** The clocks of a machine: each runs a little wrong, at a rate of its own, and somebody sets the wall clock. */
 export class MachineClock {
-  /** Its seconds for each second of the world. */
+  /** Its seconds for each second of the world: of the monotonic clock … */
   readonly rate: number;
+  /** … and of the wall clock. */
+  readonly #wallRate: number;
   #setByMs = 0;
 
-  constructor(rate: number) {
-    this.rate = rate;
+  constructor(random: Random) {
+    const rateWithin = (ppm: number) => 1 + (2 * random.uniform() - 1) * (ppm / 1_000_000);
+    this.rate = rateWithin(MONOTONIC_PPM);
+    this.#wallRate = rateWithin(WALL_PPM);
   }
 
   /** Somebody sets the wall clock: nothing else is changed by that. */
@@ -16,8 +25,9 @@ export class MachineClock {
     this.#setByMs += byMs;
   }
 
-  wallTime(worldWallTime: number): number {
-    return worldWallTime + this.#setByMs;
+  /** @param now the world's milliseconds since its beginning */
+  wallTime(now: number): number {
+    return Math.round(BEGINNING + now * this.#wallRate + this.#setByMs);
   }
 }
 
@@ -38,7 +48,7 @@ export class SimulatedProcess implements Actor {
     this.#world = world;
     this.clock = {
       now: () => world.now * machine.rate,
-      wallTime: () => Math.round(machine.wallTime(world.clock.wallTime())),
+      wallTime: () => machine.wallTime(world.now),
       after: (delayMs, callback) => this.#after(Math.max(0, delayMs) / machine.rate, callback),
       turn: () =>
         new Promise(resolve => {

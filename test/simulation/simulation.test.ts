@@ -1,22 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { testFolder } from '../helpers/scratch.js';
+import { failureKind } from './failure-kind.js';
 import { runSeeds } from './run-seeds.js';
 import { FAULT_KINDS, planFaults } from './schedule.js';
 import { shrink } from './shrink.js';
 import { Simulation } from './simulation.js';
 import { World } from './world.js';
-import { type WorldRules, worldOf } from './worlds.js';
+import { commandOf, type WorldRules, worldOf } from './worlds.js';
 
 const SEEDS = 200;
 
 t.test('simulation: nothing that must hold is broken in the worlds of 200 seeds', async t => {
   let done = 0;
-  const hold = async (from: number, count: number, rules: WorldRules, options: string) => {
+  const hold = async (from: number, count: number, rules: WorldRules) => {
     const failed = await runSeeds({ from, count, rules, onOutcome: () => void done++ });
-    t.equal(failed?.failure, undefined, `npm run simulate -- --seed ${failed?.seed}${options} shows it`);
+    t.equal(failed?.failure, undefined, `${commandOf(failed?.seed ?? from, rules)} shows it`);
   };
-  await hold(1, 50, {}, '');
+  await hold(1, 50, {});
   // Most faults need no more than these, and they take half the time.
-  await hold(51, SEEDS - 50, { servers: 2, agents: 2 }, ' --servers 2 --agents 2');
+  await hold(51, SEEDS - 50, { servers: 2, agents: 2 });
   t.equal(done, SEEDS);
 });
 
@@ -54,15 +58,76 @@ t.test('simulation: a rolling upgrade takes the link of no agent', async t => {
   }
 });
 
-t.test('simulation: a plan that fails is shrunk to what it fails by', async t => {
-  const plan = planFaults(
+const PLAN = {
+  ...{ servers: 3, agents: 3 },
+  faults: planFaults(
     new World(7).random('faults'),
     { servers: 3, agents: 3 },
     { kinds: FAULT_KINDS, duringMs: 60_000 },
-  );
-  const [one, other] = [plan[1], plan.at(-1)];
-  const shortest = await shrink(plan, async faults => faults.includes(one ?? none) && faults.includes(other ?? none));
-  t.same(shortest, [one, other]);
+  ),
+};
+
+for (const atOnce of [1, 3]) {
+  t.test(`simulation: a world that fails is shrunk to what it fails by, ${atOnce} at once`, async t => {
+    const needed = [PLAN.faults[1], PLAN.faults.at(-1)];
+    const shortest = await shrink(PLAN, {
+      atOnce,
+      fails: async ({ servers, agents, faults }) =>
+        servers >= 2 && agents >= 1 && needed.every(fault => fault !== undefined && faults.includes(fault)),
+    });
+    t.same(shortest, { servers: 2, agents: 1, faults: needed });
+  });
+}
+
+t.test('simulation: no more worlds are run to shrink one than may be', async t => {
+  let tried = 0;
+  await shrink(PLAN, { attempts: 5, fails: async () => ++tried < 0 });
+  t.ok(tried <= 8, `${tried}: five, and then one to see whether machines can be left out`);
 });
 
-const none = { at: -1, fault: { kind: 'tear', ms: 0 } } as const;
+t.test('simulation: failures are of one kind when only names, numbers and texts differ', async t => {
+  const kind = failureKind('agent-1 has left its Ready link without another one (tick)');
+  t.equal(failureKind('agent-12 has left its Ready link without another one (tick)'), kind);
+  t.not(failureKind('agent-1 has left its Ready link without another one (migrate)'), kind);
+  t.not(failureKind('agent-1 has 3 links'), kind);
+  t.equal(
+    failureKind('agent.properties of agent-1 now is not whole: "a\\"b"'),
+    failureKind('agent.properties of agent-2 now is not whole: ""'),
+  );
+  t.equal(
+    failureKind('agent-1: has the list 192.0.2.1,192.0.2.2, and the newest is 192.0.2.2,192.0.2.1,192.0.2.3'),
+    failureKind('agent-3: has the list 192.0.2.3, and the newest is 192.0.2.1'),
+  );
+});
+
+t.test('simulation: a failure is told with the whole command that repeats it', async t => {
+  t.equal(commandOf(7, {}), 'npm run simulate -- --seed 7');
+  t.equal(
+    commandOf(19, { servers: 2, agents: 3, kinds: ['kill', 'path'] }),
+    'npm run simulate -- --seed 19 --servers 2 --agents 3 --faults kill,path',
+  );
+});
+
+t.test('simulation: a world in which more and more happens at one moment ends, and says what', async t => {
+  const world = new World(1);
+  const again = () => void world.clock.after(0, again);
+  world.clock.after(1_000, again);
+  await t.rejects(
+    world.runUntil(2_000, () => {}),
+    { message: /^20000 things have happened at one moment.*again/ },
+  );
+  t.equal(world.now, 1_000);
+});
+
+t.test('simulation: a world that never yields is ended, and named by its seed', async t => {
+  const worker = join(testFolder(t), 'worker.mjs');
+  writeFileSync(
+    worker,
+    `process.on('message', ({ seed }) => { for (;;) if (seed !== 3) return process.send({ seed }); });`,
+  );
+  const told: number[] = [];
+  const onOutcome = ({ seed }: { readonly seed: number }) => void told.push(seed);
+  const failed = await runSeeds({ from: 1, count: 5, rules: {}, processes: 1, worker, limitMs: 3_000, onOutcome });
+  t.match(failed, { seed: 3, isTimedOut: true, failure: 'it has run for 3 s of real time, and was ended' });
+  t.same(told, [1, 2, 3], 'and no more worlds are run');
+});

@@ -24,7 +24,7 @@ import { ServerMachine } from './server-machine.js';
 import { SimulatedNetwork } from './simulated-network.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { Transcript } from './transcript.js';
-import { PHASE, quiet, World } from './world.js';
+import { EndlessError, PHASE, quiet, World } from './world.js';
 
 export interface WorldOptions extends Shape {
   readonly seed: number;
@@ -44,9 +44,9 @@ export interface SimulationResult {
   readonly failure: string | undefined;
   readonly faults: readonly Planned[];
   readonly transcript: Transcript;
-  /** Simulated milliseconds, and happenings in them. */
   readonly simulatedMs: number;
-  readonly happened: number;
+  /** The moment from which the times of faults count: all were Ready. */
+  readonly troubleFrom: number;
 }
 
 const TROUBLED_MS = 90_000;
@@ -121,15 +121,19 @@ export class Simulation {
   static async run(options: SimulationOptions): Promise<SimulationResult> {
     const random = new World(options.seed).random('faults');
     const faults = options.faults ?? planFaults(random, options, { kinds: options.kinds, duringMs: TROUBLED_MS });
-    const result = await Simulation.tell(options, simulation => simulation.#run(faults));
-    return { ...result, faults };
+    let troubleFrom = 0;
+    const result = await Simulation.tell(options, async simulation => {
+      troubleFrom = simulation.world.now;
+      await simulation.#run(faults);
+    });
+    return { ...result, faults, troubleFrom };
   }
 
   /** Runs a world in which a story happens, once all are Ready. @param story has time go on, and faults happen */
   static async tell(
     options: WorldOptions,
     story: (simulation: Simulation) => Promise<void>,
-  ): Promise<Omit<SimulationResult, 'faults'>> {
+  ): Promise<Omit<SimulationResult, 'faults' | 'troubleFrom'>> {
     const simulation = new Simulation(options);
     const onUnhandled = (reason: unknown) => simulation.fail(`nobody has handled: ${reasonOf(reason)}`);
     process.on('unhandledRejection', onUnhandled);
@@ -137,8 +141,9 @@ export class Simulation {
       await simulation.#begin();
       await story(simulation);
     } catch (error) {
-      if (!(error instanceof Failed))
-        simulation.#failure ??= error instanceof Error ? (error.stack ?? error.message) : String(error);
+      if (error instanceof EndlessError) simulation.fail(error.message);
+      else if (!(error instanceof Failed))
+        simulation.fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
     } finally {
       process.off('unhandledRejection', onUnhandled);
       await simulation.#store?.close();
@@ -146,7 +151,7 @@ export class Simulation {
     const { transcript, world } = simulation;
     const failure = simulation.#failure;
     if (failure !== undefined) transcript.add('world', `FAILED: ${failure}`);
-    return { failure, transcript, simulatedMs: world.now, happened: world.happened };
+    return { failure, transcript, simulatedMs: world.now };
   }
 
   get store(): Store {
@@ -369,14 +374,9 @@ export class Simulation {
     const isChecking = state.check.damping === 1 && !state.check.isDone;
     if (host !== state.list.hosts[0] && isChecking) return `is on ${host}, and prefers ${state.list.hosts[0]}`;
     if (!state.list.hosts.includes(host ?? '')) return `is on ${host}, which is not in its list`;
-    for (const [when, text] of [
-      ['', agent.disk.text(AGENT_FILE)],
-      [' after a power cut', agent.disk.textAfterPowerCut(AGENT_FILE)],
-    ] as const) {
-      const kept = listIn(text ?? '');
-      if (kept !== formatHostList(state.list))
-        return `has the list ${formatHostList(state.list)}, and its file${when} ${kept}`;
-    }
+    const kept = formatHostList(state.list);
+    for (const text of [agent.disk.text(AGENT_FILE), ...agent.disk.textsAfterPowerCut(AGENT_FILE)])
+      if (listIn(text ?? '') !== kept) return `has the list ${kept}, and its disk keeps ${listIn(text ?? '')}`;
     const open = [...agent.ends].filter(({ isClosed }) => !isClosed).length;
     if (open !== 1) return `has ${open} connections`;
     const timers = agent.process?.timers ?? 0;

@@ -17,18 +17,33 @@ export interface Happening {
   readonly actor: Actor | undefined;
   /** Cleared when it is not to happen any more. */
   run: (() => void) | undefined;
+  /** Where in the program it was planned. Known only once suspiciously many things happen at one moment. */
+  readonly origin: string | undefined;
 }
 
 /** What a process is to the world. */
 export interface Actor {
+  readonly name: string;
   readonly isAlive: boolean;
   readonly isFrozen: boolean;
   /** It cannot act now: it takes this up when it can again. */
   postpone(happening: Happening): void;
 }
 
+/** More things never happen at one moment, not even to a process that has stood still for long. */
+const MOST_AT_ONCE = 20_000;
+/** Of so many, before the world ends for that, it is known where they were planned. */
+const TRACED = 200;
+const CALLERS = 3;
+const TOLD = 3;
+
+/** At one moment more and more happens, without an end. */
+export class EndlessError extends Error {
+  override readonly name = 'EndlessError';
+}
+
 /** The moment at which all worlds begin. */
-const BEGINNING = Date.UTC(2026, 0, 1);
+export const BEGINNING = Date.UTC(2026, 0, 1);
 
 /**
  * Time and chance of a simulated world. Everything that happens is a planned happening; between two of them only promises
@@ -38,10 +53,11 @@ export class World {
   readonly seed: number;
   /** Milliseconds since the beginning. */
   now = 0;
-  /** How many things have happened. */
-  happened = 0;
   readonly #queue = new HappeningQueue();
   #order = 0;
+  /** Things that have happened since time went on last, and the last ones of too many. */
+  #atOnce = 0;
+  readonly #traced: string[] = [];
 
   constructor(seed: number) {
     this.seed = seed;
@@ -54,7 +70,7 @@ export class World {
 
   plan(delayMs: number, phase: Phase, actor: Actor | undefined, run: () => void): Happening {
     const at = this.now + Math.max(0, delayMs);
-    const happening: Happening = { at, phase, order: ++this.#order, actor, run };
+    const happening: Happening = { at, phase, order: ++this.#order, actor, run, origin: this.#origin() };
     this.#queue.push(happening);
     return happening;
   }
@@ -96,14 +112,43 @@ export class World {
         actor.postpone(next);
         continue;
       }
-      this.now = Math.max(this.now, next.at);
-      this.happened++;
+      this.#moveTo(next.at);
+      this.#count(next);
       next.run = undefined;
       run();
       await quiet();
       await afterEach();
     }
-    this.now = Math.max(this.now, moment);
+    this.#moveTo(moment);
+  }
+
+  #moveTo(moment: number): void {
+    if (moment <= this.now) return;
+    this.now = moment;
+    this.#atOnce = 0;
+    this.#traced.length = 0;
+  }
+
+  /** @throws EndlessError */
+  #count({ actor, origin }: Happening): void {
+    this.#atOnce++;
+    if (origin !== undefined) this.#traced.push(`${actor?.name ?? 'the world'}, planned ${origin}`);
+    if (this.#atOnce < MOST_AT_ONCE) return;
+    const counts = new Map<string, number>();
+    for (const what of this.#traced) counts.set(what, (counts.get(what) ?? 0) + 1);
+    const most = [...counts].sort(([, one], [, other]) => other - one).slice(0, TOLD);
+    throw new EndlessError(
+      `${MOST_AT_ONCE} things have happened at one moment, and it goes on; of the last ${this.#traced.length}: ${most
+        .map(([what, count]) => `${count} times ${what}`)
+        .join('; ')}`,
+    );
+  }
+
+  #origin(): string | undefined {
+    if (this.#atOnce < MOST_AT_ONCE - TRACED) return undefined;
+    const frames = (new Error().stack ?? '').split('\n').slice(1);
+    const callers = frames.filter(line => !/\/(?:world|simulated-process)\.js:|node:/.test(line)).slice(0, CALLERS);
+    return callers.map(line => line.trim().replace(/file:\S*\/(?:dist|build)\//, '')).join(' ');
   }
 
   /** Time goes on until the work is done. @throws Error: it takes longer than `withinMs` */

@@ -22,3 +22,14 @@ export function worldOf(
     ...(faults && { faults }),
   };
 }
+
+/** What an operator types to have the world of a seed once more. Pure. */
+export function commandOf(seed: number, { servers, agents, kinds }: WorldRules): string {
+  const options = [
+    `--seed ${seed}`,
+    servers === undefined ? [] : `--servers ${servers}`,
+    agents === undefined ? [] : `--agents ${agents}`,
+    kinds === undefined ? [] : `--faults ${kinds.join()}`,
+  ];
+  return `npm run simulate -- ${options.flat().join(' ')}`;
+}

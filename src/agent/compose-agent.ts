@@ -1,0 +1,29 @@
+import { dirname } from 'node:path';
+import { type Disk, systemDisk } from '../lib/files/disk.js';
+import type { PropertiesDocument } from '../lib/files/properties.js';
+import { Agent, type AgentParts } from './agent.js';
+import { AgentProperties } from './agent-properties.js';
+import { openJournal } from './commands/open-journal.js';
+
+/** What an agent with a file is made of. */
+export interface ComposeAgentParts extends Omit<AgentParts, 'properties' | 'journal'> {
+  /** Path of agent.properties. The journal of commands lies beside it. */
+  readonly file: string;
+  /** What `readProperties` has read from it. */
+  readonly document: PropertiesDocument;
+  /** @default systemDisk */
+  readonly disk?: Disk;
+}
+
+/** Makes an agent that keeps its properties and its journal on a disk. It is not started. */
+export async function composeAgent({
+  file,
+  document,
+  disk = systemDisk,
+  ...parts
+}: ComposeAgentParts): Promise<{ readonly agent: Agent; readonly properties: AgentProperties }> {
+  const { clock, log } = parts;
+  const properties = new AgentProperties(file, document, clock, log, disk);
+  const journal = await openJournal(dirname(file), { clock, log, disk });
+  return { agent: new Agent({ ...parts, properties, journal }), properties };
+}
