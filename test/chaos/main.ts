@@ -38,6 +38,7 @@ const options = readArguments(USAGE, optionsOf);
 await runProgram(async life => {
   let isWell = true;
   for (const store of options.stores) {
+    life.signal.throwIfAborted();
     if (!(await one(store, life))) isWell = false;
   }
   return isWell ? 0 : 1;

@@ -40,7 +40,7 @@ const { seeds, wanted } = readArguments(USAGE, () => {
 await runProgram(async life => {
   const rows: Row[] = [];
   // Whoever interrupts it gets what was seen until then.
-  life.teardown(() => process.stdout.write(`\n${tableOf(rows)}`));
+  life.teardown(() => rows.length > 0 && process.stdout.write(`\n${tableOf(rows)}`));
   for (const mutant of wanted) {
     const found = await findingOf(mutant, life);
     rows.push({ mutant, found });
