@@ -1,5 +1,4 @@
 // Plays attacks against a management server on this machine, with 100 honest agents beside it, and measures what they feel.
-// Usage: npm run attack [-- --short] [-- --only=NAME,NAME]
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -7,13 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { readyLink, silentLog, startAgent } from '#dist/agent/index.js';
 import { ATTACKS, type AttackName } from './attack/attacks.js';
 import { Operator } from './attack/operator.js';
 import { Fleet, Server } from './attack/processes.js';
+import { oneOf, readArguments } from './programs/arguments.js';
 
-const USAGE = `Usage: npm run attack [-- --short] [-- --only=NAME,NAME]
---short: less than a minute, as many attacks as fit into it, and only a lost link or a server that dies is a failure. NAMEs: ${Object.keys(ATTACKS).join(', ')}`;
+const NAMES = Object.keys(ATTACKS) as AttackName[];
+const USAGE = `Plays attacks against a management server on this machine, with 100 honest agents beside it.
+
+Usage: npm run attack [-- [--short] [--only NAME,…]]
+
+  --short        less than a minute, as many attacks as fit into it, and only a lost link or a server that dies is a failure
+  --only NAME,…  of ${NAMES.join(', ')}
+`;
 const AGENTS = 100;
 const ATTACK_MS = 10_000;
 const SHORT_ATTACK_MS = 1_000;
@@ -46,17 +53,13 @@ interface Result {
   readonly failures: readonly string[];
 }
 
-const words = process.argv.slice(2);
-const isShort = words.includes('--short');
-const only = words
-  .find(word => word.startsWith('--only='))
-  ?.slice('--only='.length)
-  .split(',');
-const names = (Object.keys(ATTACKS) as AttackName[]).filter(name => only?.includes(name) ?? true);
-if (words.some(word => word !== '--short' && !word.startsWith('--only=')) || names.length === 0) {
-  console.log(USAGE);
-  process.exit(words.includes('--help') ? 0 : 66);
-}
+const { isShort, names } = readArguments(USAGE, () => {
+  const { values } = parseArgs({ options: { short: { type: 'boolean', default: false }, only: { type: 'string' } } });
+  return {
+    isShort: values.short,
+    names: values.only?.split(',').map(text => oneOf('--only', text, NAMES)) ?? NAMES,
+  };
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'muster-attack-'));
 const [serverFolder = '', fleetFolder = ''] = ['server', 'fleet'].map(name => {

@@ -3,10 +3,23 @@
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { readArguments, wholeNumber } from './programs/arguments.js';
+
+const USAGE = `Runs the random tests of test/fuzz again and again, each time with another seed, until one fails.
+
+Usage: npm run fuzz [-- SECONDS]
+
+  SECONDS   no round begins after that (60)
+`;
 
 const RUNS = 2_000;
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const seconds = Number(process.argv[2] ?? process.env.MUSTER_SECONDS ?? 60);
+const seconds = readArguments(USAGE, () => {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  if (positionals.length > 1) throw new Error('One number of seconds is allowed.');
+  return wholeNumber('SECONDS', positionals[0] ?? process.env.MUSTER_SECONDS ?? '60', 0, 10 ** 7);
+});
 const tests = fileURLToPath(new URL('test.js', import.meta.url));
 const until = performance.now() + seconds * 1_000;
 

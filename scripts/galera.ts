@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { Cluster, requireInstalled } from './galera/cluster.js';
 import { DEFAULT_FIRST_PORT, requireFreePorts } from './galera/ports.js';
 import { endAll, untilInterrupted } from './galera/processes.js';
+import { readArguments, wholeNumber } from './programs/arguments.js';
 
 const USAGE = `Three MariaDB Galera nodes on 127.0.0.1, in a temporary folder, until Ctrl-C.
 
@@ -15,11 +16,10 @@ Usage: npm run galera [-- --port N]
 `;
 
 async function main(): Promise<void> {
-  const { firstPort, help } = readOptions();
-  if (help) {
-    process.stdout.write(USAGE);
-    return;
-  }
+  const firstPort = readArguments(USAGE, () => {
+    const { values } = parseArgs({ options: { port: { type: 'string', default: String(DEFAULT_FIRST_PORT) } } });
+    return wholeNumber('--port', values.port, 1_024, 64_000);
+  });
   requireInstalled();
   await requireFreePorts(firstPort);
   const interrupted = Promise.race([untilInterrupted(), untilOutputIsClosed(), uncaught()]);
@@ -50,21 +50,6 @@ function uncaught(): Promise<never> {
     process.on('uncaughtException', reject);
     process.on('unhandledRejection', reject);
   });
-}
-
-/** @throws Error with what is wrong */
-function readOptions(): { readonly firstPort: number; readonly help: boolean } {
-  const { values } = parseArgs({
-    options: {
-      port: { type: 'string', default: String(DEFAULT_FIRST_PORT) },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const firstPort = Number(values.port);
-  if (!Number.isInteger(firstPort) || firstPort < 1_024 || firstPort > 64_000) {
-    throw new Error('--port: allowed is 1024 to 64000');
-  }
-  return { firstPort, help: values.help };
 }
 
 main().then(

@@ -21,7 +21,7 @@ const config: KnipConfig = {
     // Compiled by test/library/package.test.ts.
     'test/library/{fakes,program,server}.ts',
     // Run by test/scripts/test.test.ts.
-    'test/fixtures/stray-errors.ts',
+    'test/fixtures/{left-process,stray-errors}.ts',
   ],
   project: ['src/**/*.{ts,tsx}!', 'scripts/**!', 'bench/**!', 'examples/**!', 'test/**/*.ts'],
   // A type may be exported because the signature of an exported function needs it. A value that its own file uses, and is

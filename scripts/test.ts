@@ -1,12 +1,12 @@
 // npm test: runs test files, each in a process of its own, and prints TAP, with a summary of what failed at the end.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { endAll, Process } from './galera/processes.js';
+import { readArguments, wholeNumber } from './programs/arguments.js';
 
 const USAGE = `Runs test files, each in a process of its own, and prints TAP.
 
@@ -71,8 +71,6 @@ export interface FileResult {
   readonly tookMs: number;
 }
 
-const running = new Set<ChildProcess>();
-
 export interface RunFileOptions {
   /** @default none */
   readonly args?: readonly string[];
@@ -85,17 +83,19 @@ export async function runFile(file: string, { args = [], hasSourceMaps = false }
   const startedAt = performance.now();
   const compiled = join(root, 'build', file.replace(/\.ts$/, '.js'));
   const flags = [...(hasSourceMaps ? ['--enable-source-maps'] : []), '--import', WITHOUT_HOOKS];
-  const child = spawn(process.execPath, [...flags, compiled, ...args], {
+  const child = new Process(process.execPath, [...flags, compiled, ...args], {
     cwd: root,
     env: { TAP_TIMEOUT: `${TIMEOUT_SECONDS}`, ...process.env, TAP: '1', TAP_OMIT_VERSION: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: KILL_AFTER_MS,
-    killSignal: 'SIGKILL',
   });
-  running.add(child);
-  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  running.delete(child);
-  return { isPassed: code === 0, output, tookMs: performance.now() - startedAt };
+  if (child.stdout === null) throw new Error('a test has no stdout');
+  const output = text(child.stdout);
+  const timer = setTimeout(() => void child.kill(), KILL_AFTER_MS);
+  const end = await child.ended;
+  clearTimeout(timer);
+  // Also what it has started, and left behind.
+  await child.kill();
+  return { isPassed: end === 0, output: await output, tookMs: performance.now() - startedAt };
 }
 
 /** As TAP: a subtest, and the line that sums it up. */
@@ -128,20 +128,19 @@ function longestFirst(files: readonly string[]): string[] {
 }
 
 async function run(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    options: { jobs: { type: 'string' }, brief: { type: 'boolean' }, help: { type: 'boolean' } },
-    allowPositionals: true,
+  const { isBrief, jobs, files, hasSourceMaps } = readArguments(USAGE, () => {
+    const { values, positionals } = parseArgs({
+      options: { jobs: { type: 'string' }, brief: { type: 'boolean' } },
+      allowPositionals: true,
+    });
+    return {
+      isBrief: values.brief ?? process.stdout.isTTY,
+      jobs: wholeNumber('--jobs', values.jobs ?? String(availableParallelism() + 1), 1, 1_000),
+      files: testFiles(positionals),
+      // Who names a file is looking for a fault in it.
+      hasSourceMaps: positionals.length > 0,
+    };
   });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return;
-  }
-  const isBrief = values.brief ?? process.stdout.isTTY;
-  const jobs = Number(values.jobs ?? availableParallelism() + 1);
-  if (!(jobs >= 1)) throw new Error('--jobs takes a number from 1.');
-  const files = testFiles(positionals);
-  // Who names a file is looking for a fault in it.
-  const hasSourceMaps = positionals.length > 0;
   const waiting = longestFirst(files);
   const found = tapFailures();
   const startedAt = performance.now();
@@ -162,12 +161,8 @@ async function run(): Promise<void> {
   if (found.failures.length > 0) process.stdout.write(`\nWhat failed:\n  ${found.failures.join('\n  ')}\n`);
 }
 
-function endAll(): void {
-  for (const child of running) child.kill('SIGKILL');
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.on('exit', endAll);
+  process.on('exit', () => void endAll());
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   run().catch((error: Error) => {
     process.stderr.write(`${error.message}\n`);

@@ -3,6 +3,7 @@ import { type FootprintSample, footprintsOf, sampleOf } from './footprint.js';
 import { type Gap, type GapEvent, GapLedger, summaryOf } from './gaps.js';
 import { FAULT_KINDS, nameOf, plan, type Shape } from './plan.js';
 import { plotOf } from './plot.js';
+import { wayBackMs } from './way-back.js';
 
 const SHAPE: Shape = {
   forMs: 600_000,
@@ -41,6 +42,17 @@ t.test('plan: one fault happens to a target at a time, and one server has none, 
   }
   t.strictSame(wrong, []);
 });
+
+t.test(
+  'way back: an agent has its check interval, twice as long for each way back that may not have lasted',
+  async t => {
+    const [fresh, once, often] = [0, 1, 5].map(failbacks => wayBackMs(5_000, failbacks));
+    t.equal(fresh, 25_000);
+    t.equal(once, 30_000);
+    t.equal(often, undefined, 'nobody waits for it');
+    t.ok((fresh ?? 0) < 10 * 5_000 * 0.9, 'an interval ten times as long is found');
+  },
+);
 
 t.test('plan: what does not exist has no faults', async t => {
   const none = { ...SHAPE, processes: 0, databases: 0, hasStoreDisk: false };

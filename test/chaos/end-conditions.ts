@@ -7,18 +7,30 @@ import type { World } from './world.js';
 const MOST_TOLD = 3;
 
 /** What must hold once faults have stopped, and does not hold now. */
-export async function whatDoesNotHold(world: World): Promise<readonly string[]> {
+export interface Unmet {
+  readonly broken: readonly string[];
+  /** Agents that are not on their preferred servers. */
+  readonly astray: readonly Astray[];
+}
+
+export interface Astray {
+  readonly name: string;
+  readonly host: string;
+  readonly preferred: string;
+}
+
+export async function whatDoesNotHold(world: World): Promise<Unmet> {
   const { ledger, operator, agents } = world;
   if (!world.areAllReady) {
     const missing = agents.names.filter(name => ledger.hosts.get(name) === undefined);
-    return [several('without a Ready link', [...new Set([...ledger.without, ...missing])])];
+    return { broken: [several('without a Ready link', [...new Set([...ledger.without, ...missing])])], astray: [] };
   }
   try {
     const servers = await operator.list('listManagementServers', 'managementserver');
     const hosts = await operator.list('listHosts', 'host');
     const links = await operator.list('listAgentLinks', 'agentlink');
     const jobs = await operator.list('listAsyncJobs', 'asyncjobs');
-    return [
+    const broken = [
       ...faultsOf(
         'server',
         servers.map(server => [String(server.name), serverFault(server)]),
@@ -51,8 +63,9 @@ export async function whatDoesNotHold(world: World): Promise<readonly string[]> 
       ),
       ...(await outcomes(world, jobs)),
     ];
+    return { broken, astray: links.filter(({ ispreferred }) => ispreferred !== true).map(astrayOf) };
   } catch (error) {
-    return [`no server tells how it is: ${reasonOf(error)}`];
+    return { broken: [`no server tells how it is: ${reasonOf(error)}`], astray: [] };
   }
 }
 
@@ -70,11 +83,18 @@ function hostFault(host: ApiAnswer, links: readonly ApiAnswer[]): string | undef
 /** @param host of the Ready link, as the agent says */
 function linkFault(link: ApiAnswer | undefined, host: string | undefined): string | undefined {
   if (link === undefined) return 'has no link that a server knows';
-  const { state, connectedhost, ispreferred, preferredhost, lag } = link;
+  const { state, connectedhost, lag } = link;
   if (state !== 'Up') return `has a link that is ${String(state)}`;
   if (connectedhost !== host) return `is on ${host}, and the servers say on ${String(connectedhost)}`;
-  if (ispreferred !== true) return `is on ${host}, and prefers ${String(preferredhost)}`;
   return lag === undefined ? undefined : `has not taken its list: ${String(lag)}`;
+}
+
+function astrayOf({ hostname, connectedhost, preferredhost }: ApiAnswer): Astray {
+  return { name: String(hostname), host: String(connectedhost), preferred: String(preferredhost) };
+}
+
+export function astrayText({ name, host, preferred }: Astray): string {
+  return `${name} is on ${host}, and prefers ${preferred}`;
 }
 
 /** The file is whole, and has the list of the newest configuration. */
@@ -105,7 +125,8 @@ function faultsOf(kind: string, all: readonly (readonly [string, string | undefi
   return faults.length === 0 ? [] : [several(`${kind}: ${faults.length}`, faults)];
 }
 
-function several(what: string, names: readonly string[]): string {
+/** The first ones, and how many more there are. */
+export function several(what: string, names: readonly string[]): string {
   const more = names.length - MOST_TOLD;
   return `${what}: ${names.slice(0, MOST_TOLD).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }

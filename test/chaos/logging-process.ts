@@ -16,6 +16,8 @@ export interface LogEntry {
   readonly agent?: string;
   readonly host?: string;
   readonly reason?: string;
+  /** Why an agent went there from another host. */
+  readonly move?: string;
   /** The host of the link that is Ready still. */
   readonly stays?: string;
   readonly ready?: number;

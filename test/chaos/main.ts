@@ -1,8 +1,9 @@
 // npm run chaos: real servers, agents and a real store, to which faults happen that are planned from a seed.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { endAll, untilInterrupted } from '../../scripts/galera/processes.js';
+import { oneOf, readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
 import { whyNoMariaDb } from '../helpers/mariadb.js';
+import { type ProgramLife, runProgram, timeOf, writableFile } from '../helpers/test-program.js';
 import { failoverTable, TABLE_SETTINGS } from './failover-table.js';
 import { footprintsOf } from './footprint.js';
 import { FAULT_KINDS, type FaultKind, SOAK_KINDS } from './plan.js';
@@ -29,59 +30,57 @@ const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--p
   --rounds N      how often each cause (10)
 `;
 const SERVERS = 3;
-const UNITS = { s: 1_000, m: 60_000, h: 3_600_000 };
 const MOST_SEED = 2 ** 31;
 
-const controller = new AbortController();
 const say = (line: string) => void console.log(line);
-process.exitCode = await main().catch(error => {
-  if (!controller.signal.aborted) console.error(error);
-  return 1;
-});
-await endAll();
-process.exit();
+const options = readArguments(USAGE, optionsOf);
 
-async function main(): Promise<number> {
-  const options = readArguments();
-  void untilInterrupted().then(() => controller.abort());
-  process.stdout.on('error', () => controller.abort());
+await runProgram(async life => {
   let isWell = true;
   for (const store of options.stores) {
-    if (!(await one(store, options))) isWell = false;
+    life.signal.throwIfAborted();
+    if (!(await one(store, life))) isWell = false;
   }
   return isWell ? 0 : 1;
-}
+});
 
-async function one(store: StoreName, options: Options): Promise<boolean> {
+/** Each store has a world of its own, of which nothing is left for the next one. */
+async function one(store: StoreName, { signal }: ProgramLife): Promise<boolean> {
   const undo: (() => unknown)[] = [];
   try {
-    const teardowns = { teardown: (step: () => unknown) => void undo.unshift(step) };
-    return await (options.isTable ? tabulate : trouble)(store, options, teardowns);
+    const parts = { signal, teardown: (step: () => unknown) => void undo.unshift(step) };
+    return await (options.isTable ? tabulate : trouble)(store, parts);
   } finally {
     for (const step of undo) await Promise.resolve(step()).catch(error => console.error(error));
   }
 }
 
+interface RunParts extends Teardowns {
+  readonly signal: AbortSignal;
+}
+
 /** @returns whether all held */
-async function trouble(store: StoreName, options: Options, teardowns: Teardowns): Promise<boolean> {
+async function trouble(store: StoreName, parts: RunParts): Promise<boolean> {
   const { seed, agents, processes, kinds, plot, json } = options;
   const forMs = options.forMs / options.stores.length;
   const title = `seed ${seed}, ${store}, ${agents} + ${processes} agents, ${forMs / 1_000} s of faults`;
   say(title);
-  const world = await started({ store, agents, processes }, teardowns);
+  const world = await started({ store, agents, processes }, parts);
   const result = await run(world, seed, { forMs, kinds });
   say(reportOf(world, result));
+  if (result.isInterrupted) return false;
   const growing = footprintsOf(world.footprints).filter(({ isFlat }) => !isFlat);
   const isWell = result.broken.length === 0 && world.problems.length === 0 && (!options.isSoak || growing.length === 0);
   if (!isWell) say(`The logs of all processes are in ${await world.keepLogs()}`);
-  if (plot !== undefined) await writeFile(named(plot, store, options), plotOfRun(world, title, result));
   if (json !== undefined)
-    await writeFile(named(json, store, options), `${JSON.stringify(recordOf(world, seed, result), undefined, 2)}\n`);
+    await writeFile(named(json, store), `${JSON.stringify(recordOf(world, seed, result), undefined, 2)}\n`);
+  if (plot !== undefined) await writeFile(named(plot, store), plotOfRun(world, title, result));
   return isWell;
 }
 
-async function tabulate(store: StoreName, { agents, rounds }: Options, teardowns: Teardowns): Promise<boolean> {
-  const world = await started({ store, agents, processes: 0, settings: TABLE_SETTINGS }, teardowns);
+async function tabulate(store: StoreName, parts: RunParts): Promise<boolean> {
+  const { agents, rounds } = options;
+  const world = await started({ store, agents, processes: 0, settings: TABLE_SETTINGS }, parts);
   say(`\n${await failoverTable(world, rounds)}`);
   const isWell = world.problems.length === 0;
   if (!isWell) say(`The logs of all processes are in ${await world.keepLogs()}`);
@@ -89,22 +88,23 @@ async function tabulate(store: StoreName, { agents, rounds }: Options, teardowns
 }
 
 async function started(
-  options: Pick<WorldOptions, 'store' | 'agents' | 'processes' | 'settings'>,
-  teardowns: Teardowns,
+  how: Pick<WorldOptions, 'store' | 'agents' | 'processes' | 'settings'>,
+  parts: RunParts,
 ): Promise<World> {
-  const world = await World.open({ ...options, servers: SERVERS, signal: controller.signal, say }, teardowns);
+  const { signal } = parts;
+  const world = await World.open({ ...how, servers: SERVERS, signal, say }, parts);
   try {
     await world.start();
   } catch (error) {
-    if (!controller.signal.aborted) say(`The logs of all processes are in ${await world.keepLogs()}`);
+    if (!signal.aborted) say(`The logs of all processes are in ${await world.keepLogs()}`);
     throw error;
   }
   return world;
 }
 
 /** With several stores each has a file of its own. */
-function named(file: string, store: StoreName, { stores }: Options): string {
-  return stores.length === 1 ? file : file.replace(/(\.\w+)?$/, `-${store}$1`);
+function named(file: string, store: StoreName): string {
+  return options.stores.length === 1 ? file : file.replace(/(\.\w+)?$/, `-${store}$1`);
 }
 
 interface Options {
@@ -121,69 +121,42 @@ interface Options {
   readonly json: string | undefined;
 }
 
-function readArguments(): Options {
-  try {
-    const { values } = parseArgs({
-      options: {
-        for: { type: 'string' },
-        seed: { type: 'string' },
-        agents: { type: 'string', default: '200' },
-        processes: { type: 'string', default: '5' },
-        store: { type: 'string' },
-        faults: { type: 'string' },
-        plot: { type: 'string' },
-        json: { type: 'string' },
-        table: { type: 'boolean', default: false },
-        soak: { type: 'boolean', default: false },
-        rounds: { type: 'string', default: '10' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      console.log(USAGE);
-      process.exit(0);
-    }
-    return {
-      forMs: timeOf(values.for ?? (values.soak ? '30m' : '10m')),
-      seed: numberOf('seed', values.seed ?? String(Math.floor(Math.random() * MOST_SEED)), 0, MOST_SEED),
-      agents: numberOf('agents', values.agents, 0, 5_000),
-      processes: numberOf('processes', values.processes, 0, 50),
-      stores: storesOf(values.store),
-      kinds:
-        values.faults?.split(',').map(text => oneOf('faults', text, FAULT_KINDS)) ??
-        (values.soak ? SOAK_KINDS : FAULT_KINDS),
-      isTable: values.table,
-      isSoak: values.soak,
-      rounds: numberOf('rounds', values.rounds, 1, 1_000),
-      plot: values.plot,
-      json: values.json,
-    };
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    process.exit(64);
-  }
+function optionsOf(): Options {
+  const { values } = parseArgs({
+    options: {
+      for: { type: 'string' },
+      seed: { type: 'string' },
+      agents: { type: 'string', default: '200' },
+      processes: { type: 'string', default: '5' },
+      store: { type: 'string' },
+      faults: { type: 'string' },
+      plot: { type: 'string' },
+      json: { type: 'string' },
+      table: { type: 'boolean', default: false },
+      soak: { type: 'boolean', default: false },
+      rounds: { type: 'string', default: '10' },
+    },
+  });
+  const agents = wholeNumber('--agents', values.agents, 0, 5_000);
+  const processes = values.table ? 0 : wholeNumber('--processes', values.processes, 0, 50);
+  if (agents + processes === 0) throw new RangeError('--agents, --processes: one agent at least is needed');
+  return {
+    ...{ agents, processes },
+    forMs: timeOf('--for', values.for ?? (values.soak ? '30m' : '10m')),
+    seed: wholeNumber('--seed', values.seed ?? String(Math.floor(Math.random() * MOST_SEED)), 0, MOST_SEED),
+    stores: storesOf(values.store),
+    kinds:
+      values.faults?.split(',').map(text => oneOf('--faults', text, FAULT_KINDS)) ??
+      (values.soak ? SOAK_KINDS : FAULT_KINDS),
+    isTable: values.table,
+    isSoak: values.soak,
+    rounds: wholeNumber('--rounds', values.rounds, 1, 1_000),
+    plot: values.plot === undefined ? undefined : writableFile('--plot', values.plot),
+    json: values.json === undefined ? undefined : writableFile('--json', values.json),
+  };
 }
 
 function storesOf(text: string | undefined): readonly StoreName[] {
   if (text === undefined) return [whyNoMariaDb({ comment() {} }) === undefined ? 'mariadb' : 'sqlite'];
-  return text === 'all' ? STORE_NAMES : [oneOf('store', text, STORE_NAMES)];
-}
-
-function timeOf(text: string): number {
-  const [, number = '', unit = ''] = /^(\d{1,6})([smh])$/.exec(text) ?? [];
-  const factor = Object.entries(UNITS).find(([name]) => name === unit)?.[1];
-  if (factor === undefined) throw new RangeError(`--for ${text}: such as 60s, 10m, 2h is needed`);
-  return Number(number) * factor;
-}
-
-function numberOf(name: string, text: string, least: number, most: number): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
-  throw new RangeError(`--${name} ${text}: a whole number from ${least} to ${most} is needed`);
-}
-
-function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {
-  const found = known.find(one => one === text);
-  if (found === undefined) throw new RangeError(`--${name} ${text}: known are ${known.join(', ')}`);
-  return found;
+  return text === 'all' ? STORE_NAMES : [oneOf('--store', text, STORE_NAMES)];
 }

@@ -8,6 +8,9 @@ import type { World } from './world.js';
 /** What ends a fault that goes on. */
 export type EndFault = () => Promise<void> | void;
 
+/** A store that is away comes back within less. */
+const BACK_LIMIT_MS = 60_000;
+
 /** For faults that are over at once. */
 const AT_ONCE: EndFault = () => {};
 
@@ -78,6 +81,8 @@ export async function begin(world: World, fault: Fault): Promise<EndFault | unde
       return operate(world, fault, () =>
         world.operator.ask('updateConfiguration', { name: fault.name, value: fault.value }),
       );
+    case 'leave-out':
+      return onServer(world, fault, false, ({ address }) => leaveOut(world, address));
     case 'rebalance':
       return operate(world, fault, () => world.operator.ask('rebalanceAgents'));
     case 'command':
@@ -178,6 +183,15 @@ async function drain(world: World, fault: Fault): Promise<EndFault> {
     await ask('cancelMaintenance');
     over();
   };
+}
+
+/** A server leaves the host list, and comes back into it. */
+async function leaveOut(world: World, address: string): Promise<EndFault> {
+  const setHosts = (hosts: readonly string[]) =>
+    world.operator.ask('updateConfiguration', { name: 'host', value: hosts.join(',') });
+  await operated(() => setHosts(world.hosts.filter(host => host !== address)));
+  // Its place counts as one of those where agents can go: it has to come back, also when no server can do it just now.
+  return () => world.eventually(() => setHosts(world.hosts), `${address} comes back into the host list`, BACK_LIMIT_MS);
 }
 
 async function operate(world: World, fault: Fault, ask: () => Promise<unknown>): Promise<EndFault> {

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { Process } from '../../scripts/galera/processes.js';
 import { perform, readFolder } from '../../src/agent/trust/folder.js';
 import { type CertificateOffer, recovery } from '../../src/agent/trust/install.js';
 import { ownCertificateOf } from '../../src/agent/trust/own-certificate.js';
@@ -29,6 +29,8 @@ export interface PersistKillsOptions {
   readonly folder: string;
   /** `in-place` is a writer that does it wrong. @default 'atomic' */
   readonly how?: 'atomic' | 'in-place';
+  /** Aborted: no further kill. */
+  readonly signal?: AbortSignal;
   /** Called after each kill. */
   readonly onKill?: (result: PersistKillsResult) => void;
 }
@@ -46,7 +48,7 @@ export interface PersistKillsResult {
 
 /** Kills a process that persists, again and again, up to the first time after which its files are not whole. */
 export async function persistKills(options: PersistKillsOptions): Promise<PersistKillsResult> {
-  const { seed, folder, how = 'atomic' } = options;
+  const { seed, folder, how = 'atomic', signal } = options;
   const random = seededRandom(seed);
   const agentFolder = join(folder, 'agent');
   const offersFile = join(folder, 'offers.json');
@@ -57,7 +59,7 @@ export async function persistKills(options: PersistKillsOptions): Promise<Persis
   await writeFile(offersFile, JSON.stringify(await twoOffers()));
 
   const result: PersistKillsResult = { kills: 0, old: 0, new: 0, left: 0, wrong: undefined };
-  while (result.kills < options.kills && result.wrong === undefined) {
+  while (result.kills < options.kills && result.wrong === undefined && signal?.aborted !== true) {
     const written = await killedAfter(random.uniform() * LONGEST_LIFE_MS, [agentFolder, offersFile, how]);
     result.kills++;
     const names = await readdir(agentFolder);
@@ -83,16 +85,18 @@ async function twoOffers(): Promise<readonly CertificateOffer[]> {
 
 /** Runs a writer. @returns the number of the last list that it said to have written */
 async function killedAfter(lifeMs: number, args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [WRITER, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const closed = once(child, 'close');
+  const child = new Process(process.execPath, [WRITER, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let written: number | undefined;
+  if (child.stdout === null) throw new Error('the writer has no stdout');
   const lines = createInterface(child.stdout);
+  // It has been read to its end.
+  const closed = once(lines, 'close');
   lines.on('line', line => {
     written = Number(line.slice('p '.length));
   });
   await Promise.race([once(lines, 'line'), closed]);
   await delay(systemClock, lifeMs);
-  child.kill('SIGKILL');
+  await child.kill();
   await closed;
   if (written === undefined) throw new Error('the writer has ended before it has written anything');
   return written;

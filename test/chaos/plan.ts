@@ -15,6 +15,7 @@ export const FAULT_KINDS = [
   'clock',
   'drain',
   'configure',
+  'leave-out',
   'rebalance',
   'command',
 ] as const;
@@ -24,7 +25,7 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 /** Those that end no process. */
 export const SOAK_KINDS: readonly FaultKind[] = [
   ...(['fin', 'reset', 'refuse', 'stall', 'delay', 'trickle', 'blackhole'] as const),
-  ...(['drain', 'configure', 'rebalance', 'command'] as const),
+  ...(['drain', 'configure', 'leave-out', 'rebalance', 'command'] as const),
 ];
 
 /** What a fault happens to. `cluster`: to all, by an operator. */
@@ -75,7 +76,7 @@ const INSTANT: ReadonlySet<FaultKind> = new Set(['fin', 'reset', 'configure', 'r
 
 /**
  * What happens, and when. Pure: the same seed and shape give the same plan. One fault happens to one target at a time, and
- * one server at least has none: agents always have somewhere to go. Each kind comes as often as the others.
+ * one server at least has none, and stands in the host list: agents always have somewhere to go. Each kind comes as often as the others.
  */
 export function plan(seed: number, shape: Shape): readonly Planned[] {
   const random = seededRandom(seed);

@@ -9,7 +9,10 @@ import type { World } from './world.js';
 const LEAD_MS = 2_000;
 
 /** What a run was like, for people. */
-export function reportOf(world: World, { faults, skipped, stopMs, endMs, broken }: RunResult): string {
+export function reportOf(
+  world: World,
+  { faults, skipped, startMs, stopMs, endMs, broken, isInterrupted }: RunResult,
+): string {
   const counts = new Map<string, number>();
   for (const { kind, target } of faults) {
     const what = `${kind} ${target.replace(/-\d+$/, '')}`;
@@ -23,16 +26,16 @@ export function reportOf(world: World, { faults, skipped, stopMs, endMs, broken 
     ...(skipped.length > 0
       ? [`*** NOT done, because this machine or store does not have it: ${skipped.join(', ')}`]
       : []),
-    `All was well ${((endMs - stopMs) / 1_000).toFixed(1)} s after the faults had stopped`.replace(
-      /^All was well/,
-      broken.length > 0 ? 'NOT all was well' : 'All was well',
-    ),
+    isInterrupted
+      ? `Interrupted ${secondsText(endMs - startMs)} after the faults had begun`
+      : `${broken.length > 0 ? 'NOT all' : 'All'} was well ${((endMs - stopMs) / 1_000).toFixed(1)} s after the faults had stopped`,
     '',
     'Without a Ready link of use, by the fault that began it:',
     ...table([['cause', 'times', 'median', 'p99', 'longest'], ...summaryOf(world.ledger.all).map(row)]),
     '',
     ...footprintTable(world),
-    ...(failures.length === 0 ? ['All held.'] : failures.map(failure => `FAILED  ${failure}`)),
+    ...failures.map(failure => `FAILED  ${failure}`),
+    ...(failures.length === 0 && !isInterrupted ? ['All held.'] : []),
   ].join('\n');
 }
 

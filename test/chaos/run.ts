@@ -1,7 +1,9 @@
-import { whatDoesNotHold } from './end-conditions.js';
+import { reasonOf } from '../../src/lib/errors.js';
+import { type Astray, astrayText, several, whatDoesNotHold } from './end-conditions.js';
 import { begin, takeBack } from './perform.js';
 import { describe, type Fault, nameOf, type Planned, plan, type Shape } from './plan.js';
 import type { PlottedFault } from './plot.js';
+import { wayBackMs } from './way-back.js';
 import type { World } from './world.js';
 
 /** What a run has done. */
@@ -16,17 +18,21 @@ export interface RunResult {
   readonly endMs: number;
   /** What did not hold at the end. */
   readonly broken: readonly string[];
+  /** The run was ended before its time. */
+  readonly isInterrupted: boolean;
 }
 
-/** Once faults have stopped, all has to hold within this. */
+/** Once faults have stopped, all but the agents' way back has to hold within this, and then that as well. */
 const SETTLE_MS = 180_000;
 const LOOK_MS = 500;
 /** Between looks at what each process has. */
 const FOOTPRINT_MS = 5_000;
-/** So often agents that are not home are called. */
-const REBALANCE_MS = 5_000;
 /** What holds in the end, so that all agents have one place where they belong. */
-const LAST_CONFIGURATION = { 'indirect.agent.lb.algorithm': 'roundrobin', 'indirect.agent.lb.check.interval': '5' };
+const LAST_CHECK_INTERVAL_MS = 5_000;
+const LAST_CONFIGURATION = {
+  'indirect.agent.lb.algorithm': 'roundrobin',
+  'indirect.agent.lb.check.interval': String(LAST_CHECK_INTERVAL_MS / 1_000),
+};
 
 /** Has faults happen to a world whose agents are Ready, and waits until all is well. */
 export async function run(world: World, seed: number, shape: Pick<Shape, 'forMs' | 'kinds'>): Promise<RunResult> {
@@ -42,17 +48,28 @@ export async function run(world: World, seed: number, shape: Pick<Shape, 'forMs'
   const from = world.now;
   const underWay: Promise<void>[] = [];
   const looking = setInterval(() => world.lookAtFootprints(), FOOTPRINT_MS);
-  for (const next of planned) {
-    await world.wait(Math.max(0, from + next.at - world.now));
-    underWay.push(happen(world, next, faults, skipped));
+  let stopMs: number | undefined;
+  const result = (isInterrupted: boolean, broken: readonly string[]): RunResult => {
+    const times = { startMs: from, stopMs: stopMs ?? world.now, endMs: world.now };
+    return { ...times, faults, skipped: [...skipped], broken, isInterrupted };
+  };
+  try {
+    for (const next of planned) {
+      await world.wait(Math.max(0, from + next.at - world.now));
+      underWay.push(happen(world, next, faults, skipped));
+    }
+    await Promise.all(underWay);
+    await world.wait(Math.max(0, from + shape.forMs - world.now));
+    clearInterval(looking);
+    stopMs = world.now;
+    world.options.say(`${timeText(stopMs)}  the faults have stopped`);
+    return result(false, await settle(world));
+  } catch (error) {
+    if (!world.options.signal.aborted) throw error;
+    return result(true, []);
+  } finally {
+    clearInterval(looking);
   }
-  await Promise.all(underWay);
-  await world.wait(Math.max(0, from + shape.forMs - world.now));
-  const stopMs = world.now;
-  world.options.say(`${timeText(stopMs)}  the faults have stopped`);
-  clearInterval(looking);
-  const broken = await settle(world);
-  return { faults, skipped: [...skipped], startMs: from, stopMs, endMs: world.now, broken };
 }
 
 async function happen(world: World, { fault, ms }: Planned, faults: PlottedFault[], skipped: Set<string>) {
@@ -73,32 +90,61 @@ async function happen(world: World, { fault, ms }: Planned, faults: PlottedFault
 
 /** @returns what does not hold in the end */
 async function settle(world: World): Promise<readonly string[]> {
-  const deadline = world.now + SETTLE_MS;
-  let isConfigured = false;
-  let calledAt = Number.NEGATIVE_INFINITY;
-  let broken: readonly string[] = [];
-  while (world.now < deadline) {
-    try {
-      if (!isConfigured) {
-        await takeBack(world);
-        for (const [name, value] of Object.entries({ host: world.hosts.join(','), ...LAST_CONFIGURATION }))
-          await world.operator.ask('updateConfiguration', { name, value });
-        isConfigured = true;
-      } else if (world.now - calledAt > REBALANCE_MS) {
-        // Agents whose way back has not lasted try it ever more seldom by themselves.
-        await world.operator.ask('rebalanceAgents');
-        calledAt = world.now;
+  const configuration = { host: world.hosts.join(','), ...LAST_CONFIGURATION };
+  const configure = async () => {
+    await takeBack(world);
+    for (const [name, value] of Object.entries(configuration))
+      await world.operator.ask('updateConfiguration', { name, value });
+  };
+  try {
+    await world.eventually(configure, 'a server takes the last configuration', SETTLE_MS);
+    return await comeBack(world);
+  } catch (error) {
+    world.options.signal.throwIfAborted();
+    return [reasonOf(error)];
+  }
+}
+
+/** The agents go to their preferred servers by themselves, each in its time. @returns what does not hold in the end */
+async function comeBack(world: World): Promise<readonly string[]> {
+  let deadline = world.now + SETTLE_MS;
+  /** Since when nothing else keeps agents from it. */
+  let since: number | undefined;
+  let isCalled = false;
+  for (;;) {
+    const { broken, astray } = await whatDoesNotHold(world);
+    if (broken.length === 0) {
+      if (astray.length === 0) return [];
+      if (since === undefined) {
+        since = world.now;
+        deadline = since + SETTLE_MS;
       }
-    } catch (error) {
-      broken = [`no server takes a configuration: ${error}`];
+      const { late, isOver } = waysBack(world, astray, world.now - since);
+      if (late.length > 0) return [several(`not back by themselves: ${late.length}`, late.map(astrayText))];
+      if (isOver && !isCalled) {
+        world.options.say(
+          `${timeText(world.now)}  the way back of ${astray.length} agents is damped: an operator calls them`,
+        );
+        await world.eventually(() => world.operator.ask('rebalanceAgents'), 'a server calls them', SETTLE_MS);
+        isCalled = true;
+      }
     }
-    if (isConfigured) {
-      broken = await whatDoesNotHold(world);
-      if (broken.length === 0) return [];
-    }
+    if (world.now > deadline)
+      return [...broken, ...(astray.length > 0 ? [several(`astray: ${astray.length}`, astray.map(astrayText))] : [])];
     await world.wait(LOOK_MS);
   }
-  return broken;
+}
+
+/** Whose own way back is late after so many milliseconds, and whether there is none left to wait for. */
+function waysBack({ failbacks }: World, astray: readonly Astray[], waitedMs: number) {
+  const ways = astray.map(agent => ({
+    agent,
+    within: wayBackMs(LAST_CHECK_INTERVAL_MS, failbacks.get(agent.name) ?? 0),
+  }));
+  return {
+    late: ways.filter(({ within }) => within !== undefined && waitedMs > within).map(({ agent }) => agent),
+    isOver: ways.every(({ within }) => within === undefined),
+  };
 }
 
 function plotted({ kind, target }: Fault, at: number, ms: number): PlottedFault {

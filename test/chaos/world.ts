@@ -53,6 +53,8 @@ export class World {
   /** What was seen that must not be. */
   readonly problems: string[] = [];
   readonly footprints: FootprintSample[] = [];
+  /** How often each agent has gone back to its preferred server, at least since its process began. */
+  readonly failbacks = new Map<string, number>();
   readonly #startedAt = performance.now();
   #faults = 0;
 
@@ -187,6 +189,20 @@ export class World {
     }
   }
 
+  /** Does it again and again until it does not throw. @throws Error: it always did, or the run is over */
+  async eventually(act: () => Promise<unknown>, what: string, limitMs: number): Promise<void> {
+    const end = performance.now() + limitMs;
+    for (;;) {
+      try {
+        await act();
+        return;
+      } catch (error) {
+        if (performance.now() > end) throw new Error(`it never came to this: ${what}: ${reasonOf(error)}`);
+      }
+      await this.wait(LOOK_MS);
+    }
+  }
+
   /** @throws Error: the run is over */
   async wait(ms: number): Promise<void> {
     await delay(systemClock, ms, this.options.signal);
@@ -216,11 +232,12 @@ export class World {
   }
 
   #readAgent(name: string, entry: LogEntry): void {
-    const { message, host, reason = '', stays } = entry;
+    const { message, host, move, reason = '', stays } = entry;
     const at = this.now;
-    if (host !== undefined && message.startsWith('Connected to the host:'))
+    if (host !== undefined && message.startsWith('Connected to the host:')) {
       this.ledger.add({ kind: 'ready', at, agent: name, host });
-    else if (host !== undefined && message.startsWith('Lost connection to host:'))
+      if (move === 'failback') this.failbacks.set(name, (this.failbacks.get(name) ?? 0) + 1);
+    } else if (host !== undefined && message.startsWith('Lost connection to host:'))
       this.ledger.add({ kind: 'lost', at, agent: name, host, reason, stays });
     this.#read(name, entry);
   }

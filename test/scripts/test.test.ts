@@ -34,3 +34,8 @@ t.test('regression: tests: an error that belongs to no test fails the file', asy
   const [none, thrown, rejected] = await Promise.all(['none', 'thrown', 'rejected'].map(run));
   t.match([none, thrown, rejected], [{ isPassed: true }, { isPassed: false }, { isPassed: false }]);
 });
+
+t.test('regression: tests: what a file has started, and left behind, ends with it', async t => {
+  // What it prints has no end as long as that process runs.
+  t.match(await runFile('test/fixtures/left-process.ts', {}), { isPassed: true, output: /ok 1 - it leaves a process/ });
+});

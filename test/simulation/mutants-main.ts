@@ -1,30 +1,61 @@
 // npm run simulate:mutants: each deliberate fault, in a copy of the program, has to be found by the simulation.
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import ts from 'typescript';
+import { readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
+import { ProgressBar } from '../helpers/progress-bar.js';
 import { ROOT } from '../helpers/root.js';
+import { type ProgramLife, runProgram } from '../helpers/test-program.js';
 import { MUTANTS, type Mutant } from './mutants.js';
-import { runSeeds } from './run-seeds.js';
+import { runSeeds, type SeedOutcome } from './run-seeds.js';
 
-const MOST_SEEDS = 1_000;
-const wanted = process.argv.slice(2);
+const USAGE = `usage: npm run simulate:mutants [-- [--seeds N] [TEXT …]]
 
-let missed = 0;
-for (const mutant of MUTANTS) {
-  if (wanted.length > 0 && !wanted.some(text => mutant.name.includes(text))) continue;
-  const found = await findingOf(mutant);
-  if (found === undefined) missed++;
-  console.log(
-    found === undefined
-      ? `MISSED  ${mutant.name}: ${MOST_SEEDS} worlds held`
-      : `found   ${mutant.name}: seed ${found.seed}: ${found.failure?.split('\n')[0]}`,
-  );
+  --seeds N   how many worlds at most for each fault (1000)
+  TEXT        only faults with this in their name; all names:
+
+${MUTANTS.map(({ name }) => `  ${name}`).join('\n')}
+`;
+
+interface Row {
+  readonly mutant: Mutant;
+  /** Undefined: all worlds held. */
+  readonly found: SeedOutcome | undefined;
 }
-process.exitCode = missed === 0 ? 0 : 1;
 
-async function findingOf(mutant: Mutant) {
-  const copy = mkdtempSync(join(tmpdir(), 'muster-mutant-'));
+const { seeds, wanted } = readArguments(USAGE, () => {
+  const { values, positionals } = parseArgs({
+    options: { seeds: { type: 'string', default: '1000' } },
+    allowPositionals: true,
+  });
+  for (const text of positionals)
+    if (!MUTANTS.some(({ name }) => name.includes(text))) throw new Error(`No fault has "${text}" in its name.`);
+  return {
+    seeds: wholeNumber('--seeds', values.seeds, 1, 10 ** 9),
+    wanted: MUTANTS.filter(({ name }) => positionals.length === 0 || positionals.some(text => name.includes(text))),
+  };
+});
+
+await runProgram(async life => {
+  const rows: Row[] = [];
+  // Whoever interrupts it gets what was seen until then.
+  life.teardown(() => rows.length > 0 && process.stdout.write(`\n${tableOf(rows)}`));
+  for (const mutant of wanted) {
+    const found = await findingOf(mutant, life);
+    rows.push({ mutant, found });
+    console.log(
+      found === undefined
+        ? `MISSED  ${mutant.name}: ${seeds} worlds held`
+        : `found   ${mutant.name}: seed ${found.seed}: ${firstLineOf(found)}`,
+    );
+  }
+  return rows.every(({ found }) => found !== undefined) ? 0 : 1;
+});
+
+async function findingOf(mutant: Mutant, life: ProgramLife): Promise<SeedOutcome | undefined> {
+  const copy = await life.folder('muster-mutant-');
+  const bar = new ProgressBar(seeds);
   try {
     for (const folder of ['dist', 'build', 'recordings'])
       cpSync(join(ROOT, folder), join(copy, folder), { recursive: true, verbatimSymlinks: true });
@@ -32,8 +63,16 @@ async function findingOf(mutant: Mutant) {
     symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
     writeFileSync(join(copy, 'dist', mutant.file.replace(/\.ts$/, '.js')), mutated(mutant));
     const worker = join(copy, 'build/test/simulation/seed-worker.js');
-    return await runSeeds({ from: 1, count: MOST_SEEDS, rules: {}, worker });
+    let done = 0;
+    const onOutcome = () => {
+      done++;
+      bar.tell(done, `${(done / bar.seconds).toFixed(1)} worlds/s  ${mutant.name}`);
+    };
+    // Its processes end with this one.
+    const running = runSeeds({ from: 1, count: seeds, rules: {}, worker, onOutcome });
+    return await Promise.race([running, life.aborted]);
   } finally {
+    bar.end();
     rmSync(copy, { recursive: true, force: true });
   }
 }
@@ -49,4 +88,17 @@ function mutated({ name, file, from, to }: Mutant): string {
     fileName: file,
   });
   return outputText;
+}
+
+/** For docs/testing.md. */
+function tableOf(rows: readonly Row[]): string {
+  const lines = rows.map(({ mutant, found }) => {
+    const what = found === undefined ? ['-', `not found in ${seeds} worlds`] : [found.seed, firstLineOf(found)];
+    return `| ${[mutant.name, ...what].join(' | ')} |`;
+  });
+  return ['| fault | seed | what did not hold |', '|---|---|---|', ...lines, ''].join('\n');
+}
+
+function firstLineOf({ failure = '' }: SeedOutcome): string {
+  return failure.split('\n')[0]?.replaceAll('|', '\\|') ?? '';
 }

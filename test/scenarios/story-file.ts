@@ -1,0 +1,30 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { tellStory } from '../simulation/story.js';
+
+export interface CheckStoryOptions {
+  /** Writes what the story is now into the file, unless it fails. @default false */
+  readonly isUpdate?: boolean;
+}
+
+/**
+ * Tells the story of a file.
+ * @returns what is in the file, and what it is now; after an update both are the same
+ * @throws Error: a command of the file cannot be carried out, or something did not hold in its course; the file stays as it was
+ */
+export async function checkStory(file: string, { isUpdate = false }: CheckStoryOptions = {}) {
+  refuseTimes(file);
+  const { expected, actual } = await tellStory(file, { isUpdate: false });
+  const [, failure] = /^FAILED: (.*)$/m.exec(actual) ?? [];
+  if (failure !== undefined) throw new Error(`${file}: ${failure}`);
+  if (!isUpdate) return { expected, actual };
+  if (actual !== expected) writeFileSync(file, actual);
+  return { expected: actual, actual };
+}
+
+/** Of a time that is none the world goes on without an end, and another unit is not read. */
+function refuseTimes(file: string): void {
+  for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
+    if (/^\s*passes\b/.test(line) && !/^passes \d+(\.\d+)?s\s*$/.test(line))
+      throw new Error(`${file}:${index + 1}: ${line}: seconds are needed, such as 5s or 0.5s`);
+  }
+}
