@@ -1,8 +1,10 @@
 // npm run simulate: runs worlds of many seeds, and tells of the first one in which something did not hold.
 import { parseArgs } from 'node:util';
+import { oneOf, readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
+import { ProgressBar } from '../helpers/progress-bar.js';
 import { failureKind } from './failure-kind.js';
 import { runSeeds } from './run-seeds.js';
-import { FAULT_KINDS, type FaultKind } from './schedule.js';
+import { FAULT_KINDS } from './schedule.js';
 import { shrink, type WorldPlan } from './shrink.js';
 import { type WorldOutcome, WorldPool } from './world-pool.js';
 import { commandOf, type WorldRules, worldOf } from './worlds.js';
@@ -20,30 +22,49 @@ const USAGE = `usage: npm run simulate -- [--seeds N] [--seed S] [--agents A] [-
 const MOST_SERVERS = 5;
 const LINES = 120;
 
-const { seeds, seed, rules, isTold, limitMs } = readArguments();
+const { seeds, seed, rules, isTold, limitMs } = readArguments(USAGE, () => {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string' },
+      seed: { type: 'string' },
+      agents: { type: 'string' },
+      servers: { type: 'string' },
+      faults: { type: 'string' },
+      limit: { type: 'string', default: '120' },
+      transcript: { type: 'boolean', default: false },
+    },
+  });
+  const numberOf = (name: 'seeds' | 'seed' | 'agents' | 'servers', least: number, most: number) =>
+    values[name] === undefined ? undefined : wholeNumber(`--${name}`, values[name], least, most);
+  const rules: WorldRules = {
+    servers: numberOf('servers', 1, MOST_SERVERS),
+    agents: numberOf('agents', 1, 250),
+    kinds: values.faults?.split(',').map(text => oneOf('--faults', text, FAULT_KINDS)),
+  };
+  return {
+    seeds: numberOf('seeds', 1, 10 ** 9) ?? (values.seed === undefined ? 1_000 : 1),
+    seed: numberOf('seed', 0, 2 ** 31) ?? 1,
+    rules,
+    isTold: values.transcript,
+    limitMs: wholeNumber('--limit', values.limit, 1, 10 ** 6) * 1_000,
+  };
+});
 process.exitCode = seeds === 1 ? await one() : await many();
 
 async function many(): Promise<number> {
-  const started = performance.now();
+  const bar = new ProgressBar(seeds);
   let done = 0;
   let simulatedMs = 0;
-  const line = progressLine();
-  const tell = (isLast = false) => {
-    const seconds = (performance.now() - started) / 1000;
-    const filled = Math.round((30 * done) / seeds);
-    const bar = `[${'#'.repeat(filled)}${'.'.repeat(30 - filled)}]`;
-    const rate = `${(done / seconds).toFixed(1)} worlds/s, ${(simulatedMs / 3_600_000).toFixed(1)} h simulated`;
-    line(`${bar} ${done}/${seeds}  ${rate}`, isLast);
-  };
   const failed = await runSeeds({
     ...{ from: seed, count: seeds, rules, limitMs },
     onOutcome: outcome => {
       done++;
       simulatedMs += outcome.simulatedMs;
-      tell();
+      const rate = `${(done / bar.seconds).toFixed(1)} worlds/s`;
+      bar.tell(done, `${rate}, ${(simulatedMs / 3_600_000).toFixed(1)} h simulated`);
     },
   });
-  tell(true);
+  bar.end();
   if (failed !== undefined) return explain(failed);
   console.log(`${seeds} worlds, from seed ${seed}: all held`);
   return 0;
@@ -112,50 +133,4 @@ function progressLine(): (text: string, isLast?: boolean) => void {
     if (isTTY) process.stderr.write(`\r\x1b[K${text}${isLast && text !== '' ? '\n' : ''}`);
     else if (text !== '') process.stderr.write(`${text}\n`);
   };
-}
-
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        seeds: { type: 'string' },
-        seed: { type: 'string' },
-        agents: { type: 'string' },
-        servers: { type: 'string' },
-        faults: { type: 'string' },
-        limit: { type: 'string' },
-        transcript: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      console.log(USAGE);
-      process.exit(0);
-    }
-    const rules: WorldRules = {
-      servers: numberOf('servers', values.servers, 1, MOST_SERVERS),
-      agents: numberOf('agents', values.agents, 1, 250),
-      kinds: values.faults?.split(',').map(kindOf),
-    };
-    const seeds = numberOf('seeds', values.seeds, 1, 10 ** 9) ?? (values.seed === undefined ? 1_000 : 1);
-    const limit = numberOf('limit', values.limit, 1, 10 ** 6) ?? 120;
-    const first = numberOf('seed', values.seed, 0, 2 ** 31) ?? 1;
-    return { seeds, seed: first, rules, isTold: values.transcript, limitMs: limit * 1_000 };
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    process.exit(64);
-  }
-}
-
-function numberOf(name: string, text: string | undefined, least: number, most: number): number | undefined {
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
-  throw new RangeError(`--${name} ${text}: a whole number from ${least} to ${most} is needed`);
-}
-
-function kindOf(text: string): FaultKind {
-  const kind = FAULT_KINDS.find(known => known === text);
-  if (kind === undefined) throw new RangeError(`--faults ${text}: known are ${FAULT_KINDS.join(', ')}`);
-  return kind;
 }

@@ -8,7 +8,8 @@ import { ProgressBar } from '../helpers/progress-bar.js';
 import { ROOT } from '../helpers/root.js';
 import { type ProgramLife, runProgram } from '../helpers/test-program.js';
 import { MUTANTS, type Mutant } from './mutants.js';
-import { runSeeds, type SeedOutcome } from './run-seeds.js';
+import { runSeeds } from './run-seeds.js';
+import type { WorldOutcome } from './world-pool.js';
 
 const USAGE = `usage: npm run simulate:mutants [-- [--seeds N] [TEXT …]]
 
@@ -21,7 +22,7 @@ ${MUTANTS.map(({ name }) => `  ${name}`).join('\n')}
 interface Row {
   readonly mutant: Mutant;
   /** Undefined: all worlds held. */
-  readonly found: SeedOutcome | undefined;
+  readonly found: WorldOutcome | undefined;
 }
 
 const { seeds, wanted } = readArguments(USAGE, () => {
@@ -53,7 +54,7 @@ await runProgram(async life => {
   return rows.every(({ found }) => found !== undefined) ? 0 : 1;
 });
 
-async function findingOf(mutant: Mutant, life: ProgramLife): Promise<SeedOutcome | undefined> {
+async function findingOf(mutant: Mutant, life: ProgramLife): Promise<WorldOutcome | undefined> {
   const copy = await life.folder('muster-mutant-');
   const bar = new ProgressBar(seeds);
   try {
@@ -99,6 +100,6 @@ function tableOf(rows: readonly Row[]): string {
   return ['| fault | seed | what did not hold |', '|---|---|---|', ...lines, ''].join('\n');
 }
 
-function firstLineOf({ failure = '' }: SeedOutcome): string {
+function firstLineOf({ failure = '' }: WorldOutcome): string {
   return failure.split('\n')[0]?.replaceAll('|', '\\|') ?? '';
 }

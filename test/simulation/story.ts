@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { ask } from './faults.js';
 import { Simulation } from './simulation.js';
@@ -26,8 +26,11 @@ export interface Told {
   readonly actual: string;
 }
 
-/** Carries out the story of a file. @param isUpdate writes what it is now into the file */
-export async function tellStory(file: string, { isUpdate }: { readonly isUpdate: boolean }): Promise<Told> {
+/**
+ * Carries out the story of a file.
+ * @throws Error: a command of the file cannot be carried out, or something did not hold in its course
+ */
+export async function tellStory(file: string): Promise<Told> {
   const expected = readFileSync(file, 'utf8');
   const blocks = expected.split(/\n{2,}/);
   const told: string[] = [];
@@ -54,10 +57,8 @@ export async function tellStory(file: string, { isUpdate }: { readonly isUpdate:
       }
     },
   );
-  if (failure !== undefined) told.push(`FAILED: ${failure}`);
-  const actual = `${told.join('\n\n')}\n`;
-  if (isUpdate && actual !== expected) writeFileSync(file, actual);
-  return { expected, actual };
+  if (failure !== undefined) throw new Error(`${file}: ${failure.split('\n')[0]}`);
+  return { expected, actual: `${told.join('\n\n')}\n` };
 }
 
 async function carryOut(simulation: Simulation, line: string): Promise<void> {
