@@ -311,6 +311,7 @@ export class Agent {
       muster: {
         version: VERSION,
         instanceId: this.#instanceId,
+        link: session,
         failovers: this.#failovers,
         moveKind: purposeOf(this.#state).kind,
         lastLoss: this.#isMoving(session) ? undefined : this.#lastLoss,

@@ -57,7 +57,7 @@ t.test('agent: connects, registers, is Ready, and writes what the server says', 
     msHostList: 'a,b',
     connectionTransferred: false,
     type: 'Routing',
-    muster: { version: VERSION, instanceId: /^[\da-f-]{36}$/, failovers: 0 },
+    muster: { version: VERSION, instanceId: /^[\da-f-]{36}$/, link: 1, failovers: 0 },
   });
   t.notOk('id' in startupOf(a), 'not known yet');
   const expected =

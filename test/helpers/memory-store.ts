@@ -16,6 +16,7 @@ import {
   type HostDisconnectedEntry,
   type HostListEntry,
   type HostReadyEntry,
+  type HostReadyOutcome,
   type HostsCursor,
   type HostsReleased,
   type HostVersions,
@@ -27,6 +28,7 @@ import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-erro
 
 /** A host's row, as far as serving agents goes. */
 export interface MemoryRow extends HostDescription, AgentRow {
+  readonly linkNumber: number | null;
   readonly disconnected: number | null;
   readonly disconnectReason: string | null;
 }
@@ -160,6 +162,7 @@ export class MemoryStore
           preferred: null,
           instanceId: null,
           linkAddress: null,
+          linkNumber: null,
           changed: 0,
           nextPreferred: null,
           nextGeneration: null,
@@ -171,15 +174,18 @@ export class MemoryStore
     return isSame ? known : this.#put(host);
   }
 
-  async hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly (number | undefined)[]> {
+  async hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly HostReadyOutcome[]> {
     this.#enter('hostsReady');
-    return batch.map(({ id, msid, msHostList, instanceId = null, linkAddress = null }) => {
+    return batch.map(({ id, msid, msHostList, instanceId = null, linkAddress = null, linkNumber = null }) => {
       const host = this.data.hosts.get(id);
-      if (host === undefined) return undefined;
+      if (host === undefined) return { kind: 'removed' };
+      const isElsewhere = host.msid !== null && host.msid !== msid;
+      if (isElsewhere && instanceId !== null && host.instanceId === instanceId && linkNumber !== null)
+        if (host.linkNumber !== null && host.linkNumber > linkNumber) return { kind: 'superseded' };
       const epoch = host.epoch + 1;
       const up = { status: 'Up', disconnected: null, disconnectReason: null } as const;
-      this.#change(host, { ...up, msid, epoch, msHostList, instanceId, linkAddress });
-      return epoch;
+      this.#change(host, { ...up, msid, epoch, msHostList, instanceId, linkAddress, linkNumber });
+      return { kind: 'taken', epoch };
     });
   }
 

@@ -19,12 +19,14 @@ export async function registerHost<R>(
   return registration;
 }
 
+/** @returns the new epoch; undefined: it was not taken */
 export async function hostReady(
   store: Pick<HostStore, 'hostsReady'>,
   id: number,
   ready: Omit<HostReadyEntry, 'id'>,
 ): Promise<number | undefined> {
-  return (await store.hostsReady([{ id, ...ready }]))[0];
+  const [outcome] = await store.hostsReady([{ id, ...ready }]);
+  return outcome?.kind === 'taken' ? outcome.epoch : undefined;
 }
 
 export async function hostDisconnected(

@@ -133,6 +133,19 @@ t.test('regression: a job that another server has taken leaves no batch of outco
   t.equal(failure, undefined);
 });
 
+t.test('regression: a Ready that comes late takes no host from a server with a later link of its agent', async t => {
+  const [agent, server] = [
+    { of: 'agent', index: 1 },
+    { of: 'server', index: 1 },
+  ] as const;
+  const failure = await failureIn(
+    { seed: 1_001_314, servers: 2, agents: 2 },
+    [31_300, { kind: 'delay', from: agent, to: server, delayMs: 4_700, ms: 52_700 }],
+    [47_300, { kind: 'stop', place: { of: 'server', index: 0 }, ms: 1_500 }],
+  );
+  t.equal(failure, undefined);
+});
+
 t.test('regression: a server that stops leaves no link that is to end since its host was removed', async t => {
   const servers = [0, 1, 2];
   const failure = await failureIn(

@@ -155,6 +155,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
   },
   {
+    name: 'a link that a later one has replaced takes the host back',
+    file: 'mgmt/store/sql/hosts/ownership.ts',
+    from: 'isElsewhere && isSameProcess && isLater',
+    to: 'isElsewhere && isSameProcess && isLater && row.epoch < 0',
+  },
+  {
     name: 'the way back takes ten check intervals',
     file: 'agent/steps/check.ts',
     from: 'const wantedMs = input.rules.checkIntervalMs ?? check.intervalMs;',

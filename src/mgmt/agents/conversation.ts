@@ -113,6 +113,7 @@ type State =
 /** In the place of commands that cannot be read. */
 const UNREADABLE: Message = { type: '', fields: {} };
 
+const ON_A_NEWER_LINK = 'the agent is Ready on a newer link';
 const NOBODY = { mgmtId: -1n, agentId: -1n, via: -1n } as const;
 
 /**
@@ -334,8 +335,8 @@ class Conversation {
     ownership.lost(id, { reason: 'the agent left while it registered', cause: 'closed' }, connectingEpoch);
   }
 
-  #claimant({ instanceId }: Startup): Claimant {
-    return { address: this.link.remote.address, instanceId };
+  #claimant({ instanceId, linkNumber }: Startup): Claimant {
+    return { address: this.link.remote.address, instanceId, linkNumber };
   }
 
   #welcome(request: Packet, startup: Startup, host: RegisteredHost): Attache {
@@ -422,10 +423,13 @@ class Conversation {
     attache.held = held;
     const { configurationVersion } = held;
     const ready = { msHostList: storedList(held), configurationVersion, claimant: attache.claimant, arrival };
-    ownership.ready(attache.host.id, ready, () => {
-      registrar.forget(attache.host.id);
-      // Its link was not among the Ready ones when the others were told.
-      void notices.tell(attache);
+    ownership.ready(attache.host.id, ready, {
+      onRemoved: () => {
+        registrar.forget(attache.host.id);
+        // Its link was not among the Ready ones when the others were told.
+        void notices.tell(attache);
+      },
+      onSuperseded: () => this.link.close(ON_A_NEWER_LINK),
     });
     const { kind, cause, gapMs } = arrival;
     this.#measure(arrival);
@@ -433,7 +437,7 @@ class Conversation {
       ...{ list: held.hosts, algorithm: held.algorithm },
       ...{ move: kind, cause, gapMs: gapMs ?? undefined },
     });
-    former?.link.close('the agent is Ready on a newer link');
+    former?.link.close(ON_A_NEWER_LINK);
     if (this.#identity.kind === 'host' || this.#identity.kind === 'address') {
       this.#parts.presented.presented(this.#identity.serial);
     }

@@ -22,6 +22,8 @@ export interface Startup {
   /** Whether the agent has sent `muster`, and may be sent it. */
   readonly speaksMuster: boolean;
   readonly instanceId: string | undefined;
+  /** Which of the agent process's links it is; later ones have greater numbers. */
+  readonly linkNumber: number | undefined;
   /** What the agent can do beyond CloudStack's protocol. */
   readonly capabilities: ReadonlySet<string>;
   /** How many links the agent has lost since its process started. Muster's agents alone say so. */
@@ -80,6 +82,7 @@ export function readStartup({ messages }: Packet): Startup | { readonly refusal:
     arch: arch ?? undefined,
     speaksMuster: muster !== undefined,
     instanceId: clean(muster?.instanceId ?? fields.instanceId) ?? undefined,
+    linkNumber: muster?.link !== undefined && muster.link >= 0 ? muster.link : undefined,
     capabilities: new Set(muster?.capabilities?.slice(0, MOST_CAPABILITIES)),
     failovers: muster?.failovers ?? fields.failovers,
     lastLoss: clean(muster?.lastLoss ?? fields.lastLoss) ?? undefined,

@@ -4,6 +4,8 @@ export interface Claimant {
   readonly address: string | undefined;
   /** Random, one for each process of Muster's agent. Other agents send none. */
   readonly instanceId: string | undefined;
+  /** Which of the links of that process it is: a later one has a greater number. Undefined: not known. */
+  readonly linkNumber?: number | undefined;
 }
 
 /**

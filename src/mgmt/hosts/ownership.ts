@@ -8,6 +8,14 @@ import { StoreError } from '../store/store-error.js';
 import { isAway, type StoreHealth } from '../store/store-health.js';
 import type { Claimant } from './claimant.js';
 
+/** What a Ready may come to, other than that the host is ours. */
+export interface ReadyListener {
+  /** There is no such host any more. */
+  onRemoved(): void;
+  /** Another server has the host by a later link of the same agent process: the link of this Ready is of no use. */
+  onSuperseded(): void;
+}
+
 /** What the row of one host should say, as far as this server decides it. */
 type DesiredState =
   | {
@@ -21,7 +29,7 @@ type DesiredState =
       /** By the monotonic clock. */
       readonly since: number;
       readonly arrival: Arrival;
-      readonly onRemoved: () => void;
+      readonly listener: ReadyListener;
     }
   | {
       readonly kind: 'down';
@@ -64,7 +72,8 @@ const CORRECTED: Arrival = { kind: 'register', cause: 'corrected', isPreferred: 
  * Which hosts this server has. It is written in the background: a link never waits for the store, nor ends because of it.
  * What comes while a write is under way goes into the next one, so many hosts at once make few writes. Of each host only
  * the latest desired state is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still is
- * open. A disconnect is written under the epoch of the Ready before it, so it never changes the row of a newer owner. What
+ * open. A disconnect is written under the epoch of the Ready before it, so it never changes the row of a newer owner. Nor does
+ * a Ready that comes late, by an older link of the agent process than the one by which another server has the host. What
  * could not be written is tried again until it is written, or until another state is desired.
  */
 export class Ownership {
@@ -116,14 +125,14 @@ export class Ownership {
    * The agent answered Ready 2: the host is ours.
    * @param ready.msHostList what the agent has now; it was made from `configurationVersion`
    * @param ready.arrival how it has come
-   * @param onRemoved called when the store says that there is no such host any more
+   * @param listener told what the store says
    */
   ready(
     hostId: number,
     ready: Pick<DesiredState & { kind: 'up' }, 'msHostList' | 'configurationVersion' | 'claimant' | 'arrival'>,
-    onRemoved: () => void,
+    listener: ReadyListener,
   ): void {
-    this.#desire(hostId, { kind: 'up', ready: {}, ...ready, ...this.#moment(), onRemoved });
+    this.#desire(hostId, { kind: 'up', ready: {}, ...ready, ...this.#moment(), listener });
   }
 
   /** The agent acknowledged another list: written under the epoch of its Ready, or with that one. */
@@ -266,16 +275,19 @@ export class Ownership {
     const now = this.#clock.now();
     const rows = writing.map(({ entry: { hostId }, desired }) => {
       const { msHostList, configurationVersion, at, since, arrival } = desired;
-      const { instanceId = null, address: linkAddress = null } = desired.claimant;
+      const { instanceId = null, linkNumber = null, address: linkAddress = null } = desired.claimant;
+      const link = { instanceId, linkNumber, linkAddress };
       const told = { at, arrival, ageMs: now - since };
-      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, instanceId, linkAddress, ...told };
+      return { id: hostId, msid: this.#msid, msHostList, configurationVersion, ...link, ...told };
     });
-    const epochs = await this.#health.watch(() => this.#store.hostsReady(rows));
+    const outcomes = await this.#health.watch(() => this.#store.hostsReady(rows));
     for (const [index, one] of writing.entries()) {
-      one.entry.epoch = epochs[index];
+      const outcome = outcomes[index];
+      one.entry.epoch = outcome?.kind === 'taken' ? outcome.epoch : undefined;
       one.entry.taken = one.desired.ready;
       this.#written(one);
-      if (one.entry.epoch === undefined) one.desired.onRemoved();
+      if (outcome?.kind === 'removed') one.desired.listener.onRemoved();
+      else if (outcome?.kind === 'superseded') one.desired.listener.onSuperseded();
     }
   }
 

@@ -20,9 +20,9 @@ export interface HostStore {
   /**
    * Each host is taken by the server that its entry names; in one transaction, in the order of the batch.
    * @param batch at most `HOSTS_A_BATCH`; a host may occur twice
-   * @returns the new epochs, in the order of the batch; undefined for a host that was removed meanwhile
+   * @returns what became of each, in the order of the batch
    */
-  hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly (number | undefined)[]>;
+  hostsReady(batch: readonly HostReadyEntry[]): Promise<readonly HostReadyOutcome[]>;
   /**
    * Agents acknowledged new lists; in one transaction.
    * @param batch at most `HOSTS_A_BATCH`
@@ -139,6 +139,8 @@ export interface HostRow extends HostDescription, AssignmentRow {
   /** The agent process whose link became Ready last, and that link's remote address; null: not known. */
   readonly instanceId: string | null;
   readonly linkAddress: string | null;
+  /** Which of the links of that process it is; null: not known. */
+  readonly linkNumber: number | null;
   readonly disconnected: number | null;
   readonly disconnectReason: string | null;
   readonly created: number;
@@ -197,6 +199,8 @@ export interface HostReadyEntry {
   /** The agent process, and the remote address of its link; null: not known. @default null */
   readonly instanceId?: string | null;
   readonly linkAddress?: string | null;
+  /** Which of the links of that process it is: a later one has a greater number. @default null */
+  readonly linkNumber?: number | null;
   /** Which Ready it is: the same one is recorded once as a move, however often it is written. */
   readonly at: number;
   /** For the record of the move. @default nothing is known of it */
@@ -204,6 +208,13 @@ export interface HostReadyEntry {
   /** How long ago, for the record: the store, which knows the time, makes a moment of it. @default 0 */
   readonly ageMs?: number;
 }
+
+export type HostReadyOutcome =
+  | { readonly kind: 'taken'; readonly epoch: number }
+  /** There is no such host any more. */
+  | { readonly kind: 'removed' }
+  /** Another server has the host by a later link of the same agent process. Nothing was written. */
+  | { readonly kind: 'superseded' };
 
 export interface HostListEntry {
   readonly id: number;

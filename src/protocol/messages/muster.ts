@@ -8,6 +8,8 @@ export const inStartup = object({
   version: text,
   /** Random, one for each process. It distinguishes two agents with one guid from one agent that moves. */
   instanceId: text,
+  /** Which of the process's links it is: each later one has a greater number. Never negative. */
+  link: optionalInteger,
   /** How many links the process has lost. */
   failovers: optionalInteger,
   /** Why it lost the last one; missing when it has left that one for another since. */

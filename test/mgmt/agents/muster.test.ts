@@ -5,12 +5,12 @@ import { testServer } from '../../helpers/test-server.js';
 
 t.test('muster: an agent that sends it is told in both Readys what a packet may have', async t => {
   const { agent, row, linkStatus } = await testServer({ packetMaxBytes: 2 ** 20 });
-  const muster = { version: '0.1.0', instanceId: 'p1', failovers: 3, lastLoss: 'a: closed by the peer' };
+  const muster = { version: '0.1.0', instanceId: 'p1', link: 4, failovers: 3, lastLoss: 'a: closed by the peer' };
   const { ready1, ready2 } = await agent().join({ muster });
   for (const ready of [ready1, ready2]) {
     t.same(only(ready).fields.muster, { version: VERSION, packetMax: 2 ** 20 });
   }
-  t.match(row(1), { instanceId: 'p1' });
+  t.match(row(1), { instanceId: 'p1', linkNumber: 4 });
   t.match(linkStatus(), [{ failovers: 3, lastLoss: 'a: closed by the peer' }]);
 });
 
@@ -25,6 +25,12 @@ t.test('muster: what older agents of Muster sent beside it is read', async t => 
   await agent().join({ instanceId: 'p1', failovers: 3, lastLoss: 'a: closed by the peer' });
   t.match(row(1), { instanceId: 'p1' });
   t.match(linkStatus(), [{ failovers: 3, lastLoss: 'a: closed by the peer' }]);
+});
+
+t.test('muster: a link with a negative number has none', async t => {
+  const { agent, row } = await testServer();
+  await agent().join({ muster: { version: '0.1.0', instanceId: 'p1', link: -1 } });
+  t.match(row(1), { instanceId: 'p1', linkNumber: null });
 });
 
 t.test('muster: of fields with the wrong types the Startup is refused, and unknown ones are passed over', async t => {

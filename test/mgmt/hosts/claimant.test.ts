@@ -9,6 +9,11 @@ t.test('claimant: two processes are two agents, whatever their addresses', async
   t.notOk(isAnotherAgent(of('a', 'p1'), of('b', 'p1')));
 });
 
+t.test('claimant: the links of a process are those of one agent', async t => {
+  t.notOk(isAnotherAgent({ ...of('a', 'p1'), linkNumber: 2 }, { ...of('b', 'p1'), linkNumber: 7 }));
+  t.ok(isAnotherAgent({ ...of('a', 'p1'), linkNumber: 2 }, { ...of('a', 'p2'), linkNumber: 2 }));
+});
+
 t.test('claimant: without the process of one of them, two addresses are two agents', async t => {
   t.ok(isAnotherAgent(of('a'), of('b')));
   t.ok(isAnotherAgent(of('a', 'p1'), of('b')));

@@ -36,8 +36,13 @@ function server(store: Store, msid: number) {
     log,
     ownership: undefined as unknown as Ownership,
     removed: [] as number[],
-    ready: (id: number, list = LIST) =>
-      bench.ownership.ready(id, { ...list, claimant: CLAIMANT, arrival: ARRIVAL }, () => void bench.removed.push(id)),
+    superseded: [] as number[],
+    ready: (id: number, list = LIST, linkNumber?: number) =>
+      bench.ownership.ready(
+        id,
+        { ...list, claimant: { ...CLAIMANT, linkNumber }, arrival: ARRIVAL },
+        { onRemoved: () => void bench.removed.push(id), onSuperseded: () => void bench.superseded.push(id) },
+      ),
     /** Until all is written. */
     rest: () => until(() => bench.ownership.unwritten === 0),
     async back() {
@@ -191,6 +196,52 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
     one.ownership.again(id);
     await one.rest();
     t.match(await store.host(id), { status: 'Disconnected', epoch: 2 });
+  });
+
+  t.test('ownership: a late Ready of an older link leaves the host to the server with the later one', async t => {
+    const store = await open(t);
+    const [id = 0, other = 0] = await addHosts(store, 2);
+    const [late, young] = [server(store, OLD), server(store, NEW)];
+    young.ready(id, LIST, 2);
+    await young.rest();
+    const row = await store.host(id);
+    late.ready(id, LIST, 1);
+    late.ready(other, LIST, 1);
+    // While it is being written.
+    late.ownership.listed(id, { msHostList: 'stale@static', configurationVersion: 2 });
+    await late.rest();
+    t.ok(late.superseded.length > 0 && late.superseded.every(hostId => hostId === id));
+    t.same([...young.superseded, ...late.removed], []);
+    t.equal(late.ownership.epochOf(id), undefined);
+    t.match(await store.host(other), { msid: OLD, epoch: 1 });
+    late.writes.length = 0;
+    late.ownership.again(id);
+    late.ownership.listed(id, { msHostList: 'stale@static', configurationVersion: 2 });
+    late.ownership.lost(id, { reason: 'the agent is Ready on a newer link', cause: 'server-ended' });
+    late.ownership.retry();
+    await late.rest();
+    t.same(
+      late.writes.filter(write => !write.startsWith('hostsReady')),
+      [],
+      'no disconnect',
+    );
+    t.same(await store.host(id), row);
+  });
+
+  t.test('ownership: a host is not taken back from a later link of its agent', async t => {
+    const store = await open(t);
+    const [id = 0] = await addHosts(store, 1);
+    const [old, young] = [server(store, OLD), server(store, NEW)];
+    old.ready(id, LIST, 1);
+    await old.rest();
+    young.ready(id, LIST, 2);
+    await young.rest();
+    old.ownership.again(id);
+    await old.rest();
+    t.same(old.superseded, [id]);
+    old.ownership.lost(id, { reason: 'closed', cause: 'server-ended' });
+    await old.rest();
+    t.match(await store.host(id), { status: 'Up', msid: NEW, epoch: 2, linkNumber: 2 });
   });
 
   t.test('regression: what was on its way when the server stopped does not come in behind the end', async t => {

@@ -155,7 +155,7 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
     before: aHost,
     call: (store, id) => store.hostsReady([{ id, msid: MSID_A, at: 1, msHostList: null }]),
     // Of a later Ready.
-    again: { says: [2] },
+    again: { says: [{ kind: 'taken', epoch: 2 }] },
   }),
   hostsMsHostList: write({
     before: anUpHost,

@@ -18,6 +18,8 @@ const ready = (id: number, msid: number, more: { at?: number; msHostList?: strin
   ...more,
 });
 
+const taken = (epoch: number) => ({ kind: 'taken', epoch }) as const;
+
 /** Registers `count` hosts, whose ids are 1, 2, 3 … */
 async function registered(store: Store, count: number): Promise<void> {
   const zone = await store.zoneId('default');
@@ -74,7 +76,8 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
       ready(99, MSID_A),
       ready(1, MSID_B),
     ];
-    t.strictSame(await store.hostsReady(batch), [1, 1, 2, undefined, undefined, 2]);
+    const removed = { kind: 'removed' } as const;
+    t.strictSame(await store.hostsReady(batch), [taken(1), taken(1), taken(2), removed, removed, taken(2)]);
     t.match(await store.host(1), { status: 'Up', msid: MSID_B, lastMsid: MSID_A, epoch: 2, lastPing: 1_000 });
     t.match(await store.host(1), { msHostList: '192.0.2.1@static', configurationVersion: null });
     t.match(await store.host(2), { msid: MSID_A, lastMsid: MSID_B, epoch: 2, configurationVersion: 7 });
@@ -95,6 +98,43 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.match(await store.host(1), { instanceId: 'p1', status: 'Connecting' }, 'until another one is Ready');
     await store.hostsReady([{ ...ready(1, MSID_B), instanceId: 'p2', linkAddress: null }]);
     t.match(await store.host(1), { instanceId: 'p2', linkAddress: null });
+  });
+
+  test('hosts: an older link of an agent process does not take a host from a later one', async (t, store) => {
+    await registered(store, 2);
+    const SUPERSEDED = { kind: 'superseded' } as const;
+    const by = (msid: number, linkNumber?: number, instanceId: string | null = 'p1', id = 1) => ({
+      ...ready(id, msid, { at: 1_000 + (linkNumber ?? 0) }),
+      ...{ instanceId, linkAddress: `192.0.2.${linkNumber ?? 99}` },
+      ...(linkNumber !== undefined && { linkNumber }),
+    });
+    t.strictSame(await store.hostsReady([by(MSID_A, 7)]), [taken(1)]);
+    const [before] = await wholeHosts(store);
+    t.match(before, { msid: MSID_A, linkNumber: 7 });
+    const { cursor } = await store.hostVersions();
+    t.strictSame(await store.hostsReady([by(MSID_B, 6), by(MSID_B, 0)]), [SUPERSEDED, SUPERSEDED]);
+    t.strictSame((await wholeHosts(store))[0], before, 'nothing of it is written');
+    t.notOk((await changes(store, cursor)).hosts.some(({ epoch }) => epoch > 1));
+    t.equal((await store.moves({ page: 1, pagesize: 10 })).count, 1);
+    const batch = [by(MSID_B, 6), by(MSID_B, 3, 'p1', 2), by(MSID_B, 8), by(MSID_A, 7), by(MSID_A, 8)];
+    t.strictSame(await store.hostsReady(batch), [SUPERSEDED, taken(1), taken(2), SUPERSEDED, taken(3)]);
+    t.match(await wholeHosts(store), [
+      { msid: MSID_A, linkNumber: 8, epoch: 3 },
+      { msid: MSID_B, linkNumber: 3, epoch: 1 },
+    ]);
+    t.strictSame(await store.hostsReady([by(MSID_A, 5)]), [taken(4)], 'the server that has it may write what it likes');
+    t.strictSame(await store.hostsReady([by(MSID_B, 1, 'p2')]), [taken(5)], 'of another process');
+    t.strictSame(await store.hostsReady([by(MSID_A, undefined, 'p2')]), [taken(6)], 'without a number');
+    t.match(await store.host(1), { instanceId: 'p2', linkNumber: null });
+    t.strictSame(await store.hostsReady([by(MSID_B, 0, 'p2')]), [taken(7)], 'the former one had none');
+    t.strictSame(
+      await store.hostsReady([by(MSID_A, 9, null), by(MSID_B, 1, null)]),
+      [taken(8), taken(9)],
+      'no process',
+    );
+    await store.hostsReady([by(MSID_A, 9)]);
+    await hostDisconnected(store, 1, { msid: MSID_A, epoch: 10, at: 2_000, reason: 'gone' });
+    t.strictSame(await store.hostsReady([by(MSID_B, 8)]), [taken(11)], 'nobody has it');
   });
 
   test('hosts: one that is Connecting is given up only while its row is the same', async (t, store) => {
@@ -163,7 +203,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     );
     let epochs = 0;
     for (const batch of batches) {
-      for (const epoch of await store.hostsReady(batch)) epochs += epoch ?? 0;
+      for (const outcome of await store.hostsReady(batch)) epochs += outcome.kind === 'taken' ? outcome.epoch : 0;
     }
     t.equal(epochs, 5_000);
     t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed', cause: 'server-down' }), 5_000);

@@ -50,7 +50,9 @@ t.test(
           return store => registerHost(store, hostDescription(guid, zone)).then(({ host }) => comparable(host));
         case 1:
           return store =>
-            store.hostsReady([{ id, msid, at, msHostList: null, instanceId: `p${epoch}`, linkAddress: null }]);
+            store.hostsReady([
+              { id, msid, at, msHostList: null, instanceId: `p${epoch % 2}`, linkNumber: at % 5 || null },
+            ]);
         case 2: {
           const lost = { id, msid: random.int(3) ? msid : null, epoch, at, reason: 'gone' };
           return store => store.hostsDisconnected([lost]);

@@ -88,7 +88,7 @@ t.test('upgrade: a row that knows only the first schema’s columns can be writt
   database.exec(`INSERT INTO host (${names.join()}) VALUES (${values.join()})`);
   database.close();
   t.match(await store.host(77), { guid: 'guid', epoch: 0, resourceState: 'Enabled', preferred: null, clusterId: null });
-  t.same(await store.hostsReady([{ id: 77, msid: 5, msHostList: null, at: 0 }]), [1]);
+  t.same(await store.hostsReady([{ id: 77, msid: 5, msHostList: null, at: 0 }]), [{ kind: 'taken', epoch: 1 }]);
   t.same(await store.zoneHostIds(zone), [1, 77]);
   await store.close();
 });
@@ -153,7 +153,9 @@ const next: Migration = {
 async function liveOn(t: Test, store: Awaited<ReturnType<typeof openStore>>, guid: string): Promise<void> {
   const zone = await store.zoneId('default');
   const { host } = await registerHost(store, hostDescription(guid, zone));
-  t.same(await store.hostsReady([{ id: host.id, msid: 1001, msHostList: 'a@static', at: 0 }]), [1]);
+  t.same(await store.hostsReady([{ id: host.id, msid: 1001, msHostList: 'a@static', at: 0 }]), [
+    { kind: 'taken', epoch: 1 },
+  ]);
   t.same(await store.hostsMsHostList([{ id: host.id, epoch: 1, msHostList: 'b@static', configurationVersion: 3 }]), [
     true,
   ]);

@@ -481,6 +481,15 @@ export const MIGRATIONS: readonly Migration[] = [
         .execute();
     },
   },
+  {
+    number: 16,
+    name: 'numbers of links',
+    since: '0.1.0',
+    async up(db, dialect) {
+      if (await dialect.hasColumn(db, 'host', 'link_number')) return;
+      await db.schema.alterTable('host').addColumn('link_number', 'bigint').execute();
+    },
+  },
 ];
 
 /** Of migration 14: what is to be told, and what is over. */

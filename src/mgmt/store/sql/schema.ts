@@ -144,6 +144,8 @@ export interface HostTable {
   /** The agent process and the remote address of the link that became Ready last. */
   instance_id: string | null;
   link_address: string | null;
+  /** Which of the links of that process it is; null: not known. */
+  link_number: number | null;
   /** Tags, with commas between them; null: none. Both have their rows in `host_tag`. */
   implicit_tags: string | null;
   explicit_tags: string | null;

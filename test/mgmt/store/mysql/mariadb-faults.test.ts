@@ -21,6 +21,7 @@ const LIST = {
   configurationVersion: 1,
   claimant: { address: '198.51.100.1', instanceId: undefined },
 };
+const NO_LISTENER = { onRemoved: () => {}, onSuperseded: () => {} };
 const MSID = 1001;
 
 interface Database {
@@ -83,7 +84,7 @@ else {
       const health = new StoreHealth(silentLog);
       const ownership = new Ownership(bench.store, health, { clock: systemClock, log: silentLog, msid: MSID });
       await whileCommitsAreBlocked(bench, async () => {
-        ownership.ready(hostId, LIST, () => {});
+        ownership.ready(hostId, LIST, NO_LISTENER);
         for (let i = 0; i < 100 && !health.away; i++) await delay(systemClock, 50);
         t.ok(health.away, 'the call has failed');
         ownership.lost(hostId, { reason: 'goodbye', cause: 'closed' });
@@ -112,7 +113,7 @@ else {
     const [talker, other] = [await hostOf(bench, 'talker'), await hostOf(bench, 'other')];
     const health = new StoreHealth(silentLog);
     const ownership = new Ownership(bench.store, health, { clock: systemClock, log: silentLog, msid: MSID });
-    for (const id of [talker, other]) ownership.ready(id, LIST, () => {});
+    for (const id of [talker, other]) ownership.ready(id, LIST, NO_LISTENER);
     await polls(bench, health, ownership);
     t.match(await bench.store.host(talker), { status: 'Up' });
     ownership.lost(talker, { reason: 'x'.repeat(70_000), cause: 'closed' });

@@ -48,7 +48,8 @@ t.test('a batch of hosts is found by their ids and guids, never by reading all h
     const known = (await store.registerHosts(descriptions)).map(({ host }) => host);
     await store.registerHosts(descriptions);
     const ids = known.map(({ id }) => id);
-    const epochs = await store.hostsReady(ids.map(id => ({ id, msid: 1, msHostList: `list-${id}`, at: 1 })));
+    const outcomes = await store.hostsReady(ids.map(id => ({ id, msid: 1, msHostList: `list-${id}`, at: 1 })));
+    const epochs = outcomes.map(outcome => (outcome.kind === 'taken' ? outcome.epoch : 0));
     await store.hostsMsHostList(ids.map((id, i) => ({ id, epoch: epochs[i] ?? 0, msHostList: 'list' })));
     await store.hostsById(ids);
     await store.assignHosts(

@@ -4,13 +4,14 @@ import {
   type HostDisconnectedEntry,
   type HostListEntry,
   type HostReadyEntry,
+  type HostReadyOutcome,
   type HostStore,
 } from '../../host-store.js';
 import { bounded, byId, inPieces } from '../batches.js';
 import type { Schema } from '../schema.js';
 import type { Transactions } from '../transactions.js';
 import { recordArrivals, recordLosses } from './moves.js';
-import { changeTime } from './rows.js';
+import { changeTime, type HostColumns } from './rows.js';
 
 /**
  * Which server has which host. A batch is a few statements over many rows, with a
@@ -26,6 +27,7 @@ export function hostOwnership(
     const query = db
       .selectFrom('host')
       .select(['id', 'mgmt_server_id', 'last_mgmt_server_id', 'epoch', 'status', 'last_ping', 'changed'])
+      .select(['instance_id', 'link_number'])
       .where('id', 'in', ids)
       .where('removed', 'is', null)
       .orderBy('id');
@@ -35,43 +37,50 @@ export function hostOwnership(
 
   /** @param entries each host once */
   const takeHosts = async (db: Kysely<Schema>, entries: readonly HostReadyEntry[]) => {
-    const ids = entries.map(({ id }) => id);
-    const former = await ownersOf(db, ids);
-    const kept = 'configuration_version' as const;
-    await db
-      .updateTable('host')
-      .set(eb => ({
-        // MySQL assigns from left to right: what is read comes before it is overwritten.
-        last_mgmt_server_id: eb
-          .case()
-          .when(
-            'mgmt_server_id',
-            '=',
-            byId(entries, entry => entry.msid),
-          )
-          .then(eb.ref('last_mgmt_server_id'))
-          .else(eb.fn.coalesce('mgmt_server_id', 'last_mgmt_server_id'))
-          .end(),
-        mgmt_server_id: byId(entries, entry => entry.msid),
-        status: 'Up' as const,
-        epoch: eb('epoch', '+', 1),
-        ms_host_list: byId(entries, entry => entry.msHostList),
-        configuration_version: byId(entries, entry => entry.configurationVersion ?? eb.ref(kept)),
-        last_ping: byId(entries, entry => entry.at),
-        instance_id: byId(entries, entry => entry.instanceId ?? null),
-        link_address: byId(entries, entry => entry.linkAddress ?? null),
-        disconnected: null,
-        disconnect_reason: null,
-        changed: changeTime(database),
-      }))
-      .where('id', 'in', ids)
-      .where('removed', 'is', null)
-      .execute();
-    await recordArrivals(db, database, entries, former);
-    return ids.map(id => {
-      const row = former.get(id);
-      return row && row.epoch + 1;
-    });
+    const former = await ownersOf(
+      db,
+      entries.map(({ id }) => id),
+    );
+    const outcomes = entries.map(entry => outcomeOf(former.get(entry.id), entry));
+    const taken = entries.filter((_, index) => outcomes[index]?.kind === 'taken');
+    if (taken.length > 0) {
+      const kept = 'configuration_version' as const;
+      await db
+        .updateTable('host')
+        .set(eb => ({
+          // MySQL assigns from left to right: what is read comes before it is overwritten.
+          last_mgmt_server_id: eb
+            .case()
+            .when(
+              'mgmt_server_id',
+              '=',
+              byId(taken, entry => entry.msid),
+            )
+            .then(eb.ref('last_mgmt_server_id'))
+            .else(eb.fn.coalesce('mgmt_server_id', 'last_mgmt_server_id'))
+            .end(),
+          mgmt_server_id: byId(taken, entry => entry.msid),
+          status: 'Up' as const,
+          epoch: eb('epoch', '+', 1),
+          ms_host_list: byId(taken, entry => entry.msHostList),
+          configuration_version: byId(taken, entry => entry.configurationVersion ?? eb.ref(kept)),
+          last_ping: byId(taken, entry => entry.at),
+          instance_id: byId(taken, entry => entry.instanceId ?? null),
+          link_address: byId(taken, entry => entry.linkAddress ?? null),
+          link_number: byId(taken, entry => entry.linkNumber ?? null),
+          disconnected: null,
+          disconnect_reason: null,
+          changed: changeTime(database),
+        }))
+        .where(
+          'id',
+          'in',
+          taken.map(({ id }) => id),
+        )
+        .execute();
+      await recordArrivals(db, database, taken, former);
+    }
+    return outcomes;
   };
 
   /** @param entries each host once */
@@ -190,6 +199,18 @@ export function hostOwnership(
         }
       }),
   };
+}
+
+type OwnedRow = Pick<HostColumns, 'mgmt_server_id' | 'epoch' | 'instance_id' | 'link_number'>;
+
+/** @param row undefined: the host was removed */
+function outcomeOf(row: OwnedRow | undefined, { msid, instanceId, linkNumber }: HostReadyEntry): HostReadyOutcome {
+  if (row === undefined) return { kind: 'removed' };
+  const { mgmt_server_id: owner, instance_id, link_number } = row;
+  const isElsewhere = owner !== null && owner !== msid;
+  const isSameProcess = instance_id !== null && instance_id === instanceId;
+  const isLater = link_number !== null && link_number > (linkNumber ?? link_number);
+  return isElsewhere && isSameProcess && isLater ? { kind: 'superseded' } : { kind: 'taken', epoch: row.epoch + 1 };
 }
 
 /** In this order: MySQL assigns from left to right. */

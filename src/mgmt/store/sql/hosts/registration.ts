@@ -172,6 +172,7 @@ const NEW_HOST = {
   next_generation: null,
   instance_id: null,
   link_address: null,
+  link_number: null,
   explicit_tags: null,
   annotation: null,
 } as const satisfies Partial<HostColumns>;

@@ -92,6 +92,7 @@ export function hostOf(row: HostColumns): HostRow {
     lastPing: row.last_ping,
     instanceId: row.instance_id,
     linkAddress: row.link_address,
+    linkNumber: row.link_number,
     disconnected: row.disconnected,
     disconnectReason: row.disconnect_reason,
     created: row.created,
