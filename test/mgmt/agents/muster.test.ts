@@ -1,7 +1,9 @@
 import t from 'tap';
 import { VERSION } from '../../../src/lib/version.js';
 import { only } from '../../../src/testing/fake-agent.js';
-import { testServer } from '../../helpers/test-server.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
+import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
+import { MSID, testServer } from '../../helpers/test-server.js';
 
 t.test('muster: an agent that sends it is told in both Readys what a packet may have', async t => {
   const { agent, row, linkStatus } = await testServer({ packetMaxBytes: 2 ** 20 });
@@ -25,6 +27,28 @@ t.test('muster: what older agents of Muster sent beside it is read', async t => 
   await agent().join({ instanceId: 'p1', failovers: 3, lastLoss: 'a: closed by the peer' });
   t.match(row(1), { instanceId: 'p1' });
   t.match(linkStatus(), [{ failovers: 3, lastLoss: 'a: closed by the peer' }]);
+});
+
+t.test('muster: a Ready that comes late, by an older link than that of another server, ends its link', async t => {
+  const data = new MemoryData();
+  const clock = new FakeClock();
+  const late = await testServer({ store: new MemoryStore(data), clock });
+  const other = await testServer({ store: new MemoryStore(data), clock, msid: 1002 });
+  const muster = (link: number) => ({ guid: 'g1', muster: { version: '0.1.0', instanceId: 'p1', link } });
+  const newer = other.agent();
+  await newer.join(muster(2));
+  await settle();
+  const older = late.agent();
+  await older.join(muster(1));
+  await settle();
+  t.ok(older.closed);
+  t.notOk(newer.closed);
+  t.match(data.hosts.get(1), { status: 'Up', msid: 1002, epoch: 1, linkNumber: 2 });
+  const newest = late.agent();
+  await newest.join(muster(3));
+  await settle();
+  t.notOk(newest.closed);
+  t.match(data.hosts.get(1), { status: 'Up', msid: MSID, epoch: 2, linkNumber: 3 });
 });
 
 t.test('muster: a link with a negative number has none', async t => {
