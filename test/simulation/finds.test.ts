@@ -156,3 +156,19 @@ t.test('regression: a server that stops leaves no link that is to end since its 
   );
   t.equal(failure, undefined);
 });
+
+t.test(
+  'regression: a server that begins to drain leaves the link of an agent whose answer to Ready is on its way',
+  async t => {
+    const failure = await failureIn(
+      { seed: 47, servers: 3, agents: 3 },
+      [
+        36_364,
+        { kind: 'delay', from: { of: 'agent', index: 2 }, to: { of: 'server', index: 0 }, delayMs: 4_702, ms: 58_937 },
+      ],
+      [50_336, { kind: 'shutdown', via: 1, server: 0, ms: 11_061 }],
+      [88_403, { kind: 'shutdown', via: 2, server: 0, ms: 46_528 }],
+    );
+    t.equal(failure, undefined);
+  },
+);

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import { networkOf } from '../../lib/address.js';
 import { Admission, type AdmissionBounds } from '../../lib/admission.js';
+import type { Timer } from '../../lib/clock.js';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import {
   acceptTls,
@@ -66,6 +67,8 @@ interface Stranger {
   end(why: string): void;
 }
 
+const TAKES_NO_AGENTS = 'this server takes no agents now';
+
 /** Accepts connections, secures them, and has a conversation on each. It has no sockets of its own. */
 export class AgentServer {
   readonly #parts: AgentServerParts;
@@ -73,6 +76,8 @@ export class AgentServer {
   readonly #handshaking = new Set<Duplex>();
   readonly #strangers = new Admission<Stranger>();
   readonly #links = new Map<Link, { stage: LinkStage; readonly identity: PeerIdentity }>();
+  /** Closes links on which Ready is not answered while the port is closed. */
+  #unanswered: Timer | undefined;
   readonly #count: Record<LinkStage, number> = { new: 0, registering: 0, arriving: 0, ready: 0 };
   readonly #turnedAway = { 'closed-port': 0, crowd: 0 };
   #evicted = 0;
@@ -229,11 +234,20 @@ export class AgentServer {
     }
   }
 
-  /** Closes every connection that is not Ready: its agent goes to another server. */
+  /**
+   * Closes every connection that is not Ready: its agent goes to another server. One that was sent Ready may be Ready for its
+   * agent already, and have no other link: it has some time to say so, and is closed then.
+   */
   closeArriving(): void {
     for (const socket of this.#handshaking) socket.destroy();
+    const unanswered: Link[] = [];
     for (const [link, { stage }] of [...this.#links])
-      if (stage !== 'ready') link.close('this server takes no agents now');
+      if (stage === 'arriving') unanswered.push(link);
+      else if (stage !== 'ready') link.close(TAKES_NO_AGENTS);
+    this.#unanswered?.cancel();
+    this.#unanswered = this.#parts.clock.after(MGMT_LIMITS.readyAnswerMs, () => {
+      for (const link of unanswered) if (this.#links.get(link)?.stage === 'arriving') link.close(TAKES_NO_AGENTS);
+    });
   }
 
   /** Ends the links whose certificate was revoked, or whose CA was dropped. */
@@ -261,6 +275,7 @@ export class AgentServer {
    */
   close(how: 'orderly' | 'now'): void {
     this.#isOpen = false;
+    this.#unanswered?.cancel();
     for (const socket of this.#handshaking) socket.destroy();
     for (const link of [...this.#links.keys()]) {
       if (how === 'orderly') link.close('the server stops');

@@ -50,6 +50,8 @@ export const MGMT_LIMITS = {
   requestsBeforeStartup: 100,
   /** `wait` of Ready 1, in seconds. */
   readySeconds: 60,
+  /** When the agents' port closes, an agent that was sent Ready has so long to answer it; then its link closes as well. */
+  readyAnswerMs: 15_000,
   /** `wait` of CheckHealth, in seconds. */
   checkHealthSeconds: 50,
   /** For the answer to a request without `wait`, in seconds. */
