@@ -25,7 +25,7 @@ const SERVER = {
   name: string('its name'),
   state: string('Up, Down, PreparingForMaintenance, Maintenance, PreparingForShutDown, ReadyToShutDown, ShuttingDown'),
   statesince: date('since when it has been in this state'),
-  stateby: optional(string('who has brought it into this state, such as operator; none: the servers themselves')),
+  stateby: optional(string('who has asked for this state, such as operator; none: the servers themselves')),
   version: string('its version'),
   osdistribution: optional(string('its operating system')),
   kernelversion: optional(string("its kernel's version")),

@@ -384,6 +384,7 @@ t.test('reconnectHost: it answers with a job, whose outcome is the host', async 
   const result = JSON.stringify({ hostid: host?.uuid });
   await store.finishJob(jobid, MSID_2, { status: 'succeeded', resultCode: 0, result });
   const done = await ask();
+  t.notOk('progress' in done, 'the last progress would contradict the result');
   t.equal(done.jobinstanceid, host?.uuid);
   t.match(done, { jobstatus: 1, jobresultcode: 0, jobresulttype: 'object', jobresult: { host: { name: 'host-1' } } });
   t.same(wrongFields('queryAsyncJobResult', done), []);
