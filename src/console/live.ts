@@ -42,11 +42,13 @@ export function configured(name: string): string | undefined {
 
 export const isOperator = computed(() => session.value?.role === 'operator');
 export const serversNow = computed<readonly ServerNow[]>(() =>
-  servers.value.map(({ serviceip, state, processstate, lastserverstart }) => ({
+  servers.value.map(({ serviceip, state, processstate, lastserverstart, survivorload, strandedcount }) => ({
     address: serviceip,
     state,
     processState: processstate,
     started: momentOf(lastserverstart),
+    survivorLoad: survivorload ?? undefined,
+    stranded: strandedcount ?? undefined,
   })),
 );
 

@@ -44,6 +44,14 @@ const SERVER = {
   lastagents: list('string', 'the ids of the hosts that it had last, and no server has now'),
   agentscount: integer('how many hosts it has'),
   pendingjobscount: optional(integer('how many jobs it has to carry out')),
+  survivorload: optional(
+    integer(
+      'how many hosts it would have if that other server died whose death is worst for it, by the lists of the hosts; up to ten seconds old; none: it takes no agents, or no other server does',
+    ),
+  ),
+  strandedcount: optional(
+    integer('how many of its hosts would have nowhere to go if it died, likewise; none: it takes no agents'),
+  ),
   peers: optional(list(PEER, 'the other servers, as the store has them; only if asked for')),
 } as const;
 

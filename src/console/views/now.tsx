@@ -58,9 +58,9 @@ export function NowPage() {
   );
 }
 
-function Bars({ shares: { shares, even, withoutOne, most } }: { readonly shares: Shares }) {
+function Bars({ shares: { shares, even, most } }: { readonly shares: Shares }) {
   const percent = (agents: number) => `${Math.min(100, (100 * agents) / (most * 1.04))}%`;
-  const taking = shares.filter(({ server }) => takesAgents(server)).length;
+  const isForetold = shares.some(({ server }) => server.survivorLoad !== undefined);
   return (
     <div class="stack">
       <div class="bars">
@@ -76,12 +76,14 @@ function Bars({ shares: { shares, even, withoutOne, most } }: { readonly shares:
             <div
               class="bar"
               role="img"
-              aria-label={`${server.address}: ${agents} agents, ${preferring} prefer it; ${Math.round(even)} is its even share, ${Math.round(withoutOne)} without one server`}
+              aria-label={`${server.address}: ${agents} agents, ${preferring} prefer it; ${Math.round(even)} is its even share${server.survivorLoad === undefined ? '' : `, ${server.survivorLoad} at most when another server is lost`}`}
             >
               <div class="fill" style={{ width: percent(agents), background: colourOf(number) }} />
               <div class="guests" style={{ left: percent(agents - guests), width: percent(guests) }} />
               {takesAgents(server) && <div class="even" style={{ left: percent(even) }} />}
-              {takesAgents(server) && taking > 1 && <div class="without" style={{ left: percent(withoutOne) }} />}
+              {server.survivorLoad !== undefined && (
+                <div class="without" style={{ left: percent(server.survivorLoad) }} />
+              )}
             </div>
             <span class="number">
               {agents.toLocaleString('en-US')}
@@ -95,10 +97,10 @@ function Bars({ shares: { shares, even, withoutOne, most } }: { readonly shares:
           <span class="mark" />
           even share
         </span>
-        {taking > 1 && (
+        {isForetold && (
           <span>
             <span class="mark without" />
-            share when one server is lost
+            at most, when another server is lost
           </span>
         )}
         <span>hatched: agents that prefer another server</span>
