@@ -1,6 +1,7 @@
 import { useComputed } from '@preact/signals';
-import { alerts, configured, events, fleet, isFleetRead, isStoreAway, now, serversNow } from '../live.js';
+import { alerts, awaySince, configured, events, fleet, isFleetRead, isStoreAway, now, serversNow } from '../live.js';
 import { type Shares, sharesOf } from '../model/shares.js';
+import { timeOfDay } from '../model/text.js';
 import { isDown, takesAgents, verdict } from '../model/verdict.js';
 import { colourOf } from '../palette.js';
 import { hrefOf } from '../router.js';
@@ -23,8 +24,9 @@ export function NowPage() {
   const { level, sentence } = judged.value;
   return (
     <>
-      <div class={`verdict ${level}`} role="status">
+      <div class={`verdict ${awaySince.value === undefined ? level : 'past'}`} role="status">
         <h1>{sentence}</h1>
+        {awaySince.value !== undefined && <p class="small">As of {timeOfDay(awaySince.value, true)}.</p>}
       </div>
       <section class="panel" aria-labelledby="servers-now">
         <header>
@@ -48,7 +50,7 @@ export function NowPage() {
                 <td class="first muted">
                   <Ago at={event.created} />
                 </td>
-                <td>{event.description}</td>
+                <td class="words">{event.description}</td>
               </tr>
             ))}
           </tbody>
