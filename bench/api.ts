@@ -49,6 +49,7 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
       hosts: async () => [],
       links: () => present.own(),
       servers: () => [],
+      survivors: async () => new Map(),
     },
   });
   const api = new Api({ clock: systemClock, log, keys: apiKeys, handlers, store, events: { add() {} } });

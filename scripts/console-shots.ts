@@ -12,6 +12,8 @@ const AGENTS = 120;
 /** For a machine that is busy. */
 const WAIT_MS = 120_000;
 const SIZE = { width: 1200, height: 780 };
+/** For a page with a preview and the timeline below it. */
+const TALL = { width: 1200, height: 1240 };
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../../docs/console', import.meta.url));
 if (CHROMIUM === undefined) {
@@ -75,11 +77,14 @@ async function takeAll(browser: Browser): Promise<void> {
   await take(page, 'doctor');
   await open(page, 'Now');
   await verdict(page, 'Healthy');
+  await page.setViewportSize(TALL);
   await open(page, 'Change');
   await page.getByLabel('indirect.agent.lb.weights').fill(`${first}=2,${second}=1`);
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByRole('heading', { name: 'would move' }).waitFor();
+  await page.getByRole('button', { name: 'Canary first' }).waitFor();
   await take(page, 'change');
+  await page.setViewportSize(SIZE);
   await page.getByRole('button', { name: 'Canary first' }).click();
   await page.getByText('Nothing speaks against it.').waitFor();
   await take(page, 'canary');

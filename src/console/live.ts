@@ -3,6 +3,7 @@ import type { ResponseObject } from '../api/types.js';
 import { ask, list, whenSessionEnds } from './api.js';
 import { after, every, wallTime } from './clock.js';
 import type { Alert } from './model/alerts.js';
+import type { Job } from './model/jobs.js';
 import { compareAddresses, type Fleet, fleetOf, follow, type Move, NO_FLEET } from './model/tracks.js';
 import type { ServerNow } from './model/verdict.js';
 import { readSession, type SessionInfo } from './session.js';
@@ -10,7 +11,6 @@ import { readSession, type SessionInfo } from './session.js';
 // What the page knows of the cluster. The server's stream keeps it as it is there; pages read more when they need it.
 
 export type Server = Omit<ResponseObject<'listManagementServers'>, 'agents' | 'lastagents' | 'heartbeatage'>;
-export type Job = ResponseObject<'listAsyncJobs'>;
 export type ClusterEvent = ResponseObject<'listEvents'>;
 export type Configuration = ResponseObject<'listConfigurations'>;
 
@@ -42,11 +42,13 @@ export function configured(name: string): string | undefined {
 
 export const isOperator = computed(() => session.value?.role === 'operator');
 export const serversNow = computed<readonly ServerNow[]>(() =>
-  servers.value.map(({ serviceip, state, processstate, lastserverstart }) => ({
+  servers.value.map(({ serviceip, state, processstate, lastserverstart, survivorload, strandedcount }) => ({
     address: serviceip,
     state,
     processState: processstate,
     started: momentOf(lastserverstart),
+    survivorLoad: survivorload ?? undefined,
+    stranded: strandedcount ?? undefined,
   })),
 );
 

@@ -392,6 +392,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
       hosts: () => runInTurns(agents.ownView(), clock),
       links: () => links.own(),
       servers: () => membership.servers,
+      survivors: () => readings.survivors(),
     },
   });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers, store, events });

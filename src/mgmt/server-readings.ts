@@ -8,7 +8,7 @@ import type { Sender } from './commands/sender.js';
 import { placeOf } from './hosts/own-view.js';
 import type { Drains } from './jobs/server-job-parts.js';
 import { astrayReason } from './lists/astray.js';
-import { fullestSurvivor, type PlacedAgent } from './lists/survivability.js';
+import { fullestSurvivor, type PlacedAgent, type Survivor, survivors } from './lists/survivability.js';
 import {
   ASTRAY_REASONS,
   type AstrayReason,
@@ -40,10 +40,12 @@ export interface ServerReadingsParts {
   isReady(): boolean;
 }
 
-/** The lists of all hosts are computed for it, so it is computed at most this often. */
-const SURVIVOR_EVERY_MS = 30_000;
+/** The lists of all hosts are computed for it, so it is computed at most this often while servers and lists are the same. */
+const SURVIVORS_EVERY_MS = 10_000;
 /** Hosts or agents that are looked at in one turn of the event loop. */
 const LOOKED_PER_STEP = 2_000;
+
+type Survivors = ReadonlyMap<string, Survivor>;
 
 interface OwnAgents {
   readonly astray: ReadonlyMap<AstrayReason, number>;
@@ -59,7 +61,7 @@ interface ClusterView {
 /** What the gauges of a server show, read from memory alone. */
 export class ServerReadings {
   readonly #parts: ServerReadingsParts;
-  #survivor: { readonly at: number; readonly ratio: Promise<number> } | undefined;
+  #survivors: { readonly at: number; readonly of: string; readonly all: Promise<Survivors> } | undefined;
 
   constructor(parts: ServerReadingsParts) {
     this.#parts = parts;
@@ -133,21 +135,24 @@ export class ServerReadings {
 
   /** @returns undefined: it is not known what a server can carry */
   async #survivorRatio(): Promise<number | undefined> {
-    const { clock, agents } = this.#parts;
+    const { agents } = this.#parts;
     const capacity = agents.lists.configuration.values['agents.capacity'];
     if (capacity === 0) return undefined;
-    if (this.#survivor === undefined || clock.now() - this.#survivor.at >= SURVIVOR_EVERY_MS) {
-      this.#survivor = { at: clock.now(), ratio: this.#fullestSurvivor() };
-    }
-    return (await this.#survivor.ratio) / capacity;
+    return fullestSurvivor(await this.survivors()) / capacity;
   }
 
-  async #fullestSurvivor(): Promise<number> {
+  /** What the death of another server would mean to each one that takes agents, by address. */
+  survivors(): Promise<Survivors> {
     const { clock, agents, membership } = this.#parts;
+    const { values, version } = agents.lists.configuration;
     // Agents go where their lists lead, whoever else takes agents.
-    const listed = agents.lists.configuration.values.host;
-    const takers = new Set(listed.filter(server => membership.canTakeAgents(server)));
-    return runInTurns(fullestSurvivor(this.#placedAgents(), takers), clock);
+    const takers = new Set(values.host.filter(server => membership.canTakeAgents(server)));
+    const of = `${version} ${[...takers].join()}`;
+    const known = this.#survivors;
+    if (known?.of === of && clock.now() - known.at < SURVIVORS_EVERY_MS) return known.all;
+    const all = runInTurns(survivors(this.#placedAgents(), takers), clock);
+    this.#survivors = { at: clock.now(), of, all };
+    return all;
   }
 
   *#placedAgents(): IterableIterator<PlacedAgent> {

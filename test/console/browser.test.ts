@@ -10,6 +10,8 @@ import { testFolder } from '../helpers/scratch.js';
 const AGENTS = 12;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WHITE = '255,255,255';
+const NOTHING = '0,0,0,0';
+const PHONE = { width: 375, height: 700 };
 
 const isMissing = CHROMIUM === undefined && process.env.CI !== 'true';
 if (isMissing) t.comment('chromium is not installed: the console is not tried in a browser');
@@ -88,6 +90,13 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     t.ok(all > 0 && all < AGENTS);
     await page.getByRole('button', { name: 'By cause' }).click();
     t.equal(await rows.count(), 1);
+    await rows.getByRole('button', { name: String(all), exact: true }).click();
+    t.match(
+      await page.getByRole('searchbox').inputValue(),
+      new RegExp(`server:${second}`),
+      'and its count leads to them',
+    );
+    t.equal(await rows.count(), 1);
     await axe(t, page, 'agents');
   });
 
@@ -99,6 +108,14 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     t.equal(await make.isEnabled(), false, 'not before it was looked at');
     await page.getByRole('button', { name: 'Preview' }).click();
     await page.getByRole('heading', { name: /\d+ of 12 agents would move/ }).waitFor();
+    const drawn = await drawnStrip(page);
+    await algorithm.selectOption('roundrobin');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByRole('cell', { name: '50 %' }).first().waitFor();
+    await drawnStrip(page, drawn);
+    await algorithm.selectOption('static');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByRole('cell', { name: '100 %' }).waitFor();
     await axe(t, page, 'a change');
     await make.click();
     await page.getByText('indirect.agent.lb.algorithm from rendezvous to static').waitFor();
@@ -165,6 +182,8 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     await page.getByRole('dialog').getByRole('button', { name: 'Prepare for maintenance' }).click();
     await panel.getByText('Maintenance', { exact: true }).waitFor();
     await panel.getByText('0 agents').waitFor();
+    await page.getByRole('cell', { name: /^\d+ agents? ha(s|ve) moved, none is left$/ }).waitFor();
+    t.match(await panel.locator('dl').innerText(), /brought there by\s+(?!the servers)/);
     await axe(t, page, 'servers');
     await panel.getByRole('button', { name: 'Back into service' }).click();
     await panel.getByText('Up', { exact: true }).waitFor();
@@ -181,7 +200,24 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     await page.getByRole('button', { name: 'Silence', exact: true }).click();
     await page.getByRole('cell', { name: /^Alerts server-down are silent until .*: a new disk$/ }).waitFor();
     await page.getByRole('button', { name: 'End', exact: true }).click();
-    await page.getByText('Every alert is posted.').waitFor();
+    await page.getByText('No alert is silenced.').waitFor();
+  });
+
+  await t.test('on a phone no page is wider than the screen', async t => {
+    const size = page.viewportSize();
+    await page.setViewportSize(PHONE);
+    const widthOf = async () => Number(await page.evaluate('document.documentElement.scrollWidth'));
+    for (const name of ['Now', 'Agents', 'Servers', 'Change', 'Commands', 'Certificates', 'Events and alerts']) {
+      await menu(name);
+      await page.locator('main .panel').first().waitFor();
+      t.ok((await widthOf()) <= PHONE.width, name);
+    }
+    await menu('Agents');
+    await page.getByRole('button', { name: 'One by one' }).click();
+    await page.locator('tbody a').first().click();
+    await page.getByRole('heading', { name: 'Its moves' }).waitFor();
+    t.ok((await widthOf()) <= PHONE.width, 'an agent');
+    if (size !== null) await page.setViewportSize(size);
   });
 
   await t.test('a reader has no buttons, and is refused what it is not allowed', async t => {
@@ -217,6 +253,10 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     await menu('Now');
     await cluster.killServer(first);
     await page.getByText('127.0.0.1 has not answered since').waitFor();
+    await page
+      .locator('.verdict.past')
+      .getByText(/^As of \d+:\d+:\d+\.$/)
+      .waitFor();
     await page.getByRole('alert').getByRole('link', { name: second }).waitFor();
     await cluster.startServer(first);
     await page.getByText('127.0.0.1 has not answered since').waitFor({ state: 'detached' });
@@ -264,6 +304,22 @@ interface AxeResults {
     readonly id: string;
     readonly nodes: readonly { readonly target: readonly string[] }[];
   }[];
+}
+
+/**
+ * Waits until something is drawn beside the timeline, where the agents would prefer to be, and it is another picture.
+ * @returns the colours of its rows
+ */
+async function drawnStrip(page: Page, former = ''): Promise<string> {
+  for (;;) {
+    const colours = (await page.evaluate(`new Promise(resolve => requestAnimationFrame(() => {
+      const canvas = document.querySelector('.strip canvas');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, 1, canvas.height);
+      resolve(Array.from({ length: canvas.height }, (_, row) => data.slice(4 * row, 4 * row + 4).join()));
+    }))`)) as readonly string[];
+    const picture = colours.join(' ');
+    if (picture !== former && colours.some(colour => colour !== NOTHING)) return picture;
+  }
 }
 
 /** The colours of the timeline's last row: of an agent that prefers the second server. */

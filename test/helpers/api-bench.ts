@@ -18,6 +18,7 @@ import { handlersFor } from '../../src/mgmt/http/handlers/index.js';
 import { newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operationsOf } from '../../src/mgmt/jobs/operations.js';
 import { agentListOf, type ListSnapshot } from '../../src/mgmt/lists/agent-list.js';
+import type { Survivor } from '../../src/mgmt/lists/survivability.js';
 import { openStore } from '../../src/mgmt/open-store.js';
 import { ApiKeys, type ApiKeysParts } from '../../src/mgmt/security/api-keys.js';
 import { readHostCertificates } from '../../src/mgmt/security/host-certificates.js';
@@ -103,6 +104,7 @@ export async function apiBench(t: Test) {
     /** What the server knows without the store. */
     known: [] as KnownRow[],
     servers: [] as readonly ObservedServer[],
+    survivors: new Map<string, Survivor>(),
     call,
     handle: (params: ReadonlyMap<string, string>, address = '198.51.100.1') => api.handle(params, address).then(read),
     addHosts,
@@ -168,6 +170,7 @@ export async function apiBench(t: Test) {
       hosts: async () => bench.known,
       links: () => links.own(),
       servers: () => bench.servers,
+      survivors: async () => bench.survivors,
     },
   });
   const api = new Api({

@@ -15,7 +15,7 @@ const JOB = {
   jobinstanceid: optional(string('the id of the host that it is about, else of the management server')),
   managementserverid: optional(string('the management server that carries it out, or has to')),
   managementservername: optional(string('its name')),
-  progress: optional(string('how far it is')),
+  progress: optional(string('how far it is, while it is under way')),
   createdby: optional(string('the API key that asked for it, or the address of the management server that did')),
   created: date('when it was asked for'),
   completed: optional(date('when it ended')),

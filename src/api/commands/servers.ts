@@ -25,7 +25,7 @@ const SERVER = {
   name: string('its name'),
   state: string('Up, Down, PreparingForMaintenance, Maintenance, PreparingForShutDown, ReadyToShutDown, ShuttingDown'),
   statesince: date('since when it has been in this state'),
-  stateby: optional(string('who has brought it into this state, such as operator; none: the servers themselves')),
+  stateby: optional(string('who has asked for this state, such as operator; none: the servers themselves')),
   version: string('its version'),
   osdistribution: optional(string('its operating system')),
   kernelversion: optional(string("its kernel's version")),
@@ -44,6 +44,14 @@ const SERVER = {
   lastagents: list('string', 'the ids of the hosts that it had last, and no server has now'),
   agentscount: integer('how many hosts it has'),
   pendingjobscount: optional(integer('how many jobs it has to carry out')),
+  survivorload: optional(
+    integer(
+      'how many hosts it would have if that other server died whose death is worst for it, by the lists of the hosts; up to ten seconds old; none: it takes no agents, or no other server does',
+    ),
+  ),
+  strandedcount: optional(
+    integer('how many of its hosts would have nowhere to go if it died, likewise; none: it takes no agents'),
+  ),
   peers: optional(list(PEER, 'the other servers, as the store has them; only if asked for')),
 } as const;
 

@@ -37,6 +37,11 @@ export function stateOf(track: Track): State {
   return isAstray(track) ? 'astray' : 'ready';
 }
 
+/** Of its last move. */
+function causeOf({ steps }: Track): string {
+  return steps.at(-1)?.cause ?? 'unknown';
+}
+
 export function matches(track: Track, { terms }: Query, fleet: Pick<Fleet, 'servers'>): boolean {
   return terms.every(([field, value]) => matchesTerm(track, field, value, fleet));
 }
@@ -57,12 +62,22 @@ function matchesTerm(track: Track, field: Field, value: string, { servers }: Pic
     case 'tag':
       return track.tags.some(tag => tag.toLowerCase() === value);
     case 'cause':
-      return track.steps.at(-1)?.cause === value;
+      return causeOf(track) === value;
     case 'kind':
       return track.steps.at(-1)?.kind === value;
     case 'name':
       return track.name.toLowerCase().includes(value);
   }
+}
+
+/** The words that find the hosts of a group, and no others. */
+export function wordsOf({ state, server, cause }: Group, { servers }: Pick<Fleet, 'servers'>): readonly string[] {
+  const address = servers[server - 1]?.address;
+  return [
+    `state:${state}`,
+    ...(address === undefined ? [] : [`server:${address}`]),
+    ...(cause === '' ? [] : [`cause:${cause}`]),
+  ];
 }
 
 /** Hosts that are in one state for one reason. */
@@ -83,7 +98,7 @@ export function groupByCause(tracks: readonly Track[]): readonly Group[] {
     const state = stateOf(track);
     const last = track.steps.at(-1);
     // Why those that are well came once is of no interest.
-    const cause = state === 'ready' ? '' : (last?.cause ?? '');
+    const cause = state === 'ready' ? '' : causeOf(track);
     const server = whereNow(track);
     const key = `${state} ${server} ${cause}`;
     const group = groups.get(key) ?? { state, server, cause, tracks: [] };

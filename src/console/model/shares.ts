@@ -17,8 +17,6 @@ export interface Shares {
   readonly shares: readonly Share[];
   /** Agents of each server that takes agents, if all had the same. */
   readonly even: number;
-  /** Likewise without one of those servers: what each must be able to carry. */
-  readonly withoutOne: number;
   /** The end of the scale. */
   readonly most: number;
 }
@@ -44,6 +42,6 @@ export function sharesOf({ servers: numbered, tracks }: Fleet, servers: readonly
   const all = tracks.length;
   const taking = servers.filter(takesAgents).length;
   const even = taking === 0 ? 0 : all / taking;
-  const withoutOne = taking < 2 ? all : all / (taking - 1);
-  return { shares, even, withoutOne, most: Math.max(1, withoutOne, ...shares.map(share => share.agents)) };
+  const loads = servers.map(({ survivorLoad }) => survivorLoad ?? 0);
+  return { shares, even, most: Math.max(1, ...loads, ...shares.map(share => share.agents)) };
 }

@@ -10,6 +10,10 @@ export interface ServerNow {
   readonly processState: string;
   /** When its process started, in milliseconds since 1970; undefined: not known. */
   readonly started: number | undefined;
+  /** Agents that it would have after the death that is worst for it, as the server computes it; undefined: not known. */
+  readonly survivorLoad: number | undefined;
+  /** Its agents that would have nowhere to go if it died; undefined: not known. */
+  readonly stranded: number | undefined;
 }
 
 type ServerState = Pick<ServerNow, 'state' | 'processState'>;
@@ -40,12 +44,33 @@ export function isDown({ state, processState }: ServerState): boolean {
   return state === 'Down' || (state === 'Up' && processState !== 'Running');
 }
 
-/** The state of the cluster in one sentence, and what is serious beyond that in another one. */
+/** The state of the cluster in one sentence, and what is serious beyond that in others. */
 export function verdict(situation: Situation): Verdict {
   const placed = verdictOfPlaces(situation);
+  const over = situation.isStoreAway ? '' : overCapacity(situation);
   const serious = seriousOf(situation.alerts);
-  if (serious === '') return placed;
-  return { level: 'bad', sentence: placed.level === 'good' ? serious : `${placed.sentence} ${serious}` };
+  const isGood = placed.level === 'good';
+  const sentences = [isGood && (over || serious) ? '' : placed.sentence, over, serious].filter(text => text !== '');
+  return {
+    level: serious !== '' ? 'bad' : isGood && over !== '' ? 'notice' : placed.level,
+    sentence: sentences.join(' '),
+  };
+}
+
+/** Servers that have more agents now than they can carry; '' when there is none. */
+function overCapacity({ fleet, servers, capacity }: Situation): string {
+  if (capacity === 0) return '';
+  const counts = new Map<string | undefined, number>();
+  for (const track of fleet.tracks) {
+    const address = addressOf(fleet, whereNow(track));
+    counts.set(address, (counts.get(address) ?? 0) + 1);
+  }
+  const over = servers
+    .map(({ address }) => ({ address, count: counts.get(address) ?? 0 }))
+    .filter(({ count }) => count > capacity);
+  if (over.length === 0) return '';
+  const what = over.map(({ address, count }) => `${address} has ${amount(count, 'agent')}`).join(', ');
+  return `Over capacity: ${what}, and ${capacity.toLocaleString('en-US')} fit.`;
 }
 
 function verdictOfPlaces(situation: Situation): Verdict {
@@ -82,7 +107,7 @@ function verdictOfPlaces(situation: Situation): Verdict {
       sentence: `Every agent has its link; ${amount(astray, 'agent')} ${are} not on the preferred server.`,
     };
   }
-  return ofSurvival(situation, linked);
+  return ofSurvival(situation);
 }
 
 const STATES: Readonly<Record<string, string>> = {
@@ -133,7 +158,7 @@ function whyLost(lost: readonly Track[]): string {
   return sorted.map(([cause, count]) => `${count.toLocaleString('en-US')} ${cause}`).join(', ');
 }
 
-function ofSurvival({ fleet, servers, capacity }: Situation, linked: readonly Track[]): Verdict {
+function ofSurvival({ servers, capacity }: Situation): Verdict {
   const taking = servers.filter(takesAgents);
   if (taking.length < 2) {
     return {
@@ -141,24 +166,24 @@ function ofSurvival({ fleet, servers, capacity }: Situation, linked: readonly Tr
       sentence: 'Every agent has its link, and only one server takes agents: its loss would leave them nowhere.',
     };
   }
-  const counts = taking.map(
-    ({ address }) => linked.filter(track => addressOf(fleet, whereNow(track)) === address).length,
-  );
-  const fullest = fullestSurvivor(counts);
+  const stranding = taking.filter(({ stranded }) => (stranded ?? 0) > 0);
+  if (stranding.length > 0) {
+    const what = stranding.map(
+      ({ address, stranded = 0 }) => `the loss of ${address} would leave ${amount(stranded, 'agent')} nowhere`,
+    );
+    return {
+      level: 'notice',
+      sentence: `Every agent has its link, but ${what.join(', ')}: no other server of their lists takes agents.`,
+    };
+  }
+  const loads = taking.map(({ survivorLoad }) => survivorLoad).filter(load => load !== undefined);
+  if (loads.length === 0) return { level: 'good', sentence: 'Healthy: every agent has its link.' };
+  const fullest = Math.max(...loads);
   if (capacity > 0 && fullest > capacity) {
     const sentence = `Every agent has its link, but the loss of one server would give another one ${amount(fullest, 'agent')}, and ${capacity.toLocaleString('en-US')} fit.`;
     return { level: 'notice', sentence };
   }
   return { level: 'good', sentence: 'Healthy: survives the loss of any one server.' };
-}
-
-/** The most that a server would have after the loss of another one whose agents the others share evenly. */
-function fullestSurvivor(counts: readonly number[]): number {
-  const most = counts.map((lost, index) => {
-    const fullest = counts.reduce((max, count, other) => (other === index ? max : Math.max(max, count)), 0);
-    return fullest + Math.ceil(lost / (counts.length - 1));
-  });
-  return Math.max(...most);
 }
 
 function addressOf({ servers }: Fleet, number: number): string | undefined {

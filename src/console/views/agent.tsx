@@ -236,7 +236,7 @@ function Buttons({ host, connected, done }: ButtonsParts) {
           return 'It is back.';
         }}
       />
-      <div class="row">
+      <div class="row ends">
         <label class="field">
           Another server
           <select value={target.value} onChange={event => (target.value = event.currentTarget.value)}>

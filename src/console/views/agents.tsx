@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { fleet, isFleetRead } from '../live.js';
-import { type Group, groupByCause, matches, parseQuery, STATES, stateOf } from '../model/query.js';
+import { type Group, groupByCause, matches, parseQuery, STATES, stateOf, wordsOf } from '../model/query.js';
 import { amount } from '../model/text.js';
 import { NOWHERE, type Track, whereNow } from '../model/tracks.js';
 import { hrefOf, replace, route } from '../router.js';
@@ -18,11 +18,11 @@ export function AgentsPage() {
   const found = useComputed(() => fleet.value.tracks.filter(track => matches(track, query.value, fleet.value)));
   const groups = useComputed(() => groupByCause(found.value));
   const ask = (words: string) => replace(hrefOf('agents', { search: words }));
-  /** Instead of other words about the same field. */
-  const narrow = (word: string) => {
-    const [field = ''] = word.split(':');
-    const others = text.value.split(/\s+/).filter(other => other !== '' && !other.startsWith(`${field}:`));
-    ask([...others, word].join(' '));
+  /** Instead of other words about the same fields. */
+  const narrow = (...words: readonly string[]) => {
+    const fields = words.map(word => word.slice(0, word.indexOf(':') + 1));
+    const others = text.value.split(/\s+/).filter(one => one !== '' && !fields.some(field => one.startsWith(field)));
+    ask([...others, ...words].join(' '));
   };
   const counts = useComputed(() => {
     const all = new Map<string, number>();
@@ -77,7 +77,12 @@ export function AgentsPage() {
   );
 }
 
-function Groups({ groups, narrow }: { readonly groups: readonly Group[]; readonly narrow: (word: string) => void }) {
+interface GroupsParts {
+  readonly groups: readonly Group[];
+  narrow(...words: readonly string[]): void;
+}
+
+function Groups({ groups, narrow }: GroupsParts) {
   const names = (tracks: readonly Track[]) => {
     const shown = tracks.slice(0, 3).map(({ id, name }) => <AgentLink key={id} id={id} name={name} />);
     const links = shown.flatMap((link, index) => (index === 0 ? [link] : [', ', link]));
@@ -99,9 +104,9 @@ function Groups({ groups, narrow }: { readonly groups: readonly Group[]; readonl
         {
           name: 'agents',
           isNumber: true,
-          cell: ({ tracks, state }) => (
-            <button type="button" class="plain" onClick={() => narrow(`state:${state}`)}>
-              {tracks.length.toLocaleString('en-US')}
+          cell: group => (
+            <button type="button" class="plain" onClick={() => narrow(...wordsOf(group, fleet.value))}>
+              {group.tracks.length.toLocaleString('en-US')}
             </button>
           ),
         },

@@ -24,7 +24,7 @@ export function Alerts() {
     { name: 'when', isShort: true, cell: ({ sent }) => <At at={sent} /> },
     { name: 'subject', isShort: true, cell: ({ subject }) => <span class="mono">{subject}</span> },
     { name: 'what', cell: ({ description }) => description },
-    { name: 'posted', isShort: true, cell: alert => <Posted alert={alert} /> },
+    { name: 'silent', isShort: true, cell: alert => <Silent alert={alert} /> },
   ];
   return (
     <>
@@ -48,21 +48,26 @@ export function Alerts() {
   );
 }
 
-function Posted({ alert: { subject, silencedto } }: { readonly alert: Alert }) {
+/** Whether it is kept from the webhooks. The API does not tell whether they have got it. */
+function Silent({ alert: { subject, silencedto } }: { readonly alert: Alert }) {
   if (silencedto) {
     return (
-      <span class="muted">
-        silent, ends <Ago at={silencedto} />
-      </span>
+      <>
+        ends <Ago at={silencedto} />
+      </>
     );
   }
-  if (!isOperator.value) return <>yes</>;
   return (
-    <Action
-      label="Silence for 1 h"
-      question="Nobody is told of this alert for an hour. It stays in the list."
-      perform={() => silence(subject, 60, '')}
-    />
+    <span class="row">
+      no
+      {isOperator.value && (
+        <Action
+          label="Silence for 1 h"
+          question="Nobody is told of this alert for an hour. It stays in the list."
+          perform={() => silence(subject, 60, '')}
+        />
+      )}
+    </span>
   );
 }
 
@@ -88,7 +93,7 @@ function Silences() {
         label="Silences"
         items={silences}
         keyOf={({ subject }) => subject}
-        empty="Every alert is posted."
+        empty="No alert is silenced."
         columns={columns}
       />
       {isOperator.value && <NewSilence />}
@@ -106,7 +111,7 @@ function NewSilence() {
   const reason = useSignal('');
   const subjects = [...new Set([...KINDS, ...alerts.value.map(alert => alert.subject)])];
   return (
-    <div class="row">
+    <div class="row ends">
       <label class="field">
         Alerts
         <select value={subject.value} onChange={event => (subject.value = event.currentTarget.value)}>

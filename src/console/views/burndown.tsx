@@ -10,6 +10,9 @@ import { colourOf, isDark } from '../palette.js';
 const HOUR_MS = 3_600_000;
 /** Of a shorter time, the axis tells seconds. */
 const MINUTES_MS = 600_000;
+/** Pixels between two of its labels at least: 14:03:27 is wider than 14:03. */
+const SECONDS_SPACE = 90;
+const MINUTES_SPACE = 60;
 const POINTS = 360;
 const HEIGHT = 180;
 
@@ -47,7 +50,11 @@ export function Burndown() {
         cursor: { show: false },
         scales: { y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.05)] } },
         axes: [
-          { ...axis, values: (_plot, times) => times.map(time => timeOfDay(time * 1_000, span < MINUTES_MS)) },
+          {
+            ...axis,
+            space: span < MINUTES_MS ? SECONDS_SPACE : MINUTES_SPACE,
+            values: (_plot, times) => times.map(time => timeOfDay(time * 1_000, span < MINUTES_MS)),
+          },
           { ...axis, size: 64, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] },
         ],
         series: [

@@ -126,7 +126,7 @@ export function ChangePage() {
               }
               onClick={() => void make(changes.value)}
             >
-              Make {amount(changes.value.length, 'change')}
+              {changes.value.length === 0 ? 'Make changes' : `Make ${amount(changes.value.length, 'change')}`}
             </button>
             {told.value !== undefined && canary.value === undefined && (
               <>

@@ -1,9 +1,10 @@
 import { useComputed, useSignal } from '@preact/signals';
 import type { ResponseObject } from '../../api/types.js';
 import { ask, list, startJob } from '../api.js';
-import { fleet, isOperator, type Job, jobs } from '../live.js';
+import { fleet, isOperator, jobs } from '../live.js';
+import { isUnderWay, type Job, lookOf, summaryOf } from '../model/jobs.js';
 import { go, hrefOf, route } from '../router.js';
-import { errorOf, isUnderWay, JobState } from './jobs.js';
+import { JobState } from './jobs.js';
 import { Action, AgentLink, Ago, At, Facts, Failure, reasonOf, Table, useReading } from './parts.js';
 
 const KNOWN = [
@@ -48,7 +49,7 @@ function AllCommands() {
             },
             { name: 'by', isShort: true, cell: ({ createdby }) => createdby },
             { name: 'state', isShort: true, cell: job => <JobState job={job} /> },
-            { name: 'how far', cell: job => job.progress ?? errorOf(job) },
+            { name: 'how far', cell: job => lookOf(job).howFar },
             { name: 'ended', isShort: true, cell: ({ completed }) => <Ago at={completed} /> },
           ]}
         />
@@ -174,8 +175,7 @@ function OneCommand({ jobid }: { readonly jobid: string }) {
   }
   const { results } = known;
   const told: Job = job ?? known.told;
-  const summary = (known.told.jobresult as { readonly commandsummary?: Readonly<Record<string, number>> } | undefined)
-    ?.commandsummary;
+  const summary = summaryOf(known.told);
   return (
     <>
       <div class="row">
@@ -190,7 +190,7 @@ function OneCommand({ jobid }: { readonly jobid: string }) {
           facts={[
             ['sent', <At key="at" at={told.created} />],
             ['by', told.createdby],
-            ['how far', told.progress ?? errorOf(told)],
+            ['how far', lookOf(told).howFar],
             ['ended', <Ago key="ended" at={told.completed} />],
             ...Object.entries(summary ?? {}).map(([name, count]) => [name, count.toLocaleString('en-US')] as const),
           ]}

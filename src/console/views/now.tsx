@@ -1,6 +1,7 @@
 import { useComputed } from '@preact/signals';
-import { alerts, configured, events, fleet, isFleetRead, isStoreAway, now, serversNow } from '../live.js';
+import { alerts, awaySince, configured, events, fleet, isFleetRead, isStoreAway, now, serversNow } from '../live.js';
 import { type Shares, sharesOf } from '../model/shares.js';
+import { timeOfDay } from '../model/text.js';
 import { isDown, takesAgents, verdict } from '../model/verdict.js';
 import { colourOf } from '../palette.js';
 import { hrefOf } from '../router.js';
@@ -23,8 +24,9 @@ export function NowPage() {
   const { level, sentence } = judged.value;
   return (
     <>
-      <div class={`verdict ${level}`} role="status">
+      <div class={`verdict ${awaySince.value === undefined ? level : 'past'}`} role="status">
         <h1>{sentence}</h1>
+        {awaySince.value !== undefined && <p class="small">As of {timeOfDay(awaySince.value, true)}.</p>}
       </div>
       <section class="panel" aria-labelledby="servers-now">
         <header>
@@ -48,7 +50,7 @@ export function NowPage() {
                 <td class="first muted">
                   <Ago at={event.created} />
                 </td>
-                <td>{event.description}</td>
+                <td class="words">{event.description}</td>
               </tr>
             ))}
           </tbody>
@@ -58,9 +60,9 @@ export function NowPage() {
   );
 }
 
-function Bars({ shares: { shares, even, withoutOne, most } }: { readonly shares: Shares }) {
+function Bars({ shares: { shares, even, most } }: { readonly shares: Shares }) {
   const percent = (agents: number) => `${Math.min(100, (100 * agents) / (most * 1.04))}%`;
-  const taking = shares.filter(({ server }) => takesAgents(server)).length;
+  const isForetold = shares.some(({ server }) => server.survivorLoad !== undefined);
   return (
     <div class="stack">
       <div class="bars">
@@ -76,12 +78,14 @@ function Bars({ shares: { shares, even, withoutOne, most } }: { readonly shares:
             <div
               class="bar"
               role="img"
-              aria-label={`${server.address}: ${agents} agents, ${preferring} prefer it; ${Math.round(even)} is its even share, ${Math.round(withoutOne)} without one server`}
+              aria-label={`${server.address}: ${agents} agents, ${preferring} prefer it; ${Math.round(even)} is its even share${server.survivorLoad === undefined ? '' : `, ${server.survivorLoad} at most when another server is lost`}`}
             >
               <div class="fill" style={{ width: percent(agents), background: colourOf(number) }} />
               <div class="guests" style={{ left: percent(agents - guests), width: percent(guests) }} />
               {takesAgents(server) && <div class="even" style={{ left: percent(even) }} />}
-              {takesAgents(server) && taking > 1 && <div class="without" style={{ left: percent(withoutOne) }} />}
+              {server.survivorLoad !== undefined && (
+                <div class="without" style={{ left: percent(server.survivorLoad) }} />
+              )}
             </div>
             <span class="number">
               {agents.toLocaleString('en-US')}
@@ -95,10 +99,10 @@ function Bars({ shares: { shares, even, withoutOne, most } }: { readonly shares:
           <span class="mark" />
           even share
         </span>
-        {taking > 1 && (
+        {isForetold && (
           <span>
             <span class="mark without" />
-            share when one server is lost
+            at most, when another server is lost
           </span>
         )}
         <span>hatched: agents that prefer another server</span>

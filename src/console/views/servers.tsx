@@ -1,11 +1,12 @@
 import { useComputed } from '@preact/signals';
 import { ask } from '../api.js';
-import { fleet, isOperator, type Job, jobs, type Server, servers, serversNow } from '../live.js';
+import { fleet, isOperator, jobs, type Server, servers, serversNow } from '../live.js';
+import { isUnderWay, type Job, lookOf } from '../model/jobs.js';
 import { sharesOf } from '../model/shares.js';
 import { isDown } from '../model/verdict.js';
 import { hrefOf } from '../router.js';
 import { Burndown } from './burndown.js';
-import { errorOf, isUnderWay, JobState } from './jobs.js';
+import { JobState } from './jobs.js';
 import { Action, Ago, At, Facts, ServerAt, Table } from './parts.js';
 
 const DRAINS: ReadonlySet<string> = new Set(['drain', 'rebalance', 'shutdown']);
@@ -63,7 +64,7 @@ function Jobs({ jobs: shown }: { readonly jobs: readonly Job[] }) {
         { name: 'server', isShort: true, cell: ({ managementservername }) => managementservername },
         { name: 'by', isShort: true, cell: ({ createdby }) => createdby },
         { name: 'state', isShort: true, cell: job => <JobState job={job} /> },
-        { name: 'how far', cell: job => job.progress ?? errorOf(job) },
+        { name: 'how far', cell: job => lookOf(job).howFar },
         { name: 'ended', isShort: true, cell: ({ completed }) => <Ago at={completed} /> },
       ]}
     />

@@ -231,26 +231,12 @@ const STRIP = 90;
 /** Where the agents would prefer to be. A row of many agents shows one that would move, if there is one. */
 function Proposed({ proposed, height }: { readonly proposed: ReadonlyMap<string, string>; readonly height: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  useSignalEffect(() => {
+  const shown = fleet.value;
+  // Parameters are no signals: an effect of signals would not see that they change.
+  useEffect(() => {
     const context = canvas.current?.getContext('2d');
-    const { tracks, servers } = fleet.value;
-    if (!context || tracks.length === 0 || height === 0) return;
-    const rows = Math.min(tracks.length, Math.round(height * devicePixelRatio));
-    const { canvas: area } = context;
-    area.width = STRIP;
-    area.height = rows;
-    const numbers = new Map(servers.map(({ address }, index) => [address, index + 1]));
-    for (let row = 0; row < rows; row++) {
-      const [from, to] = hostsOfRow({ rows, hosts: tracks.length }, row);
-      const wanted = (track: Track) => numbers.get(proposed.get(track.id) ?? '') ?? NOWHERE;
-      const own = tracks.slice(from, to);
-      const shown = own.find(track => wanted(track) !== track.preferred) ?? own[0];
-      if (shown === undefined) continue;
-      context.globalAlpha = wanted(shown) === shown.preferred ? 0.25 : 0.6;
-      context.fillStyle = colourOf(wanted(shown));
-      context.fillRect(0, row, STRIP, 1);
-    }
-  });
+    if (context) drawProposed(context, { fleet: shown, proposed, height });
+  }, [shown, proposed, height, isDark.value]);
   return (
     <div class="strip">
       <canvas
@@ -260,6 +246,32 @@ function Proposed({ proposed, height }: { readonly proposed: ReadonlyMap<string,
       />
     </div>
   );
+}
+
+interface Proposal {
+  readonly fleet: Fleet;
+  readonly proposed: ReadonlyMap<string, string>;
+  readonly height: number;
+}
+
+function drawProposed(context: CanvasRenderingContext2D, { fleet: { tracks, servers }, proposed, height }: Proposal) {
+  const rows = Math.min(tracks.length, Math.round(height * devicePixelRatio));
+  if (rows === 0) return;
+  const { canvas: area } = context;
+  // It is empty after that.
+  area.width = STRIP;
+  area.height = rows;
+  const numbers = new Map(servers.map(({ address }, index) => [address, index + 1]));
+  const wanted = (track: Track) => numbers.get(proposed.get(track.id) ?? '') ?? NOWHERE;
+  for (let row = 0; row < rows; row++) {
+    const [from, to] = hostsOfRow({ rows, hosts: tracks.length }, row);
+    const own = tracks.slice(from, to);
+    const shown = own.find(track => wanted(track) !== track.preferred) ?? own[0];
+    if (shown === undefined) continue;
+    context.globalAlpha = wanted(shown) === shown.preferred ? 0.25 : 0.6;
+    context.fillStyle = colourOf(wanted(shown));
+    context.fillRect(0, row, STRIP, 1);
+  }
 }
 
 /** The preferred servers beside their rows. */

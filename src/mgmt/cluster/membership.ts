@@ -211,8 +211,7 @@ export class Membership implements ServerObserver, ServerReader {
 
   /** One step of this server's own state. @returns whether it was done @throws StoreError */
   async step(step: ServerStep): Promise<boolean> {
-    const { from, to } = TRANSITIONS[step];
-    const done = await this.#store.changeServerState(this.#parts.msid, { from, to, runId: this.#runId });
+    const done = await this.#store.changeServerState(this.#parts.msid, { ...TRANSITIONS[step], runId: this.#runId });
     await this.#beat();
     return done;
   }

@@ -29,21 +29,23 @@ export type ServerStep =
 interface Transition {
   readonly from: readonly ServerState[];
   readonly to: ServerState;
+  /** It only goes on with what somebody has asked for. */
+  readonly keepsBy?: true;
 }
 
 export const TRANSITIONS: Readonly<Record<ServerStep, Transition>> = {
   prepareForMaintenance: { from: ['Up'], to: 'PreparingForMaintenance' },
-  maintenanceDrained: { from: ['PreparingForMaintenance'], to: 'Maintenance' },
+  maintenanceDrained: { from: ['PreparingForMaintenance'], to: 'Maintenance', keepsBy: true },
   cancelMaintenance: { from: ['PreparingForMaintenance', 'Maintenance'], to: 'Up' },
   prepareForShutdown: { from: ['Up'], to: 'PreparingForShutDown' },
-  shutdownDrained: { from: ['PreparingForShutDown'], to: 'ReadyToShutDown' },
+  shutdownDrained: { from: ['PreparingForShutDown'], to: 'ReadyToShutDown', keepsBy: true },
   cancelShutdown: { from: ['PreparingForShutDown', 'ReadyToShutDown'], to: 'Up' },
   triggerShutdown: { from: ['Up', 'Maintenance', 'PreparingForShutDown', 'ReadyToShutDown'], to: 'ShuttingDown' },
   silent: {
     from: ['Up', 'PreparingForShutDown', 'ReadyToShutDown', 'ShuttingDown'],
     to: 'Down',
   },
-  silentInPreparation: { from: ['PreparingForMaintenance'], to: 'Maintenance' },
+  silentInPreparation: { from: ['PreparingForMaintenance'], to: 'Maintenance', keepsBy: true },
 };
 
 /** A restart in one of these comes up in it again. */

@@ -136,7 +136,7 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
     }
     if (clock.now() - saidAt >= PROGRESS_MS) {
       saidAt = clock.now();
-      parts.onProgress(`${notes.size - staying.length} agents have moved, ${staying.length} are left`);
+      parts.onProgress(progressText(notes.size - staying.length, countReasons(staying, notes)));
     }
     const from = clock.now();
     await delay(clock, isPaused ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, deadline - from)), signal);
@@ -156,6 +156,21 @@ function countReasons(staying: readonly Attache[], notes: ReadonlyMap<Attache, N
     counts.set(reason, (counts.get(reason) ?? 0) + 1);
   }
   return counts;
+}
+
+const REASON_TEXTS = {
+  'not-asked': 'not asked yet',
+  'no-target': 'no server that could take them',
+  'no-answer': 'no answer yet',
+  stayed: 'asked, and stayed',
+  refused: 'refused',
+  failed: 'could not be asked',
+} as const satisfies Record<LeftReason, string>;
+
+function progressText(moved: number, left: ReadonlyMap<LeftReason, number>): string {
+  const reasons = [...left].map(([reason, count]) => `${REASON_TEXTS[reason]}: ${count}`);
+  const count = [...left.values()].reduce((sum, one) => sum + one, 0);
+  return `${moved} agents have moved, ${count} are left${count === 0 ? '' : ` (${reasons.join(', ')})`}`;
 }
 
 /** None is left, or all that are have been told often enough, and had the time to go. */

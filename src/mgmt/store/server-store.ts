@@ -142,6 +142,8 @@ export interface ServerStateChange {
   readonly from: readonly ServerState[];
   readonly to: ServerState;
   readonly by?: string;
+  /** It only goes on with what somebody has asked for: who that was is kept. @default false */
+  readonly keepsBy?: boolean;
   /** Only if its heartbeat counter still has this value. */
   readonly beat?: number;
   /** Only if this run has the row. */

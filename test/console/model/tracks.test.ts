@@ -1,7 +1,7 @@
 import t from 'tap';
 import { account } from '../../../src/console/model/account.js';
 import { firstSpan, stateAtText, ticks, worstAt } from '../../../src/console/model/look.js';
-import { groupByCause, matches, parseQuery, stateOf } from '../../../src/console/model/query.js';
+import { groupByCause, matches, parseQuery, stateOf, wordsOf } from '../../../src/console/model/query.js';
 import { addresses, amount, seconds } from '../../../src/console/model/text.js';
 import {
   fleetOf,
@@ -151,10 +151,31 @@ t.test('query: many failures of one cause are one line, the worst first', async 
     [
       ['nowhere', 'server-down', 300, 299],
       ['nowhere', 'silent', 2, 1],
-      ['astray', '', 1, undefined],
+      ['astray', 'unknown', 1, undefined],
       ['ready', '', 1, undefined],
     ],
   );
+});
+
+t.test('regression: query: the words of a group find its hosts, and no others', async t => {
+  const all = fleet([
+    track('well'),
+    track('well-2', { preferred: 2, first: 2 }),
+    track('lost', { steps: [step(5, 0, { cause: 'silent' })] }),
+    track('lost-2', { steps: [step(5, 0, { cause: 'server-down' })] }),
+    track('lost-3', { first: 0 }),
+    track('astray', { steps: [step(5, 2)] }),
+    track('astray-2', { steps: [step(5, 3)] }),
+    track('astray-3', { first: 3 }),
+    track('new', { first: NOT_YET }),
+  ]);
+  const groups = groupByCause(all.tracks);
+  t.equal(groups.length, all.tracks.length);
+  for (const group of groups) {
+    const words = wordsOf(group, all).join(' ');
+    const found = all.tracks.filter(one => matches(one, parseQuery(words), all));
+    t.same(found, group.tracks, words);
+  }
 });
 
 t.test('timeline as text: moves of one kind within a minute are one line', async t => {

@@ -8,6 +8,7 @@ import { fleet, SERVERS, step, track } from './helpers.js';
 
 const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
   ...{ address: `10.0.0.${number}`, state: 'Up', processState: 'Running', started: 1_000 },
+  ...{ survivorLoad: 10, stranded: 0 },
   ...fields,
 });
 const ALL = SERVERS.map((_, index) => up(index + 1));
@@ -20,14 +21,39 @@ t.test('verdict: healthy, and what that is worth', async t => {
   t.same(judge(many(3)), { level: 'good', sentence: 'Healthy: survives the loss of any one server.' });
   t.match(judge(many(3), { servers: [up(1)] }), { level: 'notice', sentence: /only one server takes agents/ });
   t.match(judge(many(31)), { level: 'good' }, 'without the parameter nobody knows what fits');
-  const spread = [1, 2, 3].flatMap(number => many(10, { preferred: number, first: number }));
-  t.match(judge(spread, { capacity: 15 }), { level: 'good' });
-  t.match(judge([...spread, ...many(1)], { capacity: 15 }), {
-    level: 'notice',
-    sentence: /would give another one 16 agents, and 15 fit/,
-  });
   t.match(judge([]), { level: 'notice', sentence: 'No agent has come yet.' });
   t.match(judge(many(2, { first: NOT_YET })), { sentence: 'No agent has come yet.' });
+});
+
+t.test('regression: verdict: what a loss would mean is what the servers say of their lists', async t => {
+  const spread = [1, 2, 3].flatMap(number => many(10, { preferred: number, first: number }));
+  const loads = (...of: readonly number[]) => of.map((survivorLoad, index) => up(index + 1, { survivorLoad }));
+  t.match(judge(spread, { capacity: 15, servers: loads(15, 14, 15) }), { level: 'good' });
+  // Even sharing would give 15: the lists are not even.
+  t.match(judge(spread, { capacity: 15, servers: loads(20, 10, 10) }), {
+    level: 'notice',
+    sentence: /would give another one 20 agents, and 15 fit/,
+  });
+  t.match(judge(spread, { servers: [up(1), up(2, { stranded: 4 }), up(3)] }), {
+    level: 'notice',
+    sentence: /but the loss of 10\.0\.0\.2 would leave 4 agents nowhere/,
+  });
+  const unknown = ALL.map(server => ({ ...server, survivorLoad: undefined, stranded: undefined }));
+  t.same(judge(spread, { servers: unknown }), { level: 'good', sentence: 'Healthy: every agent has its link.' });
+});
+
+t.test('verdict: a server that has more than it can carry is named, after an outage too', async t => {
+  const servers = [up(1), up(2, { state: 'Down', processState: 'Silent' }), up(3)];
+  const moved = many(1_200, { preferred: 2, first: 2, steps: [step(9_000, 1, { gap: 600 })] });
+  t.same(judge(moved, { servers, capacity: 1_000 }), {
+    level: 'bad',
+    sentence:
+      '10.0.0.2 is down: 1,200 agents moved in 0.6 s, none is nowhere. Over capacity: 10.0.0.1 has 1,200 agents, and 1,000 fit.',
+  });
+  t.match(judge(many(4), { capacity: 3 }), {
+    level: 'notice',
+    sentence: 'Over capacity: 10.0.0.1 has 4 agents, and 3 fit.',
+  });
 });
 
 t.test('verdict: a server is down', async t => {
@@ -126,15 +152,16 @@ t.test('regression: verdict: an agent that is between two servers for a moment i
   });
 });
 
-t.test('shares: what each server has, its even share, and the share without one of them', async t => {
+t.test('shares: what each server has, its even share, and the end of the scale', async t => {
   const tracks = [...many(4), ...many(2, { preferred: 2, first: 1 }), ...many(3, { preferred: 2, first: 2 })];
-  const { shares, even, withoutOne, most } = sharesOf(fleet(tracks), ALL);
+  const { shares, even, most } = sharesOf(fleet(tracks), ALL);
   t.match(shares, [
     { agents: 6, guests: 2, preferring: 4, number: 1 },
     { agents: 3, guests: 0, preferring: 5 },
     { agents: 0, guests: 0, preferring: 0 },
   ]);
-  t.same([even, withoutOne, most], [3, 4.5, 6]);
-  const one = sharesOf(fleet(tracks), [up(1), up(9, { state: 'Down' })]);
-  t.same([one.even, one.withoutOne, one.shares[1]?.number], [9, 9, 0]);
+  t.same([even, most], [3, 10]);
+  const alone = { survivorLoad: undefined };
+  const one = sharesOf(fleet(tracks), [up(1, alone), up(9, { ...alone, state: 'Down' })]);
+  t.same([one.even, one.most, one.shares[1]?.number], [9, 6, 0]);
 });

@@ -122,6 +122,16 @@ t.test('listManagementServers: each with what CloudStack says of it', async t =>
   t.same(wrongFields('listManagementServers', first), []);
 });
 
+t.test('listManagementServers: what each would have after the death of another one', async t => {
+  const bench = await apiBench(t);
+  bench.survivors.set('192.0.2.1', { load: 7, stranded: 1 }).set('192.0.2.2', { load: Infinity, stranded: 2 });
+  const [first, second] = (await bench.call('listManagementServers')).body.managementserver;
+  t.match(first, { survivorload: 7, strandedcount: 1 });
+  t.equal(second.strandedcount, 2);
+  t.notOk('survivorload' in second, 'there is no other');
+  t.same(wrongFields('listManagementServers', first), []);
+});
+
 t.test('listManagementServers: the number of hosts without their ids', async t => {
   const { call, addHosts } = await apiBench(t);
   await addHosts(3);
@@ -384,6 +394,7 @@ t.test('reconnectHost: it answers with a job, whose outcome is the host', async 
   const result = JSON.stringify({ hostid: host?.uuid });
   await store.finishJob(jobid, MSID_2, { status: 'succeeded', resultCode: 0, result });
   const done = await ask();
+  t.notOk('progress' in done, 'the last progress would contradict the result');
   t.equal(done.jobinstanceid, host?.uuid);
   t.match(done, { jobstatus: 1, jobresultcode: 0, jobresulttype: 'object', jobresult: { host: { name: 'host-1' } } });
   t.same(wrongFields('queryAsyncJobResult', done), []);

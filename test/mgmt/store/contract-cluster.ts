@@ -110,6 +110,20 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     t.match(await store.servers(), [{ state: 'Down', stateBy: null }]);
   });
 
+  test('regression: servers: who asked for a state is kept when a step only goes on with it', async (t, store) => {
+    const by = async () => (await store.servers())[0]?.stateBy;
+    await store.claimServer(serverDescription(MSID_A), claim('one'));
+    await store.changeServerState(MSID_A, { from: ['Up'], to: 'PreparingForMaintenance', by: 'admin' });
+    await store.changeServerState(MSID_A, {
+      from: ['PreparingForMaintenance'],
+      to: 'Maintenance',
+      keepsBy: true,
+    });
+    t.equal(await by(), 'admin');
+    t.equal(await store.stopServer(MSID_A, 'one', 5_000, ['Maintenance']), true);
+    t.equal(await by(), 'admin', 'it stops, and is in maintenance still');
+  });
+
   test('servers: maintenance outlives a restart, an orderly stop too', async (t, store) => {
     await store.claimServer(serverDescription(MSID_A), claim('one'));
     await store.changeServerState(MSID_A, { from: ['Up'], to: 'Maintenance', by: 'admin' });

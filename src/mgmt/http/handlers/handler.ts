@@ -6,6 +6,7 @@ import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
 import type { LinkOfHost } from '../../hosts/present-links.js';
 import type { Operations } from '../../jobs/operations.js';
+import type { Survivor } from '../../lists/survivability.js';
 import type { ApiKey } from '../../security/api-keys.js';
 import type { Ca } from '../../security/ca.js';
 import type { CertificateOfHost } from '../../security/host-certificates.js';
@@ -41,6 +42,8 @@ export interface OwnKnowledge {
   links(): LinkOfHost;
   /** As of the last heartbeat. */
   servers(): readonly ObservedServer[];
+  /** What the death of another server would mean to each one that takes agents, by address; a few seconds old. */
+  survivors(): Promise<ReadonlyMap<string, Survivor>>;
 }
 
 type StoreQueries =

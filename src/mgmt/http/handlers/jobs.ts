@@ -55,7 +55,8 @@ function jobObject(
     jobinstanceid: job.hostId === null ? servers.get(job.targetMsid)?.uuid : hostIdOf(job),
     managementserverid: server?.uuid,
     managementservername: server?.name,
-    progress: job.progress,
+    // Of a job that has ended the result tells.
+    progress: job.completed === null ? job.progress : undefined,
     createdby: job.createdBy,
     created: dateText(job.created),
     completed: dated(job.completed),

@@ -3,6 +3,7 @@ import type { Params, Response, ResponseObject } from '../../../api/types.js';
 import { type Interruptible, runInTurns, workCounter } from '../../../lib/interruptible.js';
 import type { ObservedServer } from '../../cluster/observed-servers.js';
 import type { KnownRow } from '../../hosts/own-view.js';
+import type { Survivor } from '../../lists/survivability.js';
 import { readUuids } from '../../store/pages.js';
 import { dated } from '../answers/fields.js';
 import { ownProcess } from '../answers/own-process.js';
@@ -22,17 +23,18 @@ export function listManagementServers(
 }
 
 async function serversOfStore(
-  { store, observe }: HandlerParts,
+  { store, observe, own }: HandlerParts,
   params: Params<'listManagementServers'>,
 ): Promise<Response<'listManagementServers'>> {
   const page = paging('listManagementServers', params);
-  const [rows, jobs] = await Promise.all([store.servers(), store.countPendingJobs()]);
+  const [rows, jobs, survivors] = await Promise.all([store.servers(), store.countPendingJobs(), own.survivors()]);
   const servers = observe(rows);
   const matching = servers.filter(server => isAskedFor(server, params));
   const items = pageOf(matching, page).map(async server =>
     serverObject(server, {
       ...(await hostsOf(store, server.msid, params)),
       pendingJobs: jobs.get(server.msid) ?? 0,
+      survivor: survivors.get(server.serviceIp),
       peers: params.peers ? servers.filter(other => other !== server) : undefined,
     }),
   );
@@ -54,6 +56,7 @@ async function serversOfMemory(
 ): Promise<Response<'listManagementServers'>> {
   const servers = own.servers();
   const agents = await runInTurns(agentsByServer(await own.hosts()), clock);
+  const survivors = await own.survivors();
   const matching = servers.filter(server => isAskedFor(server, params));
   return listed(clock, matching, paging('listManagementServers', params), server =>
     serverObject(server, {
@@ -61,6 +64,7 @@ async function serversOfMemory(
       lastAgents: [],
       agentsCount: agents.get(server.msid)?.length ?? 0,
       pendingJobs: undefined,
+      survivor: survivors.get(server.serviceIp),
       peers: params.peers ? servers.filter(other => other !== server) : undefined,
     }),
   );
@@ -131,12 +135,14 @@ interface MoreOfServer {
   readonly lastAgents: readonly string[];
   readonly agentsCount: number;
   readonly pendingJobs: number | undefined;
+  /** Undefined: it takes no agents. */
+  readonly survivor: Survivor | undefined;
   readonly peers: readonly ObservedServer[] | undefined;
 }
 
 function serverObject(
   server: ObservedServer,
-  { agents, lastAgents, agentsCount, pendingJobs, peers }: MoreOfServer,
+  { agents, lastAgents, agentsCount, pendingJobs, survivor, peers }: MoreOfServer,
 ): ServerObject {
   return {
     id: server.uuid,
@@ -158,6 +164,8 @@ function serverObject(
     lastagents: lastAgents,
     agentscount: agentsCount,
     pendingjobscount: pendingJobs,
+    survivorload: survivor !== undefined && Number.isFinite(survivor.load) ? survivor.load : undefined,
+    strandedcount: survivor?.stranded,
     peers: peers?.map(peerObject),
   };
 }

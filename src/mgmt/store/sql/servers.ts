@@ -13,13 +13,13 @@ export function serverStore(transactions: Transactions): ServerStore {
     database.locked(db.selectFrom('mshost').selectAll().where('msid', '=', msid)).executeTakeFirst();
 
   const changeState = async (db: Kysely<Schema>, msid: number, change: OrderedStateChange) => {
-    const { from, to, by, beat, runId, ifStopped } = change;
+    const { from, to, by, keepsBy = false, beat, runId, ifStopped } = change;
     if (from.length === 0) return false;
     const changed = await db
       .updateTable('mshost')
       .set(eb => ({
         state: ifStopped === undefined ? to : eb.case().when('runid', 'is', null).then(ifStopped).else(to).end(),
-        state_by: by ?? null,
+        ...(!keepsBy && { state_by: by ?? null }),
         state_since: database.now(),
       }))
       .where('msid', '=', msid)
@@ -129,9 +129,10 @@ export function serverStore(transactions: Transactions): ServerStore {
         const row = await lockedRow(db, msid);
         // The row says in which state it is: an operator may have changed it since the server read it last.
         const state = row !== undefined && keepStates.includes(row.state) ? 'Maintenance' : 'Down';
+        const state_by = state === 'Maintenance' ? row?.state_by : null;
         const stopped = await db
           .updateTable('mshost')
-          .set({ runid: null, stopped: at, joined: 0, state, state_by: null, state_since: database.now() })
+          .set({ runid: null, stopped: at, joined: 0, state, state_by, state_since: database.now() })
           .where('msid', '=', msid)
           .where('runid', '=', runId)
           .executeTakeFirst();
