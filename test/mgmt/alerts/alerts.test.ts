@@ -139,14 +139,9 @@ t.test('alerts: without a webhook they are listed, and cleared; with one, what i
   await one.pass(60_000);
   t.match(await open(), { count: 1 });
   t.equal(one.log.count('error Alerts cannot be signed'), 0, 'nothing is to be signed');
-  await one.pass(2 * 3_600_000);
-  t.match(await open(), { count: 0 });
-  alerts.note({ ...FIGHT, description: 'Two agents have the guid h' });
-  await one.pass(20_000);
   one.values.set('alert.webhook.url', URLS[0] ?? '').set('alert.webhook.key', '');
   await one.pass(20_000);
-  t.match(one.posts, [{ body: { state: 'raised', description: 'Two agents have the guid h' } }]);
-  t.equal(one.posts.length, 1, 'and not what is over');
+  t.match(one.posts, [{ body: { state: 'raised', description: FIGHT.description } }]);
   one.values.set('alert.webhook.url', '');
   await one.pass(2 * 3_600_000);
   t.match(await open(), { count: 0 }, 'regression: it is cleared when the webhooks are gone');
@@ -266,9 +261,9 @@ t.test('regression: of 50 fights those that go on are not forgotten', async t =>
   const { alerts } = one.server('10.0.0.1');
   const all = Array.from({ length: 51 }, (_, i) => ({ ...FIGHT, description: `Two agents have the guid ${i}` }));
   alerts.start();
-  for (let hour = 0; hour < 3; hour++) {
+  for (const minutes of [75, 65]) {
     for (const fight of all) alerts.note(fight);
-    await one.pass(3_600_000);
+    await one.pass(minutes * 60_000);
   }
   t.match(await one.store.alerts({ page: 1, pagesize: 1, isOpen: true }), { count: 50 });
   t.match(await one.store.alerts({ page: 1, pagesize: 1 }), { count: 50 }, 'none was cleared meanwhile');
