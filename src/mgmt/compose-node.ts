@@ -257,7 +257,6 @@ export function composeNode(parts: NodeParts): ManagementNode {
   agents.lists.onChange(() => {
     membership.retime();
     warnOfStrangers();
-    if (isServing) alerts.start();
   });
   const keeper = new PortKeeper({
     port: agentsPort,

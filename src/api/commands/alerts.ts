@@ -29,7 +29,7 @@ const SILENCE = {
 
 export const ALERT_COMMANDS = {
   listAlerts: {
-    description: 'Lists alerts, newest first; without a webhook none are raised',
+    description: 'Lists alerts, newest first; they are raised without a webhook as well',
     forReaders: true,
     params: {
       id: uuid('only this alert'),

@@ -32,7 +32,7 @@ export function Alerts() {
         <h2 id="alerts">Open alerts</h2>
         {!isWatched.value && (
           <p class="banner notice">
-            Nothing is looked for: <span class="mono">alert.webhook.url</span> names nobody to be told.
+            They are posted nowhere: <span class="mono">alert.webhook.url</span> names nobody to be told.
           </p>
         )}
         <Table

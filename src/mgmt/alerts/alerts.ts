@@ -1,32 +1,22 @@
-import { untilAborted } from '../../lib/abort.js';
-import { fullJitter } from '../../lib/backoff.js';
-import { type Clock, delay, type Timer } from '../../lib/clock.js';
+import { sharedAbortController } from '../../lib/abort.js';
+import type { Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
-import type { Log } from '../../lib/logger.js';
-import type { Random } from '../../lib/random.js';
 import type { ClusterEvent } from '../cluster/events.js';
-import type { Configuration } from '../config/parameters.js';
-import { ALERT_KINDS, type AlertKind, silencedTo } from '../config/silences.js';
-import type { Store } from '../store/store.js';
+import { ALERT_KINDS, type AlertKind } from '../config/silences.js';
+import type { AlertNotice, Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { Sweep } from '../store/sweep.js';
 import { changesOf, type Facts, judge, NOTHING_WATCHED, type Watched, watch } from './conditions.js';
-import { ALERT_TYPES, type PostJson, signatureOf, type Told, webhookBody } from './webhook.js';
+import { ALERT_TYPES, type Told } from './webhook.js';
+import { HELD_MS, type Notice, WebhookQueues, type WebhookQueuesParts } from './webhook-queues.js';
 
-export interface AlertsParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
+export interface AlertsParts extends WebhookQueuesParts {
   readonly health: StoreHealth;
   readonly address: string;
   readonly store: Pick<
     Store,
     'raiseAlert' | 'clearAlert' | 'openAlerts' | 'takeAlertNotice' | 'endAlertNotice' | 'deleteAlerts'
   >;
-  readonly postJson: PostJson;
-  configuration(): Configuration;
-  /** The secret of the API key of this name. */
-  secretOf(keyName: string): string | undefined;
   /** What this server sees, without fights. */
   facts(): Promise<Omit<Facts, 'fights'>>;
 }
@@ -35,50 +25,54 @@ const LOOK_MS = 10_000;
 /** The store may be away for so long before anybody is told: a restart of the database is nobody's business. */
 const STORE_AWAY_MS = 30_000;
 /** Whoever has taken a notice has so long to tell it; then another server may. */
-const LEASE_MS = 180_000;
-const TRIES = 4;
-const BACKOFF = { baseMs: 1_000, maxMs: 15_000 } as const;
+const LEASE_MS = HELD_MS + 30_000;
 /** So often a notice is taken before it is given up: about an hour. */
 const MOST_ATTEMPTS = 20;
-/** Of one look. */
+const RETRIED_MS = MOST_ATTEMPTS * LEASE_MS;
+/** That are taken and not ended. */
 const MOST_NOTICES = 100;
+/** About the store, that are not told yet. */
+const MOST_OWN_NOTICES = 10;
 /** A fight of which nothing was heard for so long is over: it is told once an hour. */
 const FIGHT_MS = 2 * 3_600_000;
 const MOST_FIGHTS = 50;
 const KEPT_MS = 30 * 86_400_000;
 
 /**
- * Compares what is wrong with the alerts that are there, raises and clears them, and posts both to the webhooks, while there
+ * Compares what is wrong with the alerts that are there, raises and clears them, and has both posted to the webhooks, if there
  * are any. Each notice is posted by the server that takes it from the store. That the store is away is posted by each server
  * that sees it, once when it begins and once when it ends.
  */
 export class Alerts {
   readonly #parts: AlertsParts;
   readonly #sweep: Sweep;
-  readonly #stopping = new AbortController();
+  readonly #stopping = sharedAbortController();
+  readonly #webhooks: WebhookQueues;
   #timer: Timer | undefined;
   #watched: Watched;
   /** By the event's description: when it was told last, by the clock. */
   readonly #fights = new Map<string, number>();
   #awaySince: number | undefined;
-  /** What was posted while the store is away. */
-  #awayTold: Told | undefined;
+  /** That the store is away, while it is. */
+  #storeAway: OwnNotice | undefined;
+  #ownNotices: readonly OwnNotice[] = [];
   /** A key by which alerts are to be signed, and that is not there: it was logged. */
   #missingKey: string | undefined;
-  /** What has reached a webhook, while another one has not been reached. */
-  #reached = new Set<string>();
+  /** Which webhooks have a notice that others have not, and since when the notice is known. */
+  readonly #reached = new Map<string, { readonly urls: Set<string>; readonly since: number }>();
+  /** Notices that are being told. */
+  readonly #telling = new Set<Promise<void>>();
   #looking: Promise<void> = Promise.resolve();
 
   constructor(parts: AlertsParts) {
     this.#parts = parts;
     const { clock, log, store } = parts;
+    this.#webhooks = new WebhookQueues(parts, this.#stopping.signal);
     this.#watched = NOTHING_WATCHED(clock.now());
     this.#sweep = new Sweep({ clock, log, what: 'alerts', deleteSome: () => store.deleteAlerts(KEPT_MS) });
   }
 
-  /** To be called again when the configuration has changed: without a webhook nothing is looked at. */
   start(): void {
-    if (this.#stopping.signal.aborted || this.#timer !== undefined || !this.#hasWebhook) return;
     this.#watched = NOTHING_WATCHED(this.#parts.clock.now());
     this.#lookLater();
   }
@@ -88,11 +82,13 @@ export class Alerts {
     this.#sweep.stop();
     this.#timer?.cancel();
     await this.#looking;
+    await Promise.all(this.#telling);
   }
 
   /** Two agents have one guid. */
   note({ type, description }: ClusterEvent): void {
-    if (type !== 'AGENT.GUID.FIGHT' || this.#fights.size >= MOST_FIGHTS) return;
+    if (type !== 'AGENT.GUID.FIGHT') return;
+    if (!this.#fights.has(description) && this.#fights.size >= MOST_FIGHTS) return;
     this.#fights.set(description, this.#parts.clock.now());
   }
 
@@ -103,21 +99,21 @@ export class Alerts {
   #lookLater(): void {
     this.#timer = this.#parts.clock.after(LOOK_MS, () => {
       this.#looking = this.#look().finally(() => {
-        this.#timer = undefined;
-        if (!this.#stopping.signal.aborted && this.#hasWebhook) this.#lookLater();
+        if (!this.#stopping.signal.aborted) this.#lookLater();
       });
     });
   }
 
-  /** Never rejects. */
+  /** Waits for no webhook. Never rejects. */
   async #look(): Promise<void> {
     const { health, log } = this.#parts;
     try {
       this.#sayMissingKey();
-      await this.#tellOfStore();
+      this.#watchStore();
+      for (const notice of this.#ownNotices) this.#begin(this.#tellOwn(notice));
       if (health.away) return;
       await health.watch(() => this.#reconcile());
-      await this.#post();
+      await this.#takeNotices();
       void this.#sweep.look();
     } catch (error) {
       if (!this.#stopping.signal.aborted) log.debug('Alerts could not be looked at', { reason: reasonOf(error) });
@@ -127,7 +123,7 @@ export class Alerts {
   /** Before there is an alert that is not posted: once, when it comes to hold. */
   #sayMissingKey(): void {
     const { log, configuration, secretOf } = this.#parts;
-    const keyName = configuration().values['alert.webhook.key'];
+    const keyName = this.#hasWebhook ? configuration().values['alert.webhook.key'] : '';
     const missing = keyName !== '' && secretOf(keyName) === undefined ? keyName : undefined;
     if (missing !== undefined && missing !== this.#missingKey) {
       log.error(
@@ -158,76 +154,85 @@ export class Alerts {
     for (const subject of clear) await store.clearAlert(subject);
   }
 
-  /** What others have raised as well: whoever takes a notice first has it. */
-  async #post(): Promise<void> {
-    const { store, health, log, clock } = this.#parts;
-    for (let posted = 0; posted < MOST_NOTICES && !this.#stopping.signal.aborted; posted++) {
+  /** Those of others as well: whoever takes a notice first has it. Without a webhook they stay due. */
+  async #takeNotices(): Promise<void> {
+    const { store, health, clock } = this.#parts;
+    const now = clock.now();
+    for (const [key, { since }] of this.#reached) if (now - since > 2 * RETRIED_MS) this.#reached.delete(key);
+    for (let taken = 0; taken < MOST_NOTICES; taken++) {
+      if (this.#telling.size >= MOST_NOTICES || this.#stopping.signal.aborted || !this.#hasWebhook) return;
       const notice = await health.watch(() => store.takeAlertNotice(LEASE_MS));
       if (notice === undefined) return;
-      const isSilent = this.#isSilent(notice.subject, clock.wallTime());
-      const isTold = isSilent || (await this.#tell(notice));
-      if (!isTold && notice.attempts < MOST_ATTEMPTS) continue;
-      if (!isTold) log.error('An alert has reached not all webhooks', { description: notice.description });
+      this.#begin(this.#tell(notice));
+    }
+  }
+
+  #begin(work: Promise<void>): void {
+    const telling = work.finally(() => this.#telling.delete(telling));
+    this.#telling.add(telling);
+  }
+
+  /** Never rejects. What has failed is due again when the lease is over. */
+  async #tell(notice: AlertNotice): Promise<void> {
+    const { store, health, log, clock } = this.#parts;
+    const key = `${notice.uuid} ${notice.about}`;
+    const reached = this.#reached.get(key) ?? { urls: new Set(), since: clock.now() };
+    this.#reached.set(key, reached);
+    const { subject } = notice;
+    const isTold = await this.#webhooks.tell({ told: notice, subject, reached: reached.urls, isWanted: () => true });
+    if (!isTold && (this.#stopping.signal.aborted || notice.attempts < MOST_ATTEMPTS)) return;
+    if (!isTold) log.error('An alert has reached not all webhooks', { description: notice.description });
+    try {
       await health.watch(() => store.endAlertNotice(notice));
-      this.#reached = new Set([...this.#reached].filter(reached => !reached.startsWith(notice.uuid)));
+      this.#reached.delete(key);
+    } catch (error) {
+      log.debug('It could not be stored that an alert was told', { reason: reasonOf(error) });
     }
   }
 
-  #isSilent(subject: string, wallTime: number): boolean {
-    return silencedTo(this.#parts.configuration().values['alert.silences'], subject, wallTime) !== undefined;
-  }
-
-  /** Posts to each webhook, several times if need be. @returns whether all were reached */
-  async #tell(told: Told): Promise<boolean> {
-    const { values } = this.#parts.configuration();
-    const results = await Promise.all(values['alert.webhook.url'].map(url => this.#tellOne(url, told)));
-    return results.every(Boolean);
-  }
-
-  async #tellOne(url: string, told: Told): Promise<boolean> {
-    const { clock, random, log, postJson, configuration, secretOf } = this.#parts;
-    const reached = `${told.uuid} ${told.about} ${url}`;
-    if (this.#reached.has(reached)) return true;
-    const body = webhookBody(told);
-    const keyName = configuration().values['alert.webhook.key'];
-    const secret = keyName === '' ? undefined : secretOf(keyName);
-    // An alert that nobody can verify is better than none, unless it is said to be signed.
-    if (keyName !== '' && secret === undefined) return false;
-    const headers = secret === undefined ? {} : { 'x-muster-signature': signatureOf(body, secret) };
-    for (let failures = 1; ; failures++) {
-      try {
-        await untilAborted(postJson(url, body, headers), this.#stopping.signal);
-        this.#reached.add(reached);
-        return true;
-      } catch (error) {
-        // The path of a webhook is often a secret.
-        log.warn('An alert could not be posted', { webhook: new URL(url).origin, failures, reason: reasonOf(error) });
-        if (failures >= TRIES || this.#stopping.signal.aborted) return false;
-        await delay(clock, fullJitter(failures, BACKOFF, random.uniform()), this.#stopping.signal);
-      }
-    }
-  }
-
-  async #tellOfStore(): Promise<void> {
+  /** What is to be told about the store. */
+  #watchStore(): void {
     const { clock, random, health, address } = this.#parts;
-    if (health.away) {
-      this.#awaySince ??= clock.now();
-      if (this.#awayTold !== undefined || clock.now() - this.#awaySince < STORE_AWAY_MS) return;
-      const description = `Management server ${address} does not reach the store for ${STORE_AWAY_MS / 1000} s or longer`;
-      const created = clock.wallTime();
-      const about = { description, created, cleared: null, ...ALERT_TYPES['store-away'] };
-      this.#awayTold = { uuid: random.uuid(), about: 'raised', ...about };
-      if (!this.#isSilent('store-away', created)) await this.#tell(this.#awayTold);
+    const now = clock.now();
+    this.#ownNotices = this.#ownNotices.filter(notice => notice === this.#storeAway || now - notice.since < RETRIED_MS);
+    if (!health.away) {
+      const raised = this.#storeAway;
+      this.#awaySince = undefined;
+      this.#storeAway = undefined;
+      if (raised === undefined) return;
+      this.#ownNotices = this.#ownNotices.filter(notice => notice !== raised);
+      const told: Told = { ...raised.told, about: 'cleared', cleared: clock.wallTime() };
+      this.#addOwn(told, url => raised.reached.has(url));
       return;
     }
-    const told = this.#awayTold;
-    this.#awaySince = undefined;
-    this.#awayTold = undefined;
-    const now = clock.wallTime();
-    if (told !== undefined && !this.#isSilent('store-away', now)) {
-      await this.#tell({ ...told, about: 'cleared', cleared: now });
-    }
+    this.#awaySince ??= now;
+    if (this.#storeAway !== undefined || now - this.#awaySince < STORE_AWAY_MS) return;
+    const description = `Management server ${address} does not reach the store for ${STORE_AWAY_MS / 1000} s or longer`;
+    const about = { description, created: clock.wallTime(), cleared: null, ...ALERT_TYPES['store-away'] };
+    this.#storeAway = this.#addOwn({ uuid: random.uuid(), about: 'raised', ...about }, () => health.away);
   }
+
+  #addOwn(told: Told, isWanted: (url: string) => boolean): OwnNotice {
+    const since = this.#parts.clock.now();
+    const notice = { told, subject: 'store-away', reached: new Set<string>(), isWanted, since, isTelling: false };
+    this.#ownNotices = [...this.#ownNotices, notice].slice(-MOST_OWN_NOTICES);
+    return notice;
+  }
+
+  /** Again at each look, until it is told. Never rejects. */
+  async #tellOwn(notice: OwnNotice): Promise<void> {
+    if (notice.isTelling) return;
+    notice.isTelling = true;
+    const isTold = await this.#webhooks.tell(notice);
+    notice.isTelling = false;
+    if (isTold) this.#ownNotices = this.#ownNotices.filter(other => other !== notice);
+  }
+}
+
+/** A notice that the store cannot keep: about the store. */
+interface OwnNotice extends Notice {
+  readonly since: number;
+  isTelling: boolean;
 }
 
 function kindOf(subject: string): AlertKind {

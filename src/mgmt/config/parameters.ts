@@ -136,7 +136,7 @@ export const PARAMETERS = {
   'alert.webhook.url': parameter({
     kind: webhooks,
     default: [],
-    description: 'Where alerts are posted; without one none are looked for',
+    description: 'Where alerts are posted; without one they are only listed',
     dynamic: true,
   }),
   'alert.webhook.key': parameter({
