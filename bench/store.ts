@@ -135,7 +135,14 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
     configuration: () => lists.configuration,
     observe: () => [],
     presentLinks: () => links.read(),
-    own: { msid: OWN_MSID, isNeeded: () => isAway, hosts: view, links: () => links.own(), servers: () => [], survivors: async () => new Map() },
+    own: {
+      msid: OWN_MSID,
+      isNeeded: () => isAway,
+      hosts: view,
+      links: () => links.own(),
+      servers: () => [],
+      survivors: async () => new Map(),
+    },
   });
   const answer = async (command: 'listHosts' | 'listAgentLinks' | 'previewHostList', params = {}) =>
     turns(jsonInSteps(envelope(command, await handlers(command, { pagesize: -1, ...params } as never, key))));
