@@ -105,7 +105,8 @@ export class Invariants {
     const { phase } = state;
     const tried = [...state.failed, ...(phase.kind === 'joining' ? phase.dials.map(({ host }) => host) : [])];
     const better = state.list.hosts.filter(host => !state.avoid.includes(host) && !tried.includes(host));
-    const isMeant = phase.kind === 'up' || phase.kind === 'moving' || phase.kind === 'settling';
+    // Beside the dials of an agent that looks for a server there are those of a move, and of a doctor.
+    const isMeant = phase.kind !== 'joining';
     if (better.length > 0 && !isMeant)
       this.#fail(`${agent.name} dials ${address}, which it is to avoid, before ${better}`);
   }
