@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tellStory } from '../simulation/story.js';
 
 export interface CheckStoryOptions {
@@ -12,17 +12,8 @@ export interface CheckStoryOptions {
  * @throws Error: a command of the file cannot be carried out, or something did not hold in its course; the file stays as it was
  */
 export async function checkStory(file: string, { isUpdate = false }: CheckStoryOptions = {}) {
-  refuseTimes(file);
   const { expected, actual } = await tellStory(file);
   if (!isUpdate) return { expected, actual };
   if (actual !== expected) writeFileSync(file, actual);
   return { expected: actual, actual };
-}
-
-/** Of a time that is none the world goes on without an end, and another unit is not read. */
-function refuseTimes(file: string): void {
-  for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
-    if (/^\s*passes\b/.test(line) && !/^passes \d+(\.\d+)?s\s*$/.test(line))
-      throw new Error(`${file}:${index + 1}: ${line}: seconds are needed, such as 5s or 0.5s`);
-  }
 }

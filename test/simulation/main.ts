@@ -1,7 +1,7 @@
 // npm run simulate: runs worlds of many seeds, and tells of the first one in which something did not hold.
 import { parseArgs } from 'node:util';
 import { oneOf, readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
-import { ProgressBar } from '../helpers/progress-bar.js';
+import { ProgressBar, ProgressLine } from '../helpers/progress-bar.js';
 import { failureKind } from './failure-kind.js';
 import { runSeeds } from './run-seeds.js';
 import { FAULT_KINDS } from './schedule.js';
@@ -90,17 +90,17 @@ async function explain({ seed: number, failure = '', isTimedOut, faults }: World
   try {
     const run = (world: WorldPlan, lines?: 'all' | number) =>
       pool.run({ seed: number, rules: { ...rules, ...shapeOf(world) }, faults: world.faults, ...(lines && { lines }) });
-    const line = progressLine();
+    const line = new ProgressLine();
     const shortest = await shrink(
       { servers, agents, faults },
       {
         fails: async world => failureKind((await run(world)).failure ?? '') === kind,
         atOnce: pool.processes,
         onProgress: (world, tried) =>
-          line(`looking for a smaller world: ${describe(world)} (of ${faults.length}) after ${tried} worlds`),
+          line.tell(`looking for a smaller world: ${describe(world)} (of ${faults.length}) after ${tried} worlds`),
       },
     );
-    line('', true);
+    line.end();
     const last = await run(shortest, isTold ? 'all' : LINES);
     console.log(`\n${last.table}\n\nseed ${number}: ${last.failure}\nonce more: ${commandOf(number, rules)}`);
     console.log(`the smallest world found that fails likewise: ${describe(shortest)} (of ${faults.length})`);
@@ -120,17 +120,4 @@ function shapeOf({ servers, agents }: WorldPlan) {
 
 function describe({ servers, agents, faults }: WorldPlan): string {
   return `servers: ${servers}, agents: ${agents}, faults: ${faults.length}`;
-}
-
-/** A line that is written anew on a terminal; elsewhere one from time to time. */
-function progressLine(): (text: string, isLast?: boolean) => void {
-  const { isTTY } = process.stderr;
-  let toldAt = performance.now();
-  return (text, isLast = false) => {
-    const now = performance.now();
-    if (!isLast && now - toldAt < (isTTY ? 200 : 10_000)) return;
-    toldAt = now;
-    if (isTTY) process.stderr.write(`\r\x1b[K${text}${isLast && text !== '' ? '\n' : ''}`);
-    else if (text !== '') process.stderr.write(`${text}\n`);
-  };
 }

@@ -1,3 +1,4 @@
+import type { AgentState } from '../../src/agent/agent-state.js';
 import { reasonOf } from '../../src/lib/errors.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { invalidArgument } from '../../src/lib/operation-error.js';
@@ -282,17 +283,15 @@ export class Simulation {
         this.invariants.checkWayBack(machine, false, 0);
         continue;
       }
-      const { list, avoid, check, phase, retiring } = agent.state;
+      const { list, avoid, phase, retiring } = agent.state;
       const [preferred = ''] = list.hosts;
       const held = node.agents.registry.get(row.id)?.held;
       const { hosts, checkIntervalSeconds } = node.agents.lists.listFor(row, { held });
       const isSettled = list.hosts.join() === hosts.join() && !avoid.includes(preferred) && retiring === undefined;
-      // One whose way back did not last takes up to half an hour for the next one; with `shuffle` one check is enough.
-      const isChecking = checkIntervalSeconds > 0 && check.damping === 1 && !check.isDone;
       const isAway = host !== preferred && phase.kind === 'up' && phase.leaveAt === undefined;
       // Of two machines with one guid, one is refused where the other is Ready.
       const isAlone = this.agents.every(other => other === machine || other.guid !== guid || !other.isRunning);
-      const isAble = isSettled && isChecking && isAway && isAlone;
+      const isAble = isSettled && checkIntervalSeconds > 0 && isChecking(agent.state) && isAway && isAlone;
       this.invariants.checkWayBack(machine, isAble, checkIntervalSeconds * 1_000);
     }
   }
@@ -370,9 +369,7 @@ export class Simulation {
     const list = node.agents.lists.listFor(row, { held: node.agents.registry.get(row.id)?.held });
     if (state.list.hosts.join() !== list.hosts.join())
       return `has the list ${state.list.hosts}, and the newest is ${list.hosts}`;
-    // One whose way back did not last takes up to half an hour for the next one; with `shuffle` one check is enough.
-    const isChecking = state.check.damping === 1 && !state.check.isDone;
-    if (host !== state.list.hosts[0] && isChecking) return `is on ${host}, and prefers ${state.list.hosts[0]}`;
+    if (host !== state.list.hosts[0] && isChecking(state)) return `is on ${host}, and prefers ${state.list.hosts[0]}`;
     if (!state.list.hosts.includes(host ?? '')) return `is on ${host}, which is not in its list`;
     const kept = formatHostList(state.list);
     for (const text of [agent.disk.text(AGENT_FILE), ...agent.disk.textsAfterPowerCut(AGENT_FILE)])
@@ -441,9 +438,10 @@ export class Simulation {
   }
 
   /** The process of a machine ends at once. @returns false: it had ended before */
-  endProcess({ name, address, process }: AgentMachine | ServerMachine, isPowerCut: boolean): boolean {
+  endProcess(machine: AgentMachine | ServerMachine, isPowerCut: boolean): boolean {
+    const { name, address, process } = machine;
     if (process === undefined || !process.isAlive) return false;
-    this.#excuses?.addEnd(address, this.world.now);
+    this.excusesEnd(machine);
     this.transcript.add(name, isPowerCut ? 'its machine loses power' : 'is killed');
     process.end();
     if (isPowerCut) this.network.machineIsDown(address);
@@ -584,6 +582,11 @@ export class Simulation {
     await this.invariants.check();
     if (this.#failure !== undefined) throw new Failed(this.#failure);
   }
+}
+
+/** One whose way back did not last takes up to half an hour for the next one; with `shuffle` one check is enough. */
+function isChecking({ check }: AgentState): boolean {
+  return check.damping === 1 && !check.isDone;
 }
 
 /** Its modules are loaded when they are first used, which is outside of the world. */

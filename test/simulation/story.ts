@@ -32,6 +32,7 @@ export interface Told {
  */
 export async function tellStory(file: string): Promise<Told> {
   const expected = readFileSync(file, 'utf8');
+  refuseTimes(file, expected);
   const blocks = expected.split(/\n{2,}/);
   const told: string[] = [];
   const worldLine = /^world (.*)$/m.exec(expected)?.[1] ?? '';
@@ -59,6 +60,14 @@ export async function tellStory(file: string): Promise<Told> {
   );
   if (failure !== undefined) throw new Error(`${file}: ${failure.split('\n')[0]}`);
   return { expected, actual: `${told.join('\n\n')}\n` };
+}
+
+/** Of a time that is none the world goes on without an end, and another unit is not read. */
+function refuseTimes(file: string, text: string): void {
+  for (const [index, line] of text.split('\n').entries()) {
+    if (/^\s*passes\b/.test(line) && !/^passes \d+(\.\d+)?s\s*$/.test(line))
+      throw new Error(`${file}:${index + 1}: ${line}: seconds are needed, such as 5s or 0.5s`);
+  }
 }
 
 async function carryOut(simulation: Simulation, line: string): Promise<void> {
