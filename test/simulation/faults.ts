@@ -46,7 +46,10 @@ export function perform(simulation: Simulation, fault: Fault): void {
     case 'freeze': {
       const { name, process } = machine(fault.place);
       process?.freeze();
-      later(fault.ms, `${name} goes on`, () => process?.thaw());
+      later(fault.ms, `${name} goes on`, () => {
+        process?.thaw();
+        simulation.hearsAgain();
+      });
       return;
     }
     case 'path': {
@@ -105,7 +108,10 @@ export function perform(simulation: Simulation, fault: Fault): void {
       return;
     }
     case 'revoke':
-      void ask(simulation, fault.via, fault.kind, ({ operations }) => simulation.revoke(operations, fault.agent));
+      simulation.asked(
+        fault,
+        ask(simulation, fault.via, fault.kind, ({ operations }) => simulation.revoke(operations, fault.agent)),
+      );
       later(fault.ms, `agent-${fault.agent + 1} gets a token`, () => simulation.giveToken(fault.agent));
       return;
     case 'clone': {
@@ -156,11 +162,12 @@ type Later = (ms: number, what: string, run: () => void) => void;
 
 function remove(simulation: Simulation, fault: Fault & { kind: 'remove' }, later: Later): void {
   const { agent, isForced, ms } = fault;
-  void ask(simulation, fault.via, fault.kind, async ({ operations }) => {
+  const removing = ask(simulation, fault.via, fault.kind, async ({ operations }) => {
     const { id, uuid } = await simulation.hostOf(agent);
     await operations.removeHost({ hostId: uuid, forced: isForced });
     simulation.invariants.hostRemoved(id);
   });
+  simulation.asked(fault, removing);
   later(ms, `agent-${agent + 1} is brought back, if its host was removed`, () => simulation.bringBack(agent));
 }
 
@@ -215,12 +222,14 @@ function operate(simulation: Simulation, fault: Operation): void {
     case 'rebalance':
       void ask(simulation, via, kind, async ({ operations }) => void (await operations.rebalanceAgents({})));
       return;
-    case 'reconnect':
-      void ask(simulation, via, kind, async ({ operations }) => {
+    case 'reconnect': {
+      const reconnecting = ask(simulation, via, kind, async ({ operations }) => {
         const { uuid } = await simulation.hostOf(fault.agent);
         await operations.reconnectHost({ hostId: uuid });
       });
+      simulation.asked(fault, reconnecting);
       return;
+    }
     case 'provision':
       void ask(simulation, via, kind, async ({ operations }) => {
         const { uuid } = await simulation.hostOf(fault.agent);

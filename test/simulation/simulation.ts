@@ -92,6 +92,8 @@ export class Simulation {
   readonly ledger: Ledger;
   /** Undefined in a story: whoever reads it judges. */
   #excuses: Excuses | undefined;
+  /** What was asked of servers that may cost Ready links, and is not done. */
+  readonly #asked = new Set<Fault>();
   readonly servers: readonly ServerMachine[];
   readonly agents: AgentMachine[] = [];
   /** The token of the commands of each job, by its UUID. */
@@ -229,6 +231,7 @@ export class Simulation {
       agent.setRight();
       agent.revive();
     }
+    this.hearsAgain();
     this.#putInService();
   }
 
@@ -248,6 +251,7 @@ export class Simulation {
       }
       for (const [index, agent] of this.agents.entries()) {
         agent.revive();
+        this.bringBack(index);
         if (this.#needsToken(agent)) this.giveToken(index);
       }
       this.#putInService();
@@ -425,6 +429,17 @@ export class Simulation {
     const guidOf = (index: number) => this.agents[index]?.guid;
     const { now } = this.world;
     this.#excuses?.add(excusesOf(fault, now, { addressOf, guidOf }), now);
+  }
+
+  /** A fault was asked of a server, which may carry it out much later: when it is frozen, as soon as it goes on. */
+  asked(fault: Fault, asking: Promise<unknown>): void {
+    this.#asked.add(fault);
+    void asking.then(() => this.#asked.delete(fault));
+  }
+
+  /** A process goes on: what was asked meanwhile begins only now. */
+  hearsAgain(): void {
+    for (const fault of this.#asked) this.excuses(fault);
   }
 
   /** The process of a machine ends, or is told to. */
