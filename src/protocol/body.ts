@@ -56,10 +56,12 @@ export function decodeBody(
       limit: LIMITS.bodyMessages,
     });
   }
-  const messages = entries.map(asMessage);
   const received = new ReceivedBody(text);
-  for (const [index, message] of messages.entries()) RECEIVED.set(message, { body: received, index });
-  return messages;
+  return entries.map((entry, index) => {
+    const message = asMessage(entry, index);
+    RECEIVED.set(message, { body: received, index });
+    return message;
+  });
 }
 
 /** The text that a body came in. */
@@ -138,9 +140,9 @@ export function tooLarge(length: number, limit: number): ProtocolError {
 /** @throws ProtocolError BODY_SHAPE */
 export function asMessage(entry: unknown, index: number): Message {
   if (typeof entry === 'object' && entry !== null && !Array.isArray(entry)) {
-    const [pair, ...others] = Object.entries(entry);
-    const fields: unknown = pair?.[1];
-    if (pair && others.length === 0 && isFields(fields)) return { type: pair[0], fields };
+    const [type, ...others] = Object.keys(entry);
+    const fields: unknown = type !== undefined && (entry as Readonly<Record<string, unknown>>)[type];
+    if (type !== undefined && others.length === 0 && isFields(fields)) return { type, fields };
   }
   throw new ProtocolError('BODY_SHAPE', 'an entry of the body is not {"<class>":{fields}}', { index });
 }

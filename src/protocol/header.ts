@@ -109,14 +109,16 @@ export function encodeHeader(header: PacketHeader, body: Uint8Array): Buffer {
   if (!isKnownVersion(version)) throw new ProtocolError('PACKET_VERSION', `packet version ${version}`, { version });
   const headerBytes = HEADER_BYTES[version];
   const bytes = Buffer.allocUnsafe(headerBytes + body.length);
-  bytes.writeUInt8(version, 0);
-  bytes.writeUInt8(0, 1);
-  bytes.writeUInt16BE(header.flags, 2);
-  bytes.writeBigInt64BE(header.sequence, 4);
-  bytes.writeInt32BE(header.contentLength, 12);
-  bytes.writeBigInt64BE(header.mgmtId, 16);
-  bytes.writeBigInt64BE(header.agentId, 24);
-  if (version === 0) bytes.writeBigInt64BE(header.via, 32);
+  // Its methods for 64 bits are made by the compiler; those of Buffer compute with bigints.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
+  view.setUint8(0, version);
+  view.setUint8(1, 0);
+  view.setUint16(2, header.flags);
+  view.setBigInt64(4, header.sequence);
+  view.setInt32(12, header.contentLength);
+  view.setBigInt64(16, header.mgmtId);
+  view.setBigInt64(24, header.agentId);
+  if (version === 0) view.setBigInt64(32, header.via);
   bytes.set(body, headerBytes);
   return bytes;
 }

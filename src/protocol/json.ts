@@ -158,6 +158,8 @@ const JAVA_ESCAPES: readonly (readonly [character: string, escape: string])[] = 
   ['\u2029', '\\u2029'],
 ];
 const JAVA_ESCAPED = /[<>&='\u2028\u2029]/;
+/** Text of printable ASCII of which neither JSON nor Gson escapes a character: most of all texts and names. */
+const WRITTEN_AS_IT_IS = /^[ !#-%(-;?-[\]-~]*$/;
 const ESCAPED_CODES: ReadonlySet<number> = new Set(JAVA_ESCAPES.map(([character]) => character.charCodeAt(0)));
 const ESCAPE_CHARACTERS = 6;
 
@@ -192,11 +194,24 @@ class JsonWriter {
 
   /** @returns undefined for what JSON does not have, such as a function */
   write(value: unknown, depth: number): string | undefined {
-    if (typeof value === 'string') return this.#string(value);
-    if (typeof value === 'bigint' || isLosslessNumber(value)) return this.#counted(String(value));
-    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return undefined;
-    if (typeof value !== 'object' || value === null) return this.#counted(JSON.stringify(value));
+    switch (typeof value) {
+      case 'string':
+        return this.#string(value);
+      case 'number':
+        return this.#counted(Number.isFinite(value) ? String(value) : 'null');
+      case 'boolean':
+      case 'bigint':
+        return this.#counted(String(value));
+      case 'object':
+        return value === null ? this.#counted('null') : this.#structure(value, depth);
+      default:
+        return undefined;
+    }
+  }
+
+  #structure(value: object, depth: number): string | undefined {
     if (value instanceof RawJson) return this.#counted(value.text);
+    if (isLosslessNumber(value)) return this.#counted(String(value));
     if ('toJSON' in value && typeof value.toJSON === 'function') return this.write(value.toJSON(), depth + 1);
     if (depth >= LIMITS.bodyDepth) throw tooDeep();
     return Array.isArray(value) ? this.#array(value, depth) : this.#object(value, depth);
@@ -204,26 +219,35 @@ class JsonWriter {
 
   #array(items: readonly unknown[], depth: number): string {
     this.#count(Math.max(1, items.length));
-    return `[${Array.from(items, item => this.write(item, depth + 1) ?? 'null').join()}]`;
+    let json = '';
+    // By index: a hole is null as well.
+    for (let index = 0; index < items.length; index++) {
+      const text = this.write(items[index], depth + 1) ?? 'null';
+      json += index === 0 ? text : `,${text}`;
+    }
+    return `[${json}]`;
   }
 
   #object(value: object, depth: number): string {
     this.#count(1);
-    const members: string[] = [];
-    for (const [key, field] of Object.entries(value)) {
+    const fields = value as Readonly<Record<string, unknown>>;
+    let json = '';
+    for (const key of Object.keys(fields)) {
+      const field = fields[key];
       if (field === undefined) continue;
       const name = this.#string(key);
       const text = this.write(field, depth + 1);
       if (text === undefined) continue;
-      if (members.length > 0) this.#count(1);
-      members.push(`${name}:${text}`);
+      if (json !== '') this.#count(1);
+      json += json === '' ? `${name}:${text}` : `,${name}:${text}`;
     }
-    return `{${members.join()}}`;
+    return `{${json}}`;
   }
 
   #string(text: string): string {
     // Before each step that makes it longer.
     this.#ensureRoom(text.length);
+    if (WRITTEN_AS_IT_IS.test(text)) return this.#counted(`"${text}"`);
     let json = JSON.stringify(text);
     if (JAVA_ESCAPED.test(json)) {
       this.#ensureRoom(json.length + escapesIn(json) * (ESCAPE_CHARACTERS - 1));

@@ -157,6 +157,18 @@ t.test('json: writes the escapes that Gson writes, and no others', async t => {
   t.equal(encodeJson({ 'a=b': 1 }), `{"a${BACKSLASH}u003db":1}`, 'in keys too');
 });
 
+t.test('json: of ASCII, what JSON or Gson escapes is escaped, alone and among others', async t => {
+  const wrong = [];
+  for (let code = 0; code < 0x80; code++) {
+    const character = String.fromCharCode(code);
+    const byGson = `${BACKSLASH}u00${code.toString(16)}`;
+    const escaped = "<>&='".includes(character) ? byGson : JSON.stringify(character).slice(1, -1);
+    for (const around of ['', 'a', '='])
+      if (!encodeJson(`${around}${character}b`).endsWith(`${escaped}b"`)) wrong.push(`${around}${code}`);
+  }
+  t.same(wrong, []);
+});
+
 t.test('json: every character comes back, lone surrogates and raw line separators too', async t => {
   const wrong = [];
   for (let code = 0; code < 0x10000; code++) {
