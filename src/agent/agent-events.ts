@@ -9,6 +9,8 @@ export interface HostUpdate {
   readonly algorithm?: string | undefined;
   readonly avoid?: readonly string[] | undefined;
   readonly checkIntervalSeconds?: number | undefined;
+  /** Over so long the agents of this server spread their first dials when it is lost, milliseconds. */
+  readonly spreadMs?: number | undefined;
 }
 
 /**

@@ -132,6 +132,8 @@ export interface AgentState {
   readonly presentAt: number;
   /** When to ping the server of the Ready link, beside its regular pings. */
   readonly pingAt: number | undefined;
+  /** Over so long the first dial after a loss is spread at least, as the server of the last Ready link has said. */
+  readonly spreadMs: number;
   /** How it has lost its last Ready link, while it has none; undefined before the first one, too. */
   readonly loss: Loss | undefined;
   /** How the Ready link came to be; of the last one, while there is none. */
@@ -199,6 +201,7 @@ export function initialState({ list, lastCompleted, credentials, idle }: Initial
     credentials,
     presentAt: 0,
     pingAt: undefined,
+    spreadMs: 0,
     loss: undefined,
     arrival: undefined,
     retiring: undefined,

@@ -43,7 +43,7 @@ export class Admission<C> {
   }
 
   /**
-   * A connection was accepted. It is silent until `spoke`.
+   * A connection was accepted.
    * @param network `networkOf` its address
    * @param now in monotonic milliseconds
    */
@@ -57,11 +57,16 @@ export class Admission<C> {
     }
     const stranger = { connection, network, since: now };
     this.#strangers.set(connection, stranger);
-    this.#silent.set(connection, stranger);
     const own = this.#byNetwork.get(network);
     if (own) own.add(stranger);
     else this.#byNetwork.set(network, new Set([stranger]));
     return { isAdmitted: true, evicted };
+  }
+
+  /** It is read from now on: it is silent until `spoke`. */
+  isRead(connection: C): void {
+    const stranger = this.#strangers.get(connection);
+    if (stranger !== undefined) this.#silent.set(connection, stranger);
   }
 
   /** Its first byte has come. */

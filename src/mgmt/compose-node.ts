@@ -98,6 +98,8 @@ export interface NodeParts {
   readonly ca: Ca;
   /** The keys with which clients of the HTTP API sign. `start` has them read again and again, `stop` ends that. */
   readonly apiKeys: ApiKeys;
+  /** Which part of the time since the last call the event loop was busy, 0 to 1. @default it always has time to spare */
+  readonly loopUtilization?: () => number;
   /** How alerts are posted to webhooks. @default by HTTP and HTTPS */
   readonly postJson?: PostJson;
   /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. */
@@ -250,6 +252,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
     otherServers: serverLinks,
     secureContext: () => parts.secureContext(),
     takesAgents: () => keeper.isOpen,
+    loopUtilization: parts.loopUtilization ?? (() => 0),
+    others: () => membership.othersThatTakeAgents,
     lifeOf: other => membership.lifeOf(other),
     takeKeptAnswers: (hostId, kept) => takeKeptAnswers({ store, msid }, hostId, kept),
     answersElsewhere: host => answersElsewhere({ clock, store, startJob, stopping: stopping.signal }, host),

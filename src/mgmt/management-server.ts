@@ -12,6 +12,7 @@ import { firstAddress } from '../lib/interfaces.js';
 import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
 import { retryWhile } from '../lib/retry.js';
+import { loopUtilization } from '../metrics/loop-utilization.js';
 import type { MetricsSource } from '../metrics/metrics-port.js';
 import { ProcessMetrics } from '../metrics/process-metrics.js';
 import { PrometheusMetrics } from '../metrics/prometheus.js';
@@ -298,6 +299,7 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
     log,
     store,
     meters: metrics.meters,
+    loopUtilization: loopUtilization(),
     msid,
     address,
     // Several servers of one machine have addresses of their own, and one host name.

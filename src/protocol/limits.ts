@@ -10,6 +10,8 @@ export const LIMITS = {
   packetBytes: 4 * 2 ** 20,
   /** Agent: the most that a server's `packet.max` changes it to. */
   packetBytesAtMost: 2 ** 26,
+  /** Agent: the most that a server's `spreadMs` makes it wait before it dials another one. */
+  spreadAtMostMs: 60_000,
   /** Bytes of unfinished and unsent packets that all links before Ready may hold together. */
   allBytesBeforeReady: 2 ** 26,
   /** Likewise, all Ready links. */

@@ -213,6 +213,23 @@ t.test('failover: the first attempt after a loss comes within failover.spread.ms
   t.equal(play.dueIn, 0);
 });
 
+t.test(
+  'failover: a server that has many agents tells over how long they spread; another one that tells less',
+  async t => {
+    const play = upFor('A,B', 10_000);
+    play.random = 0.5;
+    play.on({ kind: 'ready', id: 1, update: { spreadMs: 8_000 } });
+    play.on({ kind: 'update', id: 1, update: { avoid: ['C'] }, checkNow: false });
+    play.lost(1);
+    t.equal(play.dueIn, 4_000);
+    play.tickWhenDue();
+    play.on({ kind: 'ready', id: 2, update: { spreadMs: 100 } });
+    play.tick(10_000);
+    play.lost(2);
+    t.equal(play.dueIn, 250, 'failover.spread.ms is the least');
+  },
+);
+
 t.test('failover: says what operators grep for', async t => {
   const play = upFor('A,B', 10_000);
   play.lost(1);

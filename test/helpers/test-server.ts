@@ -81,10 +81,13 @@ export async function testServer(options: TestServerOptions = {}) {
     events: { add: event => void events.push(event) },
     stopping: new AbortController().signal,
     takesAgents: () => options.takesAgents?.() ?? true,
+    loopUtilization: () => 0,
+    others: () => 2,
     lifeOf: other => ((options.isUp?.(other) ?? true) ? 'up' : 'dead'),
     otherServers: {
       terms: {},
       contextFor: () => undefined,
+      isAt: () => false,
       accept: transport => transport.destroy(),
       endRevoked() {},
     },

@@ -16,6 +16,7 @@ function waitingRoom(bounds = BOUNDS) {
     arrive(...names: string[]) {
       return names.map(name => {
         const { isAdmitted, evicted } = admission.arrive(name, name.slice(0, 1), ++now, bounds);
+        admission.isRead(name);
         return isAdmitted ? evicted.join() : 'refused';
       });
     },
@@ -83,9 +84,21 @@ t.test('admission: where all networks have as many, who has begun is not thrown 
   t.same(arrive('i1'), ['a1']);
 });
 
+t.test('admission: one that is not read yet is not silent: it does not go for a newcomer', async t => {
+  const admission = new Admission<string>();
+  const bounds = { total: 2, perNetwork: 2 };
+  for (const name of ['a', 'b']) admission.arrive(name, name, 0, bounds);
+  t.same(admission.arrive('c', 'c', 1, bounds), { isAdmitted: false, evicted: [] });
+  admission.isRead('b');
+  t.same(admission.arrive('d', 'd', 2, bounds), { isAdmitted: true, evicted: ['b'] });
+});
+
 t.test('admission: a total that was lowered holds from the next newcomer on', async t => {
   const admission = new Admission<string>();
-  for (const name of ['a', 'b', 'c', 'd']) admission.arrive(name, name, 0, BOUNDS);
+  for (const name of ['a', 'b', 'c', 'd']) {
+    admission.arrive(name, name, 0, BOUNDS);
+    admission.isRead(name);
+  }
   t.same(admission.arrive('e', 'e', 1, { total: 2, perNetwork: 1 }), { isAdmitted: true, evicted: ['a', 'b', 'c'] });
   t.equal(admission.size, 2);
 });
@@ -93,7 +106,10 @@ t.test('admission: a total that was lowered holds from the next newcomer on', as
 t.test('admission: 5,000 silent connections of 200 networks do not keep one newcomer out', async t => {
   const admission = new Admission<string>();
   const bounds = { total: 4_096, perNetwork: 256 };
-  for (let i = 0; i < 5_000; i++) admission.arrive(`s${i}`, `n${i % 200}`, i, bounds);
+  for (let i = 0; i < 5_000; i++) {
+    admission.arrive(`s${i}`, `n${i % 200}`, i, bounds);
+    admission.isRead(`s${i}`);
+  }
   const { isAdmitted, evicted } = admission.arrive('honest', 'n-honest', 5_000, bounds);
   t.same([isAdmitted, evicted, admission.size], [true, ['s904'], 4_096]);
 });

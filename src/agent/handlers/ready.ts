@@ -11,7 +11,7 @@ export const handleReady: Handler = (command, { arrival }) => {
   // CloudStack sends a Ready without an id to an agent whose host it has not created yet.
   if (ready.hostId === undefined || ready.hostId <= 0) return { answer };
   const identity = identityOf(ready.hostId, ready.hostUuid, ready.hostName);
-  const usable = hostUpdate({
+  const { update, objections } = hostUpdate({
     hosts: ready.msHostList,
     avoid: ready.avoidMsHostList,
     algorithm: ready.lbAlgorithm,
@@ -19,8 +19,14 @@ export const handleReady: Handler = (command, { arrival }) => {
   });
   const capabilities = ready.muster?.capabilities ?? [];
   const packetMaxBytes = packetMaxOf(ready.muster);
-  return { answer, consequence: { kind: 'ready', identity, packetMaxBytes, capabilities, ...usable } };
+  const told = { ...update, spreadMs: spreadOf(ready.muster) };
+  return { answer, consequence: { kind: 'ready', identity, packetMaxBytes, capabilities, update: told, objections } };
 };
+
+/** 0 from a server that says nothing. Bounded, as is all that a server says. */
+function spreadOf(muster: ReturnType<typeof ReadyCommand.decode>['muster']): number {
+  return Math.min(Math.max(muster?.spreadMs ?? 0, 0), LIMITS.spreadAtMostMs);
+}
 
 /** For servers of Muster alone. */
 function toldOf(arrival: Arrival | undefined) {

@@ -166,7 +166,7 @@ export function failOver(state: AgentState, link: LinkRef, why: string, input: S
   const [host] = without.remaining;
   const lost = lostLog(link, why);
   if (host === undefined) return prependEffects(cycleFailed(without, link.host, input), lost, ...effects);
-  const waitMs = input.random() * input.rules.failoverSpreadMs;
+  const waitMs = input.random() * Math.max(input.rules.failoverSpreadMs, state.spreadMs);
   return [
     { ...without, phase: { kind: 'waiting', until: input.now + waitMs } },
     lost,

@@ -26,6 +26,7 @@ export function onUpdate(state: AgentState, update: HostUpdate, input: StepInput
   const seconds = update.checkIntervalSeconds;
   if (seconds !== undefined) after = { ...after, check: { ...after.check, intervalMs: seconds * 1000 } };
   if (hasList || seconds !== undefined) after = scheduleCheck(after, input);
+  if (update.spreadMs !== undefined) after = { ...after, spreadMs: update.spreadMs };
   if (checkNow) after = triggerCheck(after, input);
   const [noted, ...more] = noteCompleted(after);
   const revised: Step = noted.phase.kind === 'moving' ? reviseMove(noted, noted.phase, input) : [noted];

@@ -15,6 +15,7 @@ import {
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HandshakeResult, ServerMeters } from '../metrics/server-metrics.js';
 import type { PeerIdentity, ServerIdentity } from '../security/peer-identity.js';
+import { Turns } from './admission/turns.js';
 import { type ConversationParts, converse, type LinkStage, type Secured } from './conversation.js';
 import type { PeerCertificates } from './peer-certificates.js';
 
@@ -25,6 +26,8 @@ export interface AgentServerParts extends ConversationParts {
   takesAgents(): boolean;
   readonly peers: Pick<PeerCertificates, 'judge' | 'refused' | 'objectionTo'>;
   readonly otherServers: OtherServers;
+  /** Which part of the time since the last call the event loop was busy, 0 to 1. */
+  loopUtilization(): number;
   readonly meters: ConversationParts['meters'] & Pick<ServerMeters, 'handshakes' | 'turnedAway'>;
 }
 
@@ -34,6 +37,8 @@ export interface OtherServers {
   readonly terms: PeerTerms;
   /** The TLS context for a client that asks for this name; undefined: that for agents. */
   contextFor(name: string): SecureContext | undefined;
+  /** Whether it is the address of another server. */
+  isAt(address: string): boolean;
   /** A secured connection whose peer has shown a server's certificate. */
   accept(transport: Transport, identity: ServerIdentity): void;
   /** Ends their links whose certificates are revoked by now. */
@@ -65,6 +70,8 @@ function failedHandshake(error: unknown): HandshakeResult {
 interface Stranger {
   /** Closes it at once. */
   end(why: string): void;
+  /** It waits for its turn: whether that has come, or it has been closed before. */
+  begin?(isItsTurn: boolean): void;
 }
 
 const TAKES_NO_AGENTS = 'this server takes no agents now';
@@ -75,6 +82,9 @@ export class AgentServer {
   readonly #budget = new MemoryBudget();
   readonly #handshaking = new Set<Duplex>();
   readonly #strangers = new Admission<Stranger>();
+  readonly #turns = new Turns<Stranger>();
+  /** Runs while connections wait for their turn. */
+  #measurement: Timer | undefined;
   readonly #links = new Map<Link, { stage: LinkStage; readonly identity: PeerIdentity }>();
   /** Closes links on which Ready is not answered while the port is closed. */
   #unanswered: Timer | undefined;
@@ -98,10 +108,15 @@ export class AgentServer {
     return this.#turnedAway['closed-port'] + this.#turnedAway.crowd;
   }
 
-  /** Connections that are no Ready links, by how far they are. */
-  get underWay(): Readonly<Record<'handshake' | Exclude<LinkStage, 'ready'>, number>> {
+  /** Connections that are no Ready links, by how far they are. `waiting`: they are not read yet. */
+  get underWay(): Readonly<Record<'waiting' | 'handshake' | Exclude<LinkStage, 'ready'>, number>> {
     const { ready: _, ...others } = this.#count;
-    return { handshake: this.#handshaking.size, ...others };
+    return { waiting: this.#turns.waiting, handshake: this.#handshaking.size, ...others };
+  }
+
+  /** How many connections come to Ready in a second when many want to. */
+  get rate(): number {
+    return this.#turns.rate;
   }
 
   /** Connections that have not registered, and how many there may be. */
@@ -133,16 +148,78 @@ export class AgentServer {
       socket.destroy();
       return;
     }
+    const turn = this.#comesToItsTurn(stranger, remote);
+    const isItsTurn = typeof turn === 'boolean' ? turn : await turn;
+    if (!isItsTurn || socket.destroyed || !this.#isOpen) {
+      this.#leave(stranger);
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
     const secured = await this.#secure(socket, remote, stranger);
-    if (secured === undefined) this.#strangers.leave(stranger);
+    if (secured === undefined) this.#leave(stranger);
     else if (secured.identity.kind === 'server') {
-      this.#strangers.leave(stranger);
+      this.#leave(stranger);
       this.#parts.otherServers.accept(secured.transport, secured.identity);
     } else if (this.#takesAgents()) this.#converse(secured, stranger);
     else {
-      this.#strangers.leave(stranger);
+      this.#leave(stranger);
       secured.transport.destroy();
     }
+  }
+
+  /** Waits until the server has time for it. @returns false: it has been closed, or is to be */
+  #comesToItsTurn(stranger: Stranger, { address }: RemoteEnd): boolean | Promise<boolean> {
+    const verdict = this.#turns.arrive(stranger, networkOf(address), this.#parts.otherServers.isAt(address));
+    if (verdict.evicted !== undefined) this.#turnAway(verdict.evicted);
+    if (!verdict.isAdmitted) {
+      this.#turnAway(stranger);
+      return false;
+    }
+    let isItsTurn = false;
+    stranger.begin = () => {
+      isItsTurn = true;
+    };
+    this.#beginNext();
+    if (isItsTurn) return true;
+    return new Promise(resolve => {
+      stranger.begin = resolve;
+    });
+  }
+
+  /** More wait than can be served in time. */
+  #turnAway(stranger: Stranger): void {
+    this.#turnedAway.crowd++;
+    this.#parts.meters.turnedAway.add({ reason: 'crowd' });
+    this.#leave(stranger);
+    stranger.begin?.(false);
+  }
+
+  #beginNext(): void {
+    const { clock } = this.#parts;
+    for (const stranger of this.#turns.next(clock.now())) {
+      this.#strangers.isRead(stranger);
+      stranger.begin?.(true);
+    }
+    if (this.#turns.waiting === 0) {
+      this.#measurement?.cancel();
+      this.#measurement = undefined;
+      this.#turns.rest();
+    } else this.#measurement ??= clock.after(MGMT_LIMITS.turnsMeasuredMs, () => this.#measure());
+  }
+
+  #measure(): void {
+    const { clock, loopUtilization } = this.#parts;
+    this.#measurement = undefined;
+    this.#turns.measure(clock.now(), loopUtilization());
+    this.#beginNext();
+  }
+
+  /** It has ended, or is no stranger any more. Idempotent. */
+  #leave(stranger: Stranger): void {
+    this.#strangers.leave(stranger);
+    this.#turns.leave(stranger);
+    if (this.#turns.waiting > 0) this.#beginNext();
   }
 
   /** A secured connection, from wherever it comes. @param identity who its peer is by its certificate */
@@ -175,10 +252,11 @@ export class AgentServer {
       onStage: (changed, stage) => {
         // It has registered. A link that was refused stays a stranger.
         if (stage === 'arriving') this.#strangers.leave(stranger);
+        if (stage === 'ready') this.#leave(stranger);
         this.#setStage(changed, identity, stage);
       },
       onEnd: ended => {
-        this.#strangers.leave(stranger);
+        this.#leave(stranger);
         this.#setStage(ended, identity, undefined);
       },
     });
@@ -197,7 +275,11 @@ export class AgentServer {
   #admit(stranger: Stranger, { address }: RemoteEnd): boolean {
     const network = networkOf(address);
     const verdict = this.#strangers.arrive(stranger, network, this.#parts.clock.now(), this.#bounds());
-    for (const { end } of verdict.evicted) end('newer connections took its place before it had registered');
+    for (const evicted of verdict.evicted) {
+      this.#turns.leave(evicted);
+      evicted.end('newer connections took its place before it had registered');
+      evicted.begin?.(false);
+    }
     this.#evicted += verdict.evicted.length;
     if (verdict.evicted.length > 0) this.#parts.meters.turnedAway.add({ reason: 'evicted' }, verdict.evicted.length);
     if (!verdict.isAdmitted || verdict.evicted.length > 0) this.#tellOfCrowd(network);
@@ -239,6 +321,7 @@ export class AgentServer {
    * agent already, and have no other link: it has some time to say so, and is closed then.
    */
   closeArriving(): void {
+    this.#closeWaiting();
     for (const socket of this.#handshaking) socket.destroy();
     const unanswered: Link[] = [];
     for (const [link, { stage }] of [...this.#links])
@@ -276,11 +359,21 @@ export class AgentServer {
   close(how: 'orderly' | 'now'): void {
     this.#isOpen = false;
     this.#unanswered?.cancel();
+    this.#closeWaiting();
     for (const socket of this.#handshaking) socket.destroy();
     for (const link of [...this.#links.keys()]) {
       if (how === 'orderly') link.close('the server stops');
       else link.destroy('the server stops');
     }
+  }
+
+  #closeWaiting(): void {
+    for (const stranger of this.#turns.clear()) {
+      this.#strangers.leave(stranger);
+      stranger.begin?.(false);
+    }
+    this.#measurement?.cancel();
+    this.#measurement = undefined;
   }
 
   /** @returns undefined when there was no TLS handshake */
@@ -347,6 +440,8 @@ export class AgentServer {
         if (isSilent) onEnd();
       });
       socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onEnd);
+      // It was accepted without being read.
+      socket.resume();
     });
   }
 }

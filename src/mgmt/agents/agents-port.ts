@@ -43,7 +43,8 @@ export function tcpAgentsPort({ address, port }: RemoteEnd, clock: Clock = syste
     async open(serve) {
       const server = createServer(
         // A dead machine is noticed after 15 s: after `keepAliveMs`, Node probes ten times, a second apart.
-        { noDelay: true, keepAlive: true, keepAliveInitialDelay: MGMT_LIMITS.keepAliveMs },
+        // Nothing is read of a connection before it is served.
+        { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: MGMT_LIMITS.keepAliveMs },
         socket => {
           const { remoteAddress = 'unknown', remotePort = 0 } = socket;
           serve(socket, { address: withoutMapping(remoteAddress), port: remotePort });

@@ -23,6 +23,7 @@ import type { AgentStore } from '../store/agent-store.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { Sweep } from '../store/sweep.js';
+import { spreadMs } from './admission/spread.js';
 import { AgentServer, type OtherServers } from './agent-server.js';
 import type { Attache } from './attache.js';
 import { AttacheRegistry } from './attache-registry.js';
@@ -53,6 +54,10 @@ export interface AgentsParts {
   readonly configuration: Configuration;
   /** Unpacked bytes of one packet of a Ready agent. */
   readonly packetMaxBytes: number;
+  /** Which part of the time since the last call the event loop was busy, 0 to 1. */
+  loopUtilization(): number;
+  /** Other servers that can take agents. */
+  others(): number;
   /** The TLS context for the next connection. */
   secureContext(): SecureContext;
   /** Aborted when the server stops. */
@@ -201,6 +206,13 @@ export function composeAgents(parts: AgentsParts): Agents {
       },
     }),
     presented,
+    spreadMs() {
+      // Those that are on their way are to be told as well how many there will be.
+      const others = parts.others();
+      const agents = Math.max(registry.size, Math.ceil(knownHosts.size / (others + 1)));
+      const algorithm = lists.configuration.values['indirect.agent.lb.algorithm'];
+      return spreadMs({ agents, others, algorithm, rate: server.rate });
+    },
     onReady(attache) {
       propagation.check(attache);
       presence.ready(attache.host);

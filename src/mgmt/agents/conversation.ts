@@ -91,6 +91,8 @@ export interface ConversationParts {
   readonly ownership: Ownership;
   /** Unpacked bytes of one packet of a Ready agent. */
   readonly packetMaxBytes: number;
+  /** Over how many milliseconds the agents spread their first dials when this server is lost. */
+  spreadMs(): number;
   /** The agent has answered Ready 2. */
   onReady(attache: Attache): void;
   /** The host has no link here any more. It may never have been Ready here. */
@@ -215,7 +217,7 @@ class Conversation {
       return;
     }
     const attache = this.#welcome(request, startup, registration);
-    const muster = startup.speaksMuster ? { version: VERSION, packetMax: this.#parts.packetMaxBytes } : undefined;
+    const muster = startup.speaksMuster ? this.#aboutThisServer() : undefined;
     await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds, muster });
     const list = await this.#place(attache, startup.reportedList);
     // It may send what it has kept together with its answer.
@@ -232,6 +234,10 @@ class Conversation {
     if (this.link.closed) return;
     const isPreferred = list.hosts[0] === this.#parts.address;
     this.#serve(attache, list, arrivalOf(startup, answer, isPreferred));
+  }
+
+  #aboutThisServer() {
+    return { version: VERSION, packetMax: this.#parts.packetMaxBytes, spreadMs: this.#parts.spreadMs() };
   }
 
   /** An agent without a certificate gets one for its token, and comes back with it. */

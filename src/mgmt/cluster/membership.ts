@@ -165,6 +165,11 @@ export class Membership implements ServerObserver, ServerReader {
     return this.#servers.some(server => server.serviceIp === address && canTakeAgents(server));
   }
 
+  /** How many other servers can take agents. */
+  get othersThatTakeAgents(): number {
+    return othersThatTakeAgents(this.#servers, this.#parts.msid).length;
+  }
+
   /** Whether another server than this one can take agents. @param hosts only those with one of these addresses */
   othersCanTakeAgents(hosts: readonly string[]): boolean {
     const others = othersThatTakeAgents(this.#servers, this.#parts.msid);

@@ -10,6 +10,8 @@ export const MGMT_LIMITS = {
   networksAtFullShare: 16,
   /** … and at least so many. */
   leastShare: 16,
+  /** While connections wait for their turn, it is measured so often how many can be served. */
+  turnsMeasuredMs: 100,
   /** From when the server begins to read a connection to its first byte. */
   firstByteMs: 5_000,
   /** Operators are told once in this time that there are too many connections that have not registered. */

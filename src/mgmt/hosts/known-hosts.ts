@@ -44,6 +44,10 @@ export class KnownHosts {
     return this.#byId.get(id);
   }
 
+  get size(): number {
+    return this.#byId.size;
+  }
+
   *[Symbol.iterator](): IterableIterator<KnownHost> {
     yield* this.#byId.values();
   }

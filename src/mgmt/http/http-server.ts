@@ -74,8 +74,12 @@ export function httpServer({ clock, api, notReady, metrics, secureContext, conso
   app.server.on('connection', (socket: Socket) => {
     const verdict = strangers.arrive(socket, networkOf(socket.remoteAddress ?? ''), clock.now(), STRANGERS);
     for (const evicted of verdict.evicted) evicted.destroy();
-    if (verdict.isAdmitted) socket.once('close', () => strangers.leave(socket));
-    else socket.destroy();
+    if (!verdict.isAdmitted) {
+      socket.destroy();
+      return;
+    }
+    strangers.isRead(socket);
+    socket.once('close', () => strangers.leave(socket));
   });
   app.addHook('onRequest', async ({ raw }) => strangers.spoke(tcpOf(raw.socket)));
   app.removeAllContentTypeParsers();

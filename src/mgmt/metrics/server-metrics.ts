@@ -4,7 +4,7 @@ import { PROCESS_METRICS } from '../../metrics/process-metrics.js';
 import { HOST_STATUSES, MOVE_CAUSES, MOVE_KINDS } from '../store/store.js';
 
 /** How far a connection is that is no Ready link. */
-export const CONNECTION_STAGES = ['handshake', 'new', 'registering', 'arriving'] as const;
+export const CONNECTION_STAGES = ['waiting', 'handshake', 'new', 'registering', 'arriving'] as const;
 /** What an agent that becomes Ready has spent its time with, in this order. */
 const READY_STAGES = ['handshake', 'startup', 'register', 'ready'] as const;
 /** How the TLS handshake of a connection has ended. */

@@ -27,6 +27,8 @@ export const inReady = object({
   version: text,
   /** Unpacked bytes of one packet on this link, both ways. Missing: `LIMITS.packetBytes`. */
   packetMax: optionalInteger,
+  /** When this server is lost, the agent waits a random time up to this before it dials another one, milliseconds. */
+  spreadMs: optionalInteger,
   /** What the server can do beyond the protocol: of `SERVER_CAPABILITIES`. Others are ignored. */
   capabilities: textList,
 });

@@ -104,6 +104,40 @@ t.test('server: a refused agent counts as one that has not registered, and goes 
   t.ok(refused.ended());
 });
 
+t.test('server: who comes while it has enough to do waits unread, and is served when its turn comes', async t => {
+  const { accept, dial, server, clock } = await tlsServer(t, {
+    'agent.max.concurrent.new.connections.per.address': '200',
+  });
+  const silent = Array.from({ length: 64 }, () => accept());
+  const waiting = accept('192.0.2.60');
+  waiting.near.write('\x16');
+  await settle();
+  t.match(server.underWay, { waiting: 1, handshake: 64 });
+  silent[0]?.near.end();
+  await silent[0]?.served;
+  await settle();
+  t.match(server.underWay, { waiting: 0, handshake: 64 });
+  const late = dial();
+  await settle();
+  t.equal(server.underWay.waiting, 1);
+  // Those that say nothing have had their turn, and their time.
+  await clock.advance(1_100);
+  await (await late).join();
+  t.equal(server.underWay.waiting, 0);
+  t.equal(server.turnedAway, 0);
+});
+
+t.test('server: a connection that waits for its turn is closed with the port', async t => {
+  const { accept, server } = await tlsServer(t, { 'agent.max.concurrent.new.connections.per.address': '200' });
+  const all = Array.from({ length: 70 }, () => accept());
+  await settle();
+  t.equal(server.underWay.waiting, 6);
+  server.closeArriving();
+  for (const { served } of all) await served;
+  t.ok(all.every(({ ended }) => ended()));
+  t.match(server.underWay, { waiting: 0, handshake: 0 });
+});
+
 t.test('server: a refused agent that nobody needs the place of stays no longer than one that is silent', async t => {
   const { dial, clock } = await tlsServer(t);
   const refused = await dial();

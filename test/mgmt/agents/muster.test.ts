@@ -10,7 +10,7 @@ t.test('muster: an agent that sends it is told in both Readys what a packet may 
   const muster = { version: '0.1.0', instanceId: 'p1', link: 4, failovers: 3, lastLoss: 'a: closed by the peer' };
   const { ready1, ready2 } = await agent().join({ muster });
   for (const ready of [ready1, ready2]) {
-    t.same(only(ready).fields.muster, { version: VERSION, packetMax: 2 ** 20 });
+    t.same(only(ready).fields.muster, { version: VERSION, packetMax: 2 ** 20, spreadMs: 5 });
   }
   t.match(row(1), { instanceId: 'p1', linkNumber: 4 });
   t.match(linkStatus(), [{ failovers: 3, lastLoss: 'a: closed by the peer' }]);

@@ -84,6 +84,11 @@ export class ServerLinks {
     return name === serverName(this.#parts.msid) ? this.#parts.context() : undefined;
   }
 
+  /** Whether it is the address of another server. */
+  isAt(address: string): boolean {
+    return this.#parts.servers().some(({ msid, serviceIp }) => msid !== this.#parts.msid && serviceIp === address);
+  }
+
   /** A connection whose peer has shown a server's certificate. */
   accept(transport: Transport, identity: ServerIdentity): void {
     const { clock } = this.#parts;

@@ -1,0 +1,173 @@
+/** What is decided about a connection that was just accepted. */
+export interface TurnVerdict<C> {
+  /** Whether it may wait for its turn. */
+  readonly isAdmitted: boolean;
+  /** Which other one is to be closed for it. It does not wait any more. */
+  readonly evicted?: C | undefined;
+}
+
+/** Accepted connections that are not served within this time are not worth their wait: agents give up soon after. */
+const WAIT_MS = 15_000;
+/** A connection that takes longer than this waits for its peer, and takes no turn from others. */
+const TURN_MS = 1_000;
+/** Of those that come before all others, so many may wait at a time: others come from the same address. */
+const URGENT_AT_ONCE = 8;
+const SLOTS = { first: 64, least: 16, most: 1_024 } as const;
+/** From here on the event loop has no time to spare. */
+const BUSY = 0.9;
+/** Each measurement counts this much in the rate. */
+const RATE_WEIGHT = 0.1;
+/** Connections served in a second, before it was measured: a slow machine does more. */
+const FIRST_RATE = 200;
+const LEAST_RATE = 10;
+
+/**
+ * Which connections a server works on, and which wait unread until it is their turn. It decides, and touches no connection
+ * itself. All moments are those of a monotonic clock, in milliseconds.
+ *
+ * It works on so many at a time that the event loop is busy, and on no more: those that have begun end soon, while of
+ * thousands at a time none would end before its peer gives up. Networks take turns, each with its oldest first. Measured
+ * while connections wait, the rate at which they are served tells how many may.
+ */
+export class Turns<C> {
+  /** With the moment at which each began, the oldest first. Without those whose turn is over. */
+  readonly #served = new Map<C, number>();
+  /** The networks whose turn comes next first; of each its connections, the oldest first. */
+  readonly #waiting = new Map<string, Set<C>>();
+  readonly #networks = new Map<C, string>();
+  /** Networks by how many connections of theirs wait. */
+  readonly #bySize: Set<string>[] = [];
+  #slots: number = SLOTS.first;
+  #ended = 0;
+  #measuredAt: number | undefined;
+  #rate = FIRST_RATE;
+
+  /** How many connections wait. */
+  get waiting(): number {
+    return this.#networks.size;
+  }
+
+  /** How many connections the server has served in a second, while some waited. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /**
+   * A connection was accepted, and waits.
+   * @param network `networkOf` its address
+   * @param isUrgent its turn comes before that of all others
+   */
+  arrive(connection: C, network: string, isUrgent = false): TurnVerdict<C> {
+    let evicted: C | undefined;
+    const isFirst = isUrgent && (this.#waiting.get(network)?.size ?? 0) < URGENT_AT_ONCE;
+    if (this.waiting >= (this.#rate * WAIT_MS) / 1_000 && !isFirst) {
+      evicted = this.#newestOfLargest(network);
+      if (evicted === undefined) return { isAdmitted: false };
+      this.#remove(evicted);
+    }
+    this.#add(connection, network);
+    if (isFirst) this.#toFront(network);
+    return { isAdmitted: true, evicted };
+  }
+
+  /** Those whose turn has come. They wait no more. */
+  next(now: number): C[] {
+    for (const [connection, since] of this.#served) {
+      if (now - since < TURN_MS) break;
+      this.#served.delete(connection);
+    }
+    const begun: C[] = [];
+    while (this.#served.size < this.#slots) {
+      const connection = this.#first();
+      if (connection === undefined) break;
+      this.#remove(connection);
+      this.#served.set(connection, now);
+      begun.push(connection);
+    }
+    return begun;
+  }
+
+  /** It has ended, or its agent is Ready. Idempotent. */
+  leave(connection: C): void {
+    if (this.#served.delete(connection)) this.#ended++;
+    else if (this.#networks.has(connection)) this.#remove(connection);
+  }
+
+  /**
+   * Measures, a few times a second while connections wait.
+   * @param utilization which part of the time since the last call the event loop was busy, 0 to 1
+   */
+  measure(now: number, utilization: number): void {
+    const slots = utilization < BUSY ? this.#slots * 1.5 : this.#slots * 0.9;
+    this.#slots = Math.min(Math.max(Math.round(slots), SLOTS.least), SLOTS.most);
+    if (this.#measuredAt !== undefined && now > this.#measuredAt) {
+      const rate = (this.#ended * 1_000) / (now - this.#measuredAt);
+      this.#rate = Math.max(LEAST_RATE, this.#rate + RATE_WEIGHT * (rate - this.#rate));
+    }
+    this.#ended = 0;
+    this.#measuredAt = now;
+  }
+
+  /** Nobody waits any more. @returns those that did */
+  clear(): C[] {
+    const waiting = [...this.#networks.keys()];
+    for (const connection of waiting) this.#remove(connection);
+    return waiting;
+  }
+
+  /** Nothing waits any more: what is served from now on says nothing of how much could be. */
+  rest(): void {
+    this.#measuredAt = undefined;
+  }
+
+  #first(): C | undefined {
+    for (const connections of this.#waiting.values()) for (const connection of connections) return connection;
+    return undefined;
+  }
+
+  #add(connection: C, network: string): void {
+    const own = this.#waiting.get(network) ?? new Set();
+    this.#resize(network, own.size, own.size + 1);
+    own.add(connection);
+    this.#networks.set(connection, network);
+    this.#waiting.set(network, own);
+  }
+
+  #toFront(network: string): void {
+    const others = [...this.#waiting].filter(([other]) => other !== network);
+    for (const [other, connections] of others) {
+      this.#waiting.delete(other);
+      this.#waiting.set(other, connections);
+    }
+  }
+
+  #remove(connection: C): void {
+    const network = this.#networks.get(connection);
+    const own = network === undefined ? undefined : this.#waiting.get(network);
+    if (network === undefined || own === undefined) return;
+    this.#networks.delete(connection);
+    this.#resize(network, own.size, own.size - 1);
+    own.delete(connection);
+    // Its next one comes after one of each other network.
+    this.#waiting.delete(network);
+    if (own.size > 0) this.#waiting.set(network, own);
+  }
+
+  #resize(network: string, from: number, to: number): void {
+    this.#bySize[from]?.delete(network);
+    if (to === 0) return;
+    const ofSize = this.#bySize[to];
+    if (ofSize === undefined) this.#bySize[to] = new Set([network]);
+    else ofSize.add(network);
+  }
+
+  /** @returns undefined when the newcomer's network would have most */
+  #newestOfLargest(newcomers: string): C | undefined {
+    let size = this.#bySize.length - 1;
+    while (size > 0 && (this.#bySize[size]?.size ?? 0) === 0) size--;
+    this.#bySize.length = Math.max(0, size + 1);
+    if (size <= (this.#waiting.get(newcomers)?.size ?? 0) + 1) return undefined;
+    for (const largest of this.#bySize[size] ?? []) return [...(this.#waiting.get(largest) ?? [])].at(-1);
+    return undefined;
+  }
+}

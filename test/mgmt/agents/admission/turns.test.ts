@@ -1,0 +1,112 @@
+import t from 'tap';
+import { Turns } from '../../../../src/mgmt/agents/admission/turns.js';
+
+/** The first letter of a connection is its network. */
+const networkOf = (connection: string) => connection.slice(0, 1);
+
+/** A server with all its places taken, by connections of a network of their own. */
+function busyServer() {
+  const turns = new Turns<string>();
+  const first = Array.from({ length: 64 }, (_, index) => `z${index}`);
+  for (const connection of first) turns.arrive(connection, 'z');
+  turns.next(0);
+  const arrive = (...connections: string[]) =>
+    connections.map(connection => turns.arrive(connection, networkOf(connection)));
+  return { turns, first, arrive };
+}
+
+t.test('turns: a server that has time serves at once', async t => {
+  const turns = new Turns<string>();
+  t.same(turns.arrive('a1', 'a'), { isAdmitted: true, evicted: undefined });
+  t.same(turns.next(0), ['a1']);
+  t.equal(turns.waiting, 0);
+});
+
+t.test('turns: who comes to a busy server waits until a place is free', async t => {
+  const { turns, first, arrive } = busyServer();
+  arrive('a1', 'b1');
+  t.same(turns.next(10), []);
+  t.equal(turns.waiting, 2);
+  turns.leave(first[0] ?? '');
+  t.same(turns.next(20), ['a1']);
+  turns.leave('a1');
+  turns.leave('a1');
+  t.same(turns.next(30), ['b1']);
+});
+
+t.test('turns: networks take turns, each with its oldest first', async t => {
+  const { turns, first, arrive } = busyServer();
+  arrive('a1', 'a2', 'a3', 'b1', 'c1', 'b2');
+  for (const connection of first.slice(0, 6)) turns.leave(connection);
+  t.same(turns.next(10), ['a1', 'b1', 'c1', 'a2', 'b2', 'a3']);
+});
+
+t.test('turns: one that waits for its peer for a second takes no place any more', async t => {
+  const { turns, arrive } = busyServer();
+  arrive('a1');
+  t.same(turns.next(999), []);
+  t.same(turns.next(1_000), ['a1']);
+});
+
+t.test('turns: another server comes before all agents, and a crowd at its address does not', async t => {
+  const { turns, first, arrive } = busyServer();
+  arrive('a1', 'b1');
+  for (let index = 0; index < 9; index++) turns.arrive(`s${index}`, 's', true);
+  arrive('c1');
+  for (const connection of first.slice(0, 4)) turns.leave(connection);
+  t.same(turns.next(10), ['s0', 'a1', 'b1', 'c1'], 'then its network takes turns with the others');
+});
+
+t.test('turns: who leaves before its turn is forgotten', async t => {
+  const { turns, first, arrive } = busyServer();
+  arrive('a1', 'b1');
+  turns.leave('a1');
+  turns.leave(first[0] ?? '');
+  t.same(turns.next(10), ['b1']);
+  arrive('d1', 'd2');
+  t.same(turns.clear(), ['d1', 'd2']);
+  t.equal(turns.waiting, 0);
+});
+
+t.test(
+  'turns: no more wait than are served in 15 s: the newest of the largest network goes, or the newcomer',
+  async t => {
+    const { turns, arrive } = busyServer();
+    // 200 in a second, before it was measured.
+    for (let index = 0; index < 2_990; index++) arrive(`a${index}`);
+    t.ok(arrive('b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b8', 'b9', 'c1').every(({ isAdmitted }) => isAdmitted));
+    t.same(arrive('a'), [{ isAdmitted: false }]);
+    t.same(arrive('d1'), [{ isAdmitted: true, evicted: 'a2989' }]);
+    t.equal(turns.waiting, 3_000);
+  },
+);
+
+t.test('turns: the rate is measured while connections wait, and the bound follows it', async t => {
+  const { turns, first, arrive } = busyServer();
+  for (let index = 0; index < 100; index++) arrive(`a${index}`);
+  const served = [...first];
+  turns.measure(0, 1);
+  for (let now = 100; now <= 10_000; now += 100) {
+    // 5 in a tenth of a second.
+    for (const connection of served.splice(0, 5)) turns.leave(connection);
+    for (let n = 0; n < 5; n++) arrive(`${'bcde'[n % 4]}${now}.${n}`);
+    served.push(...turns.next(now));
+    turns.measure(now, 1);
+  }
+  t.ok(Math.abs(turns.rate - 50) < 5, `${turns.rate} a second`);
+  turns.rest();
+  turns.measure(100_000, 1);
+  t.ok(Math.abs(turns.rate - 50) < 5, 'a time in which nobody waited says nothing');
+});
+
+t.test('turns: a server whose event loop has time to spare works on more at a time, a busy one on fewer', async t => {
+  const begun = (utilization: number) => {
+    const { turns, first, arrive } = busyServer();
+    for (let index = 0; index < 2_900; index++) arrive(`a${index}`);
+    for (let now = 0; now < 900; now += 100) turns.measure(now, utilization);
+    for (const connection of first) turns.leave(connection);
+    return turns.next(900).length;
+  };
+  t.equal(begun(0.5), 1_024);
+  t.equal(begun(1), 25);
+});
