@@ -43,7 +43,7 @@ function placeOf({ id, kind }: MoveRow): number {
 export class Invariants {
   readonly #simulation: Simulation;
   /** The last server that the store has given each host to. */
-  readonly #owners = new Map<number, number>();
+  readonly #owners = new Map<number, { readonly msid: number; readonly changed: number; readonly since: number }>();
   /** When an agent became Ready on a server the last time, by its machine and the server's address … */
   readonly #readyAt = new Map<string, number>();
   /** … and when it connected to it. */
@@ -286,18 +286,21 @@ export class Invariants {
   /** Whose a host is in the store is never a server that a later Ready has replaced. */
   #checkOwners(rows: readonly AgentRow[]): void {
     const { agents, servers } = this.#simulation;
-    for (const { id, guid, msid } of rows) {
+    for (const { id, guid, msid, changed } of rows) {
       if (msid === null) continue;
-      const former = this.#owners.get(id);
-      this.#owners.set(id, msid);
-      if (former === undefined || former === msid) continue;
+      const row = this.#owners.get(id);
+      if (row?.changed !== changed) this.#owners.set(id, { msid, changed, since: this.#simulation.world.now });
+      if (row === undefined || row.msid === msid) continue;
+      const { msid: former, since } = row;
       const addressOf = (other: number) => servers.find(server => server.msid === other)?.address ?? '';
       const [now, before] = [addressOf(msid), addressOf(former)];
       // One, or several of which one is a clone.
       const machines = agents.filter(other => guid.startsWith(`${other.guid}-`));
       const isLater = ({ name }: AgentMachine) => {
         const connectedAt = this.#connectedAt.get(`${name} ${now}`);
-        return connectedAt !== undefined && connectedAt >= (this.#readyAt.get(`${name} ${before}`) ?? 0);
+        // A Ready that came after the row was written is not in it yet: the one that is was earlier.
+        const readyAt = Math.min(this.#readyAt.get(`${name} ${before}`) ?? 0, since);
+        return connectedAt !== undefined && connectedAt >= readyAt;
       };
       if (machines.length > 0 && !machines.some(isLater))
         this.#fail(`the store gives ${machines[0]?.name} to ${now}, though it was Ready on ${before} later`);
