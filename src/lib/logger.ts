@@ -67,22 +67,19 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
   // The sink has the bound of what may wait.
   const stream = new Writable({
     decodeStrings: false,
-    write(line: string, _encoding, done) {
-      sink.write(line);
+    write(text: string, _encoding, done) {
+      sink.write(text);
       done();
     },
   });
+  const line = format === 'json' ? jsonLine : textLine;
   const logger = winston.createLogger({
     level,
-    format: winston.format.combine(
-      winston.format.timestamp(),
-      winston.format(info => asPlain(info) as winston.Logform.TransformableInfo)(),
-      winston.format.printf(format === 'json' ? jsonLine : textLine),
-    ),
+    format: winston.format.printf(info => line(info, new Date(clock.wallTime()).toISOString())),
     transports: [new winston.transports.Stream({ stream, eol: '\n' })],
   });
   logger.on('error', error => process.stderr.write(`log.file=${file}: ${error.message}\n`));
-  const log = wrap(logger, {});
+  const log = wrap(logger, {}, LOG_LEVELS.indexOf(level));
   log.info('Log opened', { version: VERSION, pid: process.pid });
   // winston's own streams begin to flow with the next turn.
   await clock.turn();
@@ -101,36 +98,36 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
 /** A log that drops all lines. */
 export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {}, child: () => silentLog };
 
-function wrap(logger: winston.Logger, bound: LogFields): Log {
-  const at = (level: string) => (message: string, fields?: LogFields) => {
-    logger.log({ ...bound, ...fields, level, message });
+/** @param most the index of the last level that is logged: winston would write the lines of others, and drop them then */
+function wrap(logger: winston.Logger, bound: LogFields, most: number): Log {
+  const at = (level: (typeof LOG_LEVELS)[number]) => {
+    if (LOG_LEVELS.indexOf(level) > most) return () => {};
+    return (message: string, fields?: LogFields) => {
+      logger.log({ ...bound, ...fields, level, message });
+    };
   };
   return {
     error: at('error'),
     warn: at('warn'),
     info: at('info'),
     debug: at('debug'),
-    child: fields => wrap(logger, { ...bound, ...fields }),
+    child: fields => wrap(logger, { ...bound, ...fields }, most),
   };
 }
 
-/** JSON has neither bigint nor undefined. */
-function asPlain(info: Record<string | symbol, unknown>): Record<string | symbol, unknown> {
+function textLine(info: winston.Logform.TransformableInfo, timestamp: string): string {
+  let line = `${timestamp} ${info.level.toUpperCase().padEnd(5)} ${oneLine(String(info.message))}`;
   for (const key of Object.keys(info)) {
-    if (info[key] === undefined) delete info[key];
-    else if (typeof info[key] === 'bigint') info[key] = String(info[key]);
+    const value = info[key];
+    if (value !== undefined && key !== 'level' && key !== 'message') line += ` ${key}=${fieldText(value)}`;
   }
-  return info;
-}
-
-function textLine({ timestamp, level, message, ...fields }: winston.Logform.TransformableInfo): string {
-  let line = `${timestamp} ${level.toUpperCase().padEnd(5)} ${oneLine(String(message))}`;
-  for (const [key, value] of Object.entries(fields)) line += ` ${key}=${fieldText(value)}`;
   return line;
 }
 
-function jsonLine(info: winston.Logform.TransformableInfo): string {
-  return oneLine(JSON.stringify(info));
+function jsonLine(info: winston.Logform.TransformableInfo, timestamp: string): string {
+  return oneLine(
+    JSON.stringify({ ...info, timestamp }, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+  );
 }
 
 function fieldText(value: unknown): string {
@@ -138,11 +135,15 @@ function fieldText(value: unknown): string {
   return oneLine(text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : text);
 }
 
+/** Most texts. */
+const PRINTABLE = /^[ -~]*$/;
+
 /**
  * Escapes line ends, control characters and format characters as JSON can: no text may make a second log line, or hide or
  * turn round what stands beside it.
  */
 function oneLine(text: string): string {
+  if (PRINTABLE.test(text)) return text;
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, c => {
     const escaped = JSON.stringify(c).slice(1, -1);
     if (escaped !== c) return escaped;

@@ -39,6 +39,8 @@ export interface FramedTlsServerOptions extends FramedTlsOptions {
    * What the function throws ends the connection and rejects `acceptTls`. Without the function no certificate is asked for.
    */
   readonly judge?: (peer: TLSSocket) => void;
+  /** What was read of the socket before, to find out whether its peer speaks. @default nothing */
+  readonly received?: Buffer;
   /** Asked after `judge`: what holds for this peer in the place of `budget` and `readRate`. @default nothing */
   readonly termsFor?: () => PeerTerms | undefined;
   /** The context in the place of `context` for a name that the client asks for (SNI). @default always `context` */
@@ -84,7 +86,7 @@ export function acceptTls(socket: Duplex, options: FramedTlsServerOptions): Prom
           done(null, contextFor(name)),
       }),
     });
-  return handshake(socket, options, 'secure', start, options.judge, options.termsFor);
+  return handshake(socket, options, 'secure', start, options);
 }
 
 /**
@@ -117,7 +119,7 @@ export function connectTls(socket: Duplex, options: FramedTlsClientOptions): Pro
         checkServerIdentity: () => undefined,
         ...(/^[^:]*\.[^:]*[a-z][^:]*$/i.test(options.host) && { servername: options.host }),
       }),
-    options.judge,
+    options,
   );
 }
 
@@ -126,8 +128,7 @@ function handshake(
   options: FramedTlsOptions,
   done: 'secure' | 'secureConnect',
   start: (below: Duplex) => TLSSocket,
-  judge?: (peer: TLSSocket) => void,
-  termsFor?: () => PeerTerms | undefined,
+  { judge, termsFor, received }: Pick<FramedTlsServerOptions, 'judge' | 'termsFor' | 'received'>,
 ): Promise<Transport> {
   const { clock = systemClock } = options;
   return new Promise((resolve, reject) => {
@@ -155,6 +156,7 @@ function handshake(
 
     const framing = new FramingStream(socket, fail);
     const tls = start(framing);
+    if (received !== undefined) framing.receive(received);
     const timer = clock.after(options.handshakeTimeoutMs, () =>
       fail(
         new ProtocolError('HANDSHAKE_TIMEOUT', 'the TLS handshake took too long', { ms: options.handshakeTimeoutMs }),

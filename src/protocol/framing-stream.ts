@@ -21,7 +21,7 @@ export class FramingStream extends Duplex {
     this.onFailure = onFailure;
     // After the peer's FIN, queued packets still go out.
     socket.allowHalfOpen = true;
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('end', () => this.push(null));
     socket.on('error', error => this.onFailure(error));
     this.on('error', error => this.onFailure(error));
@@ -53,7 +53,8 @@ export class FramingStream extends Duplex {
     this.#socket.resume();
   }
 
-  #receive(chunk: Buffer): void {
+  /** What comes from the socket, or was read of it before. */
+  receive(chunk: Buffer): void {
     for (const unit of this.#decoder.push(chunk)) this.#pass(unit);
   }
 

@@ -383,7 +383,7 @@ export class AgentServer {
     let spokeAt: number | undefined;
     try {
       // What TLS needs is made only for those that speak: a silent connection costs hardly anything.
-      await this.#firstByte(socket);
+      const received = await this.#firstBytes(socket);
       spokeAt = clock.now();
       this.#strangers.spoke(stranger);
       let identity: PeerIdentity = { kind: 'none' };
@@ -392,6 +392,7 @@ export class AgentServer {
         context: secureContext(),
         handshakeTimeoutMs: lists.configuration.values['agent.ssl.handshake.timeout'] * 1_000,
         remote,
+        received,
         budget: this.#budget,
         contextFor: name => otherServers.contextFor(name),
         judge(peer) {
@@ -412,8 +413,8 @@ export class AgentServer {
     }
   }
 
-  /** Resolves when it has come; it is read again by whoever reads next. @throws Error: the connection has ended */
-  #firstByte(socket: Duplex): Promise<void> {
+  /** Reads them, and then no more. @throws Error: the connection has ended */
+  #firstBytes(socket: Duplex): Promise<Buffer> {
     const { clock } = this.#parts;
     return new Promise((resolve, reject) => {
       let isSilent = true;
@@ -425,8 +426,7 @@ export class AgentServer {
       const onData = (chunk: Buffer) => {
         settle();
         socket.pause();
-        socket.unshift(chunk);
-        resolve();
+        resolve(chunk);
       };
       const onEnd = () => {
         settle();
