@@ -14,6 +14,8 @@ export interface DebPackage {
   readonly conffiles: readonly string[];
   /** Lines of postinst for a first installation, behind those that make the user. */
   readonly firstInstall: string;
+  /** Of a machine that has both packages the one with more gives `muster`. */
+  readonly priority: number;
 }
 
 /** @param architecture of this machine, as dpkg names it: the server's package has a native module */
@@ -29,6 +31,8 @@ export const debPackages = (architecture: string): readonly DebPackage[] => [
     firstInstall: `  chown root:muster-mgmt /etc/muster/mgmt.properties
   chmod 640 /etc/muster/mgmt.properties
   echo 'muster-mgmt: edit /etc/muster/mgmt.properties, then systemctl start muster-mgmt'`,
+    // Only its command line can back up a server.
+    priority: 60,
   },
   {
     name: 'muster-agent',
@@ -44,6 +48,7 @@ export const debPackages = (architecture: string): readonly DebPackage[] => [
   chown muster-agent:muster-agent /var/lib/muster-agent/agent.properties
   chmod 600 /var/lib/muster-agent/agent.properties
   echo 'muster-agent: edit /var/lib/muster-agent/agent.properties, then systemctl start muster-agent'`,
+    priority: 50,
   },
 ];
 
@@ -84,7 +89,7 @@ Description: ${description}
 // Both packages have the command line, for a machine may have either, or both.
 const COMMAND_LINE = (name: string) => `${libraryOf(name)}/dist/admin.js`;
 
-function postinst({ name, firstInstall }: DebPackage): string {
+function postinst({ name, firstInstall, priority }: DebPackage): string {
   const library = libraryOf(name);
   return `if [ "$1" = configure ]; then
   adduser --quiet --system --group --no-create-home --home /var/lib/${name} ${name}
@@ -93,7 +98,7 @@ function postinst({ name, firstInstall }: DebPackage): string {
   if [ -z "$2" ]; then
 ${firstInstall.replace(/^/gm, '  ')}
   fi
-  update-alternatives --quiet --install /usr/bin/muster muster ${COMMAND_LINE(name)} 50 \\
+  update-alternatives --quiet --install /usr/bin/muster muster ${COMMAND_LINE(name)} ${priority} \\
     --slave /usr/share/man/man1/muster.1.gz muster.1.gz ${library}/man/muster.1.gz \\
     --slave /usr/share/bash-completion/completions/muster muster.bash ${library}/completion/muster.bash
   deb-systemd-helper unmask ${name}.service >/dev/null || true

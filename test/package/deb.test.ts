@@ -26,6 +26,8 @@ t.test('deb: install, upgrade, remove and purge on a copy of this machine', { sk
   const architecture = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
   const build = (version: string) =>
     debPackages(architecture)
+      // regression: the command line of the agent, which was there first, stayed that of the machine and cannot back up a server.
+      .toReversed()
       .map(deb => buildDeb(deb, { root: ROOT, version, destination: folder, compression: 'none' }))
       .join(' ');
   if (!hasNodePackage()) t.comment('Node is no package of Debian here: that the packages depend on it is NOT tested');
@@ -146,7 +148,7 @@ getent passwd muster-mgmt | cut -d: -f1,6,7
   ]);
   t.same(
     lines('restarted').filter(line => /try-restart|start|stop/.test(line)),
-    ['try-restart muster-mgmt.service', 'try-restart muster-agent.service'],
+    ['try-restart muster-agent.service', 'try-restart muster-mgmt.service'],
   );
   const one = lines('one');
   t.ok(one.includes('stop muster-mgmt.service'));
