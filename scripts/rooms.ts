@@ -88,7 +88,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   console: {
     holds: 'the console in the browser; in `model`, without a browser, what it shows, computed from what the API tells',
     not: 'rules and rights: it asks a server, by the API alone',
-    mayImport: ['api'],
+    mayImport: ['lib', 'api'],
   },
   'mgmt/store': {
     holds: 'the contract of the store in the words of the domain, its errors, and whether it can be reached',

@@ -3,8 +3,9 @@ import { type ApiCommands, date, integer, LIST_PARAMS, map, optional, required, 
 const JOB = {
   jobid: string('the id of the job'),
   cmd: string(
-    'what is to be done: reconnectHost, migrateHost, diagnoseHost, deleteHost, checkHealth, drain, rebalance, shutdown, provisionCertificate, issueCertificate, revokeCertificate',
+    'what is to be done: reconnectHost, migrateHost, diagnoseHost, deleteHost, checkHealth, drain, rebalance, shutdown, sendCommand, provisionCertificate, issueCertificate, revokeCertificate',
   ),
+  commands: optional(string('of sendCommand: the classes of what is sent, without their packages')),
   jobstatus: integer('0 under way, 1 succeeded, 2 failed'),
   jobprocstatus: integer('0'),
   jobresultcode: integer('0, or the error code'),
@@ -39,6 +40,6 @@ export const JOB_COMMANDS = {
       pagesize: LIST_PARAMS.pagesize,
     },
     response: { kind: 'list', object: 'asyncjobs', fields: JOB },
-    columns: ['created', 'cmd', 'jobstatus', 'managementservername', 'progress', 'completed', 'jobid'],
+    columns: ['created', 'cmd', 'commands', 'jobstatus', 'managementservername', 'progress', 'completed', 'jobid'],
   },
 } as const satisfies ApiCommands;

@@ -1,5 +1,5 @@
 import type { ResponseObject } from '../../api/types.js';
-import { amount } from './text.js';
+import { amountThat } from '../../lib/text/amount.js';
 
 export type Job = ResponseObject<'listAsyncJobs'>;
 
@@ -57,7 +57,7 @@ function resultOf({ jobresult }: Partial<Job>): JobResult {
 }
 
 function ofMoves(moved: number, { leftcount = 0, left = [], forced }: JobResult): string {
-  const have = `${amount(moved, 'agent')} ${moved === 1 ? 'has' : 'have'} moved`;
+  const have = `${amountThat(moved, 'agent', ['has', 'have'])} moved`;
   if (leftcount === 0) return `${have}, none is left`;
   const named = left.slice(0, NAMED).map(({ name, why }) => `${name} (${why})`);
   const more = leftcount - named.length;

@@ -1,4 +1,5 @@
-import { amount, seconds, timeOfDay } from './text.js';
+import { amount } from '../../lib/text/amount.js';
+import { seconds, timeOfDay } from './text.js';
 import { type Fleet, NOT_YET, NOWHERE, type Track, whereAt } from './tracks.js';
 
 /** The host that is worst at a moment: without a link, else on another server than the preferred one, else the first. */

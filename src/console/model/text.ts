@@ -1,8 +1,3 @@
-/** `1 agent`, `3,312 agents`. */
-export function amount(count: number, what: string): string {
-  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`;
-}
-
 /** `0.6 s`, `12 s`, `3 min`, `2 h`, `4 d`. @param ms milliseconds */
 export function seconds(ms: number): string {
   const all = Math.max(0, ms) / 1_000;

@@ -1,5 +1,6 @@
+import { amount, amountThat } from '../../lib/text/amount.js';
 import { type Alert, seriousOf } from './alerts.js';
-import { addresses, amount, seconds } from './text.js';
+import { addresses, seconds } from './text.js';
 import { compareAddresses, type Fleet, isAstray, isNowhere, NOT_YET, NOWHERE, type Track, whereNow } from './tracks.js';
 
 /** A management server, as the verdict sees it. */
@@ -85,7 +86,8 @@ function verdictOfPlaces(situation: Situation): Verdict {
     };
   }
   if (down.length > 0) return ofOutage(down, fleet, lost);
-  if (lost.length > 0) return { level: 'bad', sentence: `${agents(lost.length)} nowhere: ${whyLost(lost)}.` };
+  if (lost.length > 0)
+    return { level: 'bad', sentence: `${amountThat(lost.length, 'agent', ['is', 'are'])} nowhere: ${whyLost(lost)}.` };
   if (fleet.tracks.every(track => whereNow(track) === NOT_YET)) {
     return { level: 'notice', sentence: 'No agent has come yet.' };
   }
@@ -94,17 +96,15 @@ function verdictOfPlaces(situation: Situation): Verdict {
     const left = linked.filter(track =>
       away.some(({ address }) => address === addressOf(fleet, whereNow(track))),
     ).length;
-    const rest =
-      left === 0 ? 'no agent is left there' : `${amount(left, 'agent')} ${left === 1 ? 'is' : 'are'} still there`;
+    const rest = left === 0 ? 'no agent is left there' : `${amountThat(left, 'agent', ['is', 'are'])} still there`;
     const what = away.map(({ address, state }) => `${address} is ${STATES[state] ?? state}`).join(', ');
     return { level: 'notice', sentence: `${what}: ${rest}.` };
   }
   const astray = fleet.tracks.filter(isAstray).length;
   if (astray > 0) {
-    const are = astray === 1 ? 'is' : 'are';
     return {
       level: 'notice',
-      sentence: `Every agent has its link; ${amount(astray, 'agent')} ${are} not on the preferred server.`,
+      sentence: `Every agent has its link; ${amountThat(astray, 'agent', ['is', 'are'])} not on the preferred server.`,
     };
   }
   return ofSurvival(situation);
@@ -189,5 +189,3 @@ function ofSurvival({ servers, capacity }: Situation): Verdict {
 function addressOf({ servers }: Fleet, number: number): string | undefined {
   return servers[number - 1]?.address;
 }
-
-const agents = (count: number) => `${amount(count, 'agent')} ${count === 1 ? 'is' : 'are'}`;

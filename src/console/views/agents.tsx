@@ -1,8 +1,8 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { amount } from '../../lib/text/amount.js';
 import { fleet, isFleetRead } from '../live.js';
 import { type Group, groupByCause, matches, parseQuery, STATES, stateOf, wordsOf } from '../model/query.js';
-import { amount } from '../model/text.js';
 import { NOWHERE, type Track, whereNow } from '../model/tracks.js';
 import { hrefOf, replace, route } from '../router.js';
 import { AgentLink, Ago, ServerOf, StateTag, Table, TrackState } from './parts.js';

@@ -1,11 +1,11 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ResponseObject } from '../../api/types.js';
+import { amount } from '../../lib/text/amount.js';
 import { ask, list } from '../api.js';
 import { every } from '../clock.js';
 import { isOperator } from '../live.js';
 import { type Change, changesOfCanary } from '../model/change.js';
-import { amount } from '../model/text.js';
 import { Action, Ago, Facts, Table } from './parts.js';
 
 export type Canary = ResponseObject<'listCanaries'>;

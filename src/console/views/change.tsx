@@ -1,5 +1,6 @@
 import { signal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { ResponseObject } from '../../api/types.js';
+import { amount } from '../../lib/text/amount.js';
 import { ask, list, Refusal } from '../api.js';
 import { every } from '../clock.js';
 import { type Configuration, configurations, fleet, isOperator, now } from '../live.js';
@@ -13,7 +14,6 @@ import {
   previewOf,
   undoOf,
 } from '../model/change.js';
-import { amount } from '../model/text.js';
 import { CanaryPanel, canary } from './canary.js';
 import { Ago, Failure, reasonOf, ServerAt, Table } from './parts.js';
 import { Timeline } from './timeline.js';

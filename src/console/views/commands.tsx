@@ -47,6 +47,7 @@ function AllCommands() {
                 </a>
               ),
             },
+            { name: 'what', isShort: true, cell: ({ commands }) => commands },
             { name: 'by', isShort: true, cell: ({ createdby }) => createdby },
             { name: 'state', isShort: true, cell: job => <JobState job={job} /> },
             { name: 'how far', cell: job => lookOf(job).howFar },
@@ -179,7 +180,7 @@ function OneCommand({ jobid }: { readonly jobid: string }) {
   return (
     <>
       <div class="row">
-        <h1>A command</h1>
+        <h1>A command{told.commands && `: ${told.commands}`}</h1>
         <JobState job={told} />
         <a class="grow" href={hrefOf('commands')}>
           All commands

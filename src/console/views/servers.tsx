@@ -1,4 +1,5 @@
 import { useComputed } from '@preact/signals';
+import { amount, amountThat } from '../../lib/text/amount.js';
 import { ask } from '../api.js';
 import { fleet, isOperator, jobs, type Server, servers, serversNow } from '../live.js';
 import { isUnderWay, type Job, lookOf } from '../model/jobs.js';
@@ -26,7 +27,9 @@ export function ServersPage() {
               question="Agents that are not on their preferred server go there now, at a pace. With rendezvous, all are assigned anew before."
               perform={async () => {
                 const { placed } = await ask('rebalanceAgents', {});
-                return typeof placed === 'number' ? `${placed} agents have another preferred server.` : 'It has begun.';
+                return typeof placed === 'number'
+                  ? `${amountThat(placed, 'agent', ['has', 'have'])} another preferred server.`
+                  : 'It has begun.';
               }}
             />
           </span>
@@ -84,7 +87,7 @@ function ServerPanel({ server, agents }: { readonly server: Server; readonly age
           <ServerAt address={server.serviceip} />
         </h2>
         <span class={`tag ${kind}`}>{isDown(now) ? `${server.state}, ${server.processstate}` : server.state}</span>
-        <a href={hrefOf('agents', { search: `server:${server.serviceip}` })}>{agents.toLocaleString('en-US')} agents</a>
+        <a href={hrefOf('agents', { search: `server:${server.serviceip}` })}>{amount(agents, 'agent')}</a>
       </div>
       <Facts
         facts={[

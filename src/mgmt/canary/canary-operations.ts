@@ -1,5 +1,6 @@
 import { runInTurns } from '../../lib/interruptible.js';
 import { checkRange, invalidArgument, refusedOperation } from '../../lib/operation-error.js';
+import { amount } from '../../lib/text/amount.js';
 import { DoctorCommand } from '../../protocol/index.js';
 import type { EventType } from '../cluster/events.js';
 import { type CommandOperationParts, sendCommand } from '../commands/command-operations.js';
@@ -71,7 +72,7 @@ export async function startCanary(
     const { done, version } = await store.updateConfiguration(new Map(), stored.version, { canary });
     return done ? { id: version, count: hosts.size } : undefined;
   });
-  tell(parts, 'CANARY.START', `Canary ${id}: ${textOf(changes)} for ${count} hosts first`);
+  tell(parts, 'CANARY.START', `Canary ${id}: ${textOf(changes)} for ${amount(count, 'host')} first`);
   await parts.configurationChanged();
   return verifyCanary(parts, { id });
 }

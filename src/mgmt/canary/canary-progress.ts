@@ -1,3 +1,4 @@
+import { amountThat } from '../../lib/text/amount.js';
 import { parseReportedList } from '../../protocol/host-list.js';
 import { isSameList } from '../../protocol/index.js';
 import type { AgentList } from '../lists/agent-list.js';
@@ -91,6 +92,8 @@ export function canaryDials(job: string, summary: CommandSummary, causes: readon
   };
 }
 
+const HAVE = ['has', 'have'] as const;
+
 /** Pure: why a canary is not to hold for all yet. */
 export function objectionTo(
   { arrived }: Pick<CanaryCounts, 'arrived'>,
@@ -98,12 +101,8 @@ export function objectionTo(
 ): string | undefined {
   if (dials === undefined) return 'its hosts were not asked to dial: verifyCanary asks them';
   const { underWay, failed, reached } = dials;
-  if (failed > 0) return `${hostsHave(failed)} failed to reach the servers that they would be told`;
-  if (underWay > 0) return `${hostsHave(underWay)} not ended dialling`;
+  if (failed > 0) return `${amountThat(failed, 'host', HAVE)} failed to reach the servers that they would be told`;
+  if (underWay > 0) return `${amountThat(underWay, 'host', HAVE)} not ended dialling`;
   if (reached + arrived === 0) return 'none of its hosts has dialled or come to its preferred server';
   return undefined;
-}
-
-function hostsHave(count: number): string {
-  return count === 1 ? '1 host has' : `${count} hosts have`;
 }

@@ -42,6 +42,7 @@ export function classLabel(type: string): CommandClass {
   return KNOWN.get(type) ?? 'other';
 }
 
-function simpleName(type: string): string {
+/** Without its package. */
+export function simpleName(type: string): string {
   return type.slice(type.lastIndexOf('.') + 1);
 }

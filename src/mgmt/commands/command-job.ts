@@ -1,5 +1,6 @@
 import type { Message } from '../../protocol/index.js';
 import type { CommandSummary, JobRow } from '../store/store.js';
+import { simpleName } from './command-classes.js';
 import { type CommandOrder, CommandRun, type CommandRunParts } from './command-run.js';
 
 /** What `sendCommand` writes into its job. */
@@ -18,6 +19,16 @@ export async function carryOutCommands(
   const messages = commands.map(({ class: type, fields }) => ({ type, fields }));
   const summary = await new CommandRun(parts, uuid, { ...rules, commands: messages }).run(progress);
   return summary && { commandsummary: summaryObject(summary) };
+}
+
+/** A list of jobs is read once a second while somebody looks at the console: longer parameters, up to 1 MiB, are not read for it. */
+const READ_AT_MOST = 65_536;
+
+/** What a `sendCommand` job sends: the classes, without their packages. @returns undefined: it is another job, or its commands are too long */
+export function commandNames({ cmd, params }: Pick<JobRow, 'cmd' | 'params'>): string | undefined {
+  if (cmd !== 'sendCommand' || params.length > READ_AT_MOST) return undefined;
+  const { commands } = JSON.parse(params) as CommandParams;
+  return commands.map(({ class: type }) => simpleName(type)).join(', ');
 }
 
 /** A summary as the API shows it. */

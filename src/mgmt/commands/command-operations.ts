@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../lib/clock.js';
 import { checkRange, invalidArgument, refusedOperation } from '../../lib/operation-error.js';
+import { amount, amountThat } from '../../lib/text/amount.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { LIMITS, type Message, ProtocolError, rawBodyOf, readyLimits } from '../../protocol/index.js';
 import type { EventSink } from '../cluster/events.js';
@@ -90,7 +91,7 @@ export async function sendCommand(parts: CommandOperationParts, args: SendComman
   if (made.kind === 'taken') throw refusedOperation(`the key ${peerText(key ?? '')} was used for another job`);
   if (made.kind === 'made') {
     const what = commands.map(({ class: type }) => type).join(', ');
-    const description = `${what} is sent to ${hostIds.length} hosts (job ${made.job.uuid})`;
+    const description = `${what} is sent to ${amount(hostIds.length, 'host')} (job ${made.job.uuid})`;
     parts.events.add({ type: 'COMMAND.SEND', level: 'INFO', description });
     parts.jobMade();
   }
@@ -125,7 +126,7 @@ export async function cancelCommand(
   events.add({
     type: 'COMMAND.CANCEL',
     level: 'INFO',
-    description: `${done.cancelled} hosts of job ${jobId} get no command, and ${done.recalled} may have it: it was cancelled`,
+    description: `Job ${jobId} was cancelled: ${amountThat(done.cancelled, 'host', ['gets', 'get'])} no command, and ${done.recalled} may have it`,
   });
   return done;
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import { certificatesIn } from '../../lib/pem.js';
+import { amount } from '../../lib/text/amount.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { subjectOf } from '../../protocol/certificate-names.js';
 import type { EventSink } from '../cluster/events.js';
@@ -191,5 +192,5 @@ function nameOf({ chainPem, fingerprint }: Pick<AuthorityRow, 'chainPem' | 'fing
 
 function hostsText(count: number, names: readonly string[]): string {
   const more = count > names.length ? ` and ${count - names.length} more` : '';
-  return `${count} hosts (${names.join(', ')}${more})`;
+  return `${amount(count, 'host')} (${names.join(', ')}${more})`;
 }

@@ -3,7 +3,7 @@ import type { Attache } from '../agents/attache.js';
 import { drainPurpose, type ServerStep } from '../cluster/server-state.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { retryWhileAway } from '../store/store-health.js';
-import { askToMigrate, type MoveReport, moveAgents } from './move-agents.js';
+import { askToMigrate, type MoveReport, moveAgents, movedText } from './move-agents.js';
 import { leftFields, type RunningDrain, refreshServers, type ServerJobParts } from './server-job-parts.js';
 
 /** What a drain leads to when it is through. */
@@ -161,7 +161,7 @@ async function finish(
   events.add({
     type: 'SERVER.STATE',
     level: left.length === 0 ? 'INFO' : 'WARN',
-    description: `Management server ${address} is drained: ${moved} agents have moved, ${left.length} are left${described.length > 0 ? `: ${described.join(', ')}` : ''}`,
+    description: `Management server ${address} is drained: ${movedText(moved, left.length)}${described.length > 0 ? `: ${described.join(', ')}` : ''}`,
   });
   return { ...result, forced };
 }

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
+import { amountThat } from '../../lib/text/amount.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { MigrateAgentConnectionAnswer, MigrateAgentConnectionCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
@@ -170,7 +171,13 @@ const REASON_TEXTS = {
 function progressText(moved: number, left: ReadonlyMap<LeftReason, number>): string {
   const reasons = [...left].map(([reason, count]) => `${REASON_TEXTS[reason]}: ${count}`);
   const count = [...left.values()].reduce((sum, one) => sum + one, 0);
-  return `${moved} agents have moved, ${count} are left${count === 0 ? '' : ` (${reasons.join(', ')})`}`;
+  return `${movedText(moved, count)}${count === 0 ? '' : ` (${reasons.join(', ')})`}`;
+}
+
+/** How many agents have gone, and how many have not. */
+export function movedText(moved: number, left: number): string {
+  const rest = left === 0 ? 'none is' : left === 1 ? '1 is' : `${left.toLocaleString('en-US')} are`;
+  return `${amountThat(moved, 'agent', ['has', 'have'])} moved, ${rest} left`;
 }
 
 /** None is left, or all that are have been told often enough, and had the time to go. */

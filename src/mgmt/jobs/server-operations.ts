@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import { refusedOperation } from '../../lib/operation-error.js';
+import { amount } from '../../lib/text/amount.js';
 import type { EventSink, EventType } from '../cluster/events.js';
 import type { ServerReader } from '../cluster/membership.js';
 import { type ObservedServer, othersThatTakeAgents } from '../cluster/observed-servers.js';
@@ -160,7 +161,7 @@ async function checkTargets(
   const agents = await store.countAgents(server.msid);
   if (agents > 0) {
     throw refusedOperation(
-      `no other management server of host (${host.join(',')}) can take agents: its ${agents} agents would have nowhere to go`,
+      `no other management server of host (${host.join(',')}) can take agents: its ${amount(agents, 'agent')} would have nowhere to go`,
     );
   }
 }

@@ -410,6 +410,21 @@ t.test('queryAsyncJobResult: a job about no host is about its server', async t =
   t.notOk('jobinstanceid' in (await call('queryAsyncJobResult', { jobid: ofAny.uuid })).body);
 });
 
+t.test('listAsyncJobs: of a job of sendCommand, what it sends, unless that is very long', async t => {
+  const { call, store } = await apiBench(t);
+  const job = { cmd: 'sendCommand', targetMsid: null, hostId: null, createdBy: null };
+  const command = (name: string, text = '') => ({ class: `com.cloud.agent.api.${name}`, fields: { text } });
+  const sent = [
+    [command('CheckHealthCommand'), command('MaintainCommand')],
+    [command('MaintainCommand', 'x'.repeat(70_000))],
+  ];
+  for (const commands of sent) await store.createJob({ ...job, params: JSON.stringify({ commands, wait: 60 }) });
+  await store.createJob({ ...job, cmd: 'drain', params: '{}' });
+  const { body } = await call('listAsyncJobs', {});
+  const told = body.asyncjobs.map(({ commands = '' }: { commands?: string }) => commands).sort();
+  t.same(told, ['', '', 'CheckHealthCommand, MaintainCommand']);
+});
+
 t.test('queryAsyncJobResult: of a job that failed, the error; of a host that is gone by now, nothing', async t => {
   const { call, store, addHosts } = await apiBench(t);
   const [host] = await addHosts(1);

@@ -1,5 +1,6 @@
 import { dateText } from '../../../api/moment.js';
 import type { Params, Response } from '../../../api/types.js';
+import { commandNames } from '../../commands/command-job.js';
 import { resultOf } from '../../jobs/job-outcome.js';
 import { readLargePage } from '../../store/pages.js';
 import type { JobRow } from '../../store/store.js';
@@ -47,6 +48,7 @@ function jobObject(
   return {
     jobid: job.uuid,
     cmd: job.cmd,
+    commands: commandNames(job),
     jobstatus: STATUS[job.status],
     jobprocstatus: 0,
     jobresultcode: job.status === 'expired' ? 530 : (job.resultCode ?? 0),

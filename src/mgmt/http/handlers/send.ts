@@ -1,4 +1,5 @@
 import type { Params, Response, ResponseObject } from '../../../api/types.js';
+import { amountThat } from '../../../lib/text/amount.js';
 import type { SendCommandArguments } from '../../commands/command-operations.js';
 import { readLargePage } from '../../store/pages.js';
 import type { CommandResultRow, CommandState } from '../../store/store.js';
@@ -64,7 +65,7 @@ export async function cancelCommand(
   { jobid }: Params<'cancelCommand'>,
 ): Promise<Response<'cancelCommand'>> {
   const { cancelled, recalled } = await operations.cancelCommand({ jobId: jobid });
-  const text = `${cancelled} hosts get no command any more`;
+  const text = `${amountThat(cancelled, 'host', ['gets', 'get'])} no command any more`;
   const more = `of ${recalled} that may have it, it is taken back or ended where that is possible`;
   return { success: true, displaytext: recalled === 0 ? text : `${text}; ${more}` };
 }
