@@ -14,3 +14,9 @@ export function every(ms: number, callback: () => void): () => void {
   const timer = setInterval(callback, ms);
   return () => clearInterval(timer);
 }
+
+/** Milliseconds since the page began; never back. */
+export const elapsed = (): number => performance.now();
+
+/** Lets the browser draw, and handle what has come meanwhile. */
+export const turn = (): Promise<void> => new Promise(resolve => after(0, resolve));

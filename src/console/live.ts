@@ -1,11 +1,12 @@
 import { batch, computed, signal } from '@preact/signals';
 import type { ResponseObject } from '../api/types.js';
-import { ask, list, whenSessionEnds } from './api.js';
+import { list, whenSessionEnds } from './api.js';
 import { after, every, wallTime } from './clock.js';
+import { fleet, forgetFleet, isFleetRead, listed, moved, readFleet } from './fleet.js';
 import type { Alert } from './model/alerts.js';
 import type { Job } from './model/jobs.js';
-import { compareAddresses, type Fleet, fleetOf, follow, type Move, NO_FLEET } from './model/tracks.js';
-import type { ServerNow } from './model/verdict.js';
+import { compareAddresses, type Move, type Preference } from './model/tracks.js';
+import type { Canary, ServerNow } from './model/verdict.js';
 import { readSession, type SessionInfo } from './session.js';
 
 // What the page knows of the cluster. The server's stream keeps it as it is there; pages read more when they need it.
@@ -26,12 +27,8 @@ export const events = signal<readonly ClusterEvent[]>([]);
 /** Those that are open, newest first. */
 export const alerts = signal<readonly Alert[]>([]);
 export const configurations = signal<readonly Configuration[]>([]);
-export const fleet = signal<Fleet>(NO_FLEET);
-export const isFleetRead = signal(false);
-/** Changes whenever the fleet was read anew, and its tracks have other places. */
-export const fleetReading = signal(0);
-/** Whenever one of these hosts moves, its pages read again: the last move of each, by host id. */
-export const lastMoves = signal<ReadonlyMap<string, string>>(new Map());
+/** At most one. */
+export const canaries = signal<readonly Canary[]>([]);
 /** The server's clock, in milliseconds since 1970; it goes on once a second. */
 export const now = signal(wallTime());
 
@@ -59,17 +56,11 @@ const JOBS_KEPT = 500;
 const RETRY_MS = 1_000;
 /** The server says something every five seconds. */
 const SILENT_MS = 12_000;
-/** Readings that follow each other closely are one. */
-const READ_AGAIN_MS = 1_000;
 
 let source: EventSource | undefined;
 let lastId: string | undefined;
 let heardAt = 0;
 let aheadMs = 0;
-let readingFleet: Promise<void> | undefined;
-let hasToReadAgain = false;
-/** Moves that come while the fleet is read. */
-let early: Move[] = [];
 
 /** Signs in by the cookie if there is one, and follows the cluster from then on. */
 export async function start(): Promise<void> {
@@ -94,10 +85,10 @@ export function ended(): void {
   lastId = undefined;
   batch(() => {
     session.value = null;
-    isFleetRead.value = false;
-    fleet.value = NO_FLEET;
+    forgetFleet();
     events.value = [];
     alerts.value = [];
+    canaries.value = [];
   });
 }
 
@@ -127,23 +118,23 @@ function connect(): void {
     awaySince.value = undefined;
     greet(hello);
     if (!isFleetRead.value) {
-      void readFleet();
+      readAgain();
       void readEvents();
     }
   });
   on('time', greet);
   on('reset', () => {
-    void readFleet();
+    readAgain();
     void readEvents();
   });
   on('ended', ended);
-  on('moves', (moves: readonly Move[]) => moved(moves));
+  on('moves', (moves: readonly Move[]) => moved(moves, startOfDay()));
+  on('lists', (lists: readonly Preference[]) => listed(lists));
   on('servers', (changed: readonly Server[]) => {
     servers.value = merged(servers.value, changed, ({ id }) => id).toSorted((one, other) =>
       compareAddresses(one.serviceip, other.serviceip),
     );
-    if (isFleetRead.value && changed.some(({ id }) => !fleet.value.servers.some(known => known.id === id)))
-      void readFleet();
+    if (isFleetRead.value && changed.some(({ id }) => !fleet.value.servers.some(known => known.id === id))) readAgain();
   });
   on('jobs', (changed: readonly Job[]) => {
     jobs.value = merged(jobs.value, changed, ({ jobid }) => jobid)
@@ -151,13 +142,13 @@ function connect(): void {
       .slice(0, JOBS_KEPT);
   });
   on('configurations', (changed: readonly Configuration[]) => {
-    const isFirst = configurations.value.length === 0;
     configurations.value = merged(configurations.value, changed, ({ name }) => name);
-    // Preferred servers follow from it; agents have their new lists a moment later.
-    if (!isFirst) for (const ms of [1_500, 6_000, 20_000]) after(ms, () => void readFleet());
   });
   on('alerts', (open: readonly Alert[]) => {
     alerts.value = open;
+  });
+  on('canaries', (open: readonly Canary[]) => {
+    canaries.value = open;
   });
   on('events', (more: readonly ClusterEvent[]) => {
     const known = new Set(events.value.map(({ id }) => id));
@@ -191,54 +182,14 @@ function tick(): void {
   now.value = wallTime() + aheadMs;
   if (source !== undefined && wallTime() - heardAt > SILENT_MS) lost();
   // What is older than a day is not shown any more.
-  if (isFleetRead.value && now.value - fleet.value.start > DAY_MS + HOUR_MS) void readFleet();
+  if (isFleetRead.value && now.value - fleet.value.start > DAY_MS + HOUR_MS) readAgain();
 }
 
-/** Moves, oldest first. */
-function moved(moves: readonly Move[]): void {
-  if (readingFleet !== undefined || !isFleetRead.value) early.push(...moves);
-  else if (apply(moves) || moves.some(({ cause }) => cause === 'removed')) void readFleet();
-  const last = new Map(lastMoves.value);
-  for (const { hostid, id } of moves) if (hostid) last.set(hostid, id);
-  lastMoves.value = last;
-}
+/** Of what is shown: a day. */
+const startOfDay = () => now.value - DAY_MS;
 
-/** @returns whether there are unknown hosts */
-function apply(moves: readonly Move[]): boolean {
-  const followed = follow(fleet.value, moves);
-  if (followed.changed.length > 0) fleet.value = followed.fleet;
-  return followed.hasUnknown;
-}
-
-/** Reads where all hosts were for a day. */
-function readFleet(): Promise<void> {
-  if (readingFleet !== undefined) {
-    hasToReadAgain = true;
-    return readingFleet;
-  }
-  readingFleet = (async () => {
-    try {
-      const startdate = dateText(now.value - DAY_MS);
-      const placements = await ask('listPlacements', { startdate });
-      batch(() => {
-        fleet.value = fleetOf(placements);
-        isFleetRead.value = true;
-        fleetReading.value++;
-        apply(early);
-        early = [];
-      });
-    } catch {
-      // Without a server the page says so; else the stream tells when to read again.
-      hasToReadAgain = session.value !== null && awaySince.value === undefined;
-    } finally {
-      readingFleet = undefined;
-    }
-    if (hasToReadAgain) {
-      hasToReadAgain = false;
-      after(READ_AGAIN_MS, () => void readFleet());
-    }
-  })();
-  return readingFleet;
+function readAgain(): void {
+  readFleet(startOfDay());
 }
 
 async function readEvents(): Promise<void> {
@@ -256,11 +207,6 @@ function merged<T>(former: readonly T[], changed: readonly T[], keyOf: (item: T)
   const all = new Map(former.map(item => [keyOf(item), item]));
   for (const item of changed) all.set(keyOf(item), item);
   return [...all.values()];
-}
-
-/** The API's form of a date. */
-function dateText(moment: number): string {
-  return `${new Date(moment).toISOString().slice(0, 19)}+0000`;
 }
 
 /** A form of the API's date that browsers read. */

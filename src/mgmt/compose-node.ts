@@ -399,7 +399,13 @@ export function composeNode(parts: NodeParts): ManagementNode {
     },
   });
   const api = new Api({ clock, log, keys: parts.apiKeys, handlers, store, events });
-  const console = new Console({ clock, log, keys: parts.apiKeys, handlers, api });
+  const console = new Console({
+    ...{ clock, log, keys: parts.apiKeys, handlers, api, store },
+    canary() {
+      const { canary } = currentConfiguration();
+      return canary && { id: canary.id, begun: canary.begun, createdby: canary.createdBy };
+    },
+  });
   let isServing = false;
   let isStopping = false;
   let wasStrict = true;

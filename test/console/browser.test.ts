@@ -163,6 +163,36 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
     t.equal(await holds(), former);
   });
 
+  await t.test('regression: which server agents prefer is followed while a canary stands, and behind it', async t => {
+    const ofSecond = (agents: unknown) =>
+      (agents as readonly { readonly preferredhost: string }[]).filter(({ preferredhost }) => preferredhost === second);
+    const preferring = async () => ofSecond((await cluster.ask('listAgentLinks', { pagesize: '-1' })).agentlink).length;
+    /** When agents have the lists that hold for all. */
+    const settled = async () => {
+      const { preview } = await cluster.ask('previewHostList', { pagesize: '-1' });
+      const wanted = ofSecond((preview as { readonly agents: unknown }).agents).length;
+      while ((await preferring()) !== wanted);
+      return wanted;
+    };
+    const standing = async () => {
+      const { canary } = await cluster.ask('listCanaries');
+      return (canary as readonly { readonly id: number; readonly hosts: number; readonly listed: number }[])[0];
+    };
+    const isShown = (count: number) => page.getByRole('status').getByText(`${count} agents`, { exact: true }).waitFor();
+    const before = await settled();
+    await menu('Agents');
+    await page.getByLabel('Which agents').fill(`preferred:${second}`);
+    await isShown(before);
+    await cluster.ask('startCanary', { host: second, percent: '50' });
+    let canary = await standing();
+    while (canary === undefined || canary.listed < canary.hosts) canary = await standing();
+    const meanwhile = await preferring();
+    t.ok(meanwhile > before);
+    await isShown(meanwhile);
+    await cluster.ask('deleteCanary', { id: String(canary.id) });
+    await isShown(before);
+  });
+
   await t.test('a command is sent, and its results are watched', async t => {
     await menu('Commands');
     await page.locator('select').selectOption('all');

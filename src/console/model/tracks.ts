@@ -1,4 +1,5 @@
 import type { ResponseObject } from '../../api/types.js';
+import { type Interruptible, mapInSteps, sortInSteps } from '../../lib/interruptible.js';
 
 export type Placements = ResponseObject<'listPlacements'>;
 export type Move = ResponseObject<'listMoves'>;
@@ -50,13 +51,18 @@ export interface Fleet {
 
 export const NO_FLEET: Fleet = { start: 0, servers: [], tracks: [] };
 
-export function fleetOf({ start, servers = [], hosts = [] }: Partial<Placements> & { readonly start: number }): Fleet {
+export function* fleetOf({
+  start,
+  servers = [],
+  hosts = [],
+}: Partial<Placements> & { readonly start: number }): Interruptible<Fleet> {
   const sorted = servers.toSorted((one, other) => compareAddresses(one.address, other.address));
   const numberOf = new Map(sorted.map(({ id }, index) => [id, index + 1]));
   /** As the servers are numbered there, from 1. */
   const renumbered = [NOWHERE, ...servers.map(({ id }) => numberOf.get(id) ?? NOWHERE)];
   const byAddress = new Map(sorted.map(({ address }, index) => [address, index + 1]));
-  const tracks = hosts.map(
+  const tracks = yield* mapInSteps(
+    hosts,
     (host): Track => ({
       id: host.hostid,
       name: host.hostname,
@@ -68,7 +74,8 @@ export function fleetOf({ start, servers = [], hosts = [] }: Partial<Placements>
       steps: stepsOf(host.moves, start, renumbered),
     }),
   );
-  return { start, servers: sorted.map(({ id, address }) => ({ id, address })), tracks: tracks.sort(byRow) };
+  const numbered = sorted.map(({ id, address }) => ({ id, address }));
+  return { start, servers: numbered, tracks: yield* sortInSteps(tracks, byRow) };
 }
 
 function stepsOf(moves: string, start: number, renumbered: readonly number[]): readonly Step[] {
@@ -95,6 +102,29 @@ const NAMES = new Intl.Collator('en', { numeric: true });
 
 export function compareAddresses(one: string, other: string): number {
   return NAMES.compare(one, other);
+}
+
+/** The server that an agent prefers now: an agent gets another list without a move. */
+export interface Preference {
+  readonly hostid: string;
+  /** Its address; '' for none. */
+  readonly preferredhost: string;
+}
+
+/** The fleet with the rows in their new order; undefined: nothing is new. @param lists the later one of a host counts */
+export function* preferring(fleet: Fleet, lists: readonly Preference[]): Interruptible<Fleet | undefined> {
+  const byAddress = new Map(fleet.servers.map(({ address }, index) => [address, index + 1]));
+  const preferred = new Map(
+    lists.map(({ hostid, preferredhost }) => [hostid, byAddress.get(preferredhost) ?? NOWHERE]),
+  );
+  let changed = 0;
+  const tracks = yield* mapInSteps(fleet.tracks, track => {
+    const other = preferred.get(track.id) ?? track.preferred;
+    if (other === track.preferred) return track;
+    changed++;
+    return { ...track, preferred: other };
+  });
+  return changed === 0 ? undefined : { ...fleet, tracks: yield* sortInSteps(tracks, byRow) };
 }
 
 /** What has happened since; what the fleet knows already changes nothing. */

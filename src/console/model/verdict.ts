@@ -17,6 +17,14 @@ export interface ServerNow {
   readonly stranded: number | undefined;
 }
 
+/** A change that holds for a few agents first. */
+export interface Canary {
+  readonly id: number;
+  /** By the servers' clock, in milliseconds since 1970. */
+  readonly begun: number;
+  readonly createdby: string;
+}
+
 type ServerState = Pick<ServerNow, 'state' | 'processState'>;
 
 export interface Situation {
@@ -25,6 +33,8 @@ export interface Situation {
   readonly isStoreAway: boolean;
   /** Those that are open. */
   readonly alerts: readonly Alert[];
+  /** Those that stand. */
+  readonly canaries: readonly Canary[];
   /** Agents that one server can carry; 0: not known. */
   readonly capacity: number;
   /** Milliseconds since 1970. */
@@ -50,12 +60,24 @@ export function verdict(situation: Situation): Verdict {
   const placed = verdictOfPlaces(situation);
   const over = situation.isStoreAway ? '' : overCapacity(situation);
   const serious = seriousOf(situation.alerts);
+  const forgotten = forgottenCanary(situation);
   const isGood = placed.level === 'good';
-  const sentences = [isGood && (over || serious) ? '' : placed.sentence, over, serious].filter(text => text !== '');
+  const own = isGood && (over || serious) ? '' : placed.sentence;
+  const sentences = [own, over, serious, forgotten].filter(text => text !== '');
   return {
-    level: serious !== '' ? 'bad' : isGood && over !== '' ? 'notice' : placed.level,
+    level: serious !== '' ? 'bad' : isGood && (over || forgotten) ? 'notice' : placed.level,
     sentence: sentences.join(' '),
   };
+}
+
+/** Whoever looks at a canary ends it within this time. */
+const CANARY_MS = 3_600_000;
+
+/** '' when there is none: agents have lists that others have not, and nobody may know it any more. */
+function forgottenCanary({ canaries, now }: Situation): string {
+  const [canary] = canaries.filter(({ begun }) => now - begun >= CANARY_MS);
+  if (canary === undefined) return '';
+  return `The canary that ${canary.createdby} began ${seconds(now - canary.begun)} ago still stands: end it on the page Change.`;
 }
 
 /** Servers that have more agents now than they can carry; '' when there is none. */

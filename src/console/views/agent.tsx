@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals';
 import type { ResponseObject } from '../../api/types.js';
 import { ask, list, startJob } from '../api.js';
-import { fleet, isOperator, lastMoves } from '../live.js';
+import { fleet, lastMoves } from '../fleet.js';
+import { isOperator } from '../live.js';
 import { seconds } from '../model/text.js';
 import { go, hrefOf, route } from '../router.js';
 import { outcomeOf } from './jobs.js';

@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { amount } from '../../lib/text/amount.js';
-import { fleet, isFleetRead } from '../live.js';
+import { fleet, isFleetRead } from '../fleet.js';
 import { type Group, groupByCause, matches, parseQuery, STATES, stateOf, wordsOf } from '../model/query.js';
 import { NOWHERE, type Track, whereNow } from '../model/tracks.js';
 import { hrefOf, replace, route } from '../router.js';

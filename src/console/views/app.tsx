@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { alerts, awaySince, ended, fleet, isStoreAway, now, servers, serversNow, session } from '../live.js';
+import { fleet } from '../fleet.js';
+import { alerts, awaySince, ended, isStoreAway, now, servers, serversNow, session } from '../live.js';
 import { audible } from '../model/alerts.js';
 import { timeOfDay } from '../model/text.js';
 import { isNowhere } from '../model/tracks.js';

@@ -1,7 +1,8 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { fleet, now } from '../live.js';
+import { fleet } from '../fleet.js';
+import { now } from '../live.js';
 import { agentsByServer } from '../model/burndown.js';
 import { firstSpan } from '../model/look.js';
 import { timeOfDay } from '../model/text.js';

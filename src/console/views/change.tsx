@@ -3,7 +3,8 @@ import type { ResponseObject } from '../../api/types.js';
 import { amount } from '../../lib/text/amount.js';
 import { ask, list, Refusal } from '../api.js';
 import { every } from '../clock.js';
-import { type Configuration, configurations, fleet, isOperator, now } from '../live.js';
+import { fleet } from '../fleet.js';
+import { type Configuration, configurations, isOperator, now } from '../live.js';
 import {
   CHANGEABLE,
   type Change,

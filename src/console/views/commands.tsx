@@ -1,7 +1,8 @@
 import { useComputed, useSignal } from '@preact/signals';
 import type { ResponseObject } from '../../api/types.js';
 import { ask, list, startJob } from '../api.js';
-import { fleet, isOperator, jobs } from '../live.js';
+import { fleet } from '../fleet.js';
+import { isOperator, jobs } from '../live.js';
 import { isUnderWay, type Job, lookOf, summaryOf } from '../model/jobs.js';
 import { go, hrefOf, route } from '../router.js';
 import { JobState } from './jobs.js';

@@ -1,5 +1,6 @@
 import { useComputed } from '@preact/signals';
-import { alerts, awaySince, configured, events, fleet, isFleetRead, isStoreAway, now, serversNow } from '../live.js';
+import { fleet, isFleetRead } from '../fleet.js';
+import { alerts, awaySince, canaries, configured, events, isStoreAway, now, serversNow } from '../live.js';
 import { type Shares, sharesOf } from '../model/shares.js';
 import { timeOfDay } from '../model/text.js';
 import { isDown, takesAgents, verdict } from '../model/verdict.js';
@@ -15,6 +16,7 @@ export function NowPage() {
       servers: serversNow.value,
       isStoreAway: isStoreAway.value,
       alerts: alerts.value,
+      canaries: canaries.value,
       capacity: Number(configured('agents.capacity') ?? 0),
       now: now.value,
     }),

@@ -1,7 +1,8 @@
 import { useComputed } from '@preact/signals';
 import { amount, amountThat } from '../../lib/text/amount.js';
 import { ask } from '../api.js';
-import { fleet, isOperator, jobs, type Server, servers, serversNow } from '../live.js';
+import { fleet } from '../fleet.js';
+import { isOperator, jobs, type Server, servers, serversNow } from '../live.js';
 import { isUnderWay, type Job, lookOf } from '../model/jobs.js';
 import { sharesOf } from '../model/shares.js';
 import { isDown } from '../model/verdict.js';

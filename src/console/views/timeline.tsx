@@ -1,6 +1,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { fleet, fleetReading, now } from '../live.js';
+import { fleet, fleetReading } from '../fleet.js';
+import { now } from '../live.js';
 import { account } from '../model/account.js';
 import { advance, fold, type Grid, hostsOfRow, refold } from '../model/fold.js';
 import { firstSpan, stateAtText, ticks, worstAt } from '../model/look.js';

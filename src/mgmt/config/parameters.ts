@@ -273,6 +273,10 @@ export interface Configuration {
 export interface Canary {
   /** The generation of the configuration that it began with. */
   readonly id: number;
+  /** When, by the store's clock, in milliseconds since 1970. */
+  readonly begun: number;
+  /** The name of the API key that asked for it, or the address of the server that did. */
+  readonly createdBy: string;
   /** The values that hold for its hosts. */
   readonly values: ParameterValues;
   /** Its hosts by id, and with `rendezvous` the preferred host of each. */
@@ -347,10 +351,15 @@ export function readConfiguration(
   const { version, assignmentGeneration, canary } = stored;
   const { values, invalid } = readValues(stored.values, former?.values);
   if (canary === undefined) return { configuration: { version, assignmentGeneration, values }, invalid };
-  const { id, hosts, changes } = canary;
+  const { id, hosts, changes, created: begun, createdBy } = canary;
   const own = readValues(new Map([...stored.values, ...changes]), former?.canary?.values ?? values);
   return {
-    configuration: { version, assignmentGeneration, values, canary: { id, hosts, values: own.values } },
+    configuration: {
+      version,
+      assignmentGeneration,
+      values,
+      canary: { id, begun, createdBy, hosts, values: own.values },
+    },
     invalid: [...invalid, ...own.invalid.filter(({ name }) => changes.has(name))],
   };
 }

@@ -9,11 +9,16 @@ import {
   isAstray,
   type Move,
   NOT_YET,
+  NOWHERE,
   type Placements,
+  preferring,
   whereAt,
   whereNow,
 } from '../../../src/console/model/tracks.js';
+import { runAtOnce } from '../../../src/lib/interruptible.js';
 import { fleet, SERVERS, step, track } from './helpers.js';
+
+const made = (placements: Parameters<typeof fleetOf>[0]) => runAtOnce(fleetOf(placements));
 
 const host = (name: string, fields: Partial<Placements['hosts'][number]> = {}): Placements['hosts'][number] => ({
   ...{ hostid: `id-${name}`, hostname: name, zonename: 'z', clustername: undefined, hosttags: 'ssd,big', state: 'Up' },
@@ -37,7 +42,7 @@ const PLACEMENTS: Placements = {
 };
 
 t.test('tracks: servers by address, hosts by preferred server and name', async t => {
-  const { servers, tracks } = fleetOf(PLACEMENTS);
+  const { servers, tracks } = made(PLACEMENTS);
   t.same(
     servers.map(({ address }) => address),
     ['10.0.0.2', '10.0.0.10'],
@@ -51,11 +56,11 @@ t.test('tracks: servers by address, hosts by preferred server and name', async t
     steps: [step(1_500, 0, { kind: 'lost' }), step(1_900, 1, { gap: 412 })],
   });
   t.equal(tracks[2]?.first, NOT_YET);
-  t.same(fleetOf({ start: 5 }).tracks, [], 'a cluster without hosts');
+  t.same(made({ start: 5 }).tracks, [], 'a cluster without hosts');
 });
 
 t.test('tracks: a move is followed once; a host that is not known is said', async t => {
-  const before = fleetOf(PLACEMENTS);
+  const before = made(PLACEMENTS);
   const move = (fields: Partial<Move>): Move =>
     ({
       id: 'm',
@@ -84,7 +89,7 @@ t.test('tracks: a move is followed once; a host that is not known is said', asyn
 });
 
 t.test('regression: tracks: a loss that was none, since the host had its new link already, is taken back', async t => {
-  const before = fleetOf(PLACEMENTS);
+  const before = made(PLACEMENTS);
   const loss = { id: 'l', created: '', at: 2_000, hostid: 'id-kvm-9', kind: 'lost', cause: 'closed' } as Move;
   const back = {
     ...loss,
@@ -232,6 +237,26 @@ t.test('timeline: it begins with what there is of a young cluster', async t => {
   t.equal(firstSpan([young(now - 10)], now, 1_800_000), 120_000);
   t.equal(firstSpan([young(now - 400_000), track('b')], now, 1_800_000), 1_800_000);
   t.equal(firstSpan([young(1)], now, 1_800_000), 1_800_000);
+});
+
+t.test('regression: tracks: an agent that has got another list without a move is in another row', async t => {
+  const before = fleet([track('a'), track('b'), track('c', { preferred: 2 })]);
+  const after = (...lists: Parameters<typeof preferring>[1]) => runAtOnce(preferring(before, lists));
+  const rows = after(
+    { hostid: 'id-a', preferredhost: '10.0.0.1' },
+    { hostid: 'id-a', preferredhost: '10.0.0.3' },
+    { hostid: 'id-c', preferredhost: '' },
+    { hostid: 'id-nobody', preferredhost: '10.0.0.3' },
+  );
+  t.same(
+    rows?.tracks.map(({ name, preferred }) => [name, preferred]),
+    [
+      ['b', 1],
+      ['a', 3],
+      ['c', NOWHERE],
+    ],
+  );
+  t.equal(after({ hostid: 'id-a', preferredhost: '10.0.0.1' }), undefined, 'nothing is new');
 });
 
 t.test('text: durations, addresses', async t => {

@@ -13,7 +13,10 @@ const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
 });
 const ALL = SERVERS.map((_, index) => up(index + 1));
 const judge = (tracks: readonly Track[], fields: Partial<Situation> = {}) =>
-  verdict({ fleet: fleet(tracks), servers: ALL, isStoreAway: false, alerts: [], capacity: 0, now: 20_000, ...fields });
+  verdict({
+    ...{ fleet: fleet(tracks), servers: ALL, isStoreAway: false, alerts: [], canaries: [], capacity: 0, now: 20_000 },
+    ...fields,
+  });
 const many = (count: number, fields: Partial<Track> = {}) =>
   Array.from({ length: count }, (_, index) => track(`kvm-${index}`, fields));
 
@@ -40,6 +43,18 @@ t.test('regression: verdict: what a loss would mean is what the servers say of t
   });
   const unknown = ALL.map(server => ({ ...server, survivorLoad: undefined, stranded: undefined }));
   t.same(judge(spread, { servers: unknown }), { level: 'good', sentence: 'Healthy: every agent has its link.' });
+});
+
+t.test('regression: verdict: a canary that stands for an hour is told, and who began it', async t => {
+  const begun = 50_000;
+  const at = (now: number, tracks = many(3)) => judge(tracks, { canaries: [{ id: 7, begun, createdby: 'kim' }], now });
+  t.match(at(begun + 3_599_999), { level: 'good', sentence: 'Healthy: survives the loss of any one server.' });
+  t.same(at(begun + 7_200_000), {
+    level: 'notice',
+    sentence:
+      'Healthy: survives the loss of any one server. The canary that kim began 2 h ago still stands: end it on the page Change.',
+  });
+  t.match(at(begun + 7_200_000, many(1, { first: 0 })), { level: 'bad', sentence: /nowhere.* still stands/ });
 });
 
 t.test('verdict: a server that has more than it can carry is named, after an outage too', async t => {

@@ -3,10 +3,10 @@ import type { Log } from '../../../lib/logger.js';
 import type { ApiKeyPair, ApiKeys } from '../../security/api-keys.js';
 import type { Api } from '../api.js';
 import type { Handlers } from '../handlers/index.js';
-import { Feed } from './feed.js';
+import { Feed, type FeedParts } from './feed.js';
 import { type Session, Sessions } from './sessions.js';
 
-export interface ConsoleParts {
+export interface ConsoleParts extends Pick<FeedParts, 'store' | 'canary'> {
   readonly clock: Clock;
   readonly log: Log;
   readonly keys: Pick<ApiKeys, 'all'>;

@@ -3,22 +3,32 @@ import type { Clock, Timer } from '../../../lib/clock.js';
 import { reasonOf } from '../../../lib/errors.js';
 import type { Log } from '../../../lib/logger.js';
 import { MGMT_LIMITS } from '../../config/limits.js';
+import type { AgentStore } from '../../store/agent-store.js';
+import type { ChangedHost, HostVersion } from '../../store/store.js';
 import type { Handlers } from '../handlers/index.js';
 import {
   cursorText,
   type FeedCursor,
+  type FeedMessage,
   type FeedState,
   feedFrom,
+  freshVersions,
+  type HostsReading,
+  isWhole,
   next,
   parseCursor,
   type Reading,
   readFrom,
+  type StandingCanary,
 } from './feed-state.js';
 
 export interface FeedParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly handlers: Handlers;
+  readonly store: Pick<AgentStore, 'hostVersions' | 'hostsById'>;
+  /** As far as this server knows. */
+  canary(): StandingCanary | undefined;
 }
 
 export interface Subscriber {
@@ -83,16 +93,15 @@ export class Feed {
     try {
       // The first one, after a while without any: what happened meanwhile nobody was told.
       this.#state ??= feedFrom(await this.#newest());
-      const reading = await this.#read(cursor ?? this.#state.cursor);
-      const isWhole = reading.moves.length < MOST && reading.events.length < MOST;
-      const own = next(feedFrom(cursor ?? this.#state.cursor), reading);
+      const before = feedFrom(cursor ?? this.#state.cursor);
+      const reading = await this.#read(before);
+      const isTold = isWhole(before, reading, MOST);
+      const own = next(before, reading);
       // To a newcomer who has no cursor the last moves are known by what it reads itself.
-      const messages = own.messages.filter(
-        ({ event }) => (cursor !== undefined && isWhole) || (event !== 'moves' && event !== 'events'),
-      );
+      const messages = cursor !== undefined && isTold ? own.messages : own.messages.filter(isNotReadAnew);
       subscriber.write(message('hello', this.#hello(), own.state.cursor));
       for (const { event, items } of messages) subscriber.write(message(event, items, own.state.cursor));
-      if (cursor !== undefined && !isWhole) subscriber.write(message('reset', {}, own.state.cursor));
+      if (cursor !== undefined && !isTold) subscriber.write(message('reset', {}, own.state.cursor));
     } catch (error) {
       this.#failed(error);
       subscriber.write(message('hello', this.#hello()));
@@ -128,12 +137,15 @@ export class Feed {
     this.#ticks++;
     try {
       this.#state ??= feedFrom(await this.#newest());
-      const { state, messages } = next(this.#state, await this.#read(this.#state.cursor));
+      const reading = await this.#read(this.#state);
+      const isTold = isWhole(this.#state, reading, MOST);
+      const { state, messages } = next(this.#state, reading);
       this.#state = state;
       // What is written after an outage may be older than the cursor.
-      if (this.#isAway) this.#tell('reset', {}, state.cursor);
+      if (this.#isAway || !isTold) this.#tell('reset', {}, state.cursor);
       this.#isAway = false;
-      for (const { event, items } of messages) this.#tell(event, items, state.cursor);
+      const told = isTold ? messages : messages.filter(isNotReadAnew);
+      for (const { event, items } of told) this.#tell(event, items, state.cursor);
     } catch (error) {
       this.#failed(error);
     }
@@ -152,25 +164,32 @@ export class Feed {
 
   /** Where the store stands now. */
   async #newest(): Promise<FeedCursor> {
-    const { handlers } = this.#parts;
-    const [moves, events] = await Promise.all([
+    const { handlers, store } = this.#parts;
+    const [moves, events, hosts] = await Promise.all([
       handlers('listMoves', { pagesize: 1 }, CALLER),
       handlers('listEvents', { pagesize: 1 }, CALLER),
+      store.hostVersions(),
     ]);
-    return { moves: moves.items[0]?.at ?? 0, events: parseMoment(events.items[0]?.created ?? '') ?? 0 };
+    return {
+      moves: moves.items[0]?.at ?? 0,
+      events: parseMoment(events.items[0]?.created ?? '') ?? 0,
+      hosts: hosts.cursor.at,
+    };
   }
 
-  async #read(cursor: FeedCursor): Promise<Reading> {
-    const { handlers } = this.#parts;
-    const from = readFrom(cursor);
-    const [moves, events, servers, jobs, configurations, alerts] = await Promise.all([
+  async #read(state: FeedState): Promise<Reading> {
+    const { handlers, canary } = this.#parts;
+    const from = readFrom(state.cursor);
+    const [moves, events, servers, jobs, configurations, alerts, hosts] = await Promise.all([
       handlers('listMoves', { startdate: dateText(from.moves), pagesize: MOST }, CALLER),
       handlers('listEvents', { startdate: dateText(from.events), pagesize: MOST }, CALLER),
       handlers('listManagementServers', { agents: false }, CALLER),
       handlers('listAsyncJobs', { pagesize: JOBS }, CALLER),
       handlers('listConfigurations', {}, CALLER),
       handlers('listAlerts', { open: true, pagesize: ALERTS }, CALLER),
+      this.#readHosts(state),
     ]);
+    const standing = canary();
     return {
       moves: moves.items,
       events: events.items,
@@ -178,8 +197,31 @@ export class Feed {
       jobs: jobs.items,
       configurations: configurations.items,
       alerts: alerts.items,
+      canaries: standing === undefined ? [] : [standing],
+      hosts,
     };
   }
+
+  /** The rows of hosts that have changed. An agent's list changes without a move, and at any time after the configuration. */
+  async #readHosts(state: FeedState): Promise<HostsReading> {
+    const { store } = this.#parts;
+    const versions: HostVersion[] = [];
+    const rows: ChangedHost[] = [];
+    let answer = await store.hostVersions({ at: state.cursor.hosts });
+    for (;;) {
+      versions.push(...answer.versions);
+      const fresh = freshVersions(state, answer.versions).map(({ id }) => id);
+      if (fresh.length > 0) rows.push(...(await store.hostsById(fresh)));
+      const { at } = answer.cursor;
+      if (!answer.more || rows.length >= MOST) return { at, versions, rows };
+      answer = await store.hostVersions(answer.cursor);
+    }
+  }
+}
+
+/** What follows from moves, lists and events is read by the subscriber itself. */
+function isNotReadAnew({ event }: FeedMessage): boolean {
+  return event !== 'moves' && event !== 'lists' && event !== 'events';
 }
 
 function message(event: string, data: object, cursor?: FeedCursor): string {

@@ -15,11 +15,11 @@ const OWN = { 'x-muster-console': '1' };
 /** The port of a server with the console, over a real API. @param tls whether it speaks TLS */
 async function serve(t: Test, { tls = false } = {}) {
   const bench = await apiBench(t);
-  const { api, handlers, apiKeys: keys, clock, log } = bench;
+  const { api, handlers, apiKeys: keys, clock, log, store } = bench;
   const folder = testFolder(t);
   writeFileSync(join(folder, 'index.html'), '<!doctype html>');
   writeFileSync(join(folder, 'console-ABC.js'), '');
-  const console = new Console({ clock, log, keys, handlers, api });
+  const console = new Console({ clock, log, keys, handlers, api, store, canary: () => undefined });
   const state = { isStarting: false };
   const { cert, key } = signedFiles(testFolder(t), 'IP:127.0.0.1');
   const pem = (path: string) => readFileSync(path, 'utf8');
@@ -130,13 +130,13 @@ t.test('console: the stream tells what is, with a cursor', async t => {
   const cookie = cookieOf(await signIn());
   t.equal((await fetch(`${base}/console/stream`)).status, 401);
   const ending = new AbortController();
-  const response = await fetch(`${base}/console/stream?after=0-0`, { headers: { cookie }, signal: ending.signal });
+  const response = await fetch(`${base}/console/stream?after=0-0-0`, { headers: { cookie }, signal: ending.signal });
   t.equal(response.headers.get('content-type'), 'text/event-stream');
   let text = '';
   const reader = response.body?.getReader();
   while (!/event: moves\ndata: .*\n\n/.test(text)) text += new TextDecoder().decode((await reader?.read())?.value);
   ending.abort();
-  t.match(text, /^id: \d+-0\nevent: hello\ndata: \{"time":\d+,"isstoreaway":false\}\n\n/);
+  t.match(text, /^id: \d+-0-\d+\nevent: hello\ndata: \{"time":\d+,"isstoreaway":false\}\n\n/);
   t.match(text, /event: servers\ndata: \[\{.*"serviceip":"192.0.2.1"/);
   t.notMatch(text, /"lastagents"/);
   t.match(text, /"hostname":"host-2"/);
