@@ -1,3 +1,4 @@
+import { type Interruptible, workCounter } from '../../lib/interruptible.js';
 import { NOT_YET, NOWHERE, type Step, type Track } from './tracks.js';
 
 /**
@@ -34,20 +35,46 @@ export interface GridOptions {
   readonly end: number;
 }
 
-/** Folds all hosts into a new grid. */
-export function fold(tracks: readonly Track[], { columns, rows: most, start, end }: GridOptions): Grid {
+/** Cells that are written, and moves that are looked at, in a step of a millisecond or two. */
+const WORK_PER_STEP = 100_000;
+
+/**
+ * Folds all hosts into a new grid, some rows a step.
+ * @param onRows called with the first row of a step, and the first behind them, when they are folded
+ */
+export function* fold(
+  tracks: readonly Track[],
+  { columns, rows: most, start, end }: GridOptions,
+  onRows: (grid: Grid, from: number, to: number) => void = () => {},
+): Interruptible<Grid> {
   const rows = Math.min(most, tracks.length);
   const step = Math.max(1, (end - start) / Math.max(1, columns));
   const grid = { columns, rows, start, step, hosts: tracks.length, cells: new Uint8Array(columns * rows) };
-  for (let row = 0; row < rows; row++) foldRow(grid, tracks, row, 0);
+  const isStepFull = workCounter(WORK_PER_STEP);
+  let from = 0;
+  for (let row = 0; row < rows; row++) {
+    foldRow(grid, tracks, row, 0);
+    const [first, behind] = hostsOfRow(grid, row);
+    let moves = 0;
+    for (let place = first; place < behind; place++) moves += 1 + (tracks[place]?.steps.length ?? 0);
+    if (!isStepFull(columns + MOVE_WORK * moves)) continue;
+    onRows(grid, from, row + 1);
+    from = row + 1;
+    yield;
+  }
+  onRows(grid, from, rows);
   return grid;
 }
 
-/** The hosts of these places have changed: their rows are folded again. The grid's cells are written. */
-export function refold(grid: Grid, tracks: readonly Track[], changed: Iterable<number>): void {
+/** A move costs as much as so many cells. */
+const MOVE_WORK = 20;
+
+/** The hosts of these places have changed: their rows are folded again. The grid's cells are written. @returns the rows */
+export function refold(grid: Grid, tracks: readonly Track[], changed: Iterable<number>): ReadonlySet<number> {
   const rows = new Set<number>();
   for (const place of changed) rows.add(rowOf(grid, place));
   for (const row of rows) foldRow(grid, tracks, row, 0);
+  return rows;
 }
 
 /** Time has gone on by whole columns. The first ones fall out, and new ones are folded. The cells are those of the former grid. */

@@ -3,11 +3,12 @@ import { useEffect, useRef } from 'preact/hooks';
 import { fleet, fleetReading } from '../fleet.js';
 import { now } from '../live.js';
 import { account } from '../model/account.js';
-import { advance, fold, type Grid, hostsOfRow, refold } from '../model/fold.js';
+import { hostsOfRow } from '../model/fold.js';
 import { firstSpan, stateAtText, ticks, worstAt } from '../model/look.js';
 import { seconds, timeOfDay } from '../model/text.js';
 import { type Fleet, NOWHERE, type Track } from '../model/tracks.js';
-import { colourOf, emptyColour, isDark, pixels } from '../palette.js';
+import { colourOf, isDark } from '../palette.js';
+import { Picture } from '../picture.js';
 import { go, hrefOf } from '../router.js';
 import { At, ServerAt, Swatch, Table } from './parts.js';
 
@@ -42,7 +43,7 @@ export function Timeline({ proposed }: { readonly proposed?: ReadonlyMap<string,
   const pointer = useSignal<{ readonly x: number; readonly y: number } | undefined>(undefined);
   const picture = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const drawing = useRef(new Drawing());
+  const drawing = useRef(new Picture());
   const window_ = useComputed(() => {
     const { span, end = now.value } = shown.value;
     return { start: end - span, end, span };
@@ -58,17 +59,19 @@ export function Timeline({ proposed }: { readonly proposed?: ReadonlyMap<string,
     return () => observer.disconnect();
   }, [size]);
 
+  useEffect(() => () => drawing.current.stop(), []);
+
   useSignalEffect(() => {
     const { width, height } = size.value;
     const context = canvas.current?.getContext('2d', { alpha: false });
     if (!context || width === 0) return;
     const scale = devicePixelRatio;
     const [columns, rows] = [Math.round(width * scale), Math.round(height * scale)];
+    const { tracks } = fleet.value;
+    const { start, end } = window_.value;
     drawing.current.draw(context, {
-      fleet: fleet.value,
-      reading: fleetReading.value,
-      isDark: isDark.value,
-      ...{ columns, rows, ...window_.value, isLive: shown.value.end === undefined },
+      view: { columns, rows, hosts: tracks.length, start, end, isLive: shown.value.end === undefined },
+      ...{ tracks, reading: fleetReading.value, isDark: isDark.value },
     });
   });
 
@@ -326,80 +329,4 @@ function AsText({ start, end }: { readonly start: number; readonly end: number }
       )}
     </details>
   );
-}
-
-interface Scene {
-  readonly fleet: Fleet;
-  readonly reading: number;
-  readonly isDark: boolean;
-  readonly columns: number;
-  readonly rows: number;
-  readonly start: number;
-  readonly end: number;
-  readonly span: number;
-  readonly isLive: boolean;
-}
-
-/** Keeps the grid of the last picture, and folds only what has changed since. */
-class Drawing {
-  #grid: Grid | undefined;
-  #tracks: readonly Track[] = [];
-  #reading = -1;
-  readonly #image = document.createElement('canvas');
-
-  draw(context: CanvasRenderingContext2D, scene: Scene): void {
-    const grid = this.#folded(scene);
-    this.#grid = grid;
-    this.#tracks = scene.fleet.tracks;
-    this.#reading = scene.reading;
-    const { canvas } = context;
-    if (canvas.width !== scene.columns || canvas.height !== scene.rows) {
-      canvas.width = scene.columns;
-      canvas.height = scene.rows;
-    }
-    const { columns, rows, cells } = grid;
-    if (rows === 0) {
-      context.fillStyle = emptyColour();
-      context.fillRect(0, 0, canvas.width, canvas.height);
-      return;
-    }
-    const image = this.#image.getContext('2d', { alpha: false });
-    if (image === null) return;
-    if (this.#image.width !== columns || this.#image.height !== rows) {
-      this.#image.width = columns;
-      this.#image.height = rows;
-    }
-    const data = image.createImageData(columns, rows);
-    const words = new Uint32Array(data.data.buffer);
-    const colours = pixels();
-    for (let cell = 0; cell < cells.length; cell++) words[cell] = colours[cells[cell] ?? 0] ?? 0;
-    image.putImageData(data, 0, 0);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(this.#image, 0, 0, canvas.width, canvas.height);
-  }
-
-  #folded({ fleet: { tracks }, reading, columns, rows, start, end, span, isLive }: Scene): Grid {
-    const grid = this.#grid;
-    const step = Math.max(1, span / Math.max(1, columns));
-    const isSame =
-      grid !== undefined &&
-      reading === this.#reading &&
-      tracks.length === this.#tracks.length &&
-      grid.columns === columns &&
-      grid.rows === Math.min(rows, tracks.length) &&
-      Math.abs(grid.step - step) < 1e-6 &&
-      (isLive ? start >= grid.start : start === grid.start);
-    // Columns begin at multiples of their length, so that the past does not tremble when time goes on.
-    if (!isSame)
-      return fold(tracks, {
-        columns,
-        rows,
-        start: isLive ? Math.ceil(start / step) * step : start,
-        end: (isLive ? Math.ceil(start / step) * step : start) + span,
-      });
-    const changed = tracks.flatMap((track, place) => (track === this.#tracks[place] ? [] : [place]));
-    refold(grid, tracks, changed);
-    const by = Math.floor((end - (grid.start + columns * step)) / step) + 1;
-    return isLive ? advance(grid, tracks, by) : grid;
-  }
 }

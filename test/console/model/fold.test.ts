@@ -2,11 +2,14 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ASTRAY, advance, fold, hostsOfRow, NO_DATA, NO_LINK, refold, rowOf } from '../../../src/console/model/fold.js';
 import { NOT_YET, type Step, type Track, whereAt } from '../../../src/console/model/tracks.js';
+import { runAtOnce } from '../../../src/lib/interruptible.js';
 import { step, track } from './helpers.js';
+
+const folded = (...[tracks, options]: Parameters<typeof fold>) => runAtOnce(fold(tracks, options));
 
 /** A grid of one row, ten columns of 100 ms. */
 function row(...tracks: readonly Track[]): readonly number[] {
-  return [...fold(tracks, { columns: 10, rows: 1, start: 1_000, end: 2_000 }).cells];
+  return [...folded(tracks, { columns: 10, rows: 1, start: 1_000, end: 2_000 }).cells];
 }
 
 t.test('fold: a host without moves has one colour, and nothing before it came', async t => {
@@ -94,10 +97,10 @@ t.test('fold: what is folded step by step is what is folded at once (fast-check)
         const options = { columns: 20, rows, start: 1_000, end: 2_000 };
         const place = changed % all.length;
         const before = all.map((one, index) => (index === place ? { ...one, steps: one.steps.slice(0, 2) } : one));
-        const grid = fold(before, options);
+        const grid = folded(before, options);
         refold(grid, all, [place]);
         const moved = advance(grid, all, by);
-        const whole = fold(all, { ...options, start: 1_000 + by * 50, end: 2_000 + by * 50 });
+        const whole = folded(all, { ...options, start: 1_000 + by * 50, end: 2_000 + by * 50 });
         return Buffer.compare(moved.cells, whole.cells) === 0;
       },
     ),
@@ -105,10 +108,24 @@ t.test('fold: what is folded step by step is what is folded at once (fast-check)
   );
 });
 
+t.test('fold: rows are folded in steps of a bounded size, each once, and told when they are', async t => {
+  const many = Array.from({ length: 10_000 }, (_, index) => track(`h${index}`, { preferred: (index % 3) + 1 }));
+  const told: (readonly [number, number])[] = [];
+  const computation = fold(many, { columns: 2_000, rows: 1_200, start: 0, end: 86_400_000 }, (grid, from, to) => {
+    told.push([from, to]);
+    t.ok(grid.cells.subarray(from * 2_000, to * 2_000).every(cell => cell !== NO_DATA));
+  });
+  let steps = 0;
+  while (!computation.next().done) t.equal(told.length, ++steps);
+  t.equal(told[0]?.[0], 0);
+  t.equal(told.at(-1)?.[1], 1_200);
+  t.ok(told.every(([from, to], index) => to - from < 60 && (index === 0 || told[index - 1]?.[1] === from)));
+});
+
 t.test('fold: where a host was at any moment its cell is no better than that (fast-check)', async () => {
   fc.assert(
     fc.property(tracks, fc.integer({ min: 1_000, max: 1_999 }), (all, moment) => {
-      const grid = fold(all, { columns: 20, rows: 12, start: 1_000, end: 2_000 });
+      const grid = folded(all, { columns: 20, rows: 12, start: 1_000, end: 2_000 });
       return all.every((one, place) => {
         const server = whereAt(one, moment);
         const least =
