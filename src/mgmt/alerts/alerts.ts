@@ -15,7 +15,13 @@ export interface AlertsParts extends WebhookQueuesParts {
   readonly address: string;
   readonly store: Pick<
     Store,
-    'raiseAlert' | 'clearAlert' | 'openAlerts' | 'takeAlertNotice' | 'endAlertNotice' | 'deleteAlerts'
+    | 'raiseAlert'
+    | 'clearAlert'
+    | 'openAlerts'
+    | 'takeAlertNotice'
+    | 'alertNoticeReached'
+    | 'endAlertNotice'
+    | 'deleteAlerts'
   >;
   /** What this server sees, without fights. */
   facts(): Promise<Omit<Facts, 'fights'>>;
@@ -58,8 +64,6 @@ export class Alerts {
   #ownNotices: readonly OwnNotice[] = [];
   /** A key by which alerts are to be signed, and that is not there: it was logged. */
   #missingKey: string | undefined;
-  /** Which webhooks have a notice that others have not, and since when the notice is known. */
-  readonly #reached = new Map<string, { readonly urls: Set<string>; readonly since: number }>();
   /** Notices that are being told. */
   readonly #telling = new Set<Promise<void>>();
   #looking: Promise<void> = Promise.resolve();
@@ -156,9 +160,7 @@ export class Alerts {
 
   /** Those of others as well: whoever takes a notice first has it. Without a webhook they stay due. */
   async #takeNotices(): Promise<void> {
-    const { store, health, clock } = this.#parts;
-    const now = clock.now();
-    for (const [key, { since }] of this.#reached) if (now - since > 2 * RETRIED_MS) this.#reached.delete(key);
+    const { store, health } = this.#parts;
     for (let taken = 0; taken < MOST_NOTICES; taken++) {
       if (this.#telling.size >= MOST_NOTICES || this.#stopping.signal.aborted || !this.#hasWebhook) return;
       const notice = await health.watch(() => store.takeAlertNotice(LEASE_MS));
@@ -174,17 +176,19 @@ export class Alerts {
 
   /** Never rejects. What has failed is due again when the lease is over. */
   async #tell(notice: AlertNotice): Promise<void> {
-    const { store, health, log, clock } = this.#parts;
-    const key = `${notice.uuid} ${notice.about}`;
-    const reached = this.#reached.get(key) ?? { urls: new Set(), since: clock.now() };
-    this.#reached.set(key, reached);
+    const { store, health, log, configuration } = this.#parts;
     const { subject } = notice;
-    const isTold = await this.#webhooks.tell({ told: notice, subject, reached: reached.urls, isWanted: () => true });
-    if (!isTold && (this.#stopping.signal.aborted || notice.attempts < MOST_ATTEMPTS)) return;
-    if (!isTold) log.error('An alert has reached not all webhooks', { description: notice.description });
+    const reached = new Set(notice.reached);
+    const isTold = await this.#webhooks.tell({ told: notice, subject, reached, isWanted: () => true });
+    const isTriedAgain = !isTold && (this.#stopping.signal.aborted || notice.attempts < MOST_ATTEMPTS);
+    if (!isTold && !isTriedAgain) {
+      log.error('An alert has reached not all webhooks', { description: notice.description });
+    }
+    // Those that were taken out of the configuration are told nothing more.
+    const urls = configuration().values['alert.webhook.url'].filter(url => reached.has(url));
     try {
-      await health.watch(() => store.endAlertNotice(notice));
-      this.#reached.delete(key);
+      if (!isTriedAgain) await health.watch(() => store.endAlertNotice(notice));
+      else if (reached.size > notice.reached.length) await health.watch(() => store.alertNoticeReached(notice, urls));
     } catch (error) {
       log.debug('It could not be stored that an alert was told', { reason: reasonOf(error) });
     }

@@ -15,6 +15,8 @@ export interface AlertStore {
    * @returns undefined: nothing is to be told, or others have taken it
    */
   takeAlertNotice(leaseMs: number): Promise<AlertNotice | undefined>;
+  /** Some webhooks have it, and others not yet: whoever takes it next tells those alone. */
+  alertNoticeReached(notice: Pick<AlertNotice, 'id' | 'about'>, urls: readonly string[]): Promise<void>;
   /** It was told, or is told no more. What has become due meanwhile stays due. */
   endAlertNotice(notice: Pick<AlertNotice, 'id' | 'about'>): Promise<void>;
   /** Deletes those that were cleared so long ago, by the store's clock; at most 1,000 a call. @returns how many */
@@ -46,6 +48,8 @@ export interface AlertNotice extends AlertRow {
   readonly about: 'raised' | 'cleared';
   /** How often it was taken, with this time. */
   readonly attempts: number;
+  /** The webhooks that have it. */
+  readonly reached: readonly string[];
 }
 
 /** What is left out is not asked for. */

@@ -117,6 +117,24 @@ t.test('alerts: a webhook that fails is tried again, and the other one is not to
   t.equal(one.posts[1]?.signature, undefined, 'no key is named');
 });
 
+t.test('regression: a webhook that was told is told once, whichever servers try the one that fails', async t => {
+  const one = await bench(t);
+  const servers = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map(one.server);
+  one.broken.add(URLS[1] ?? '');
+  for (const { alerts } of servers) {
+    alerts.note(FIGHT);
+    alerts.start();
+  }
+  await one.pass(20 * 60_000);
+  // A server that ends hands over what it knows.
+  await servers[0]?.alerts.stop();
+  await one.pass(20 * 60_000);
+  t.same(
+    one.posts.map(({ url }) => url),
+    [URLS[0]],
+  );
+});
+
 t.test('alerts: what is silenced is listed, and not posted', async t => {
   const one = await bench(t, { 'alert.silences': canonicalValue('alert.silences', 'guid-fight=2100-01-01T00:00Z') });
   const { alerts } = one.server('10.0.0.1');

@@ -56,6 +56,20 @@ export function alertsContract(kind: string, fresh: FreshStore): void {
     t.equal(await store.takeAlertNotice(0), undefined);
   });
 
+  test('alerts: whoever takes a notice next knows which webhooks have it', async (t, store, open) => {
+    const other = await open();
+    const url = 'https://alerts.example.org/1';
+    await store.raiseAlert(alert('a'));
+    const notice = await store.takeAlertNotice(0);
+    t.strictSame(notice?.reached, []);
+    if (notice === undefined) return;
+    await store.alertNoticeReached(notice, [url]);
+    t.strictSame((await other.takeAlertNotice(LEASE_MS))?.reached, [url]);
+    await store.clearAlert('a');
+    await store.alertNoticeReached(notice, ['https://late.example.org/']);
+    t.match(await other.takeAlertNotice(LEASE_MS), { about: 'cleared', reached: [] }, 'its end nobody has yet');
+  });
+
   test('alerts: what nobody was told of has no end to tell of; what is over goes', async (t, store) => {
     await store.raiseAlert(alert('a'));
     await store.raiseAlert(alert('b'));

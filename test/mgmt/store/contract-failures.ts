@@ -266,6 +266,14 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
     call: store => store.takeAlertNotice(60_000),
     again: { says: undefined },
   }),
+  alertNoticeReached: write({
+    async before(store) {
+      await store.raiseAlert(ALERT);
+      await store.takeAlertNotice(60_000);
+    },
+    call: store => store.alertNoticeReached({ id: 1, about: 'raised' }, ['https://a/']),
+    again: 'same',
+  }),
   endAlertNotice: write({
     async before(store) {
       await store.raiseAlert(ALERT);

@@ -6,6 +6,9 @@ import type { AlertTable } from './schema.js';
 import { raiseSequence } from './sequence.js';
 import type { Transactions } from './transactions.js';
 
+/** Of a notice. */
+const NOT_TOLD = { taken_until: null, attempts: 0, reached: null };
+
 export function alertStore(transactions: Transactions): AlertStore {
   const { database } = transactions;
   return {
@@ -19,7 +22,7 @@ export function alertStore(transactions: Transactions): AlertStore {
         if (standing !== undefined) return false;
         const id = await raiseSequence(db, 'alert', 1);
         const created = await database.storeTime(db);
-        const none = { cleared: null, taken_until: null, attempts: 0 };
+        const none = { cleared: null, ...NOT_TOLD };
         await db
           .insertInto('alert')
           .values({
@@ -49,7 +52,7 @@ export function alertStore(transactions: Transactions): AlertStore {
         const cleared = await database.storeTime(db);
         await db
           .updateTable('alert')
-          .set({ open_subject: null, cleared, notice: isUntold ? null : 'cleared', taken_until: null, attempts: 0 })
+          .set({ open_subject: null, cleared, notice: isUntold ? null : 'cleared', ...NOT_TOLD })
           .where('id', '=', standing.id)
           .execute();
         return true;
@@ -112,14 +115,25 @@ export function alertStore(transactions: Transactions): AlertStore {
           .set({ taken_until: now + leaseMs, attempts })
           .where('id', '=', row.id)
           .execute();
-        return { ...alertOf(row), about: row.notice, attempts } satisfies AlertNotice;
+        const reached: readonly string[] = row.reached === null ? [] : JSON.parse(row.reached);
+        return { ...alertOf(row), about: row.notice, attempts, reached } satisfies AlertNotice;
+      }),
+
+    alertNoticeReached: ({ id, about }, urls) =>
+      transactions.write('alertNoticeReached', async db => {
+        await db
+          .updateTable('alert')
+          .set({ reached: JSON.stringify(urls) })
+          .where('id', '=', id)
+          .where('notice', '=', about)
+          .execute();
       }),
 
     endAlertNotice: ({ id, about }) =>
       transactions.write('endAlertNotice', async db => {
         await db
           .updateTable('alert')
-          .set({ notice: null, taken_until: null, attempts: 0 })
+          .set({ notice: null, ...NOT_TOLD })
           .where('id', '=', id)
           .where('notice', '=', about)
           .execute();

@@ -490,6 +490,15 @@ export const MIGRATIONS: readonly Migration[] = [
       await db.schema.alterTable('host').addColumn('link_number', 'bigint').execute();
     },
   },
+  {
+    number: 17,
+    name: 'webhooks that have a notice',
+    since: '0.1.0',
+    async up(db, dialect) {
+      if (await dialect.hasColumn(db, 'alert', 'reached')) return;
+      await db.schema.alterTable('alert').addColumn('reached', 'text').execute();
+    },
+  },
 ];
 
 /** Of migration 14: what is to be told, and what is over. */

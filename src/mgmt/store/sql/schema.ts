@@ -283,6 +283,8 @@ export interface AlertTable {
   /** Until then whoever has taken the notice tells it. */
   taken_until: number | null;
   attempts: number;
+  /** JSON: the URLs that have the notice; null: none has. */
+  reached: string | null;
 }
 
 export interface SecretTable {
