@@ -37,7 +37,7 @@ export function share(text: string): Share | undefined {
 /** How many of `all` a share is. A part of some is one at least. */
 export function countOf(part: Share, all: number): number {
   if ('count' in part) return Math.min(part.count, all);
-  return part.percent === 0 ? 0 : Math.max(1, Math.round((all * part.percent) / 100));
+  return part.percent === 0 ? 0 : Math.min(all, Math.max(1, Math.round((all * part.percent) / 100)));
 }
 
 const BYTE_RATE = /^(\d+(?:\.\d+)?)(B|kB|MB)\/s$/;
