@@ -11,7 +11,7 @@ import type { CommandLine } from '../program/command-line.js';
 import { endInOrder } from '../program/end-in-order.js';
 import type { Program, Running } from '../program/entry.js';
 import { readSettingsFile, valuesOf } from '../program/settings-file.js';
-import { FaultError } from './faults/fault.js';
+import { FaultError, objectionTo } from './faults/fault.js';
 import { FaultDesk } from './faults/fault-desk.js';
 import { type Planned, parseSchedule } from './faults/schedule.js';
 import { Fleet } from './fleet.js';
@@ -23,7 +23,7 @@ import { statusLine } from './measure/status.js';
 import { UnknownCommands } from './measure/unknown-commands.js';
 import { TcpNetwork } from './network/tcp-network.js';
 import { Operator } from './operator/operator.js';
-import { type Run, verdictsOf, writeOutcome } from './outcome.js';
+import { ensureWritable, type Run, verdictsOf, writeOutcome } from './outcome.js';
 import { Reporter } from './reporter.js';
 import { FLEET_KEYS, type FleetSettings, isFleetKey, readSettings } from './settings.js';
 
@@ -43,6 +43,7 @@ export async function start({ file, defaultFile, settings: commandLine }: Comman
   const { document, warnings } = await readSettingsFile(path, file !== undefined);
   const settings = readSettings(new Map([...valuesOf(document), ...commandLine]));
   const plan = await readPlan(settings);
+  await ensureWritable(settings.files);
   const opened = await openLog(settings.log, systemClock);
   for (const warning of warnings) opened.warn(warning, { file: path });
   for (const key of document.keys()) {
@@ -85,6 +86,7 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
   const log = settings.log.file === 'stdout' ? operator.beside(opened) : opened;
   const files =
     folder === undefined ? { folder: 'memory', disk: memoryDisk() } : { folder: folder.path, disk: systemDisk };
+  await files.disk.mkdir(files.folder, { recursive: true });
   const trust = new Trust({ ...files, clock, log });
   await trust.load().catch(asConfigError);
   const network = new TcpNetwork({ clock, log, addresses: settings.addresses, hasProxies: settings.hasProxies });
@@ -95,11 +97,7 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
   const isLogged = !(operator.isShown && log !== opened);
   const reporter = new Reporter({ ledger: fleet.ledger, clock, log, intervalMs, isLogged });
   const startedAt = clock.wallTime();
-  try {
-    desk.follow(plan);
-  } catch (error) {
-    throw asFaultsError(settings, error);
-  }
+  desk.follow(plan);
   fleet.start();
   reporter.start();
   operator.start({
@@ -162,19 +160,17 @@ function sayEnd({ status: { agents, census }, unknownCommands }: Run, verdicts: 
 }
 
 /** @throws ConfigError */
-async function readPlan(settings: FleetSettings): Promise<readonly Planned[]> {
-  const { faultsFile } = settings;
+async function readPlan({ faultsFile, hasProxies }: FleetSettings): Promise<readonly Planned[]> {
   if (faultsFile === undefined) return [];
   try {
-    return parseSchedule(await readFile(faultsFile, 'utf8'));
-  } catch (error) {
-    throw asFaultsError(settings, error);
+    const plan = parseSchedule(await readFile(faultsFile, 'utf8'));
+    const [objection] = plan.flatMap(({ fault }) => objectionTo(fault, hasProxies) ?? []);
+    if (objection !== undefined) throw new FaultError(objection);
+    return plan;
+  } catch (cause) {
+    const reason = cause instanceof FaultError ? cause.message : `the file cannot be read: ${reasonOf(cause)}`;
+    throw new ConfigError('faults', faultsFile, reason, { cause });
   }
-}
-
-function asFaultsError({ faultsFile = '' }: FleetSettings, error: unknown): unknown {
-  if (error instanceof FaultError) return new ConfigError('faults', faultsFile, error.message, { cause: error });
-  return new ConfigError('faults', faultsFile, `the file cannot be read: ${reasonOf(error)}`, { cause: error });
 }
 
 /** @throws ConfigError */

@@ -1,3 +1,7 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ConfigError, reasonOf } from '../lib/errors.js';
 import { writeFileAtomic } from '../lib/files/atomic-file.js';
 import { VERSION } from '../lib/version.js';
 import type { FaultRecord } from './faults/fault-desk.js';
@@ -31,6 +35,19 @@ export function verdictsOf({ settings, status, unknownCommands }: Run): readonly
     unknownCommands: [...unknownCommands.values()].reduce((sum, count) => sum + count, 0),
   };
   return judged(settings.expectations, findings);
+}
+
+/** Looks, before anything is begun, whether the files can be written at its end. @throws ConfigError */
+export async function ensureWritable(files: FleetSettings['files']): Promise<void> {
+  for (const [key, path] of Object.entries(files)) {
+    if (path === undefined) continue;
+    const wrong = (reason: string, cause?: unknown) => new ConfigError(key, path, reason, { cause });
+    const [folder, own] = [dirname(path), await stat(path).catch(() => undefined)];
+    if (own?.isDirectory()) throw wrong('it is a folder: a file is needed');
+    await access(folder, constants.W_OK).catch(cause => {
+      throw wrong(`the folder ${folder} cannot be written: ${reasonOf(cause)}`, cause);
+    });
+  }
 }
 
 /** Writes the files that the settings want. @throws FileError */

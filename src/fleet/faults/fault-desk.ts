@@ -3,7 +3,7 @@ import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import type { FleetNetwork } from '../network/fleet-network.js';
 import { chosen } from './choice.js';
-import { type Fault, FaultError, parseFault } from './fault.js';
+import { type Fault, FaultError, objectionTo, parseFault } from './fault.js';
 import { dueBy, nextMs, type Planned } from './schedule.js';
 import { onAgent, onServer, type Standing } from './standing.js';
 
@@ -54,9 +54,8 @@ export class FaultDesk {
     this.#startedAt = parts.clock.now();
   }
 
-  /** From now on these happen in their time. @throws FaultError when one needs a proxy, and there is none */
+  /** From now on these happen in their time. */
   follow(plan: readonly Planned[]): void {
-    for (const { fault } of plan) this.#ensureUsable(fault);
     this.#plan = plan;
     this.#wait();
   }
@@ -103,15 +102,10 @@ export class FaultDesk {
     return this.#parts.clock.now() - this.#startedAt;
   }
 
-  #ensureUsable(fault: Fault): void {
-    if ('server' in fault && this.#parts.network.proxies === undefined) {
-      throw new FaultError(`${fault.kind} needs the proxies: start the fleet with proxy=true`);
-    }
-  }
-
   #begin(fault: Fault, text: string): string {
-    this.#ensureUsable(fault);
     const { fleet, network, random } = this.#parts;
+    const objection = objectionTo(fault, network.proxies !== undefined);
+    if (objection !== undefined) throw new FaultError(objection);
     const isAboutAgents = 'who' in fault;
     const agents = isAboutAgents
       ? chosen(

@@ -82,6 +82,13 @@ export function parseFault(text: string): Fault {
   }
 }
 
+/** Why a fault cannot be done; undefined when it can. */
+export function objectionTo(fault: Fault, hasProxies: boolean): string | undefined {
+  return 'server' in fault && !hasProxies
+    ? `${fault.kind} needs the proxies: start the fleet with proxy=true`
+    : undefined;
+}
+
 interface Values {
   who: Who;
   server: string | undefined;

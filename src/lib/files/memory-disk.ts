@@ -10,11 +10,12 @@ interface Inode {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * A disk in memory, for files that end with the process. Every folder exists. What is written to the end of a file, or to a
- * new file, is all that can be written; there are no symbolic links.
+ * A disk in memory, for files that end with the process. What is written to the end of a file, or to a new file, is all that can
+ * be written; there are no symbolic links.
  */
 export function memoryDisk(): Disk {
   const files = new Map<string, Inode>();
+  const folders = new Set<string>();
   let inodes = 0;
   const found = (path: string): Inode => {
     const inode = files.get(path);
@@ -31,7 +32,7 @@ export function memoryDisk(): Disk {
     switch (flags) {
       case 'r':
         // A folder is opened to be synced.
-        return known ?? { number: 0, mode: 0o700, content: NOTHING };
+        return folders.has(path) ? { number: 0, mode: 0o700, content: NOTHING } : found(path);
       case 'wx':
         if (known !== undefined) throw failure('EEXIST', path);
         return made(path, mode);
@@ -50,7 +51,9 @@ export function memoryDisk(): Disk {
       throw failure('EINVAL', path);
     },
     realpath: async path => path,
-    mkdir: async () => undefined,
+    async mkdir(path) {
+      folders.add(path);
+    },
     async rename(from, to) {
       files.set(to, found(from));
       files.delete(from);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { AgentProperties, readProperties } from '../../../src/agent/agent-properties.js';
+import { openJournal } from '../../../src/agent/commands/open-journal.js';
 import { moveFileAtomic, writeFileAtomic } from '../../../src/lib/files/atomic-file.js';
 import { memoryDisk } from '../../../src/lib/files/memory-disk.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
@@ -9,6 +10,9 @@ t.test('memory disk: files are written whole, moved, read and removed, as on a r
   const disk = memoryDisk();
   await t.rejects(disk.readFile('/a/x'), { code: 'ENOENT' });
   await t.rejects(disk.stat('/a/x'), { code: 'ENOENT' });
+  await t.rejects(disk.open('/a/x', 'r'), { code: 'ENOENT' });
+  await t.rejects(writeFileAtomic('/a/x', 'one', { disk }), { code: 'FILE_WRITE_FAILED' }, 'there is no folder');
+  await disk.mkdir('/a', { recursive: true });
   await writeFileAtomic('/a/x', 'one', { mode: 0o640, disk });
   t.equal((await disk.readFile('/a/x')).toString(), 'one');
   const { mode, size } = await disk.stat('/a/x');
@@ -39,4 +43,7 @@ t.test("memory disk: an agent's properties are kept on it", async t => {
   const again = await readProperties('/g/agent.properties', disk);
   t.equal(again.document.toString(), 'host=a,b@static\nR.id=7\n');
   t.strictSame(log.lines, []);
+  const journal = await openJournal('/g', { clock, log, disk });
+  await journal.close(0);
+  t.strictSame(log.lines, [], 'nor has a journal that is not there yet anything to say');
 });
