@@ -101,15 +101,15 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
   fleet.start();
   reporter.start();
   operator.start({
-    status: columns => statusLine(reporter.status, columns),
+    status: columns => statusLine(reporter.status(), columns),
     commanded: {
       fault(text) {
         const done = desk.command(text);
         log.info('Fault', { fault: text, done });
-        return done;
+        return settings.log.file === 'stdout' ? undefined : done;
       },
       heal: () => desk.heal(),
-      status: () => statusLine(reporter.status, Number.POSITIVE_INFINITY),
+      status: () => statusLine(reporter.status(), Number.POSITIVE_INFINITY),
       quit: () => void process.kill(process.pid, 'SIGTERM'),
     },
   });
@@ -121,7 +121,8 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
     async stop() {
       operator.stop();
       reporter.stop();
-      const { status, samples, elapsedMs } = reporter;
+      const { samples, elapsedMs } = reporter;
+      const status = reporter.status(true);
       const { records: faults } = desk;
       const found: Run = { settings, startedAt, elapsedMs, status, samples, faults, unknownCommands: unknown.counts };
       const verdicts = verdictsOf(found);

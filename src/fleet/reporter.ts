@@ -50,10 +50,11 @@ export class Reporter {
     return this.#parts.clock.now() - this.#startedAt;
   }
 
-  get status(): Status {
+  /** @param isOver as of `Ledger.measured` */
+  status(isOver = false): Status {
     const { ledger, clock } = this.#parts;
     const { agents, census } = ledger;
-    return { agents, census, measured: ledger.measured(clock.now()), perSecond: this.#perSecond };
+    return { agents, census, measured: ledger.measured(clock.now(), isOver), perSecond: this.#perSecond };
   }
 
   #look(): void {
@@ -85,7 +86,6 @@ export class Reporter {
   }
 }
 
-/** What has no end is left out. */
 function rounded(ms: number | undefined): number | undefined {
-  return ms !== undefined && Number.isFinite(ms) ? Math.round(ms) : undefined;
+  return ms === undefined ? undefined : Math.round(ms);
 }

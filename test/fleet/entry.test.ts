@@ -108,7 +108,7 @@ t.test('entry: commands are read from a pipe', async t => {
   t.equal(await fleet.exit, 0);
   t.match(fleet.output(), /"kil" is no fault; known are kill, /);
   t.match(fleet.output(), /cut needs the proxies: start the fleet with proxy=true/);
-  t.match(fleet.output(), /freeze all for 1s: done to fleet-1/);
+  t.match(fleet.output(), /Fault fault="freeze all for 1s" done="to fleet-1"/);
 });
 
 t.test('entry: a wrong value, an unknown key and a FILE that is not there exit with 66, and say why', async t => {

@@ -21,7 +21,7 @@ export interface Measured {
   readonly linksLost: number;
   /** Links that became Ready, on the average, until as many had as there are agents. */
   readonly connectsPerSecond: number;
-  /** From the start of an agent to its first Ready link; for agents that have none yet, no end. */
+  /** From the start of an agent to its first Ready link; for agents that have none yet, until now. */
   readonly toReady: Percentiles | undefined;
   /** From the loss of a Ready link to the next one; for agents that have none yet, until now. */
   readonly gap: Percentiles | undefined;
@@ -123,13 +123,15 @@ export class Ledger {
     };
   }
 
-  measured(now: number): Measured {
+  /** @param isOver nobody waits any more: an agent that has had no Ready link never had one */
+  measured(now: number, isOver = false): Measured {
+    const waited = (startedAt: number) => (isOver ? Number.POSITIVE_INFINITY : now - startedAt);
     return {
       connects: this.#connects,
       moves: this.#moves,
       linksLost: this.#linksLost,
       connectsPerSecond: this.#rate(now),
-      toReady: this.#toReady.percentiles(known(this.#startedAt).map(() => Number.POSITIVE_INFINITY)),
+      toReady: this.#toReady.percentiles(known(this.#startedAt).map(waited)),
       gap: this.#gap.percentiles(known(this.#lostAt).map(lostAt => now - lostAt)),
     };
   }

@@ -2,8 +2,8 @@ import { FAULT_FORMS, FAULT_WORDS, FaultError } from '../faults/fault.js';
 
 /** What an operator's commands do. */
 export interface Commanded {
-  /** Does a fault. @returns what it was done to @throws FaultError */
-  fault(text: string): string;
+  /** Does a fault. @returns what it was done to; undefined when that is said elsewhere @throws FaultError */
+  fault(text: string): string | undefined;
   /** Ends all faults that last. @returns how many */
   heal(): number;
   /** How the fleet is, in one line. */
@@ -29,7 +29,8 @@ export function answerTo(line: string, commanded: Commanded): string | undefined
       return undefined;
   }
   try {
-    return `${text}: done ${commanded.fault(text)}`;
+    const done = commanded.fault(text);
+    return done === undefined ? undefined : `${text}: done ${done}`;
   } catch (error) {
     if (error instanceof FaultError) return `${error.message}; "help" has all`;
     throw error;
