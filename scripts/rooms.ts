@@ -78,7 +78,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   fleet: {
     holds: 'many agents in one process, for load tests and demonstrations',
     not: 'behaviour of a single agent (`agent`)',
-    mayImport: ['lib', 'program', 'protocol', 'agent'],
+    mayImport: ['lib', 'program', 'protocol', 'agent', 'agent/dial'],
   },
   admin: {
     holds: 'the command line: arguments, credentials, calls of the API, tables',

@@ -82,6 +82,7 @@ export interface Move {
   readonly targets: readonly string[];
 }
 
+/** Why an agent opens a new link while it has one. */
 export type MoveReason =
   /** Back to the preferred host. */
   | 'failback'

@@ -56,6 +56,8 @@ export interface AgentParts {
   readonly random: Random;
   /** Where log lines go. */
   readonly log: Log;
+  /** Between two pings. @default what the server says */
+  readonly pingIntervalMs?: number | undefined;
   /** What the agent counts with. @default nothing is counted */
   readonly meters?: AgentMeters;
 }
@@ -267,6 +269,7 @@ export class Agent {
         trust,
         port: settings.port,
         handshakeTimeoutMs: settings.handshakeTimeoutMs,
+        pingIntervalMs: this.#parts.pingIntervalMs,
         commands: this.#commands,
         keptAnswers: this.#keptAnswers,
         meters: this.#meters,

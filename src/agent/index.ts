@@ -15,6 +15,7 @@ export {
   type Joining,
   type LinkRef,
   type Move,
+  type MoveReason,
   type Moving,
   type Phase,
   readyLink,

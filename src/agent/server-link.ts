@@ -41,6 +41,8 @@ export interface ServerLinkParts {
   readonly meters: Pick<AgentMeters, 'pingSeconds'>;
   readonly trust: AgentTrust;
   readonly handshakeTimeoutMs: number;
+  /** Between two pings; undefined: what the server says. */
+  readonly pingIntervalMs: number | undefined;
   /** What carries out the commands that come. */
   readonly commands: ServedRequestsParts;
   /** Undefined: no answers are kept. */
@@ -257,7 +259,8 @@ export class ServerLink {
     this.#deadline?.cancel();
     const answer = await link.request(startup, this.#header(0), LIMITS.startupAnswerMs);
     if (signal.aborted) return;
-    const pingIntervalMs = this.#onStartupAnswer(answer.messages[0]);
+    const saidIntervalMs = this.#onStartupAnswer(answer.messages[0]);
+    const { pingIntervalMs = saidIntervalMs } = this.#parts;
     if (pingIntervalMs > 0) this.#startLiveness(link, pingIntervalMs);
     if (this.#phase === 'registering') this.#parts.onEvent({ kind: 'startup-answered', id: this.#order.id });
   }

@@ -1,172 +1,198 @@
-import { join } from 'node:path';
-import {
-  Agent,
-  AgentProperties,
-  type Dialer,
-  openJournal,
-  type Resource,
-  readSettings as readAgentSettings,
-  readProperties,
-  readyLink,
-  Trust,
-  withMachineName,
-} from '../agent/index.js';
+import type { Resource, Trust } from '../agent/index.js';
+import type { LinkEvent } from '../agent/link-events.js';
 import type { Clock, Timer } from '../lib/clock.js';
-import { ConfigError, reasonOf } from '../lib/errors.js';
-import type { Log } from '../lib/logger.js';
+import { reasonOf } from '../lib/errors.js';
+import type { Disk } from '../lib/files/disk.js';
+import { type Log, type LogFields, silentLog } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
+import { FleetAgent } from './fleet-agent.js';
+import { startedBy, startsAtMs } from './load/ramp.js';
+import { Ledger } from './measure/ledger.js';
+import type { FleetNetwork } from './network/fleet-network.js';
 import type { FleetSettings } from './settings.js';
 
 export interface FleetParts {
   readonly settings: FleetSettings;
   /** Agent n keeps its agent.properties in `<folder>/<guid>/`. */
   readonly folder: string;
-  readonly resource: Resource;
+  /** Where the folder is. */
+  readonly disk: Disk;
   /** Has the CA of all agents that have none of their own. */
   readonly trust: Trust;
-  readonly dialer: Dialer;
+  readonly network: FleetNetwork;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-}
-
-/** Where the agents are. */
-export interface Census {
-  /** Ready links by management server, sorted by its address. */
-  readonly ready: ReadonlyMap<string, number>;
-  /** Agents without a Ready link. */
-  readonly notReady: number;
-  /** Ready links lost since the start. */
-  readonly linksLost: number;
+  /** What answers the commands of an agent. */
+  resourceOf(agent: number, guid: string): Resource;
 }
 
 /** The others do not wait longer than this for the first agent. */
 const FIRST_AGENT_LIMIT_MS = 2_000;
-const FIRST_AGENT_LOOK_MS = 20;
-/** How the lines begin by which an agent logs a Ready link that it has got, and one that it has lost. */
-const READY = 'Connected to the host:';
-const LOST = 'Lost connection to host:';
+/** Agents that are due within this are started together. */
+const RAMP_STEP_MS = 10;
 
-/** Many agents in one process. */
+/** Many agents in one process: when they start, restart and stop, and what they tell. */
 export class Fleet {
+  readonly ledger: Ledger;
   readonly #parts: FleetParts;
-  readonly #agents: Agent[] = [];
-  #linksLost = 0;
-  #lastReport = '';
+  readonly #agents: readonly FleetAgent[];
+  /** How many have been started, since the start of the ramp at this moment. */
+  #ramp: { readonly from: number; started: number } | undefined;
   #timer: Timer | undefined;
+  #churn: Timer | undefined;
+  readonly #away = new Map<number, Timer>();
+  readonly #halted = new Set<number>();
+  #isStopping = false;
 
   private constructor(parts: FleetParts) {
     this.#parts = parts;
+    const { agentCount, guidPrefix, agentDefaults, pingIntervalMs } = parts.settings;
+    this.ledger = new Ledger(agentCount);
+    const { folder, disk, trust, clock, random, network } = parts;
+    const shared = {
+      ...{ guidPrefix, agentDefaults, pingIntervalMs, folder, disk, trust, clock, random },
+      resourceOf: parts.resourceOf,
+      dialerOf: (agent: number) => network.dialerOf(agent),
+      logOf: (agent: number, guid: string) => this.#logOf(agent, guid),
+      onEvent: (agent: number, said: LinkEvent) => this.#onEvent(agent, said),
+    };
+    this.#agents = Array.from({ length: agentCount }, (_, index) => new FleetAgent(index + 1, shared));
   }
 
-  /** Reads the agents' files. @throws ConfigError when one cannot be read, or is wrong */
+  /** Looks at the agents' files. @throws ConfigError when one cannot be read, or is wrong */
   static async open(parts: FleetParts): Promise<Fleet> {
     const fleet = new Fleet(parts);
-    for (let number = 1; number <= parts.settings.agentCount; number++) {
-      fleet.#agents.push(await fleet.#openAgent(number));
-    }
+    // Files in memory are not there yet.
+    const checked = parts.settings.dataDir === undefined ? fleet.#agents.slice(0, 1) : fleet.#agents;
+    for (const agent of checked) await agent.check();
     return fleet;
   }
 
-  get census(): Census {
-    const counts = new Map<string, number>();
-    let notReady = 0;
-    for (const { state } of this.#agents) {
-      const host = readyLink(state)?.host;
-      if (host === undefined) notReady++;
-      else counts.set(host, (counts.get(host) ?? 0) + 1);
-    }
-    const ready = new Map([...counts].sort(([one], [other]) => (one < other ? -1 : 1)));
-    return { ready, notReady, linksLost: this.#linksLost };
-  }
-
   start(): void {
-    const { clock, log, settings } = this.#parts;
+    const { clock, log } = this.#parts;
     log.info('Fleet starts', { agents: this.#agents.length });
-    const [first, ...others] = this.#agents;
     // The first pins the CA for all: agents that dial at the same time, while none is known, would pin one each.
-    first?.start();
-    const startOthers = () => {
-      for (const agent of others) agent.start();
-      this.#watch(settings.reportIntervalMs);
-    };
-    const deadline = clock.now() + FIRST_AGENT_LIMIT_MS;
-    const look = () => {
-      const mayGoOn = first === undefined || readyLink(first.state) !== undefined || clock.now() >= deadline;
-      if (mayGoOn) startOthers();
-      else this.#timer = clock.after(FIRST_AGENT_LOOK_MS, look);
-    };
-    look();
+    this.#start(1);
+    this.#timer = clock.after(FIRST_AGENT_LIMIT_MS, () => this.#startRamp());
   }
 
   /** Every agent tells its server, ends its links, and writes what is pending. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.#timer?.cancel();
-    this.#report();
+    this.#churn?.cancel();
+    for (const timer of this.#away.values()) timer.cancel();
     await Promise.all(this.#agents.map(agent => agent.stop()));
-    this.#parts.log.info('Fleet stops', { agents: this.#agents.length, linksLost: this.#linksLost });
   }
 
-  #watch(intervalMs: number): void {
-    this.#report();
-    this.#timer = this.#parts.clock.after(intervalMs, () => this.#watch(intervalMs));
+  /** Agents that run, by their numbers. */
+  get running(): readonly number[] {
+    return this.#agents.filter(({ isRunning }) => isRunning).map(({ number }) => number);
   }
 
-  /** Logs the census when it is another than last time. */
-  #report(): void {
-    const { ready, notReady, linksLost } = this.census;
-    const hosts = [...ready].map(([host, count]) => `${host}=${count}`);
-    const report = JSON.stringify([hosts, notReady, linksLost]);
-    if (report === this.#lastReport) return;
-    this.#lastReport = report;
-    this.#parts.log.info('Agents', { ready: this.#agents.length - notReady, notReady, linksLost, hosts });
+  guidOf(agent: number): string {
+    return this.#agents[agent - 1]?.guid ?? '';
   }
 
-  async #openAgent(number: number): Promise<Agent> {
-    const { settings, resource, trust: shared, dialer, clock, random } = this.#parts;
-    const guid = `${settings.guidPrefix}-${number}`;
-    const folder = join(this.#parts.folder, guid);
-    const file = join(folder, 'agent.properties');
-    const { document, error } = await readProperties(file);
-    if (error !== undefined) {
-      throw new ConfigError('data.dir', file, `cannot be read: ${reasonOf(error)}`, { cause: error });
-    }
-    const log = this.#logOf(guid, number === 1);
-    const agentSettings = readAgentSettings(key => document.get(key) ?? settings.agentDefaults.get(key));
-    const trust = new Trust({ folder, clock, log, token: agentSettings.enrolmentToken, shared });
-    await trust.load().catch(cause => {
-      throw new ConfigError('data.dir', folder, reasonOf(cause), { cause });
-    });
-    return new Agent({
-      settings: agentSettings,
-      properties: new AgentProperties(file, document, clock, log),
-      guid,
-      // One machine has one host name: each agent reports a name of its own.
-      resource: withMachineName(resource, guid),
-      journal: await openJournal(folder, { clock, log }),
-      trust,
-      dialer,
-      clock,
-      random,
-      log,
-    });
+  /** Its process stands still, or goes on. */
+  halt(agent: number, isHalted: boolean): void {
+    if (isHalted) this.#halted.add(agent);
+    else this.#halted.delete(agent);
+    this.#parts.network.hold(agent, isHalted);
+    this.#agents[agent - 1]?.halt(isHalted);
   }
 
-  /** The first agent's lines show what all of them do; those of the others are for debugging, but for those of links. */
-  #logOf(guid: string, isFirst: boolean): Log {
-    const { log, settings } = this.#parts;
-    const own = log.child({ agent: guid });
-    const base = isFirst ? own : atDebugLevel(own);
-    const ofLinks = settings.reportsLinks ? own : base;
-    return {
-      ...base,
-      info: (message, fields) => (message.startsWith(READY) ? ofLinks : base).info(message, fields),
-      warn: (message, fields) => {
-        const isLoss = message.startsWith(LOST);
-        if (isLoss) this.#linksLost++;
-        (isLoss ? ofLinks : base).warn(message, fields);
-      },
+  /** Stops an agent, and starts it again after a while. One that stands still does not hear of it. */
+  restart(number: number, awayMs: number): void {
+    const agent = this.#agents[number - 1];
+    if (agent === undefined || !agent.isRunning || this.#halted.has(number) || this.#isStopping) return;
+    void agent.stop();
+    this.ledger.stopped(number);
+    const back = () => {
+      this.#away.delete(number);
+      this.#start(number);
     };
+    this.#away.set(number, this.#parts.clock.after(awayMs, back));
+  }
+
+  #startRamp(): void {
+    if (this.#ramp !== undefined || this.#isStopping) return;
+    this.#timer?.cancel();
+    this.#ramp = { from: this.#parts.clock.now(), started: 1 };
+    this.#goOnWithRamp(this.#ramp);
+  }
+
+  #goOnWithRamp(ramp: { readonly from: number; started: number }): void {
+    const { clock, settings } = this.#parts;
+    const elapsed = clock.now() - ramp.from;
+    const due = startedBy(elapsed, settings.rampPerSecond, this.#agents.length);
+    while (ramp.started < due) this.#start(++ramp.started);
+    if (ramp.started >= this.#agents.length) {
+      this.#churnLater();
+      return;
+    }
+    const waitMs = Math.max(RAMP_STEP_MS, startsAtMs(ramp.started, settings.rampPerSecond) - elapsed);
+    this.#timer = clock.after(waitMs, () => this.#goOnWithRamp(ramp));
+  }
+
+  #churnLater(): void {
+    const { clock, random, settings } = this.#parts;
+    const { churnPerSecond, churnAwayMs } = settings;
+    if (churnPerSecond === undefined) return;
+    this.#churn = clock.after(1_000 / churnPerSecond, () => {
+      this.restart(1 + Math.floor(random.uniform() * this.#agents.length), churnAwayMs);
+      this.#churnLater();
+    });
+  }
+
+  #start(number: number): void {
+    const { clock, log } = this.#parts;
+    const agent = this.#agents[number - 1];
+    if (agent === undefined) return;
+    this.ledger.started(number, clock.now());
+    agent.start().catch(error => {
+      log.error('An agent cannot be started', { agent: agent.guid, reason: reasonOf(error) });
+    });
+  }
+
+  #onEvent(agent: number, { name, event }: LinkEvent): void {
+    // What an agent tells while it stops is none of its link's doing.
+    if (this.#agents[agent - 1]?.isRunning !== true) return;
+    const at = this.#parts.clock.now();
+    switch (name) {
+      case 'ready':
+        this.ledger.ready(agent, event.host, at);
+        this.#sayLink(agent, 'info', `Connected to the host: ${event.host}`, { host: event.host });
+        if (agent === 1) this.#startRamp();
+        return;
+      case 'moved':
+        this.ledger.moved(agent, event.to, at);
+        this.#sayLink(agent, 'info', `Connected to the host: ${event.to}`, {
+          ...{ host: event.to, from: event.from, move: event.reason },
+        });
+        return;
+      case 'lost':
+        this.ledger.lost(agent, at);
+        this.#sayLink(agent, 'warn', `Lost connection to host: ${event.host}`, event);
+        return;
+      case 'idle':
+        this.ledger.idle(agent);
+        return;
+    }
+  }
+
+  /** Each link, when the settings want that. The first agent says it itself. */
+  #sayLink(agent: number, level: 'info' | 'warn', message: string, fields: LogFields): void {
+    const { log, settings } = this.#parts;
+    if (settings.reportsLinks && agent !== 1) log[level](message, { agent: this.guidOf(agent), ...fields });
+  }
+
+  /** The first agent's lines show what all of them do; those of the others are for debugging. */
+  #logOf(agent: number, guid: string): Log {
+    const { log, settings } = this.#parts;
+    if (agent === 1) return log.child({ agent: guid });
+    return settings.log.level === 'debug' ? atDebugLevel(log.child({ agent: guid })) : silentLog;
   }
 }
 

@@ -1,6 +1,4 @@
-import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, reasonOf } from '../lib/errors.js';
 import { FileLockedError, lockFile } from '../lib/files/file-lock.js';
@@ -13,25 +11,8 @@ export interface Folder {
   abandon(): void;
 }
 
-/**
- * @param dataDir undefined: a temporary folder, which is removed at the end
- * @throws ConfigError when another fleet has the folder, or it cannot be used
- */
-export async function openFolder(dataDir: string | undefined): Promise<Folder> {
-  if (dataDir === undefined) {
-    const path = await mkdtemp(join(tmpdir(), 'muster-fleet-'));
-    return {
-      path,
-      close: () => rm(path, { recursive: true, force: true }),
-      abandon() {
-        try {
-          rmSync(path, { recursive: true, force: true });
-        } catch {
-          // It stays: it is in the folder of temporary files.
-        }
-      },
-    };
-  }
+/** @throws ConfigError when another fleet has the folder, or it cannot be used */
+export async function openFolder(dataDir: string): Promise<Folder> {
   try {
     await mkdir(dataDir, { recursive: true });
     const lock = await lockFile(join(dataDir, 'lock'));

@@ -51,7 +51,7 @@ export const NOT_YET_VALID = 'is not valid before';
  */
 export function objectionToDates(
   what: string,
-  { validFrom, validTo }: X509Certificate,
+  { validFrom, validTo }: Pick<X509Certificate, 'validFrom' | 'validTo'>,
   wallTime: number,
 ): string | undefined {
   if (wallTime < Date.parse(validFrom)) {

@@ -1,7 +1,7 @@
 import { withoutSecret } from './secret-settings.js';
 
-/** The exit codes of the programs. */
-export const EXIT_CODES = { ok: 0, configuration: 66, fatal: 67 } as const;
+/** The exit codes of the programs. `unmet`: a fleet has found something else than was expected. */
+export const EXIT_CODES = { ok: 0, unmet: 1, configuration: 66, fatal: 67 } as const;
 
 /**
  * A setting is wrong. The message has the key, the value and what is allowed. The program exits with 66.

@@ -37,6 +37,8 @@ export interface Running {
    * Releases what must not outlive the process, such as locks, when it ends without `stop`. Synchronous; never throws.
    */
   abandon(): void;
+  /** What the process ends with after `stop`. @default 0 */
+  exitCode?(): number;
 }
 
 /** Runs a program until its exit: 0 after a stop, 66 on a configuration error, 67 on another fatal one. */
@@ -63,7 +65,10 @@ export async function runEntry(entry: Entry): Promise<void> {
     }
     signalled = true;
     if (running === undefined) starting.abort(new Error(`${signal} came while it started`));
-    else running.stop(signal).then(() => exit(EXIT_CODES.ok), die);
+    else {
+      const { exitCode = () => EXIT_CODES.ok } = running;
+      running.stop(signal).then(() => exit(exitCode()), die);
+    }
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);

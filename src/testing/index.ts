@@ -14,7 +14,7 @@
 export { contentOf, FakeAgent, type FakeAgentOptions, only, startupOf } from './fake-agent.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { type Behaviour, FakeLink, FakeNetwork, FakeServer, type HostIdentity } from './fake-server.js';
-export { FaultyProxy, type FaultyProxyOptions, type ProxyFaults } from './faulty-proxy.js';
+export { FaultyProxy, type FaultyProxyOptions, type ProxyFaults } from '../lib/proxy/faulty-proxy.js';
 export { MemoryTransport, memoryTransports } from './memory-transport.js';
 export {
   type RecordedPacket,

@@ -1,3 +1,5 @@
+import type { Sample } from '../../src/fleet/measure/samples.js';
+
 /** What happened, and when: milliseconds since the watch began. */
 export type GapEvent = { readonly at: number } & (
   | { readonly kind: 'ready'; readonly agent: string; readonly host: string }
@@ -43,13 +45,6 @@ export interface CauseSummary {
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-}
-
-/** How many agents had a Ready link of use with which server. */
-export interface Sample {
-  readonly at: number;
-  readonly ready: ReadonlyMap<string, number>;
-  readonly without: number;
 }
 
 interface AgentRecord {

@@ -1,4 +1,4 @@
-import type { ProxyFaults } from '../../src/testing/faulty-proxy.js';
+import type { ProxyFaults } from '../../src/lib/proxy/faulty-proxy.js';
 import type { OwnAgent } from './agents.js';
 import type { Fault, Target } from './plan.js';
 import type { ServerMachine } from './server-machine.js';

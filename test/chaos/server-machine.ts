@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProcessEnd } from '../../scripts/galera/processes.js';
-import type { FaultyProxy } from '../../src/testing/faulty-proxy.js';
+import type { FaultyProxy } from '../../src/lib/proxy/faulty-proxy.js';
 import type { Clocks } from './clocks.js';
 import type { LogEntry } from './logging-process.js';
 import { Machine } from './machine.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { enrolmentToken } from '../../scripts/enrolment-token.js';
 import { delay, systemClock } from '../../src/lib/clock.js';
 import { reasonOf } from '../../src/lib/errors.js';
-import { FaultyProxy } from '../../src/testing/faulty-proxy.js';
+import { FaultyProxy } from '../../src/lib/proxy/faulty-proxy.js';
 import { freePort } from '../helpers/mariadb.js';
 import { AgentProcesses } from './agents.js';
 import { type Clocks, openClocks } from './clocks.js';

@@ -48,16 +48,85 @@ t.test(
 t.test('entry: a fleet stops by itself after its duration', async t => {
   const fleet = start(t, testFolder(t), 'agents=2', 'host=127.0.0.1', 'port=1', 'duration=1');
   t.equal(await fleet.exit, 0);
-  t.match(fleet.output(), /Agents ready=0 notReady=2/);
+  // The others wait for the first.
+  t.match(fleet.output(), /Agents ready=0 notReady=1 linksLost=0 hosts="" away=1/);
+});
+
+t.test(
+  'entry: KVM hosts enrol by one token in memory, and what was expected becomes files and the exit code',
+  async t => {
+    const folder = testFolder(t);
+    const server = new MgmtProcess(t, folder, [
+      'bind.address=127.0.0.1',
+      'cluster.node.IP=127.0.0.1',
+      'api.port=0',
+      'port=0',
+    ]);
+    const settings = [
+      ...['agents=4', 'ramp=50/s', 'host=127.0.0.1', `port=${await server.port()}`, 'resource=kvm'],
+      ...['failover.spread.ms=0', 'backoff.seconds=1', 'expect.ready=100%', 'expect.lost=0'],
+      ...[
+        'summary=summary.json',
+        'junit=junit.xml',
+        'plot=plot.svg',
+        `enrollment.token=${await server.enrolmentToken(4)}`,
+      ],
+    ];
+    const fleet = start(t, folder, ...settings);
+    await fleet.says(/Agents ready=4 notReady=0 linksLost=0/);
+    fleet.child.stdin.write('kill 2\n');
+    await fleet.says(/Fault fault="kill 2" done="to 2 agents"/);
+    await fleet.says(/Agents ready=4 notReady=0 linksLost=2/);
+    fleet.child.kill('SIGINT');
+    t.equal(await fleet.exit, 1);
+    t.match(fleet.output(), /INFO {2}Expected, and met expect="expect\.ready=100%" found="4 of 4"/);
+    t.match(fleet.output(), /ERROR Expected, and NOT met expect="expect\.lost=0" found=2/);
+    t.match(JSON.parse(await readFile(join(folder, 'summary.json'), 'utf8')), {
+      agents: { configured: 4, ready: 4 },
+      servers: { '127.0.0.1': 4 },
+      gap: { count: 2 },
+      faults: [{ fault: 'kill 2', agents: 2 }],
+      unknownCommands: {},
+      isMet: false,
+    });
+    t.match(
+      await readFile(join(folder, 'junit.xml'), 'utf8'),
+      /<testcase [^>]*name="expect\.lost=0">\s*<failure message="found: 2"/,
+    );
+    t.match(await readFile(join(folder, 'plot.svg'), 'utf8'), /^<svg [\s\S]*127\.0\.0\.1[\s\S]*kill/);
+    t.notOk(
+      (await readdir(folder)).some(name => name.startsWith('fleet')),
+      'no agent has a file',
+    );
+  },
+);
+
+t.test('entry: commands are read from a pipe', async t => {
+  const fleet = start(t, testFolder(t), 'agents=1', 'host=127.0.0.1', 'port=1');
+  await fleet.says(/Fleet starts/);
+  fleet.child.stdin.write('kil 3\ncut\nfreeze all for 1s\nquit\n');
+  t.equal(await fleet.exit, 0);
+  t.match(fleet.output(), /"kil" is no fault; known are kill, /);
+  t.match(fleet.output(), /cut needs the proxies: start the fleet with proxy=true/);
+  t.match(fleet.output(), /Fault fault="freeze all for 1s" done="to fleet-1"/);
 });
 
 t.test('entry: a wrong value, an unknown key and a FILE that is not there exit with 66, and say why', async t => {
-  const folder = t.testdir({ 'fleet.properties': 'agents=x\n' });
+  const folder = t.testdir({
+    'fleet.properties': 'agents=x\n',
+    'faults.txt': 'kill 3\n',
+    'proxy.txt': 'at 1s cut\n',
+  });
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['fleet.properties'], /^agents=x: a whole number from 1/],
     [['agent=3'], /^agent=3: no such setting; did you mean agents\?\n$/],
     [['guid=g'], /^guid=g: no such setting/],
     [['missing.properties'], /^FILE=missing\.properties: there is no such file/],
+    [['faults=missing.txt'], /^faults=missing\.txt: the file cannot be read: ENOENT/],
+    [['faults=faults.txt'], /^faults=faults\.txt: line 1: it does not begin with its time/],
+    [['faults=proxy.txt'], /^faults=proxy\.txt: cut needs the proxies/],
+    [['expect.gap.max=1'], /^expect\.gap\.max=1: a time such as/],
+    [['summary=missing/summary.json'], /^summary=missing\/summary\.json: /],
     [['--verbose'], /^argument=--verbose: no such option/],
   ];
   const run = async ([args, says]: (typeof cases)[number]) => {
@@ -83,7 +152,7 @@ async function filesOf(folder: string, file: string): Promise<string[]> {
 function start(t: Test, cwd: string, ...args: readonly string[]) {
   const child = spawn(process.execPath, [ENTRY, ...args], {
     cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH ?? '' },
   });
   t.teardown(() => void child.kill('SIGKILL'));

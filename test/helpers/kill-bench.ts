@@ -8,7 +8,7 @@ import { type ApiKeyPair, findApiKeyPair } from '../../src/admin/api-key-file.js
 import { type ApiAnswer, call } from '../../src/admin/client.js';
 import { delay, systemClock } from '../../src/lib/clock.js';
 import { systemRandom } from '../../src/lib/random.js';
-import { FaultyProxy } from '../../src/testing/faulty-proxy.js';
+import { FaultyProxy } from '../../src/lib/proxy/faulty-proxy.js';
 import { MgmtProcess } from './mgmt-process.js';
 import { ProgramProcess } from './program-process.js';
 import { testFolder } from './scratch.js';

@@ -1,7 +1,8 @@
 // npm run simulate: runs worlds of many seeds, and tells of the first one in which something did not hold.
 import { parseArgs } from 'node:util';
 import { oneOf, readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
-import { ProgressBar, ProgressLine } from '../helpers/progress-bar.js';
+import { ProgressLine } from '../../src/program/progress-line.js';
+import { ProgressBar } from '../helpers/progress-bar.js';
 import { failureKind } from './failure-kind.js';
 import { runSeeds } from './run-seeds.js';
 import { FAULT_KINDS } from './schedule.js';

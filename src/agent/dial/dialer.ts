@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { untilAborted } from '../../lib/abort.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
@@ -93,6 +93,22 @@ export function wireOver(
 }
 
 async function connectTcp(address: string, port: number, signal: AbortSignal): Promise<Wire> {
+  const socket = await openTcp({ address, port }, signal);
+  return wireOver(socket, {
+    local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+    remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
+  });
+}
+
+/**
+ * Opens a TCP connection with keepalive.
+ * @param from the address of this machine that it comes from; undefined: the system chooses
+ * @throws the signal's reason, or the system's error
+ */
+export async function openTcp(
+  { address, port, from }: RemoteEnd & { readonly from?: string | undefined },
+  signal: AbortSignal,
+): Promise<Socket> {
   signal.throwIfAborted();
   const socket = connect({
     host: address,
@@ -100,15 +116,13 @@ async function connectTcp(address: string, port: number, signal: AbortSignal): P
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEPALIVE_IDLE_MS,
+    ...(from !== undefined && { localAddress: from }),
   });
   try {
     await untilAborted(once(socket, 'connect'), signal);
+    return socket;
   } catch (error) {
     socket.destroy();
     throw error;
   }
-  return wireOver(socket, {
-    local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
-    remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? port },
-  });
 }

@@ -1,7 +1,7 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, reasonOf } from '../../lib/errors.js';
 import { moveFileAtomic, writeFileAtomic } from '../../lib/files/atomic-file.js';
+import { type Disk, systemDisk } from '../../lib/files/disk.js';
 
 /** The certificates of an agent, beside agent.properties and under CloudStack's names. */
 const FILES = [
@@ -45,39 +45,39 @@ export type FileStep =
   | { readonly kind: 'remove'; readonly file: CertificateFile };
 
 /** Reads the files of a folder. What cannot be read is no error here. */
-export async function readFolder(path: string): Promise<Folder> {
+export async function readFolder(path: string, disk: Disk = systemDisk): Promise<Folder> {
   const found: Partial<Record<CertificateFile, FileFound>> = {};
   for (const name of FILES) {
-    const file = await readFound(join(path, name));
+    const file = await readFound(disk, join(path, name));
     if (file !== undefined) found[name] = file;
   }
   return found;
 }
 
-async function readFound(path: string): Promise<FileFound | undefined> {
+async function readFound(disk: Disk, path: string): Promise<FileFound | undefined> {
   let mode = 0;
   try {
-    ({ mode } = await stat(path));
-    return { text: await readFile(path, 'utf8'), mode };
+    ({ mode } = await disk.stat(path));
+    return { text: (await disk.readFile(path)).toString(), mode };
   } catch (error) {
     return codeOf(error) === 'ENOENT' ? undefined : { text: '', mode, unreadable: reasonOf(error) };
   }
 }
 
 /** Carries out steps, in their order; the folder is made if need be. @throws FileError, or the system's error; the later steps are not carried out then */
-export async function perform(folder: string, steps: readonly FileStep[]): Promise<void> {
-  if (steps.length > 0) await mkdir(folder, { recursive: true });
+export async function perform(folder: string, steps: readonly FileStep[], disk: Disk = systemDisk): Promise<void> {
+  if (steps.length > 0) await disk.mkdir(folder, { recursive: true });
   for (const step of steps) {
     const path = join(folder, step.file);
     switch (step.kind) {
       case 'write':
-        await writeFileAtomic(path, step.text, { mode: step.file.startsWith('cloud.key') ? 0o600 : 0o644 });
+        await writeFileAtomic(path, step.text, { mode: step.file.startsWith('cloud.key') ? 0o600 : 0o644, disk });
         break;
       case 'move':
-        await moveFileAtomic(path, join(folder, step.to));
+        await moveFileAtomic(path, join(folder, step.to), disk);
         break;
       case 'remove':
-        await rm(path, { force: true });
+        await disk.rm(path, { force: true });
         break;
     }
   }

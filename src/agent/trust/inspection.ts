@@ -30,7 +30,9 @@ export interface InspectionParts {
   readonly clock: Pick<Clock, 'wallTime'>;
   /** The certificates of `cloud.ca.crt`; empty without one. */
   readonly bundle: readonly X509Certificate[];
-  readonly own: OwnCertificate | undefined;
+  readonly own:
+    | (Pick<OwnCertificate, 'certPem' | 'keyPem'> & { readonly chain: readonly X509Certificate[] })
+    | undefined;
   /** The setting `enrollment.token`. */
   readonly token: string | undefined;
 }

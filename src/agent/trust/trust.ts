@@ -6,14 +6,15 @@ import { objectionToDates } from '../../lib/chain.js';
 import type { Clock } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { writeFileAtomic } from '../../lib/files/atomic-file.js';
+import { type Disk, systemDisk } from '../../lib/files/disk.js';
 import { reachableAddresses } from '../../lib/interfaces.js';
 import type { Log } from '../../lib/logger.js';
-import { pemOf } from '../../lib/pem.js';
+import { certificatesIn, pemOf } from '../../lib/pem.js';
 import { subjectOf } from '../../protocol/certificate-names.js';
 import { secureContext } from '../../protocol/index.js';
 import { makeKey, makeRequest } from './certificate-request.js';
 import { isCaOfToken } from './enrolment.js';
-import { type Folder, perform, readFolder } from './folder.js';
+import { type FileStep, type Folder, perform, readFolder } from './folder.js';
 import { type Inspection, inspectionOf } from './inspection.js';
 import {
   type CertificateOffer,
@@ -25,15 +26,7 @@ import {
   requestSteps,
   takingBack,
 } from './install.js';
-import {
-  bundleIn,
-  certificateToPin,
-  type KnownCa,
-  objectionTo,
-  objectionToFirstContact,
-  presentedBy,
-  TrustError,
-} from './judge.js';
+import { bundleIn, certificateToPin, objectionTo, objectionToFirstContact, presentedBy, TrustError } from './judge.js';
 import { type OwnCertificate, ownCertificateOf, pemOfKey } from './own-certificate.js';
 import type { Refusal } from './refusal.js';
 
@@ -49,6 +42,8 @@ export interface TrustParts {
   readonly token?: string | undefined;
   /** Whose CA counts while the folder has none: many agents in one process pin it once. */
   readonly shared?: Trust | undefined;
+  /** Where the folder is. @default systemDisk */
+  readonly disk?: Disk | undefined;
 }
 
 /** What one dial presents, and how it judges the server. */
@@ -85,10 +80,12 @@ export class Trust {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #shared: Trust | undefined;
-  #bundle: readonly X509Certificate[] = [];
-  #own: OwnCertificate | undefined;
+  readonly #disk: Disk;
+  /** PEM; empty without a CA. */
+  #bundle = '';
+  #own: OwnPem | undefined;
   #id = idOf(NONE, NONE);
-  #context: (KnownCa & { readonly context: SecureContext }) | undefined;
+  #context: { readonly bundle: string; readonly own: OwnPem | undefined; readonly context: SecureContext } | undefined;
   #token: string | undefined;
   /** The next dial tries the token, although there is a certificate: a server has refused that. */
   #prefersToken = false;
@@ -99,8 +96,9 @@ export class Trust {
   /** One change of the files at a time. */
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor({ folder, clock, log, token, shared }: TrustParts) {
+  constructor({ folder, clock, log, token, shared, disk = systemDisk }: TrustParts) {
     this.#folder = folder;
+    this.#disk = disk;
     this.#caFile = join(folder, 'cloud.ca.crt');
     this.#clock = clock;
     this.#log = log;
@@ -115,8 +113,7 @@ export class Trust {
 
   /** When the certificate of this agent ends, in milliseconds since 1970; undefined: it has none. */
   get ends(): number | undefined {
-    const leaf = this.#own?.chain[0];
-    return leaf && Date.parse(leaf.validTo);
+    return this.#own && Date.parse(this.#own.validTo);
   }
 
   /**
@@ -126,7 +123,7 @@ export class Trust {
    */
   load(): Promise<void> {
     return this.#inTurn(async () => {
-      const found = await readFolder(this.#folder);
+      const found = await this.#read();
       const steps = recovery(found);
       if (steps.length === 0) {
         this.#adopt(found);
@@ -135,8 +132,8 @@ export class Trust {
       this.#log.warn('Certificates were being replaced when a process ended: going on from there', {
         folder: this.#folder,
       });
-      await perform(this.#folder, steps).catch(error => this.#sayUnwritten(error));
-      this.#adopt(await readFolder(this.#folder));
+      await this.#perform(steps).catch(error => this.#sayUnwritten(error));
+      this.#adopt(await this.#read());
     });
   }
 
@@ -159,8 +156,8 @@ export class Trust {
 
   /** For a dial that only looks. */
   inspection(): Inspection {
-    const { bundle } = this.#knownCa;
-    return inspectionOf({ clock: this.#clock, bundle, own: this.#own, token: this.#token });
+    const own = this.#own && { ...this.#own, chain: certificatesIn(this.#own.certPem) };
+    return inspectionOf({ clock: this.#clock, bundle: certificatesIn(this.#knownBundle), own, token: this.#token });
   }
 
   /**
@@ -171,10 +168,10 @@ export class Trust {
    */
   setUpKeyStore(host: string = hostname()): Promise<string> {
     return this.#carryOut('certificate request', async () => {
-      const { file, pem } = keyForRequest(await readFolder(this.#folder));
+      const { file, pem } = keyForRequest(await this.#read());
       const key = pem === undefined ? await makeKey() : createPrivateKey(pem);
       const csr = await makeRequest(key, host, reachableAddresses());
-      await perform(this.#folder, requestSteps(file, pem === undefined ? pemOfKey(key) : undefined, csr));
+      await this.#perform(requestSteps(file, pem === undefined ? pemOfKey(key) : undefined, csr));
       this.#log.info('A server has asked for a certificate request: made one', {
         host,
         key: pem === undefined ? 'new' : 'kept',
@@ -189,14 +186,14 @@ export class Trust {
    */
   setUpCertificate(offer: CertificateOffer): Promise<void> {
     return this.#carryOut('certificate', async () => {
-      const steps = installation(await readFolder(this.#folder), offer, this.#clock.wallTime());
+      const steps = installation(await this.#read(), offer, this.#clock.wallTime());
       try {
-        await perform(this.#folder, steps);
+        await this.#perform(steps);
       } catch (error) {
         await this.#takeBack();
         throw error;
       }
-      this.#adopt(await readFolder(this.#folder));
+      this.#adopt(await this.#read());
       this.#prefersToken = false;
     });
   }
@@ -213,7 +210,7 @@ export class Trust {
     if (this.#isUnconfirmed) {
       this.#isUnconfirmed = false;
       this.#log.info('The new certificate is in use', this.#describeOwn());
-      this.#inTurn(async () => perform(this.#folder, confirmation(await readFolder(this.#folder)))).catch(error =>
+      this.#inTurn(async () => this.#perform(confirmation(await this.#read()))).catch(error =>
         this.#sayUnwritten(error),
       );
     }
@@ -245,20 +242,20 @@ export class Trust {
     }
   }
 
-  /** The bundle is that of the folder, or the shared one. */
-  get #knownCa(): KnownCa {
-    const isShared = this.#bundle.length === 0 && this.#shared !== undefined;
-    return { bundle: isShared ? this.#shared.#knownCa.bundle : this.#bundle, own: this.#own?.chain ?? NONE };
+  /** That of the folder, or the shared one. */
+  get #knownBundle(): string {
+    return this.#bundle === '' && this.#shared !== undefined ? this.#shared.#knownBundle : this.#bundle;
   }
 
   #judge(peer: TLSSocket): void {
     const presented = presentedBy(peer);
-    const known = this.#knownCa;
-    if (known.bundle.length === 0) {
+    const bundle = this.#knownBundle;
+    if (bundle === '') {
       const pinning = this.#shared ?? this;
       pinning.#pin(certificateToPin(presented.chain, this.#clock.wallTime()));
       return;
     }
+    const known = { bundle: certificatesIn(bundle), own: certificatesIn(this.#own?.certPem ?? '') };
     const why = objectionTo(presented, known, this.#clock.wallTime());
     if (why !== undefined) throw new TrustError(`${why}; the known CA is in ${this.#caFile}`);
   }
@@ -270,26 +267,24 @@ export class Trust {
   }
 
   #securely(): SecureContext {
-    if (this.#own === undefined && this.#bundle.length === 0 && this.#shared !== undefined) {
-      return this.#shared.#securely();
-    }
-    const known = this.#knownCa;
-    if (this.#context?.bundle !== known.bundle || this.#context.own !== known.own) {
-      const credentials = this.#own && { cert: this.#own.certPem, key: this.#own.keyPem };
-      this.#context = { ...known, context: secureContext({ ca: pemOf(known.bundle), ...credentials }) };
+    const [own, bundle] = [this.#own, this.#knownBundle];
+    if (own === undefined && this.#bundle === '' && this.#shared !== undefined) return this.#shared.#securely();
+    if (this.#context?.bundle !== bundle || this.#context.own !== own) {
+      const context = secureContext({ ca: bundle, ...(own && { cert: own.certPem, key: own.keyPem }) });
+      this.#context = { bundle, own, context };
     }
     return this.#context.context;
   }
 
   #pin(certificate: X509Certificate): void {
-    this.#bundle = [certificate];
-    this.#id = idOf(this.#bundle, this.#own?.chain ?? NONE);
+    this.#bundle = pemOf([certificate]);
+    this.#id = idOf([certificate], certificatesIn(this.#own?.certPem ?? ''));
     this.#log.warn('No CA known yet: pinned the one that this server presents; from now on only it is trusted', {
       subject: subjectOf(certificate),
       fingerprint: certificate.fingerprint256,
       file: this.#caFile,
     });
-    writeFileAtomic(this.#caFile, certificate.toString(), { mode: 0o644 }).catch(error =>
+    writeFileAtomic(this.#caFile, certificate.toString(), { mode: 0o644, disk: this.#disk }).catch(error =>
       this.#log.error('Cannot write the pinned CA: it is kept in memory', {
         file: this.#caFile,
         reason: reasonOf(error),
@@ -298,9 +293,9 @@ export class Trust {
   }
 
   async #takeBack(): Promise<void> {
-    await perform(this.#folder, takingBack(await readFolder(this.#folder)));
-    const found = await readFolder(this.#folder);
-    if (found['cloud.ca.crt'] === undefined) this.#bundle = NONE;
+    await this.#perform(takingBack(await this.#read()));
+    const found = await this.#read();
+    if (found['cloud.ca.crt'] === undefined) this.#bundle = '';
     this.#adopt(found);
   }
 
@@ -308,24 +303,24 @@ export class Trust {
   #adopt(found: Folder): void {
     const file = found['cloud.ca.crt'];
     if (file?.unreadable !== undefined) throw new TrustError(`cannot read ${this.#caFile}: ${file.unreadable}`);
-    const bundle = file === undefined ? this.#bundle : bundleIn(file.text, this.#caFile);
+    const bundle = file === undefined ? certificatesIn(this.#bundle) : bundleIn(file.text, this.#caFile);
     const own = this.#ownIn(found);
-    const id = idOf(bundle, own?.chain ?? NONE);
+    const id = idOf(bundle, certificatesIn(own?.certPem ?? ''));
     this.#isUnconfirmed = isUnconfirmed(found);
     if (id === this.#id) return;
-    this.#bundle = bundle;
+    this.#bundle = pemOf(bundle);
     this.#own = own;
     this.#id = id;
     if (own === undefined) return;
     this.#log.info('This agent has a certificate', this.#describeOwn());
-    const why = objectionToDates('the certificate of this agent', own.chain[0], this.#clock.wallTime());
+    const why = objectionToDates('the certificate of this agent', own, this.#clock.wallTime());
     if (why !== undefined) this.#log.error('Servers may refuse this agent', { reason: why });
   }
 
-  #ownIn(found: Folder): OwnCertificate | undefined {
+  #ownIn(found: Folder): OwnPem | undefined {
     const read = ownCertificateOf(found);
     if (read === undefined) return undefined;
-    if ('own' in read) return read.own;
+    if ('own' in read) return ownPemOf(read.own);
     const { file, why, remedy } = read.unusable;
     const goesOn = this.#own === undefined ? 'without one' : 'with the one that it had before';
     this.#log.error(`The certificate of this agent cannot be used: going on ${goesOn}`, {
@@ -337,12 +332,20 @@ export class Trust {
   }
 
   #describeOwn() {
-    const leaf = this.#own?.chain[0];
-    return leaf && { subject: subjectOf(leaf), ends: leaf.validTo, file: join(this.#folder, 'cloud.crt') };
+    const own = this.#own;
+    return own && { subject: own.subject, ends: own.validTo, file: join(this.#folder, 'cloud.crt') };
   }
 
   #sayUnwritten(error: unknown): void {
     this.#log.error('Cannot write the certificates of this agent', { folder: this.#folder, reason: reasonOf(error) });
+  }
+
+  #read(): Promise<Folder> {
+    return readFolder(this.#folder, this.#disk);
+  }
+
+  #perform(steps: readonly FileStep[]): Promise<void> {
+    return perform(this.#folder, steps, this.#disk);
   }
 
   /** What a server asks for. When it fails, the operator hears of it as the server does. */
@@ -360,6 +363,15 @@ export class Trust {
     this.#work = turn.catch(() => {});
     return turn;
   }
+}
+
+/** The certificate in use, as texts: OpenSSL's form of one takes 5 kB, and is needed only while a server is judged. */
+interface OwnPem extends Pick<OwnCertificate, 'certPem' | 'keyPem'>, Pick<X509Certificate, 'validFrom' | 'validTo'> {
+  readonly subject: string;
+}
+
+function ownPemOf({ certPem, keyPem, chain: [leaf] }: OwnCertificate): OwnPem {
+  return { certPem, keyPem, subject: subjectOf(leaf), validFrom: leaf.validFrom, validTo: leaf.validTo };
 }
 
 const NONE: readonly X509Certificate[] = [];

@@ -1,4 +1,5 @@
-import type { Sample } from './gaps.js';
+import { xmlText } from '../../lib/text/xml-text.js';
+import type { Sample } from './samples.js';
 
 export interface PlottedFault {
   readonly at: number;
@@ -13,8 +14,8 @@ export interface PlotInput {
   /** Where the picture begins and ends. */
   readonly startMs: number;
   readonly endMs: number;
-  /** When the faults stop. */
-  readonly stopMs: number;
+  /** When the faults stop; undefined: there is no such moment. */
+  readonly stopMs?: number;
   readonly servers: readonly string[];
   readonly agents: number;
   readonly samples: readonly Sample[];
@@ -85,13 +86,16 @@ export function plotOf({ title, startMs, endMs, stopMs, servers, agents, samples
       const top = laneTop(index);
       const width = Math.max(3, x(at + ms) - x(at));
       const bar = `<rect x="${px(x(at))}" y="${top + 2}" width="${px(width)}" height="${LANE - 4}" rx="2" fill="${FAULT_COLOUR}" fill-opacity="0.25" stroke="${FAULT_COLOUR}"/>`;
-      return `<g><title>${escaped(`${kind} ${target} at ${timeText(at)} for ${(ms / 1_000).toFixed(1)} s`)}</title>${bar}${text(x(at) + 5, top + 14, kind)}</g>`;
+      return `<g><title>${xmlText(`${kind} ${target} at ${timeText(at)} for ${(ms / 1_000).toFixed(1)} s`)}</title>${bar}${text(x(at) + 5, top + 14, kind)}</g>`;
     }),
   );
-  const stop = `<path stroke="#000" stroke-dasharray="4 3" d="M${px(x(stopMs))} ${TOP - 4}V${height - 12}"/>`;
+  const stop =
+    stopMs === undefined
+      ? ''
+      : `<path stroke="#000" stroke-dasharray="4 3" d="M${px(x(stopMs))} ${TOP - 4}V${height - 12}"/>`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="11">
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
-<text x="${LEFT}" y="20" font-size="14">${escaped(title)}</text>
+<text x="${LEFT}" y="20" font-size="14">${xmlText(title)}</text>
 ${[...legend, ...ticks, ...areas, ...counts, ...names, stop, ...bars].join('\n')}
 </svg>
 `;
@@ -158,9 +162,5 @@ function px(value: number): string {
 }
 
 function text(x: number, y: number, words: string, anchor = 'start'): string {
-  return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}">${escaped(words)}</text>`;
-}
-
-function escaped(words: string): string {
-  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}">${xmlText(words)}</text>`;
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../lib/clock.js';
+import type { Clock, Timer } from '../clock.js';
 
 /** What holds for one direction of a connection. */
 export interface PipeFaults {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { type Clock, systemClock } from '../lib/clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import { FaultyPipe } from './faulty-pipe.js';
 
 /** What a proxy does to the bytes of all connections. */
@@ -30,6 +30,8 @@ export interface FaultyProxyOptions {
   readonly address?: string;
   /** The port on which it listens. @default one that is free */
   readonly port?: number;
+  /** The server sees each connection come from where it comes from, in place of the proxy. Loopback alone allows that. @default false */
+  readonly keepsAddresses?: boolean;
   /** For `delayMs` and `bytesPerSecond`. @default systemClock */
   readonly clock?: Clock;
 }
@@ -55,13 +57,16 @@ interface Pair {
 export class FaultyProxy {
   readonly #clock: Clock;
   readonly #target: { readonly host: string; readonly port: number };
+  readonly #keepsAddresses: boolean;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #faults: ProxyFaults = {};
   #port = 0;
 
-  private constructor({ target, targetAddress = LOOPBACK, clock = systemClock }: FaultyProxyOptions) {
+  private constructor(options: FaultyProxyOptions) {
+    const { target, targetAddress = LOOPBACK, keepsAddresses = false, clock = systemClock } = options;
     this.#target = { host: targetAddress, port: target };
+    this.#keepsAddresses = keepsAddresses;
     this.#clock = clock;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
   }
@@ -131,7 +136,8 @@ export class FaultyProxy {
       near.resetAndDestroy();
       return;
     }
-    const far = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
+    const from = this.#keepsAddresses && near.remoteAddress !== undefined && { localAddress: near.remoteAddress };
+    const far = connect({ ...this.#target, allowHalfOpen: true, noDelay: true, ...from });
     let passed = 0;
     const faultsOf = (direction: 'toServer' | 'toAgent') => () => {
       const { delayMs = 0, bytesPerSecond, cutAfterBytes = Number.POSITIVE_INFINITY, silent = 'none' } = this.#faults;

@@ -1,0 +1,91 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ConfigError, reasonOf } from '../lib/errors.js';
+import { writeFileAtomic } from '../lib/files/atomic-file.js';
+import { VERSION } from '../lib/version.js';
+import type { FaultRecord } from './faults/fault-desk.js';
+import { type Findings, judged, type Verdict } from './measure/expectations.js';
+import { junitOf } from './measure/junit.js';
+import { plotOf } from './measure/plot.js';
+import type { Sample } from './measure/samples.js';
+import type { Status } from './measure/status.js';
+import { summaryOf } from './measure/summary.js';
+import type { FleetSettings } from './settings.js';
+
+/** What is known at the end of a run. */
+export interface Run {
+  readonly settings: FleetSettings;
+  /** In milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly elapsedMs: number;
+  readonly status: Status;
+  readonly samples: readonly Sample[];
+  readonly faults: readonly FaultRecord[];
+  readonly unknownCommands: ReadonlyMap<string, number>;
+}
+
+/** What became of the expectations. */
+export function verdictsOf({ settings, status, unknownCommands }: Run): readonly Verdict[] {
+  const { agents, census, measured } = status;
+  const findings: Findings = {
+    ...measured,
+    agents,
+    ready: [...census.ready.values()].reduce((sum, count) => sum + count, 0),
+    unknownCommands: [...unknownCommands.values()].reduce((sum, count) => sum + count, 0),
+  };
+  return judged(settings.expectations, findings);
+}
+
+/** Looks, before anything is begun, whether the files can be written at its end. @throws ConfigError */
+export async function ensureWritable(files: FleetSettings['files']): Promise<void> {
+  for (const [key, path] of Object.entries(files)) {
+    if (path === undefined) continue;
+    const wrong = (reason: string, cause?: unknown) => new ConfigError(key, path, reason, { cause });
+    const [folder, own] = [dirname(path), await stat(path).catch(() => undefined)];
+    if (own?.isDirectory()) throw wrong('it is a folder: a file is needed');
+    await access(folder, constants.W_OK).catch(cause => {
+      throw wrong(`the folder ${folder} cannot be written: ${reasonOf(cause)}`, cause);
+    });
+  }
+}
+
+/** Writes the files that the settings want. @throws FileError */
+export async function writeOutcome(run: Run, verdicts: readonly Verdict[]): Promise<void> {
+  const { settings, elapsedMs, startedAt, status, faults, unknownCommands } = run;
+  const { summary, junit, plot } = settings.files;
+  const write = (path: string, text: string) => writeFileAtomic(path, text, { mode: 0o644 });
+  const { agents, census, measured } = status;
+  if (summary !== undefined) {
+    const found = {
+      version: VERSION,
+      startedAt,
+      elapsedMs,
+      agents,
+      census,
+      measured,
+      unknownCommands,
+      faults,
+      verdicts,
+    };
+    await write(summary, `${JSON.stringify(summaryOf(found), undefined, 2)}\n`);
+  }
+  if (junit !== undefined) await write(junit, junitOf(verdicts, elapsedMs / 1_000));
+  if (plot !== undefined) await write(plot, pictureOf(run));
+}
+
+function pictureOf({ settings, elapsedMs, samples, faults }: Run): string {
+  const servers = [...new Set(samples.flatMap(({ ready }) => [...ready.keys()]))].sort();
+  return plotOf({
+    title: `${settings.agentCount} agents, ${(elapsedMs / 1_000).toFixed(0)} s`,
+    startMs: 0,
+    endMs: Math.max(elapsedMs, 1),
+    servers,
+    agents: settings.agentCount,
+    samples,
+    faults: faults.map(({ atMs, forMs, fault }) => ({
+      ...{ at: atMs, ms: forMs, kind: fault.kind },
+      target: 'who' in fault ? 'agents' : (fault.server ?? 'all servers'),
+    })),
+  });
+}

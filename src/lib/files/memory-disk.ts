@@ -1,0 +1,103 @@
+import type { Stats } from 'node:fs';
+import type { Disk, DiskFile } from './disk.js';
+
+interface Inode {
+  readonly number: number;
+  mode: number;
+  content: Buffer;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * A disk in memory, for files that end with the process. What is written to the end of a file, or to a new file, is all that can
+ * be written; there are no symbolic links.
+ */
+export function memoryDisk(): Disk {
+  const files = new Map<string, Inode>();
+  const folders = new Set<string>();
+  let inodes = 0;
+  const found = (path: string): Inode => {
+    const inode = files.get(path);
+    if (inode === undefined) throw failure('ENOENT', path);
+    return inode;
+  };
+  const made = (path: string, mode: number): Inode => {
+    const inode = { number: ++inodes, mode, content: NOTHING };
+    files.set(path, inode);
+    return inode;
+  };
+  const opened = (path: string, flags: string, mode: number): Inode => {
+    const known = files.get(path);
+    switch (flags) {
+      case 'r':
+        // A folder is opened to be synced.
+        return folders.has(path) ? { number: 0, mode: 0o700, content: NOTHING } : found(path);
+      case 'wx':
+        if (known !== undefined) throw failure('EEXIST', path);
+        return made(path, mode);
+      case 'a':
+        return known ?? made(path, mode);
+      default:
+        throw failure('EINVAL', path);
+    }
+  };
+  return {
+    open: async (path, flags, mode = 0o666) => fileOf(opened(path, flags, mode)),
+    readFile: async path => found(path).content,
+    stat: async path => statsOf(found(path)),
+    lstat: async path => statsOf(found(path)),
+    async readlink(path) {
+      throw failure('EINVAL', path);
+    },
+    realpath: async path => path,
+    async mkdir(path) {
+      folders.add(path);
+    },
+    async rename(from, to) {
+      files.set(to, found(from));
+      files.delete(from);
+    },
+    async rm(path) {
+      files.delete(path);
+    },
+  };
+}
+
+function fileOf(inode: Inode): DiskFile {
+  const append = async (data: string | Uint8Array) => {
+    // Not of the pool of small buffers, of which one would keep eight kilobytes.
+    const bytes = Buffer.from(data);
+    const content = Buffer.allocUnsafeSlow(inode.content.length + bytes.length);
+    inode.content.copy(content);
+    bytes.copy(content, inode.content.length);
+    inode.content = content;
+  };
+  return {
+    stat: async () => statsOf(inode),
+    readFile: async () => inode.content,
+    writeFile: append,
+    appendFile: append,
+    async chmod(mode) {
+      inode.mode = mode;
+    },
+    async chown() {},
+    async sync() {},
+    async datasync() {},
+    async close() {},
+  };
+}
+
+function failure(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}: ${path}`), { code, path });
+}
+
+function statsOf({ number, mode, content }: Inode): Stats {
+  const known: Partial<Stats> = {
+    ...{ ino: number, dev: 1, mode: 0o100000 | mode, size: content.length, uid: 0, gid: 0, mtimeMs: 0 },
+    isFile: () => true,
+    isSymbolicLink: () => false,
+  };
+  // Nobody asks for the rest.
+  return known as Stats;
+}

@@ -1,0 +1,37 @@
+import t from 'tap';
+import { type Status, statusLine } from '../../../src/fleet/measure/status.js';
+
+const STATUS: Status = {
+  agents: 200,
+  perSecond: 49.6,
+  census: {
+    ready: new Map([
+      ['10.0.0.1', 60],
+      ['10.0.0.2', 40],
+    ]),
+    notReady: 20,
+    away: 80,
+    linksLost: 2,
+  },
+  measured: {
+    ...{ connects: 102, moves: 0, linksLost: 2, connectsPerSecond: 50 },
+    toReady: { count: 120, p50Ms: 200, p99Ms: 1_500, maxMs: Number.POSITIVE_INFINITY },
+    gap: { count: 2, p50Ms: 300, p99Ms: 400, maxMs: 400 },
+  },
+};
+
+t.test('status: a bar, and as much as fits behind it', async t => {
+  const whole =
+    '[##########..........] 100/200 Ready  50/s  to Ready p50 200 ms p99 1.50 s max never  lost 2  ' +
+    'gap p50 300 ms p99 400 ms max 400 ms  10.0.0.1=60 10.0.0.2=40';
+  t.equal(statusLine(STATUS, Number.POSITIVE_INFINITY), whole);
+  const tooLong = Array.from({ length: 200 }, (_, columns) => columns).filter(
+    columns => statusLine(STATUS, columns).length > columns,
+  );
+  t.strictSame(tooLong, []);
+  t.equal(statusLine(STATUS, 80), '[##########..........] 100/200 Ready  50/s');
+  const { toReady: _, gap: __, ...begun } = STATUS.measured;
+  const none = { ...begun, toReady: undefined, gap: undefined, linksLost: 0 };
+  const census = { ...STATUS.census, ready: new Map() };
+  t.equal(statusLine({ ...STATUS, census, measured: none }, 200), '[....................] 0/200 Ready  50/s');
+});
