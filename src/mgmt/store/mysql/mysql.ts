@@ -10,6 +10,7 @@ import {
   RawNode,
   sql,
 } from 'kysely';
+import { HOSTS_A_PIECE } from '../sql/batches.js';
 import { type AttemptParts, attempt, type SchemaDialect, type SqlDatabase } from '../sql/database.js';
 import type { Schema } from '../sql/schema.js';
 import { MysqlDriver } from './driver.js';
@@ -44,6 +45,7 @@ export async function openMysql(url: MysqlUrl, parts: AttemptParts, limits: Mysq
     kysely,
     schema: schemaDialect,
     mayHang: true,
+    rowsAStatement: HOSTS_A_PIECE,
     now: () => STORE_TIME,
     greatest: (one, other) => sql`greatest(${one}, ${other})`,
     async storeTime(db) {

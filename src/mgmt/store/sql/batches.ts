@@ -42,7 +42,7 @@ export function repeatedToPowerOfTwo<T>(values: readonly T[]): readonly T[] {
 }
 
 /** A CASE is gone through for every row of its statement, so that its length counts twice. */
-const HOSTS_A_PIECE = 100;
+export const HOSTS_A_PIECE = 100;
 
 /** Cuts a batch, in its order, into pieces for one statement, in which each host occurs once. */
 export function* inPieces<T>(batch: readonly T[], keyOf: (entry: T) => string | number): Generator<readonly T[]> {

@@ -20,6 +20,8 @@ export interface SqlDatabase {
   readonly schema: SchemaDialect;
   /** Behind a network: an answer may never come, so that a call has to be given up while its transaction waits. */
   readonly mayHang: boolean;
+  /** How many rows a statement writes at most, where each row has its own values. */
+  readonly rowsAStatement: number;
   /** The store's clock in a statement, as milliseconds since 1970: the same for all servers. */
   now(): RawBuilder<number>;
   /** The greater of two numbers, in a statement. */

@@ -2,7 +2,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { EnrollmentRefusal, EnrollmentStore, EnrollmentTokenRow } from '../enrollment-store.js';
 import type { HostDescription, HostRow } from '../host-store.js';
 import { checkPageSize, DELETED_A_CALL, deleteById } from './batches.js';
-import { insertHosts } from './hosts/registration.js';
+import { hostInserter } from './hosts/registration.js';
 import { columnsOf, hostOf } from './hosts/rows.js';
 import { LocationIdCache } from './locations.js';
 import type { EnrollmentTokenTable, Schema } from './schema.js';
@@ -12,11 +12,12 @@ import type { Transactions } from './transactions.js';
 export function enrollmentStore(transactions: Transactions): EnrollmentStore {
   const { database, random, clock } = transactions;
   const locations = new LocationIdCache();
+  const insertHosts = hostInserter(transactions);
   const uuid = () => random.uuid();
 
   const createHost = async (db: Kysely<Schema>, host: HostDescription): Promise<HostRow> => {
     const columns = columnsOf(host, await locations.finder(db, uuid)(host));
-    const [row] = await insertHosts(transactions, db, [{ columns }], 'Creating');
+    const [row] = await insertHosts(db, [{ columns }], 'Creating');
     if (row === undefined) throw new Error('one host was inserted, and no row came back');
     return hostOf(row);
   };

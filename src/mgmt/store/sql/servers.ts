@@ -1,6 +1,7 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import type { JobRow } from '../job-store.js';
 import { LINK_STATUS_KEPT_MS, type OrderedStateChange, type ServerRow, type ServerStore } from '../server-store.js';
+import { compiledOnce } from './compiled.js';
 import { failJobsOf, insertJob } from './jobs.js';
 import type { Schema, ServerTable } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -9,8 +10,25 @@ import type { Transactions } from './transactions.js';
 /** The servers' rows. Every moment in them is the store's, so that no server's clock can make another look dead. */
 export function serverStore(transactions: Transactions): ServerStore {
   const { database, random } = transactions;
-  const lockedRow = (db: Kysely<Schema>, msid: number) =>
-    database.locked(db.selectFrom('mshost').selectAll().where('msid', '=', msid)).executeTakeFirst();
+  const ownRow = compiledOnce((db, { msid }: { readonly msid: number }) =>
+    database.locked(db.selectFrom('mshost').selectAll().where('msid', '=', msid)),
+  );
+  const lockedRow = async (db: Kysely<Schema>, msid: number) => (await ownRow(db, { msid })).rows[0];
+
+  /** The port stays as it is when it is null. */
+  const beat = compiledOnce((db, { msid, runId, joined, port }: Beat) =>
+    db
+      .updateTable('mshost')
+      .set(eb => ({
+        last_update: database.now(),
+        beat: eb('beat', '+', 1),
+        joined,
+        service_port: eb.fn.coalesce(sql<number | null>`${port}`, 'service_port'),
+      }))
+      .where('msid', '=', msid)
+      .where('runid', '=', runId)
+      .where('removed', 'is', null),
+  );
 
   const changeState = async (db: Kysely<Schema>, msid: number, change: OrderedStateChange) => {
     const { from, to, by, keepsBy = false, beat, runId, ifStopped } = change;
@@ -76,20 +94,9 @@ export function serverStore(transactions: Transactions): ServerStore {
 
     heartbeat: (msid, runId, port) =>
       transactions.write('heartbeat', async db => {
-        const beaten = await db
-          .updateTable('mshost')
-          .set(eb => ({
-            last_update: database.now(),
-            beat: eb('beat', '+', 1),
-            joined: port === undefined ? 0 : 1,
-            ...(port !== undefined && { service_port: port }),
-          }))
-          .where('msid', '=', msid)
-          .where('runid', '=', runId)
-          .where('removed', 'is', null)
-          .executeTakeFirst();
+        const { affected } = await beat(db, { msid, runId, joined: port === undefined ? 0 : 1, port: port ?? null });
         const row = await lockedRow(db, msid);
-        if (row === undefined || beaten.numUpdatedRows === 0n) {
+        if (row === undefined || affected === 0) {
           return { kind: 'foreign' as const, holder: row && serverOf(row) };
         }
         return { kind: 'alive' as const, state: row.state };
@@ -97,7 +104,7 @@ export function serverStore(transactions: Transactions): ServerStore {
 
     servers: () =>
       transactions.read('servers', async db => {
-        const rows = await db.selectFrom('mshost').selectAll().where('removed', 'is', null).orderBy('id').execute();
+        const { rows } = await allServers(db, {});
         return rows.map(serverOf);
       }),
 
@@ -197,6 +204,15 @@ export function serverStore(transactions: Transactions): ServerStore {
       }),
   };
 }
+
+interface Beat {
+  readonly msid: number;
+  readonly runId: string;
+  readonly joined: 0 | 1;
+  readonly port: number | null;
+}
+
+const allServers = compiledOnce(db => db.selectFrom('mshost').selectAll().where('removed', 'is', null).orderBy('id'));
 
 function serverOf(row: Selectable<ServerTable>): ServerRow {
   return {

@@ -42,7 +42,7 @@ class SqliteDriver implements Driver {
 
   constructor(database: Database.Database, clock: Clock, checkFile: () => void) {
     this.#database = database;
-    this.#connection = new SqliteConnection(database);
+    this.#connection = new SqliteConnection(database, clock);
     this.#clock = clock;
     this.#checkFile = checkFile;
   }
@@ -81,14 +81,20 @@ class SqliteDriver implements Driver {
   async destroy(): Promise<void> {}
 }
 
+/** A value of a statement: the time at which it is carried out, by the clock of this process, in ms since 1970. */
+export const NOW = Symbol('now');
+
 class SqliteConnection implements DatabaseConnection {
   readonly #statements: PreparedStatements;
+  readonly #clock: Clock;
 
-  constructor(database: Database.Database) {
+  constructor(database: Database.Database, clock: Clock) {
     this.#statements = new PreparedStatements(database);
+    this.#clock = clock;
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+  async executeQuery<R>({ sql, parameters: given }: CompiledQuery): Promise<QueryResult<R>> {
+    const parameters = given.map(value => (value === NOW ? this.#clock.wallTime() : value));
     parameters.forEach(refuseUnkeepable);
     const { statement, isReader } = this.#statements.of(sql);
     if (isReader) {

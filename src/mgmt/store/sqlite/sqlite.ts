@@ -18,7 +18,7 @@ import {
 import type { Schema } from '../sql/schema.js';
 import { UnkeepableValue } from '../sql/unkeepable-value.js';
 import { StoreError, type StoreErrorCode } from '../store-error.js';
-import { sqliteDialect } from './driver.js';
+import { NOW, sqliteDialect } from './driver.js';
 import { type FileIdentity, FileReplaced, fileIdentity, requireSameFile } from './file-identity.js';
 
 /** How long one call may hold up the event loop while another process commits; `attempt` waits beyond that. */
@@ -61,8 +61,9 @@ function sqlDatabase(database: Database.Database, env: AttemptParts, checkFile: 
     writers: new Semaphore(),
     schema: schemaDialect,
     mayHang: false,
+    rowsAStatement: 1,
     // All servers on this file are on one machine.
-    now: () => sql`${env.clock.wallTime()}`,
+    now: () => sql`${NOW}`,
     greatest: (one, other) => sql`max(${one}, ${other})`,
     storeTime: async () => env.clock.wallTime(),
     // Whoever will write has the whole database to itself from the start.

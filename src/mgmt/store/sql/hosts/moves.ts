@@ -1,20 +1,14 @@
 import { type ExpressionBuilder, type Kysely, type Selectable, sql } from 'kysely';
 import type { HostDisconnectedEntry, HostReadyEntry } from '../../host-store.js';
-import {
-  arrivalKind,
-  type MoveCause,
-  type MoveRow,
-  type MoveSelection,
-  type MoveStore,
-  type MoveSummary,
-} from '../../move-store.js';
+import { arrivalKind, type MoveRow, type MoveSelection, type MoveStore, type MoveSummary } from '../../move-store.js';
 import { ROWS_A_PAGE } from '../../page.js';
 import { checkPageSize, DELETED_A_CALL } from '../batches.js';
+import { rowWriter } from '../compiled.js';
 import type { SqlDatabase } from '../database.js';
 import type { HostMoveTable, Schema } from '../schema.js';
 import type { Transactions } from '../transactions.js';
 
-/** The records are written with the rows of their hosts: see `recordArrivals` and `recordLosses`. */
+/** The records are written with the rows of their hosts: see `MoveRecords`. */
 export function hostMoves(transactions: Transactions): MoveStore {
   const { database } = transactions;
   return {
@@ -125,38 +119,69 @@ export interface FormerOwner {
   readonly last_ping: number | null;
 }
 
-/** Hosts have come to servers. @param former by host id; whose host has no row is left out */
-export async function recordArrivals(
-  db: Kysely<Schema>,
-  database: SqlDatabase,
-  entries: readonly HostReadyEntry[],
-  former: ReadonlyMap<number, FormerOwner>,
-): Promise<void> {
-  const rows = entries.flatMap(({ id, msid, at, arrival, ageMs }) => {
-    const row = former.get(id);
-    // The same Ready is written once more: its first writing may have seemed to fail.
-    if (row === undefined || (row.mgmt_server_id === msid && row.last_ping === at)) return [];
-    const from = row.mgmt_server_id ?? row.last_mgmt_server_id;
-    return {
-      host_id: id,
-      epoch: row.epoch + 1,
-      is_loss: 0,
-      at: momentOf(database, ageMs),
-      from_msid: from,
-      to_msid: msid,
-      kind: arrivalKind(arrival, { from, isHeld: row.mgmt_server_id !== null, to: msid }),
-      cause: arrival?.cause ?? ('unknown' as const),
-      gap_ms: arrival?.gapMs ?? null,
-    };
-  });
-  if (rows.length === 0) return;
-  // The server that they have left may have seen the end of its link first: that was no loss.
-  const notLost = rows.flatMap(({ host_id, epoch, gap_ms }) =>
-    gap_ms === 0 && former.get(host_id)?.mgmt_server_id === null ? [{ host_id, epoch: epoch - 1, is_loss: 1 }] : [],
-  );
-  if (notLost.length > 0) await deleteRecords(db, notLost);
-  await db.insertInto('host_move').values(rows).execute();
+/** The records of moves, written in the transactions that change the rows of their hosts. */
+export interface MoveRecords {
+  /** Hosts have come to servers. @param former by host id; whose host has no row is left out */
+  arrived(
+    db: Kysely<Schema>,
+    entries: readonly HostReadyEntry[],
+    former: ReadonlyMap<number, FormerOwner>,
+  ): Promise<void>;
+  /** Servers have lost hosts. What no server had is not lost. @param entries at most `ROWS_A_PAGE` */
+  lost(db: Kysely<Schema>, entries: readonly Lost[]): Promise<void>;
 }
+
+type Lost = Pick<HostDisconnectedEntry, 'id' | 'msid' | 'epoch' | 'cause' | 'ageMs'>;
+
+export function moveRecords(database: SqlDatabase): MoveRecords {
+  const insert = rowWriter(database, (db, rows: readonly MoveRecord[]) =>
+    db
+      .insertInto('host_move')
+      .values(rows.map(({ ageMs, ...row }) => ({ ...row, at: sql<number>`${database.now()} - ${ageMs}` }))),
+  );
+  return {
+    async arrived(db, entries, former) {
+      const rows = entries.flatMap(({ id, msid, at, arrival, ageMs = 0 }) => {
+        const row = former.get(id);
+        // The same Ready is written once more: its first writing may have seemed to fail.
+        if (row === undefined || (row.mgmt_server_id === msid && row.last_ping === at)) return [];
+        const from = row.mgmt_server_id ?? row.last_mgmt_server_id;
+        const record: MoveRecord = {
+          host_id: id,
+          epoch: row.epoch + 1,
+          is_loss: 0,
+          ageMs: Math.round(ageMs),
+          from_msid: from,
+          to_msid: msid,
+          kind: arrivalKind(arrival, { from, isHeld: row.mgmt_server_id !== null, to: msid }),
+          cause: arrival?.cause ?? 'unknown',
+          gap_ms: arrival?.gapMs ?? null,
+        };
+        return record;
+      });
+      // The server that they have left may have seen the end of its link first: that was no loss.
+      const notLost = rows.flatMap(({ host_id, epoch, gap_ms }) =>
+        gap_ms === 0 && former.get(host_id)?.mgmt_server_id === null ? [{ host_id, epoch: epoch - 1, is_loss: 1 }] : [],
+      );
+      if (notLost.length > 0) await deleteRecords(db, notLost);
+      await insert(db, rows);
+    },
+
+    async lost(db, entries) {
+      if (entries.length > ROWS_A_PAGE)
+        throw new RangeError(`${entries.length} hosts at once; the limit is ${ROWS_A_PAGE}`);
+      const rows = entries.flatMap(({ id, msid, epoch, cause = 'unknown', ageMs = 0 }) => {
+        if (msid === null) return [];
+        const key = { host_id: id, epoch, is_loss: 1, ageMs: Math.round(ageMs) };
+        const record: MoveRecord = { ...key, from_msid: msid, to_msid: null, kind: 'lost', cause, gap_ms: null };
+        return record;
+      });
+      await insert(db, rows);
+    },
+  };
+}
+
+type MoveRecord = Omit<Selectable<HostMoveTable>, 'at'> & { readonly ageMs: number };
 
 type RecordKey = Pick<HostMoveTable, 'host_id' | 'epoch' | 'is_loss'>;
 
@@ -166,29 +191,3 @@ async function deleteRecords(db: Kysely<Schema>, keys: readonly RecordKey[]): Pr
     .where(eb => eb.or(keys.map(({ host_id, epoch, is_loss }) => eb.and({ host_id, epoch, is_loss }))))
     .execute();
 }
-
-type Lost = Pick<HostDisconnectedEntry, 'id' | 'msid' | 'epoch' | 'cause' | 'ageMs'>;
-
-/** Servers have lost hosts. What no server had is not lost. @param entries at most `ROWS_A_PAGE` */
-export async function recordLosses(db: Kysely<Schema>, database: SqlDatabase, entries: readonly Lost[]): Promise<void> {
-  if (entries.length > ROWS_A_PAGE)
-    throw new RangeError(`${entries.length} hosts at once; the limit is ${ROWS_A_PAGE}`);
-  const rows = entries.flatMap(({ id, msid, epoch, cause = 'unknown' as MoveCause, ageMs }) =>
-    msid === null
-      ? []
-      : [
-          {
-            ...{ host_id: id, epoch, is_loss: 1, at: momentOf(database, ageMs) },
-            ...{ from_msid: msid, to_msid: null, kind: 'lost' as const, cause, gap_ms: null },
-          },
-        ],
-  );
-  for (let i = 0; i < rows.length; i += ROWS_A_STATEMENT) {
-    await db
-      .insertInto('host_move')
-      .values(rows.slice(i, i + ROWS_A_STATEMENT))
-      .execute();
-  }
-}
-
-const momentOf = (database: SqlDatabase, ageMs = 0) => sql<number>`${database.now()} - ${Math.round(ageMs)}`;

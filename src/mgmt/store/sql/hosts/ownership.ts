@@ -8,9 +8,10 @@ import {
   type HostStore,
 } from '../../host-store.js';
 import { bounded, byId, inPieces } from '../batches.js';
+import { compiledForList, rowWriter } from '../compiled.js';
 import type { Schema } from '../schema.js';
 import type { Transactions } from '../transactions.js';
-import { recordArrivals, recordLosses } from './moves.js';
+import { moveRecords } from './moves.js';
 import { changeTime, type HostColumns } from './rows.js';
 
 /**
@@ -21,19 +22,85 @@ export function hostOwnership(
   transactions: Transactions,
 ): Pick<HostStore, 'hostsReady' | 'hostsMsHostList' | 'hostsDisconnected' | 'releaseHosts'> {
   const { database } = transactions;
+  const moves = moveRecords(database);
+
+  const lockedRows = compiledForList((db, ids: readonly number[]) =>
+    database.locked(
+      db
+        .selectFrom('host')
+        .select(['id', 'mgmt_server_id', 'last_mgmt_server_id', 'epoch', 'status', 'last_ping', 'changed'])
+        .select(['instance_id', 'link_number'])
+        .where('id', 'in', ids)
+        .where('removed', 'is', null)
+        .orderBy('id'),
+    ),
+  );
 
   /** Nobody changes them until the end of the transaction. */
   const ownersOf = async (db: Kysely<Schema>, ids: readonly number[]) => {
-    const query = db
-      .selectFrom('host')
-      .select(['id', 'mgmt_server_id', 'last_mgmt_server_id', 'epoch', 'status', 'last_ping', 'changed'])
-      .select(['instance_id', 'link_number'])
-      .where('id', 'in', ids)
-      .where('removed', 'is', null)
-      .orderBy('id');
-    const rows = await database.locked(query).execute();
+    const rows = await lockedRows(db, ids);
     return new Map(rows.map(row => [row.id, row]));
   };
+
+  const writeTaken = rowWriter(database, (db, taken: readonly TakenRow[]) =>
+    db
+      .updateTable('host')
+      .set(eb => ({
+        // MySQL assigns from left to right: what is read comes before it is overwritten.
+        last_mgmt_server_id: eb
+          .case()
+          .when(
+            'mgmt_server_id',
+            '=',
+            byId(taken, row => row.msid),
+          )
+          .then(eb.ref('last_mgmt_server_id'))
+          .else(eb.fn.coalesce('mgmt_server_id', 'last_mgmt_server_id'))
+          .end(),
+        mgmt_server_id: byId(taken, row => row.msid),
+        status: 'Up' as const,
+        epoch: eb('epoch', '+', 1),
+        ms_host_list: byId(taken, row => row.msHostList),
+        configuration_version: eb.fn.coalesce(
+          byId(taken, row => row.configurationVersion),
+          'configuration_version',
+        ),
+        last_ping: byId(taken, row => row.at),
+        instance_id: byId(taken, row => row.instanceId),
+        link_address: byId(taken, row => row.linkAddress),
+        link_number: byId(taken, row => row.linkNumber),
+        disconnected: null,
+        disconnect_reason: null,
+        changed: changeTime(database),
+      }))
+      .where('id', 'in', idsOf(taken)),
+  );
+
+  const writeListed = rowWriter(database, (db, listed: readonly ListedRow[]) =>
+    db
+      .updateTable('host')
+      .set(eb => ({
+        ms_host_list: byId(listed, row => row.msHostList),
+        configuration_version: eb.fn.coalesce(
+          byId(listed, row => row.configurationVersion),
+          'configuration_version',
+        ),
+        changed: changeTime(database),
+      }))
+      .where('id', 'in', idsOf(listed)),
+  );
+
+  const writeLost = rowWriter(database, (db, lost: readonly LostRow[]) =>
+    db
+      .updateTable('host')
+      .set(eb => ({
+        ...released(eb),
+        disconnected: byId(lost, row => row.at),
+        disconnect_reason: byId(lost, row => row.reason),
+        changed: changeTime(database),
+      }))
+      .where('id', 'in', idsOf(lost)),
+  );
 
   /** @param entries each host once */
   const takeHosts = async (db: Kysely<Schema>, entries: readonly HostReadyEntry[]) => {
@@ -43,43 +110,8 @@ export function hostOwnership(
     );
     const outcomes = entries.map(entry => outcomeOf(former.get(entry.id), entry));
     const taken = entries.filter((_, index) => outcomes[index]?.kind === 'taken');
-    if (taken.length > 0) {
-      const kept = 'configuration_version' as const;
-      await db
-        .updateTable('host')
-        .set(eb => ({
-          // MySQL assigns from left to right: what is read comes before it is overwritten.
-          last_mgmt_server_id: eb
-            .case()
-            .when(
-              'mgmt_server_id',
-              '=',
-              byId(taken, entry => entry.msid),
-            )
-            .then(eb.ref('last_mgmt_server_id'))
-            .else(eb.fn.coalesce('mgmt_server_id', 'last_mgmt_server_id'))
-            .end(),
-          mgmt_server_id: byId(taken, entry => entry.msid),
-          status: 'Up' as const,
-          epoch: eb('epoch', '+', 1),
-          ms_host_list: byId(taken, entry => entry.msHostList),
-          configuration_version: byId(taken, entry => entry.configurationVersion ?? eb.ref(kept)),
-          last_ping: byId(taken, entry => entry.at),
-          instance_id: byId(taken, entry => entry.instanceId ?? null),
-          link_address: byId(taken, entry => entry.linkAddress ?? null),
-          link_number: byId(taken, entry => entry.linkNumber ?? null),
-          disconnected: null,
-          disconnect_reason: null,
-          changed: changeTime(database),
-        }))
-        .where(
-          'id',
-          'in',
-          taken.map(({ id }) => id),
-        )
-        .execute();
-      await recordArrivals(db, database, taken, former);
-    }
+    await writeTaken(db, taken.map(takenRow));
+    await moves.arrived(db, taken, former);
     return outcomes;
   };
 
@@ -91,24 +123,10 @@ export function hostOwnership(
     );
     const isStill = ({ id, epoch }: HostListEntry) => standing.get(id)?.epoch === epoch;
     const listed = entries.filter(isStill);
-    if (listed.length > 0) {
-      await db
-        .updateTable('host')
-        .set(eb => ({
-          ms_host_list: byId(listed, entry => entry.msHostList),
-          configuration_version: byId(
-            listed,
-            entry => entry.configurationVersion ?? eb.ref('configuration_version' as const),
-          ),
-          changed: changeTime(database),
-        }))
-        .where(
-          'id',
-          'in',
-          listed.map(({ id }) => id),
-        )
-        .execute();
-    }
+    await writeListed(
+      db,
+      listed.map(({ id, msHostList, configurationVersion = null }) => ({ id, msHostList, configurationVersion })),
+    );
     return entries.map(isStill);
   };
 
@@ -124,23 +142,11 @@ export function hostOwnership(
       return connectingSince === undefined || (row.status === 'Connecting' && row.changed === connectingSince);
     };
     const lost = entries.filter(isStill);
-    if (lost.length > 0) {
-      await db
-        .updateTable('host')
-        .set(eb => ({
-          ...released(eb),
-          disconnected: byId(lost, entry => entry.at),
-          disconnect_reason: byId(lost, entry => entry.reason),
-          changed: changeTime(database),
-        }))
-        .where(
-          'id',
-          'in',
-          lost.map(({ id }) => id),
-        )
-        .execute();
-      await recordLosses(db, database, lost);
-    }
+    await writeLost(
+      db,
+      lost.map(({ id, at, reason }) => ({ id, at, reason })),
+    );
+    await moves.lost(db, lost);
     return entries.map(isStill);
   };
 
@@ -191,7 +197,7 @@ export function hostOwnership(
               )
               .execute();
             const lost = rows.map(({ id, epoch }) => ({ id, epoch, msid, cause }));
-            await recordLosses(db, database, lost);
+            await moves.lost(db, lost);
             return rows.length;
           });
           count += found;
@@ -200,6 +206,21 @@ export function hostOwnership(
       }),
   };
 }
+
+type ListedRow = Pick<HostListEntry, 'id' | 'msHostList'> & { readonly configurationVersion: number | null };
+
+type LostRow = Pick<HostDisconnectedEntry, 'id' | 'at' | 'reason'>;
+
+type TakenRow = ReturnType<typeof takenRow>;
+
+/** What is null in `configurationVersion` stays as it is in the row. */
+function takenRow(entry: HostReadyEntry) {
+  const { id, msid, msHostList, configurationVersion = null, at } = entry;
+  const { instanceId = null, linkAddress = null, linkNumber = null } = entry;
+  return { id, msid, msHostList, configurationVersion, at, instanceId, linkAddress, linkNumber };
+}
+
+const idsOf = (rows: readonly { readonly id: number }[]) => rows.map(({ id }) => id);
 
 type OwnedRow = Pick<HostColumns, 'mgmt_server_id' | 'epoch' | 'instance_id' | 'link_number'>;
 

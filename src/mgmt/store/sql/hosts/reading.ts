@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { HostStore, HostsCursor, HostVersion } from '../../host-store.js';
 import { ROWS_A_PAGE } from '../../page.js';
-import { checkPageSize, repeatedToPowerOfTwo } from '../batches.js';
+import { checkPageSize } from '../batches.js';
+import { compiledForList, compiledOnce } from '../compiled.js';
 import type { Schema } from '../schema.js';
 import type { Transactions } from '../transactions.js';
 import { AGENT_COLUMNS, guid, hostOf } from './rows.js';
@@ -14,15 +15,7 @@ export function hostReading(transactions: Transactions): Pick<HostStore, Reads> 
   return {
     zoneHostIds: (zoneId, after = 0) =>
       transactions.read('zoneHostIds', async db => {
-        const rows = await db
-          .selectFrom('host')
-          .select('id')
-          .where('data_center_id', '=', zoneId)
-          .where('id', '>', after)
-          .where('removed', 'is', null)
-          .orderBy('id')
-          .limit(ROWS_A_PAGE)
-          .execute();
+        const { rows } = await idsOfZone(db, { zoneId, after });
         return rows.map(({ id }) => id);
       }),
 
@@ -53,15 +46,7 @@ export function hostReading(transactions: Transactions): Pick<HostStore, Reads> 
     hostsById: async ids => {
       checkPageSize(ids.length);
       if (ids.length === 0) return [];
-      return transactions.read('hostsById', db =>
-        db
-          .selectFrom('host')
-          .select(AGENT_COLUMNS)
-          .select([guid, 'removed'])
-          .where('id', 'in', repeatedToPowerOfTwo(ids))
-          .orderBy('id')
-          .execute(),
-      );
+      return transactions.read('hostsById', db => rowsById(db, ids));
     },
 
     hostVersions: after =>
@@ -70,7 +55,7 @@ export function hostReading(transactions: Transactions): Pick<HostStore, Reads> 
         if (after === undefined) return { versions: [], cursor: { at: now }, more: false };
         // A clock that was set back must hide nothing.
         const from = Math.min(after.at, now) - OVERLAP_MS;
-        const versions = await versionsBehind(db, after.last, from);
+        const { rows: versions } = await (after.last ? versionsBehind(db, after.last) : versionsFrom(db, { from }));
         const more = versions.length === ROWS_A_PAGE;
         const last = versions.at(-1);
         // A reading of several answers ends where the store stood at its first: what has changed since is read again.
@@ -89,18 +74,32 @@ export function hostReading(transactions: Transactions): Pick<HostStore, Reads> 
  */
 const OVERLAP_MS = 10_000;
 
-/** From the index alone. */
-function versionsBehind(db: Kysely<Schema>, last: HostVersion | undefined, from: number): Promise<HostVersion[]> {
-  return db
-    .selectFrom('host')
-    .select(['id', 'changed'])
-    .where(eb =>
-      last === undefined
-        ? eb('changed', '>=', from)
-        : eb.or([eb('changed', '>', last.changed), eb.and([eb('changed', '=', last.changed), eb('id', '>', last.id)])]),
-    )
-    .orderBy('changed')
-    .orderBy('id')
-    .limit(ROWS_A_PAGE)
-    .execute();
+/** From the index alone, as `versionsBehind`. */
+const versionsFrom = compiledOnce((db, { from }: { readonly from: number }) =>
+  versions(db).where('changed', '>=', from),
+);
+
+const versionsBehind = compiledOnce((db, { id, changed }: HostVersion) =>
+  versions(db).where(eb =>
+    eb.or([eb('changed', '>', changed), eb.and([eb('changed', '=', changed), eb('id', '>', id)])]),
+  ),
+);
+
+function versions(db: Kysely<Schema>) {
+  return db.selectFrom('host').select(['id', 'changed']).orderBy('changed').orderBy('id').limit(ROWS_A_PAGE);
 }
+
+const rowsById = compiledForList((db, ids: readonly number[]) =>
+  db.selectFrom('host').select(AGENT_COLUMNS).select([guid, 'removed']).where('id', 'in', ids).orderBy('id'),
+);
+
+const idsOfZone = compiledOnce((db, { zoneId, after }: { readonly zoneId: number; readonly after: number }) =>
+  db
+    .selectFrom('host')
+    .select('id')
+    .where('data_center_id', '=', zoneId)
+    .where('id', '>', after)
+    .where('removed', 'is', null)
+    .orderBy('id')
+    .limit(ROWS_A_PAGE),
+);

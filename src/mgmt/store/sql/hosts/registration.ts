@@ -1,19 +1,33 @@
 import type { Kysely } from 'kysely';
 import type { HostDescription, HostStatus, HostStore, Registration } from '../../host-store.js';
-import { bounded, inPieces, repeatedToPowerOfTwo } from '../batches.js';
+import { bounded, inPieces } from '../batches.js';
+import { compiledForList, rowWriter } from '../compiled.js';
 import { LocationIdCache } from '../locations.js';
 import type { Schema } from '../schema.js';
 import { raiseSequence } from '../sequence.js';
 import type { Transactions } from '../transactions.js';
-import { recordLosses } from './moves.js';
-import { changeTime, columnsOf, type HostColumns, hostOf } from './rows.js';
+import { moveRecords } from './moves.js';
+import { changeTime, columnsOf, type HostColumns, hostOf, newHost } from './rows.js';
 import { deleteTags, writeTags } from './tags.js';
 
 /** Hosts come and go. After a restart thousands of them register that are known and unchanged: each costs one small write. */
 export function hostRegistration(transactions: Transactions): Pick<HostStore, 'registerHosts' | 'removeHost'> {
   const { random, database } = transactions;
+  const moves = moveRecords(database);
   const locations = new LocationIdCache();
+  const insertHosts = hostInserter(transactions);
   const uuid = () => random.uuid();
+
+  // Removed hosts have no guid. Locked: another server may make one of them Up before we write Connecting.
+  const standing = compiledForList((db, guids: readonly string[]) =>
+    database.locked(db.selectFrom('host').selectAll().where('guid', 'in', guids).orderBy('id')),
+  );
+  const makeConnecting = compiledForList((db, ids: readonly number[]) =>
+    db
+      .updateTable('host')
+      .set({ status: 'Connecting', changed: changeTime(database) })
+      .where('id', 'in', ids),
+  );
 
   const update = async (db: Kysely<Schema>, known: readonly HostColumns[], entries: readonly DescribedHost[]) => {
     const byGuid = new Map(entries.map(entry => [entry.description.guid, entry.columns]));
@@ -21,18 +35,20 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
     const updated: HostColumns[] = [];
     for (const former of known) {
       const columns = byGuid.get(former.guid ?? '');
-      const row: HostColumns = { ...former, ...columns, status: former.status === 'Up' ? 'Up' : 'Connecting' };
+      const status: HostStatus = former.status === 'Up' ? 'Up' : 'Connecting';
       if (columns !== undefined && !isPartOf(columns, former)) {
-        const values = { ...columns, status: row.status, changed: changeTime(database) };
+        const row: HostColumns = { ...former, ...columns, status };
+        const values = { ...columns, status, changed: changeTime(database) };
         await db.updateTable('host').set(values).where('id', '=', row.id).execute();
         await writeTags(db, [{ former, row }]);
-      } else if (row.status !== former.status) onlyConnecting.push(row.id);
-      updated.push(row);
+        updated.push(row);
+      } else if (status === former.status) updated.push(former);
+      else {
+        onlyConnecting.push(former.id);
+        updated.push({ ...former, status });
+      }
     }
-    if (onlyConnecting.length > 0) {
-      const values = { status: 'Connecting' as const, changed: changeTime(database) };
-      await db.updateTable('host').set(values).where('id', 'in', onlyConnecting).execute();
-    }
+    await makeConnecting(db, onlyConnecting);
     return updated;
   };
 
@@ -46,13 +62,11 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
     for (const description of batch)
       entries.push({ description, columns: columnsOf(description, await locate(description)) });
     const guids = batch.map(({ guid }) => guid);
-    // Removed hosts have no guid. Locked: another server may make one of them Up before we write Connecting.
-    const standing = db.selectFrom('host').selectAll().where('guid', 'in', guids).orderBy('id');
-    const known = await database.locked(standing).execute();
+    const known = await standing(db, guids);
     const knownGuids = new Set(known.map(({ guid }) => guid));
     const fresh = entries.filter(({ description }) => !knownGuids.has(description.guid));
     const removedIds = await removedHosts(db, fresh);
-    const rows = [...(await update(db, known, entries)), ...(await insertHosts(transactions, db, fresh, 'Connecting'))];
+    const rows = [...(await update(db, known, entries)), ...(await insertHosts(db, fresh, 'Connecting'))];
     const byGuid = new Map(rows.map(row => [row.guid, row]));
     return batch.flatMap(({ guid }) => {
       const row = byGuid.get(guid);
@@ -96,7 +110,7 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
           }))
           .where('id', '=', id)
           .execute();
-        await recordLosses(db, database, [{ ...former, cause: 'removed' }]);
+        await moves.lost(db, [{ ...former, cause: 'removed' }]);
         await deleteTags(db, id);
         return true;
       }),
@@ -105,16 +119,16 @@ export function hostRegistration(transactions: Transactions): Pick<HostStore, 'r
 
 /** The ids of the removed hosts that have had these guids, the latest of each. */
 async function removedHosts(db: Kysely<Schema>, fresh: readonly DescribedHost[]): Promise<ReadonlyMap<string, number>> {
-  if (fresh.length === 0) return new Map();
-  const guids = fresh.map(({ description }) => description.guid);
-  const rows = await db
-    .selectFrom('host')
-    .select(['id', 'removed_guid'])
-    .where('removed_guid', 'in', repeatedToPowerOfTwo(guids))
-    .orderBy('id')
-    .execute();
+  const rows = await removed(
+    db,
+    fresh.map(({ description }) => description.guid),
+  );
   return new Map(rows.map(({ id, removed_guid }) => [removed_guid ?? '', id]));
 }
+
+const removed = compiledForList((db, guids: readonly string[]) =>
+  db.selectFrom('host').select(['id', 'removed_guid']).where('removed_guid', 'in', guids).orderBy('id'),
+);
 
 /** A host of which it is known which pod and cluster its names mean. */
 interface LocatedHost {
@@ -125,57 +139,32 @@ interface DescribedHost extends LocatedHost {
   readonly description: HostDescription;
 }
 
-/** Rows for hosts whose guids have none. */
-export async function insertHosts(
-  { clock, random, database }: Transactions,
+/** Makes rows for hosts whose guids have none. */
+export type HostInserter = (
   db: Kysely<Schema>,
   entries: readonly LocatedHost[],
   status: HostStatus,
-): Promise<HostColumns[]> {
-  if (entries.length === 0) return [];
-  const first = (await raiseSequence(db, 'host', entries.length)) - entries.length + 1;
-  const created = clock.wallTime();
-  const rows = entries.map(({ columns }, i) => ({
-    ...NEW_HOST,
-    ...columns,
-    status,
-    id: first + i,
-    uuid: random.uuid(),
-    created,
-  }));
-  await db
-    .insertInto('host')
-    .values(rows.map(row => ({ ...row, changed: database.now() })))
-    .execute();
-  await writeTags(
-    db,
-    rows.map(row => ({ row })),
-  );
-  return rows;
-}
+) => Promise<readonly HostColumns[]>;
 
-const NEW_HOST = {
-  resource_state: 'Enabled',
-  mgmt_server_id: null,
-  last_mgmt_server_id: null,
-  epoch: 0,
-  ms_host_list: null,
-  configuration_version: null,
-  preferred: null,
-  last_ping: null,
-  disconnected: null,
-  disconnect_reason: null,
-  removed: null,
-  removed_guid: null,
-  changed: 0,
-  next_preferred: null,
-  next_generation: null,
-  instance_id: null,
-  link_address: null,
-  link_number: null,
-  explicit_tags: null,
-  annotation: null,
-} as const satisfies Partial<HostColumns>;
+export function hostInserter({ clock, random, database }: Transactions): HostInserter {
+  const insert = rowWriter(database, (db, rows: readonly HostColumns[]) =>
+    db.insertInto('host').values(rows.map(row => ({ ...row, changed: database.now() }))),
+  );
+  return async (db, entries, status) => {
+    if (entries.length === 0) return [];
+    const first = (await raiseSequence(db, 'host', entries.length)) - entries.length + 1;
+    const created = clock.wallTime();
+    const rows = entries.map(({ columns }, i) =>
+      newHost(columns, { id: first + i, uuid: random.uuid(), status, created }),
+    );
+    await insert(db, rows);
+    await writeTags(
+      db,
+      rows.map(row => ({ row })),
+    );
+    return rows;
+  };
+}
 
 function isPartOf(columns: Partial<HostColumns>, row: HostColumns): boolean {
   return Object.entries(columns).every(([name, value]) => row[name as keyof HostColumns] === value);
