@@ -1,5 +1,5 @@
 import type { AttemptParts } from '../sql/database.js';
-import { migrate } from '../sql/migrate.js';
+import { migrate } from '../sql/migration/migrate.js';
 import { type OpenedStore, sqlStore } from '../sql/sql-store.js';
 import { CALL_LIMITS, MIGRATION_LIMITS, openMysql } from './mysql.js';
 import type { MysqlUrl } from './url.js';

@@ -20,7 +20,7 @@ import { hostSelection } from './hosts/selection.js';
 import { hostTags } from './hosts/tags.js';
 import { jobStore } from './jobs.js';
 import { locationStore } from './locations.js';
-import type { SchemaUpgrade } from './migrate.js';
+import type { SchemaUpgrade } from './migration/migrate.js';
 import { requestStore } from './requests.js';
 import { secretStore } from './secrets.js';
 import { serverStore } from './servers.js';

@@ -1,5 +1,5 @@
 import type { AttemptParts, SqlDatabase } from '../sql/database.js';
-import { migrate } from '../sql/migrate.js';
+import { migrate } from '../sql/migration/migrate.js';
 import { type OpenedStore, sqlStore } from '../sql/sql-store.js';
 import type { FileIdentity } from './file-identity.js';
 import { openSqlite, openSqliteInMemory } from './sqlite.js';

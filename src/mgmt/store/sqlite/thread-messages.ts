@@ -1,5 +1,5 @@
 import { FatalError, type FatalErrorCode, reasonOf } from '../../../lib/errors.js';
-import type { SchemaUpgrade } from '../sql/migrate.js';
+import type { SchemaUpgrade } from '../sql/migration/migrate.js';
 import type { Store } from '../store.js';
 import { StoreError, type StoreErrorCode } from '../store-error.js';
 import type { FileIdentity } from './file-identity.js';

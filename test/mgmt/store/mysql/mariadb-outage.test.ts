@@ -6,7 +6,7 @@ import { systemRandom } from '../../../../src/lib/random.js';
 import { openStore } from '../../../../src/mgmt/open-store.js';
 import { CALL_LIMITS, openMysql } from '../../../../src/mgmt/store/mysql/mysql.js';
 import { parseMysqlUrl } from '../../../../src/mgmt/store/mysql/url.js';
-import { migrate } from '../../../../src/mgmt/store/sql/migrate.js';
+import { migrate } from '../../../../src/mgmt/store/sql/migration/migrate.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../../helpers/host-description.js';
 import { freePort, type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';

@@ -3,7 +3,7 @@ import t from 'tap';
 import { systemClock } from '../../../../src/lib/clock.js';
 import { systemRandom } from '../../../../src/lib/random.js';
 import { compiledForList, compiledOnce } from '../../../../src/mgmt/store/sql/compiled.js';
-import { migrate } from '../../../../src/mgmt/store/sql/migrate.js';
+import { migrate } from '../../../../src/mgmt/store/sql/migration/migrate.js';
 import { openSqliteInMemory } from '../../../../src/mgmt/store/sqlite/sqlite.js';
 
 const parts = { clock: systemClock, random: systemRandom };

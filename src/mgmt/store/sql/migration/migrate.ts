@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
-import { delay } from '../../../lib/clock.js';
-import { FatalError } from '../../../lib/errors.js';
-import { type AttemptParts, attempt, type SqlDatabase } from './database.js';
+import { delay } from '../../../../lib/clock.js';
+import { FatalError } from '../../../../lib/errors.js';
+import { type AttemptParts, attempt, type SqlDatabase } from '../database.js';
+import type { Schema } from '../schema.js';
 import { MIGRATIONS, type Migration } from './migrations.js';
-import type { Schema } from './schema.js';
 
 /** The numbers of the last migration before and after; 0: the database was empty. */
 export interface SchemaUpgrade {

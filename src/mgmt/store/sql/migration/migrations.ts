@@ -1,6 +1,6 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely';
-import type { SchemaDialect } from './database.js';
-import type { Schema } from './schema.js';
+import type { SchemaDialect } from '../database.js';
+import type { Schema } from '../schema.js';
 
 /**
  * One step of the schema. Steps only expand it within a minor version, and may be carried out again after a crash in

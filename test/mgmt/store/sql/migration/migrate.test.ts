@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import Database from 'libsql';
 import t, { type Test } from 'tap';
-import { systemClock } from '../../../../src/lib/clock.js';
-import { silentLog } from '../../../../src/lib/logger.js';
-import { migrate } from '../../../../src/mgmt/store/sql/migrate.js';
-import { MIGRATIONS, type Migration } from '../../../../src/mgmt/store/sql/migrations.js';
-import { sqlStore } from '../../../../src/mgmt/store/sql/sql-store.js';
-import { openSqlite } from '../../../../src/mgmt/store/sqlite/sqlite.js';
-import { FakeClock } from '../../../../src/testing/fake-clock.js';
-import { hostDescription } from '../../../helpers/host-description.js';
-import { hostReady, registerHost, wholeHosts } from '../../../helpers/one-host.js';
-import { testFolder } from '../../../helpers/scratch.js';
-import { seededRandom } from '../../../helpers/seeded-random.js';
+import { systemClock } from '../../../../../src/lib/clock.js';
+import { silentLog } from '../../../../../src/lib/logger.js';
+import { migrate } from '../../../../../src/mgmt/store/sql/migration/migrate.js';
+import { MIGRATIONS, type Migration } from '../../../../../src/mgmt/store/sql/migration/migrations.js';
+import { sqlStore } from '../../../../../src/mgmt/store/sql/sql-store.js';
+import { openSqlite } from '../../../../../src/mgmt/store/sqlite/sqlite.js';
+import { FakeClock } from '../../../../../src/testing/fake-clock.js';
+import { hostDescription } from '../../../../helpers/host-description.js';
+import { hostReady, registerHost, wholeHosts } from '../../../../helpers/one-host.js';
+import { testFolder } from '../../../../helpers/scratch.js';
+import { seededRandom } from '../../../../helpers/seeded-random.js';
 
 /** Several servers' connections to one file, each as fresh as after a start. */
 function cluster(t: Test) {
