@@ -153,7 +153,11 @@ function connect(): void {
   on('events', (more: readonly ClusterEvent[]) => {
     const known = new Set(events.value.map(({ id }) => id));
     const fresh = more.filter(({ id }) => !known.has(id)).toReversed();
-    events.value = [...fresh, ...events.value].slice(0, EVENTS_KEPT);
+    // A server may have written some of them later than another one what happened behind them.
+    const all = [...fresh, ...events.value].toSorted((one, other) =>
+      one.created < other.created ? 1 : one.created > other.created ? -1 : 0,
+    );
+    events.value = all.slice(0, EVENTS_KEPT);
   });
   // The browser would try again by itself, but not after each kind of failure.
   opened.onerror = () => {

@@ -422,6 +422,16 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     await store.addEvents([]);
   });
 
+  test('regression: events: newest first is as they have happened, not as they were written', async (t, store) => {
+    await add(store, { ageMs: 30_000, description: 'second' }, { ageMs: 20_000, description: 'third' });
+    await add(store, { ageMs: 40_000, description: 'first' });
+    const { rows } = await store.events({ page: 1, pagesize: 10 });
+    t.strictSame(
+      rows.map(({ description }) => description),
+      ['third', 'second', 'first'],
+    );
+  });
+
   test('events: old ones go, and their ids do not come again', async (t, store) => {
     const ageMs = (i: number) => (i < 100 ? 3_700_000 : 0);
     await store.addEvents(

@@ -52,6 +52,8 @@ export function eventStore(transactions: Transactions): EventStore {
         const { count } = await matches.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
         const rows = await matches
           .selectAll()
+          // What servers write late, as behind an outage of the store, has a later id.
+          .orderBy('created', 'desc')
           .orderBy('id', 'desc')
           .limit(query.pagesize)
           .offset((query.page - 1) * query.pagesize)
