@@ -24,11 +24,15 @@ export class Child<O extends ChildOperations> {
     this.#child = fork(script, { execArgv: ['--expose-gc'] });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** One operation at a time. @throws Error as the operation did */
   async do<N extends NameOf<O>>(operation: N, ...[argument]: ArgumentsOf<O, N>): Promise<ResultOf<O, N>> {
     const request: ChildRequest = { operation, argument };
     this.#child.send(request);
-    const [answer] = (await once(this.#child, 'message')) as [ChildAnswer];
+    const answer = await this.#answer();
     if ('error' in answer) throw new Error(answer.error);
     // The answer to the only request under way is of its operation's type.
     return answer.result as ResultOf<O, N>;
@@ -36,6 +40,18 @@ export class Child<O extends ChildOperations> {
 
   stop(): void {
     this.#child.disconnect();
+  }
+
+  async #answer(): Promise<ChildAnswer> {
+    const ended = new AbortController();
+    const onExit = () => ended.abort(new Error('the process has ended'));
+    this.#child.once('exit', onExit);
+    try {
+      const [answer] = (await once(this.#child, 'message', { signal: ended.signal })) as [ChildAnswer];
+      return answer;
+    } finally {
+      this.#child.off('exit', onExit);
+    }
   }
 }
 

@@ -1,13 +1,16 @@
 // npm run bench, or npm run bench -- --quick to see that it runs. docs/bench.md says what the columns mean.
 import { cpus } from 'node:os';
+import { measureAgents } from './agents/index.js';
+import { readArguments } from './arguments.js';
 import { certificate } from './certificate.js';
 import { Child } from './child.js';
 import { measureCodec } from './codec.js';
 import { AT_ONCE, type CommandRow, LIMITS_OF_OWN, measureCommands } from './commands.js';
 import { KIND_NAMES, type KindName, PACKET_BYTES } from './kinds.js';
 import type { Memory, Operations } from './peer.js';
+import { printTable, ratio, rounded } from './table.js';
 
-const isQuick = process.argv.includes('--quick');
+const { isQuick, sections, rounds, agents } = readArguments(process.argv.slice(2));
 const CODEC_ROUND_MS = isQuick ? 20 : 150;
 const RATE_ROUND_MS = isQuick ? 100 : 500;
 /** The kinds take turns, and the best round of each counts: other load of the machine then affects all of them alike. */
@@ -147,26 +150,12 @@ function printComparison(
   );
 }
 
-function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((name, column) => Math.max(name.length, ...rows.map(row => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  console.log([line(head), widths.map(width => '─'.repeat(width)).join('  '), ...rows.map(line), ''].join('\n'));
-}
-
-function rounded(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-function ratio(value: number, base: number | undefined): string {
-  return base ? `${(value / base).toFixed(2)} ×` : '';
-}
-
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}${isQuick ? ', --quick' : ''}\n`);
-measureCodecs();
-await measureRates();
-await measureMemory();
-await measureCommandRates();
+const MEASURE = {
+  codec: measureCodecs,
+  connections: measureRates,
+  memory: measureMemory,
+  commands: measureCommandRates,
+  agents: () => measureAgents({ isQuick, rounds, agents }),
+};
+for (const section of sections) await MEASURE[section]();

@@ -1,0 +1,124 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Child } from '../child.js';
+import { serverCertificate } from './authority.js';
+import type { Sizes } from './conversation.js';
+import type { FloorOperations } from './floor.js';
+
+const ADDRESS = '127.0.0.1';
+const START_MS = 60_000;
+
+/** A server in a process of its own, whose cost is measured. */
+export interface MeasuredServer {
+  readonly pid: number;
+  readonly port: number;
+  /** Collects garbage. */
+  collect(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface MusterOptions {
+  /** The checkout whose `dist/mgmt.js` runs. */
+  readonly root: string;
+  /** What the server keeps: the same folder again has the same store. */
+  readonly folder: string;
+  readonly authority: string;
+  /** Options of Node, in front of the program. */
+  readonly execArgv?: readonly string[];
+}
+
+/** `node dist/mgmt.js` with SQLite, and the log at `info`, in a file. */
+export async function startMuster({ root, folder, authority, execArgv = [] }: MusterOptions): Promise<MeasuredServer> {
+  const [port, apiPort] = [await freePort(), await freePort()];
+  const pem = join(folder, 'ca.pem');
+  writeFileSync(pem, authority);
+  const settings = {
+    'bind.address': ADDRESS,
+    port,
+    'cluster.node.IP': ADDRESS,
+    'api.port': apiPort,
+    'data.dir': join(folder, 'data'),
+    'db.url': `sqlite:${join(folder, 'muster.db')}`,
+    host: ADDRESS,
+    'ca.cert': pem,
+    'ca.key': pem,
+    'ca.plugin.root.auth.strictness': 'false',
+    // Idle agents of the bench do not ping.
+    'ping.interval': 3_600,
+    'agent.max.concurrent.new.connections.per.address': 4_096,
+    'agent.new.hosts.per.address': 0,
+    'log.file': join(folder, 'muster.log'),
+  };
+  const out = openSync(join(folder, 'muster.out'), 'a');
+  const collector = new URL('./collect-on-request.js', import.meta.url).href;
+  const server = fork(
+    join(root, 'dist/mgmt.js'),
+    Object.entries(settings).map(([key, value]) => `${key}=${value}`),
+    {
+      cwd: folder,
+      execArgv: ['--expose-gc', '--import', collector, ...execArgv],
+      stdio: ['ignore', out, out, 'ipc'],
+    },
+  );
+  closeSync(out);
+  await untilReady(server, apiPort, folder);
+  return {
+    pid: server.pid ?? 0,
+    port,
+    async collect() {
+      server.send('collect');
+      await once(server, 'message');
+    },
+    async stop() {
+      server.kill('SIGINT');
+      await once(server, 'exit');
+    },
+  };
+}
+
+/** The plain node:tls server. */
+export async function startFloor(authority: string, sizes: Sizes): Promise<MeasuredServer> {
+  const child = new Child<FloorOperations>(new URL('./floor.js', import.meta.url));
+  return {
+    pid: child.pid,
+    port: await child.do('listen', { certificates: await serverCertificate(authority), sizes }),
+    collect: () => child.do('collect'),
+    async stop() {
+      child.stop();
+    },
+  };
+}
+
+async function untilReady(server: ChildProcess, apiPort: number, folder: string): Promise<void> {
+  const end = performance.now() + START_MS;
+  while (!(await answersReady(apiPort))) {
+    if (server.exitCode !== null || performance.now() > end) {
+      server.kill('SIGKILL');
+      throw new Error(`the server does not start: ${readFileSync(join(folder, 'muster.out'), 'utf8')}`);
+    }
+    await sleep(50);
+  }
+}
+
+async function answersReady(apiPort: number): Promise<boolean> {
+  try {
+    return (await fetch(`http://${ADDRESS}:${apiPort}/readyz`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, ADDRESS, () => {
+      const address = server.address();
+      if (typeof address === 'object' && address !== null) server.close(() => resolve(address.port));
+    });
+  });
+}
