@@ -10,8 +10,8 @@ import {
   type Transport,
 } from '#dist/protocol/index.js';
 
-/** Four kinds of connections, which have the same conversation: the server sends back each packet of `PACKET_BYTES`. */
-export const KIND_NAMES = ['node:net', 'node:tls', 'transport', 'link'] as const;
+/** Five kinds of connections, which have the same conversation: the server sends back each packet of `PACKET_BYTES`. */
+export const KIND_NAMES = ['node:net', 'node:tls', 'node:tls, unmerged', 'transport', 'link'] as const;
 export type KindName = (typeof KIND_NAMES)[number];
 
 interface Kind {
@@ -53,6 +53,18 @@ export const KINDS: Readonly<Record<KindName, Kind>> = {
       listening(tls.createServer({ ...certificates, maxVersion: 'TLSv1.2', noDelay: true }, echoBytes)),
     connect: (port, onEcho) =>
       connected(tls.connect({ port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' }), 'secureConnect', onEcho),
+  },
+  'node:tls, unmerged': {
+    listen: certificates =>
+      listening(
+        tls.createServer({ ...certificates, maxVersion: 'TLSv1.2', noDelay: true }, socket => {
+          echoBytes(unmerged(socket));
+        }),
+      ),
+    connect: (port, onEcho) => {
+      const socket = tls.connect({ port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
+      return connected(unmerged(socket), 'secureConnect', onEcho);
+    },
   },
   transport: {
     listen: certificates =>
@@ -110,6 +122,12 @@ const CLIENT_CONTEXT = secureContext({});
 function dial(port: number): Promise<Transport> {
   const socket = net.connect({ port, noDelay: true });
   return connectTls(socket, { ...TLS_OPTIONS, context: CLIENT_CONTEXT, host: ADDRESS, judge: ignore });
+}
+
+/** Each write has a record of its own, as framing demands. */
+function unmerged(socket: tls.TLSSocket): tls.TLSSocket {
+  (socket as { _writev: unknown })._writev = null;
+  return socket;
 }
 
 /** One write for each packet, as a server that answers requests makes. */

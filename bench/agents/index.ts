@@ -1,91 +1,127 @@
-import { fileURLToPath } from 'node:url';
-import { printTable } from '../table.js';
+import { readFileSync } from 'node:fs';
+import type { Goal, Row } from '../rows.js';
+import { takeTurns } from '../statistics.js';
 import { newAuthority } from './authority.js';
-import { type Certificates, measureFloor, measureMuster, openLoad, type Sample, sampleSizes } from './measure.js';
+import { measureIdle } from './idle.js';
+import { floorSide, musterSide, type Side, sampleSizes } from './side.js';
+import { type Certificates, measureStorm, measureStorms, type Storm, type StormAndPings } from './storm.js';
 
 export interface AgentsOptions {
   readonly isQuick: boolean;
   readonly rounds: number;
-  /** How many agents a server has. */
-  readonly agents: readonly number[];
+  /** How many agents a server has while CPU is measured. */
+  readonly storms: readonly number[];
+  /** How many it has while memory is. */
+  readonly idle: readonly number[];
+  /** The checkout whose server is measured. */
+  readonly root: string;
+  /** Another one beside it. @default plain node:tls */
+  readonly baseRoot?: string | undefined;
 }
 
-interface Row {
-  readonly name: string;
-  readonly of: keyof Sample;
+interface Figure {
+  readonly what: string;
+  readonly of: keyof StormAndPings;
   readonly digits: number;
-  /** What the ratio to plain node:tls is to be. */
-  readonly goal: { readonly atMost: number } | { readonly atLeast: number };
+  readonly goal?: Goal;
 }
 
-const ROWS: readonly Row[] = [
-  { name: 'server CPU for an agent to Ready, ms', of: 'connectCpuMs', digits: 2, goal: { atMost: 1.8 } },
-  { name: 'server CPU for a 300-byte ping, ms', of: 'pingCpuMs', digits: 3, goal: { atMost: 2.5 } },
-  { name: 'agents/s to Ready', of: 'connectsPerSecond', digits: 0, goal: { atLeast: 0.75 } },
+const FIGURES: readonly Figure[] = [
+  { what: 'server CPU for an agent to Ready, ms', of: 'connectCpuMs', digits: 2, goal: { atMost: 1.8 } },
+  { what: 'server CPU for a 300-byte ping, ms', of: 'pingCpuMs', digits: 3, goal: { atMost: 2.5 } },
+  { what: 'agents/s to Ready', of: 'connectsPerSecond', digits: 0, goal: { atLeast: 0.75 } },
+  { what: 'CPU of the load for an agent, ms', of: 'loadCpuMs', digits: 2 },
 ];
 const CERTIFICATES: readonly Certificates[] = ['none', 'own'];
-const PINGS = 10_000;
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const PINGS = 20_000;
 
-interface Pair {
-  readonly muster: Readonly<Record<Certificates, Sample>>;
-  readonly floor: Readonly<Record<Certificates, Sample>>;
-}
-
-/** A management server with agents beside a plain node:tls server with as many connections, which take turns. */
-export async function measureAgents({ isQuick, rounds, agents }: AgentsOptions): Promise<void> {
-  const authority = await newAuthority();
-  const sizes = await sampleSizes({ root: ROOT, authority });
-  const [musterLoad, floorLoad] = [openLoad(), openLoad()];
-  const pairs = new Map<number, Pair[]>(agents.map(count => [count, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const count of agents) {
-      const options = { root: ROOT, agents: count, authority, pings: isQuick ? 100 : PINGS };
-      const muster = () => measureMuster(musterLoad, options);
-      const floor = () => measureFloor(floorLoad, options, sizes);
-      const [first, second] = round % 2 === 0 ? [await muster(), await floor()] : [await floor(), await muster()];
-      pairs.get(count)?.push(round % 2 === 0 ? { muster: first, floor: second } : { muster: second, floor: first });
+/** Agents that become Ready, and ping. */
+export async function measureAgents({ isQuick, rounds, storms, ...options }: AgentsOptions): Promise<readonly Row[]> {
+  return withSides(options, async (here, base, authority) => {
+    const rows: Row[] = [];
+    for (const agents of storms) {
+      const storm = { agents, authority, pings: isQuick ? 100 : PINGS };
+      const pairs = await takeTurns(`${agents} agents`, rounds, {
+        here: () => measureStorms(here, storm),
+        base: () => measureStorms(base, storm),
+      });
+      for (const certificates of CERTIFICATES) {
+        for (const { of, ...figure } of FIGURES) {
+          const values = pairs.map(pair => ({ here: pair.here[certificates][of], base: pair.base[certificates][of] }));
+          rows.push({ ...figure, agents, certificates, values });
+        }
+      }
     }
-  }
-  musterLoad.stop();
-  floorLoad.stop();
-  printTable(
-    ['agents', 'N', 'certificates', 'Muster', 'node:tls', 'ratio', 'from', 'to', 'goal', ''],
-    ROWS.flatMap(row =>
-      agents.flatMap(count =>
-        CERTIFICATES.map(certificates => cellsOf(row, count, certificates, pairs.get(count) ?? [])),
-      ),
-    ),
-  );
+    return rows.sort((one, other) => orderOf(one) - orderOf(other));
+  });
 }
 
-function cellsOf(
-  { name, of, digits, goal }: Row,
+/** Sorting keeps the order of numbers of agents. */
+function orderOf({ what }: Row): number {
+  return FIGURES.findIndex(figure => figure.what === what);
+}
+
+/** Memory of agents that do nothing. */
+export async function measureIdleAgents({ isQuick, rounds, idle, ...options }: AgentsOptions): Promise<readonly Row[]> {
+  const possible = idle.filter(agents => agents <= openFilesLimit() - FILES_BESIDE);
+  return withSides(options, async (here, base, authority) => {
+    const measured = { agents: possible, before: isQuick ? 5 : 100, authority };
+    const pairs = await takeTurns('idle agents', rounds, {
+      here: () => measureIdle(here, measured),
+      base: () => measureIdle(base, measured),
+    });
+    const of = (index: number) => pairs.map(pair => ({ here: pair.here[index] ?? 0, base: pair.base[index] ?? 0 }));
+    return possible.map((agents, index) => ({
+      what: 'server memory for an idle agent, kB',
+      agents,
+      certificates: 'shared',
+      digits: 1,
+      values: of(index),
+      goal: { atMost: 1.35 },
+    }));
+  });
+}
+
+/** Files that a process needs beside the sockets of its agents. */
+const FILES_BESIDE = 200;
+
+/** Node raises its own limit to the hard one. */
+function openFilesLimit(): number {
+  const [, hard] = /^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+  return hard === undefined ? Number.POSITIVE_INFINITY : Number(hard);
+}
+
+/** So many agents as CloudStack's server was measured with. */
+export async function measureAsCloudStack(
   agents: number,
-  certificates: Certificates,
-  pairs: readonly Pair[],
-): readonly string[] {
-  const muster = pairs.map(pair => pair.muster[certificates][of]);
-  const floor = pairs.map(pair => pair.floor[certificates][of]);
-  const ratios = muster.map((value, index) => value / (floor[index] ?? Number.NaN));
-  const ratio = median(ratios);
-  const isMet = 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
-  return [
-    name,
-    `${agents}`,
-    certificates,
-    median(muster).toFixed(digits),
-    median(floor).toFixed(digits),
-    `${ratio.toFixed(2)} ×`,
-    Math.min(...ratios).toFixed(2),
-    Math.max(...ratios).toFixed(2),
-    'atMost' in goal ? `≤ ${goal.atMost} ×` : `≥ ${goal.atLeast} ×`,
-    isMet ? 'met' : 'missed',
-  ];
+  { rounds, root }: Pick<AgentsOptions, 'rounds' | 'root'>,
+): Promise<readonly Storm[]> {
+  const authority = await newAuthority();
+  const side = musterSide(root, authority);
+  const storms: Storm[] = [];
+  try {
+    for (let round = 0; round < rounds; round++) {
+      console.error(`beside CloudStack: round ${round + 1} of ${rounds}`);
+      storms.push(await measureStorm(side, { agents, authority }));
+    }
+  } finally {
+    side.load.stop();
+  }
+  return storms;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
+async function withSides<T>(
+  { root, baseRoot }: Pick<AgentsOptions, 'root' | 'baseRoot'>,
+  measure: (here: Side, base: Side, authority: string) => Promise<T>,
+): Promise<T> {
+  const authority = await newAuthority();
+  const here = musterSide(root, authority);
+  const base =
+    baseRoot === undefined ? floorSide(authority, await sampleSizes(root, authority)) : musterSide(baseRoot, authority);
+  try {
+    return await measure(here, base, authority);
+  } finally {
+    here.load.stop();
+    base.load.stop();
+  }
 }

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { secureContext } from '#dist/protocol/index.js';
 import { serveParent } from '../child.js';
-import { hostCertificates, trusted } from './authority.js';
+import { addressCertificate, hostCertificates, trusted } from './authority.js';
 import type { Sizes } from './conversation.js';
 import { connectLean } from './lean-agent.js';
 import { connectPlain } from './plain-agent.js';
@@ -23,8 +23,8 @@ const operations = {
    * Opens links to Ready, and keeps them. Agents that were there before, and have ended, come again as the same hosts.
    * @returns milliseconds until all were Ready
    */
-  async connect({ port, count, atOnce, sizes, authority }: ConnectRequest): Promise<number> {
-    const shared = secureContext(await trusted(authority));
+  async connect({ port, count, atOnce, sizes, authority, sharesCertificate }: ConnectRequest): Promise<number> {
+    const shared = secureContext(await (sharesCertificate ? addressCertificate(authority) : trusted(authority)));
     const filler = Buffer.alloc(sizes ? Math.max(...Object.values(sizes)) : 0, 'x');
     const first = agents.length;
     let next = first;
@@ -88,9 +88,11 @@ interface ConnectRequest {
   readonly count: number;
   readonly atOnce: number;
   /** To a plain node:tls server, packets of these sizes; otherwise to a management server. */
-  readonly sizes?: Sizes;
+  readonly sizes?: Sizes | undefined;
   /** The CA that is trusted. */
   readonly authority: string;
+  /** All present one certificate, which names their address. */
+  readonly sharesCertificate?: boolean;
 }
 
 interface PingRequest {

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { rssBytes } from './process-stat.js';
+import { inFolder, type Side } from './side.js';
+
+const DIALS_AT_ONCE = 50;
+/** What has to be written, logged and told is, and the heap is no larger for the storm. */
+const SETTLE_MS = 2_000;
+
+export interface IdleOptions {
+  /** Ascending. */
+  readonly agents: readonly number[];
+  /** Agents before the first measurement: they pay for what is loaded and compiled once. */
+  readonly before: number;
+  readonly authority: string;
+}
+
+/**
+ * Memory of the server for each Ready agent that does nothing, in kB, after garbage collection. All present a certificate.
+ * @returns for each of `agents`
+ */
+export function measureIdle(
+  { start, load, sizes }: Side,
+  { agents, before, authority }: IdleOptions,
+): Promise<readonly number[]> {
+  return inFolder(async folder => {
+    const server = await start(folder);
+    let connected = 0;
+    const rssWith = async (count: number) => {
+      const request = { port: server.port, atOnce: DIALS_AT_ONCE, authority, sizes, sharesCertificate: true };
+      await load.do('connect', { ...request, count: count - connected });
+      connected = count;
+      await sleep(SETTLE_MS);
+      await server.collect();
+      return rssBytes(server.pid);
+    };
+    try {
+      const base = await rssWith(before);
+      const perAgent: number[] = [];
+      for (const count of agents) perAgent.push(((await rssWith(count)) - base) / (count - before) / 1_024);
+      return perAgent;
+    } finally {
+      await load.do('end', { forget: true });
+      await server.stop();
+    }
+  });
+}

@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Another revision, built. */
+export interface Revision {
+  /** The first characters of its commit. */
+  readonly name: string;
+  /** The folder of its checkout. */
+  readonly root: string;
+  remove(): void;
+}
+
+/**
+ * Builds another revision in a temporary worktree. It gets the bench of this one, so that both are measured alike.
+ * @param root this checkout
+ * @param name as git understands it
+ * @throws Error when there is no such revision, or it cannot be built
+ */
+export function buildRevision(root: string, name: string): Revision {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  const commit = git('rev-parse', '--verify', '--end-of-options', `${name}^{commit}`);
+  const folder = mkdtempSync(join(tmpdir(), 'muster-revision-'));
+  const remove = () => {
+    rmSync(folder, { recursive: true, force: true });
+    git('worktree', 'prune');
+  };
+  try {
+    git('worktree', 'add', '--detach', '--quiet', folder, commit);
+    shareModules(root, folder);
+    console.error(`Building ${name} …`);
+    execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: folder, stdio: ['ignore', 2, 2] });
+    rmSync(join(folder, 'build/bench'), { recursive: true, force: true });
+    cpSync(join(root, 'build/bench'), join(folder, 'build/bench'), { recursive: true });
+    return { name: git('rev-parse', '--short', commit), root: folder, remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** With the same lock file, the packages are the same; otherwise the build installs its own. */
+function shareModules(root: string, folder: string): void {
+  const lockOf = (checkout: string) => join(checkout, 'package-lock.json');
+  if (!existsSync(lockOf(folder)) || !readFileSync(lockOf(root)).equals(readFileSync(lockOf(folder)))) return;
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  // Older than what is installed: the build would install it anew otherwise, into the folder that is shared.
+  utimesSync(lockOf(folder), 0, 0);
+}

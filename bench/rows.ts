@@ -1,0 +1,70 @@
+import { median, type Pair } from './statistics.js';
+import { printTable } from './table.js';
+
+/** What the ratio of a row is to be. */
+export type Goal = { readonly atMost: number } | { readonly atLeast: number };
+
+/** One figure, on both sides of each round. */
+export interface Row {
+  /** With its unit. */
+  readonly what: string;
+  readonly agents?: number | undefined;
+  readonly certificates?: string | undefined;
+  readonly digits: number;
+  readonly values: readonly Pair<number>[];
+  /** For the ratio to plain node:tls. Missing: the row is there to explain others. */
+  readonly goal?: Goal | undefined;
+}
+
+/**
+ * Prints rows as the ratio of both sides: the median of the rounds' ratios, the least and the greatest of them.
+ * @param base what the other side is
+ * @param isGoal whether the other side is the one that goals are for
+ * @returns whether all goals are met
+ */
+export function printRows(rows: readonly Row[], base: string, isGoal: boolean): boolean {
+  const judged = rows.map(row => ({ row, ...ratiosOf(row.values), isMet: isMet(row) }));
+  printTable(
+    [
+      '',
+      'N',
+      'certificates',
+      isGoal ? 'Muster' : 'here',
+      base,
+      'ratio',
+      'least',
+      'most',
+      ...(isGoal ? ['goal', ''] : []),
+    ],
+    judged.map(({ row, ratio, least, most, isMet }) => [
+      row.what,
+      row.agents?.toLocaleString('en-US') ?? '',
+      row.certificates ?? '',
+      median(row.values.map(({ here }) => here)).toFixed(row.digits),
+      median(row.values.map(pair => pair.base)).toFixed(row.digits),
+      ...[ratio, least, most].map(
+        (value, index) => (Number.isFinite(value) ? value.toFixed(2) : '–') + (index === 0 ? ' ×' : ''),
+      ),
+      ...(isGoal && row.goal ? [goalText(row.goal), isMet ? 'met' : 'missed'] : []),
+    ]),
+  );
+  return !isGoal || judged.every(({ isMet }) => isMet);
+}
+
+function isMet({ values, goal }: Row): boolean {
+  return goal === undefined || meets(ratiosOf(values).ratio, goal);
+}
+
+export function meets(ratio: number, goal: Goal): boolean {
+  return 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
+}
+
+export function goalText(goal: Goal): string {
+  return 'atMost' in goal ? `≤ ${goal.atMost} ×` : `≥ ${goal.atLeast} ×`;
+}
+
+/** A base of 0 is less than could be measured: such rounds do not count. */
+function ratiosOf(values: readonly Pair<number>[]): { ratio: number; least: number; most: number } {
+  const ratios = values.filter(({ base }) => base > 0).map(({ here, base }) => here / base);
+  return { ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) };
+}
