@@ -1,10 +1,16 @@
 import { parseArgs } from 'node:util';
+import { oneOf, readArguments, wholeNumber } from '../scripts/programs/arguments.js';
 
 /** What `npm run bench` measures, in the order in which it does. */
 const SECTIONS = ['codec', 'connections', 'memory', 'commands', 'agents', 'idle', 'link', 'cloudstack'] as const;
 export type Section = (typeof SECTIONS)[number];
 /** What can be measured beside another revision. */
 const COMPARED = ['agents', 'idle', 'link'] as const satisfies readonly Section[];
+
+const ROUNDS = 5;
+const STORMS = [1_000, 3_000];
+const IDLE = [1_000, 3_000, 10_000];
+const MOST_AGENTS = 50_000;
 
 export interface BenchArguments {
   /** Shows only that everything runs. */
@@ -21,39 +27,44 @@ export interface BenchArguments {
   readonly idle: readonly number[];
 }
 
-/** @param args of the command line @throws Error, for people */
-export function readArguments(args: readonly string[]): BenchArguments {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      quick: { type: 'boolean', default: false },
-      strict: { type: 'boolean', default: false },
-      compare: { type: 'string' },
-      rounds: { type: 'string' },
-      agents: { type: 'string' },
-    },
-  });
-  const { quick: isQuick, strict: isStrict, compare } = values;
-  const possible: readonly Section[] = compare === undefined ? SECTIONS : COMPARED;
-  for (const name of positionals) {
-    if (!possible.some(section => section === name)) throw new Error(`${name}: there are ${possible.join(', ')}`);
-  }
-  const agents = values.agents?.split(',').map(text => numberIn('agents', text));
-  agents?.sort((one, other) => one - other);
-  return {
-    isQuick,
-    isStrict,
-    compare,
-    sections: possible.filter(name => positionals.length === 0 || positionals.includes(name)),
-    rounds: values.rounds === undefined ? (isQuick ? 1 : 5) : numberIn('rounds', values.rounds),
-    storms: agents ?? (isQuick ? [20] : [1_000, 3_000]),
-    idle: agents ?? (isQuick ? [10, 20] : [1_000, 3_000, 10_000]),
-  };
-}
+const USAGE = `Measures Muster beside plain node:tls, node:net and JSON, or beside another revision of itself.
 
-function numberIn(option: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${option} ${text}: a whole number of at least 1`);
-  return value;
+Usage: npm run bench [-- OPTIONS] [WHAT …]
+
+  WHAT           of ${SECTIONS.join(', ')}; by default all
+  --quick        shows only that everything runs
+  --compare REV  builds another revision, and measures ${COMPARED.join(', ')} of both in turn
+  --rounds N     how often what is compared is measured (${ROUNDS})
+  --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones ${IDLE.join(',')})
+  --strict       ends with 1 when a goal is missed
+`;
+
+/** The arguments of this process. Ends it when they cannot be used. */
+export function readBenchArguments(): BenchArguments {
+  return readArguments(USAGE, () => {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        strict: { type: 'boolean', default: false },
+        compare: { type: 'string' },
+        rounds: { type: 'string' },
+        agents: { type: 'string' },
+      },
+    });
+    const { quick: isQuick, strict: isStrict, compare } = values;
+    const possible: readonly Section[] = compare === undefined ? SECTIONS : COMPARED;
+    const wanted = positionals.map(name => oneOf('WHAT', name, possible));
+    const agents = values.agents?.split(',').map(text => wholeNumber('--agents', text, 1, MOST_AGENTS));
+    agents?.sort((one, other) => one - other);
+    return {
+      isQuick,
+      isStrict,
+      compare,
+      sections: possible.filter(name => wanted.length === 0 || wanted.includes(name)),
+      rounds: values.rounds === undefined ? (isQuick ? 1 : ROUNDS) : wholeNumber('--rounds', values.rounds, 1, 1_000),
+      storms: agents ?? (isQuick ? [20] : STORMS),
+      idle: agents ?? (isQuick ? [10, 20] : IDLE),
+    };
+  });
 }

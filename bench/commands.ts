@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from './child.js';
+import { inFolder } from './clean-up.js';
 import type { ServerOperations } from './command-server.js';
 
 const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'] as const;
@@ -47,7 +46,10 @@ export interface Measured {
 /** Commands from one server to its own agents and to those of another one, and to all. Three servers and a fleet. */
 export async function measureCommands(isQuick: boolean): Promise<Measured> {
   const agents = isQuick ? 30 : 999;
-  const folder = mkdtempSync(join(tmpdir(), 'muster-commands-'));
+  return inFolder(folder => measureIn(folder, agents, isQuick));
+}
+
+async function measureIn(folder: string, agents: number, isQuick: boolean): Promise<Measured> {
   const servers: Server[] = [];
   const fleets: ChildProcess[] = [];
   try {
@@ -62,7 +64,6 @@ export async function measureCommands(isQuick: boolean): Promise<Measured> {
     }
     await Promise.all(servers.map(server => server.do('stop')));
     for (const server of servers) server.stop();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

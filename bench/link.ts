@@ -4,7 +4,7 @@ import { Child } from './child.js';
 import type { KindName } from './kinds.js';
 import type { Operations } from './peer.js';
 import type { Row } from './rows.js';
-import { takeTurns } from './statistics.js';
+import { progressOf, takeTurns } from './statistics.js';
 
 export interface LinkOptions {
   readonly isQuick: boolean;
@@ -23,7 +23,8 @@ export async function measureLink({ isQuick, rounds, root, baseRoot }: LinkOptio
   const base = await (baseRoot === undefined ? openEnds(root, 'node:tls, unmerged') : openEnds(baseRoot, 'link'));
   const ms = isQuick ? 50 : 1_000;
   try {
-    const values = await takeTurns('one link', rounds, { here: () => here.echoes(ms), base: () => base.echoes(ms) });
+    const sides = { here: () => here.echoes(ms), base: () => base.echoes(ms) };
+    const values = await takeTurns(rounds, sides, progressOf('one link', rounds));
     return [{ what: `packets/s over one link, ${IN_FLIGHT} in flight`, digits: 0, values, goal: { atLeast: 0.5 } }];
   } finally {
     here.stop();

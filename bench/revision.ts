@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { atEnd } from './clean-up.js';
 
 /** Another revision, built. */
 export interface Revision {
@@ -22,10 +23,10 @@ export function buildRevision(root: string, name: string): Revision {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
   const commit = git('rev-parse', '--verify', '--end-of-options', `${name}^{commit}`);
   const folder = mkdtempSync(join(tmpdir(), 'muster-revision-'));
-  const remove = () => {
+  const remove = atEnd(() => {
     rmSync(folder, { recursive: true, force: true });
     git('worktree', 'prune');
-  };
+  });
   try {
     git('worktree', 'add', '--detach', '--quiet', folder, commit);
     shareModules(root, folder);

@@ -64,7 +64,7 @@ export function goalText(goal: Goal): string {
 }
 
 /** A base of 0 is less than could be measured: such rounds do not count. */
-function ratiosOf(values: readonly Pair<number>[]): { ratio: number; least: number; most: number } {
+export function ratiosOf(values: readonly Pair<number>[]): { ratio: number; least: number; most: number } {
   const ratios = values.filter(({ base }) => base > 0).map(({ here, base }) => here / base);
   return { ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) };
 }

@@ -2,7 +2,7 @@
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { measureAgents, measureAsCloudStack, measureIdleAgents } from './agents/index.js';
-import { readArguments, type Section } from './arguments.js';
+import { readBenchArguments, type Section } from './arguments.js';
 import { certificate } from './certificate.js';
 import { Child } from './child.js';
 import { measureCodec } from './codec.js';
@@ -16,7 +16,7 @@ import { median } from './statistics.js';
 import { printTable, ratio, rounded } from './table.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const { isQuick, isStrict, compare, sections, ...sizes } = readArguments(process.argv.slice(2));
+const { isQuick, isStrict, compare, sections, ...sizes } = readBenchArguments();
 const CODEC_ROUND_MS = isQuick ? 20 : 150;
 const RATE_ROUND_MS = isQuick ? 100 : 500;
 /** The kinds take turns, and the best round of each counts: other load of the machine then affects all of them alike. */
@@ -177,7 +177,7 @@ const CLOUDSTACK = { agents: 500, connectsPerSecond: 12, connectCpuMs: 137, rssM
 
 async function measureBesideCloudStack(): Promise<void> {
   const { agents, ...recorded } = CLOUDSTACK;
-  const storms = await measureAsCloudStack(isQuick ? 20 : agents, { ...sizes, root: ROOT });
+  const storms = await measureAsCloudStack(isQuick ? 20 : agents, { ...sizes, isQuick, root: ROOT });
   const of = (figure: keyof typeof recorded) => median(storms.map(storm => storm[figure]));
   const rows = [
     {

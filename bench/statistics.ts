@@ -13,21 +13,26 @@ export interface Pair<T> {
 
 /**
  * Two measurements that take turns, and so does which one is first: other load of the machine then affects both alike.
- * @param what is said of each round on stderr
+ * @param begin called before each round with its number, from 1
  */
 export async function takeTurns<T>(
-  what: string,
   rounds: number,
   { here, base }: { readonly here: () => Promise<T>; readonly base: () => Promise<T> },
+  begin: (round: number) => void,
 ): Promise<readonly Pair<T>[]> {
   const pairs: Pair<T>[] = [];
-  for (let round = 0; round < rounds; round++) {
-    console.error(`${what}: round ${round + 1} of ${rounds}`);
-    if (round % 2 === 0) pairs.push({ here: await here(), base: await base() });
+  for (let round = 1; round <= rounds; round++) {
+    begin(round);
+    if (round % 2 === 1) pairs.push({ here: await here(), base: await base() });
     else {
       const first = await base();
       pairs.push({ here: await here(), base: first });
     }
   }
   return pairs;
+}
+
+/** Says on stderr how far a measurement is. */
+export function progressOf(what: string, rounds: number): (round: number) => void {
+  return round => console.error(`${what}: round ${round} of ${rounds}`);
 }

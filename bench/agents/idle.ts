@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inFolder } from '../clean-up.js';
 import { rssBytes } from './process-stat.js';
-import { inFolder, type Side } from './side.js';
+import type { Side } from './side.js';
 
 const DIALS_AT_ONCE = 50;
-/** What has to be written, logged and told is, and the heap is no larger for the storm. */
-const SETTLE_MS = 2_000;
 
 export interface IdleOptions {
   /** Ascending. */
@@ -12,6 +11,8 @@ export interface IdleOptions {
   /** Agents before the first measurement: they pay for what is loaded and compiled once. */
   readonly before: number;
   readonly authority: string;
+  /** Until everything is written, logged and told. */
+  readonly settleMs: number;
 }
 
 /**
@@ -20,7 +21,7 @@ export interface IdleOptions {
  */
 export function measureIdle(
   { start, load, sizes }: Side,
-  { agents, before, authority }: IdleOptions,
+  { agents, before, authority, settleMs }: IdleOptions,
 ): Promise<readonly number[]> {
   return inFolder(async folder => {
     const server = await start(folder);
@@ -29,7 +30,7 @@ export function measureIdle(
       const request = { port: server.port, atOnce: DIALS_AT_ONCE, authority, sizes, sharesCertificate: true };
       await load.do('connect', { ...request, count: count - connected });
       connected = count;
-      await sleep(SETTLE_MS);
+      await sleep(settleMs);
       await server.collect();
       return rssBytes(server.pid);
     };

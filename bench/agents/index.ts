@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Goal, Row } from '../rows.js';
-import { takeTurns } from '../statistics.js';
+import { progressOf, takeTurns } from '../statistics.js';
 import { newAuthority } from './authority.js';
 import { measureIdle } from './idle.js';
 import { floorSide, musterSide, type Side, sampleSizes } from './side.js';
@@ -35,16 +35,18 @@ const FIGURES: readonly Figure[] = [
 const CERTIFICATES: readonly Certificates[] = ['none', 'own'];
 const PINGS = 20_000;
 
+function settleMs(isQuick: boolean): number {
+  return isQuick ? 50 : 1_000;
+}
+
 /** Agents that become Ready, and ping. */
 export async function measureAgents({ isQuick, rounds, storms, ...options }: AgentsOptions): Promise<readonly Row[]> {
   return withSides(options, async (here, base, authority) => {
     const rows: Row[] = [];
     for (const agents of storms) {
-      const storm = { agents, authority, pings: isQuick ? 100 : PINGS };
-      const pairs = await takeTurns(`${agents} agents`, rounds, {
-        here: () => measureStorms(here, storm),
-        base: () => measureStorms(base, storm),
-      });
+      const storm = { agents, authority, pings: isQuick ? 100 : PINGS, settleMs: settleMs(isQuick) };
+      const sides = { here: () => measureStorms(here, storm), base: () => measureStorms(base, storm) };
+      const pairs = await takeTurns(rounds, sides, progressOf(`${agents} agents`, rounds));
       for (const certificates of CERTIFICATES) {
         for (const { of, ...figure } of FIGURES) {
           const values = pairs.map(pair => ({ here: pair.here[certificates][of], base: pair.base[certificates][of] }));
@@ -65,11 +67,9 @@ function orderOf({ what }: Row): number {
 export async function measureIdleAgents({ isQuick, rounds, idle, ...options }: AgentsOptions): Promise<readonly Row[]> {
   const possible = idle.filter(agents => agents <= openFilesLimit() - FILES_BESIDE);
   return withSides(options, async (here, base, authority) => {
-    const measured = { agents: possible, before: isQuick ? 5 : 100, authority };
-    const pairs = await takeTurns('idle agents', rounds, {
-      here: () => measureIdle(here, measured),
-      base: () => measureIdle(base, measured),
-    });
+    const measured = { agents: possible, before: isQuick ? 5 : 100, authority, settleMs: settleMs(isQuick) };
+    const sides = { here: () => measureIdle(here, measured), base: () => measureIdle(base, measured) };
+    const pairs = await takeTurns(rounds, sides, progressOf('idle agents', rounds));
     const of = (index: number) => pairs.map(pair => ({ here: pair.here[index] ?? 0, base: pair.base[index] ?? 0 }));
     return possible.map((agents, index) => ({
       what: 'server memory for an idle agent, kB',
@@ -94,15 +94,16 @@ function openFilesLimit(): number {
 /** So many agents as CloudStack's server was measured with. */
 export async function measureAsCloudStack(
   agents: number,
-  { rounds, root }: Pick<AgentsOptions, 'rounds' | 'root'>,
+  { isQuick, rounds, root }: Pick<AgentsOptions, 'isQuick' | 'rounds' | 'root'>,
 ): Promise<readonly Storm[]> {
   const authority = await newAuthority();
   const side = musterSide(root, authority);
   const storms: Storm[] = [];
   try {
-    for (let round = 0; round < rounds; round++) {
-      console.error(`beside CloudStack: round ${round + 1} of ${rounds}`);
-      storms.push(await measureStorm(side, { agents, authority }));
+    const begin = progressOf('beside CloudStack', rounds);
+    for (let round = 1; round <= rounds; round++) {
+      begin(round);
+      storms.push(await measureStorm(side, { agents, authority, settleMs: settleMs(isQuick) }));
     }
   } finally {
     side.load.stop();

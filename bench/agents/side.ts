@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Child } from '../child.js';
+import { inFolder } from '../clean-up.js';
 import type { Sizes } from './conversation.js';
 import type { LoadOperations } from './load.js';
 import { type MeasuredServer, startFloor, startMuster } from './servers.js';
@@ -45,14 +43,4 @@ export function sampleSizes(root: string, authority: string): Promise<Sizes> {
       await server.stop();
     }
   });
-}
-
-/** Gives a temporary folder. */
-export async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'muster-bench-'));
-  try {
-    return await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

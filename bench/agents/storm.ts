@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inFolder } from '../clean-up.js';
 import { cpuMs, rssBytes } from './process-stat.js';
 import type { MeasuredServer } from './servers.js';
-import { inFolder, type Side } from './side.js';
+import type { Side } from './side.js';
 
 /** Dials that are under way at a time. */
 const DIALS_AT_ONCE = 100;
 const PINGS_AT_ONCE = 32;
-/** What a server still does before the first agent, and behind the last Ready, such as writes to its store. */
-const SETTLE_MS = 1_000;
-
 /** One server with so many agents, from its start. */
 export interface Storm {
   /** CPU time of the server for one agent, from the accepted connection to Ready. */
@@ -34,6 +32,8 @@ export interface StormOptions {
   readonly authority: string;
   /** How many pings are measured; they come from all agents in turn. */
   readonly pings: number;
+  /** For what a server still does before the first agent, and behind the last Ready, such as writes to its store. */
+  readonly settleMs: number;
 }
 
 /** New hosts without certificates; then the server starts again, and the same hosts come with certificates of their own. */
@@ -76,13 +76,13 @@ async function withServer<T>(side: Side, folder: string, use: (server: MeasuredS
 async function storm(
   server: MeasuredServer,
   { load, sizes }: Side,
-  { agents, authority }: Omit<StormOptions, 'pings'>,
+  { agents, authority, settleMs }: Omit<StormOptions, 'pings'>,
 ): Promise<Storm> {
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   const before = { server: cpuMs(server.pid), load: cpuMs(load.pid) };
   const ms = await load.do('connect', { port: server.port, count: agents, atOnce: DIALS_AT_ONCE, authority, sizes });
   const loadCpuMs = (cpuMs(load.pid) - before.load) / agents;
-  await sleep(SETTLE_MS);
+  await sleep(settleMs);
   return {
     connectCpuMs: (cpuMs(server.pid) - before.server) / agents,
     loadCpuMs,

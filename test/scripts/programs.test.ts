@@ -11,7 +11,7 @@ import { timeOf } from '../helpers/test-program.js';
 
 const PROGRAMS = [
   ...['test/simulation/main', 'test/simulation/mutants-main', 'test/chaos/main', 'test/chaos/persist-main'],
-  ...['scripts/attack', 'scripts/fuzz', 'scripts/galera', 'scripts/test'],
+  ...['scripts/attack', 'scripts/fuzz', 'scripts/galera', 'scripts/test', 'bench/run'],
 ];
 
 function start(program: string, args: readonly string[], folder: string) {
@@ -44,6 +44,9 @@ t.test('regression: programs: what cannot be used is refused before anything is 
     ['test/chaos/main', ['--plot', '/nonexistent/x.svg'], /--plot .*: there is no folder \/nonexistent/],
     ['test/chaos/main', ['--json', '/'], /--json \/: it is no file/],
     ['test/chaos/main', ['--agents', '0', '--processes', '0'], /one agent at least/],
+    ['bench/run', ['--agents', '0'], /--agents 0: a whole number from 1/],
+    ['bench/run', ['agents', 'everything'], /WHAT everything: known are codec, .*agents/],
+    ['bench/run', ['--compare', 'HEAD', 'codec'], /WHAT codec: known are agents, idle, link/],
     ['test/simulation/mutants-main', ['nobody'], /"nobody"[\s\S]*the epoch of a host is not compared/],
   ] as const;
   for (const [program, args, message] of wrong)

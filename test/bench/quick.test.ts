@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { ROOT } from '../helpers/root.js';
+import { testFolder } from '../helpers/scratch.js';
+
+t.test('bench: a quick run measures what has goals, and leaves nothing behind', async t => {
+  const folder = testFolder(t);
+  const args = ['--expose-gc', join(ROOT, 'build/bench/run.js'), '--quick', 'agents', 'idle', 'link', 'cloudstack'];
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH ?? '', TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  t.equal(code, 0, stderr);
+  const rows = stdout.split('\n').filter(line => /(met|missed)$/.test(line));
+  const figure = String.raw`-?\d+(\.\d+)?`;
+  const expected = [
+    ...['none', 'own'].map(kind => `server CPU for an agent to Ready, ms +20 +${kind} +${figure} +${figure}`),
+    ...['none', 'own'].map(kind => `server CPU for a 300-byte ping, ms +20 +${kind} +${figure} +${figure}`),
+    ...['none', 'own'].map(kind => `agents/s to Ready +20 +${kind} +${figure} +${figure} +${figure} ×`),
+    ...[10, 20].map(count => `server memory for an idle agent, kB +${count} +shared +${figure} +${figure}`),
+    `packets/s over one link, 32 in flight +${figure} +${figure} +${figure} ×`,
+    `agents/s to Ready +${figure} +12 +${figure} ×`,
+    `server CPU for an agent, ms +${figure} +137 +${figure} ×`,
+  ];
+  t.equal(rows.length, expected.length, stdout);
+  t.match(
+    rows,
+    expected.map(pattern => new RegExp(`^${pattern}`)),
+  );
+  t.strictSame(readdirSync(folder), []);
+});
