@@ -24,8 +24,8 @@ const operations = {
     return perSecond(count, start);
   },
 
-  /** Round trips over one connection, `inFlight` at a time. @returns how many a second */
-  async echoes({ kind, port, ms, inFlight }: RateRequest & { inFlight: number }): Promise<number> {
+  /** Round trips over one connection, `inFlight` at a time. */
+  async echoes({ kind, port, ms, inFlight }: RateRequest & { inFlight: number }): Promise<Echoes> {
     let count = 0;
     let deadline = Number.POSITIVE_INFINITY;
     let finish = () => {};
@@ -40,13 +40,14 @@ const operations = {
     for (let packet = 0; packet < inFlight; packet++) send();
     // V8 optimises the code first.
     await sleep(ms / 3);
+    const before = count;
     count = 0;
     const start = performance.now();
     deadline = start + ms;
     await finished;
     const rate = perSecond(count, start);
     close();
-    return rate;
+    return { perSecond: rate, total: before + count };
   },
 
   /** Opens `count` connections, which stay open. */
@@ -77,6 +78,12 @@ interface RateRequest {
   readonly kind: KindName;
   readonly port: number;
   readonly ms: number;
+}
+
+export interface Echoes {
+  readonly perSecond: number;
+  /** With those before the rate was measured. */
+  readonly total: number;
 }
 
 export interface Memory {

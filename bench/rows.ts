@@ -20,9 +20,9 @@ export interface Row {
  * Prints rows as the ratio of both sides: the median of the rounds' ratios, the least and the greatest of them.
  * @param base what the other side is
  * @param isGoal whether the other side is the one that goals are for
- * @returns whether all goals are met
+ * @returns how many goals are missed
  */
-export function printRows(rows: readonly Row[], base: string, isGoal: boolean): boolean {
+export function printRows(rows: readonly Row[], base: string, isGoal: boolean): number {
   const judged = rows.map(row => ({ row, ...ratiosOf(row.values), isMet: isMet(row) }));
   printTable(
     [
@@ -48,7 +48,7 @@ export function printRows(rows: readonly Row[], base: string, isGoal: boolean): 
       ...(isGoal && row.goal ? [goalText(row.goal), isMet ? 'met' : 'missed'] : []),
     ]),
   );
-  return !isGoal || judged.every(({ isMet }) => isMet);
+  return isGoal ? judged.filter(({ isMet }) => !isMet).length : 0;
 }
 
 function isMet({ values, goal }: Row): boolean {

@@ -50,8 +50,8 @@ async function measureRates(): Promise<void> {
       const request = { kind, port, ms: RATE_ROUND_MS };
       const measured = [
         await client.do('handshakes', request),
-        await client.do('echoes', { ...request, inFlight: 1 }),
-        await client.do('echoes', { ...request, inFlight: 32 }),
+        (await client.do('echoes', { ...request, inFlight: 1 })).perSecond,
+        (await client.do('echoes', { ...request, inFlight: 32 })).perSecond,
       ];
       const best = rates.get(kind) ?? [];
       rates.set(
@@ -107,7 +107,7 @@ async function measureCommandRates(): Promise<void> {
     ],
   );
   const isOver = other.medianMs > medianLimit * own.medianMs || other.busyCpuMs > cpuLimit * own.busyCpuMs;
-  if (isOver) missed.push('a command through another server costs more than its limit');
+  if (isOver) missedGoals++;
   printTable(
     ['one command to each, 50 at a time', 'commands/s', 'not answered', 'MB of the server that is asked'],
     sweeps.map(({ perSecond, notAnswered, rssMb }, index) => [
@@ -165,8 +165,7 @@ async function measureRows(): Promise<void> {
     if (sections.includes('idle')) rows.push(...(await measureIdleAgents(options)));
     if (sections.includes('link')) rows.push(...(await measureLink(options)));
     if (rows.length === 0) return;
-    const areMet = printRows(rows, revision?.name ?? 'node:tls', revision === undefined);
-    if (!areMet) missed.push('a ratio to node:tls is not what it is to be');
+    missedGoals += printRows(rows, revision?.name ?? 'node:tls', revision === undefined);
   } finally {
     revision?.remove();
   }
@@ -199,7 +198,7 @@ async function measureBesideCloudStack(): Promise<void> {
     rows.map(({ what, here, there, goal }) => {
       const by = what.startsWith('agents') ? here / there : there / here;
       const isMet = goal === undefined || meets(by, goal);
-      if (!isMet) missed.push(`${what} beside CloudStack is not what it is to be`);
+      if (!isMet) missedGoals++;
       const judged = goal === undefined ? [] : [goalText(goal), isMet ? 'met' : 'missed'];
       return [what, here.toFixed(1), `${there}`, ratio(by, 1), ...judged];
     }),
@@ -207,7 +206,7 @@ async function measureBesideCloudStack(): Promise<void> {
 }
 
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}${isQuick ? ', --quick' : ''}\n`);
-const missed: string[] = [];
+let missedGoals = 0;
 const has = (...names: readonly Section[]) => names.some(name => sections.includes(name));
 if (has('codec')) measureCodecs();
 if (has('connections')) await measureRates();
@@ -215,5 +214,5 @@ if (has('memory')) await measureMemory();
 if (has('commands')) await measureCommandRates();
 if (has('agents', 'idle', 'link')) await measureRows();
 if (has('cloudstack')) await measureBesideCloudStack();
-if (!isQuick) for (const what of missed) console.error(what);
-if (isStrict && missed.length > 0) process.exitCode = 1;
+if (missedGoals > 0 && !isQuick) console.error(`${missedGoals} goals are missed.`);
+if (missedGoals > 0 && isStrict) process.exitCode = 1;
