@@ -105,6 +105,22 @@ t.test('backoff: a cycle in which every host has refused at once counts a quarte
   t.same(waits, [5_000, 5_000, 5_000, 5_000, 10_000, 10_000, 10_000, 10_000, 20_000]);
 });
 
+t.test('backoff: agents of a server that restarts come back over the time that it has told', async t => {
+  const play = upFor('A', 60_000, { spreadMs: 2_000 });
+  play.random = 1;
+  const waits: (number | undefined)[] = [];
+  play.lost(1);
+  for (let id = 2; id <= 6; id++) {
+    play.tickWhenDue();
+    play.failed(id, 'refused', 'connection-refused');
+    waits.push(play.dueIn);
+  }
+  play.tickWhenDue();
+  play.failed(7);
+  waits.push(play.dueIn);
+  t.same(waits, [2_000, 2_000, 2_000, 2_000, 4_000, 20_000], 'one that does not answer is no restart');
+});
+
 t.test('backoff: one host that fails in another way makes the cycle count', async t => {
   const play = new AgentPlay('A,B');
   play.tick();

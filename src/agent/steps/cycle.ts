@@ -1,4 +1,4 @@
-import { fullJitter } from '../../lib/backoff.js';
+import { type BackoffOptions, fullJitter } from '../../lib/backoff.js';
 import { formatHostList, LIMITS } from '../../protocol/index.js';
 import type { AgentEvent, Effect } from '../agent-events.js';
 import { type AgentState, type Dial, type Joining, type LinkRef, readyDueAt, readyLimitMs } from '../agent-state.js';
@@ -145,7 +145,7 @@ export function withoutFailed(state: AgentState, host: string): AgentState {
 function cycleFailed(state: AgentState, lastHost: string, input: StepInput): Step {
   const failures = state.failures + (state.onlyRefused ? REFUSED_CYCLE : 1);
   const failedCycles = state.failedCycles + 1;
-  const waitMs = fullJitter(Math.ceil(failures), input.rules.backoff, input.random());
+  const waitMs = fullJitter(Math.ceil(failures), backoffOf(state, input), input.random());
   const counted = { ...state, failures, failedCycles, onlyRefused: true };
   const remaining = plan(counted, lastHost);
   const effects: Effect[] = [];
@@ -158,6 +158,15 @@ function cycleFailed(state: AgentState, lastHost: string, input: StepInput): Ste
     );
   }
   return [{ ...counted, phase: { kind: 'waiting', until: input.now + waitMs }, remaining }, ...effects];
+}
+
+/**
+ * A server that restarts refuses at once, which costs it nothing. Its agents come back over the time that it has told for its
+ * loss: later than that it would wait for them, and sooner they would wait for it.
+ */
+function backoffOf({ onlyRefused, spreadMs }: AgentState, { rules }: StepInput): BackoffOptions {
+  if (!onlyRefused || spreadMs === 0) return rules.backoff;
+  return { ...rules.backoff, baseMs: Math.max(rules.failoverSpreadMs, spreadMs) };
 }
 
 /** The only link is lost: the next host is dialled before long. */

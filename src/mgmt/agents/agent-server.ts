@@ -211,14 +211,14 @@ export class AgentServer {
   #measure(): void {
     const { clock, loopUtilization } = this.#parts;
     this.#measurement = undefined;
-    this.#turns.measure(clock.now(), loopUtilization());
+    for (const shed of this.#turns.measure(clock.now(), loopUtilization())) this.#turnAway(shed);
     this.#beginNext();
   }
 
   /** It has ended, or is no stranger any more. Idempotent. */
-  #leave(stranger: Stranger): void {
+  #leave(stranger: Stranger, isReady = false): void {
     this.#strangers.leave(stranger);
-    this.#turns.leave(stranger);
+    this.#turns.leave(stranger, isReady);
     if (this.#turns.waiting > 0) this.#beginNext();
   }
 
@@ -252,7 +252,7 @@ export class AgentServer {
       onStage: (changed, stage) => {
         // It has registered. A link that was refused stays a stranger.
         if (stage === 'arriving') this.#strangers.leave(stranger);
-        if (stage === 'ready') this.#leave(stranger);
+        if (stage === 'ready') this.#leave(stranger, true);
         this.#setStage(changed, identity, stage);
       },
       onEnd: ended => {

@@ -32,6 +32,8 @@ const LEAST_RATE = 10;
 export class Turns<C> {
   /** With the moment at which each began, the oldest first. Without those whose turn is over. */
   readonly #served = new Map<C, number>();
+  /** Those whose turn is over, and that are there still. */
+  readonly #slow = new Set<C>();
   /** The networks whose turn comes next first; of each its connections, the oldest first. */
   readonly #waiting = new Map<string, Set<C>>();
   readonly #networks = new Map<C, string>();
@@ -39,6 +41,8 @@ export class Turns<C> {
   readonly #bySize: Set<string>[] = [];
   #slots: number = SLOTS.first;
   #ended = 0;
+  /** Since connections began to wait. */
+  #hasEnded = false;
   #measuredAt: number | undefined;
   #rate = FIRST_RATE;
 
@@ -60,7 +64,7 @@ export class Turns<C> {
   arrive(connection: C, network: string, isUrgent = false): TurnVerdict<C> {
     let evicted: C | undefined;
     const isFirst = isUrgent && (this.#waiting.get(network)?.size ?? 0) < URGENT_AT_ONCE;
-    if (this.waiting >= (this.#rate * WAIT_MS) / 1_000 && !isFirst) {
+    if (this.waiting >= this.#room && !isFirst) {
       evicted = this.#newestOfLargest(network);
       if (evicted === undefined) return { isAdmitted: false };
       this.#remove(evicted);
@@ -75,6 +79,7 @@ export class Turns<C> {
     for (const [connection, since] of this.#served) {
       if (now - since < TURN_MS) break;
       this.#served.delete(connection);
+      this.#slow.add(connection);
     }
     const begun: C[] = [];
     while (this.#served.size < this.#slots) {
@@ -87,25 +92,34 @@ export class Turns<C> {
     return begun;
   }
 
-  /** It has ended, or its agent is Ready. Idempotent. */
-  leave(connection: C): void {
-    if (this.#served.delete(connection)) this.#ended++;
+  /**
+   * It has ended, or its agent is Ready. Idempotent.
+   * @param isReady one that took longer than its turn has been served then, where another has made the server wait
+   */
+  leave(connection: C, isReady = false): void {
+    const wasSlow = this.#slow.delete(connection);
+    if (this.#served.delete(connection) || (wasSlow && isReady)) this.#ended++;
     else if (this.#networks.has(connection)) this.#remove(connection);
   }
 
   /**
-   * Measures, a few times a second while connections wait.
+   * Measures, a few times a second while connections wait. A server that is slower than it was known to be has let in more
+   * than it can serve in time.
    * @param utilization which part of the time since the last call the event loop was busy, 0 to 1
+   * @returns those that are to be closed: the newest of the networks that have most. They do not wait any more
    */
-  measure(now: number, utilization: number): void {
+  measure(now: number, utilization: number): C[] {
     const slots = utilization < BUSY ? this.#slots * 1.5 : this.#slots * 0.9;
     this.#slots = Math.min(Math.max(Math.round(slots), SLOTS.least), SLOTS.most);
-    if (this.#measuredAt !== undefined && now > this.#measuredAt) {
+    // The first ones have begun together, and none of them has come to its end yet.
+    this.#hasEnded ||= this.#ended > 0;
+    if (this.#hasEnded && this.#measuredAt !== undefined && now > this.#measuredAt) {
       const rate = (this.#ended * 1_000) / (now - this.#measuredAt);
       this.#rate = Math.max(LEAST_RATE, this.#rate + RATE_WEIGHT * (rate - this.#rate));
     }
     this.#ended = 0;
     this.#measuredAt = now;
+    return this.#shed();
   }
 
   /** Nobody waits any more. @returns those that did */
@@ -118,6 +132,31 @@ export class Turns<C> {
   /** Nothing waits any more: what is served from now on says nothing of how much could be. */
   rest(): void {
     this.#measuredAt = undefined;
+    this.#ended = 0;
+    this.#hasEnded = false;
+  }
+
+  /** How many can be served in time. */
+  get #room(): number {
+    return (this.#rate * WAIT_MS) / 1_000;
+  }
+
+  #shed(): C[] {
+    const shed: C[] = [];
+    if (this.waiting <= this.#room) return shed;
+    const lastFirst = [...this.#waiting.keys()].reverse();
+    for (let size = this.#bySize.length - 1; size > 0; size--) {
+      const ofSize = this.#bySize[size];
+      if (ofSize === undefined || ofSize.size === 0) continue;
+      for (const network of lastFirst) {
+        if (this.waiting <= this.#room) return shed;
+        const newest = ofSize.has(network) ? [...(this.#waiting.get(network) ?? [])].at(-1) : undefined;
+        if (newest === undefined) continue;
+        this.#remove(newest);
+        shed.push(newest);
+      }
+    }
+    return shed;
   }
 
   #first(): C | undefined {

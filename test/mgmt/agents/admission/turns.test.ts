@@ -110,3 +110,43 @@ t.test('turns: a server whose event loop has time to spare works on more at a ti
   t.equal(begun(0.5), 1_024);
   t.equal(begun(1), 25);
 });
+
+t.test('regression: turns: connections that take seconds each are counted when they are Ready', async t => {
+  const { turns, first } = busyServer();
+  const begun = first.map(connection => ({ connection, at: 0 }));
+  for (let now = 0; now <= 10_000; now += 100) {
+    while (begun[0] !== undefined && begun[0].at <= now - 3_000) turns.leave(begun.shift()?.connection ?? '', true);
+    for (let n = 0; n < 20; n++) turns.arrive(`${now}.${n}`, `${now}.${n}`);
+    for (const connection of turns.next(now)) begun.push({ connection, at: now });
+    turns.measure(now, 0.5);
+  }
+  t.ok(turns.rate > 100, `${turns.rate} a second`);
+});
+
+t.test('turns: one that waited for its peer and ended counts as no work', async t => {
+  const { turns, first, arrive } = busyServer();
+  arrive('a1');
+  turns.measure(0, 1);
+  turns.leave(first[63] ?? '');
+  turns.next(1_000);
+  for (const connection of first.slice(0, 63)) turns.leave(connection);
+  turns.measure(1_000, 1);
+  t.ok(turns.rate < 200, `${turns.rate} a second`);
+});
+
+t.test(
+  'turns: a server that turns out to be slow closes what it cannot serve in time, the last ones first',
+  async t => {
+    const { turns, first, arrive } = busyServer();
+    for (let index = 0; index < 1_000; index++) turns.arrive(`a${index}`, `a${index}`);
+    arrive('b1', 'b2', 'b3');
+    turns.arrive('s1', 's', true);
+    turns.leave(first[0] ?? '');
+    const shed: string[] = [];
+    for (let now = 0; now <= 10_000; now += 100) shed.push(...turns.measure(now, 1));
+    t.equal(turns.waiting, 150, 'it serves 10 in a second at least');
+    t.same(shed.slice(0, 4), ['b3', 'b2', 'b1', 'a999']);
+    t.equal(shed.length, 1_004 - 150);
+    t.notOk(shed.includes('s1') || shed.includes('a0'));
+  },
+);
