@@ -1,4 +1,4 @@
-// What the simulation has found, each as the plan by which it is seen again when its mend is undone.
+// What the simulation has found, and what chance seldom leads to, each as the plan that shows it when its mend is undone.
 import type { Fault, Place, Planned, Shape } from './schedule.js';
 import type { LineStart } from './transcript.js';
 import type { WorldJob } from './world-pool.js';
@@ -133,6 +133,21 @@ export const FINDS: readonly Find[] = [
       at(1_000, { kind: 'remove', via: 0, agent: 0, isForced: true, ms: 30_000 }),
       // By then the server has read that it is removed, and the link has some time to end.
       after('operator', 'remove: done', 1_990, { kind: 'stop', place: SERVER_1, ms: 1_000 }),
+    ],
+  },
+  {
+    name: 'a server that reads the configuration while it is changed has the newest one in the end',
+    undone: 'the version of the configuration is read behind its rows',
+    shape: { servers: 4, agents: 1 },
+    plan: [
+      // Of three servers that take long to read it, one reads while it is changed.
+      at(1_000, { kind: 'store', servers: [1], weather: { kind: 'slow', ms: 1_900 }, ms: 40_000 }),
+      at(2_000, { kind: 'store', servers: [2], weather: { kind: 'slow', ms: 1_500 }, ms: 40_000 }),
+      at(3_000, { kind: 'store', servers: [3], weather: { kind: 'slow', ms: 1_100 }, ms: 40_000 }),
+      at(20_000, {
+        ...{ kind: 'configure', via: 0, name: 'host', again: undefined },
+        value: '192.0.2.2,192.0.2.1,192.0.2.3,192.0.2.4',
+      }),
     ],
   },
   {

@@ -1,11 +1,10 @@
 import type { AgentState } from '../../src/agent/agent-state.js';
 import { reasonOf } from '../../src/lib/errors.js';
-import { silentLog } from '../../src/lib/logger.js';
 import { invalidArgument } from '../../src/lib/operation-error.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
-import { openStore } from '../../src/mgmt/open-store.js';
 import { type AgentRow, type JobRow, ROWS_A_PAGE, type Store } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
+import { openStoreInMemory } from '../helpers/store-in-memory.js';
 import { AGENT_FILE, AgentMachine, COUNT, RESOURCE } from './agent-machine.js';
 import { Excuses, excusesOf } from './excuses.js';
 import { ask, perform } from './faults.js';
@@ -200,12 +199,10 @@ export class Simulation {
 
   async #begin(): Promise<void> {
     const { world, servers } = this;
-    const opening = openStore('sqlite::memory:', {
+    const opening = openStoreInMemory({
       // It answers within a happening.
       clock: { ...world.clock, turn: async () => {} },
       random: world.random('store'),
-      log: silentLog,
-      thread: 'same',
     });
     this.#store = await loaded(world, opening);
     const values = {
