@@ -139,9 +139,6 @@ const DATABASES: ReadonlyMap<string, Database> = new Map([
 
 const ALLOWED = `allowed is ${[...DATABASES.values()].map(({ form }) => form).join(', or ')}`;
 
-/** With `thread: 'same'`: a store that ends with this process. */
-const IN_MEMORY = ':memory:';
-
 /** @throws ConfigError */
 function databaseOf(dbUrl: string): Database {
   const scheme = /^([a-z]+):/.exec(dbUrl)?.[1] ?? '';
@@ -166,12 +163,9 @@ async function openMysql(dbUrl: string, parts: Required<OpenStoreParts>): Promis
 async function openSqlite(dbUrl: string, parts: Required<OpenStoreParts>): Promise<OpenedStore> {
   const path = sqlitePath(dbUrl);
   try {
-    if (parts.thread === 'worker') {
-      if (path === IN_MEMORY) throw new ConfigError('db.url', dbUrl, 'servers cannot share a database in memory');
-      return await openWorkerStore(path, parts);
-    }
-    const { openSqliteStore, openSqliteStoreInMemory } = await import('./store/sqlite/sqlite-store.js');
-    return path === IN_MEMORY ? await openSqliteStoreInMemory(parts) : await openSqliteStore(path, parts);
+    if (parts.thread === 'worker') return await openWorkerStore(path, parts);
+    const { openSqliteStore } = await import('./store/sqlite/sqlite-store.js');
+    return await openSqliteStore(path, parts);
   } catch (error) {
     throw asFatal(error, dbUrl);
   }
@@ -190,6 +184,7 @@ function asFatal(error: unknown, shownUrl: string): unknown {
 /** @throws ConfigError */
 function sqlitePath(dbUrl: string): string {
   const path = dbUrl.slice('sqlite:'.length);
+  if (path === ':memory:') throw new ConfigError('db.url', dbUrl, 'servers cannot share a database in memory');
   // In a URL, `//data` is the name of a machine; as a path, it is a folder at the root. Neither is meant.
   if (path === '' || path.includes('\0') || /^\/\/[^/]/.test(path)) throw new ConfigError('db.url', dbUrl, ALLOWED);
   return path;

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster, requireInstalled } from '../../scripts/galera/cluster.js';
 import { DEFAULT_FIRST_PORT, requireFreePorts } from '../../scripts/galera/ports.js';
@@ -51,8 +52,9 @@ export async function openStore(name: StoreName, folder: string, t: Teardowns): 
     }
     case 'galera': {
       requireInstalled();
-      const home = join(folder, 'galera');
-      await mkdir(home);
+      // Root starts the nodes as another user, to whom the folder of the world is closed.
+      const home = await mkdtemp(join(tmpdir(), 'muster-chaos-galera-'));
+      t.teardown(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
       const cluster = new Cluster(await freeFirstPort(), home);
       t.teardown(() => Promise.all(cluster.nodes.map(node => node.kill())));
       await cluster.start(() => {});

@@ -4,7 +4,6 @@ import { API, isCommandName } from '../../src/api/commands/index.js';
 import { dateText } from '../../src/api/moment.js';
 import { sign } from '../../src/api/signature.js';
 import type { ApiCommand, Field, Fields, SimpleField } from '../../src/api/table.js';
-import { systemClock } from '../../src/lib/clock.js';
 import { silentLog } from '../../src/lib/logger.js';
 import { systemRandom } from '../../src/lib/random.js';
 import type { ClusterEvent } from '../../src/mgmt/cluster/events.js';
@@ -19,13 +18,13 @@ import { newJob } from '../../src/mgmt/jobs/job-request.js';
 import { operationsOf } from '../../src/mgmt/jobs/operations.js';
 import { agentListOf, type ListSnapshot } from '../../src/mgmt/lists/agent-list.js';
 import type { Survivor } from '../../src/mgmt/lists/survivability.js';
-import { openStore } from '../../src/mgmt/open-store.js';
 import { ApiKeys, type ApiKeysParts } from '../../src/mgmt/security/api-keys.js';
 import { readHostCertificates } from '../../src/mgmt/security/host-certificates.js';
 import { newCa } from '../../src/mgmt/security/new-ca.js';
 import { sealUnder } from '../../src/mgmt/security/sealing-key.js';
 import type { HostRow, JobRow, ServerDescription, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { openEmptyStore } from './empty-store.js';
 import { hostDescription } from './host-description.js';
 import { wholeHosts } from './one-host.js';
 import { RecordingLog } from './recording-log.js';
@@ -48,8 +47,7 @@ export interface Reply {
 
 /** An empty store. @param folder it is in muster.db there. @default a folder of the test's own */
 export async function freshStore(t: Test, folder = testFolder(t)): Promise<Store> {
-  const url = `sqlite:${join(folder, 'muster.db')}`;
-  const store = await openStore(url, { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' });
+  const store = await openEmptyStore(join(folder, 'muster.db'), { log: silentLog });
   t.teardown(() => store.close());
   return store;
 }

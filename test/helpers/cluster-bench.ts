@@ -22,7 +22,6 @@ import { composeNode, type ManagementNode } from '../../src/mgmt/compose-node.js
 import { type Configuration, readConfiguration } from '../../src/mgmt/config/parameters.js';
 import { meteredStore } from '../../src/mgmt/metrics/metered-store.js';
 import { NODE_METRICS } from '../../src/mgmt/metrics/server-metrics.js';
-import { openStore } from '../../src/mgmt/open-store.js';
 import type { ApiKeys } from '../../src/mgmt/security/api-keys.js';
 import type { Ca } from '../../src/mgmt/security/ca.js';
 import { ClusterCa } from '../../src/mgmt/security/cluster-ca.js';
@@ -34,6 +33,7 @@ import type { JobRow, ServerRow, Store } from '../../src/mgmt/store/store.js';
 import { type RemoteEnd, secureContext } from '../../src/protocol/index.js';
 import { FakeClock, settle } from '../../src/testing/fake-clock.js';
 import { KEYS, openKeys, type Reply, signed } from './api-bench.js';
+import { openEmptyStore } from './empty-store.js';
 import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
 import { samplesIn } from './samples.js';
@@ -511,12 +511,7 @@ export async function startCluster(
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
   const file = join(folder, 'muster.db');
-  const store = await openStore(`sqlite:${file}`, {
-    clock,
-    random: seededRandom(++serial),
-    log: silentLog,
-    thread: 'same',
-  });
+  const store = await openEmptyStore(file, { clock, random: seededRandom(++serial), log: silentLog });
   await store.initialiseConfiguration(
     new Map(Object.entries({ host: addresses.join(','), ...NOT_STRICT, ...configuration })),
   );

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { silentLog } from '../../src/lib/logger.js';
 import { Membership, type MembershipParts } from '../../src/mgmt/cluster/membership.js';
-import { openStore } from '../../src/mgmt/open-store.js';
 import type { JobRow, ServerRow } from '../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { openEmptyStore } from './empty-store.js';
 import { hostDescription } from './host-description.js';
 import { hostReady, registerHost } from './one-host.js';
 import { scratchFolder } from './scratch.js';
@@ -23,8 +23,7 @@ export interface Member {
 export async function memberBench(t: Test) {
   const clock = new FakeClock();
   const folder = scratchFolder('muster-store-');
-  const url = `sqlite:${join(folder, 'muster.db')}`;
-  const store = await openStore(url, { clock, random: seededRandom(1), log: silentLog, thread: 'same' });
+  const store = await openEmptyStore(join(folder, 'muster.db'), { clock, random: seededRandom(1), log: silentLog });
   const members: Membership[] = [];
   t.teardown(async () => {
     for (const membership of members) await membership.leave().catch(() => {});

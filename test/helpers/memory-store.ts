@@ -294,7 +294,13 @@ export class MemoryStore
 
   async hostsById(ids: readonly number[]): Promise<readonly ChangedHost[]> {
     this.#enter('hostsById');
-    return [...new Set(ids)].flatMap(id => this.data.changes.findLast(change => change.id === id) ?? []);
+    const wanted = new Set(ids);
+    const newest = new Map<number, ChangedHost>();
+    for (const change of this.data.changes.toReversed()) {
+      if (newest.size === wanted.size) break;
+      if (wanted.has(change.id) && !newest.has(change.id)) newest.set(change.id, change);
+    }
+    return [...wanted].flatMap(id => newest.get(id) ?? []);
   }
 
   async removeHost(id: number, at: number): Promise<boolean> {

@@ -13,6 +13,8 @@ export type Excuse = { readonly until: number } & (
     }
   /** Links of all machines with this guid. */
   | { readonly guid: string }
+  /** Links of all machines that have a guid in common with another one. */
+  | { readonly ofClones: true }
 );
 
 /** Who is who in a world. Undefined: it is not there. */
@@ -23,7 +25,8 @@ export interface Names {
 
 /**
  * Pure: which Ready links a fault may cost. None for what operators do that leads agents elsewhere, such as drains, changes of
- * the configuration, rebalancing and other certificates; nor for what is slow or torn.
+ * the configuration, rebalancing and other certificates; nor for what is slow or torn. None for a clone: the machine that is
+ * there is asked, and stays. Where servers, or a server and the store, do not hear each other in time, it may not be asked.
  */
 export function excusesOf(fault: Fault, now: number, { addressOf, guidOf }: Names): readonly Excuse[] {
   const until = now + FELT_MS + ('ms' in fault ? fault.ms : 0);
@@ -34,19 +37,32 @@ export function excusesOf(fault: Fault, now: number, { addressOf, guidOf }: Name
       return [];
     case 'freeze': {
       const one = addressOf(fault.place);
-      return one === undefined ? [] : [{ until, one }];
+      return one === undefined
+        ? []
+        : [
+            { until, one },
+            { until, ofClones: true },
+          ];
     }
     case 'path':
     case 'reset': {
       const [one, other] = [addressOf(fault.from), addressOf(fault.to)];
-      return one === undefined || other === undefined ? [] : [{ until, one, other }];
+      return one === undefined || other === undefined
+        ? []
+        : [
+            { until, one, other },
+            { until, ofClones: true },
+          ];
     }
-    case 'store':
-      return fault.servers.flatMap(index => {
+    case 'delay':
+      return [{ until, ofClones: true }];
+    case 'store': {
+      const ofServers = fault.servers.flatMap(index => {
         const one = addressOf({ of: 'server', index });
         return one === undefined ? [] : [{ until, one }];
       });
-    case 'clone':
+      return [...ofServers, { until, ofClones: true }];
+    }
     case 'leave':
     case 'revoke':
     case 'remove':
@@ -57,6 +73,13 @@ export function excusesOf(fault: Fault, now: number, { addressOf, guidOf }: Name
     default:
       return [];
   }
+}
+
+/** An agent that has lost its Ready link. */
+export interface Losing {
+  readonly address: string;
+  readonly guid: string;
+  readonly hasClones: boolean;
 }
 
 /** What has happened to machines and to the ways between them, as far as it may cost a Ready link. */
@@ -73,10 +96,11 @@ export class Excuses {
   }
 
   /** Whether the Ready link between an agent and a server may be lost now. */
-  has(agent: { readonly address: string; readonly guid: string }, server: string, now: number): boolean {
+  has(agent: Losing, server: string, now: number): boolean {
     return this.#all.some(excuse => {
       if (excuse.until < now) return false;
       if ('guid' in excuse) return excuse.guid === agent.guid;
+      if ('ofClones' in excuse) return agent.hasClones;
       const isOf = (address: string) => address === agent.address || address === server;
       return isOf(excuse.one) && (excuse.other === undefined || isOf(excuse.other));
     });

@@ -1,5 +1,5 @@
 // npm run simulate:mutants: each deliberate fault, in a copy of the program, has to be found by the simulation.
-import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import ts from 'typescript';
@@ -7,13 +7,14 @@ import { readArguments, wholeNumber } from '../../scripts/programs/arguments.js'
 import { ProgressBar } from '../helpers/progress-bar.js';
 import { ROOT } from '../helpers/root.js';
 import { type ProgramLife, runProgram } from '../helpers/test-program.js';
-import { MUTANTS, type Mutant } from './mutants.js';
+import { FINDS, type Find, worldOfFind } from './finds.js';
+import { MUTANTS, type Mutant, mutated } from './mutants.js';
 import { runSeeds } from './run-seeds.js';
-import type { WorldOutcome } from './world-pool.js';
+import { type WorldOutcome, WorldPool } from './world-pool.js';
 
 const USAGE = `usage: npm run simulate:mutants [-- [--seeds N] [TEXT …]]
 
-  --seeds N   how many worlds at most for each fault (1000)
+  --seeds N   how many worlds at most for each fault that no plan of a find shows (1000)
   TEXT        only faults with this in their name; all names:
 
 ${MUTANTS.map(({ name }) => `  ${name}`).join('\n')}
@@ -21,9 +22,14 @@ ${MUTANTS.map(({ name }) => `  ${name}`).join('\n')}
 
 interface Row {
   readonly mutant: Mutant;
-  /** Undefined: all worlds held. */
-  readonly found: WorldOutcome | undefined;
+  readonly found: Finding;
 }
+
+/** What has found a fault. */
+type Finding =
+  | { readonly kind: 'plan'; readonly find: Find; readonly outcome: WorldOutcome }
+  | { readonly kind: 'seed'; readonly outcome: WorldOutcome }
+  | { readonly kind: 'missed'; readonly why: string };
 
 const { seeds, wanted } = readArguments(USAGE, () => {
   const { values, positionals } = parseArgs({
@@ -44,62 +50,77 @@ await runProgram(async life => {
   life.teardown(() => rows.length > 0 && process.stdout.write(`\n${tableOf(rows)}`));
   for (const mutant of wanted) {
     const found = await findingOf(mutant, life);
-    rows.push({ mutant, found });
-    console.log(
-      found === undefined
-        ? `MISSED  ${mutant.name}: ${seeds} worlds held`
-        : `found   ${mutant.name}: seed ${found.seed}: ${firstLineOf(found)}`,
-    );
+    const row = { mutant, found };
+    rows.push(row);
+    const [by, what] = textsOf(row);
+    console.log(`${found.kind === 'missed' ? 'MISSED' : 'found '}  ${mutant.name}: ${by}: ${what}`);
   }
-  return rows.every(({ found }) => found !== undefined) ? 0 : 1;
+  return rows.every(({ found }) => found.kind !== 'missed') ? 0 : 1;
 });
 
-async function findingOf(mutant: Mutant, life: ProgramLife): Promise<WorldOutcome | undefined> {
+async function findingOf(mutant: Mutant, life: ProgramLife): Promise<Finding> {
   const copy = await life.folder('muster-mutant-');
-  const bar = new ProgressBar(seeds);
   try {
     for (const folder of ['dist', 'build', 'recordings'])
       cpSync(join(ROOT, folder), join(copy, folder), { recursive: true, verbatimSymlinks: true });
     cpSync(join(ROOT, 'package.json'), join(copy, 'package.json'));
     symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-    writeFileSync(join(copy, 'dist', mutant.file.replace(/\.ts$/, '.js')), mutated(mutant));
+    writeFileSync(join(copy, 'dist', mutant.file.replace(/\.ts$/, '.js')), compiled(mutant));
     const worker = join(copy, 'build/test/simulation/seed-worker.js');
-    let done = 0;
-    const onOutcome = () => {
-      done++;
-      bar.tell(done, `${(done / bar.seconds).toFixed(1)} worlds/s  ${mutant.name}`);
-    };
-    // Its processes end with this one.
-    const running = runSeeds({ from: 1, count: seeds, rules: {}, worker, onOutcome });
-    return await Promise.race([running, life.aborted]);
+    return await Promise.race([finding(mutant, worker), life.aborted]);
   } finally {
-    bar.end();
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-/** The compiled file with the fault. @throws Error: the program has changed, and the mutant has not */
-function mutated({ name, file, from, to }: Mutant): string {
-  const source = readFileSync(join(ROOT, 'src', file), 'utf8');
-  const parts = source.split(from);
-  if (parts.length !== 2)
-    throw new Error(`the mutant "${name}" does not fit: src/${file} has its text ${parts.length - 1} times`);
-  const { outputText } = ts.transpileModule(parts.join(to), {
+/** The plans of the finds are tried first, that of the mend that it undoes before the others. Its processes end with this one. */
+async function finding(mutant: Mutant, worker: string): Promise<Finding> {
+  const isItsOwn = ({ undone }: Find) => undone === mutant.name;
+  const pool = new WorldPool({ worker });
+  try {
+    for (const find of FINDS.toSorted((one, other) => Number(isItsOwn(other)) - Number(isItsOwn(one)))) {
+      const outcome = await pool.run(worldOfFind(find));
+      if (outcome.failure !== undefined) return { kind: 'plan', find, outcome };
+      if (isItsOwn(find)) return { kind: 'missed', why: `its own plan held: ${find.name}` };
+    }
+  } finally {
+    pool.close();
+  }
+  const outcome = await firstOfSeeds(mutant, worker);
+  return outcome === undefined ? { kind: 'missed', why: `${seeds} worlds held` } : { kind: 'seed', outcome };
+}
+
+async function firstOfSeeds({ name }: Mutant, worker: string): Promise<WorldOutcome | undefined> {
+  const bar = new ProgressBar(seeds);
+  let done = 0;
+  const onOutcome = () => {
+    done++;
+    bar.tell(done, `${(done / bar.seconds).toFixed(1)} worlds/s  ${name}`);
+  };
+  try {
+    return await runSeeds({ from: 1, count: seeds, rules: {}, worker, onOutcome });
+  } finally {
+    bar.end();
+  }
+}
+
+/** The compiled file with the fault. */
+function compiled(mutant: Mutant): string {
+  const { outputText } = ts.transpileModule(mutated(mutant), {
     compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 },
-    fileName: file,
+    fileName: mutant.file,
   });
   return outputText;
 }
 
 /** For docs/testing.md. */
 function tableOf(rows: readonly Row[]): string {
-  const lines = rows.map(({ mutant, found }) => {
-    const what = found === undefined ? ['-', `not found in ${seeds} worlds`] : [found.seed, firstLineOf(found)];
-    return `| ${[mutant.name, ...what].join(' | ')} |`;
-  });
-  return ['| fault | seed | what did not hold |', '|---|---|---|', ...lines, ''].join('\n');
+  const lines = rows.map(row => `| ${[row.mutant.name, ...textsOf(row)].join(' | ')} |`);
+  return ['| fault | found by | what did not hold |', '|---|---|---|', ...lines, ''].join('\n');
 }
 
-function firstLineOf({ failure = '' }: WorldOutcome): string {
-  return failure.split('\n')[0]?.replaceAll('|', '\\|') ?? '';
+function textsOf({ found }: Row): readonly [by: string, what: string] {
+  if (found.kind === 'missed') return ['-', found.why];
+  const what = found.outcome.failure?.split('\n')[0]?.replaceAll('|', '\\|') ?? '';
+  return [found.kind === 'plan' ? `the plan of: ${found.find.name}` : `seed ${found.outcome.seed}`, what];
 }

@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../helpers/root.js';
+
 /** A deliberate fault in a copy of the program. */
 export interface Mutant {
   readonly name: string;
@@ -6,6 +10,14 @@ export interface Mutant {
   /** What it has exactly once, and what it gets in its place. */
   readonly from: string;
   readonly to: string;
+}
+
+/** The file with the fault. @throws Error: the program has changed, and the mutant has not */
+export function mutated({ name, file, from, to }: Mutant): string {
+  const parts = readFileSync(join(ROOT, 'src', file), 'utf8').split(from);
+  if (parts.length !== 2)
+    throw new Error(`the mutant "${name}" does not fit: src/${file} has its text ${parts.length - 1} times`);
+  return parts.join(to);
 }
 
 /** Faults that the simulation has to find. A program that changes changes them, too. */
@@ -165,5 +177,53 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'agent/steps/check.ts',
     from: 'const wantedMs = input.rules.checkIntervalMs ?? check.intervalMs;',
     to: 'const wantedMs = 10 * (input.rules.checkIntervalMs ?? check.intervalMs);',
+  },
+  {
+    name: 'a handshake with another server outlives the server',
+    file: 'mgmt/cluster/links/server-links.ts',
+    from: "    signal.addEventListener('abort', abandon, { once: true });\n",
+    to: '',
+  },
+  {
+    name: 'a job that waits for an agent outlives the server',
+    file: 'mgmt/jobs/host-jobs.ts',
+    from: '      await delay(clock, LOOK_MS, stopping);\n      stopping.throwIfAborted();\n      const row',
+    to: '      await delay(clock, LOOK_MS);\n      const row',
+  },
+  {
+    name: 'a host that another server has had since is taken back unasked',
+    file: 'mgmt/hosts/reconcile.ts',
+    from: 'wasTaken && own.answeredEpoch !== row.epoch ? ',
+    to: 'wasTaken && row.epoch < 0 ? ',
+  },
+  {
+    name: 'the row of a host that another agent claims is not read anew',
+    file: 'mgmt/agents/guid-guard.ts',
+    from: '      if (this.#isAnotherThanKnown(guid, newcomer)) await lookAgain();\n',
+    to: '',
+  },
+  {
+    name: 'a move begins beside a link that the one before it has left',
+    file: 'agent/steps/moves.ts',
+    from: '{ ...settled, retiring: id }',
+    to: '{ ...settled, retiring: undefined }',
+  },
+  {
+    name: 'a batch of outcomes waits when its job is left',
+    file: 'mgmt/commands/command-run.ts',
+    from: '    else this.#writer.flush();\n    return undefined;',
+    to: '    return undefined;',
+  },
+  {
+    name: 'the end of a link whose host was removed is waited for when the server stops',
+    file: 'mgmt/agents/poller.ts',
+    from: 'MGMT_LIMITS.removedLinkMs, this.#stopping.signal)',
+    to: 'MGMT_LIMITS.removedLinkMs)',
+  },
+  {
+    name: 'a drain ends links on which Ready is being answered',
+    file: 'mgmt/agents/agent-server.ts',
+    from: "      if (stage === 'arriving') unanswered.push(link);\n      else if (stage",
+    to: '      if (stage',
   },
 ];

@@ -2,6 +2,7 @@ import type { Random } from '../../src/lib/random.js';
 import type { ListChange } from '../../src/mgmt/lists/list-change.js';
 import type { PathState } from './simulated-network.js';
 import type { StoreWeather } from './store-link.js';
+import type { LineStart } from './transcript.js';
 
 /** The size of a world. */
 export interface Shape {
@@ -83,7 +84,10 @@ export type Fault =
     };
 
 export interface Planned {
+  /** Milliseconds from the moment at which all were Ready, or from the line that is waited for. */
   readonly at: number;
+  /** It is planned when this has happened, the first time in the troubled time. A plan of a seed has none. @default at once */
+  readonly after?: LineStart;
   readonly fault: Fault;
 }
 

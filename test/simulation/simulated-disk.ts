@@ -16,6 +16,7 @@ interface Inode {
 
 type Names = ReadonlyMap<string, Inode>;
 
+const TEMPORARY = /\.[\da-f-]{36}\.tmp$/;
 const NOTHING = Buffer.alloc(0);
 /** A call takes so long at most; a write is two of them. */
 const LONGEST_CALL_MS = 2;
@@ -221,8 +222,9 @@ function keptOf({ content, synced = NOTHING }: Inode): number {
   return content.subarray(0, synced.length).equals(synced) ? synced.length : 0;
 }
 
+/** Chance has made the names of temporary files, and nothing of it may come into a transcript. */
 function failure(code: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${path}`), { code, path });
+  return Object.assign(new Error(`${code}: ${path.replace(TEMPORARY, '.*.tmp')}`), { code, path });
 }
 
 function statsOf({ number, mode, content }: Inode): Stats {

@@ -1,11 +1,10 @@
 import type { AgentState } from '../../src/agent/agent-state.js';
 import { reasonOf } from '../../src/lib/errors.js';
-import { silentLog } from '../../src/lib/logger.js';
 import { invalidArgument } from '../../src/lib/operation-error.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
-import { openStore } from '../../src/mgmt/open-store.js';
 import { type AgentRow, type JobRow, ROWS_A_PAGE, type Store } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
+import { openStoreInMemory } from '../helpers/store-in-memory.js';
 import { AGENT_FILE, AgentMachine, COUNT, RESOURCE } from './agent-machine.js';
 import { Excuses, excusesOf } from './excuses.js';
 import { ask, perform } from './faults.js';
@@ -44,6 +43,8 @@ export interface SimulationResult {
   /** What did not hold; undefined: all did. */
   readonly failure: string | undefined;
   readonly faults: readonly Planned[];
+  /** Those whose moment did not come before faults stopped. */
+  readonly missed: readonly Planned[];
   readonly transcript: Transcript;
   readonly simulatedMs: number;
   /** The moment from which the times of faults count: all were Ready. */
@@ -125,18 +126,19 @@ export class Simulation {
     const random = new World(options.seed).random('faults');
     const faults = options.faults ?? planFaults(random, options, { kinds: options.kinds, duringMs: TROUBLED_MS });
     let troubleFrom = 0;
+    const missed = new Set(faults);
     const result = await Simulation.tell(options, async simulation => {
       troubleFrom = simulation.world.now;
-      await simulation.#run(faults);
+      await simulation.#run(faults, missed);
     });
-    return { ...result, faults, troubleFrom };
+    return { ...result, faults, missed: [...missed], troubleFrom };
   }
 
   /** Runs a world in which a story happens, once all are Ready. @param story has time go on, and faults happen */
   static async tell(
     options: WorldOptions,
     story: (simulation: Simulation) => Promise<void>,
-  ): Promise<Omit<SimulationResult, 'faults' | 'troubleFrom'>> {
+  ): Promise<Omit<SimulationResult, 'faults' | 'missed' | 'troubleFrom'>> {
     const simulation = new Simulation(options);
     const onUnhandled = (reason: unknown) => simulation.fail(`nobody has handled: ${reasonOf(reason)}`);
     process.on('unhandledRejection', onUnhandled);
@@ -167,12 +169,22 @@ export class Simulation {
     this.#failure ??= why;
   }
 
-  async #run(faults: readonly Planned[]): Promise<void> {
+  /** @param missed faults are taken out of it when they happen */
+  async #run(faults: readonly Planned[], missed: Set<Planned>): Promise<void> {
     this.#excuses = new Excuses();
     this.transcript.add('world', 'all are Ready: the trouble begins');
     const from = this.world.now;
-    for (const { at, fault } of faults) {
-      this.world.plan(at, PHASE.io, undefined, () => perform(this, fault));
+    for (const planned of faults) {
+      const { at, after, fault } = planned;
+      const plan = () => {
+        this.world.plan(at, PHASE.io, undefined, () => {
+          if (this.isHealed) return;
+          missed.delete(planned);
+          perform(this, fault);
+        });
+      };
+      if (after === undefined) plan();
+      else this.transcript.once(after, plan);
     }
     await this.#until(from + troubledMs(faults, TROUBLED_MS));
     this.#heal();
@@ -187,12 +199,10 @@ export class Simulation {
 
   async #begin(): Promise<void> {
     const { world, servers } = this;
-    const opening = openStore('sqlite::memory:', {
+    const opening = openStoreInMemory({
       // It answers within a happening.
       clock: { ...world.clock, turn: async () => {} },
       random: world.random('store'),
-      log: silentLog,
-      thread: 'same',
     });
     this.#store = await loaded(world, opening);
     const values = {
@@ -449,7 +459,9 @@ export class Simulation {
 
   /** Whether anything has happened by which an agent may lose its Ready link with a server. */
   mayLose(agent: AgentMachine, server: string): boolean {
-    return this.#excuses?.has(agent, server, this.world.now) ?? true;
+    const { address, guid } = agent;
+    const hasClones = this.agents.some(other => other !== agent && other.guid === guid);
+    return this.#excuses?.has({ address, guid, hasClones }, server, this.world.now) ?? true;
   }
 
   /** The process of a machine ends at once. @returns false: it had ended before */

@@ -7,10 +7,14 @@ export interface Line {
   readonly what: string;
 }
 
+/** Who does something, and how what it does begins. */
+export type LineStart = Pick<Line, 'who' | 'what'>;
+
 /** Who did what when. The same seed gives the same lines. */
 export class Transcript {
   readonly lines: Line[] = [];
   readonly #now: () => number;
+  readonly #awaited = new Map<() => void, LineStart>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -18,6 +22,16 @@ export class Transcript {
 
   add(who: string, what: string): void {
     this.lines.push({ at: this.#now(), who, what });
+    for (const [onLine, awaited] of this.#awaited) {
+      if (awaited.who !== who || !what.startsWith(awaited.what)) continue;
+      this.#awaited.delete(onLine);
+      onLine();
+    }
+  }
+
+  /** Calls back once, in the moment in which somebody does this. */
+  once(line: LineStart, onLine: () => void): void {
+    this.#awaited.set(onLine, line);
   }
 
   /** The log of one process. Details are left out. */

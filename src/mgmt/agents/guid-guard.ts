@@ -53,25 +53,31 @@ export class GuidGuard {
    * Judges one Startup. The established agent is asked only when the newcomer is another one; when it does not answer,
    * the newcomer is the same machine come back. However many come at once, it is asked once, and not again for
    * `MGMT_LIMITS.guidAnswerHoldsMs` after it has answered. While the store is away, only this server's links are known.
+   * Asking in vain takes seconds: who has come here or gone to another server meanwhile is asked there.
    * @returns why the newcomer may not have the guid; undefined: it may
    */
   async judge(guid: string, newcomer: Claimant): Promise<string | undefined> {
-    const here = this.#parts.registry.byGuid(guid);
-    if (
-      here !== undefined &&
-      isAnotherAgent(newcomer, here.claimant) &&
-      (await this.#questions.ask(here, () => answersHealth(this.#parts.clock, here)))
-    ) {
-      return this.#refuse(guid, here.claimant, newcomer);
+    const { clock, registry, answersElsewhere, lookAgain } = this.#parts;
+    for (;;) {
+      const here = registry.byGuid(guid);
+      if (
+        here !== undefined &&
+        isAnotherAgent(newcomer, here.claimant) &&
+        (await this.#questions.ask(here, () => answersHealth(clock, here)))
+      ) {
+        return this.#refuse(guid, here.claimant, newcomer);
+      }
+      // The established agent may have gone to another server a moment ago.
+      if (this.#isAnotherThanKnown(guid, newcomer)) await lookAgain();
+      const elsewhere = this.#elsewhere(guid);
+      if (elsewhere !== undefined && isAnotherAgent(newcomer, elsewhere.claimant)) {
+        const ask = () => answersElsewhere(elsewhere);
+        if (await this.#questions.ask(`${elsewhere.hostId} at ${elsewhere.msid}`, ask))
+          return this.#refuse(guid, elsewhere.claimant, newcomer);
+        await lookAgain();
+      }
+      if (registry.byGuid(guid) === here && this.#elsewhere(guid)?.msid === elsewhere?.msid) return undefined;
     }
-    // The established agent may have gone to another server a moment ago.
-    if (this.#isAnotherThanKnown(guid, newcomer)) await this.#parts.lookAgain();
-    const elsewhere = this.#elsewhere(guid);
-    if (elsewhere === undefined || !isAnotherAgent(newcomer, elsewhere.claimant)) return undefined;
-    const { hostId, msid } = elsewhere;
-    const ask = () => this.#parts.answersElsewhere(elsewhere);
-    if (!(await this.#questions.ask(`${hostId} at ${msid}`, ask))) return undefined;
-    return this.#refuse(guid, elsewhere.claimant, newcomer);
   }
 
   #isAnotherThanKnown(guid: string, newcomer: Claimant): boolean {

@@ -233,6 +233,64 @@ t.test('regression: guid guard: an agent that has gone to another server a momen
   t.match(data.hosts.get(1), { msid: 1002, instanceId: 'p1' });
 });
 
+t.test(
+  'regression: guid guard: an agent that comes while its former server is asked in vain is asked here',
+  async t => {
+    const data = new MemoryData();
+    const clock = new FakeClock();
+    const a = await testServer({ store: new MemoryStore(data), clock });
+    let answer = (_: boolean) => {};
+    const b = await testServer({
+      store: new MemoryStore(data),
+      clock,
+      msid: 1002,
+      answersElsewhere: () =>
+        new Promise<boolean>(resolve => {
+          answer = resolve;
+        }),
+    });
+    await a.agent('192.0.2.50').join(ONE);
+    await clock.advance(2_000);
+    const clone = b.agent('192.0.2.51');
+    clone.startup(TWO);
+    await settle();
+    const established = b.agent('192.0.2.50');
+    await established.join(ONE);
+    answer(false);
+    await settle();
+    await answerHealth(established);
+    t.match(await refusalOf(clone), /in use by the agent at 192\.0\.2\.50 \(process p1\)/);
+    t.match(data.hosts.get(1), { msid: 1002, instanceId: 'p1' });
+  },
+);
+
+t.test(
+  'regression: guid guard: an agent that goes to a third server while one is asked in vain is asked there',
+  async t => {
+    const data = new MemoryData();
+    const clock = new FakeClock();
+    const a = await testServer({ store: new MemoryStore(data), clock });
+    const asked: number[] = [];
+    const c = await testServer({ store: new MemoryStore(data), clock, msid: 1003 });
+    const b = await testServer({
+      store: new MemoryStore(data),
+      clock,
+      msid: 1002,
+      answersElsewhere: async ({ msid }) => {
+        asked.push(msid);
+        if (msid === 1001) await c.agent('192.0.2.50').join(ONE);
+        return msid === 1003;
+      },
+    });
+    await a.agent('192.0.2.50').join(ONE);
+    await clock.advance(2_000);
+    const clone = b.agent('192.0.2.51');
+    clone.startup(TWO);
+    t.match(await refusalOf(clone), /in use by the agent at 192\.0\.2\.50 \(process p1\)/);
+    t.same(asked, [1001, 1003]);
+  },
+);
+
 t.test('guid guard: of a link of another server nothing is asked while the store is away', async t => {
   const data = new MemoryData();
   const clock = new FakeClock();

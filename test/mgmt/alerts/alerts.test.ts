@@ -7,13 +7,13 @@ import { Alerts } from '../../../src/mgmt/alerts/alerts.js';
 import { httpPoster, signatureOf, webhookBody } from '../../../src/mgmt/alerts/webhook.js';
 import { WebhookQueues, type WebhookQueuesParts } from '../../../src/mgmt/alerts/webhook-queues.js';
 import { canonicalValue, readConfiguration } from '../../../src/mgmt/config/parameters.js';
-import { openStore } from '../../../src/mgmt/open-store.js';
 import type { Store } from '../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
+import { openStoreInMemory } from '../../helpers/store-in-memory.js';
 
 const URLS = ['http://127.0.0.1:1/one', 'https://127.0.0.1:2/two'];
 
@@ -22,7 +22,7 @@ async function bench(t: Test, settings: Readonly<Record<string, string>> = {}) {
   const clock = new FakeClock();
   const random = seededRandom(1);
   const log = new RecordingLog();
-  const store: Store = await openStore('sqlite::memory:', { clock, random, log, thread: 'same' });
+  const store: Store = await openStoreInMemory({ clock, random });
   const values = new Map(Object.entries({ 'alert.webhook.url': URLS.join(','), ...settings }));
   const posts: {
     url: string;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { systemRandom } from '../../../src/lib/random.js';
 import { type NewEvent, type NewJob, ROWS_A_PAGE, type Store } from '../../../src/mgmt/store/store.js';
 import { type FreshStore, MSID_A, MSID_B, serverDescription, storeTest } from './store-test.js';
@@ -246,10 +247,12 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
       { msid: MSID_B, at: 2_000 },
       { msid: MSID_A, at: 3_000 },
     ]);
-    t.strictSame(
-      rows.map(({ packed }) => packed),
-      [new Uint8Array(), large],
-    );
+    const isPacked = (found: typeof rows) =>
+      isDeepStrictEqual(
+        found.map(({ packed }) => packed),
+        [new Uint8Array(), large],
+      );
+    t.ok(isPacked(rows));
     t.ok(rows.every(({ ageMs }) => ageMs >= 0 && ageMs < 10_000));
     const again = await store.linkStatus(rows.map(({ msid, updated }) => ({ msid, updated })));
     t.match(again, [
@@ -258,11 +261,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     ]);
     const [b] = rows;
     const some = await store.linkStatus([{ msid: MSID_B, updated: (b?.updated ?? 0) - 1 }]);
-    t.strictSame(
-      some.map(({ packed }) => packed),
-      [new Uint8Array(), large],
-      'what the caller has of another moment is sent again',
-    );
+    t.ok(isPacked(some), 'what the caller has of another moment is sent again');
   });
 
   const make = (store: Store, more: Partial<NewJob> = {}) => store.createJob({ ...job, ...more });

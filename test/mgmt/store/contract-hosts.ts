@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { readAll, readHosts } from '../../../src/mgmt/store/pages.js';
 import {
   HOSTS_A_BATCH,
@@ -196,17 +197,17 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     t.equal((await store.host(1))?.epoch, 0);
   });
 
-  test('batches: five thousand hosts, Ready and let go again', async (t, store) => {
-    await manyHosts(store, 5_000);
-    const batches = Array.from({ length: 10 }, (_, i) =>
+  test('batches: 1,500 hosts, Ready and let go again', async (t, store) => {
+    await manyHosts(store, 1_500);
+    const batches = Array.from({ length: 3 }, (_, i) =>
       Array.from({ length: HOSTS_A_BATCH }, (_, k) => ready(i * HOSTS_A_BATCH + k + 1, MSID_A)),
     );
     let epochs = 0;
     for (const batch of batches) {
       for (const outcome of await store.hostsReady(batch)) epochs += outcome.kind === 'taken' ? outcome.epoch : 0;
     }
-    t.equal(epochs, 5_000);
-    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed', cause: 'server-down' }), 5_000);
+    t.equal(epochs, 1_500);
+    t.equal(await store.releaseHosts(MSID_A, { at: 9_000, reason: 'killed', cause: 'server-down' }), 1_500);
     t.strictSame(await store.agentsOfServer(MSID_A), []);
   });
 
@@ -328,7 +329,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
 
   test('changes: many come in several answers, each host at least once', async (t, store) => {
     const { cursor } = await store.hostVersions();
-    await manyHosts(store, 4_500);
+    await manyHosts(store, 2_500);
     const seen = new Set<number>();
     let [after, answers, more] = [cursor, 0, true];
     while (more) {
@@ -337,8 +338,8 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
       ({ cursor: after, more } = answer);
       answers++;
     }
-    t.equal(seen.size, 4_500);
-    t.equal(answers, 5);
+    t.equal(seen.size, 2_500);
+    t.equal(answers, 3);
   });
 
   test('changes: writes in the same millisecond give a row different versions', async (t, store) => {
@@ -367,7 +368,7 @@ export function hostsContract(kind: string, fresh: FreshStore): void {
     const all = await readHosts(query => store.findHosts(query), { page: 1, pagesize: 5_000 });
     t.strictSame([all.count, all.rows.length], [2_499, 2_499]);
     const second = await readHosts(query => store.findHosts(query), { page: 2, pagesize: 1_200 });
-    t.strictSame(second.rows, all.rows.slice(1_200, 2_400));
+    t.ok(isDeepStrictEqual(second.rows, all.rows.slice(1_200, 2_400)));
     const tooLarge = { page: 1, pagesize: ROWS_A_PAGE + 1 };
     await t.rejects(store.findHosts(tooLarge), { name: 'RangeError' });
     await t.rejects(store.events(tooLarge), { name: 'RangeError' });

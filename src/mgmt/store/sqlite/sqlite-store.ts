@@ -1,8 +1,8 @@
-import type { AttemptParts, SqlDatabase } from '../sql/database.js';
+import type { AttemptParts } from '../sql/database.js';
 import { migrate } from '../sql/migration/migrate.js';
 import { type OpenedStore, sqlStore } from '../sql/sql-store.js';
 import type { FileIdentity } from './file-identity.js';
-import { openSqlite, openSqliteInMemory } from './sqlite.js';
+import { openSqlite } from './sqlite.js';
 
 export interface OpenedSqliteStore extends OpenedStore {
   /** Which file it is in. */
@@ -20,18 +20,9 @@ export async function openSqliteStore(
   expected?: FileIdentity,
 ): Promise<OpenedSqliteStore> {
   const database = await openSqlite(path, parts, expected);
-  return { ...(await storeIn(database, parts)), file: database.file };
-}
-
-/** A new store that ends with this process, in this thread. */
-export async function openSqliteStoreInMemory(parts: AttemptParts): Promise<OpenedStore> {
-  return storeIn(openSqliteInMemory(parts), parts);
-}
-
-async function storeIn(database: SqlDatabase, parts: AttemptParts): Promise<OpenedStore> {
   try {
     const upgrade = await migrate(database, parts);
-    return { store: sqlStore(database, parts), upgrade };
+    return { store: sqlStore(database, parts), upgrade, file: database.file };
   } catch (error) {
     await database.close();
     throw error;

@@ -46,14 +46,11 @@ export async function openSqlite(path: string, env: AttemptParts, expected?: Fil
   return { ...sqlDatabase(database, env, () => requireSameFile(file, identity)), file: identity };
 }
 
-/** A new database that ends with this process. */
-export function openSqliteInMemory(env: AttemptParts): SqlDatabase {
-  const database = openHandle(':memory:');
-  database.exec('PRAGMA foreign_keys = ON');
-  return sqlDatabase(database, env, () => {});
-}
-
-function sqlDatabase(database: Database.Database, env: AttemptParts, checkFile: () => void): SqlDatabase {
+/**
+ * The database behind a handle.
+ * @param checkFile called before each transaction @throws FileReplaced: its file is not there any more
+ */
+export function sqlDatabase(database: Database.Database, env: AttemptParts, checkFile: () => void): SqlDatabase {
   const kysely = new Kysely<Schema>({ dialect: sqliteDialect(database, env.clock, checkFile) });
   return {
     kysely,

@@ -1,18 +1,14 @@
 import { systemClock } from '../../../../src/lib/clock.js';
-import { silentLog } from '../../../../src/lib/logger.js';
 import { systemRandom } from '../../../../src/lib/random.js';
-import { openStore } from '../../../../src/mgmt/open-store.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
 import { StoreError } from '../../../../src/mgmt/store/store-error.js';
+import { openStoreInMemory } from '../../../helpers/store-in-memory.js';
 import { storeOver } from '../../../helpers/store-way.js';
 import { storeContract } from '../contract.js';
 import { closedWith } from '../store-test.js';
 
 storeContract('sqlite in memory', async t => {
-  const opening = openStore('sqlite::memory:', {
-    ...{ clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' },
-  });
-  const store = await closedWith(t, opening);
+  const store = await closedWith(t, openStoreInMemory({ clock: systemClock, random: systemRandom }));
   return async () => shareOf(store);
 });
 

@@ -12,16 +12,9 @@ import { testFolder } from '../../../helpers/scratch.js';
 import { seededRandom } from '../../../helpers/seeded-random.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { storeProcess } from '../../../helpers/store-process.js';
-import { storeContract } from '../contract.js';
-import { closedWith } from '../store-test.js';
 
 const env = { clock: systemClock, random: systemRandom, log: silentLog, thread: 'same' } as const;
 const open = (file: string) => openStore(`sqlite:${file}`, env);
-
-storeContract('sqlite', async t => {
-  const file = join(testFolder(t), 'data', 'muster.db');
-  return () => closedWith(t, open(file));
-});
 
 t.test('sqlite: the folder and all files are made for this user only', async t => {
   const folder = join(testFolder(t), 'some', 'data');
