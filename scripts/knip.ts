@@ -13,7 +13,7 @@ const config: KnipConfig = {
     'scripts/*.{ts,mjs}!',
     'scripts/attack/attacker.ts!',
     'bench/{api,peer,run,store}.ts!',
-    'bench/storm/main.ts!',
+    'bench/{scale,storm}/main.ts!',
     'examples/*.ts!',
     'test/**/*.test.ts',
     'test/chaos/main.ts',
