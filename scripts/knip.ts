@@ -14,7 +14,7 @@ const config: KnipConfig = {
     'scripts/attack/attacker.ts!',
     'bench/{api,peer,run,store}.ts!',
     'bench/agents/{collect-on-request,floor,load}.ts!',
-    'bench/storm/main.ts!',
+    'bench/{scale,storm}/main.ts!',
     'examples/*.ts!',
     'test/**/*.test.ts',
     'test/chaos/main.ts',

@@ -11,7 +11,8 @@ import { timeOf } from '../helpers/test-program.js';
 
 const PROGRAMS = [
   ...['test/simulation/main', 'test/simulation/mutants-main', 'test/chaos/main', 'test/chaos/persist-main'],
-  ...['scripts/attack', 'scripts/fuzz', 'scripts/galera', 'scripts/test', 'bench/run', 'bench/storm/main'],
+  ...['scripts/attack', 'scripts/fuzz', 'scripts/galera', 'scripts/test'],
+  ...['bench/run', 'bench/scale/main', 'bench/storm/main'],
 ];
 
 function start(program: string, args: readonly string[], folder: string) {
