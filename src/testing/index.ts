@@ -11,10 +11,11 @@
  * const port = await server.listen();
  * const agent = await startAgent({ file: 'agent.properties', overrides: { host: '127.0.0.1', port: String(port) } });
  */
+
+export { FaultyProxy, type FaultyProxyOptions, type ProxyFaults } from '../lib/proxy/faulty-proxy.js';
 export { contentOf, FakeAgent, type FakeAgentOptions, only, startupOf } from './fake-agent.js';
 export { FakeClock, settle } from './fake-clock.js';
 export { type Behaviour, FakeLink, FakeNetwork, FakeServer, type HostIdentity } from './fake-server.js';
-export { FaultyProxy, type FaultyProxyOptions, type ProxyFaults } from '../lib/proxy/faulty-proxy.js';
 export { MemoryTransport, memoryTransports } from './memory-transport.js';
 export {
   type RecordedPacket,

@@ -1,8 +1,8 @@
 import t from 'tap';
+import { plotOf } from '../../src/fleet/measure/plot.js';
 import { type FootprintSample, footprintsOf, sampleOf } from './footprint.js';
 import { type Gap, type GapEvent, GapLedger, summaryOf } from './gaps.js';
 import { FAULT_KINDS, nameOf, plan, type Shape } from './plan.js';
-import { plotOf } from '../../src/fleet/measure/plot.js';
 import { wayBackMs } from './way-back.js';
 
 const SHAPE: Shape = {

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
+import { plotOf } from '../../src/fleet/measure/plot.js';
 import { footprintsOf } from './footprint.js';
 import { type CauseSummary, summaryOf } from './gaps.js';
-import { plotOf } from '../../src/fleet/measure/plot.js';
 import type { RunResult } from './run.js';
 import type { World } from './world.js';
 

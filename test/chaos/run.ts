@@ -1,8 +1,8 @@
+import type { PlottedFault } from '../../src/fleet/measure/plot.js';
 import { reasonOf } from '../../src/lib/errors.js';
 import { type Astray, astrayText, several, whatDoesNotHold } from './end-conditions.js';
 import { begin, takeBack } from './perform.js';
 import { describe, type Fault, nameOf, type Planned, plan, type Shape } from './plan.js';
-import type { PlottedFault } from '../../src/fleet/measure/plot.js';
 import { wayBackMs } from './way-back.js';
 import type { World } from './world.js';
 

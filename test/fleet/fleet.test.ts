@@ -6,7 +6,7 @@ import type { FleetNetwork } from '../../src/fleet/network/fleet-network.js';
 import { Reporter } from '../../src/fleet/reporter.js';
 import { readSettings } from '../../src/fleet/settings.js';
 import { memoryDisk } from '../../src/lib/files/memory-disk.js';
-import { PingRoutingCommand, secureContext, StartupRoutingCommand } from '../../src/protocol/index.js';
+import { PingRoutingCommand, StartupRoutingCommand, secureContext } from '../../src/protocol/index.js';
 import { FakeClock, settle } from '../../src/testing/fake-clock.js';
 import { FakeNetwork, FakeServer } from '../../src/testing/fake-server.js';
 import { passes } from '../helpers/agent-bench.js';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { FaultyProxy } from '../../../src/lib/proxy/faulty-proxy.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { until } from '../../helpers/until.js';
 
 /** One end of a connection through the proxy. */

@@ -1,15 +1,16 @@
+import Database from 'libsql';
 import type { Test } from 'tap';
 import t from 'tap';
 import { systemClock } from '../../../../src/lib/clock.js';
 import { systemRandom } from '../../../../src/lib/random.js';
 import { compiledForList, compiledOnce } from '../../../../src/mgmt/store/sql/compiled.js';
 import { migrate } from '../../../../src/mgmt/store/sql/migration/migrate.js';
-import { openSqliteInMemory } from '../../../../src/mgmt/store/sqlite/sqlite.js';
+import { sqlDatabase } from '../../../../src/mgmt/store/sqlite/sqlite.js';
 
 const parts = { clock: systemClock, random: systemRandom };
 
 async function newDatabase(t: Test) {
-  const database = openSqliteInMemory(parts);
+  const database = sqlDatabase(new Database(':memory:'), parts, () => {});
   t.teardown(() => database.close());
   await migrate(database, parts);
   return database.kysely;
