@@ -58,8 +58,8 @@ function spellings(name: string, value: number): readonly string[] {
   return name.endsWith('Seconds') ? [`${value} s`] : [value.toLocaleString('en-US')];
 }
 
-t.test('docs: every setting of a fleet is in docs/bench.md, or is a setting of an agent', async t => {
-  const text = read('docs/bench.md');
+t.test('docs: every setting of a fleet is in docs/fleet.md, or is a setting of an agent', async t => {
+  const text = read('docs/fleet.md');
   t.same(
     Object.keys(FLEET_KEYS).filter(key => !(key in AGENT_KEYS) && !text.includes(`\`${key}\``)),
     [],

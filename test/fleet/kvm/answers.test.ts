@@ -43,7 +43,7 @@ t.test('kvm: a storage pool is mounted, known by its statistics, and gone again'
   });
   const stats = host.ask('GetStorageStatsCommand', { id: 'pool-1', pooltype: 'NetworkFilesystem' });
   t.equal(stats?.type, `${API}GetStorageStatsAnswer`);
-  const { usedBytes, capacityBytes } = stats?.fields as { usedBytes: number; capacityBytes: number };
+  const { usedBytes, capacityBytes } = (stats?.fields ?? {}) as { usedBytes: number; capacityBytes: number };
   t.equal(capacityBytes, info.capacityBytes);
   t.equal(usedBytes, capacityBytes - info.availableBytes);
   t.ok(usedBytes > 0.2 * capacityBytes && usedBytes < 0.6 * capacityBytes);
@@ -101,7 +101,7 @@ t.test('kvm: a VM that is started runs, has statistics, and stops', async t => {
   t.match(host.ask('GetVncPortCommand', { name: 'i-2-4-VM' }), { fields: { port: vncPort + 1 } });
   host.now = 60_000;
   const names = { vmNames: ['i-2-3-VM', 'i-2-9-VM'], hostName: 'kvm-7' };
-  const { vmStatsMap } = host.ask('GetVmStatsCommand', names)?.fields as {
+  const { vmStatsMap } = (host.ask('GetVmStatsCommand', names)?.fields ?? {}) as {
     vmStatsMap: Record<string, { numCPUs: number }>;
   };
   t.strictSame(Object.keys(vmStatsMap), ['i-2-3-VM'], 'of those that run');
@@ -129,7 +129,7 @@ t.test('kvm: figures are plausible at any time, move with it, and grow with VMs'
   for (let minute = 0; minute < 120; minute++) {
     const of = (host: Asked) => {
       host.now = minute * 60_000;
-      const { hostStats } = host.ask('GetHostStatsCommand', { hostId: 7 })?.fields as {
+      const { hostStats } = (host.ask('GetHostStatsCommand', { hostId: 7 })?.fields ?? {}) as {
         hostStats: Record<string, number>;
       };
       const { cpuUtilization = -1, freeMemoryKBs = -1, totalMemoryKBs = -1, networkReadKBs = -1, hostId } = hostStats;

@@ -45,7 +45,9 @@ t.test('recorded: Startup has the fields of a real KVM host, in their order, and
 t.test('recorded: a ping reports VMs as a real one does', async t => {
   const packet = recordedSession().find(({ message }) => message === 'PingRoutingCommand');
   const was = JSON.parse(packet?.content ?? '')[0]['com.cloud.agent.api.PingRoutingCommand']._hostVmStateReport;
-  const { _hostVmStateReport: is } = (await resource(2).ping?.()) as { _hostVmStateReport: Record<string, object> };
+  const { _hostVmStateReport: is } = ((await resource(2).ping?.()) ?? {}) as {
+    _hostVmStateReport: Record<string, object>;
+  };
   const [[recordedName = '', recorded] = []] = Object.entries<object>(was);
   t.strictSame(Object.keys(is).length, 2);
   for (const [name, report] of Object.entries(is)) {
