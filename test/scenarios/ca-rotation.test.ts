@@ -88,7 +88,7 @@ t.test('CA: another one takes the place of the first, step by step, and no agent
 
   const drop = (params = {}) =>
     cluster.node(A).call('dropCertificateAuthority', { fingerprint: first?.fingerprint ?? '', ...params });
-  t.match((await drop()).body, { errortext: /^1 hosts \(.*still need it/ });
+  t.match((await drop()).body, { errortext: /^1 host \(.*still need it/ });
   // It knows the old one alone, which vouches for the new one.
   const back = await cluster.restart(away);
   await cluster.comes(() => back.host !== undefined);

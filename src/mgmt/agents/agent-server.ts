@@ -250,7 +250,10 @@ export class AgentServer {
     const { identity } = secured;
     const link = converse(secured, this.#parts, {
       onStage: (changed, stage) => {
-        // It has registered. A link that was refused stays a stranger.
+        if (stage === 'registering') this.#turns.works(stranger);
+        // It was refused. Its link stays a stranger.
+        if (stage === 'new') this.#turns.leave(stranger);
+        // It has registered.
         if (stage === 'arriving') this.#strangers.leave(stranger);
         if (stage === 'ready') this.#leave(stranger, true);
         this.#setStage(changed, identity, stage);

@@ -8,8 +8,11 @@ export interface TurnVerdict<C> {
 
 /** Accepted connections that are not served within this time are not worth their wait: agents give up soon after. */
 const WAIT_MS = 15_000;
-/** A connection that takes longer than this waits for its peer, and takes no turn from others. */
-const TURN_MS = 1_000;
+/**
+ * A connection that has not said after this who it is waits for its peer, and takes no turn from others. While the event loop is
+ * busy the reason may be the server, which would only be slower with more.
+ */
+const TURN_MS = { atLeisure: 1_000, busy: 5_000 } as const;
 /** Of those that come before all others, so many may wait at a time: others come from the same address. */
 const URGENT_AT_ONCE = 8;
 const SLOTS = { first: 64, least: 16, most: 1_024 } as const;
@@ -32,6 +35,8 @@ const LEAST_RATE = 10;
 export class Turns<C> {
   /** With the moment at which each began, the oldest first. Without those whose turn is over. */
   readonly #served = new Map<C, number>();
+  /** Those of which the server knows who they are: it is up to itself how soon they come to their end. */
+  readonly #working = new Set<C>();
   /** Those whose turn is over, and that are there still. */
   readonly #slow = new Set<C>();
   /** The networks whose turn comes next first; of each its connections, the oldest first. */
@@ -40,6 +45,7 @@ export class Turns<C> {
   /** Networks by how many connections of theirs wait. */
   readonly #bySize: Set<string>[] = [];
   #slots: number = SLOTS.first;
+  #isBusy = false;
   #ended = 0;
   /** Since connections began to wait. */
   #hasEnded = false;
@@ -76,13 +82,14 @@ export class Turns<C> {
 
   /** Those whose turn has come. They wait no more. */
   next(now: number): C[] {
+    const turnMs = this.#isBusy ? TURN_MS.busy : TURN_MS.atLeisure;
     for (const [connection, since] of this.#served) {
-      if (now - since < TURN_MS) break;
+      if (now - since < turnMs) break;
       this.#served.delete(connection);
       this.#slow.add(connection);
     }
     const begun: C[] = [];
-    while (this.#served.size < this.#slots) {
+    while (this.#served.size + this.#working.size < this.#slots) {
       const connection = this.#first();
       if (connection === undefined) break;
       this.#remove(connection);
@@ -92,13 +99,19 @@ export class Turns<C> {
     return begun;
   }
 
+  /** It has said who it is: the server has to do with it until it leaves. */
+  works(connection: C): void {
+    if (this.#served.delete(connection) || this.#slow.delete(connection)) this.#working.add(connection);
+  }
+
   /**
-   * It has ended, or its agent is Ready. Idempotent.
+   * It has ended, or its agent is Ready, or is refused. Idempotent.
    * @param isReady one that took longer than its turn has been served then, where another has made the server wait
    */
   leave(connection: C, isReady = false): void {
     const wasSlow = this.#slow.delete(connection);
-    if (this.#served.delete(connection) || (wasSlow && isReady)) this.#ended++;
+    const wasServed = this.#served.delete(connection) || this.#working.delete(connection);
+    if (wasServed || (wasSlow && isReady)) this.#ended++;
     else if (this.#networks.has(connection)) this.#remove(connection);
   }
 
@@ -109,7 +122,8 @@ export class Turns<C> {
    * @returns those that are to be closed: the newest of the networks that have most. They do not wait any more
    */
   measure(now: number, utilization: number): C[] {
-    const slots = utilization < BUSY ? this.#slots * 1.5 : this.#slots * 0.9;
+    this.#isBusy = utilization >= BUSY;
+    const slots = this.#isBusy ? this.#slots * 0.9 : this.#slots * 1.5;
     this.#slots = Math.min(Math.max(Math.round(slots), SLOTS.least), SLOTS.most);
     // The first ones have begun together, and none of them has come to its end yet.
     this.#hasEnded ||= this.#ended > 0;

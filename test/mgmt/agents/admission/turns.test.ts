@@ -48,6 +48,24 @@ t.test('turns: one that waits for its peer for a second takes no place any more'
   t.same(turns.next(1_000), ['a1']);
 });
 
+t.test('turns: while the event loop is busy a turn lasts longer: more at a time would be slower still', async t => {
+  const { turns, arrive } = busyServer();
+  arrive('a1');
+  turns.measure(0, 1);
+  t.same(turns.next(4_999), []);
+  t.same(turns.next(5_000), ['a1']);
+});
+
+t.test('turns: one that the server itself keeps waiting has its place until it leaves', async t => {
+  const { turns, first, arrive } = busyServer();
+  arrive('a1', 'b1');
+  for (const connection of first) turns.works(connection);
+  t.same(turns.next(60_000), []);
+  turns.leave(first[0] ?? '');
+  turns.works(first[0] ?? '');
+  t.same(turns.next(60_001), ['a1']);
+});
+
 t.test('turns: another server comes before all agents, and a crowd at its address does not', async t => {
   const { turns, first, arrive } = busyServer();
   arrive('a1', 'b1');
