@@ -12,7 +12,11 @@ const live = (end: number, fields: Partial<View> = {}): View => ({
 t.test(
   'regression: frame: as time goes on a live grid is carried on, and the present is in its last column',
   async () => {
-    const parts = { from: fc.nat(10 ** 9), columns: fc.integer({ min: 16, max: 4_000 }), ms: fc.array(fc.nat(200_000)) };
+    const parts = {
+      from: fc.nat(10 ** 9),
+      columns: fc.integer({ min: 16, max: 4_000 }),
+      ms: fc.array(fc.nat(200_000)),
+    };
     fc.assert(
       fc.property(fc.record(parts), ({ from, columns, ms }) => {
         let end = DAY_MS + from;
