@@ -17,6 +17,7 @@ import { openStore } from '#dist/mgmt/open-store.js';
 import type { ServerRow } from '#dist/mgmt/store/store.js';
 import { ADDRESSES, fillStore, OWN_MSID } from './filled-store.js';
 import { operatorOf } from './operator.js';
+import { median } from './statistics.js';
 
 const ROUNDS = 21;
 const HOST_COUNTS = [10, 5_000];
@@ -91,7 +92,7 @@ async function medianMs(work: () => Promise<unknown>): Promise<number> {
     await work();
     times.push(performance.now() - start);
   }
-  return times.sort((one, other) => one - other)[ROUNDS >> 1] ?? Number.NaN;
+  return median(times);
 }
 
 const given = process.argv.slice(2).map(Number);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Child } from './child.js';
 import { inFolder } from './clean-up.js';
 import type { ServerOperations } from './command-server.js';
+import { median } from './statistics.js';
 
 const ADDRESSES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'] as const;
 const PORT = 18_251;
@@ -106,16 +107,15 @@ async function measured(
     const { ms, notAnswered } = await caller.do('send', { hosts, commands: hosts.length, atOnce: 50 });
     sweeps.push({ perSecond: (hosts.length / ms) * 1_000, notAnswered, rssMb: await caller.do('rssMb') });
   }
-  return { agents, own: median(own), other: median(other), sweeps };
+  return { agents, own: medianRow(own), other: medianRow(other), sweeps };
 }
 
 /** Of the rounds: other load of the machine then counts little. */
-function median(rows: readonly CommandRow[]): CommandRow {
-  const of = (values: readonly number[]) => [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0;
+function medianRow(rows: readonly CommandRow[]): CommandRow {
   return {
-    medianMs: of(rows.map(({ medianMs }) => medianMs)),
-    cpuMs: of(rows.map(({ cpuMs }) => cpuMs)),
-    busyCpuMs: of(rows.map(({ busyCpuMs }) => busyCpuMs)),
+    medianMs: median(rows.map(({ medianMs }) => medianMs)),
+    cpuMs: median(rows.map(({ cpuMs }) => cpuMs)),
+    busyCpuMs: median(rows.map(({ busyCpuMs }) => busyCpuMs)),
   };
 }
 

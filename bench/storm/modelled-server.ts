@@ -1,7 +1,7 @@
 import { Admission } from '#dist/lib/admission.js';
 import { Turns } from '#dist/mgmt/agents/admission/turns.js';
 import { MGMT_LIMITS } from '#dist/mgmt/config/limits.js';
-import { Heap } from './heap.js';
+import { KeyedHeap } from './keyed-heap.js';
 
 /** A connection, as its server sees it. */
 export interface Connection {
@@ -46,7 +46,7 @@ export class ModelledServer<C extends Connection> {
   readonly #rate: number;
   readonly #events: ServerEvents<C>;
   readonly #admission: Admitted<C> | undefined;
-  readonly #ends = new Heap<C>();
+  readonly #ends = new KeyedHeap<C>();
   #worked = 0;
   #attained = 0;
   #at = 0;

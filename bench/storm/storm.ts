@@ -1,7 +1,7 @@
 import type { AgentEvent } from '#dist/agent/agent-events.js';
 import { hash64, uniformOf } from '#dist/mgmt/lists/score-hash.js';
 import { CONSTANT, FULL_JITTER, MusterAgent, type StormAgent, WaitingAgent } from './agents.js';
-import { Heap } from './heap.js';
+import { KeyedHeap } from './keyed-heap.js';
 import { type Connection, ModelledServer, type ServerEvents } from './modelled-server.js';
 
 /** Who comes, and to what kind of server. */
@@ -73,7 +73,7 @@ export function runStorm(input: StormInput): StormFigures {
 class Storm implements ServerEvents<StormConnection> {
   readonly #input: StormInput;
   readonly #random: () => number;
-  readonly #happenings = new Heap<(now: number) => void>();
+  readonly #happenings = new KeyedHeap<(now: number) => void>();
   readonly #servers = new Map<string, ModelledServer<StormConnection>>();
   readonly #wakes = new Map<ModelledServer<StormConnection>, number>();
   readonly #agents: StormAgent[];

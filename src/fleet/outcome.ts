@@ -7,6 +7,7 @@ import { VERSION } from '../lib/version.js';
 import type { FaultRecord } from './faults/fault-desk.js';
 import { type Findings, judged, type Verdict } from './measure/expectations.js';
 import { junitOf } from './measure/junit.js';
+import { readyIn } from './measure/ledger.js';
 import { plotOf } from './measure/plot.js';
 import type { Sample } from './measure/samples.js';
 import type { Status } from './measure/status.js';
@@ -31,7 +32,7 @@ export function verdictsOf({ settings, status, unknownCommands }: Run): readonly
   const findings: Findings = {
     ...measured,
     agents,
-    ready: [...census.ready.values()].reduce((sum, count) => sum + count, 0),
+    ready: readyIn(census),
     unknownCommands: [...unknownCommands.values()].reduce((sum, count) => sum + count, 0),
   };
   return judged(settings.expectations, findings);

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
-import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Disk, DiskFile } from '../../src/lib/files/disk.js';
+import { fileStats } from '../../src/lib/files/file-stats.js';
 import type { Random } from '../../src/lib/random.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import { PHASE } from './world.js';
@@ -137,7 +137,7 @@ export class SimulatedDisk {
         this.onChange();
       };
       return {
-        stat: () => call(() => statsOf(inode)),
+        stat: () => call(() => fileStats(inode)),
         readFile: () => call(() => inode.content),
         writeFile: write,
         appendFile: write,
@@ -174,8 +174,8 @@ export class SimulatedDisk {
           return openFile(path, inode, flags === 'a');
         }),
       readFile: path => call(() => found(path).content),
-      stat: path => call(() => statsOf(found(path))),
-      lstat: path => call(() => statsOf(found(path))),
+      stat: path => call(() => fileStats(found(path))),
+      lstat: path => call(() => fileStats(found(path))),
       readlink: path =>
         call(() => {
           throw failure('EINVAL', path);
@@ -225,14 +225,4 @@ function keptOf({ content, synced = NOTHING }: Inode): number {
 /** Chance has made the names of temporary files, and nothing of it may come into a transcript. */
 function failure(code: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${path.replace(TEMPORARY, '.*.tmp')}`), { code, path });
-}
-
-function statsOf({ number, mode, content }: Inode): Stats {
-  const known: Partial<Stats> = {
-    ...{ ino: number, dev: 1, mode: 0o100000 | mode, size: content.length, uid: 0, gid: 0, mtimeMs: 0 },
-    isFile: () => true,
-    isSymbolicLink: () => false,
-  };
-  // Nobody asks for the rest.
-  return known as Stats;
 }

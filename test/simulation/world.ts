@@ -1,7 +1,7 @@
+import { Heap } from '../../scripts/programs/heap.js';
 import type { Clock } from '../../src/lib/clock.js';
 import type { Random } from '../../src/lib/random.js';
 import { seededRandom } from '../helpers/seeded-random.js';
-import { HappeningQueue } from './happening-queue.js';
 
 /** In which order things that are due at the same moment happen, as in one turn of Node's event loop. */
 export const PHASE = { timers: 0, io: 1, check: 2 } as const;
@@ -53,7 +53,7 @@ export class World {
   readonly seed: number;
   /** Milliseconds since the beginning. */
   now = 0;
-  readonly #queue = new HappeningQueue();
+  readonly #queue = new Heap<Happening>(isBefore);
   #order = 0;
   /** Things that have happened since time went on last, and the last ones of too many. */
   #atOnce = 0;
@@ -180,4 +180,10 @@ export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
   return hash;
+}
+
+/** The next one comes first. */
+function isBefore(one: Happening, other: Happening): boolean {
+  if (one.at !== other.at) return one.at < other.at;
+  return one.phase !== other.phase ? one.phase < other.phase : one.order < other.order;
 }

@@ -12,6 +12,11 @@ export interface Census {
   readonly linksLost: number;
 }
 
+/** Agents with a Ready link. */
+export function readyIn({ ready }: Pick<Census, 'ready'>): number {
+  return [...ready.values()].reduce((sum, count) => sum + count, 0);
+}
+
 /** What has been measured so far. Times are in milliseconds. */
 export interface Measured {
   /** Links that became Ready. */

@@ -1,7 +1,7 @@
 import { barText } from '../../program/progress-line.js';
 import { timeText } from './expectations.js';
 import type { Percentiles } from './histogram.js';
-import type { Census, Measured } from './ledger.js';
+import { type Census, type Measured, readyIn } from './ledger.js';
 
 /** How a fleet is at a moment. */
 export interface Status {
@@ -14,7 +14,7 @@ export interface Status {
 
 /** In one line: a bar, and what fits behind it. The most important comes first. */
 export function statusLine({ agents, census, measured, perSecond }: Status, columns: number): string {
-  const ready = [...census.ready.values()].reduce((sum, count) => sum + count, 0);
+  const ready = readyIn(census);
   const parts = [
     `${perSecond.toFixed(0)}/s`,
     ...timesText('to Ready', measured.toReady),

@@ -1,6 +1,6 @@
 import type { Verdict } from './expectations.js';
 import type { Percentiles } from './histogram.js';
-import type { Census, Measured } from './ledger.js';
+import { type Census, type Measured, readyIn } from './ledger.js';
 
 export interface SummaryInput {
   readonly version: string;
@@ -29,7 +29,7 @@ export function summaryOf(input: SummaryInput): object {
     durationMs: Math.round(elapsedMs),
     agents: {
       configured: input.agents,
-      ready: [...census.ready.values()].reduce((sum, count) => sum + count, 0),
+      ready: readyIn(census),
       notReady: census.notReady,
       away: census.away,
     },

@@ -1,5 +1,5 @@
-import type { Stats } from 'node:fs';
 import type { Disk, DiskFile } from './disk.js';
+import { fileStats } from './file-stats.js';
 
 interface Inode {
   readonly number: number;
@@ -45,8 +45,8 @@ export function memoryDisk(): Disk {
   return {
     open: async (path, flags, mode = 0o666) => fileOf(opened(path, flags, mode)),
     readFile: async path => found(path).content,
-    stat: async path => statsOf(found(path)),
-    lstat: async path => statsOf(found(path)),
+    stat: async path => fileStats(found(path)),
+    lstat: async path => fileStats(found(path)),
     async readlink(path) {
       throw failure('EINVAL', path);
     },
@@ -74,7 +74,7 @@ function fileOf(inode: Inode): DiskFile {
     inode.content = content;
   };
   return {
-    stat: async () => statsOf(inode),
+    stat: async () => fileStats(inode),
     readFile: async () => inode.content,
     writeFile: append,
     appendFile: append,
@@ -90,14 +90,4 @@ function fileOf(inode: Inode): DiskFile {
 
 function failure(code: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code, path });
-}
-
-function statsOf({ number, mode, content }: Inode): Stats {
-  const known: Partial<Stats> = {
-    ...{ ino: number, dev: 1, mode: 0o100000 | mode, size: content.length, uid: 0, gid: 0, mtimeMs: 0 },
-    isFile: () => true,
-    isSymbolicLink: () => false,
-  };
-  // Nobody asks for the rest.
-  return known as Stats;
 }

@@ -74,6 +74,12 @@ interface Stranger {
   begin?(isItsTurn: boolean): void;
 }
 
+/** Closes a connection of which nothing more is of interest, errors included. */
+function drop(socket: Duplex): void {
+  socket.on('error', () => {});
+  socket.destroy();
+}
+
 const TAKES_NO_AGENTS = 'this server takes no agents now';
 
 /** Accepts connections, secures them, and has a conversation on each. It has no sockets of its own. */
@@ -144,16 +150,14 @@ export class AgentServer {
     const stranger = { end: () => socket.destroy() };
     if (!this.#letsIn(stranger, remote)) {
       // As CloudStack does when it has enough to do: agents take it for a host that is down, and go on.
-      socket.on('error', () => {});
-      socket.destroy();
+      drop(socket);
       return;
     }
     const turn = this.#comesToItsTurn(stranger, remote);
     const isItsTurn = typeof turn === 'boolean' ? turn : await turn;
     if (!isItsTurn || socket.destroyed || !this.#isOpen) {
       this.#leave(stranger);
-      socket.on('error', () => {});
-      socket.destroy();
+      drop(socket);
       return;
     }
     const secured = await this.#secure(socket, remote, stranger);
@@ -189,8 +193,7 @@ export class AgentServer {
 
   /** More wait than can be served in time. */
   #turnAway(stranger: Stranger): void {
-    this.#turnedAway.crowd++;
-    this.#parts.meters.turnedAway.add({ reason: 'crowd' });
+    this.#countTurnedAway('crowd');
     this.#leave(stranger);
     stranger.begin?.(false);
   }
@@ -241,9 +244,13 @@ export class AgentServer {
   #letsIn(stranger: Stranger, remote: RemoteEnd): boolean {
     const reason = !this.#takesAgents() ? 'closed-port' : this.#admit(stranger, remote) ? undefined : 'crowd';
     if (reason === undefined) return true;
+    this.#countTurnedAway(reason);
+    return false;
+  }
+
+  #countTurnedAway(reason: 'closed-port' | 'crowd'): void {
     this.#turnedAway[reason]++;
     this.#parts.meters.turnedAway.add({ reason });
-    return false;
   }
 
   #converse(secured: Secured, stranger: Stranger): void {
@@ -433,8 +440,7 @@ export class AgentServer {
       };
       const onEnd = () => {
         settle();
-        socket.on('error', () => {});
-        socket.destroy();
+        drop(socket);
         reject(new Error('the connection ended without a byte'));
       };
       const due = clock.after(MGMT_LIMITS.firstByteMs, async () => {

@@ -164,7 +164,7 @@ export class Turns<C> {
       if (ofSize === undefined || ofSize.size === 0) continue;
       for (const network of lastFirst) {
         if (this.waiting <= this.#room) return shed;
-        const newest = ofSize.has(network) ? [...(this.#waiting.get(network) ?? [])].at(-1) : undefined;
+        const newest = ofSize.has(network) ? this.#newestOf(network) : undefined;
         if (newest === undefined) continue;
         this.#remove(newest);
         shed.push(newest);
@@ -220,7 +220,11 @@ export class Turns<C> {
     while (size > 0 && (this.#bySize[size]?.size ?? 0) === 0) size--;
     this.#bySize.length = Math.max(0, size + 1);
     if (size <= (this.#waiting.get(newcomers)?.size ?? 0) + 1) return undefined;
-    for (const largest of this.#bySize[size] ?? []) return [...(this.#waiting.get(largest) ?? [])].at(-1);
+    for (const largest of this.#bySize[size] ?? []) return this.#newestOf(largest);
     return undefined;
+  }
+
+  #newestOf(network: string): C | undefined {
+    return [...(this.#waiting.get(network) ?? [])].at(-1);
   }
 }
