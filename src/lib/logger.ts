@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import winston from 'winston';
+import type { Logform, Logger } from 'winston';
 import type { Clock } from './clock.js';
 import { ConfigError, reasonOf } from './errors.js';
 import { LogSink } from './log-sink.js';
@@ -72,6 +72,8 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
       done();
     },
   });
+  // Programs that log nothing do without it.
+  const { default: winston } = await import('winston');
   const line = format === 'json' ? jsonLine : textLine;
   const logger = winston.createLogger({
     level,
@@ -99,7 +101,7 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
 export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {}, child: () => silentLog };
 
 /** @param most the index of the last level that is logged: winston would write the lines of others, and drop them then */
-function wrap(logger: winston.Logger, bound: LogFields, most: number): Log {
+function wrap(logger: Logger, bound: LogFields, most: number): Log {
   const at = (level: (typeof LOG_LEVELS)[number]) => {
     if (LOG_LEVELS.indexOf(level) > most) return () => {};
     return (message: string, fields?: LogFields) => {
@@ -115,7 +117,7 @@ function wrap(logger: winston.Logger, bound: LogFields, most: number): Log {
   };
 }
 
-function textLine(info: winston.Logform.TransformableInfo, timestamp: string): string {
+function textLine(info: Logform.TransformableInfo, timestamp: string): string {
   let line = `${timestamp} ${info.level.toUpperCase().padEnd(5)} ${oneLine(String(info.message))}`;
   for (const key of Object.keys(info)) {
     const value = info[key];
@@ -124,7 +126,7 @@ function textLine(info: winston.Logform.TransformableInfo, timestamp: string): s
   return line;
 }
 
-function jsonLine(info: winston.Logform.TransformableInfo, timestamp: string): string {
+function jsonLine(info: Logform.TransformableInfo, timestamp: string): string {
   return oneLine(
     JSON.stringify({ ...info, timestamp }, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
   );

@@ -5,7 +5,7 @@ import type { Program } from '../program/entry.js';
 import { BACKUP_TO, backUp } from './backup.js';
 import { PARAMETERS } from './config/parameters.js';
 import { type MgmtSettings, SETTING_HELP } from './config/settings.js';
-import { readMgmtFile, startManagementServer } from './management-server.js';
+import { readMgmtFile } from './mgmt-file.js';
 import { dbUrlOf, openStore } from './open-store.js';
 import { RESEAL_FROM, resealFrom } from './secret-keys.js';
 import { StoreError } from './store/store-error.js';
@@ -31,14 +31,16 @@ export const start: Program['start'] = async ({ file, defaultFile, settings: giv
   const backupFolder = given.get(BACKUP_TO);
   const overrides = Object.fromEntries([...given].filter(([key]) => key !== RESEAL_FROM && key !== BACKUP_TO));
   const options = { file: file ?? defaultFile, fileMustExist: file !== undefined, overrides };
-  if (formerFile !== undefined) return resealSecrets(formerFile, (await readMgmtFile(options)).settings);
+  // A mistake in it is told before a thousand modules are loaded.
+  const { settings } = await readMgmtFile(options);
+  if (formerFile !== undefined) return resealSecrets(formerFile, settings);
   if (backupFolder !== undefined) {
-    const { settings } = await readMgmtFile(options);
     const said = await backUp(backupFolder, { settings, file: options.file, at: new Date(systemClock.wallTime()) });
     process.stdout.write(said);
     return 'done';
   }
   const onShutdown = () => void process.kill(process.pid, 'SIGTERM');
+  const { startManagementServer } = await import('./management-server.js');
   try {
     return await startManagementServer({ ...options, stopping, onFatal: die, onShutdown });
   } catch (error) {

@@ -17,7 +17,6 @@ import type { MetricsSource } from '../metrics/metrics-port.js';
 import { ProcessMetrics } from '../metrics/process-metrics.js';
 import { PrometheusMetrics } from '../metrics/prometheus.js';
 import { endInOrder } from '../program/end-in-order.js';
-import { readSettingsFile, valuesOf } from '../program/settings-file.js';
 import type { Message } from '../protocol/index.js';
 import { tcpAgentsPort } from './agents/agents-port.js';
 import { openDataDir } from './cluster/data-dir.js';
@@ -26,7 +25,7 @@ import type { CommandOutcome } from './commands/outcome.js';
 import type { SendOptions } from './commands/sender.js';
 import { composeNode, type ManagementNode } from './compose-node.js';
 import { type Configuration, type ParameterName, readConfiguration } from './config/parameters.js';
-import { type MgmtSettings, notListening, type ReadSettings, readSettings } from './config/settings.js';
+import { type MgmtSettings, notListening } from './config/settings.js';
 import type { HostEvents } from './hosts/host-presence.js';
 import type { ManagedHost } from './hosts/managed-hosts.js';
 import type { ApiReply } from './http/api.js';
@@ -34,6 +33,7 @@ import { type HttpServer, httpServer, listenHttp } from './http/http-server.js';
 import { metricsPage } from './http/metrics-page.js';
 import { meteredStore } from './metrics/metered-store.js';
 import { SERVER_METRICS } from './metrics/server-metrics.js';
+import { type MgmtFileOptions, readMgmtFile } from './mgmt-file.js';
 import { dbUrlOf, isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
 import { ApiKeys } from './security/api-keys.js';
@@ -50,16 +50,7 @@ import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
 
 /** How a management server is started. All of it has defaults. */
-export interface ManagementServerOptions {
-  /** Path of mgmt.properties, relative to the working folder. @default none is read */
-  readonly file?: string;
-  /** An operator has named the file: a name that is not there is a mistake. @default false */
-  readonly fileMustExist?: boolean;
-  /**
-   * Settings that beat those of the file, under the same keys: of this server, and initial values of the global
-   * configuration. A value that the store has already wins over an initial one, and is logged. @default {}
-   */
-  readonly overrides?: Readonly<Record<string, string>>;
+export interface ManagementServerOptions extends MgmtFileOptions {
   /** Where log lines go. @default as the settings `log.level`, `log.format` and `log.file` say */
   readonly log?: Log;
   /** @default systemClock */
@@ -186,20 +177,6 @@ export async function startManagementServer(options: ManagementServerOptions = {
     },
     abandon,
   };
-}
-
-/** What the settings file and `overrides` say. @throws ConfigError */
-export async function readMgmtFile({
-  file,
-  fileMustExist = false,
-  overrides = {},
-}: Pick<ManagementServerOptions, 'file' | 'fileMustExist' | 'overrides'>): Promise<ReadSettings> {
-  const given = new Map(Object.entries(overrides));
-  if (file === undefined) return readSettings(new Map(), given);
-  const { document, exists, warnings } = await readSettingsFile(file, fileMustExist);
-  const read = readSettings(valuesOf(document), given);
-  const absent = exists ? [] : ['There is no settings file; defaults and the command line hold'];
-  return { ...read, warnings: [...absent, ...warnings, ...read.warnings] };
 }
 
 /** The caller's log, which the caller closes, or one of our own. */
