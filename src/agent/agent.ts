@@ -59,11 +59,12 @@ export interface AgentParts {
   /** Between two pings. @default what the server says */
   readonly pingIntervalMs?: number | undefined;
   /** What the agent counts with. @default nothing is counted */
-  readonly meters?: AgentMeters;
+  readonly meters?: AgentMeters | undefined;
 }
 
 /** What ends at once when the agent stops is written to the journal still, and has so many turns of the event loop. */
 const TURNS_TO_END = 20;
+const STOPS = new Error('the agent stops');
 
 /**
  * An agent: performs what `agent-step` decides, and tells it what happens.
@@ -88,7 +89,10 @@ export class Agent {
   #failovers = 0;
   #lastLoss: string | undefined;
   #isStopped = false;
-  readonly #stopping = sharedAbortController();
+  /** Aborts when the agent stops. Made when somebody waits for it. */
+  #stopping: AbortController | undefined;
+  /** Made when a server sends one. */
+  #doctor: AgentDoctor | undefined;
   readonly #commands: ServedRequestsParts;
   readonly #keptAnswers: KeptAnswers | undefined;
   readonly #outOfBand: OutOfBandPings;
@@ -105,15 +109,17 @@ export class Agent {
     this.#pings = { report: pingReportOf({ resource, clock, log }), progress: () => progress.all };
     this.#keptAnswers = journal && new KeptAnswers({ journal, clock, log });
     this.#commands = {
-      ...{ clock, log, resource, trust, journal, progress, underWay: new CommandsUnderWay() },
+      clock,
+      log,
+      resource,
+      trust,
+      journal,
+      progress,
+      underWay: new CommandsUnderWay(),
       watch: new LoopWatch(clock, log),
-      doctor: new AgentDoctor({
-        ...{ clock, trust, dialer: parts.dialer, folder: parts.folder },
-        ...{ port: settings.port, handshakeTimeoutMs: settings.handshakeTimeoutMs },
-        hosts: () => this.#knownHosts,
-      }),
+      doctor: () => this.#lookingDoctor(),
       commandTimeoutMs: settings.commandTimeoutMs,
-      stopping: this.#stopping.signal,
+      stopping: () => this.#stopSignal(),
       arrival: () => this.#state.arrival,
       canMigrate: update => this.#canMigrate(update),
       confirm: ids => journal?.confirm(ids),
@@ -158,7 +164,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
-    this.#stopping.abort(new Error('the agent stops'));
+    this.#stopping?.abort(STOPS);
     this.#outOfBand.stop();
     this.#keptAnswers?.stop();
     const current = readyLink(this.#state);
@@ -344,13 +350,28 @@ export class Agent {
     return migrationTargets({ ...this.#state, list, avoid: avoid ?? this.#state.avoid }).length > 0;
   }
 
+  #stopSignal(): AbortSignal {
+    this.#stopping ??= sharedAbortController();
+    if (this.#isStopped) this.#stopping.abort(STOPS);
+    return this.#stopping.signal;
+  }
+
+  #lookingDoctor(): AgentDoctor {
+    const { clock, trust, dialer, folder, settings } = this.#parts;
+    const { port, handshakeTimeoutMs } = settings;
+    const hosts = () => this.#knownHosts;
+    this.#doctor ??= new AgentDoctor({ clock, trust, dialer, folder, port, handshakeTimeoutMs, hosts });
+    return this.#doctor;
+  }
+
   // ---- the resource
 
   #startResource(): void {
     const { resource, log } = this.#parts;
+    if (resource.start === undefined) return;
     try {
-      resource.start?.({
-        signal: this.#stopping.signal,
+      resource.start({
+        signal: this.#stopSignal(),
         push: () => this.#outOfBand.want(LIMITS.pushGapMs),
       });
     } catch (error) {

@@ -35,7 +35,8 @@ export function withArrival(
   }
   // When the link of a move is lost again, the agent stays where it was.
   if (to.id === from?.id || event.kind !== 'ready') return after;
-  return { ...after, loss: undefined, arrival: { ...purposeOf(before), gapMs: gapOf(before, now) } };
+  const { kind, cause } = purposeOf(before);
+  return { ...after, loss: undefined, arrival: { kind, cause, gapMs: gapOf(before, now) } };
 }
 
 function gapOf({ phase, loss }: AgentState, now: number): number | undefined {

@@ -46,8 +46,8 @@ export class Session {
   readonly #order: SessionOrder;
   readonly #parts: SessionParts;
   #phase: 'connecting' | 'connected' | 'linked' | 'ended' = 'connecting';
-  /** Ends the lookup and the connects. */
-  readonly #abort = new AbortController();
+  /** Ends the lookup and the connects; undefined while none is under way. */
+  #abort: AbortController | undefined = new AbortController();
   /** Addresses of the host that are still to be tried. */
   #untried: readonly string[] = [];
   /** The last TCP connection. */
@@ -78,6 +78,7 @@ export class Session {
     if (this.#phase !== 'connected' || this.#wire === undefined) return;
     const { id, host, transferred } = this.#order;
     this.#phase = 'linked';
+    this.#abort = undefined;
     const link = new ServerLink({ id, host, transferred, wire: this.#wire }, this.#parts, failure =>
       this.#onLinkFailure(failure),
     );
@@ -129,7 +130,7 @@ export class Session {
     const { clock, dialer } = this.#parts;
     const { host, unlike, leavesServer } = this.#order;
     const from = clock.now();
-    const addresses = await untilAborted(dialer.addresses(host), this.#abort.signal);
+    const addresses = await untilAborted(dialer.addresses(host), this.#abort?.signal);
     const elsewhere = addresses.filter(address => !isSameAddress(address, unlike));
     if (elsewhere.length === 0 || (elsewhere.length < addresses.length && !leavesServer)) throw new SameServerError();
     this.#untried = [...new Set(elsewhere)];
@@ -138,6 +139,7 @@ export class Session {
 
   async #connect(limitMs: number): Promise<void> {
     const { clock, dialer, port } = this.#parts;
+    this.#abort ??= new AbortController();
     const { signal } = this.#abort;
     const addresses = this.#untried;
     // When all of them fail, none is left.
@@ -203,7 +205,7 @@ export class Session {
 
   #end(): void {
     this.#phase = 'ended';
-    this.#abort.abort(new Error('the link has ended'));
+    this.#abort?.abort(new Error('the link has ended'));
     if (this.#link === undefined) this.#wire?.destroy();
   }
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
 import { loadResource, type Resource, Trust, TrustError, withMachineName } from '../agent/index.js';
 import { systemClock } from '../lib/clock.js';
 import { ConfigError, EXIT_CODES, reasonOf } from '../lib/errors.js';
@@ -34,6 +35,9 @@ export const summary: Program['summary'] =
 export const settings: Program['settings'] = Object.entries(FLEET_KEYS);
 
 export async function start({ file, defaultFile, settings: commandLine }: CommandLine): Promise<Running> {
+  // Most of the heap are agents that are idle: without this V8 keeps as much again for garbage, of which each handshake leaves
+  // a lot, and so does OpenSSL for what the garbage holds.
+  setFlagsFromString('--optimize-for-size');
   for (const [key, value] of commandLine) {
     if (isFleetKey(key)) continue;
     const near = nearestKey(key, Object.keys(FLEET_KEYS));
@@ -177,7 +181,10 @@ async function readPlan({ faultsFile, hasProxies }: FleetSettings): Promise<read
 /** @throws ConfigError */
 async function resources({ kvm, resource, addresses }: FleetSettings, unknown: UnknownCommands, log: Log) {
   if (kvm === undefined) {
-    const shared = unknown.counting(await loadResource(resource, log));
+    const loaded = await loadResource(resource, log);
+    // The machine that all agents are on is looked at once.
+    const described = resource === undefined ? await loaded.startup() : undefined;
+    const shared = unknown.counting({ ...loaded, startup: () => described ?? loaded.startup() });
     // One machine has one host name: each agent reports a name of its own.
     return (_agent: number, guid: string) => withMachineName(shared, guid);
   }

@@ -16,26 +16,33 @@ export interface Events<Map> {
   on<Name extends keyof Map>(name: Name, listener: (event: Map[Name]) => void): () => void;
 }
 
+interface Listening<Map> {
+  readonly name: keyof Map;
+  readonly listener: (event: Map[keyof Map]) => void;
+}
+
 /** Tells listeners what happens. */
 export class Emitter<Map> implements Events<Map> {
   readonly #log: Log;
-  readonly #listeners: { [Name in keyof Map]?: Set<(event: Map[Name]) => void> } = {};
+  /** In the order in which they were added. They are few, and emitters many: an array takes less than a set for each name. */
+  #listeners: readonly Listening<Map>[] = [];
 
   constructor(log: Log) {
     this.#log = log;
   }
 
   on<Name extends keyof Map>(name: Name, listener: (event: Map[Name]) => void): () => void {
-    const listeners = this.#listeners[name] ?? new Set();
-    this.#listeners[name] = listeners;
-    // A listener that is added twice is called twice.
-    const own = (event: Map[Name]) => listener(event);
-    listeners.add(own);
-    return () => void listeners.delete(own);
+    // A listener that is added twice is called twice. It is given events of this name alone.
+    const own = { name, listener } as unknown as Listening<Map>;
+    this.#listeners = [...this.#listeners, own];
+    return () => {
+      this.#listeners = this.#listeners.filter(other => other !== own);
+    };
   }
 
   emit<Name extends keyof Map>(name: Name, event: Map[Name]): void {
-    for (const listener of this.#listeners[name] ?? []) {
+    for (const { name: own, listener } of this.#listeners) {
+      if (own !== name) continue;
       try {
         listener(event);
       } catch (error) {

@@ -17,9 +17,9 @@ const FILE = 'commands.journal';
  */
 export async function openJournal(
   folder: string,
-  { disk = systemDisk, ...parts }: { readonly clock: Clock; readonly log: Log; readonly disk?: Disk },
+  { disk = systemDisk, clock, log }: { readonly clock: Clock; readonly log: Log; readonly disk?: Disk },
 ): Promise<CommandJournal> {
-  const journal = new CommandJournal({ ...parts, disk: fileDisk(join(folder, FILE), disk) });
+  const journal = new CommandJournal({ disk: fileDisk(join(folder, FILE), disk), clock, log });
   await journal.open();
   return journal;
 }

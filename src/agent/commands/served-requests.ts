@@ -29,7 +29,7 @@ export interface ServedRequestsParts extends SharedHandlerParts {
   readonly progress: CommandProgress;
   readonly underWay: CommandsUnderWay;
   /** Aborts when the agent stops. */
-  readonly stopping: AbortSignal;
+  stopping(): AbortSignal;
 }
 
 /** The link on which requests come. */
@@ -201,7 +201,7 @@ export class ServedRequests {
     let isDone = false;
     const { answers } = await handleRequest(request, {
       ...this.#parts,
-      signal: stopping,
+      signal: stopping(),
       recall,
       id,
       limits: KEPT_LIMITS,

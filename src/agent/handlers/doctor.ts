@@ -9,7 +9,7 @@ export const handleDoctor: Handler = async (command, { doctor, signal, recall })
   const { hosts } = DoctorCommand.decode(command);
   const limitMs = Math.min(LIMITS.doctorMs, waitMsOf(command) || LIMITS.doctorMs);
   try {
-    return { answer: answerOf(await doctor.look(hosts, limitMs, [signal, recall])) };
+    return { answer: answerOf(await doctor().look(hosts, limitMs, [signal, recall])) };
   } catch (error) {
     return { answer: DoctorAnswer.encode({ findings: [], result: false, details: peerText(reasonOf(error)) }) };
   }

@@ -54,7 +54,7 @@ export interface SharedHandlerParts {
   readonly log: Log;
   readonly resource: Resource;
   readonly trust: AgentTrust;
-  readonly doctor: AgentDoctor;
+  doctor(): AgentDoctor;
   readonly watch: LoopWatch;
   /**
    * A command may take this long, and as long as its own `wait` in any case. One with an id that has a `wait` may take as

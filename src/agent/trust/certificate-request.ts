@@ -1,13 +1,9 @@
-import { createPublicKey, KeyObject, webcrypto } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign, type webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 
 /** A new key for this host: P-256. */
-export async function makeKey(): Promise<KeyObject> {
-  const { privateKey } = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
-    'sign',
-    'verify',
-  ]);
-  return KeyObject.from(privateKey);
+export function makeKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 }
 
 /** Whether a certificate can be asked for with this key: P-256, P-384, or RSA of 2048 to 4096 bits. */
@@ -26,9 +22,6 @@ export async function makeRequest(key: KeyObject, host: string, addresses: reado
   const x509 = await import('@peculiar/x509');
   const algorithm = algorithmOf(key.asymmetricKeyType, key.asymmetricKeyDetails ?? {});
   if (algorithm === undefined) throw new Error('no certificate can be asked for with a key of this kind');
-  const der = { privateKey: key.export({ type: 'pkcs8', format: 'der' }), publicKey: publicDer(key) };
-  const privateKey = await webcrypto.subtle.importKey('pkcs8', der.privateKey, algorithm, false, ['sign']);
-  const publicKey = await webcrypto.subtle.importKey('spki', der.publicKey, algorithm, true, ['verify']);
   const isDnsName = isIP(host) === 0 && /^[!-~]+$/.test(host);
   const names = [
     ...(isDnsName ? [{ type: 'dns' as const, value: host }] : []),
@@ -37,11 +30,11 @@ export async function makeRequest(key: KeyObject, host: string, addresses: reado
   const request = await x509.Pkcs10CertificateRequestGenerator.create(
     {
       name: [{ CN: [host.slice(0, LONGEST_CN)] }],
-      keys: { privateKey, publicKey },
+      keys: keysOf(algorithm),
       signingAlgorithm: algorithm,
       extensions: [new x509.SubjectAlternativeNameExtension(names)],
     },
-    webcrypto,
+    signer(key, algorithm.hash),
   );
   return `${request.toString('pem')}\n`;
 }
@@ -51,8 +44,23 @@ const MOST_ADDRESSES = 64;
 /** RFC 5280, ub-common-name. */
 const LONGEST_CN = 64;
 
-function publicDer(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ type: 'spki', format: 'der' });
+/**
+ * What is asked of WebCrypto for a request, by this key. WebCrypto itself works in other threads, whose memory for keys stays
+ * with the process: with thousands of agents in it that is a lot.
+ */
+function signer(key: KeyObject, hash: string): webcrypto.Crypto {
+  const subtle = {
+    exportKey: async () => createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    sign: async (_algorithm: unknown, _key: unknown, data: ArrayBuffer) =>
+      sign(hash, Buffer.from(data), { key, dsaEncoding: 'ieee-p1363' }),
+  };
+  // Nothing else is asked.
+  return { subtle } as unknown as webcrypto.Crypto;
+}
+
+/** In the place of WebCrypto's: `signer` has the key itself. */
+function keysOf(algorithm: object): webcrypto.CryptoKeyPair {
+  return { privateKey: { algorithm }, publicKey: { algorithm } } as unknown as webcrypto.CryptoKeyPair;
 }
 
 function algorithmOf(

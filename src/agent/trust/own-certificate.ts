@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import type { SecureContext } from 'node:tls';
 import { reasonOf } from '../../lib/errors.js';
 import { certificatesIn, pemOf } from '../../lib/pem.js';
 import { secureContext } from '../../protocol/index.js';
@@ -10,6 +11,8 @@ export interface OwnCertificate {
   readonly chain: readonly [X509Certificate, ...X509Certificate[]];
   readonly certPem: string;
   readonly keyPem: string;
+  /** For handshakes: it presents the certificate, and knows the CA that was given. */
+  readonly context: SecureContext;
 }
 
 /** Why the certificate of a folder cannot be used. */
@@ -24,11 +27,13 @@ export interface Unusable {
  * Looks whether a certificate and a key can be presented: the key can be read, only by its owner, is not encrypted, and is
  * that of the certificate. PKCS#1, PKCS#8 and SEC1 are read. Dates do not count: a server decides about them.
  * @param files of which folder entries the certificate and the key are
+ * @param ca a bundle in PEM
  * @returns undefined when there is no certificate
  */
 export function ownCertificateOf(
   folder: Folder,
   files: { readonly certificate: CertificateFile; readonly key: CertificateFile } = IN_USE,
+  ca = '',
 ): { own: OwnCertificate } | { unusable: Unusable } | undefined {
   const found = folder[files.certificate];
   if (found === undefined) return undefined;
@@ -50,14 +55,14 @@ export function ownCertificateOf(
   const certPem = pemOf(chain);
   const keyPem = pemOfKey(key.key);
   try {
-    secureContext({ cert: certPem, key: keyPem });
+    const context = secureContext({ ca, cert: certPem, key: keyPem });
+    return { own: { chain: [leaf, ...others], certPem, keyPem, context } };
   } catch (error) {
     return unusable(files.certificate, `OpenSSL does not take it: ${reasonOf(error)}`, ANEW);
   }
-  return { own: { chain: [leaf, ...others], certPem, keyPem } };
 }
 
-const IN_USE = { certificate: 'cloud.crt', key: 'cloud.key' } as const;
+export const IN_USE = { certificate: 'cloud.crt', key: 'cloud.key' } as const;
 const ANEW = 'put the right pair there, or remove cloud.crt and cloud.key to be given new ones';
 
 /** A private key that a file has, or why it cannot be used. */

@@ -27,7 +27,7 @@ import {
   takingBack,
 } from './install.js';
 import { bundleIn, certificateToPin, objectionTo, objectionToFirstContact, presentedBy, TrustError } from './judge.js';
-import { type OwnCertificate, ownCertificateOf, pemOfKey } from './own-certificate.js';
+import { IN_USE, type OwnCertificate, ownCertificateOf, pemOfKey } from './own-certificate.js';
 import type { Refusal } from './refusal.js';
 
 /** What an agent's trust is made of. */
@@ -151,7 +151,8 @@ export class Trust {
       return { id: this.#id, context, hasCertificate, token, judge: peer => this.#judge(peer) };
     }
     const judge = (peer: TLSSocket) => this.#judgeFirstContact(peer, token);
-    return { id: this.#id, context: secureContext({}), hasCertificate: false, token, judge };
+    firstContact ??= secureContext({});
+    return { id: this.#id, context: firstContact, hasCertificate: false, token, judge };
   }
 
   /** For a dial that only looks. */
@@ -169,7 +170,7 @@ export class Trust {
   setUpKeyStore(host: string = hostname()): Promise<string> {
     return this.#carryOut('certificate request', async () => {
       const { file, pem } = keyForRequest(await this.#read());
-      const key = pem === undefined ? await makeKey() : createPrivateKey(pem);
+      const key = pem === undefined ? makeKey() : createPrivateKey(pem);
       const csr = await makeRequest(key, host, reachableAddresses());
       await this.#perform(requestSteps(file, pem === undefined ? pemOfKey(key) : undefined, csr));
       this.#log.info('A server has asked for a certificate request: made one', {
@@ -303,24 +304,28 @@ export class Trust {
   #adopt(found: Folder): void {
     const file = found['cloud.ca.crt'];
     if (file?.unreadable !== undefined) throw new TrustError(`cannot read ${this.#caFile}: ${file.unreadable}`);
-    const bundle = file === undefined ? certificatesIn(this.#bundle) : bundleIn(file.text, this.#caFile);
-    const own = this.#ownIn(found);
-    const id = idOf(bundle, certificatesIn(own?.certPem ?? ''));
+    const certificates = file === undefined ? certificatesIn(this.#bundle) : bundleIn(file.text, this.#caFile);
+    const bundle = pemOf(certificates);
+    const read = this.#ownIn(found, bundle);
+    const own = typeof read === 'object' ? ownPemOf(read) : read === 'unusable' ? this.#own : undefined;
+    const id = idOf(certificates, certificatesIn(own?.certPem ?? ''));
     this.#isUnconfirmed = isUnconfirmed(found);
     if (id === this.#id) return;
-    this.#bundle = pemOf(bundle);
+    this.#bundle = bundle;
     this.#own = own;
     this.#id = id;
+    if (typeof read === 'object') this.#context = { bundle, own, context: read.context };
     if (own === undefined) return;
     this.#log.info('This agent has a certificate', this.#describeOwn());
     const why = objectionToDates('the certificate of this agent', own, this.#clock.wallTime());
     if (why !== undefined) this.#log.error('Servers may refuse this agent', { reason: why });
   }
 
-  #ownIn(found: Folder): OwnPem | undefined {
-    const read = ownCertificateOf(found);
-    if (read === undefined) return undefined;
-    if ('own' in read) return ownPemOf(read.own);
+  /** One that is unusable is said: the agent goes on with the one that it had. */
+  #ownIn(found: Folder, bundle: string): OwnCertificate | 'none' | 'unusable' {
+    const read = ownCertificateOf(found, IN_USE, bundle);
+    if (read === undefined) return 'none';
+    if ('own' in read) return read.own;
     const { file, why, remedy } = read.unusable;
     const goesOn = this.#own === undefined ? 'without one' : 'with the one that it had before';
     this.#log.error(`The certificate of this agent cannot be used: going on ${goesOn}`, {
@@ -328,7 +333,7 @@ export class Trust {
       reason: why,
       remedy,
     });
-    return this.#own;
+    return 'unusable';
   }
 
   #describeOwn() {
@@ -364,6 +369,9 @@ export class Trust {
     return turn;
   }
 }
+
+/** Of all dials that present no certificate, and judge the server by a token. */
+let firstContact: SecureContext | undefined;
 
 /** The certificate in use, as texts: OpenSSL's form of one takes 5 kB, and is needed only while a server is judged. */
 interface OwnPem extends Pick<OwnCertificate, 'certPem' | 'keyPem'>, Pick<X509Certificate, 'validFrom' | 'validTo'> {

@@ -8,7 +8,7 @@ export function fileStats({
 }: {
   readonly number: number;
   readonly mode: number;
-  readonly content: Buffer;
+  readonly content: { readonly length: number };
 }): Stats {
   const known: Partial<Stats> = {
     ...{ ino: number, dev: 1, mode: 0o100000 | mode, size: content.length, uid: 0, gid: 0, mtimeMs: 0 },

@@ -36,7 +36,7 @@ async function folderOf(t: Test, files: Readonly<Record<string, string>> = {}): 
 /** As SetupKeyStore does. @returns the request */
 async function request(folder: string): Promise<string> {
   const { file, pem } = keyForRequest(await readFolder(folder));
-  const key = pem === undefined ? await makeKey() : createPrivateKey(pem);
+  const key = pem === undefined ? makeKey() : createPrivateKey(pem);
   const csr = await makeRequest(key, 'host-1', ['10.9.9.9']);
   await perform(folder, requestSteps(file, pem === undefined ? pemOfKey(key) : undefined, csr));
   return csr;
