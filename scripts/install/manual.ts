@@ -3,6 +3,8 @@ import { CREDENTIALS_HELP, EXIT_CODES_HELP, LOCAL_COMMANDS, localHelp, USAGES } 
 import * as agent from '#dist/agent/main.js';
 import { API } from '#dist/api/commands/index.js';
 import type { ApiCommand } from '#dist/api/table.js';
+import { FAULT_FORMS, FAULT_WORDS } from '#dist/fleet/faults/fault.js';
+import * as fleet from '#dist/fleet/main.js';
 import { VERSION } from '#dist/lib/version.js';
 import * as mgmt from '#dist/mgmt/main.js';
 import type { Program } from '#dist/program/entry.js';
@@ -23,7 +25,7 @@ interface Page {
 
 /** The pages by the names of their files. */
 export function manual(): ReadonlyMap<string, string> {
-  const pages = [commandLine(), ...PROGRAMS.map(program)];
+  const pages = [commandLine(), ...PROGRAMS.map(program), fleetPage()];
   return new Map(pages.map(page => [`${page.name}.${page.section}`, troff(page)]));
 }
 
@@ -84,6 +86,44 @@ function program({ name, main, file, folder, writes }: (typeof PROGRAMS)[number]
   };
 }
 
+function fleetPage(): Page {
+  const { summary, settings } = fleet as Program;
+  return {
+    name: 'muster-fleet',
+    section: 1,
+    parts: [
+      { title: 'NAME', entries: [`muster-fleet - ${lowered(summary)}`] },
+      { title: 'SYNOPSIS', entries: ['muster-fleet [FILE] [key=value ...] [--help] [--version]'] },
+      {
+        title: 'DESCRIPTION',
+        entries: [
+          summary,
+          'FILE is conf/fleet.properties, which may be absent. What is given as key=value beats the file.',
+        ],
+      },
+      { title: 'SETTINGS', entries: settings },
+      {
+        title: 'FAULTS',
+        entries: [
+          'Each is a line of the file that faults names, behind "at TIME" or "every TIME", or a line of standard input.',
+          ...FAULT_FORMS,
+          ...FAULT_WORDS,
+        ],
+      },
+      {
+        title: 'EXIT STATUS',
+        entries: [
+          ['0', 'after a stop'],
+          ['1', 'after a stop, when something that was expected is not so'],
+          ['66', 'a configuration error: the key, the value and what is allowed stand on stderr'],
+          ['67', 'another fatal error'],
+        ],
+      },
+      { title: 'SEE ALSO', entries: ['muster(1), muster-mgmt(8), muster-agent(8)'] },
+    ],
+  };
+}
+
 function commandLine(): Page {
   const commands = Object.entries<ApiCommand>(API).sort(([one], [other]) => one.localeCompare(other));
   const locals = Object.keys(LOCAL_COMMANDS) as (keyof typeof LOCAL_COMMANDS)[];
@@ -121,7 +161,7 @@ function commandLine(): Page {
         title: 'FILES',
         entries: [['~/.cloudstack.ini', "A server's endpoint and a key of its API."]],
       },
-      { title: 'SEE ALSO', entries: ['muster-mgmt(8), muster-agent(8)'] },
+      { title: 'SEE ALSO', entries: ['muster-mgmt(8), muster-agent(8), muster-fleet(1)'] },
     ],
   };
 }

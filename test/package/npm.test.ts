@@ -47,11 +47,13 @@ t.test('package: npm install -g of it gives programs that run, and no warning', 
 
 t.test('package: every command, parameter and setting is in the manual', async t => {
   const pages = manual();
-  t.same([...pages.keys()], ['muster.1', 'muster-mgmt.8', 'muster-agent.8']);
+  t.same([...pages.keys()], ['muster.1', 'muster-mgmt.8', 'muster-agent.8', 'muster-fleet.1']);
   t.match(pages.get('muster.1'), /^\.SS updateConfiguration$/m);
   t.match(pages.get('muster.1'), /^\.SS backup$/m);
   t.match(pages.get('muster-mgmt.8'), /^\.B ping\.interval$/m);
   t.match(pages.get('muster-agent.8'), /^\.B enrollment\.token$/m);
+  t.match(pages.get('muster-fleet.1'), /^\.B expect\.ready\.p99$/m);
+  t.match(pages.get('muster-fleet.1'), /^\.B freeze WHO for TIME$/m);
   for (const [name, text] of pages) {
     const requests = text.split('\n').filter(line => /^[.']/.test(line) && !/^\.(TH|SH|SS|PP|TP|B)( |$)/.test(line));
     t.same(requests, [], name);
