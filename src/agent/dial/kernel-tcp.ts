@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import ipaddr from 'ipaddr.js';
+import type { Clock } from '../../lib/clock.js';
 
 /** The addresses and ports of both ends of a TCP connection. */
 export interface Connection {
@@ -9,6 +10,7 @@ export interface Connection {
   readonly remotePort: number;
 }
 
+const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'] as const;
 /** Retransmissions without an acknowledgement: on a path with a short round trip, about 3 s of silence. */
 const UNACKNOWLEDGED_RETRANSMISSIONS = 3;
 
@@ -18,12 +20,54 @@ const UNACKNOWLEDGED_RETRANSMISSIONS = 3;
  * systems than Linux).
  */
 export async function isUnacknowledged(connection: Connection): Promise<boolean> {
-  for (const table of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
+  for (const table of TABLES) {
     const retransmissions = retransmissionsIn(await readFile(table, 'latin1').catch(() => ''), connection);
     if (retransmissions !== undefined) return retransmissions >= UNACKNOWLEDGED_RETRANSMISSIONS;
   }
   return false;
 }
+
+/** A table is as good as new for so long. */
+const TABLE_MS = 1_000;
+
+/** Answers as `isUnacknowledged` for many connections of one process: who asks within a second is answered from one reading. */
+export class SharedTcpTable {
+  readonly #clock: Clock;
+  readonly #read: (path: string) => Promise<string>;
+  #last: { readonly at: number; readonly repeating: Promise<ReadonlySet<string>> } | undefined;
+
+  /** @param read the text of a file; empty when it cannot be read */
+  constructor(clock: Clock, read = (path: string) => readFile(path, 'latin1').catch(() => '')) {
+    this.#clock = clock;
+    this.#read = read;
+  }
+
+  async isUnacknowledged(connection: Connection): Promise<boolean> {
+    const now = this.#clock.now();
+    if (this.#last === undefined || now - this.#last.at >= TABLE_MS) {
+      this.#last = { at: now, repeating: this.#repeating() };
+    }
+    const repeating = await this.#last.repeating;
+    const remote = endpoints(connection.remoteAddress, connection.remotePort);
+    return endpoints(connection.localAddress, connection.localPort).some(local =>
+      remote.some(end => repeating.has(`${local} ${end}`)),
+    );
+  }
+
+  /** Both ends of each connection whose bytes are repeated without an acknowledgement. */
+  async #repeating(): Promise<ReadonlySet<string>> {
+    const texts = await Promise.all(TABLES.map(table => this.#read(table)));
+    const ends = texts.flatMap(text =>
+      [...text.matchAll(LINE)].flatMap(([, local, remote, retransmissions = '0']) =>
+        Number.parseInt(retransmissions, 16) >= UNACKNOWLEDGED_RETRANSMISSIONS ? [`${local} ${remote}`] : [],
+      ),
+    );
+    return new Set(ends);
+  }
+}
+
+/** `sl local_address rem_address st tx:rx tr:when retrnsmt …` */
+const LINE = /^ *\d+: (\S+) (\S+) \S+ \S+ \S+ +(\S+)/gm;
 
 /**
  * Finds a connection in a table of /proc. Linux, net/ipv4/tcp_ipv4.c, get_tcp4_sock:

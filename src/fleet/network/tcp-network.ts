@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { openTcp } from '../../agent/dial/dialer.js';
+import { SharedTcpTable } from '../../agent/dial/kernel-tcp.js';
 import { type Dialer, type RemoteEnd, tcpDialer, type Wire, wireOver } from '../../agent/index.js';
 import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
@@ -30,9 +31,11 @@ export class TcpNetwork implements FleetNetwork {
   readonly #isHeld = new Set<number>();
   readonly #rates = new Map<number, number>();
   readonly #proxies: Proxies | undefined;
+  readonly #table: SharedTcpTable;
 
   constructor(parts: TcpNetworkParts) {
     this.#parts = parts;
+    this.#table = new SharedTcpTable(parts.clock);
     this.#names = tcpDialer({ clock: parts.clock, log: parts.log });
     this.#proxies = parts.hasProxies ? new Proxies(parts.clock) : undefined;
   }
@@ -80,7 +83,11 @@ export class TcpNetwork implements FleetNetwork {
     const socket = await openTcp({ ...target, from }, signal);
     this.#add(agent, socket);
     const local = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 };
-    return wireOver(socket, { local, remote: server });
+    const ends = { localAddress: local.address, localPort: local.port };
+    const connection = { ...ends, remoteAddress: target.address, remotePort: target.port };
+    const wire = wireOver(socket, { local, remote: server });
+    // The table has a line for each connection of the machine: when a server is silent, every agent asks for it.
+    return { ...wire, isUnacknowledged: () => this.#table.isUnacknowledged(connection) };
   }
 
   #add(agent: number, socket: Socket): void {

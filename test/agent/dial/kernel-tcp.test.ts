@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { endianness } from 'node:os';
 import t from 'tap';
-import { isUnacknowledged, retransmissionsIn } from '../../../src/agent/dial/kernel-tcp.js';
+import { isUnacknowledged, retransmissionsIn, SharedTcpTable } from '../../../src/agent/dial/kernel-tcp.js';
+import { FakeClock } from '../../../src/testing/fake-clock.js';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 const TAIL = '     0        0 12345 2 0000000000000000 20 4 30 10 -1\n';
@@ -56,6 +57,32 @@ t.test('kernel tcp: an IPv4 connection may stand in the IPv6 table, or be named 
     t.equal(retransmissionsIn(plain, connection), 6);
   }
 });
+
+t.test(
+  'regression: kernel tcp: a thousand connections that ask within a second read the table once',
+  options,
+  async t => {
+    const clock = new FakeClock();
+    const read: string[] = [];
+    let text =
+      HEAD + line('0100007F:1F90', '0200007F:203A', '00000003') + line('0100007F:1F91', '0200007F:203A', '00000002');
+    const table = new SharedTcpTable(clock, async path => {
+      read.push(path);
+      return path.endsWith('tcp') ? text : '';
+    });
+    const asked = Array.from({ length: 1_000 }, (_, index) => ends('127.0.0.1', 8_080 + index, '127.0.0.2', 8_250));
+    const answers = await Promise.all(asked.map(connection => table.isUnacknowledged(connection)));
+    t.strictSame([answers.indexOf(true), answers.lastIndexOf(true), read.length], [0, 0, 2]);
+    t.equal(await table.isUnacknowledged(ends('::ffff:127.0.0.1', 8_080, '127.0.0.2', 8_250)), true, 'named as mapped');
+    t.equal(await table.isUnacknowledged(ends('x', 1, 'y', 2)), false);
+    text = HEAD + line('0100007F:1F90', '0200007F:203A', '00000000');
+    await clock.advance(999);
+    t.equal(await table.isUnacknowledged(ends('127.0.0.1', 8_080, '127.0.0.2', 8_250)), true);
+    await clock.advance(1);
+    t.equal(await table.isUnacknowledged(ends('127.0.0.1', 8_080, '127.0.0.2', 8_250)), false);
+    t.equal(read.length, 4);
+  },
+);
 
 t.test('kernel tcp: of what is no table, or no address, it knows nothing', async t => {
   t.equal(retransmissionsIn('', ends('127.0.0.1', 1, '127.0.0.1', 2)), undefined);
