@@ -57,11 +57,7 @@ export function decodeBody(
     });
   }
   const received = new ReceivedBody(text);
-  return entries.map((entry, index) => {
-    const message = asMessage(entry, index);
-    RECEIVED.set(message, { body: received, index });
-    return message;
-  });
+  return entries.map((entry, index) => new ReceivedMessage(asMessage(entry, index), received, index));
 }
 
 /** The text that a body came in. */
@@ -80,8 +76,24 @@ class ReceivedBody {
   }
 }
 
-/** Where each message was received: beside the messages, because few are asked for it. */
-const RECEIVED = new WeakMap<Message, { readonly body: ReceivedBody; readonly index: number }>();
+/** A message that knows where it was received. */
+class ReceivedMessage implements Message {
+  readonly type: string;
+  readonly fields: Record<string, unknown>;
+  readonly #body: ReceivedBody;
+  readonly #index: number;
+
+  constructor({ type, fields }: Message, body: ReceivedBody, index: number) {
+    this.type = type;
+    this.fields = fields;
+    this.#body = body;
+    this.#index = index;
+  }
+
+  static textOf(message: Message): string | undefined {
+    return #body in message ? message.#body.fieldsOf(message.#index) : undefined;
+  }
+}
 
 /**
  * The fields of a message as the peer has written them. To write them again costs nothing, and makes them no longer.
@@ -90,8 +102,8 @@ const RECEIVED = new WeakMap<Message, { readonly body: ReceivedBody; readonly in
  * const echo = PingAnswer.encode({ _command: receivedFields(ping) ?? ping.fields, result: true });
  */
 export function receivedFields(message: Message): RawJson | undefined {
-  const received = RECEIVED.get(message);
-  return received && new RawJson(received.body.fieldsOf(received.index));
+  const text = ReceivedMessage.textOf(message);
+  return text === undefined ? undefined : new RawJson(text);
 }
 
 /**

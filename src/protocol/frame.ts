@@ -75,6 +75,11 @@ export class FrameEncoder {
     this.#unsent.push(packetBytes);
   }
 
+  /** Whether records of announced packets are still to come. */
+  get isExpecting(): boolean {
+    return this.#unsent.length > 0;
+  }
+
   /**
    * Adds the frame headers to bytes that TLS wrote.
    * @param chunk whole or partial records

@@ -299,27 +299,26 @@ class FramedTls implements Transport {
     return this.#state === 'open';
   }
 
-  #onFrame({ records, following }: Frame): void {
-    if (this.#state !== 'open') return;
+  #onFrame({ records, following }: Frame): ProtocolError | undefined {
+    if (this.#state !== 'open') return undefined;
     let bytes = 0;
     for (const { type, length } of records) {
       if (type === RECORD_TYPE.applicationData && length >= this.#overhead) bytes += length - this.#overhead;
       else if (type !== RECORD_TYPE.alert) {
         // A handshake record asks for a renegotiation. OpenSSL would answer each with an alert, without any bound.
-        this.#fail(new ProtocolError('RECORD_INVALID', 'neither data nor an alert in a frame', { type, length }));
-        return;
+        return new ProtocolError('RECORD_INVALID', 'neither data nor an alert in a frame', { type, length });
       }
     }
     if (this.#assembler.growingBytes + bytes > this.#limit) {
-      this.#fail(new ProtocolError('PACKET_TOO_LARGE', 'a packet is too large', { limit: this.#limit }));
-      return;
+      return new ProtocolError('PACKET_TOO_LARGE', 'a packet is too large', { limit: this.#limit });
     }
     this.#pace.readBytes(Math.max(bytes, LIMITS.frameCostBytes), this.#clock.now());
     this.#inboundBytes += bytes;
     this.#memory.take(bytes);
-    if (!this.#isOpen) return;
+    if (!this.#isOpen) return undefined;
     this.#assembler.frame(bytes, following);
     this.#assemble(NOTHING);
+    return undefined;
   }
 
   #assemble(plaintext: Buffer): void {

@@ -2,6 +2,12 @@ import { Duplex } from 'node:stream';
 import { ProtocolError } from './errors.js';
 import { type Frame, FrameDecoder, FrameEncoder, type Unit } from './frame.js';
 
+/** Is told of each inbound frame, before TLS gets its bytes, and says why it is not taken, if so. */
+export type FrameListener = (frame: Frame) => ProtocolError | undefined;
+
+/** With so many bytes of records the packets behind them are not waited for. */
+const TOGETHER_BYTES = 16_384;
+
 /**
  * The stream between a TLSSocket and its TCP socket. Outbound it writes the handshake's records raw and every later
  * record in a frame. Inbound it takes frames and raw records apart, and gives their bytes to TLS.
@@ -11,8 +17,13 @@ export class FramingStream extends Duplex {
   readonly #decoder = new FrameDecoder();
   readonly #encoder = new FrameEncoder();
   #isHeld = false;
+  /** Payloads of frames that TLS has not got yet: those of one chunk go to it together. */
+  #inbound: Buffer[] = [];
+  /** Records in their frames that wait for those of packets behind them: all leave in one write. */
+  #outbound: Buffer[] = [];
+  #outboundBytes = 0;
   /** Set when the handshake has ended: the cipher's record overhead, and the listener for frames. */
-  #secured: { readonly overhead: number; readonly onFrame: (frame: Frame) => void } | undefined;
+  #secured: { readonly overhead: number; readonly onFrame: FrameListener } | undefined;
   onFailure: (error: Error) => void;
 
   constructor(socket: Duplex, onFailure: (error: Error) => void) {
@@ -30,9 +41,8 @@ export class FramingStream extends Duplex {
   /**
    * Tells that the handshake has ended.
    * @param overhead bytes by which a record is longer than its plaintext, for the cipher that was agreed on
-   * @param onFrame is called for each inbound frame, before TLS gets its bytes
    */
-  secured(overhead: number, onFrame: (frame: Frame) => void): void {
+  secured(overhead: number, onFrame: FrameListener): void {
     this.#secured = { overhead, onFrame };
   }
 
@@ -56,25 +66,40 @@ export class FramingStream extends Duplex {
   /** What comes from the socket, or was read of it before. */
   receive(chunk: Buffer): void {
     for (const unit of this.#decoder.push(chunk)) this.#pass(unit);
+    this.#handInbound();
   }
 
   #pass(unit: Unit): void {
     if (unit.kind === 'record') {
       this.#hand(unit.bytes);
     } else if (unit.kind === 'invalid') {
-      this.onFailure(unit.error);
+      this.#fail(unit.error);
     } else if (this.#secured === undefined) {
       // TLS got the Finished record before this frame. If it had accepted it, `secured` would have been called.
-      this.onFailure(new ProtocolError('FRAME_EARLY', 'a frame before the end of the TLS handshake'));
+      this.#fail(new ProtocolError('FRAME_EARLY', 'a frame before the end of the TLS handshake'));
     } else {
-      this.#secured.onFrame(unit);
-      // The listener may have destroyed the stream.
-      if (unit.payload.length > 0 && !this.destroyed) this.#hand(unit.payload);
+      const refusal = this.#secured.onFrame(unit);
+      if (refusal !== undefined) this.#fail(refusal);
+      else if (unit.payload.length > 0) this.#inbound.push(unit.payload);
     }
   }
 
+  /** What came before is heard still. */
+  #fail(error: ProtocolError): void {
+    this.#handInbound();
+    this.onFailure(error);
+  }
+
+  #handInbound(): void {
+    const payloads = this.#inbound;
+    if (payloads.length === 0) return;
+    this.#inbound = [];
+    this.#hand(joined(payloads));
+  }
+
   #hand(bytes: Buffer): void {
-    if (!this.push(bytes)) this.#socket.pause();
+    // A listener may have destroyed the stream.
+    if (!this.destroyed && !this.push(bytes)) this.#socket.pause();
   }
 
   override _read(): void {
@@ -82,13 +107,28 @@ export class FramingStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    const parts = this.#encoder.push(chunk, this.#secured?.overhead ?? 0);
-    if (parts.length === 0) callback();
-    else this.#socket.write(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), callback);
+    for (const part of this.#encoder.push(chunk, this.#secured?.overhead ?? 0)) {
+      this.#outbound.push(part);
+      this.#outboundBytes += part.length;
+    }
+    // TLS encrypts one packet in a turn of the event loop, and a write of each would be a system call of its own.
+    if (this.#outbound.length === 0 || (this.#encoder.isExpecting && this.#outboundBytes < TOGETHER_BYTES)) {
+      callback();
+      return;
+    }
+    const bytes = joined(this.#outbound);
+    this.#outbound = [];
+    this.#outboundBytes = 0;
+    this.#socket.write(bytes, callback);
   }
 
   /** Does not end the socket: `FramedTls` sends the FIN, once its queue is empty. */
   override _final(callback: () => void): void {
     callback();
   }
+}
+
+function joined(parts: readonly Buffer[]): Buffer {
+  const [first] = parts;
+  return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts);
 }

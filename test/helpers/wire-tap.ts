@@ -41,6 +41,11 @@ export class Lane {
     if (held.length > 0) this.#write(held);
   }
 
+  /** How many writes there have been. */
+  get writes(): number {
+    return this.#chunks.length;
+  }
+
   /** All bytes so far. */
   get bytes(): Buffer {
     return Buffer.concat(this.#chunks);

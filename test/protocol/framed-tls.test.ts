@@ -136,6 +136,25 @@ t.test('framed-tls: every packet starts a record of its own, however fast they c
   );
 });
 
+t.test('framed-tls: packets that wait for each other leave in few writes, one alone in its own at once', async t => {
+  const wire = memoryWire();
+  const { agent, server } = await tlsPair({ wire });
+  const heard = new Heard(server);
+  const before = wire.toServer.writes;
+  for (let packet = 0; packet < 100; packet++) agent.send(Buffer.alloc(300, packet));
+  await heard.packetCount(100);
+  t.same(
+    heard.packets.map(([first]) => first),
+    Array.from({ length: 100 }, (_, packet) => packet),
+  );
+  // Each has 33 bytes of frame and record, and 16 kB are not held back.
+  t.equal(wire.toServer.writes - before, 2);
+  agent.send(Buffer.alloc(300));
+  await heard.packetCount(101);
+  t.equal(wire.toServer.writes - before, 3);
+  await until(() => agent.queuedBytes === 0, 'the end of the queue');
+});
+
 t.test('framed-tls: an empty packet is not sent, and spoils no other', async t => {
   const wire = memoryWire();
   const { agent, server } = await tlsPair({ wire });
@@ -446,15 +465,20 @@ t.test('framed-tls: several records in a frame, and tiny records with following,
 });
 
 t.test('regression: framed-tls: a packet is heard, whether what breaks the stream comes with it or later', async t => {
-  for (const together of [true, false]) {
-    const { clock, wire, peer, heard } = await rawClient();
-    const packet = frame(await peer.encrypt(Buffer.from('shutdown')));
-    const closeNotify = Buffer.from([0x15, 3, 3, 0, 26]);
-    if (together) wire.agentEnd.write(Buffer.concat([packet, closeNotify]));
-    else for (const bytes of [packet, closeNotify]) wire.agentEnd.write(bytes);
-    t.equal(await heard.end(), 'FRAME_HEADER');
-    t.same(heard.packets.map(String), ['shutdown']);
-    t.ok(isCleanedUp(clock, wire.serverEnd));
+  const closeNotify = Buffer.from([0x15, 3, 3, 0, 26]);
+  for (const [code, breaks] of [
+    ['FRAME_HEADER', closeNotify],
+    ['RECORD_INVALID', frame(Buffer.from([0x14, 3, 3, 0, 1, 1]))],
+  ] as const) {
+    for (const together of [true, false]) {
+      const { clock, wire, peer, heard } = await rawClient();
+      const packet = frame(await peer.encrypt(Buffer.from('shutdown')));
+      if (together) wire.agentEnd.write(Buffer.concat([packet, breaks]));
+      else for (const bytes of [packet, breaks]) wire.agentEnd.write(bytes);
+      t.equal(await heard.end(), code);
+      t.same(heard.packets.map(String), ['shutdown']);
+      t.ok(isCleanedUp(clock, wire.serverEnd));
+    }
   }
 });
 
@@ -737,7 +761,7 @@ t.test('framed-tls: a close that the peer does not read ends by itself', async t
   const [agentEnd, serverEnd] = await socketPair();
   const { server } = await tlsPair({ clock, wire: { agentEnd, serverEnd } });
   const heard = new Heard(server);
-  for (let packet = 0; packet < 200; packet++) server.send(Buffer.alloc(100_000));
+  for (let packet = 0; packet < 200; packet++) server.send(Buffer.alloc(50_000));
   server.close();
   await clock.advance(LIMITS.lingerMs);
   t.equal(await heard.end(), 'good');
