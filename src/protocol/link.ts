@@ -152,7 +152,7 @@ export class Link {
       });
       // Before it is sent: over a transport in memory the answer may come at once.
       this.#pending.set(sequence, { kind: 'read', timer, resolve, reject });
-      this.#send(messages, { ...header, sequence }, this.#ownFlags);
+      this.#send(messages, header, sequence, this.#ownFlags);
     });
   }
 
@@ -197,7 +197,7 @@ export class Link {
    */
   post(messages: readonly Message[], header: RequestHeader): void {
     this.#ensureOpen();
-    this.#send(messages, { ...header, sequence: -1n }, 0);
+    this.#send(messages, header, -1n, 0);
   }
 
   /**
@@ -213,12 +213,13 @@ export class Link {
     changes: { readonly mgmtId?: bigint; readonly via?: bigint } = {},
   ): void {
     if (this.#closed || this.#isQueueFull()) return;
+    const { version, sequence, agentId } = request;
+    const { mgmtId = request.mgmtId, via = request.via } = changes;
     const flags = (request.flags & (FLAG.stopOnError | FLAG.inSequence)) | this.#ownFlags;
-    const { version, sequence, mgmtId, agentId, via } = request;
-    const packet = { version, sequence, mgmtId, agentId, via, ...changes, flags };
+    const packet = { version, flags, sequence, mgmtId, agentId, via, messages };
     let bytes: Buffer;
     try {
-      bytes = encodePacket({ ...packet, messages }, this.#limits);
+      bytes = encodePacket(packet, this.#limits);
     } catch (error) {
       const failed = Answer.encode({
         result: false,
@@ -268,9 +269,10 @@ export class Link {
     if (this.#isQueueFull()) throw new LinkError('QUEUE_FULL', 'the peer does not read');
   }
 
-  #send(messages: readonly Message[], header: RequestHeader & { readonly sequence: bigint }, ownFlags: number): void {
+  #send(messages: readonly Message[], header: RequestHeader, sequence: bigint, ownFlags: number): void {
+    const { mgmtId, agentId, via } = header;
     const flags = header.flags | FLAG.request | ownFlags;
-    this.#transport.send(encodePacket({ version: 0, ...header, flags, messages }));
+    this.#transport.send(encodePacket({ version: 0, flags, sequence, mgmtId, agentId, via, messages }));
   }
 
   /** Bounds the memory for a peer that does not read: with `LIMITS.queuedBytes` queued, the link closes. */
