@@ -197,6 +197,6 @@ export class Fleet {
 }
 
 function atDebugLevel(log: Log): Log {
-  const { debug } = log;
+  const debug: Log['debug'] = (message, fields) => log.debug(message, fields);
   return { error: debug, warn: debug, info: debug, debug, child: fields => atDebugLevel(log.child(fields)) };
 }

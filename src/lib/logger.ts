@@ -81,40 +81,74 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
     transports: [new winston.transports.Stream({ stream, eol: '\n' })],
   });
   logger.on('error', error => process.stderr.write(`log.file=${file}: ${error.message}\n`));
-  const log = wrap(logger, {}, LOG_LEVELS.indexOf(level));
+  const log = new FileLog(logger, {}, LOG_LEVELS.indexOf(level), sink, clock);
   log.info('Log opened', { version: VERSION, pid: process.pid });
   // winston's own streams begin to flow with the next turn.
   await clock.turn();
   const trouble = await sink.opened();
   if (trouble !== undefined) throw unusable(trouble);
-  return {
-    ...log,
-    reopen: () => sink.reopen(),
-    async close() {
-      await clock.turn();
-      await sink.close();
-    },
-  };
+  return log;
 }
 
 /** A log that drops all lines. */
 export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {}, child: () => silentLog };
 
-/** @param most the index of the last level that is logged: winston would write the lines of others, and drop them then */
-function wrap(logger: Logger, bound: LogFields, most: number): Log {
-  const at = (level: (typeof LOG_LEVELS)[number]) => {
-    if (LOG_LEVELS.indexOf(level) > most) return () => {};
-    return (message: string, fields?: LogFields) => {
-      logger.log({ ...bound, ...fields, level, message });
-    };
-  };
-  return {
-    error: at('error'),
-    warn: at('warn'),
-    info: at('info'),
-    debug: at('debug'),
-    child: fields => wrap(logger, { ...bound, ...fields }, most),
-  };
+/** Lines with the same fields. A server has one for each link. */
+class WinstonLog implements Log {
+  readonly #logger: Logger;
+  readonly #bound: LogFields;
+  readonly #most: number;
+
+  /** @param most the index of the last level that is logged: winston would write the lines of others, and drop them then */
+  constructor(logger: Logger, bound: LogFields, most: number) {
+    this.#logger = logger;
+    this.#bound = bound;
+    this.#most = most;
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#write(0, message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#write(1, message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#write(2, message, fields);
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#write(3, message, fields);
+  }
+
+  child(fields: LogFields): Log {
+    return new WinstonLog(this.#logger, { ...this.#bound, ...fields }, this.#most);
+  }
+
+  #write(level: 0 | 1 | 2 | 3, message: string, fields?: LogFields): void {
+    if (level <= this.#most) this.#logger.log({ ...this.#bound, ...fields, level: LOG_LEVELS[level], message });
+  }
+}
+
+class FileLog extends WinstonLog implements OpenLog {
+  readonly #sink: LogSink;
+  readonly #clock: Clock;
+
+  constructor(logger: Logger, bound: LogFields, most: number, sink: LogSink, clock: Clock) {
+    super(logger, bound, most);
+    this.#sink = sink;
+    this.#clock = clock;
+  }
+
+  reopen(): void {
+    this.#sink.reopen();
+  }
+
+  async close(): Promise<void> {
+    await this.#clock.turn();
+    await this.#sink.close();
+  }
 }
 
 function textLine(info: Logform.TransformableInfo, timestamp: string): string {

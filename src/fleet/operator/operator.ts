@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { Clock, Timer } from '../../lib/clock.js';
-import type { Log } from '../../lib/logger.js';
+import type { LOG_LEVELS, Log } from '../../lib/logger.js';
 import { ProgressLine } from '../../program/progress-line.js';
 import { answerTo, type Commanded } from './commands.js';
 
@@ -78,17 +78,17 @@ export class Operator {
   beside(log: Log): Log {
     if (!this.isShown || !isTerminal(process.stdout)) return log;
     const cleared =
-      (say: Log['info']): Log['info'] =>
+      (level: (typeof LOG_LEVELS)[number]): Log['info'] =>
       (message, fields) => {
         this.#clear();
-        say(message, fields);
+        log[level](message, fields);
         if (this.#timer !== undefined) this.#showLater();
       };
     return {
-      error: cleared(log.error),
-      warn: cleared(log.warn),
-      info: cleared(log.info),
-      debug: cleared(log.debug),
+      error: cleared('error'),
+      warn: cleared('warn'),
+      info: cleared('info'),
+      debug: cleared('debug'),
       child: fields => this.beside(log.child(fields)),
     };
   }
