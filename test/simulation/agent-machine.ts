@@ -14,6 +14,7 @@ import { MachineClock, SimulatedProcess } from './simulated-process.js';
 import type { Simulation } from './simulation.js';
 
 export const AGENT_FILE = '/agent/agent.properties';
+export const JOURNAL_FILE = '/agent/commands.journal';
 /** Carried out by the agents' resource, and counted. */
 export const COUNT = 'com.example.CountCommand';
 /** The end of the guid that servers get. */
@@ -48,6 +49,8 @@ export class AgentMachine {
   #trust: SimulatedTrust | undefined;
   /** Its own certificate, while it has that of another machine. */
   #own: string | undefined;
+  /** The server whose packet it has read last. */
+  heard: string | undefined;
   /** Connections of the present process, the last one last. */
   readonly ends = new Set<SimulatedEnd>();
 
@@ -192,13 +195,14 @@ export class AgentMachine {
   }
 
   #resource(process: SimulatedProcess) {
-    const { ledger } = this.#simulation;
+    const { ledger, invariants } = this.#simulation;
     return defineResource({
       name: RESOURCE,
       startup: () => ({ name: this.name, privateIpAddress: this.address }),
       commands: {
-        [COUNT]: async ({ token }, { signal }) => {
+        [COUNT]: async ({ token }, { id, signal }) => {
           const text = String(token);
+          if (id !== undefined) invariants.commandBegins(this, id);
           ledger.began(`${text} ${this.guid}`, this.name);
           await delay(process.clock, this.#random.uniform() * LONGEST_COMMAND_MS, signal);
           signal.throwIfAborted();
@@ -218,6 +222,9 @@ export class AgentMachine {
         this.#simulation.invariants.agentDials(this, address);
         const end = await network.dial(process, this.address, address, port, signal);
         ends.add(end);
+        end.onPacket = () => {
+          this.heard = address;
+        };
         this.#simulation.invariants.agentConnects(this, address);
         return {
           remote: end.remote,

@@ -160,4 +160,18 @@ export const FINDS: readonly Find[] = [
       after('server-1', 'info Agent disconnected', 1_500, { kind: 'shutdown', via: 0, server: 1, ms: 15_000 }),
     ],
   },
+  {
+    name: 'an agent takes no list from the link that its move has left',
+    undone: 'what an earlier link says of hosts is taken',
+    shape: { servers: 2, agents: 1 },
+    plan: [
+      // It takes a while until the new server has sent its second Ready, and the old link ends.
+      at(1_000, { kind: 'delay', from: AGENT_1, to: SERVER_2, delayMs: 2_000, ms: 60_000 }),
+      at(1_500, { kind: 'configure', via: 0, name: 'host', value: '192.0.2.2,192.0.2.1', again: undefined }),
+      after('agent-1', 'moved from 192.0.2.1 to 192.0.2.2', 0, {
+        ...{ kind: 'configure', via: 0, name: 'host', again: undefined },
+        value: '192.0.2.1,192.0.2.2',
+      }),
+    ],
+  },
 ];

@@ -1,7 +1,8 @@
+import type { Agent } from '../../src/agent/agent.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
 import { type AgentRow, type MoveRow, ROWS_A_PAGE } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
-import { AGENT_FILE, type AgentMachine, RESOURCE } from './agent-machine.js';
+import { AGENT_FILE, type AgentMachine, JOURNAL_FILE, RESOURCE } from './agent-machine.js';
 import type { ServerMachine } from './server-machine.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { Simulation } from './simulation.js';
@@ -53,6 +54,8 @@ export class Invariants {
   readonly #dials = new Map<string, number[]>();
   /** The host lists that each agent has had, as its file has them, by its machine. */
   readonly #lists = new Map<string, Set<string>>();
+  /** The list that the agent's present process has, by its machine. */
+  readonly #taken = new Map<string, { readonly agent: Agent; readonly list: string }>();
   /** Since when an agent could go back to its preferred host, by its machine. */
   readonly #awaySince = new Map<string, number>();
   /** The guids of all hosts that there were, by their UUID, and the UUIDs of those that there are, by their id. */
@@ -136,6 +139,12 @@ export class Invariants {
       this.#fail(`${agent.name} has lost its Ready link, and nothing has happened to it or to ${server}: ${reason}`);
   }
 
+  /** An agent carries a command out from now on: it does not do so again after a power failure. */
+  commandBegins({ name, disk }: AgentMachine, id: string): void {
+    for (const text of disk.textsAfterPowerCut(JOURNAL_FILE))
+      if (text?.includes(id) !== true) this.#fail(`${name} begins a command whose id a power cut would take`);
+  }
+
   /** The file of an agent was written by somebody else. */
   fileGiven({ name, disk }: AgentMachine): void {
     this.#listsOf(name).add(listIn(disk.text(AGENT_FILE) ?? '') ?? '');
@@ -185,9 +194,14 @@ export class Invariants {
     return this.#lists.get(name)?.has(listIn(text) ?? '') ? undefined : 'has a list that nobody has given';
   }
 
-  #noteList({ name, agent }: AgentMachine): void {
+  #noteList({ name, agent, host, heard }: AgentMachine): void {
     if (agent === undefined) return;
-    this.#listsOf(name).add(formatHostList(agent.state.list));
+    const list = formatHostList(agent.state.list);
+    const before = this.#taken.get(name);
+    this.#taken.set(name, { agent, list });
+    this.#listsOf(name).add(list);
+    if (before?.agent === agent && before.list !== list && heard !== host)
+      this.#fail(`${name} has taken a list from ${heard}, and its Ready link is one to ${host}`);
   }
 
   #listsOf(name: string): Set<string> {

@@ -226,4 +226,22 @@ export const MUTANTS: readonly Mutant[] = [
     from: "      if (stage === 'arriving') unanswered.push(link);\n      else if (stage",
     to: '      if (stage',
   },
+  {
+    name: 'what an earlier link says of hosts is taken',
+    file: 'agent/agent-step.ts',
+    from: 'return isCurrent(state, event.id) ? onUpdate(state, event.update, input, event.checkNow) : [state];',
+    to: 'return onUpdate(state, event.update, input, event.checkNow);',
+  },
+  {
+    name: 'agents are not told of another check interval alone',
+    file: 'mgmt/lists/agent-list.ts',
+    from: '    held.checkIntervalSeconds === list.checkIntervalSeconds &&\n',
+    to: '',
+  },
+  {
+    name: 'the journal of commands is not synced',
+    file: 'agent/commands/journal-disk.ts',
+    from: '      await file.datasync();\n',
+    to: '',
+  },
 ];

@@ -63,6 +63,8 @@ export class SimulatedEnd implements Transport {
   isGone = false;
   /** Since when something waits that cannot be sent. */
   heldSince = 0;
+  /** Called when a packet is read. */
+  onPacket: () => void = () => {};
   /** Who has ended it first. */
   endedBy: 'this' | 'peer' | 'network' | undefined;
   readonly #network: SimulatedNetwork;
@@ -284,7 +286,10 @@ export class SimulatedEnd implements Transport {
       if (arrival === undefined || this.#state === 'closed') return;
       if ('error' in arrival) this.#end(arrival.error);
       else {
-        if (this.#state === 'open') this.#listener?.onPacket(arrival.packet);
+        if (this.#state === 'open') {
+          this.onPacket();
+          this.#listener?.onPacket(arrival.packet);
+        }
         this.#deliver();
       }
     });

@@ -1,7 +1,9 @@
 import type { AgentState } from '../../src/agent/agent-state.js';
 import { reasonOf } from '../../src/lib/errors.js';
 import { invalidArgument } from '../../src/lib/operation-error.js';
+import { isSameSet } from '../../src/lib/same-set.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
+import type { AgentList } from '../../src/mgmt/lists/agent-list.js';
 import { type AgentRow, type JobRow, ROWS_A_PAGE, type Store } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
 import { openStoreInMemory } from '../helpers/store-in-memory.js';
@@ -315,10 +317,13 @@ export class Simulation {
     const { version } = await this.store.configuration();
     for (const { name, address, serving } of this.servers) {
       if (serving === undefined) continue;
-      const { registry, server, ownership, lists } = serving.agents;
+      const { registry, server, ownership, lists, propagation } = serving.agents;
       const ready = this.agents.filter(({ host }) => host === address).length;
       if (registry.size !== ready) return `${name} has ${registry.size} agents, and ${ready} are Ready there`;
       if (server.arriving > 0) return `${name} has ${server.arriving} links that arrive`;
+      const dead = rows.find(({ id }) => registry.get(id) === undefined && registry.linkOf(id) !== 'none');
+      if (dead !== undefined) return `${name} still counts on a link of ${dead.name}`;
+      if (propagation.inFlight > 0) return `${name} is telling ${propagation.inFlight} agents their lists`;
       if (ownership.unwritten > 0) return `${name} has ${ownership.unwritten} changes of hosts to write`;
       const known = serving.hosts().length;
       if (known !== rows.length) return `${name} knows ${known} hosts, and there are ${rows.length}`;
@@ -381,8 +386,8 @@ export class Simulation {
     const node = server?.serving;
     if (server === undefined || node === undefined) return `is on ${host}, which does not serve`;
     const list = node.agents.lists.listFor(row, { held: node.agents.registry.get(row.id)?.held });
-    if (state.list.hosts.join() !== list.hosts.join())
-      return `has the list ${state.list.hosts}, and the newest is ${list.hosts}`;
+    const wrong = otherThanTold(state, list);
+    if (wrong !== undefined) return wrong;
     if (host !== state.list.hosts[0] && isChecking(state)) return `is on ${host}, and prefers ${state.list.hosts[0]}`;
     if (!state.list.hosts.includes(host ?? '')) return `is on ${host}, which is not in its list`;
     const kept = formatHostList(state.list);
@@ -614,6 +619,18 @@ export class Simulation {
 /** One whose way back did not last takes up to half an hour for the next one; with `shuffle` one check is enough. */
 function isChecking({ check }: AgentState): boolean {
   return check.damping === 1 && !check.isDone;
+}
+
+/** What an agent has of what it should have been told last; undefined: all of it. Pure. */
+function otherThanTold({ list, avoid, check }: AgentState, newest: AgentList): string | undefined {
+  if (list.hosts.join() !== newest.hosts.join()) return `has the list ${list.hosts}, and the newest is ${newest.hosts}`;
+  if (list.algorithm !== newest.algorithm)
+    return `has the algorithm ${list.algorithm}, and the newest is ${newest.algorithm}`;
+  if (!isSameSet(avoid, newest.avoid)) return `avoids [${avoid}], and is to avoid [${newest.avoid}]`;
+  const seconds = check.intervalMs / 1_000;
+  return seconds === newest.checkIntervalSeconds
+    ? undefined
+    : `checks each ${seconds} s, and is to do so each ${newest.checkIntervalSeconds} s`;
 }
 
 /** Its modules are loaded when they are first used, which is outside of the world. */
