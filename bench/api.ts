@@ -1,8 +1,6 @@
 // How long the commands of the HTTP API take over a few hosts and over many, through a real socket, SQLite and signatures.
-// Usage: npm run bench:api [-- HOSTS …]
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { type ApiCall, call } from '#dist/admin/client.js';
 import { readStatus } from '#dist/admin/status.js';
 import { systemClock } from '#dist/lib/clock.js';
@@ -15,16 +13,30 @@ import { Api } from '#dist/mgmt/http/api.js';
 import { httpServer, listenHttp } from '#dist/mgmt/http/http-server.js';
 import { openStore } from '#dist/mgmt/open-store.js';
 import type { ServerRow } from '#dist/mgmt/store/store.js';
+import { readArguments, wholeNumber } from '../scripts/programs/arguments.js';
+import { inFolder } from './clean-up.js';
 import { ADDRESSES, fillStore, OWN_MSID } from './filled-store.js';
 import { operatorOf } from './operator.js';
 import { median } from './statistics.js';
 
 const ROUNDS = 21;
-const HOST_COUNTS = [10, 5_000];
+const USAGE = `Measures how long commands of the HTTP API take, over few hosts and over many.
+
+Usage: npm run bench:api [-- HOSTS …]
+
+  HOSTS   how many hosts there are (10 5000)
+`;
+const HOST_COUNTS = ['10', '5000'];
+const MOST_HOSTS = 1_000_000;
+
+const counts = readArguments(USAGE, () => {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const texts = positionals.length > 0 ? positionals : HOST_COUNTS;
+  return texts.map(text => wholeNumber('HOSTS', text, 1, MOST_HOSTS));
+});
 
 /** @returns the median of each call in milliseconds, by the call's name */
-async function measure(count: number): Promise<ReadonlyMap<string, number>> {
-  const folder = mkdtempSync(join(tmpdir(), 'muster-api-'));
+async function measure(count: number, folder: string): Promise<ReadonlyMap<string, number>> {
   const log = silentLog;
   const storeParts = { clock: systemClock, random: systemRandom, log };
   const store = await openStore(`sqlite:${join(folder, 'muster.db')}`, storeParts);
@@ -80,7 +92,6 @@ async function measure(count: number): Promise<ReadonlyMap<string, number>> {
   for (const [name, work] of Object.entries(calls)) medians.set(name, await medianMs(work));
   await server.close();
   await store.close();
-  rmSync(folder, { recursive: true });
   return medians;
 }
 
@@ -95,10 +106,8 @@ async function medianMs(work: () => Promise<unknown>): Promise<number> {
   return median(times);
 }
 
-const given = process.argv.slice(2).map(Number);
-const counts = given.length > 0 ? given : HOST_COUNTS;
 const columns: ReadonlyMap<string, number>[] = [];
-for (const count of counts) columns.push(await measure(count));
+for (const count of counts) columns.push(await inFolder(folder => measure(count, folder)));
 console.log(`${'ms, median'.padEnd(28)}${counts.map(count => `${count} hosts`.padStart(14)).join('')}`);
 for (const name of columns[0]?.keys() ?? []) {
   const cells = columns.map(medians => (medians.get(name) ?? Number.NaN).toFixed(1).padStart(14));

@@ -1,9 +1,7 @@
 // How long a server reads the hosts of a large cluster, and how long its event loop is blocked by that.
-// Usage: npm run bench:store [-- [db.url] HOSTS …], with an empty database
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
 import { envelope } from '#dist/api/envelope.js';
 import { systemClock } from '#dist/lib/clock.js';
 import { runInTurns } from '#dist/lib/interruptible.js';
@@ -21,10 +19,29 @@ import { openStore } from '#dist/mgmt/open-store.js';
 import { readAll, readLargePage } from '#dist/mgmt/store/pages.js';
 import { HOSTS_A_BATCH, type Store } from '#dist/mgmt/store/store.js';
 import { StoreHealth } from '#dist/mgmt/store/store-health.js';
+import { readArguments, wholeNumber } from '../scripts/programs/arguments.js';
+import { inFolder } from './clean-up.js';
 import { ADDRESSES, fillStore, OWN_MSID, patiently } from './filled-store.js';
 import { operatorOf } from './operator.js';
 
-const HOST_COUNTS = [1_000, 10_000, 100_000];
+const USAGE = `Measures how long a server reads the hosts of a large cluster, and how long its event loop is blocked by that.
+
+Usage: npm run bench:store [-- [URL] HOSTS …]
+
+  URL     the db.url of an empty database (a new one of SQLite for each number of hosts)
+  HOSTS   how many hosts there are (1000 10000 100000)
+`;
+const HOST_COUNTS = ['1000', '10000', '100000'];
+const MOST_HOSTS = 1_000_000;
+
+const { dbUrl, counts } = readArguments(USAGE, () => {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const [first, ...others] = positionals;
+  const dbUrl = first?.includes(':') ? first : undefined;
+  const given = dbUrl === undefined ? positionals : others;
+  const texts = given.length > 0 ? given : HOST_COUNTS;
+  return { dbUrl, counts: texts.map(text => wholeNumber('HOSTS', text, 1, MOST_HOSTS)) };
+});
 const ROUNDS = 3;
 
 interface Figure {
@@ -180,15 +197,9 @@ async function firstServer(store: Store): Promise<string> {
   return server?.uuid ?? '';
 }
 
-const given = process.argv.slice(2);
-const dbUrl = given[0]?.includes(':') ? given.shift() : undefined;
-const counts = given.length > 0 ? given.map(Number) : HOST_COUNTS;
 const columns: ReadonlyMap<string, Figure>[] = [];
-for (const count of counts) {
-  const folder = mkdtempSync(join(tmpdir(), 'muster-store-'));
-  columns.push(await measure(dbUrl ?? `sqlite:${join(folder, 'muster.db')}`, count));
-  rmSync(folder, { recursive: true });
-}
+for (const count of counts)
+  columns.push(await inFolder(folder => measure(dbUrl ?? `sqlite:${join(folder, 'muster.db')}`, count)));
 console.log(`${'ms / longest block'.padEnd(34)}${counts.map(count => `${count} hosts`.padStart(18)).join('')}`);
 for (const name of columns[0]?.keys() ?? []) {
   const cells = columns.map(figures => {

@@ -30,6 +30,8 @@ const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--p
   --rounds N      how often each cause (10)
 `;
 const SERVERS = 3;
+/** Options that mean nothing to `--table`. */
+const OF_A_RUN = ['for', 'seed', 'processes', 'faults', 'plot', 'json'] as const;
 const MOST_SEED = 2 ** 31;
 
 const say = (line: string) => void console.log(line);
@@ -127,30 +129,35 @@ function optionsOf(): Options {
       for: { type: 'string' },
       seed: { type: 'string' },
       agents: { type: 'string', default: '200' },
-      processes: { type: 'string', default: '5' },
+      processes: { type: 'string' },
       store: { type: 'string' },
       faults: { type: 'string' },
       plot: { type: 'string' },
       json: { type: 'string' },
       table: { type: 'boolean', default: false },
       soak: { type: 'boolean', default: false },
-      rounds: { type: 'string', default: '10' },
+      rounds: { type: 'string' },
     },
   });
+  if (values.table) {
+    const unused = OF_A_RUN.find(name => values[name] !== undefined);
+    if (unused !== undefined)
+      throw new Error(`--${unused}: --table draws and writes nothing, and has a plan of its own`);
+    if (values.soak) throw new Error('--soak: it is no --table');
+  } else if (values.rounds !== undefined) throw new Error('--rounds: it is for --table');
+  const known = values.soak ? SOAK_KINDS : FAULT_KINDS;
   const agents = wholeNumber('--agents', values.agents, 0, 5_000);
-  const processes = values.table ? 0 : wholeNumber('--processes', values.processes, 0, 50);
+  const processes = values.table ? 0 : wholeNumber('--processes', values.processes ?? '5', 0, 50);
   if (agents + processes === 0) throw new RangeError('--agents, --processes: one agent at least is needed');
   return {
     ...{ agents, processes },
     forMs: timeOf('--for', values.for ?? (values.soak ? '30m' : '10m')),
     seed: wholeNumber('--seed', values.seed ?? String(Math.floor(Math.random() * MOST_SEED)), 0, MOST_SEED),
     stores: storesOf(values.store),
-    kinds:
-      values.faults?.split(',').map(text => oneOf('--faults', text, FAULT_KINDS)) ??
-      (values.soak ? SOAK_KINDS : FAULT_KINDS),
+    kinds: values.faults?.split(',').map(text => oneOf('--faults', text, known)) ?? known,
     isTable: values.table,
     isSoak: values.soak,
-    rounds: wholeNumber('--rounds', values.rounds, 1, 1_000),
+    rounds: wholeNumber('--rounds', values.rounds ?? '10', 1, 1_000),
     plot: values.plot === undefined ? undefined : writableFile('--plot', values.plot),
     json: values.json === undefined ? undefined : writableFile('--json', values.json),
   };

@@ -12,7 +12,7 @@ import { timeOf } from '../helpers/test-program.js';
 const PROGRAMS = [
   ...['test/simulation/main', 'test/simulation/mutants-main', 'test/chaos/main', 'test/chaos/persist-main'],
   ...['scripts/attack', 'scripts/fuzz', 'scripts/galera', 'scripts/test'],
-  ...['bench/run', 'bench/scale/main', 'bench/storm/main'],
+  ...['bench/run', 'bench/scale/main', 'bench/storm/main', 'bench/api', 'bench/store'],
 ];
 
 function start(program: string, args: readonly string[], folder: string) {
@@ -45,6 +45,12 @@ t.test('regression: programs: what cannot be used is refused before anything is 
     ['test/chaos/main', ['--plot', '/nonexistent/x.svg'], /--plot .*: there is no folder \/nonexistent/],
     ['test/chaos/main', ['--json', '/'], /--json \/: it is no file/],
     ['test/chaos/main', ['--agents', '0', '--processes', '0'], /one agent at least/],
+    ['test/chaos/main', ['--table', '--plot', 'x.svg'], /--plot: --table draws and writes nothing/],
+    ['test/chaos/main', ['--table', '--soak'], /--soak: .*--table/],
+    ['test/chaos/main', ['--soak', '--faults', 'fin,kill'], /--faults kill: known are /],
+    ['test/chaos/main', ['--rounds', '3'], /--rounds: .*--table/],
+    ['bench/api', ['0'], /HOSTS 0: a whole number from 1/],
+    ['bench/store', ['sqlite:/nonexistent/x', 'many'], /HOSTS many: a whole number/],
     ['bench/run', ['--agents', '0'], /--agents 0: a whole number from 1/],
     ['bench/run', ['agents', 'everything'], /WHAT everything: known are codec, .*agents/],
     ['bench/run', ['--compare', 'HEAD', 'codec'], /WHAT codec: known are agents, idle, link/],
