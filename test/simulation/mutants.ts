@@ -244,4 +244,10 @@ export const MUTANTS: readonly Mutant[] = [
     from: '      await file.datasync();\n',
     to: '',
   },
+  {
+    name: 'links of a host that has left stay in memory',
+    file: 'mgmt/agents/attache-registry.ts',
+    from: '    this.#links.delete(attache.host.id);\n',
+    to: '',
+  },
 ];
