@@ -147,7 +147,7 @@ export class World {
   #origin(): string | undefined {
     if (this.#atOnce < MOST_AT_ONCE - TRACED) return undefined;
     const frames = (new Error().stack ?? '').split('\n').slice(1);
-    const callers = frames.filter(line => !/\/(?:world|simulated-process)\.js:|node:/.test(line)).slice(0, CALLERS);
+    const callers = frames.filter(line => !/\/(?:world|simulated-process)\.[jt]s:|node:/.test(line)).slice(0, CALLERS);
     return callers.map(line => line.trim().replace(/file:\S*\/(?:dist|build)\//, '')).join(' ');
   }
 
