@@ -174,4 +174,13 @@ export const FINDS: readonly Find[] = [
       }),
     ],
   },
+  {
+    name: 'whose list stays when a canary holds for all keeps it when a host is removed',
+    undone: 'an equal list stays one of the configuration that it was made from',
+    shape: { servers: 2, agents: 5 },
+    plan: [
+      at(1_000, { kind: 'canary', via: 0, change: { algorithm: 'roundrobin' }, percent: 50, end: 'commit', ms: 2_000 }),
+      at(20_000, { kind: 'remove', via: 0, agent: 0, isForced: true, ms: 2_000 }),
+    ],
+  },
 ];

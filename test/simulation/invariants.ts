@@ -8,7 +8,8 @@ import type { SimulatedProcess } from './simulated-process.js';
 import type { Simulation } from './simulation.js';
 
 /** More than any backoff allows: several servers, again and again. */
-const MOST_DIALS = 60;
+/** Of a check interval of a second, less a tenth, and some of other causes. */
+const MOST_DIALS = 70;
 const DIALS_WITHIN_MS = 60_000;
 /** Two only while it moves. */
 const MOST_LINKS = 2;

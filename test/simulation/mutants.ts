@@ -250,4 +250,10 @@ export const MUTANTS: readonly Mutant[] = [
     from: '    this.#links.delete(attache.host.id);\n',
     to: '',
   },
+  {
+    name: 'an equal list stays one of the configuration that it was made from',
+    file: 'mgmt/lists/propagation.ts',
+    from: '      agent.held = list;\n      // What',
+    to: '      // What',
+  },
 ];

@@ -112,7 +112,10 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
   #tellIfChanged(agent: A): boolean {
     const { held, link } = agent;
     if (this.#telling.has(agent) || held === undefined || link.closed || this.#stop.signal.aborted) return false;
-    if (isSameAgentList(held, this.#listFor(agent))) {
+    const list = this.#listFor(agent);
+    if (isSameAgentList(held, list)) {
+      // It has the list of the newest configuration, from which on a `roundrobin` stays as it is.
+      agent.held = list;
       // What it had not taken is no longer asked of it.
       agent.lag = undefined;
       return false;

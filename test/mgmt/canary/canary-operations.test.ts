@@ -227,6 +227,25 @@ t.test('canary: with roundrobin its hosts get the former lists back, and nobody 
   t.same(listsOf(cluster), former);
 });
 
+t.test(
+  'regression: canary: whose list stays when it holds for all keeps it when hosts are removed, as the others do',
+  async t => {
+    const cluster = await startCluster(t, [A, B]);
+    await cluster.addAgents(6, `${A},${B}`);
+    const { id } = (await cluster.node(A).call('startCanary', { algorithm: 'roundrobin', percent: 50 })).body.canary;
+    await cluster.goesOn(10_000);
+    await cluster.node(A).call('commitCanary', { id, forced: 'true' });
+    await cluster.goesOn(10_000);
+    const former = listsOf(cluster);
+    t.equal(new Set(former).size, 2);
+    await cluster.store.removeHost(1, 1);
+    await cluster.goesOn(10_000);
+    for (const { node } of cluster.nodes.values()) node.agents.lists.avoid([C]);
+    await cluster.goesOn(10_000);
+    t.same(listsOf(cluster).slice(1), former.slice(1));
+  },
+);
+
 t.test('canary: its agents dial the servers that they are told, and it holds for all by any server', async t => {
   const cluster = await startCluster(t, [A, B]);
   await cluster.addAgents(4, A);
