@@ -136,6 +136,19 @@ export const FINDS: readonly Find[] = [
     ],
   },
   {
+    name: 'a Ready whose write has failed since the store was away is written when the store is back',
+    undone: 'what could not be written counts as written',
+    shape: { servers: 2, agents: 1 },
+    plan: [
+      at(1_000, { kind: 'delay', from: AGENT_1, to: SERVER_2, delayMs: 500, ms: 60_000 }),
+      at(1_500, { kind: 'configure', via: 0, name: 'host', value: '192.0.2.2,192.0.2.1', again: undefined }),
+      // It is registered, and has not answered Ready: that is the first write that fails.
+      after('server-2', 'info Agent connected', 500, {
+        ...{ kind: 'store', servers: [1], weather: { kind: 'away' }, ms: 10_000 },
+      }),
+    ],
+  },
+  {
     name: 'a server that reads the configuration while it is changed has the newest one in the end',
     undone: 'the version of the configuration is read behind its rows',
     shape: { servers: 4, agents: 1 },

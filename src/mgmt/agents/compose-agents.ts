@@ -194,6 +194,7 @@ export function composeAgents(parts: AgentsParts): Agents {
     registrar: new Registrar({
       ...parts,
       knownHosts,
+      areMoreComing: () => server.underWay.handshake + server.underWay.new > 0,
       newHostsPerHour: () => lists.configuration.values['agent.new.hosts.per.address'],
       onReturned({ id, uuid, name }, removedId) {
         log.warn('A host that was removed has come back; it is a new host', {

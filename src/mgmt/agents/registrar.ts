@@ -1,20 +1,15 @@
 import { networkOf } from '../../lib/address.js';
-import type { Clock } from '../../lib/clock.js';
 import type { Log } from '../../lib/logger.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { HostIdentity, KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
-import type { AgentStore } from '../store/agent-store.js';
 import { pause } from '../store/pause.js';
 import type { HostDescription } from '../store/store.js';
-import { isAway, type StoreHealth } from '../store/store-health.js';
+import { isAway } from '../store/store-health.js';
 import { NetworkAllowance } from './network-allowance.js';
-import { RegistrationBatches } from './registration-batches.js';
+import { RegistrationBatches, type RegistrationBatchesParts } from './registration-batches.js';
 
-export interface RegistrarParts {
-  readonly store: Pick<AgentStore, 'registerHosts'>;
-  readonly health: StoreHealth;
+export interface RegistrarParts extends RegistrationBatchesParts {
   readonly knownHosts: KnownHosts;
-  readonly clock: Clock;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
   readonly log: Log;
@@ -36,7 +31,7 @@ export class Registrar {
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts;
-    this.#batches = new RegistrationBatches(parts.store, parts.health);
+    this.#batches = new RegistrationBatches(parts);
   }
 
   /** The host was removed: its guid will come back under another id. */

@@ -46,6 +46,10 @@ export const MGMT_LIMITS = {
   registrationMs: 5_000,
   /** Between two attempts to register such an agent. */
   registrationRetryMs: 1_000,
+  /** When Startups have come during a registration of others: how long those are waited for that are on their way. */
+  registrationRestMs: 10,
+  /** When states of hosts have come during a write of others: how long more are waited for. No agent waits for the write. */
+  ownershipRestMs: 50,
   /** How often the configuration and changed hosts are read from the store. */
   pollMs: 2_000,
   /** Requests before Startup that one link may send: each is answered. */

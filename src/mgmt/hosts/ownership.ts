@@ -1,7 +1,8 @@
-import type { Clock } from '../../lib/clock.js';
+import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { firstOf } from '../../lib/first-of.js';
 import type { Log } from '../../lib/logger.js';
+import { MGMT_LIMITS } from '../config/limits.js';
 import type { AgentStore } from '../store/agent-store.js';
 import { type Arrival, HOSTS_A_BATCH, type Loss } from '../store/store.js';
 import { StoreError } from '../store/store-error.js';
@@ -70,11 +71,12 @@ const CORRECTED: Arrival = { kind: 'register', cause: 'corrected', isPreferred: 
 
 /**
  * Which hosts this server has. It is written in the background: a link never waits for the store, nor ends because of it.
- * What comes while a write is under way goes into the next one, so many hosts at once make few writes. Of each host only
- * the latest desired state is kept, so what waits is bounded by the hosts, and a Ready is written only if its link still is
- * open. A disconnect is written under the epoch of the Ready before it, so it never changes the row of a newer owner. Nor does
- * a Ready that comes late, by an older link of the agent process than the one by which another server has the host. What
- * could not be written is tried again until it is written, or until another state is desired.
+ * What comes alone is written at once. What comes while a write is under way goes into the next one, which waits for more, so
+ * many hosts at once make few writes: the commit is the dearest part of one. Of each host only the latest desired state is
+ * kept, so what waits is bounded by the hosts, and a Ready is written only if its link still is open. A disconnect is written
+ * under the epoch of the Ready before it, so it never changes the row of a newer owner. Nor does a Ready that comes late, by an
+ * older link of the agent process than the one by which another server has the host. What could not be written is tried again
+ * until it is written, or until another state is desired.
  */
 export class Ownership {
   readonly #store: OwnershipStore;
@@ -88,6 +90,8 @@ export class Ownership {
   /** Those that the store, which is there, has failed to write: they wait for `retry`. */
   readonly #failed = new Set<Entry>();
   #isWriting = false;
+  /** The wait after a write during which more has come. */
+  #rest: Timer | undefined;
   #underWay: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -191,6 +195,7 @@ export class Ownership {
   /** From now on nothing is written but by `releaseAll`. */
   stop(): void {
     this.#stopped = true;
+    this.#rest?.cancel();
   }
 
   #moment(): { readonly at: number; readonly since: number } {
@@ -219,7 +224,7 @@ export class Ownership {
   }
 
   #write(): void {
-    if (!this.#isWriting) this.#underWay = this.#writeAll();
+    if (!this.#isWriting && this.#rest === undefined) this.#underWay = this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
@@ -228,10 +233,17 @@ export class Ownership {
       while (this.#dirty.size > 0 && !this.#health.away && !this.#stopped) {
         const batch = firstOf(this.#dirty, HOSTS_A_BATCH);
         await this.#writeBatch(batch);
+        if (this.#dirty.size < HOSTS_A_BATCH) break;
       }
     } finally {
       this.#isWriting = false;
     }
+    // Of one that is away it is known when it is back.
+    if (this.#dirty.size === 0 || this.#stopped || this.#health.away) return;
+    this.#rest = this.#clock.after(MGMT_LIMITS.ownershipRestMs, () => {
+      this.#rest = undefined;
+      this.#write();
+    });
   }
 
   async #writeBatch(batch: readonly Entry[]): Promise<void> {

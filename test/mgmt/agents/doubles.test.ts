@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MGMT_LIMITS } from '../../../src/mgmt/config/limits.js';
 import { SetupMSListAnswer } from '../../../src/protocol/index.js';
 import { contentOf } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
@@ -84,13 +85,13 @@ t.test(
 );
 
 t.test('doubles: two new links at once end as one', async t => {
-  const { agent, registry, row } = await testServer();
+  const { agent, registry, row, clock } = await testServer();
   const agents = [agent(), agent(), agent()];
   for (const one of agents) one.startup();
   for (const one of agents) await one.receive();
   for (const one of agents) one.answerReady(await one.receive());
   for (const one of agents) one.answerReady(await one.receive());
-  await settle();
+  await clock.advance(MGMT_LIMITS.ownershipRestMs);
   t.strictSame(
     agents.map(one => one.closed),
     [true, true, false],

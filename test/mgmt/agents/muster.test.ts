@@ -1,5 +1,6 @@
 import t from 'tap';
 import { VERSION } from '../../../src/lib/version.js';
+import { MGMT_LIMITS } from '../../../src/mgmt/config/limits.js';
 import { only } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
@@ -46,7 +47,7 @@ t.test('muster: a Ready that comes late, by an older link than that of another s
   t.match(data.hosts.get(1), { status: 'Up', msid: 1002, epoch: 1, linkNumber: 2 });
   const newest = late.agent();
   await newest.join(muster(3));
-  await settle();
+  await clock.advance(MGMT_LIMITS.ownershipRestMs);
   t.notOk(newest.closed);
   t.match(data.hosts.get(1), { status: 'Up', msid: MSID, epoch: 2, linkNumber: 3 });
 });

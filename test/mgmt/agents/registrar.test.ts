@@ -33,6 +33,7 @@ async function bench(perHour = 3) {
     clock,
     stopping: new AbortController().signal,
     log,
+    areMoreComing: () => false,
     newHostsPerHour: () => state.perHour,
     onReturned() {},
   });

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/lib/clock.js';
 import { silentLog } from '../../../src/lib/logger.js';
 import { systemRandom } from '../../../src/lib/random.js';
+import { MGMT_LIMITS } from '../../../src/mgmt/config/limits.js';
 import { Ownership } from '../../../src/mgmt/hosts/ownership.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import { HOSTS_A_BATCH, type Store } from '../../../src/mgmt/store/store.js';
@@ -26,6 +27,7 @@ const WRITES = ['hostsReady', 'hostsMsHostList', 'hostsDisconnected', 'releaseHo
 function server(store: Store, msid: number) {
   const log = new RecordingLog();
   const health = new StoreHealth(log);
+  const clock = new FakeClock();
   const bench = {
     outage: false,
     /** The next write waits for it. */
@@ -34,6 +36,7 @@ function server(store: Store, msid: number) {
     writes: [] as string[],
     health,
     log,
+    clock,
     ownership: undefined as unknown as Ownership,
     removed: [] as number[],
     superseded: [] as number[],
@@ -44,7 +47,13 @@ function server(store: Store, msid: number) {
         { onRemoved: () => void bench.removed.push(id), onSuperseded: () => void bench.superseded.push(id) },
       ),
     /** Until all is written. */
-    rest: () => until(() => bench.ownership.unwritten === 0),
+    async rest() {
+      const isDone = () => bench.ownership.unwritten === 0;
+      while (!isDone()) {
+        await until(() => isDone() || clock.pending > 0);
+        await clock.advance(MGMT_LIMITS.ownershipRestMs);
+      }
+    },
     async back() {
       bench.outage = false;
       await health.watch(async () => {});
@@ -65,7 +74,7 @@ function server(store: Store, msid: number) {
       };
     },
   });
-  bench.ownership = new Ownership(watched, health, { clock: new FakeClock(), log, msid });
+  bench.ownership = new Ownership(watched, health, { clock, log, msid });
   return bench;
 }
 
@@ -133,6 +142,29 @@ function ownershipTests(t: Test, open: (t: Test) => Promise<Store>): void {
         `${status} ${msid} ${msHostList} ${configurationVersion} ${epoch}` !== 'Disconnected null 192.0.2.2@static 9 1',
     );
     t.same(wrong, []);
+  });
+
+  t.test('ownership: what comes during a write waits for more, so that they share the next one', async t => {
+    const store = await open(t);
+    const [first = 0, second = 0, third = 0] = await addHosts(store, 3);
+    const one = server(store, OLD);
+    one.ready(first);
+    one.ready(second);
+    await until(() => one.ownership.unwritten === 1 && one.clock.pending === 1);
+    await one.clock.advance(MGMT_LIMITS.ownershipRestMs - 1);
+    one.ready(third);
+    t.same(one.writes, ['hostsReady 1']);
+    await one.clock.advance(1);
+    await until(() => one.ownership.unwritten === 0);
+    t.same(one.writes, ['hostsReady 1', 'hostsReady 2']);
+    one.ready(first);
+    await until(() => one.ownership.unwritten === 0);
+    t.equal(one.writes.length, 3, 'alone it is written at once');
+    one.ready(second);
+    one.ready(third);
+    await until(() => one.clock.pending === 1);
+    one.ownership.stop();
+    t.equal(one.clock.pending, 0, 'a server that stops waits for nothing');
   });
 
   t.test('ownership: what was pending while the store was away is written once, and nothing is lost', async t => {
