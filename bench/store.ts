@@ -101,7 +101,7 @@ async function measure(dbUrl: string, count: number): Promise<ReadonlyMap<string
   const figures = new Map<string, Figure>();
   const links = () => new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: () => undefined }).read();
   figures.set('all hosts, at start', await median(nothing, () => known.read()));
-  figures.set('the ids of a zone', await median(nothing, () => new ZoneHosts(store).readOn(zoneId)));
+  figures.set('the ids of a zone', await median(nothing, () => new ZoneHosts(store).read(zoneId)));
   figures.set('all hosts, for a change of lists', await median(nothing, () => readAll(after => store.hosts(after))));
   figures.set(
     'poll after every row changed',

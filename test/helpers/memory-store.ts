@@ -11,6 +11,7 @@ import {
   type ClusterRow,
   type Configuration,
   type ConfigurationAlso,
+  type ConfigurationState,
   type ConfigurationUpdate,
   type HostDescription,
   type HostDisconnectedEntry,
@@ -50,6 +51,11 @@ export class MemoryData {
   readonly changes: (MemoryRow & { readonly removed: number | null })[] = [];
   /** Of the latest host with a guid, which may be removed. */
   readonly ids = new Map<string, number>();
+
+  get configurationState(): ConfigurationState {
+    const { version, assignmentGeneration, revocation } = this;
+    return { version, assignmentGeneration, revocation, authorities: 0 };
+  }
 }
 
 /** A store in memory, with an outage at the flip of a switch. A test of its own holds it against the real one. */
@@ -69,9 +75,13 @@ export class MemoryStore
   async configuration(): Promise<Configuration> {
     this.#enter('configuration');
     const values = [...this.data.values].toSorted(([one], [other]) => (one < other ? -1 : 1));
-    const { version, assignmentGeneration, revocation, canary } = this.data;
-    const counters = { version, assignmentGeneration, revocation, authorities: 0 };
-    return { ...counters, values: new Map(values), ...(canary && { canary }) };
+    const { canary } = this.data;
+    return { ...this.data.configurationState, values: new Map(values), ...(canary && { canary }) };
+  }
+
+  async configurationState(): Promise<ConfigurationState> {
+    this.#enter('configurationState');
+    return this.data.configurationState;
   }
 
   async initialiseConfiguration(values: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {

@@ -157,7 +157,7 @@ export const FINDS: readonly Find[] = [
       at(1_000, { kind: 'store', servers: [1], weather: { kind: 'slow', ms: 1_900 }, ms: 40_000 }),
       at(2_000, { kind: 'store', servers: [2], weather: { kind: 'slow', ms: 1_500 }, ms: 40_000 }),
       at(3_000, { kind: 'store', servers: [3], weather: { kind: 'slow', ms: 1_100 }, ms: 40_000 }),
-      at(20_000, {
+      at(22_000, {
         ...{ kind: 'configure', via: 0, name: 'host', again: undefined },
         value: '192.0.2.2,192.0.2.1,192.0.2.3,192.0.2.4',
       }),

@@ -67,14 +67,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the version of the configuration is read behind its rows',
     file: 'mgmt/agents/poller.ts',
-    from: '    const stored = await store.configuration();\n    const isRevoking',
-    to: '    const rows = await store.configuration();\n    const { version } = await store.configuration();\n    const stored = { ...rows, version };\n    const isRevoking',
+    from: '    const state = await store.configurationState();\n    const isRevoking = await revocations.follow(state.revocation);\n    const isDropping = await ca.follow(state.authorities);\n    if (isRevoking || isDropping) server.endRevoked();\n    if (state.version === lists.configuration.version) await this.#readHosts(lists.configuration);\n    else {\n      const stored = await store.configuration();\n',
+    to: '    const rows = await store.configuration();\n    const state = await store.configurationState();\n    const isRevoking = await revocations.follow(state.revocation);\n    const isDropping = await ca.follow(state.authorities);\n    if (isRevoking || isDropping) server.endRevoked();\n    if (state.version === lists.configuration.version) await this.#readHosts(lists.configuration);\n    else {\n      const stored = { ...rows, version: state.version };\n',
   },
   {
     name: 'a job that was begun, and whose reply was lost, is never run',
     file: 'mgmt/jobs/job-runner.ts',
-    from: 'for (const job of await health.watch(() => this.#store.runningJobs(msid, known))) this.#begin(job);',
-    to: 'void known;',
+    from: 'for (const job of running) this.#begin(job);',
+    to: 'void running;',
   },
   {
     name: 'a command is carried out once more when it is asked for again',

@@ -26,7 +26,7 @@ import type { RemovalNotices } from './removal-notices.js';
 export interface PollerParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly store: Pick<AgentStore, 'configuration' | 'clusters' | 'hostVersions' | 'hostsById'>;
+  readonly store: Pick<AgentStore, 'configuration' | 'configurationState' | 'clusters' | 'hostVersions' | 'hostsById'>;
   readonly health: StoreHealth;
   readonly lists: AgentLists;
   readonly zones: Zones;
@@ -51,6 +51,8 @@ export interface PollerParts {
 export class Poller {
   readonly #parts: PollerParts;
   readonly #hosts: HostWatch;
+  /** Hosts whose rows were read, and which their zones lack. */
+  readonly #newInZone = new Set<number>();
   #polling: Promise<void> = Promise.resolve();
   /** The one that waits for its turn. */
   #waiting: Promise<void> | undefined;
@@ -61,7 +63,10 @@ export class Poller {
     this.#parts = parts;
     this.#hosts = new HostWatch(parts.store, {
       onRemoved: host => this.#forget(host),
-      onChanged: host => void parts.knownHosts.learn(host),
+      onChanged: host => {
+        parts.knownHosts.learn(host);
+        if (parts.lists.lacks(host)) this.#newInZone.add(host.id);
+      },
     });
   }
 
@@ -120,12 +125,13 @@ export class Poller {
   /** A configuration is taken when all has been read that belongs to it: the hosts' assignments were written before it. */
   async #readAll(): Promise<void> {
     const { clock, store, lists, registry, revocations, ca, presented, server } = this.#parts;
-    const stored = await store.configuration();
-    const isRevoking = await revocations.follow(stored.revocation);
-    const isDropping = await ca.follow(stored.authorities);
+    const state = await store.configurationState();
+    const isRevoking = await revocations.follow(state.revocation);
+    const isDropping = await ca.follow(state.authorities);
     if (isRevoking || isDropping) server.endRevoked();
-    if (stored.version === lists.configuration.version) await this.#readHosts(lists.configuration);
+    if (state.version === lists.configuration.version) await this.#readHosts(lists.configuration);
     else {
+      const stored = await store.configuration();
       const clusters = await store.clusters();
       const configuration = this.#usable(stored);
       await this.#readHosts(configuration);
@@ -149,9 +155,12 @@ export class Poller {
   }
 
   async #readHosts({ values: { zones: names } }: Configuration): Promise<void> {
-    const { lists, zones } = this.#parts;
+    const { lists, zones, knownHosts } = this.#parts;
     await zones.learn(names);
     await this.#hosts.poll();
+    // One that was removed meanwhile is not known any more.
+    lists.addHosts([...this.#newInZone].flatMap(id => knownHosts.byId(id) ?? []));
+    this.#newInZone.clear();
     for (const name of names) {
       const zone = zones.find(name, names);
       if (zone !== undefined) await lists.readZone(zone.id);

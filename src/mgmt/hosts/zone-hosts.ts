@@ -1,10 +1,10 @@
 import type { AgentStore } from '../store/agent-store.js';
 import { pagesOf, readAll } from '../store/pages.js';
-import { indexOfId } from './sorted-ids.js';
+import { addId, indexOfId } from './sorted-ids.js';
 
 /**
- * The host ids of each zone in memory, ascending. Ids only rise, so a zone is read on from its last id when an id lies
- * beyond it; nothing on a connect goes through all hosts.
+ * The host ids of each zone in memory, ascending. A zone is read once; then it follows what the poll finds changed. Ids only
+ * rise, so it is read on from its last id when an id lies beyond it; nothing on a connect goes through all hosts.
  */
 export class ZoneHosts {
   readonly #store: Pick<AgentStore, 'zoneHostIds'>;
@@ -19,6 +19,12 @@ export class ZoneHosts {
     return this.#zone(zoneId).ids;
   }
 
+  /** Whether the zone was read, and has not the host. */
+  lacks(zoneId: number, hostId: number): boolean {
+    const { isRead, ids } = this.#zone(zoneId);
+    return isRead && !has(ids, hostId);
+  }
+
   /** Reads until the zone has the host, as far as the store has it there. @throws StoreError */
   async include(zoneId: number, hostId: number): Promise<void> {
     // Those that come meanwhile wait for the reading under way, and look again.
@@ -27,16 +33,20 @@ export class ZoneHosts {
     }
   }
 
-  /** Reads the hosts that are new. @throws StoreError */
-  async readOn(zoneId: number): Promise<void> {
-    await this.#inTurn(zoneId, zone => this.#readTail(zoneId, zone));
+  /** Reads the hosts of a zone that was not read yet. @throws StoreError */
+  async read(zoneId: number): Promise<void> {
+    await this.#inTurn(zoneId, async zone => {
+      if (!zone.isRead) await this.#readTail(zoneId, zone);
+    });
   }
 
-  /** The host is in this zone now. */
+  /**
+   * The host is in this zone now. A zone that is not in memory comes to have it when it is read. Of several hosts all are to
+   * be added in one turn: the place of each in its zone follows from those before it.
+   */
   add(zoneId: number, hostId: number): void {
-    const { ids } = this.#zone(zoneId);
-    const index = indexOfId(ids, hostId);
-    if (ids[index] !== hostId) ids.splice(index, 0, hostId);
+    const zone = this.#zone(zoneId);
+    if (zone.isRead) addId(zone.ids, hostId);
   }
 
   /**
@@ -59,20 +69,21 @@ export class ZoneHosts {
   async #readTail(zoneId: number, zone: Zone): Promise<void> {
     // In place: many thousands of ids are not copied for every new host.
     const read = (after: number) => this.#store.zoneHostIds(zoneId, after);
-    for await (const page of pagesOf(read, zone.ids.at(-1))) zone.ids.push(...page);
+    for await (const page of pagesOf(read, zone.ids.at(-1))) for (const id of page) addId(zone.ids, id);
+    zone.isRead = true;
   }
 
   async #readUpTo(zoneId: number, zone: Zone, hostId: number): Promise<void> {
     if (has(zone.ids, hostId)) return;
     if (hostId > (zone.ids.at(-1) ?? 0)) await this.#readTail(zoneId, zone);
     // The host came from another zone, or its row was committed after one with a higher id.
-    else zone.ids = await readAll(after => this.#store.zoneHostIds(zoneId, after));
+    else for (const id of await readAll(after => this.#store.zoneHostIds(zoneId, after))) addId(zone.ids, id);
   }
 
   #zone(zoneId: number): Zone {
     let zone = this.#zones.get(zoneId);
     if (zone === undefined) {
-      zone = { ids: [], reading: Promise.resolve() };
+      zone = { ids: [], isRead: false, reading: Promise.resolve() };
       this.#zones.set(zoneId, zone);
     }
     return zone;
@@ -80,7 +91,9 @@ export class ZoneHosts {
 }
 
 interface Zone {
-  ids: number[];
+  readonly ids: number[];
+  /** All that it had at some moment is in memory. */
+  isRead: boolean;
   reading: Promise<void>;
 }
 

@@ -37,7 +37,7 @@ export interface JobRunnerParts {
 
 type JobRunnerStore = Pick<
   Store,
-  'pendingJobs' | 'runningJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteOldJobs' | 'deleteOldCommands'
+  'openJobs' | 'startJob' | 'jobProgress' | 'finishJob' | 'deleteOldJobs' | 'deleteOldCommands'
 >;
 
 const LOOK_MS = 2_000;
@@ -111,8 +111,9 @@ export class JobRunner {
     try {
       // Read before the jobs are: one that has ended by then is not running in the store.
       const known = [...this.#known];
-      for (const job of await health.watch(() => this.#store.runningJobs(msid, known))) this.#begin(job);
-      for (const job of await health.watch(() => this.#store.pendingJobs(msid))) await this.#startPending(job);
+      const { running, pending } = await health.watch(() => this.#store.openJobs(msid, known));
+      for (const job of running) this.#begin(job);
+      for (const job of pending) await this.#startPending(job);
       void this.#sweep.look();
     } catch (error) {
       log.debug('Jobs could not be looked at', { reason: reasonOf(error) });

@@ -148,9 +148,19 @@ export class AgentLists {
     this.#assignments.write();
   }
 
-  /** Reads the hosts that are new in a zone. @throws StoreError */
+  /** Reads the hosts of a zone, unless they are in memory. @throws StoreError */
   async readZone(zoneId: number): Promise<void> {
-    await this.#zoneHosts.readOn(zoneId);
+    await this.#zoneHosts.read(zoneId);
+  }
+
+  /** Whether the host is not among those of its zone, and the zone is in memory. */
+  lacks({ id, zoneId }: Pick<HostIdentity, 'id' | 'zoneId'>): boolean {
+    return this.#zoneHosts.lacks(zoneId, id);
+  }
+
+  /** Hosts that are in their zones now: all that the poll has found, so that none before them is left out. */
+  addHosts(hosts: readonly Pick<HostIdentity, 'id' | 'zoneId'>[]): void {
+    for (const { id, zoneId } of hosts) this.#zoneHosts.add(zoneId, id);
   }
 
   /** The host is in another zone now. As with a removal, the others are told at their next connect. */

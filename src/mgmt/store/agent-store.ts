@@ -5,6 +5,7 @@ export interface AgentStore
   extends Pick<
     Store,
     | 'configuration'
+    | 'configurationState'
     | 'zoneId'
     | 'zoneHostIds'
     | 'clusters'

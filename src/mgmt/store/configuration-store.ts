@@ -2,6 +2,8 @@ import type { AssignmentAttempt } from './assignment-store.js';
 
 /** The global configuration: the same for all servers, each change a new generation. */
 export interface ConfigurationStore {
+  /** Where the configuration stands, without its values. */
+  configurationState(): Promise<ConfigurationState>;
   /** All values at one moment, and the generation they belong to. */
   configuration(): Promise<Configuration>;
   /**
@@ -52,16 +54,19 @@ export interface StoredCanary extends NewCanary {
 /** Hosts of a canary: they are read whenever the configuration is. */
 export const CANARY_HOSTS = 10_000;
 
-export interface Configuration {
-  /** Raised by every change; 0 before the first. */
+export interface ConfigurationState {
+  /** Raised by every change of values, and when a canary begins or ends; 0 before the first. */
   readonly version: number;
-  readonly values: ReadonlyMap<string, string>;
   /** The generation of assignments that counts, see `AssignmentStore`; 0 before the first. */
   readonly assignmentGeneration: number;
   /** The id of the last revocation of a certificate, see `CertificateStore`; 0 before the first. */
   readonly revocation: number;
   /** Raised by every change of the CAs, see `AuthorityStore`; 0 before the first. */
   readonly authorities: number;
+}
+
+export interface Configuration extends ConfigurationState {
+  readonly values: ReadonlyMap<string, string>;
   /** The canary that stands. */
   readonly canary?: StoredCanary | undefined;
 }

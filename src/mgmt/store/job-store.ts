@@ -4,13 +4,8 @@ import type { Page, PageQuery } from './page.js';
 export interface JobStore {
   /** Each call makes another one: after a StoreError nobody calls it again by itself. */
   createJob(job: NewJob): Promise<JobRow>;
-  /** What `msid` may start, oldest first, at most `JOBS_A_LOOK`: its own, and those that any server may carry out. */
-  pendingJobs(msid: number): Promise<readonly JobRow[]>;
-  /**
-   * The jobs that `msid` has started and not finished, oldest first, at most `JOBS_A_LOOK`.
-   * @param except UUIDs of jobs that are left out
-   */
-  runningJobs(msid: number, except: readonly string[]): Promise<readonly JobRow[]>;
+  /** What a server has to look after, at one moment. @param except UUIDs of running jobs that are left out */
+  openJobs(msid: number, except: readonly string[]): Promise<OpenJobs>;
   /** @returns whether the job is the caller's now: of all that ask, one is told so. An expired job is given to none */
   startJob(uuid: string, msid: number): Promise<boolean>;
   /**
@@ -45,6 +40,14 @@ export interface JobStore {
 }
 
 export const JOBS_A_LOOK = 100;
+
+/** Jobs of one server, each kind oldest first and at most `JOBS_A_LOOK`. */
+export interface OpenJobs {
+  /** What it may start: its own, and those that any server may carry out. */
+  readonly pending: readonly JobRow[];
+  /** What it has started and not finished. */
+  readonly running: readonly JobRow[];
+}
 
 /** `expired`: it was not started before its time was out, and never will be. */
 export type JobStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'expired';

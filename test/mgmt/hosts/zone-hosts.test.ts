@@ -61,3 +61,43 @@ t.test('zone-hosts: a failed reading is told to who asked, and the next one trie
   store.outage = undefined;
   t.strictSame(await hosts.including(zone, 1), [1]);
 });
+
+t.test('zone-hosts: one that is in memory follows what it is told; one that is not is read whole', async t => {
+  const { store, zone, read } = await storeWith(3);
+  const hosts = zoneHosts(store);
+  hosts.add(zone, 3);
+  t.strictSame(hosts.idsOf(zone), [], 'it is not in memory');
+  t.notOk(hosts.lacks(zone, 3));
+  await hosts.read(zone);
+  await hosts.read(zone);
+  t.strictSame(hosts.idsOf(zone), [1, 2, 3]);
+  t.equal(read(), 1);
+  t.same([hosts.lacks(zone, 3), hosts.lacks(zone, 5)], [false, true]);
+  for (const id of [7, 5, 7]) hosts.add(zone, id);
+  hosts.remove(zone, 2);
+  t.strictSame(hosts.idsOf(zone), [1, 3, 5, 7]);
+  await hosts.include(zone, 5);
+  t.equal(read(), 1, 'it is there');
+});
+
+t.test('zone-hosts: a host that is told of during a reading is there once', async t => {
+  const { store, zone } = await storeWith(3);
+  const hosts = zoneHosts(store);
+  await hosts.read(zone);
+  await registerHost(store, hostDescription('g4', zone));
+  await registerHost(store, hostDescription('g5', zone));
+  const including = hosts.including(zone, 4);
+  hosts.add(zone, 5);
+  t.strictSame(await including, [1, 2, 3, 4, 5]);
+});
+
+t.test('regression: a host that comes from another zone stands at its place', async t => {
+  const { store, zone } = await storeWith(2);
+  const edge = await store.zoneId('edge');
+  for (const guid of ['e1', 'e2']) await registerHost(store, hostDescription(guid, edge));
+  const hosts = zoneHosts(store);
+  await hosts.read(edge);
+  hosts.add(edge, 1);
+  t.strictSame(hosts.idsOf(edge), [1, 3, 4]);
+  t.not(zone, edge);
+});

@@ -11,6 +11,7 @@ import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.j
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, registerHost } from '../../helpers/one-host.js';
 import { packedLinks } from '../../helpers/packed-links.js';
+import { pendingJobs } from '../../helpers/pending-jobs.js';
 import { setConfiguration } from '../../helpers/set-configuration.js';
 
 type Bench = Awaited<ReturnType<typeof apiBench>>;
@@ -387,7 +388,7 @@ t.test('reconnectHost: it answers with a job, whose outcome is the host', async 
   const { jobid } = body;
   const ask = async () => (await call('queryAsyncJobResult', { jobid })).body;
   t.match(await ask(), { jobid, cmd: 'reconnectHost', ...RUNNING });
-  t.match(await store.pendingJobs(MSID_2), [{ uuid: jobid, hostId: host?.id }], 'for the server that has the host');
+  t.match(await pendingJobs(store, MSID_2), [{ uuid: jobid, hostId: host?.id }], 'for the server that has the host');
   await store.startJob(jobid, MSID_2);
   await store.jobProgress(jobid, MSID_2, 'half way');
   t.match(await ask(), { ...RUNNING, progress: 'half way' });
@@ -498,7 +499,7 @@ t.test('regression: a server that never carries it out does not keep forced=true
   const waiting = call('deleteHost', { id: host?.uuid ?? '' });
   await clock.advance(61_000);
   t.match(await waiting, { status: 530, body: { errortext: /did not begin in time; forced=true/ } });
-  t.same(await store.pendingJobs(MSID_2), [], 'and it never will');
+  t.same(await pendingJobs(store, MSID_2), [], 'and it never will');
   const forced = call('deleteHost', { id: host?.uuid ?? '', forced: 'TRUE' });
   await clock.advance(61_000);
   t.match(await forced, { status: 200, body: { success: true } });
@@ -510,7 +511,7 @@ t.test('deleteHost: a server that has begun to tell the agent is waited for', as
   const [host] = await addHosts(1, MSID_2);
   const waiting = call('deleteHost', { id: host?.uuid ?? '' });
   await clock.advance(1_000);
-  const [job] = await store.pendingJobs(MSID_2);
+  const [job] = await pendingJobs(store, MSID_2);
   t.equal(await store.startJob(job?.uuid ?? '', MSID_2), true);
   await clock.advance(61_000);
   t.match(await store.job(job?.uuid ?? ''), { status: 'running' });

@@ -209,7 +209,7 @@ t.test('regression: progress that cannot be written does not fail the job', asyn
 
 t.test('jobs: a store that is away is looked at again; one that stops looks no more', async t => {
   const store = await freshStore(t);
-  const { state, proxy } = faulty(store, 'pendingJobs');
+  const { state, proxy } = faulty(store, 'openJobs');
   const { jobs, clock } = runner(t, proxy, MSID_1);
   const job = await store.createJob(JOB);
   state.away = true;

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { OperationError } from '../../../src/lib/operation-error.js';
 import { apiBench, MSID_1, MSID_2 } from '../../helpers/api-bench.js';
+import { pendingJobs } from '../../helpers/pending-jobs.js';
 
 const NOBODY = 'a6a3a6c2-0d3c-4b3b-9a3c-1f0d5a0b7c11';
 const INTERVAL = 'indirect.agent.lb.check.interval';
@@ -105,7 +106,7 @@ t.test('operations: what the state does not allow is refused, and nothing is cha
     t.match(await errorOf(operation), { code: 'OPERATION_REFUSED', argument: undefined, message });
   }
   const states = (await store.servers()).map(({ state }) => state);
-  t.same([states, await store.pendingJobs(MSID_1), events], [['Up', 'Maintenance'], [], []]);
+  t.same([states, await pendingJobs(store, MSID_1), events], [['Up', 'Maintenance'], [], []]);
 });
 
 t.test('operations: a host is moved by the server that has it, and diagnosed by whoever is asked', async t => {
@@ -148,7 +149,7 @@ t.test('operations: a drain is one job of its server, whose status says how far 
   });
   await operations.cancelMaintenance({ serverId, rebalance: false });
   t.same(
-    (await store.pendingJobs(MSID_2)).map(({ cmd }) => cmd),
+    (await pendingJobs(store, MSID_2)).map(({ cmd }) => cmd),
     [],
     'nobody is told to return',
   );

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { systemRandom } from '../../../src/lib/random.js';
 import { type NewEvent, type NewJob, ROWS_A_PAGE, type Store } from '../../../src/mgmt/store/store.js';
+import { pendingJobs } from '../../helpers/pending-jobs.js';
 import { type FreshStore, MSID_A, MSID_B, serverDescription, storeTest } from './store-test.js';
 
 const claim = (run: string, folder = 'folder', silentBeat?: number) => ({
@@ -166,7 +167,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
       code: 'STORE_VALUE_REFUSED',
     });
     t.match(await store.servers(), [{ state: 'Up', stateBy: null }]);
-    t.strictSame(await store.pendingJobs(MSID_A), []);
+    t.strictSame(await pendingJobs(store, MSID_A), []);
     const stores = [store, await open(), await open()];
     const changes = await Promise.all(stores.map(s => s.changeServerStateWithJobs(MSID_A, prepare, [drain, drain])));
     const [done, ...others] = changes.toSorted((a, b) => Number(b.done) - Number(a.done));
@@ -175,7 +176,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
       { done: false, state: 'PreparingForMaintenance', another: undefined },
       { done: false, state: 'PreparingForMaintenance', another: undefined },
     ]);
-    t.strictSame(await store.pendingJobs(MSID_A), done?.done && done.jobs);
+    t.strictSame(await pendingJobs(store, MSID_A), done?.done && done.jobs);
     t.match(await store.servers(), [{ state: 'PreparingForMaintenance', stateBy: 'admin' }]);
     t.strictSame(await store.changeServerStateWithJobs(MSID_B, prepare, [drain]), {
       done: false,
@@ -184,7 +185,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     });
     const ofAnotherRun = { from: ['PreparingForMaintenance'], to: 'ShuttingDown', runId: 'two' } as const;
     t.match(await store.changeServerStateWithJobs(MSID_A, ofAnotherRun, [drain]), { done: false });
-    t.equal((await store.pendingJobs(MSID_A)).length, 2);
+    t.equal((await pendingJobs(store, MSID_A)).length, 2);
   });
 
   test('servers: of two that are prepared at the same moment one is refused', async (t, store, open) => {
@@ -209,7 +210,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
       for (const msid of msids) await store.changeServerState(msid, { from: preparing, to: 'Up' });
     }
     t.strictSame(wrong, []);
-    const jobs = await Promise.all(msids.map(msid => store.pendingJobs(msid)));
+    const jobs = await Promise.all(msids.map(msid => pendingJobs(store, msid)));
     t.equal(jobs.flat().length, 10);
   });
 
@@ -278,13 +279,13 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
       progress: null,
     });
     t.strictSame(await store.job(made.uuid), made);
-    t.strictSame(await store.pendingJobs(MSID_A), [made]);
-    t.strictSame(await store.pendingJobs(MSID_B), []);
+    t.strictSame(await pendingJobs(store, MSID_A), [made]);
+    t.strictSame(await pendingJobs(store, MSID_B), []);
     t.equal(await store.startJob(made.uuid, MSID_B), false, 'not its job');
     const stores = [store, await open(), await open()];
     const started = await Promise.all(stores.map(s => s.startJob(made.uuid, MSID_A)));
     t.equal(started.filter(Boolean).length, 1);
-    t.strictSame(await store.pendingJobs(MSID_A), []);
+    t.strictSame(await pendingJobs(store, MSID_A), []);
     t.equal(await store.jobProgress(made.uuid, MSID_A, '1 of 2'), true);
     t.equal(await store.jobProgress(made.uuid, MSID_B, 'no'), false);
     t.match(await store.job(made.uuid), { status: 'running', progress: '1 of 2', runnerMsid: MSID_A, started: Number });
@@ -334,7 +335,7 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     const late = await make(store, { targetMsid: MSID_A, expiresInMs: 0 });
     const inTime = await make(store, { targetMsid: MSID_A, expiresInMs: 3_600_000 });
     t.match(inTime, { status: 'pending', completed: null });
-    t.strictSame(await store.pendingJobs(MSID_A), [inTime]);
+    t.strictSame(await pendingJobs(store, MSID_A), [inTime]);
     t.equal(await store.startJob(late.uuid, MSID_A), false);
     t.match(await store.job(late.uuid), { status: 'expired', completed: late.created, runnerMsid: null, result: null });
     t.strictSame(await store.countPendingJobs(), new Map([[MSID_A, 1]]));
@@ -369,7 +370,8 @@ export function clusterContract(kind: string, fresh: FreshStore): void {
     await store.startJob(one.uuid, MSID_A);
     await store.startJob(two.uuid, MSID_A);
     await store.startJob(three.uuid, MSID_B);
-    const running = async (...except: string[]) => (await store.runningJobs(MSID_A, except)).map(({ uuid }) => uuid);
+    const running = async (...except: string[]) =>
+      (await store.openJobs(MSID_A, except)).running.map(({ uuid }) => uuid);
     t.strictSame(await running(), [one.uuid, two.uuid]);
     t.strictSame(await running(one.uuid, 'another'), [two.uuid]);
     t.strictSame(await running(one.uuid, two.uuid), []);

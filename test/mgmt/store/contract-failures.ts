@@ -412,9 +412,20 @@ const WRITES: Readonly<Record<string, ReturnType<typeof write>>> = {
 
 /** All others. */
 const READS: ReadonlySet<string> = new Set([
-  ...['configuration', 'zones', 'pods', 'clusters', 'clusterIdsOfHosts', 'zoneHostIds', 'hosts', 'hostsById', 'host'],
+  ...[
+    'configuration',
+    'configurationState',
+    'zones',
+    'pods',
+    'clusters',
+    'clusterIdsOfHosts',
+    'zoneHostIds',
+    'hosts',
+    'hostsById',
+    'host',
+  ],
   ...['findHosts', 'selectHosts', 'hostVersions', 'agentsOfServer', 'lastAgentsOfServer', 'countAgents', 'servers'],
-  ...['linkStatus', 'pendingJobs', 'runningJobs', 'job', 'jobs', 'countPendingJobs', 'events', 'moves', 'moveSummary'],
+  ...['linkStatus', 'openJobs', 'job', 'jobs', 'countPendingJobs', 'events', 'moves', 'moveSummary'],
   ...['alerts', 'openAlerts'],
   ...['secret', 'secrets'],
   ...['apiKeys', 'authorities', 'hostsBehindAuthority', 'certificate', 'hostCertificates', 'revocations'],

@@ -108,6 +108,36 @@ export function storeContract(kind: string, fresh: FreshStore): void {
     t.strictSame((await store.configuration()).values, new Map([...two, ['zones', 'edge']]));
   });
 
+  test('configuration: where it stands is told without its values, and follows each kind of change', async (t, store, open) => {
+    const other = await open();
+    const states: unknown[] = [];
+    const look = async () => {
+      const { values, canary, ...state } = await store.configuration();
+      t.strictSame(await other.configurationState(), state);
+      states.push(state);
+    };
+    await look();
+    await setConfiguration(store, 'host', 'a');
+    await look();
+    const canary = { changes: new Map([['host', 'b']]), hosts: new Map([[1, 'b']]), createdBy: 'admin' };
+    await store.updateConfiguration(new Map(), 1, { canary });
+    await look();
+    await store.updateConfiguration(new Map(), 2, { canary: 'ended' });
+    await look();
+    const begun = await store.beginAssignment();
+    await store.updateConfiguration(new Map(), 3, { attempt: begun.begun ? begun.attempt : undefined });
+    await look();
+    await store.revokeCertificate({ serial: 'a1', cn: 'host', by: 'admin', at: 1_000 });
+    await look();
+    await store.addFirstAuthority({ fingerprint: 'f', chainPem: 'PEM', secret: 'ca', created: 1_000 });
+    await store.introduceAuthority({
+      ...{ fingerprint: 'g', chainPem: 'PEM', crossPem: 'CROSS', created: 2_000 },
+      ...{ secret: 'ca.g', sealed: Buffer.from('sealed') },
+    });
+    await look();
+    t.equal(new Set(states.map(state => JSON.stringify(state))).size, states.length, 'each change is seen');
+  });
+
   test('canary: one begins, gets its job and ends, each with a new generation', async (t, store, open) => {
     const other = await open();
     const changes = new Map([

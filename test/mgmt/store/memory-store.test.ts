@@ -68,7 +68,8 @@ t.test(
         case 6:
           return async store => {
             const { canary, ...others } = await store.configuration();
-            return { ...others, canary: canary && { ...canary, created: 0 } };
+            const state = await store.configurationState();
+            return { ...others, state, canary: canary && { ...canary, created: 0 } };
           };
         case 8:
           return store => store.assignHosts([{ id, preferred: `10.0.0.${epoch}` }], assignmentGeneration);

@@ -1,5 +1,11 @@
 import type { Kysely, Selectable } from 'kysely';
-import { CANARY_HOSTS, type ConfigurationStore, type NewCanary, type StoredCanary } from '../configuration-store.js';
+import {
+  CANARY_HOSTS,
+  type ConfigurationState,
+  type ConfigurationStore,
+  type NewCanary,
+  type StoredCanary,
+} from '../configuration-store.js';
 import { commitAssignments } from './assignments.js';
 import type { CanaryTable, Schema } from './schema.js';
 import { lockedSequence, raiseSequence, sequenceValue, sequenceValues } from './sequence.js';
@@ -10,17 +16,12 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
   return {
     configuration: () =>
       transactions.read('configuration', async db => {
-        const last = await sequenceValues(db, ['configuration', 'assignment_committed', 'crl', 'authority']);
+        const state = await stateOf(db);
         const canary = await db.selectFrom('canary').selectAll().executeTakeFirst();
-        return {
-          version: last('configuration'),
-          values: await valuesOf(db),
-          assignmentGeneration: last('assignment_committed'),
-          revocation: last('crl'),
-          authorities: last('authority'),
-          ...(canary && { canary: canaryOf(canary) }),
-        };
+        return { ...state, values: await valuesOf(db), ...(canary && { canary: canaryOf(canary) }) };
       }),
+
+    configurationState: () => transactions.read('configurationState', stateOf),
 
     initialiseConfiguration: values =>
       transactions.write('initialiseConfiguration', async db => {
@@ -54,6 +55,16 @@ export function configurationStore(transactions: Transactions): ConfigurationSto
         const set = await db.updateTable('canary').set({ job }).where('id', '=', id).executeTakeFirst();
         return set.numUpdatedRows > 0n;
       }),
+  };
+}
+
+async function stateOf(db: Kysely<Schema>): Promise<ConfigurationState> {
+  const last = await sequenceValues(db, ['configuration', 'assignment_committed', 'crl', 'authority']);
+  return {
+    version: last('configuration'),
+    assignmentGeneration: last('assignment_committed'),
+    revocation: last('crl'),
+    authorities: last('authority'),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely';
 import { JOBS_A_LOOK, type JobOutcome, type JobQuery, type JobRow, type JobStore, type NewJob } from '../job-store.js';
 import { checkPageSize, DELETED_A_CALL, deleteById } from './batches.js';
+import { compiledOnce } from './compiled.js';
 import type { SqlDatabase } from './database.js';
 import type { JobTable, Schema } from './schema.js';
 import { raiseSequence } from './sequence.js';
@@ -13,6 +14,16 @@ const FINISHED = ['succeeded', 'failed'] as const;
 export function jobStore(transactions: Transactions): JobStore {
   const { database, random } = transactions;
   const isInTime = (eb: JobExpressions) => eb.or([eb('expires', 'is', null), eb('expires', '>', database.now())]);
+  const pendingOf = compiledOnce((db, { msid }: { readonly msid: number }) =>
+    db
+      .selectFrom('async_job')
+      .selectAll()
+      .where('status', '=', 'pending')
+      .where(eb => eb.or([eb('target_msid', '=', msid), eb('target_msid', 'is', null)]))
+      .where(isInTime)
+      .orderBy('id')
+      .limit(JOBS_A_LOOK),
+  );
   /** Looks find none nearly always: they do not ask for the time then. */
   const jobsOf = async (db: Kysely<Schema>, rows: readonly Selectable<JobTable>[]) => {
     if (rows.length === 0) return [];
@@ -26,32 +37,11 @@ export function jobStore(transactions: Transactions): JobStore {
         return insertJob(db, job, { id, uuid: random.uuid(), now: await database.storeTime(db) });
       }),
 
-    pendingJobs: msid =>
-      transactions.read('pendingJobs', async db => {
-        const rows = await db
-          .selectFrom('async_job')
-          .selectAll()
-          .where('status', '=', 'pending')
-          .where(eb => eb.or([eb('target_msid', '=', msid), eb('target_msid', 'is', null)]))
-          .where(isInTime)
-          .orderBy('id')
-          .limit(JOBS_A_LOOK)
-          .execute();
-        return jobsOf(db, rows);
-      }),
-
-    runningJobs: (msid, except) =>
-      transactions.read('runningJobs', async db => {
-        const rows = await db
-          .selectFrom('async_job')
-          .selectAll()
-          .where('status', '=', 'running')
-          .where('runner_msid', '=', msid)
-          .$if(except.length > 0, query => query.where('uuid', 'not in', except))
-          .orderBy('id')
-          .limit(JOBS_A_LOOK)
-          .execute();
-        return jobsOf(db, rows);
+    openJobs: (msid, except) =>
+      transactions.read('openJobs', async db => {
+        const pending = await pendingOf(db, { msid });
+        const started = except.length === 0 ? await runningOf(db, { msid }) : await runningBut(db, msid, except);
+        return { pending: await jobsOf(db, pending.rows), running: await jobsOf(db, started.rows) };
       }),
 
     startJob: (uuid, msid) =>
@@ -167,6 +157,22 @@ export function jobStore(transactions: Transactions): JobStore {
       }),
   };
 }
+
+function running(db: Kysely<Schema>, msid: number) {
+  return db
+    .selectFrom('async_job')
+    .selectAll()
+    .where('status', '=', 'running')
+    .where('runner_msid', '=', msid)
+    .orderBy('id')
+    .limit(JOBS_A_LOOK);
+}
+
+const runningOf = compiledOnce((db, { msid }: { readonly msid: number }) => running(db, msid));
+
+const runningBut = async (db: Kysely<Schema>, msid: number, except: readonly string[]) => ({
+  rows: await running(db, msid).where('uuid', 'not in', except).execute(),
+});
 
 type JobExpressions = ExpressionBuilder<Schema, 'async_job'>;
 

@@ -104,7 +104,8 @@ else {
     const job = await store.createJob({ cmd: 'x', params: '{}', targetMsid: MSID, hostId: null, createdBy: null });
     const isStarted = await whileCommitsAreBlocked(bench, () => store.startJob(job.uuid, MSID).catch(() => false));
     // Either it says that the job is the caller's, or whoever looks next gets it.
-    const found = [...(await store.pendingJobs(MSID)), ...(await store.runningJobs(MSID, []))];
+    const { pending, running } = await store.openJobs(MSID, []);
+    const found = [...pending, ...running];
     t.ok(isStarted || found.some(({ uuid }) => uuid === job.uuid), `the job is ${(await store.job(job.uuid))?.status}`);
   });
 
