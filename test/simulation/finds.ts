@@ -143,7 +143,7 @@ export const FINDS: readonly Find[] = [
       at(1_000, { kind: 'delay', from: AGENT_1, to: SERVER_2, delayMs: 500, ms: 60_000 }),
       at(1_500, { kind: 'configure', via: 0, name: 'host', value: '192.0.2.2,192.0.2.1', again: undefined }),
       // It is registered, and has not answered Ready: that is the first write that fails.
-      after('server-2', 'info Agent connected', 500, {
+      after('agent-1', 'moved from 192.0.2.1 to 192.0.2.2', 500, {
         ...{ kind: 'store', servers: [1], weather: { kind: 'away' }, ms: 10_000 },
       }),
     ],

@@ -355,8 +355,8 @@ class Conversation {
     this.#times.welcomedAt = this.#parts.clock.now();
     this.#enter({ kind: 'readying', attache });
     this.#parts.registry.arrive(attache)?.link.destroy('newer links of its host are on their way');
-    this.#log = this.#log.child({ hostId: host.id });
-    this.#log.info('Agent connected', { name: host.name, transferred: startup.connectionTransferred || undefined });
+    this.#log = this.#log.child({ hostId: host.id, name: host.name });
+    this.#log.debug('Agent has registered', { transferred: startup.connectionTransferred || undefined });
     // The real ids: an agent handles this and Ready on two threads, and might write whichever is later.
     this.#answerStartup(request, { hostId: host.id, hostName: host.name, hostUuid: host.uuid });
     return attache;

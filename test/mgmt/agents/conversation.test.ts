@@ -100,7 +100,7 @@ t.test('ready: an agent has its host once it has answered both, not before', asy
   t.match(
     lines.filter(line => line.message.startsWith('Agent ')),
     [
-      { message: 'Agent connected', fields: { hostId: 1, address: '192.0.2.50', guid: /^guid-1/ } },
+      { message: 'Agent has registered', fields: { hostId: 1, address: '192.0.2.50', guid: /^guid-1/ } },
       {
         message: 'Agent is Ready',
         fields: { hostId: 1, list: ['192.0.2.1', '192.0.2.2', '192.0.2.3'], algorithm: 'static' },
