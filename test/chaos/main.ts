@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { oneOf, readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
 import { whyNoMariaDb } from '../helpers/mariadb.js';
 import { type ProgramLife, runProgram, timeOf, writableFile } from '../helpers/test-program.js';
-import { failoverTable, TABLE_SETTINGS } from './failover-table.js';
+import { CAUSES, failoverTable, TABLE_SETTINGS } from './failover-table.js';
 import { footprintsOf } from './footprint.js';
 import { FAULT_KINDS, type FaultKind, SOAK_KINDS } from './plan.js';
 import { plotOfRun, recordOf, reportOf } from './report.js';
@@ -15,7 +15,7 @@ import { World, type WorldOptions } from './world.js';
 const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--processes N] [--store NAME] [--faults KIND,…]
                         [--plot FILE] [--json FILE]
        npm run chaos -- --soak [--for TIME] …
-       npm run chaos -- --table [--rounds N] [--agents N] [--store NAME]
+       npm run chaos -- --table [--cause TEXT] [--rounds N] [--agents N] [--store NAME]
 
   --for TIME      how long faults happen, such as 60s, 10m, 2h (10m)
   --seed S        of the plan (a random one)
@@ -27,11 +27,14 @@ const USAGE = `usage: npm run chaos -- [--for TIME] [--seed S] [--agents N] [--p
   --json FILE     writes all figures
   --soak          faults that end no server and no fleet; their memory, files and sockets must not grow (30m)
   --table         in place of all that: how long failover takes, by cause
+  --cause TEXT    only those with TEXT in their names: ${CAUSES.map(cause => `“${cause}”`).join(', ')} (all)
   --rounds N      how often each cause (10)
 `;
 const SERVERS = 3;
 /** Options that mean nothing to `--table`. */
 const OF_A_RUN = ['for', 'seed', 'processes', 'faults', 'plot', 'json'] as const;
+/** And those that mean nothing to a run. */
+const OF_A_TABLE = ['cause', 'rounds'] as const;
 const MOST_SEED = 2 ** 31;
 
 const say = (line: string) => void console.log(line);
@@ -81,9 +84,9 @@ async function trouble(store: StoreName, parts: RunParts): Promise<boolean> {
 }
 
 async function tabulate(store: StoreName, parts: RunParts): Promise<boolean> {
-  const { agents, rounds } = options;
+  const { agents, causes, rounds } = options;
   const world = await started({ store, agents, processes: 0, settings: TABLE_SETTINGS }, parts);
-  say(`\n${await failoverTable(world, rounds)}`);
+  say(`\n${await failoverTable(world, causes, rounds)}`);
   const isWell = world.problems.length === 0;
   if (!isWell) say(`The logs of all processes are in ${await world.keepLogs()}`);
   return isWell;
@@ -118,6 +121,7 @@ interface Options {
   readonly kinds: readonly FaultKind[];
   readonly isTable: boolean;
   readonly isSoak: boolean;
+  readonly causes: readonly string[];
   readonly rounds: number;
   readonly plot: string | undefined;
   readonly json: string | undefined;
@@ -136,6 +140,7 @@ function optionsOf(): Options {
       json: { type: 'string' },
       table: { type: 'boolean', default: false },
       soak: { type: 'boolean', default: false },
+      cause: { type: 'string' },
       rounds: { type: 'string' },
     },
   });
@@ -144,7 +149,10 @@ function optionsOf(): Options {
     if (unused !== undefined)
       throw new Error(`--${unused}: --table draws and writes nothing, and has a plan of its own`);
     if (values.soak) throw new Error('--soak: it is no --table');
-  } else if (values.rounds !== undefined) throw new Error('--rounds: it is for --table');
+  } else {
+    const unused = OF_A_TABLE.find(name => values[name] !== undefined);
+    if (unused !== undefined) throw new Error(`--${unused}: it is for --table`);
+  }
   const known = values.soak ? SOAK_KINDS : FAULT_KINDS;
   const agents = wholeNumber('--agents', values.agents, 0, 5_000);
   const processes = values.table ? 0 : wholeNumber('--processes', values.processes ?? '5', 0, 50);
@@ -157,10 +165,17 @@ function optionsOf(): Options {
     kinds: values.faults?.split(',').map(text => oneOf('--faults', text, known)) ?? known,
     isTable: values.table,
     isSoak: values.soak,
+    causes: causesOf(values.cause ?? ''),
     rounds: wholeNumber('--rounds', values.rounds ?? '10', 1, 1_000),
     plot: values.plot === undefined ? undefined : writableFile('--plot', values.plot),
     json: values.json === undefined ? undefined : writableFile('--json', values.json),
   };
+}
+
+function causesOf(text: string): readonly string[] {
+  const causes = CAUSES.filter(cause => cause.includes(text));
+  if (causes.length === 0) throw new Error(`--cause: no cause has ${text} in its name; there are ${CAUSES.join('; ')}`);
+  return causes;
 }
 
 function storesOf(text: string | undefined): readonly StoreName[] {

@@ -49,6 +49,7 @@ t.test('regression: programs: what cannot be used is refused before anything is 
     ['test/chaos/main', ['--table', '--soak'], /--soak: .*--table/],
     ['test/chaos/main', ['--soak', '--faults', 'fin,kill'], /--faults kill: known are /],
     ['test/chaos/main', ['--rounds', '3'], /--rounds: .*--table/],
+    ['test/chaos/main', ['--table', '--cause', 'nothing'], /--cause: .*nothing/],
     ['bench/api', ['0'], /HOSTS 0: a whole number from 1/],
     ['bench/store', ['sqlite:/nonexistent/x', 'many'], /HOSTS many: a whole number/],
     ['bench/run', ['--agents', '0'], /--agents 0: a whole number from 1/],
