@@ -90,9 +90,16 @@ export class Excuses {
     this.#all = [...this.#all.filter(({ until }) => until >= now), ...excuses];
   }
 
-  /** The process of a machine ends, or is told to. */
+  /** The process of a machine ends, or is told to. Of clones that come at once afterwards the last one stays. */
   addEnd(one: string, now: number): void {
-    this.add([{ until: now + FELT_MS, one }], now);
+    const until = now + FELT_MS;
+    this.add(
+      [
+        { until, one },
+        { until, ofClones: true },
+      ],
+      now,
+    );
   }
 
   /** Whether the Ready link between an agent and a server may be lost now. */
