@@ -39,6 +39,26 @@ export async function withinLimit<T>(
   }
 }
 
+/**
+ * Does the work with a signal that aborts as soon as one of these does. Nothing of it is left in them, which may live for
+ * long: `AbortSignal.any` leaves an entry in each.
+ * @throws the error of the work
+ */
+export async function withAnyOf<T>(
+  signals: readonly AbortSignal[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const any = new AbortController();
+  const abort = () => any.abort(signals.find(({ aborted }) => aborted)?.reason);
+  for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
+  if (signals.some(({ aborted }) => aborted)) abort();
+  try {
+    return await work(any.signal);
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', abort);
+  }
+}
+
 /** An AbortController whose signal any number of others may wait for: Node warns of a leak from the 11th on. */
 export function sharedAbortController(): AbortController {
   const controller = new AbortController();

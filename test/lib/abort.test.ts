@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events';
 import t from 'tap';
-import { withinLimit } from '../../src/lib/abort.js';
+import { withAnyOf, withinLimit } from '../../src/lib/abort.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 
 t.test('withinLimit: the result or the error of work that ends in time, and no timer is left', async t => {
@@ -36,4 +37,29 @@ t.test('withinLimit: when the time is over the signal aborts, and the result is 
   );
   await clock.advance(1_000);
   await failed;
+});
+
+t.test('withAnyOf: the first of the signals aborts that of the work, with its reason', async t => {
+  const [one, other] = [new AbortController(), new AbortController()];
+  const reasonOf = (signal: AbortSignal) =>
+    new Promise<unknown>(resolve => {
+      if (signal.aborted) resolve(signal.reason);
+      signal.addEventListener('abort', () => resolve(signal.reason));
+    });
+  const waiting = withAnyOf([one.signal, other.signal], reasonOf);
+  other.abort('the other');
+  one.abort('too late');
+  t.equal(await waiting, 'the other');
+  t.equal(await withAnyOf([other.signal], reasonOf), 'the other', 'it was aborted before');
+});
+
+t.test('withAnyOf: the signals have no listener when the work has ended, in either way', async t => {
+  const { signal } = new AbortController();
+  t.equal(await withAnyOf([signal], async () => getEventListeners(signal, 'abort').length), 1);
+  t.equal(getEventListeners(signal, 'abort').length, 0);
+  await t.rejects(
+    withAnyOf([signal], () => Promise.reject(new Error('failed'))),
+    { message: 'failed' },
+  );
+  t.equal(getEventListeners(signal, 'abort').length, 0);
 });

@@ -29,6 +29,7 @@ interface Row {
 type Finding =
   | { readonly kind: 'plan'; readonly find: Find; readonly outcome: WorldOutcome }
   | { readonly kind: 'seed'; readonly outcome: WorldOutcome }
+  | { readonly kind: 'leaks'; readonly outcome: WorldOutcome }
   | { readonly kind: 'missed'; readonly why: string };
 
 const { seeds, wanted } = readArguments(USAGE, () => {
@@ -78,6 +79,10 @@ async function finding(mutant: Mutant, worker: string): Promise<Finding> {
   const isItsOwn = ({ undone }: Find) => undone === mutant.name;
   const pool = new WorldPool({ worker });
   try {
+    if (mutant.isLeak) {
+      const outcome = await pool.run({ seed: 1, rules: {}, isForLeaks: true });
+      return outcome.failure === undefined ? { kind: 'missed', why: 'nothing grows' } : { kind: 'leaks', outcome };
+    }
     for (const find of FINDS.toSorted((one, other) => Number(isItsOwn(other)) - Number(isItsOwn(one)))) {
       const outcome = await pool.run(worldOfFind(find));
       if (outcome.failure !== undefined) return { kind: 'plan', find, outcome };
@@ -122,5 +127,6 @@ function tableOf(rows: readonly Row[]): string {
 function textsOf({ found }: Row): readonly [by: string, what: string] {
   if (found.kind === 'missed') return ['-', found.why];
   const what = found.outcome.failure?.split('\n')[0]?.replaceAll('|', '\\|') ?? '';
+  if (found.kind === 'leaks') return ['what has grown in memory', what];
   return [found.kind === 'plan' ? `the plan of: ${found.find.name}` : `seed ${found.outcome.seed}`, what];
 }

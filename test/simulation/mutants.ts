@@ -10,6 +10,8 @@ export interface Mutant {
   /** What it has exactly once, and what it gets in its place. */
   readonly from: string;
   readonly to: string;
+  /** It keeps in memory what is over: the world of `leaks.ts` has to find it. */
+  readonly isLeak?: boolean;
 }
 
 /** The file with the fault. @throws Error: the program has changed, and the mutant has not */
@@ -255,5 +257,33 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'mgmt/lists/propagation.ts',
     from: '      agent.held = list;\n      // What',
     to: '      // What',
+  },
+  {
+    name: 'a host that was removed before its link ended stays in memory',
+    file: 'mgmt/hosts/host-presence.ts',
+    from: '    if (this.#byId(id) === undefined) this.forget(id);\n',
+    to: '',
+    isLeak: true,
+  },
+  {
+    name: 'what was written of a host that has left stays in memory',
+    file: 'mgmt/hosts/ownership.ts',
+    from: 'this.#entries.delete(entry.hostId);',
+    to: 'this.#dirty.delete(entry);',
+    isLeak: true,
+  },
+  {
+    name: 'an agent keeps the sessions that have ended',
+    file: 'agent/agent.ts',
+    from: '      this.#sessions.delete(event.id);\n',
+    to: '',
+    isLeak: true,
+  },
+  {
+    name: 'a drain leaves a signal to the server that stops',
+    file: 'lib/abort.ts',
+    from: 'const any = new AbortController();',
+    to: 'const any = { signal: AbortSignal.any([...signals]), abort: (_why: unknown) => {} };',
+    isLeak: true,
   },
 ];

@@ -190,7 +190,7 @@ export class Simulation {
     }
     await this.#until(from + troubledMs(faults, TROUBLED_MS));
     this.#heal();
-    await this.#comes('all is well', SETTLED_WITHIN_MS, () => this.#unsettled());
+    await this.settles();
     await this.goesOn(STAYS_MS);
     // A way back that was damped may be under way just now, or one of two machines with a guid be found out.
     await this.#comes('all stays well', STAYS_WITHIN_MS, () => this.#unsettled());
@@ -593,6 +593,11 @@ export class Simulation {
   /** Time goes on. */
   goesOn(ms: number): Promise<void> {
     return this.#until(this.world.now + ms);
+  }
+
+  /** Until all is well. */
+  settles(): Promise<void> {
+    return this.#comes('all is well', SETTLED_WITHIN_MS, () => this.#unsettled());
   }
 
   async #comes(what: string, withinMs: number, unsettled: () => Promise<string | undefined>): Promise<void> {

@@ -10,6 +10,8 @@ export interface WorldJob {
   readonly rules: WorldRules;
   /** In the place of what the seed would have. */
   readonly faults?: readonly Planned[];
+  /** Not the world of the seed: the one of `leaks.ts`. */
+  readonly isForLeaks?: boolean;
   /** The transcript is wanted: all of it, or so many lines at most. */
   readonly lines?: 'all' | number;
 }

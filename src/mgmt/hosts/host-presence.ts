@@ -47,6 +47,8 @@ export class HostPresence {
   /** The host has no link here any more. It may never have been Ready here. */
   lost({ id, name }: HostMoment, reason: string): void {
     this.#on({ id, name }, 'lost', reason);
+    // It was removed before its link ended: no row of it says anything more.
+    if (this.#byId(id) === undefined) this.forget(id);
   }
 
   /** The host's row was read. */

@@ -131,6 +131,7 @@ export class HostReconciler {
     this.#asked.add(hostId);
     const isThere = await this.#parts.links.answers(hostId);
     this.#asked.delete(hostId);
-    if (isThere) this.#answered.set(hostId, epoch);
+    // It may have been removed meanwhile.
+    if (isThere && this.#parts.knownHosts.byId(hostId) !== undefined) this.#answered.set(hostId, epoch);
   }
 }

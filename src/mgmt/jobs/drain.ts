@@ -1,9 +1,10 @@
+import { withAnyOf } from '../../lib/abort.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Attache } from '../agents/attache.js';
 import { drainPurpose, type ServerStep } from '../cluster/server-state.js';
 import type { AlgorithmName } from '../config/parameters.js';
 import { retryWhileAway } from '../store/store-health.js';
-import { askToMigrate, type MoveReport, moveAgents, movedText } from './move-agents.js';
+import { askToMigrate, type MoveParts, type MoveReport, moveAgents, movedText } from './move-agents.js';
 import { leftFields, type RunningDrain, refreshServers, type ServerJobParts } from './server-job-parts.js';
 
 /** What a drain leads to when it is through. */
@@ -104,32 +105,30 @@ async function moveAllAway(
     return list.avoid.includes(address) ? list : { ...list, avoid: [...list.avoid, address] };
   };
   const isUp = (other: string) => membership.canTakeAgents(other);
-  return moveAgents(
-    {
-      clock,
-      log,
-      meters,
-      onProgress: text => void onProgress(text),
-      onLeft: left => {
-        running.left = left;
-      },
-      staying() {
-        if (isHopeless?.()) cancel.abort();
-        return [...registry];
-      },
-      arriving: () => server.arriving,
-      target(attache) {
-        const { hosts, avoid } = listFor(attache);
-        const address = hosts.find(other => !avoid.includes(other) && isUp(other));
-        return address === undefined ? { none: 'no other server of its list is Up' } : { address };
-      },
-      isUp,
-      isPaused: () => !forced && !membership.othersCanTakeAgents(lists.configuration.values.host),
-      ask: attache => askToMigrate(attache, listFor(attache)),
-      rate: () => lists.configuration.values['agent.migrate.rate'],
+  const moving: MoveParts = {
+    clock,
+    log,
+    meters,
+    onProgress: text => void onProgress(text),
+    onLeft: left => {
+      running.left = left;
     },
-    { timeoutMs, signal: AbortSignal.any([cancel.signal, stopping]) },
-  );
+    staying() {
+      if (isHopeless?.()) cancel.abort();
+      return [...registry];
+    },
+    arriving: () => server.arriving,
+    target(attache) {
+      const { hosts, avoid } = listFor(attache);
+      const address = hosts.find(other => !avoid.includes(other) && isUp(other));
+      return address === undefined ? { none: 'no other server of its list is Up' } : { address };
+    },
+    isUp,
+    isPaused: () => !forced && !membership.othersCanTakeAgents(lists.configuration.values.host),
+    ask: attache => askToMigrate(attache, listFor(attache)),
+    rate: () => lists.configuration.values['agent.migrate.rate'],
+  };
+  return withAnyOf([cancel.signal, stopping], signal => moveAgents(moving, { timeoutMs, signal }));
 }
 
 async function closeAll({ agents, clock }: ServerJobParts, why: string): Promise<void> {

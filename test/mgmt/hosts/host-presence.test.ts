@@ -31,7 +31,11 @@ function world() {
     };
     presence.learn(row);
   };
-  return { presence, said, learn };
+  const remove = () => {
+    row = undefined;
+    presence.forget(host.id);
+  };
+  return { presence, said, learn, remove };
 }
 
 t.test('hosts: one that leaves is lost, and moved when another server has it', async t => {
@@ -68,3 +72,13 @@ t.test(
     t.same(said, ['ready kvm-7', 'lost kvm-7: cut']);
   },
 );
+
+t.test('regression: hosts: nothing is kept of one that was removed while its link was open', async t => {
+  const { presence, said, learn, remove } = world();
+  presence.ready(host);
+  learn('Up', HERE);
+  remove();
+  presence.lost(host, 'the host was removed');
+  learn('Up', THERE);
+  t.same(said, ['ready kvm-7', 'lost kvm-7: the host was removed'], 'and not that it has moved');
+});
