@@ -213,7 +213,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a batch of outcomes waits when its job is left',
     file: 'mgmt/commands/command-run.ts',
-    from: '    else this.#writer.flush();\n    return undefined;',
+    from: '    else await this.#writer.end().catch(() => {});\n    return undefined;',
     to: '    return undefined;',
   },
   {

@@ -115,7 +115,8 @@ export class CommandRun {
     }
     this.#isOurs = this.#parts.stopping.aborted;
     if (this.#isOurs) await this.#handOver();
-    else this.#writer.flush();
+    // This server may get the job back, and then asks for what has no outcome: none may be on its way still. Failures are logged.
+    else await this.#writer.end().catch(() => {});
     return undefined;
   }
 
