@@ -2,7 +2,17 @@ import { parseArgs } from 'node:util';
 import { oneOf, readArguments, wholeNumber } from '../scripts/programs/arguments.js';
 
 /** What `npm run bench` measures, in the order in which it does. */
-const SECTIONS = ['codec', 'connections', 'memory', 'commands', 'agents', 'idle', 'link', 'cloudstack'] as const;
+const SECTIONS = [
+  'codec',
+  'connections',
+  'memory',
+  'commands',
+  'agents',
+  'idle',
+  'lists',
+  'link',
+  'cloudstack',
+] as const;
 export type Section = (typeof SECTIONS)[number];
 /** What can be measured beside another revision. */
 const COMPARED = ['agents', 'idle', 'link'] as const satisfies readonly Section[];
@@ -20,9 +30,9 @@ export interface BenchArguments {
   /** Measured in the place of plain node:tls. */
   readonly compare: string | undefined;
   readonly sections: readonly Section[];
-  /** How often figures that are compared with another side's are measured. */
+  /** How often figures that differ from time to time are measured. */
   readonly rounds: number;
-  /** How many agents a server has while CPU is measured, and while memory is; ascending. */
+  /** How many agents a server has while CPU is measured, and while memory and changes of lists are; ascending. */
   readonly storms: readonly number[];
   readonly idle: readonly number[];
 }
@@ -34,8 +44,8 @@ Usage: npm run bench [-- OPTIONS] [WHAT …]
   WHAT           of ${SECTIONS.join(', ')}; by default all
   --quick        shows only that everything runs
   --compare REV  builds another revision, and measures ${COMPARED.join(', ')} of both in turn
-  --rounds N     how often what is compared is measured (${ROUNDS})
-  --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones ${IDLE.join(',')})
+  --rounds N     how often what is compared is measured, and lists are changed (${ROUNDS})
+  --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones and lists ${IDLE.join(',')})
   --strict       ends with 1 when a goal is missed
 `;
 

@@ -15,13 +15,13 @@ interface ChildRequest {
 
 type ChildAnswer = { readonly result: unknown } | { readonly error: string };
 
-/** A process of a script that calls `serveParent`. */
+/** A process that calls `serveParent`. */
 export class Child<O extends ChildOperations> {
   readonly #child: ChildProcess;
 
-  /** @param script its URL */
-  constructor(script: URL) {
-    this.#child = fork(script, { execArgv: ['--expose-gc'] });
+  /** @param program the URL of its script, or what runs already, with a channel for messages */
+  constructor(program: URL | ChildProcess) {
+    this.#child = program instanceof URL ? fork(program, { execArgv: ['--expose-gc'] }) : program;
   }
 
   get pid(): number {

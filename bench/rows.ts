@@ -59,8 +59,9 @@ export function meets(ratio: number, goal: Goal): boolean {
   return 'atMost' in goal ? ratio <= goal.atMost : ratio >= goal.atLeast;
 }
 
-export function goalText(goal: Goal): string {
-  return 'atMost' in goal ? `≤ ${goal.atMost} ×` : `≥ ${goal.atLeast} ×`;
+/** @param unit of the bound */
+export function goalText(goal: Goal, unit = ' ×'): string {
+  return 'atMost' in goal ? `≤ ${goal.atMost}${unit}` : `≥ ${goal.atLeast}${unit}`;
 }
 
 /** A base of 0 is less than could be measured: such rounds do not count. */

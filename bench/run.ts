@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { measureAgents, measureAsCloudStack, measureIdleAgents } from './agents/index.js';
+import { measureLists } from './agents/lists.js';
 import { readBenchArguments, type Section } from './arguments.js';
 import { certificate } from './certificate.js';
 import { Child } from './child.js';
@@ -171,6 +172,24 @@ async function measureRows(): Promise<void> {
   }
 }
 
+/** Changes of the host list on one server. */
+async function measureListChanges(): Promise<void> {
+  const figures = await measureLists({ ...sizes, isQuick, root: ROOT });
+  printTable(
+    ['a change of the host list', 'N', 'first', 'median', 'least', 'most', 'goal', ''],
+    figures.map(({ what, agents, digits, first, values, goal }) => {
+      const isMet = goal === undefined || meets(goal.judged, goal);
+      if (!isMet) missedGoals++;
+      return [
+        what,
+        agents.toLocaleString('en-US'),
+        ...[first, median(values), Math.min(...values), Math.max(...values)].map(value => value?.toFixed(digits) ?? ''),
+        ...(goal === undefined ? [] : [goalText(goal, goal.unit), isMet ? 'met' : 'missed']),
+      ];
+    }),
+  );
+}
+
 /** The agent manager of CloudStack 4.22, on another machine. */
 const CLOUDSTACK = { agents: 500, connectsPerSecond: 12, connectCpuMs: 137, rssMb: 376 } as const;
 
@@ -213,6 +232,7 @@ if (has('connections')) await measureRates();
 if (has('memory')) await measureMemory();
 if (has('commands')) await measureCommandRates();
 if (has('agents', 'idle', 'link')) await measureRows();
+if (has('lists')) await measureListChanges();
 if (has('cloudstack')) await measureBesideCloudStack();
 if (missedGoals > 0 && !isQuick) console.error(`${missedGoals} goals are missed.`);
 if (missedGoals > 0 && isStrict) process.exitCode = 1;

@@ -35,7 +35,8 @@ const FIGURES: readonly Figure[] = [
 const CERTIFICATES: readonly Certificates[] = ['none', 'own'];
 const PINGS = 20_000;
 
-function settleMs(isQuick: boolean): number {
+/** Until everything behind the last Ready is written, logged and told. */
+export function settleMs(isQuick: boolean): number {
   return isQuick ? 50 : 1_000;
 }
 
@@ -65,7 +66,7 @@ function orderOf({ what }: Row): number {
 
 /** Memory of agents that do nothing. */
 export async function measureIdleAgents({ isQuick, rounds, idle, ...options }: AgentsOptions): Promise<readonly Row[]> {
-  const possible = idle.filter(agents => agents <= openFilesLimit() - FILES_BESIDE);
+  const possible = possibleAgents(idle);
   return withSides(options, async (here, base, authority) => {
     const measured = { agents: possible, before: isQuick ? 5 : 100, authority, settleMs: settleMs(isQuick) };
     const sides = { here: () => measureIdle(here, measured), base: () => measureIdle(base, measured) };
@@ -80,6 +81,11 @@ export async function measureIdleAgents({ isQuick, rounds, idle, ...options }: A
       goal: { atMost: 1.35 },
     }));
   });
+}
+
+/** Those of these numbers of agents for which there are open files enough. */
+export function possibleAgents(wanted: readonly number[]): readonly number[] {
+  return wanted.filter(agents => agents <= openFilesLimit() - FILES_BESIDE);
 }
 
 /** Files that a process needs beside the sockets of its agents. */

@@ -27,18 +27,26 @@ const SECOND_READY = rawBodyOf([
 ]);
 const YES = rawBodyOf([Answer.encode({ result: true })]);
 
+/** Called for each request behind the second Ready, which is answered by then. */
+export type OnRequest = (packet: RawPacket) => void;
+
 /**
  * Sends what one of Muster's agents sends, as far as Ready and pings, and reads no more of the answers than it needs: the
  * process that has thousands of them takes as little as possible of the processors that it shares with the server.
  */
-export async function connectLean(port: number, context: SecureContext, guid: string): Promise<LoadAgent> {
+export async function connectLean(
+  port: number,
+  context: SecureContext,
+  guid: string,
+  onRequest: OnRequest,
+): Promise<LoadAgent> {
   const socket = connect({ port, host: ADDRESS, noDelay: true });
   const options = { context, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS, remote: { address: ADDRESS, port } };
   const transport = await connectTls(socket, { ...options, host: ADDRESS, judge() {} });
-  return arrive(transport, guid);
+  return arrive(transport, guid, onRequest);
 }
 
-function arrive(transport: Transport, guid: string): Promise<LoadAgent> {
+function arrive(transport: Transport, guid: string, onRequest: OnRequest): Promise<LoadAgent> {
   const sent: number[] = [];
   const received: number[] = [];
   let sequence = 0n;
@@ -88,6 +96,7 @@ function arrive(transport: Transport, guid: string): Promise<LoadAgent> {
         const flags = packet.flags & (FLAG.stopOnError | FLAG.inSequence);
         send({ ...packet, flags, body: readies === 1 ? FIRST_READY : readies === 2 ? SECOND_READY : YES });
         if (readies === 2) resolve(agent);
+        if (readies > 2) onRequest(packet);
       },
       onClose: error => reject(error ?? new Error('the server has closed')),
     });

@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { secureContext } from '#dist/protocol/index.js';
+import { type RawPacket, secureContext } from '#dist/protocol/index.js';
 import { serveParent } from '../child.js';
 import { addressCertificate, hostCertificates, trusted } from './authority.js';
 import type { Sizes } from './conversation.js';
@@ -35,7 +35,7 @@ const operations = {
         const context = contexts[number] ?? shared;
         agents[number] = sizes
           ? await connectPlain(port, context, sizes, filler)
-          : await connectLean(port, context, `bench-${number + 1}`);
+          : await connectLean(port, context, `bench-${number + 1}`, packet => noteRequest(number, packet));
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
@@ -68,6 +68,19 @@ const operations = {
     const certificates = await hostCertificates(authority, uuids);
     contexts = certificates.map(secureContext);
     return contexts.length;
+  },
+
+  /** Resolves when all agents have been told a list since `lists` was asked. */
+  async told(): Promise<void> {
+    if (told.size < agents.length) await new Promise<void>(resolve => (onAllTold = resolve));
+  },
+
+  /** @returns how many lists agents were told since this was asked before */
+  lists(): number {
+    const count = lists;
+    lists = 0;
+    told.clear();
+    return count;
   },
 
   /** Of the last agent. */
@@ -103,5 +116,15 @@ interface PingRequest {
 export type LoadOperations = typeof operations;
 const agents: LoadAgent[] = [];
 let contexts: SecureContext[] = [];
+/** Which agents were told a list, and how many lists that were. */
+const told = new Set<number>();
+let lists = 0;
+let onAllTold = () => {};
+
+function noteRequest(agent: number, { body }: RawPacket): void {
+  if (!body.bytes.includes('SetupMSListCommand')) return;
+  lists++;
+  if (told.add(agent).size === agents.length) onAllTold();
+}
 
 serveParent(operations);

@@ -8,6 +8,7 @@ import { Child } from '../child.js';
 import { serverCertificate } from './authority.js';
 import type { Sizes } from './conversation.js';
 import type { FloorOperations } from './floor.js';
+import type { PreloadOperations } from './preload.js';
 
 const ADDRESS = '127.0.0.1';
 const START_MS = 60_000;
@@ -21,6 +22,13 @@ export interface MeasuredServer {
   stop(): Promise<void>;
 }
 
+export interface MusterServer extends MeasuredServer {
+  /** What is loaded into it for the bench. */
+  readonly inside: Child<PreloadOperations>;
+  /** The file with the key pair for its HTTP API. */
+  readonly apiKeyFile: string;
+}
+
 export interface MusterOptions {
   /** The checkout whose `dist/mgmt.js` runs. */
   readonly root: string;
@@ -32,16 +40,16 @@ export interface MusterOptions {
 }
 
 /** `node dist/mgmt.js` with SQLite, and the log at `info`, in a file. */
-export async function startMuster({ root, folder, authority, execArgv = [] }: MusterOptions): Promise<MeasuredServer> {
+export async function startMuster({ root, folder, authority, execArgv = [] }: MusterOptions): Promise<MusterServer> {
   const [port, apiPort] = [await freePort(), await freePort()];
-  const pem = join(folder, 'ca.pem');
+  const [pem, dataDir] = [join(folder, 'ca.pem'), join(folder, 'data')];
   writeFileSync(pem, authority);
   const settings = {
     'bind.address': ADDRESS,
     port,
     'cluster.node.IP': ADDRESS,
     'api.port': apiPort,
-    'data.dir': join(folder, 'data'),
+    'data.dir': dataDir,
     'db.url': `sqlite:${join(folder, 'muster.db')}`,
     host: ADDRESS,
     'ca.cert': pem,
@@ -54,25 +62,25 @@ export async function startMuster({ root, folder, authority, execArgv = [] }: Mu
     'log.file': join(folder, 'muster.log'),
   };
   const out = openSync(join(folder, 'muster.out'), 'a');
-  const collector = new URL('./collect-on-request.js', import.meta.url).href;
+  const preload = new URL('./preload.js', import.meta.url).href;
   const server = fork(
     join(root, 'dist/mgmt.js'),
     Object.entries(settings).map(([key, value]) => `${key}=${value}`),
     {
       cwd: folder,
-      execArgv: ['--expose-gc', '--import', collector, ...execArgv],
+      execArgv: ['--expose-gc', '--import', preload, ...execArgv],
       stdio: ['ignore', out, out, 'ipc'],
     },
   );
   closeSync(out);
   await untilReady(server, apiPort, folder);
+  const inside = new Child<PreloadOperations>(server);
   return {
-    pid: server.pid ?? 0,
+    pid: inside.pid,
     port,
-    async collect() {
-      server.send('collect');
-      await once(server, 'message');
-    },
+    inside,
+    apiKeyFile: join(dataDir, 'cloudstack.ini'),
+    collect: () => inside.do('collect'),
     async stop() {
       server.kill('SIGINT');
       await once(server, 'exit');

@@ -23,7 +23,8 @@ export function floorSide(authority: string, sizes: Sizes): Side {
   return { start: () => startFloor(authority, sizes), load: openLoad(), sizes };
 }
 
-function openLoad(): Child<LoadOperations> {
+/** A process for agents. */
+export function openLoad(): Child<LoadOperations> {
   return new Child<LoadOperations>(new URL('./load.js', import.meta.url));
 }
 

@@ -9,7 +9,8 @@ import { testFolder } from '../helpers/scratch.js';
 
 t.test('bench: a quick run measures what has goals, and leaves nothing behind', async t => {
   const folder = testFolder(t);
-  const args = ['--expose-gc', join(ROOT, 'build/bench/run.js'), '--quick', 'agents', 'idle', 'link', 'cloudstack'];
+  const sections = ['agents', 'idle', 'lists', 'link', 'cloudstack'];
+  const args = ['--expose-gc', join(ROOT, 'build/bench/run.js'), '--quick', ...sections];
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env.PATH ?? '', TMPDIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -24,6 +25,13 @@ t.test('bench: a quick run measures what has goals, and leaves nothing behind', 
     ...['none', 'own'].map(kind => `agents/s to Ready +20 +${kind} +${figure} +${figure} +${figure} ×`),
     ...[10, 20].map(count => `server memory for an idle agent, kB +${count} +shared +${figure} +${figure}`),
     `packets/s over one link, 32 in flight +${figure} +${figure} +${figure} ×`,
+    ...[10, 20].map(
+      count => `until the last agent is told, s +${count} +${figure} +${figure} +${figure} +${figure} +≤ 5 s`,
+    ),
+    ...[10, 20].map(count => `lists that an agent is told +${count} +1\\.00 +1\\.00 +1\\.00 +1\\.00 +≤ 1 +met`),
+    `server CPU for an agent, ms +20 +${figure} +${figure} +${figure} +${figure} +≤ 1\\.1 × 10`,
+    ...[10, 20].map(count => `of it, without a processor not counted, ms +${count} +${figure} .*≤ 50 ms`),
+    `server memory for an agent, kB +20 +${figure} +${figure} +${figure} +≤ 1\\.1 × 10`,
     `agents/s to Ready +${figure} +12 +${figure} ×`,
     `server CPU for an agent, ms +${figure} +137 +${figure} ×`,
   ];

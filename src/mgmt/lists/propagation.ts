@@ -5,6 +5,7 @@ import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import { peerText } from '../../lib/text/peer-text.js';
+import { TurnLimit } from '../../lib/turn-limit.js';
 import { formatHostList, type HostList } from '../../protocol/host-list.js';
 import { type Link, type Message, type Packet, SetupMSListCommand } from '../../protocol/index.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
@@ -36,8 +37,9 @@ export interface PropagationParts<A extends ListedAgent> {
 const CONCURRENCY = 256;
 /** An agent that has not answered by then gives its permit to the next one. */
 const TURN_MS = 2_000;
-/** Agents that are compared in one turn of the event loop. */
-const COMPARED_PER_TURN = 500;
+/** Agents that are compared in one turn of the event loop, and agents that begin to be told in one: some milliseconds of work. */
+const COMPARED_PER_TURN = 100;
+const TOLD_PER_TURN = 32;
 const WAIT_SECONDS = 60;
 /** After a failure the agent is told again, then it is a laggard until the next change or its next Ready. */
 const RETRIES_MS = [5_000, 15_000, 60_000];
@@ -45,7 +47,8 @@ const RETRIES_MS = [5_000, 15_000, 60_000];
 /** Tells connected agents what has changed for them: exactly those whose list, algorithm, interval or avoid list did. */
 export class Propagation<A extends ListedAgent = ListedAgent> {
   readonly #parts: PropagationParts<A>;
-  readonly #turns = new Semaphore(CONCURRENCY);
+  readonly #permits = new Semaphore(CONCURRENCY);
+  readonly #loopTurns: TurnLimit;
   /** Agents that are being told, so that none is told twice at once; a newer link of the same host is another agent. */
   readonly #telling = new Set<A>();
   readonly #stop = new AbortController();
@@ -54,6 +57,7 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
 
   constructor(parts: PropagationParts<A>) {
     this.#parts = parts;
+    this.#loopTurns = new TurnLimit(parts.clock, TOLD_PER_TURN);
     // Each agent that waits to be told again listens to it.
     setMaxListeners(0, this.#stop.signal);
     parts.lists.onChange(() => this.compare());
@@ -135,7 +139,7 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
     const { clock, log } = this.#parts;
     let last: AgentList | undefined;
     for (const retryMs of [...RETRIES_MS, undefined]) {
-      const turn = await this.#turns.run(() => this.#begin(agent));
+      const turn = await this.#permits.run(() => this.#begin(agent));
       // It has it, or was lost meanwhile: then it gets it at Ready.
       if (turn === undefined) break;
       last = turn.list;
@@ -156,6 +160,7 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
 
   /** Keeps its permit until the agent has answered, or its turn is over. */
   async #begin(agent: A): Promise<{ readonly list: AgentList; readonly sent: Promise<void> } | undefined> {
+    await this.#loopTurns.enter();
     const list = this.#listFor(agent);
     if (this.#stop.signal.aborted || agent.link.closed || isHeld(agent, list)) return undefined;
     const sent = this.#send(agent, list, false);

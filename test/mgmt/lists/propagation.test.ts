@@ -1,7 +1,9 @@
 import t from 'tap';
+import { silentLog } from '../../../src/lib/logger.js';
+import { type ListedAgent, Propagation } from '../../../src/mgmt/lists/propagation.js';
 import { Answer, FLAG, SetupMSListAnswer, UnsupportedAnswer } from '../../../src/protocol/index.js';
 import { contentOf, type FakeAgent } from '../../../src/testing/fake-agent.js';
-import { settle } from '../../../src/testing/fake-clock.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { reassign } from '../../helpers/assign.js';
 import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { obeys, type Reply } from '../../helpers/obedient-agent.js';
@@ -296,6 +298,41 @@ t.test('propagation: never more than 256 agents are being told at once', async t
   await bench.clock.advance(3_000);
   t.equal(most, 256);
   t.equal(inside, 0);
+});
+
+t.test('propagation: no more than 32 agents begin to be told in one turn of the event loop', async t => {
+  let endTurn = () => {};
+  const clock = new (class extends FakeClock {
+    override turn(): Promise<void> {
+      return new Promise(resolve => (endTurn = resolve));
+    }
+  })();
+  let change = () => {};
+  let asked = 0;
+  const held = { hosts: [A], algorithm: 'static', checkIntervalSeconds: 0, avoid: [], configurationVersion: 1 };
+  const agents = Array.from(
+    { length: 90 },
+    (_, index): ListedAgent => ({
+      host: { id: index, uuid: '', name: '', zoneId: 1, clusterId: 1 },
+      link: { closed: undefined },
+      held,
+      lag: undefined,
+      ask: () => new Promise<never>(() => void asked++),
+    }),
+  );
+  new Propagation<ListedAgent>({
+    clock,
+    log: silentLog,
+    lists: { listFor: () => ({ ...held, hosts: [B] }), onChange: listener => (change = listener) },
+    agents,
+    onAcknowledged() {},
+  });
+  change();
+  for (const expected of [32, 64, 90]) {
+    await settle();
+    t.equal(asked, expected);
+    endTurn();
+  }
 });
 
 t.test('propagation: 10,000 agents are told within seconds, and the store sees few writes', async t => {
