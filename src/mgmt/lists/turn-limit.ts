@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../../lib/clock.js';
 
 /** Spreads pieces of work over turns of the event loop, so that sockets and timers are served between them. */
 export class TurnLimit {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { TurnLimit } from '../../src/lib/turn-limit.js';
+import { TurnLimit } from '../../../src/mgmt/lists/turn-limit.js';
 
 /** Turns of the event loop that end when they are told to. */
 function turns() {
