@@ -272,14 +272,11 @@ export class Simulation {
 
   /** What is not as it should be; undefined: all is well. */
   async #unsettled(): Promise<string | undefined> {
-    for (const { name, serving } of this.servers) {
-      if (serving === undefined) return `${name} does not serve`;
-      if (serving.membership.state !== 'Up') return `${name} is ${serving.membership.state}`;
-      const why = serving.notReady();
-      if (why !== undefined) return `${name} is not ready: ${why}`;
-    }
-    const rows = await this.store.hosts();
+    const server = this.#unsettledServer();
+    // While one of them is not there, it may keep agents away.
+    const rows = server === undefined ? await this.store.hosts() : [];
     this.#checkWaysBack(rows);
+    if (server !== undefined) return server;
     for (const guid of new Set(this.agents.map(agent => agent.guid))) {
       const wrong = await this.#unsettledHost(guid, rows);
       if (wrong !== undefined) return wrong;
@@ -288,6 +285,16 @@ export class Simulation {
     const jobs = await this.store.jobs({ page: 1, pagesize: ROWS_A_PAGE });
     const open = jobs.rows.find(({ status }) => status === 'pending' || status === 'running');
     return open ? `the job ${open.cmd} is ${open.status}` : this.#leftOver(rows);
+  }
+
+  #unsettledServer(): string | undefined {
+    for (const { name, serving } of this.servers) {
+      if (serving === undefined) return `${name} does not serve`;
+      if (serving.membership.state !== 'Up') return `${name} is ${serving.membership.state}`;
+      const why = serving.notReady();
+      if (why !== undefined) return `${name} is not ready: ${why}`;
+    }
+    return undefined;
   }
 
   #checkWaysBack(rows: readonly AgentRow[]): void {
