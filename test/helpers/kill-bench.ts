@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
@@ -9,6 +7,7 @@ import { type ApiAnswer, call } from '../../src/admin/client.js';
 import { delay, systemClock } from '../../src/lib/clock.js';
 import { FaultyProxy } from '../../src/lib/proxy/faulty-proxy.js';
 import { systemRandom } from '../../src/lib/random.js';
+import { freePort } from './mariadb.js';
 import { MgmtProcess } from './mgmt-process.js';
 import { ProgramProcess } from './program-process.js';
 import { testFolder } from './scratch.js';
@@ -245,15 +244,4 @@ class Group {
     this.killedAt.set(this.#process?.child.pid ?? 0, systemClock.wallTime());
     await this.#process?.stop('SIGKILL');
   }
-}
-
-/** One that nobody has, on any address. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import type { Test } from 'tap';
+import { codeOf } from '../../src/lib/errors.js';
 import type { SignedFiles } from './openssl.js';
 import { scratchFolder } from './scratch.js';
 
@@ -106,14 +107,21 @@ export async function startMariaDb(t: Pick<Test, 'teardown'>, { tls }: MariaDbOp
   return mariadb;
 }
 
+/** A port that nobody has, on any address, and that Linux gives to no connection by itself: those begin at 32768. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, '0.0.0.0');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      if (codeOf(error) === 'EADDRINUSE') continue;
+      throw error;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 function binary(name: string): string | undefined {
