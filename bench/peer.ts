@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TlsCertificates } from '#dist/protocol/index.js';
 import { serveParent } from './child.js';
+import { collectGarbage } from './collect-garbage.js';
 import { type Connection, KINDS, type KindName } from './kinds.js';
 
 /** One end of the connections, in a process of its own; `run.ts` starts it, and sends it one `PeerRequest` at a time. */
@@ -65,10 +66,7 @@ const operations = {
 
   /** After garbage collection, in bytes. */
   async memory(): Promise<Memory> {
-    for (let round = 0; round < 4; round++) {
-      globalThis.gc?.();
-      await sleep(50);
-    }
+    await collectGarbage();
     const { rss, heapUsed, external } = process.memoryUsage();
     return { rss, heap: heapUsed + external };
   },

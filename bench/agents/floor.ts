@@ -1,8 +1,8 @@
 import { constants } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { TlsCertificates } from '#dist/protocol/index.js';
 import { serveParent } from '../child.js';
+import { collectGarbage } from '../collect-garbage.js';
 import { type Sizes, stepsOfServer } from './conversation.js';
 
 /** As `secureContext` of the protocol, and the certificates of clients are asked for, and judged behind the handshake. */
@@ -50,13 +50,7 @@ const operations = {
       });
     });
   },
-  /** Collects garbage. */
-  async collect(): Promise<void> {
-    for (let round = 0; round < 4; round++) {
-      globalThis.gc?.();
-      await sleep(50);
-    }
-  },
+  collect: collectGarbage,
 };
 
 export type FloorOperations = typeof operations;

@@ -1,6 +1,6 @@
 import { openSync, readSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { serveParent } from '../child.js';
+import { collectGarbage } from '../collect-garbage.js';
 
 // Loaded into a server before its own program; the server ends with the bench.
 
@@ -16,12 +16,7 @@ const TIMER_MS = 2;
 const NONE: LoopStops = { longestMs: 0, longestOwnMs: 0 };
 
 const operations = {
-  async collect(): Promise<void> {
-    for (let round = 0; round < 4; round++) {
-      globalThis.gc?.();
-      await sleep(50);
-    }
-  },
+  collect: collectGarbage,
 
   /** Watches the event loop from now on. To be asked once. */
   watchLoop(): void {

@@ -107,27 +107,27 @@ class WinstonLog implements Log {
   }
 
   error(message: string, fields?: LogFields): void {
-    this.#write(0, message, fields);
+    this.#write('error', message, fields);
   }
 
   warn(message: string, fields?: LogFields): void {
-    this.#write(1, message, fields);
+    this.#write('warn', message, fields);
   }
 
   info(message: string, fields?: LogFields): void {
-    this.#write(2, message, fields);
+    this.#write('info', message, fields);
   }
 
   debug(message: string, fields?: LogFields): void {
-    this.#write(3, message, fields);
+    this.#write('debug', message, fields);
   }
 
   child(fields: LogFields): Log {
     return new WinstonLog(this.#logger, { ...this.#bound, ...fields }, this.#most);
   }
 
-  #write(level: 0 | 1 | 2 | 3, message: string, fields?: LogFields): void {
-    if (level <= this.#most) this.#logger.log({ ...this.#bound, ...fields, level: LOG_LEVELS[level], message });
+  #write(level: (typeof LOG_LEVELS)[number], message: string, fields?: LogFields): void {
+    if (LOG_LEVELS.indexOf(level) <= this.#most) this.#logger.log({ ...this.#bound, ...fields, level, message });
   }
 }
 

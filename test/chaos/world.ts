@@ -5,7 +5,7 @@ import { enrolmentToken } from '../../scripts/enrolment-token.js';
 import { delay, systemClock } from '../../src/lib/clock.js';
 import { reasonOf } from '../../src/lib/errors.js';
 import { FaultyProxy } from '../../src/lib/proxy/faulty-proxy.js';
-import { freePort } from '../helpers/mariadb.js';
+import { freePort } from '../helpers/free-port.js';
 import { AgentProcesses } from './agents.js';
 import { type Clocks, openClocks } from './clocks.js';
 import { type FootprintSample, sampleOf } from './footprint.js';

@@ -7,7 +7,7 @@ import { type ApiAnswer, call } from '../../src/admin/client.js';
 import { delay, systemClock } from '../../src/lib/clock.js';
 import { FaultyProxy } from '../../src/lib/proxy/faulty-proxy.js';
 import { systemRandom } from '../../src/lib/random.js';
-import { freePort } from './mariadb.js';
+import { freePort } from './free-port.js';
 import { MgmtProcess } from './mgmt-process.js';
 import { ProgramProcess } from './program-process.js';
 import { testFolder } from './scratch.js';

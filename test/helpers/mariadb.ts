@@ -2,12 +2,11 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import type { Test } from 'tap';
-import { codeOf } from '../../src/lib/errors.js';
+import { freePort } from './free-port.js';
 import type { SignedFiles } from './openssl.js';
 import { scratchFolder } from './scratch.js';
 
@@ -105,23 +104,6 @@ export async function startMariaDb(t: Pick<Test, 'teardown'>, { tls }: MariaDbOp
   };
   await mariadb.start();
   return mariadb;
-}
-
-/** A port that nobody has, on any address, and that Linux gives to no connection by itself: those begin at 32768. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer().listen(port, '0.0.0.0');
-    try {
-      await once(server, 'listening');
-    } catch (error) {
-      if (codeOf(error) === 'EADDRINUSE') continue;
-      throw error;
-    }
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 }
 
 function binary(name: string): string | undefined {

@@ -21,7 +21,7 @@ const UNACKNOWLEDGED_RETRANSMISSIONS = 3;
  */
 export async function isUnacknowledged(connection: Connection): Promise<boolean> {
   for (const table of TABLES) {
-    const retransmissions = retransmissionsIn(await readFile(table, 'latin1').catch(() => ''), connection);
+    const retransmissions = retransmissionsIn(await textOf(table), connection);
     if (retransmissions !== undefined) return retransmissions >= UNACKNOWLEDGED_RETRANSMISSIONS;
   }
   return false;
@@ -37,7 +37,7 @@ export class SharedTcpTable {
   #last: { readonly at: number; readonly repeating: Promise<ReadonlySet<string>> } | undefined;
 
   /** @param read the text of a file; empty when it cannot be read */
-  constructor(clock: Clock, read = (path: string) => readFile(path, 'latin1').catch(() => '')) {
+  constructor(clock: Clock, read = textOf) {
     this.#clock = clock;
     this.#read = read;
   }
@@ -48,41 +48,46 @@ export class SharedTcpTable {
       this.#last = { at: now, repeating: this.#repeating() };
     }
     const repeating = await this.#last.repeating;
-    const remote = endpoints(connection.remoteAddress, connection.remotePort);
-    return endpoints(connection.localAddress, connection.localPort).some(local =>
-      remote.some(end => repeating.has(`${local} ${end}`)),
-    );
+    return formsOf(connection).some(ends => repeating.has(ends));
   }
 
   /** Both ends of each connection whose bytes are repeated without an acknowledgement. */
   async #repeating(): Promise<ReadonlySet<string>> {
     const texts = await Promise.all(TABLES.map(table => this.#read(table)));
-    const ends = texts.flatMap(text =>
-      [...text.matchAll(LINE)].flatMap(([, local, remote, retransmissions = '0']) =>
-        Number.parseInt(retransmissions, 16) >= UNACKNOWLEDGED_RETRANSMISSIONS ? [`${local} ${remote}`] : [],
-      ),
+    const lines = texts.flatMap(text => [...linesIn(text)]);
+    return new Set(
+      lines.flatMap(({ ends, retransmissions }) => (retransmissions >= UNACKNOWLEDGED_RETRANSMISSIONS ? [ends] : [])),
     );
-    return new Set(ends);
   }
 }
 
-/** `sl local_address rem_address st tx:rx tr:when retrnsmt …` */
-const LINE = /^ *\d+: (\S+) (\S+) \S+ \S+ \S+ +(\S+)/gm;
+/** Empty when the file cannot be read. */
+function textOf(path: string): Promise<string> {
+  return readFile(path, 'latin1').catch(() => '');
+}
 
 /**
- * Finds a connection in a table of /proc. Linux, net/ipv4/tcp_ipv4.c, get_tcp4_sock:
- * `sl local_address rem_address st tx:rx tr:when retrnsmt …`.
+ * Finds a connection in a table of /proc.
  * @returns the retransmissions; undefined when the connection is not in the table
  */
 export function retransmissionsIn(table: string, connection: Connection): number | undefined {
-  const local = endpoints(connection.localAddress, connection.localPort);
-  const remote = endpoints(connection.remoteAddress, connection.remotePort);
-  for (const line of table.split('\n').slice(1)) {
-    const columns = line.trim().split(/\s+/);
-    const [, localEnd = '', remoteEnd = ''] = columns;
-    if (local.includes(localEnd) && remote.includes(remoteEnd)) return Number.parseInt(columns[6] ?? '0', 16);
-  }
+  const forms = formsOf(connection);
+  for (const { ends, retransmissions } of linesIn(table)) if (forms.includes(ends)) return retransmissions;
   return undefined;
+}
+
+/** Linux, net/ipv4/tcp_ipv4.c, get_tcp4_sock: `sl local_address rem_address st tx:rx tr:when retrnsmt …`. */
+const LINE = /^ *\d+: (\S+) (\S+) \S+ \S+ \S+ +(\S+)/gm;
+
+function* linesIn(table: string): Generator<{ readonly ends: string; readonly retransmissions: number }> {
+  for (const [, local, remote, retransmissions = '0'] of table.matchAll(LINE))
+    yield { ends: `${local} ${remote}`, retransmissions: Number.parseInt(retransmissions, 16) };
+}
+
+/** Both ends of a connection, local first, as a table may have them. */
+function formsOf({ localAddress, localPort, remoteAddress, remotePort }: Connection): readonly string[] {
+  const remote = endpoints(remoteAddress, remotePort);
+  return endpoints(localAddress, localPort).flatMap(local => remote.map(end => `${local} ${end}`));
 }
 
 /** The table's forms of an endpoint: 32-bit words in the machine's byte order. In the IPv6 table, IPv4 is mapped. */

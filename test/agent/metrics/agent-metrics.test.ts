@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import t from 'tap';
 import { AGENT_OWN_METRICS } from '../../../src/agent/metrics/agent-metrics.js';
 import { agentReadings } from '../../../src/agent/metrics/agent-readings.js';
@@ -7,6 +6,7 @@ import { silentLog } from '../../../src/lib/logger.js';
 import { openMetricsPort } from '../../../src/metrics/metrics-port.js';
 import { PrometheusMetrics } from '../../../src/metrics/prometheus.js';
 import { bench, passes } from '../../helpers/agent-bench.js';
+import { freePort } from '../../helpers/free-port.js';
 import { samplesIn } from '../../helpers/samples.js';
 
 t.test('metrics: what an agent shows before and after a failover', async t => {
@@ -78,11 +78,3 @@ t.test(
     await running.stop();
   },
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise(resolve => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

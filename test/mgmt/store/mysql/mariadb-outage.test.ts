@@ -8,8 +8,9 @@ import { CALL_LIMITS, openMysql } from '../../../../src/mgmt/store/mysql/mysql.j
 import { parseMysqlUrl } from '../../../../src/mgmt/store/mysql/url.js';
 import { migrate } from '../../../../src/mgmt/store/sql/migration/migrate.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
+import { freePort } from '../../../helpers/free-port.js';
 import { hostDescription } from '../../../helpers/host-description.js';
-import { freePort, type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
+import { type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
 import { hostReady, registerHost } from '../../../helpers/one-host.js';
 import { setConfiguration } from '../../../helpers/set-configuration.js';
 import { until } from '../../../helpers/until.js';
