@@ -81,10 +81,7 @@ export function acceptTls(socket: Duplex, options: FramedTlsServerOptions): Prom
       secureContext: options.context,
       requestCert: options.judge !== undefined,
       rejectUnauthorized: false,
-      ...(contextFor && {
-        SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
-          done(null, contextFor(name)),
-      }),
+      ...(contextFor && { SNICallback: sniCallback(contextFor) }),
     });
   return handshake(socket, options, 'secure', start, options);
 }
@@ -125,6 +122,11 @@ export function connectTls(socket: Duplex, options: FramedTlsClientOptions): Pro
 
 /** It stays with the socket: one that is made for each would keep what is around it. */
 function anyName(): undefined {}
+
+/** As above: it keeps `contextFor` alone. */
+function sniCallback(contextFor: NonNullable<FramedTlsServerOptions['contextFor']>) {
+  return (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, contextFor(name));
+}
 
 function handshake(
   socket: Duplex,

@@ -5,6 +5,14 @@ import { type Frame, FrameDecoder, FrameEncoder, type Unit } from './frame.js';
 /** Is told of each inbound frame, before TLS gets its bytes, and says why it is not taken, if so. */
 export type FrameListener = (frame: Frame) => ProtocolError | undefined;
 
+/**
+ * What goes to TLS at a time. `NodeBIO` of Node's TLS reads into a buffer of 1,024 bytes on a server; when that is filled, one
+ * of 16 kB is made, which stays for the life of the link. A Startup has a little more.
+ */
+const PIECE_BYTES = 1_023;
+/** So much goes to TLS in one piece, and whatever comes after it: the second buffer is there. */
+const LARGE_BYTES = 4_096;
+
 /** With so many bytes of records the packets behind them are not waited for. */
 const TOGETHER_BYTES = 16_384;
 
@@ -17,6 +25,7 @@ export class FramingStream extends Duplex {
   readonly #decoder = new FrameDecoder();
   readonly #encoder = new FrameEncoder();
   #isHeld = false;
+  #pieceBytes = PIECE_BYTES;
   /** Payloads of frames that TLS has not got yet: those of one chunk go to it together. */
   #inbound: Buffer[] = [];
   /** Records in their frames that wait for those of packets behind them: all leave in one write. */
@@ -98,8 +107,12 @@ export class FramingStream extends Duplex {
   }
 
   #hand(bytes: Buffer): void {
-    // A listener may have destroyed the stream.
-    if (!this.destroyed && !this.push(bytes)) this.#socket.pause();
+    if (bytes.length >= LARGE_BYTES) this.#pieceBytes = Number.POSITIVE_INFINITY;
+    for (let from = 0; from < bytes.length; from += this.#pieceBytes) {
+      const piece = bytes.length <= this.#pieceBytes ? bytes : bytes.subarray(from, from + this.#pieceBytes);
+      // A listener may have destroyed the stream.
+      if (!this.destroyed && !this.push(piece)) this.#socket.pause();
+    }
   }
 
   override _read(): void {

@@ -99,6 +99,8 @@ export class AgentServer {
   #evicted = 0;
   #crowdToldAt = Number.NEGATIVE_INFINITY;
   #isOpen = false;
+  /** One for all: each TLS socket keeps it. */
+  readonly #contextFor = (name: string) => this.#parts.otherServers.contextFor(name);
 
   constructor(parts: AgentServerParts) {
     this.#parts = parts;
@@ -404,7 +406,7 @@ export class AgentServer {
         remote,
         received,
         budget: this.#budget,
-        contextFor: name => otherServers.contextFor(name),
+        contextFor: this.#contextFor,
         judge(peer) {
           identity = peers.judge(peer.getPeerX509Certificate(), remote.address);
         },
