@@ -31,6 +31,7 @@ import type { KeptAnswer } from './conversation.js';
 import { Enrolment } from './enrolment.js';
 import { answersHealth, GuidGuard, type LinkElsewhere } from './guid-guard.js';
 import { HealthMonitor } from './health-monitor.js';
+import { Newcomers } from './newcomers.js';
 import { PeerCertificates } from './peer-certificates.js';
 import { Poller } from './poller.js';
 import { PresentedCertificates } from './presented-certificates.js';
@@ -148,7 +149,8 @@ export function composeAgents(parts: AgentsParts): Agents {
       close: (hostId, why) => registry.get(hostId)?.end(why, 'corrected'),
     },
   });
-  const guids = new GuidGuard({ ...parts, registry, knownHosts, lookAgain: () => poller.poll() });
+  const lookAgain = () => poller.poll();
+  const guids = new GuidGuard({ ...parts, registry, knownHosts, lookAgain });
   const propagation = new Propagation<Attache>({
     clock,
     log,
@@ -172,12 +174,29 @@ export function composeAgents(parts: AgentsParts): Agents {
     revocations,
     configuration: currentConfiguration,
   });
+  const registrar = new Registrar({
+    ...parts,
+    knownHosts,
+    areMoreComing: () => server.underWay.handshake + server.underWay.new > 0,
+    newHostsPerHour: () => lists.configuration.values['agent.new.hosts.per.address'],
+    onReturned({ id, uuid, name }, removedId) {
+      log.warn('A host that was removed has come back; it is a new host', {
+        name,
+        hostId: id,
+        formerHostId: removedId,
+      });
+      const description = `Host ${name} was removed (as host ${removedId}) and has come back as a new host (${id})`;
+      parts.events.add({ type: 'HOST.RETURN', level: 'WARN', description, hostUuid: uuid });
+    },
+  });
+  const newcomers = new Newcomers({
+    ...{ clock, health, lists, zones, knownHosts, lookAgain, guids, peers, registrar, registry, ownership },
+    certificates: parts.security.store,
+  });
   const server: AgentServer = new AgentServer({
     ...parts,
     notices,
-    zones,
     knownHosts,
-    guids,
     enrolment: new Enrolment({
       ...parts,
       ...parts.security,
@@ -186,26 +205,11 @@ export function composeAgents(parts: AgentsParts): Agents {
       configuration: currentConfiguration,
     }),
     peers,
-    certificates: parts.security.store,
-    lookAgain: () => poller.poll(),
+    newcomers,
     lists,
     registry,
     ownership,
-    registrar: new Registrar({
-      ...parts,
-      knownHosts,
-      areMoreComing: () => server.underWay.handshake + server.underWay.new > 0,
-      newHostsPerHour: () => lists.configuration.values['agent.new.hosts.per.address'],
-      onReturned({ id, uuid, name }, removedId) {
-        log.warn('A host that was removed has come back; it is a new host', {
-          name,
-          hostId: id,
-          formerHostId: removedId,
-        });
-        const description = `Host ${name} was removed (as host ${removedId}) and has come back as a new host (${id})`;
-        parts.events.add({ type: 'HOST.RETURN', level: 'WARN', description, hostUuid: uuid });
-      },
-    }),
+    registrar,
     presented,
     spreadMs() {
       // Those that are on their way are to be told as well how many there will be.

@@ -23,35 +23,26 @@ import {
   type Transport,
 } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
-import type { Claimant } from '../hosts/claimant.js';
 import type { KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
 import type { Ownership } from '../hosts/ownership.js';
-import type { Zones } from '../hosts/zones.js';
 import type { AgentList } from '../lists/agent-list.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
 import type { ServerMeters } from '../metrics/server-metrics.js';
 import type { PeerIdentity } from '../security/peer-identity.js';
-import type { Arrival, Store } from '../store/store.js';
-import { isAway, type StoreHealth } from '../store/store-health.js';
+import type { Arrival } from '../store/store.js';
 import { arrivalOf } from './arrival.js';
 import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
 import type { Enrolment } from './enrolment.js';
-import type { GuidGuard } from './guid-guard.js';
 import { answersBeforeStartup } from './handlers/before-startup.js';
 import { handleRequest } from './handlers/index.js';
+import type { Newcomer, Newcomers } from './newcomers.js';
 import type { PeerCertificates } from './peer-certificates.js';
 import type { PresentedCertificates } from './presented-certificates.js';
 import type { Registrar } from './registrar.js';
 import type { RemovalNotices } from './removal-notices.js';
 import { hasToken, isStartup, readStartup, type Startup } from './startup.js';
-
-/** What becomes of a Startup. `refusal`: it is refused, and the link stays. */
-type Registered = RegisteredHost | Mismatch | { readonly refusal: string };
-
-/** `wait`: it may be repeated later; `stranger`: the certificate is another one's. Either way the link ends. */
-type Mismatch = { readonly wait: string } | { readonly stranger: string };
 
 /** What an agent has kept of one packet of commands. */
 export type KeptAnswer = NonNullable<ReturnType<typeof KeptAnswersCommand.decode>['kept']>[number];
@@ -69,21 +60,16 @@ export interface Secured {
 export interface ConversationParts {
   readonly clock: Clock;
   readonly meters: Pick<ServerMeters, 'readySeconds' | 'gapSeconds' | 'moves' | 'departures' | 'pingSeconds'>;
-  readonly health: Pick<StoreHealth, 'away'>;
   readonly random: Random;
   readonly log: Log;
   readonly msid: number;
   /** Under which agents find this server. */
   readonly address: string;
-  readonly zones: Zones;
   readonly knownHosts: Pick<KnownHosts, 'get'>;
-  /** Reads from the store what other servers have changed. Never rejects. */
-  lookAgain(): Promise<void>;
-  readonly guids: GuidGuard;
-  readonly registrar: Registrar;
+  readonly newcomers: Pick<Newcomers, 'register' | 'left'>;
+  readonly registrar: Pick<Registrar, 'forget'>;
   readonly enrolment: Pick<Enrolment, 'enrol'>;
   readonly peers: Pick<PeerCertificates, 'refused'>;
-  readonly certificates: Pick<Store, 'bindCertificate'>;
   readonly presented: Pick<PresentedCertificates, 'presented'>;
   readonly lists: AgentLists;
   readonly registry: AttacheRegistry;
@@ -199,9 +185,19 @@ class Conversation {
       await this.#enrol(request, startup, startup.token);
       return;
     }
-    const registration = await this.#register(startup);
+    const newcomer = {
+      startup,
+      claimant: {
+        address: this.link.remote.address,
+        instanceId: startup.instanceId,
+        linkNumber: startup.linkNumber,
+      },
+      identity: this.#identity,
+      hasLeft: () => this.link.closed !== undefined,
+    };
+    const registration = await this.#parts.newcomers.register(newcomer);
     if (this.link.closed) {
-      if ('id' in registration) this.#leftWhileRegistering(registration);
+      if ('id' in registration) this.#parts.newcomers.left(registration);
       return;
     }
     if ('refusal' in registration) {
@@ -216,7 +212,7 @@ class Conversation {
       this.#turnAway(request, startup, registration.wait);
       return;
     }
-    const attache = this.#welcome(request, startup, registration);
+    const attache = this.#welcome(request, newcomer, registration);
     const muster = startup.speaksMuster ? this.#aboutThisServer() : undefined;
     await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds, muster });
     const list = await this.#place(attache, startup.reportedList);
@@ -253,102 +249,13 @@ class Conversation {
     else this.link.close('the agent has its certificate, and comes back with it');
   }
 
-  /** Finds out who the agent is: its row in the store and its ids. */
-  async #register(startup: Startup): Promise<Registered> {
-    const { zones, lists, guids, registrar } = this.#parts;
-    const names = lists.configuration.values.zones;
-    const zone = zones.find(startup.dataCenter, names);
-    if (zone === undefined) {
-      const sender = startup.privateIpAddress ?? this.link.remote.address;
-      if (zones.areIncomplete) return { wait: 'the ids of the zones could not be read from the store yet' };
-      // CloudStack's words; operators search for them.
-      const known = names.join(', ');
-      return { refusal: `Host ${sender} sent incorrect data center: ${startup.dataCenter} (zones here: ${known})` };
-    }
-    // Before the row is written: a newcomer that is refused changes nothing in it.
-    const mismatch = await this.#mismatch(startup);
-    if (mismatch !== undefined) return mismatch;
-    const refusal = await guids.judge(startup.guid, this.#claimant(startup));
-    if (refusal !== undefined) return { refusal };
-    if (this.link.closed) throw new Error('the agent left before it was registered');
-    const host = await registrar.register(startup.description(zone.id), this.link.remote.address);
-    if (host === undefined) {
-      return { wait: 'the store is away, and this agent is new here: it has to wait until the store is back' };
-    }
-    // The host of the certificate was removed, and this server has not read that yet: its guid has got another row.
-    const stranger = this.#strangerTo(host.uuid, startup.guid, host);
-    if (stranger === undefined) return host;
-    this.#leftWhileRegistering(host);
-    return { stranger };
-  }
-
   get #isCertified(): boolean {
     return this.#identity.kind === 'host' || this.#identity.kind === 'address';
   }
 
-  /** Whether the certificate is that of another host: strict or not, it may not be used for this one. */
-  async #mismatch({ guid }: Startup): Promise<Mismatch | undefined> {
-    const identity = this.#identity;
-    const { knownHosts, lists } = this.#parts;
-    if (identity.kind === 'address' && lists.configuration.values['ca.plugin.root.auth.strictness']) {
-      return this.#boundToAnother(guid, identity.fingerprint);
-    }
-    if (identity.kind !== 'host') return undefined;
-    if (knownHosts.get(guid)?.uuid === identity.uuid) return undefined;
-    // Another server may have issued it a moment ago.
-    await this.#parts.lookAgain();
-    const host = knownHosts.get(guid);
-    if (host?.uuid === identity.uuid) return undefined;
-    if (host === undefined && this.#parts.health.away) {
-      return { wait: 'the store is away, and this server has not read yet whose the certificate of this agent is' };
-    }
-    const stranger = this.#strangerTo(host?.uuid, guid, host);
-    return stranger === undefined ? undefined : { stranger };
-  }
-
-  /** Why an agent is not that of the host which its certificate names; undefined: it is, or the certificate names none. */
-  #strangerTo(uuid: string | undefined, guid: string, host?: Pick<RegisteredHost, 'name'>): string | undefined {
-    const identity = this.#identity;
-    if (identity.kind !== 'host' || identity.uuid === uuid) return undefined;
-    const whose = host === undefined ? 'which no host has' : `which is host ${host.name} (${uuid})`;
-    const stranger = `the certificate is that of host ${identity.uuid}, and the agent has the guid ${guid}, ${whose}`;
-    this.#parts.peers.refused(this.link.remote.address, stranger, uuid);
-    return stranger;
-  }
-
-  /** A certificate that names no host belongs to the guid that is first seen with it. */
-  async #boundToAnother(guid: string, fingerprint: string): Promise<Mismatch | undefined> {
-    const { certificates, clock, knownHosts, peers } = this.#parts;
-    const { address } = this.link.remote;
-    try {
-      const bound = await certificates.bindCertificate(fingerprint, guid, clock.wallTime());
-      if (bound === guid) return undefined;
-      const stranger = `the certificate was first seen with the guid ${bound}, and the agent has the guid ${guid}`;
-      peers.refused(address, stranger, knownHosts.get(guid)?.uuid);
-      return { stranger };
-    } catch (error) {
-      if (!isAway(error)) throw error;
-      // The store cannot say whose it is: an agent that comes from where it was last is let in.
-      if (knownHosts.get(guid)?.linkAddress === address) return undefined;
-      return { wait: 'the store is away, and this agent comes from another address than before' };
-    }
-  }
-
-  /** Its row is Connecting, and there is no link that could make it Ready. */
-  #leftWhileRegistering({ id, connectingEpoch }: RegisteredHost): void {
-    const { registry, ownership } = this.#parts;
-    if (registry.linkOf(id) !== 'none' || ownership.isPending(id)) return;
-    ownership.lost(id, { reason: 'the agent left while it registered', cause: 'closed' }, connectingEpoch);
-  }
-
-  #claimant({ instanceId, linkNumber }: Startup): Claimant {
-    return { address: this.link.remote.address, instanceId, linkNumber };
-  }
-
-  #welcome(request: Packet, startup: Startup, host: RegisteredHost): Attache {
+  #welcome(request: Packet, { startup, claimant }: Newcomer, host: RegisteredHost): Attache {
     const { guid, capabilities, failovers, lastLoss } = startup;
     const pingIntervalSeconds = this.#parts.lists.configuration.values['ping.interval'];
-    const claimant = this.#claimant(startup);
     const ofLink = { msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
     const identity = { guid, host, claimant, capabilities, ...ofLink };
     const attache = new Attache(this.link, identity, this.#parts.clock);
