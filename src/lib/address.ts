@@ -154,3 +154,8 @@ function withoutLastDot(text: string): string {
 function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
+
+/** Whether a socket that is bound to it listens on all addresses. */
+export function isAnyAddress(address: string): boolean {
+  return /^(0\.0\.0\.0|::)$/.test(address);
+}

@@ -1,9 +1,8 @@
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import type { SecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { errorEnvelope } from '../api/envelope.js';
-import { canonicalAddress, formatHostPort } from '../lib/address.js';
+import { canonicalAddress, formatHostPort, isAnyAddress } from '../lib/address.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Events } from '../lib/emitter.js';
 import { ConfigError, FatalError, reasonOf } from '../lib/errors.js';
@@ -34,18 +33,11 @@ import { metricsPage } from './http/metrics-page.js';
 import { meteredStore } from './metrics/metered-store.js';
 import { SERVER_METRICS } from './metrics/server-metrics.js';
 import { type MgmtFileOptions, readMgmtFile } from './mgmt-file.js';
+import { openApiTls, openCa, openCertificate, openServerCertificate } from './open-certificates.js';
 import { dbUrlOf, isRemoteStore, openStore } from './open-store.js';
 import { openSecretKey } from './secret-keys.js';
 import { ApiKeys } from './security/api-keys.js';
-import type { Ca } from './security/ca.js';
-import { loadApiCertificateFiles, loadCertificateFiles } from './security/certificate-files.js';
-import { ClusterCa } from './security/cluster-ca.js';
-import { loadGivenCa } from './security/given-ca.js';
 import { iniState, writeCa, writeIni } from './security/ini-file.js';
-import { rowOf } from './security/issue-certificate.js';
-import type { SealingKey } from './security/sealing-key.js';
-import { apiSecureContext, type CertificateSource, ServerCertificate } from './security/server-certificate.js';
-import { temporaryCertificate } from './security/temporary-certificate.js';
 import type { Store } from './store/store.js';
 import { isAway, retryWhileAway } from './store/store-health.js';
 
@@ -371,40 +363,6 @@ async function openStoreWhenThere({ settings, clock, random, log }: StartParts, 
   );
 }
 
-/** The TLS of the API's port, which is open before the store with the CA is. */
-interface ApiTls {
-  context(): SecureContext;
-  /** Takes the server's own certificate from now on, unless the operator has given one for the API. */
-  use(certificate: ServerCertificate): void;
-  reload(): void;
-  stop(): void;
-}
-
-/** @returns undefined for plain HTTP @throws ConfigError */
-async function openApiTls({ apiTls }: MgmtSettings, { clock, random, log }: StartParts): Promise<ApiTls | undefined> {
-  if (apiTls === 'plain') return undefined;
-  if (apiTls === 'server') {
-    const temporary = apiSecureContext(await temporaryCertificate({ clock, random }));
-    let own: ServerCertificate | undefined;
-    return {
-      context: () => own?.apiContext ?? temporary,
-      use: certificate => {
-        own = certificate;
-      },
-      reload() {},
-      stop() {},
-    };
-  }
-  const obtain = () => loadApiCertificateFiles(apiTls, { clock });
-  const given = await ServerCertificate.open({ setting: 'api.tls.cert', obtain }, clock, log);
-  return {
-    context: () => given.apiContext,
-    use() {},
-    reload: () => void given.reload(),
-    stop: () => given.stop(),
-  };
-}
-
 /** Whenever `data.dir` has none: the oldest key of an operator. A start that was killed may have made it and not written it. */
 async function writeIniOnce(
   { dataDir, apiAddress, apiPort: configuredPort, apiTls }: MgmtSettings,
@@ -433,10 +391,6 @@ interface IniParts {
   /** The CA by which the server's own certificate is verified. */
   readonly caPem: string;
   readonly log: Log;
-}
-
-function isAnyAddress(address: string): boolean {
-  return /^(0\.0\.0\.0|::)$/.test(address);
 }
 
 /**
@@ -487,72 +441,4 @@ async function initialConfiguration(
     });
   }
   return configuration;
-}
-
-/**
- * The operator's own CA, or that of the store. Agents that get a certificate of it trust the CAs of `tls.ca` as well.
- * @throws ConfigError; FatalError KEY_FILE_UNUSABLE; StoreError
- */
-async function openCa(
-  settings: MgmtSettings,
-  store: Store,
-  sealingKey: SealingKey,
-  { clock, random, log }: StartParts,
-): Promise<Ca> {
-  const parts = { clock, random };
-  const given = settings.ca && (await loadGivenCa(settings.ca, parts));
-  for (const warning of given?.warnings ?? []) log.warn(warning);
-  const alsoTrusted = settings.tls && (await loadCertificateFiles(settings.tls, parts)).caPem;
-  return ClusterCa.open({ ...parts, store, sealingKey, given: given?.ca, alsoTrusted });
-}
-
-interface OwnCertificateParts {
-  readonly ca: Ca;
-  readonly store: Store;
-  readonly address: string;
-  readonly msid: number;
-}
-
-/** What agents are shown: the operator's own certificate, or one of the CA. */
-async function openCertificate(
-  settings: MgmtSettings,
-  parts: OwnCertificateParts,
-  { clock, log }: StartParts,
-): Promise<ServerCertificate> {
-  const { tls } = settings;
-  if (tls === undefined) return ServerCertificate.open(issuedCertificate(settings, parts, clock), clock, log);
-  const source: CertificateSource = {
-    setting: 'tls.cert',
-    obtain: async () => ({ ...(await loadCertificateFiles(tls, { clock })), clientCaPem: parts.ca.signersPem }),
-  };
-  return ServerCertificate.open(source, clock, log);
-}
-
-/** What other servers are shown: a certificate of the CA in any case. @param shown what agents are shown */
-async function openServerCertificate(
-  settings: MgmtSettings,
-  shown: ServerCertificate,
-  parts: OwnCertificateParts,
-  { clock, log }: StartParts,
-): Promise<ServerCertificate> {
-  if (settings.tls === undefined) return shown;
-  return ServerCertificate.open(issuedCertificate(settings, parts, clock), clock, log);
-}
-
-function issuedCertificate(
-  { apiAddress }: MgmtSettings,
-  { ca, store, address, msid }: OwnCertificateParts,
-  clock: Clock,
-): CertificateSource {
-  // The API may have another address than agents dial. A server that listens on all is also called from its own machine.
-  const ofApi = isAnyAddress(apiAddress) ? ['127.0.0.1', '::1', 'localhost'] : [apiAddress];
-  const addresses = [...new Set([address, ...ofApi, hostname()])];
-  return {
-    setting: undefined,
-    async obtain() {
-      const issued = await ca.issueServerCertificate({ addresses, msid });
-      await store.addCertificate(rowOf(issued, { kind: 'server', now: clock.wallTime() }));
-      return { ...issued, clientCaPem: ca.signersPem };
-    },
-  };
 }
