@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
 import { loadResource, type Resource, Trust, TrustError, withMachineName } from '../agent/index.js';
 import { systemClock } from '../lib/clock.js';
 import { ConfigError, EXIT_CODES, reasonOf } from '../lib/errors.js';
@@ -17,11 +16,13 @@ import { FaultDesk } from './faults/fault-desk.js';
 import { type Planned, parseSchedule } from './faults/schedule.js';
 import { Fleet } from './fleet.js';
 import { type Folder, openFolder } from './folder.js';
+import { HeapPolicy } from './heap-policy.js';
 import { kvmResource } from './kvm/kvm-resource.js';
 import { addressOf, hardwareAddressOf, netmaskOf } from './load/numbering.js';
 import type { Verdict } from './measure/expectations.js';
 import { statusLine } from './measure/status.js';
 import { UnknownCommands } from './measure/unknown-commands.js';
+
 import { TcpNetwork } from './network/tcp-network.js';
 import { Operator } from './operator/operator.js';
 import { ensureWritable, type Run, verdictsOf, writeOutcome } from './outcome.js';
@@ -35,9 +36,6 @@ export const summary: Program['summary'] =
 export const settings: Program['settings'] = Object.entries(FLEET_KEYS);
 
 export async function start({ file, defaultFile, settings: commandLine }: CommandLine): Promise<Running> {
-  // Most of the heap are agents that are idle: without this V8 keeps as much again for garbage, of which each handshake leaves
-  // a lot, and so does OpenSSL for what the garbage holds.
-  setFlagsFromString('--optimize-for-size');
   for (const [key, value] of commandLine) {
     if (isFleetKey(key)) continue;
     const near = nearestKey(key, Object.keys(FLEET_KEYS));
@@ -99,7 +97,11 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
   const { reportIntervalMs: intervalMs } = settings;
   // Where a line shows it, the log need not.
   const isLogged = !(operator.isShown && log !== opened);
-  const reporter = new Reporter({ ledger: fleet.ledger, clock, log, intervalMs, isLogged });
+  const heap = new HeapPolicy();
+  const reporter = new Reporter({
+    ...{ ledger: fleet.ledger, clock, log, intervalMs, isLogged },
+    onLook: activity => heap.follow(activity),
+  });
   const startedAt = clock.wallTime();
   desk.follow(plan);
   fleet.start();

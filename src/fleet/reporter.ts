@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
+import type { Activity } from './heap-policy.js';
 import type { Ledger } from './measure/ledger.js';
 import { type Sample, withSample } from './measure/samples.js';
 import type { Status } from './measure/status.js';
@@ -11,6 +12,8 @@ export interface ReporterParts {
   readonly intervalMs: number;
   /** A change is logged. */
   readonly isLogged: boolean;
+  /** Told at each look. */
+  onLook?(activity: Activity): void;
 }
 
 /** Looks at the agents at intervals: logs what has changed, and keeps samples for a picture. */
@@ -58,7 +61,7 @@ export class Reporter {
   }
 
   #look(): void {
-    const { ledger, clock, log, isLogged } = this.#parts;
+    const { ledger, clock, log, isLogged, onLook } = this.#parts;
     const now = clock.now();
     const passedMs = now - this.#lookedAt;
     if (passedMs > 0) this.#perSecond = (1_000 * (ledger.connects - this.#connectsThen)) / passedMs;
@@ -66,6 +69,7 @@ export class Reporter {
     this.#connectsThen = ledger.connects;
     const { ready, notReady, away, linksLost } = ledger.census;
     this.#samples = withSample(this.#samples, { at: now - this.#startedAt, ready, without: notReady });
+    onLook?.({ agents: ledger.agents, notReady, perSecond: this.#perSecond });
     const hosts = [...ready].map(([host, count]) => `${host}=${count}`);
     const report = JSON.stringify([hosts, notReady, away, linksLost]);
     if (report === this.#last) return;
