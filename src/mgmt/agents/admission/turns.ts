@@ -30,7 +30,7 @@ const LEAST_RATE = 10;
  *
  * It works on so many at a time that the event loop is busy, and on no more: those that have begun end soon, while of
  * thousands at a time none would end before its peer gives up. Networks take turns, each with its oldest first. Measured
- * while connections wait, the rate at which they are served tells how many may.
+ * while connections wait, the rate at which they are served tells how many may. It falls only if that is up to the server.
  */
 export class Turns<C> {
   /** With the moment at which each began, the oldest first. Without those whose turn is over. */
@@ -128,8 +128,9 @@ export class Turns<C> {
     // The first ones have begun together, and none of them has come to its end yet.
     this.#hasEnded ||= this.#ended > 0;
     if (this.#hasEnded && this.#measuredAt !== undefined && now > this.#measuredAt) {
-      const rate = (this.#ended * 1_000) / (now - this.#measuredAt);
-      this.#rate = Math.max(LEAST_RATE, this.#rate + RATE_WEIGHT * (rate - this.#rate));
+      const served = (this.#ended * 1_000) / (now - this.#measuredAt);
+      const rate = Math.max(LEAST_RATE, this.#rate + RATE_WEIGHT * (served - this.#rate));
+      if (rate > this.#rate || this.#isBottleneck) this.#rate = rate;
     }
     this.#ended = 0;
     this.#measuredAt = now;
@@ -148,6 +149,14 @@ export class Turns<C> {
     this.#measuredAt = undefined;
     this.#ended = 0;
     this.#hasEnded = false;
+  }
+
+  /**
+   * Whether the server decides how soon connections are served: its event loop, or what it has to do for those that it knows.
+   * Otherwise they wait for their peers, and it could serve more than it does.
+   */
+  get #isBottleneck(): boolean {
+    return this.#isBusy || this.#working.size >= this.#served.size;
   }
 
   /** How many can be served in time. */

@@ -117,6 +117,24 @@ t.test('turns: the rate is measured while connections wait, and the bound follow
   t.ok(Math.abs(turns.rate - 50) < 5, 'a time in which nobody waited says nothing');
 });
 
+t.test('turns: peers that are slow do not make the server take itself for a slow one, a slow store does', async t => {
+  const rateWith = (waitsForStore: boolean) => {
+    const { turns, first, arrive } = busyServer();
+    for (let index = 0; index < 200; index++) arrive(`a${index}`);
+    const served = [...first];
+    for (let now = 0; now <= 10_000; now += 100) {
+      if (waitsForStore) for (const connection of served) turns.works(connection);
+      for (const connection of served.splice(0, 2)) turns.leave(connection, true);
+      for (let n = 0; n < 2; n++) arrive(`${'bcde'[n % 4]}${now}.${n}`);
+      served.push(...turns.next(now));
+      turns.measure(now, 0.5);
+    }
+    return turns.rate;
+  };
+  t.equal(rateWith(false), 200, 'as assumed at first');
+  t.ok(rateWith(true) < 100, 'as measured');
+});
+
 t.test('turns: a server whose event loop has time to spare works on more at a time, a busy one on fewer', async t => {
   const begun = (utilization: number) => {
     const { turns, first, arrive } = busyServer();
