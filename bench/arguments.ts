@@ -9,13 +9,14 @@ const SECTIONS = [
   'commands',
   'agents',
   'idle',
+  'fleet',
   'lists',
   'link',
   'cloudstack',
 ] as const;
 export type Section = (typeof SECTIONS)[number];
 /** What can be measured beside another revision. */
-const COMPARED = ['agents', 'idle', 'link'] as const satisfies readonly Section[];
+const COMPARED = ['agents', 'idle', 'fleet', 'link'] as const satisfies readonly Section[];
 
 const ROUNDS = 5;
 const STORMS = [1_000, 3_000];
@@ -45,7 +46,7 @@ Usage: npm run bench [-- OPTIONS] [WHAT …]
   --quick        shows only that everything runs
   --compare REV  builds another revision, and measures ${COMPARED.join(', ')} of both in turn
   --rounds N     how often what is compared is measured, and lists are changed (${ROUNDS})
-  --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones and lists ${IDLE.join(',')})
+  --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones, fleets and lists ${IDLE.join(',')})
   --strict       ends with 1 when a goal is missed
 `;
 

@@ -1,7 +1,7 @@
 // npm run bench, or npm run bench -- --quick to see that it runs. docs/bench.md says what the columns mean.
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { measureAgents, measureAsCloudStack, measureIdleAgents } from './agents/index.js';
+import { measureAgents, measureAsCloudStack, measureFleets, measureIdleAgents } from './agents/index.js';
 import { measureLists } from './agents/lists.js';
 import { readBenchArguments, type Section } from './arguments.js';
 import { certificate } from './certificate.js';
@@ -164,6 +164,7 @@ async function measureRows(): Promise<void> {
     const rows: Row[] = [];
     if (sections.includes('agents')) rows.push(...(await measureAgents(options)));
     if (sections.includes('idle')) rows.push(...(await measureIdleAgents(options)));
+    if (sections.includes('fleet')) rows.push(...(await measureFleets(options)));
     if (sections.includes('link')) rows.push(...(await measureLink(options)));
     if (rows.length === 0) return;
     missedGoals += printRows(rows, revision?.name ?? 'node:tls', revision === undefined);
@@ -231,7 +232,7 @@ if (has('codec')) measureCodecs();
 if (has('connections')) await measureRates();
 if (has('memory')) await measureMemory();
 if (has('commands')) await measureCommandRates();
-if (has('agents', 'idle', 'link')) await measureRows();
+if (has('agents', 'idle', 'fleet', 'link')) await measureRows();
 if (has('lists')) await measureListChanges();
 if (has('cloudstack')) await measureBesideCloudStack();
 if (missedGoals > 0 && !isQuick) console.error(`${missedGoals} goals are missed.`);

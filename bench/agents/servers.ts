@@ -10,7 +10,9 @@ import type { Sizes } from './conversation.js';
 import type { FloorOperations } from './floor.js';
 import type { PreloadOperations } from './preload.js';
 
-const ADDRESS = '127.0.0.1';
+export const ADDRESS = '127.0.0.1';
+/** What is loaded into a program for the bench: it serves `PreloadOperations`. */
+export const PRELOAD = new URL('./preload.js', import.meta.url).href;
 const START_MS = 60_000;
 
 /** A server in a process of its own, whose cost is measured. */
@@ -62,13 +64,12 @@ export async function startMuster({ root, folder, authority, execArgv = [] }: Mu
     'log.file': join(folder, 'muster.log'),
   };
   const out = openSync(join(folder, 'muster.out'), 'a');
-  const preload = new URL('./preload.js', import.meta.url).href;
   const server = fork(
     join(root, 'dist/mgmt.js'),
     Object.entries(settings).map(([key, value]) => `${key}=${value}`),
     {
       cwd: folder,
-      execArgv: ['--expose-gc', '--import', preload, ...execArgv],
+      execArgv: ['--expose-gc', '--import', PRELOAD, ...execArgv],
       stdio: ['ignore', out, out, 'ipc'],
     },
   );

@@ -9,7 +9,7 @@ import { testFolder } from '../helpers/scratch.js';
 
 t.test('bench: a quick run measures what has goals, and leaves nothing behind', async t => {
   const folder = testFolder(t);
-  const sections = ['agents', 'idle', 'lists', 'link', 'cloudstack'];
+  const sections = ['agents', 'idle', 'fleet', 'lists', 'link', 'cloudstack'];
   const args = ['--expose-gc', join(ROOT, 'build/bench/run.js'), '--quick', ...sections];
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env.PATH ?? '', TMPDIR: folder },
@@ -24,6 +24,7 @@ t.test('bench: a quick run measures what has goals, and leaves nothing behind', 
     ...['none', 'own'].map(kind => `server CPU for a 300-byte ping, ms +20 +${kind} +${figure} +${figure}`),
     ...['none', 'own'].map(kind => `agents/s to Ready +20 +${kind} +${figure} +${figure} +${figure} ×`),
     ...[10, 20].map(count => `server memory for an idle agent, kB +${count} +shared +${figure} +${figure}`),
+    ...[10, 20].map(count => `memory of a fleet for an idle agent, kB +${count} +own +${figure} +${figure}`),
     `packets/s over one link, 32 in flight +${figure} +${figure} +${figure} ×`,
     ...[10, 20].map(
       count => `until the last agent is told, s +${count} +${figure} +${figure} +${figure} +${figure} +≤ 5 s`,
