@@ -10,6 +10,7 @@ const SECTIONS = [
   'agents',
   'idle',
   'fleet',
+  'stores',
   'lists',
   'link',
   'cloudstack',
@@ -21,6 +22,7 @@ const COMPARED = ['agents', 'idle', 'fleet', 'link'] as const satisfies readonly
 const ROUNDS = 5;
 const STORMS = [1_000, 3_000];
 const IDLE = [1_000, 3_000, 10_000];
+const STORE_STORM = 5_000;
 const MOST_AGENTS = 50_000;
 
 export interface BenchArguments {
@@ -36,6 +38,8 @@ export interface BenchArguments {
   /** How many agents a server has while CPU is measured, and while memory and changes of lists are; ascending. */
   readonly storms: readonly number[];
   readonly idle: readonly number[];
+  /** How many new hosts come at once to a server whose store is measured. */
+  readonly storeStorm: number;
 }
 
 const USAGE = `Measures Muster beside plain node:tls, node:net and JSON, or beside another revision of itself.
@@ -46,7 +50,8 @@ Usage: npm run bench [-- OPTIONS] [WHAT …]
   --quick        shows only that everything runs
   --compare REV  builds another revision, and measures ${COMPARED.join(', ')} of both in turn
   --rounds N     how often what is compared is measured, and lists are changed (${ROUNDS})
-  --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones, fleets and lists ${IDLE.join(',')})
+  --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones, fleets and lists ${IDLE.join(',')};
+                 stores, the largest of them: ${STORE_STORM})
   --strict       ends with 1 when a goal is missed
 `;
 
@@ -75,6 +80,7 @@ export function readBenchArguments(): BenchArguments {
       sections: possible.filter(name => wanted.length === 0 || wanted.includes(name)),
       rounds: values.rounds === undefined ? (isQuick ? 1 : ROUNDS) : wholeNumber('--rounds', values.rounds, 1, 1_000),
       storms: agents ?? (isQuick ? [20] : STORMS),
+      storeStorm: agents?.at(-1) ?? (isQuick ? 20 : STORE_STORM),
       idle: agents ?? (isQuick ? [10, 20] : IDLE),
     };
   });

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { measureAgents, measureAsCloudStack, measureFleets, measureIdleAgents } from './agents/index.js';
 import { measureLists } from './agents/lists.js';
+import { measureStores } from './agents/stores.js';
 import { readBenchArguments, type Section } from './arguments.js';
 import { certificate } from './certificate.js';
 import { Child } from './child.js';
@@ -167,10 +168,17 @@ async function measureRows(): Promise<void> {
     if (sections.includes('fleet')) rows.push(...(await measureFleets(options)));
     if (sections.includes('link')) rows.push(...(await measureLink(options)));
     if (rows.length === 0) return;
-    missedGoals += printRows(rows, revision?.name ?? 'node:tls', revision === undefined);
+    const sides = revision ? { here: 'here', base: revision.name } : { here: 'Muster', base: 'node:tls' };
+    missedGoals += printRows(rows, sides, revision === undefined);
   } finally {
     revision?.remove();
   }
+}
+
+/** Storms of new hosts on a store, beside those without one. */
+async function measureStoreStorms(): Promise<void> {
+  const rows = await measureStores({ isQuick, rounds: sizes.rounds, agents: sizes.storeStorm });
+  missedGoals += printRows(rows, { here: 'on it', base: 'without a store' }, true);
 }
 
 /** Changes of the host list on one server. */
@@ -233,6 +241,7 @@ if (has('connections')) await measureRates();
 if (has('memory')) await measureMemory();
 if (has('commands')) await measureCommandRates();
 if (has('agents', 'idle', 'fleet', 'link')) await measureRows();
+if (has('stores')) await measureStoreStorms();
 if (has('lists')) await measureListChanges();
 if (has('cloudstack')) await measureBesideCloudStack();
 if (missedGoals > 0 && !isQuick) console.error(`${missedGoals} goals are missed.`);

@@ -1,16 +1,17 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { enrolmentToken } from '../../scripts/enrolment-token.js';
 import { Child } from '../child.js';
 import { inFolder } from '../clean-up.js';
+import { ADDRESS } from './configuration.js';
 import type { Sizes } from './conversation.js';
 import type { PreloadOperations } from './preload.js';
 import { rssBytes } from './process-stat.js';
-import { ADDRESS, PRELOAD, startFloor, startMuster } from './servers.js';
+import { PRELOAD, startFloor, startMuster } from './servers.js';
 import { openLoad } from './side.js';
 
 /** A process with agents that are Ready and do nothing; each has a certificate of its own. */
