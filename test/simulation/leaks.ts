@@ -1,8 +1,7 @@
 // A world in which everything happens again and again, and what its servers and agents keep of it.
-
+import { type HeapContents, heapContents } from './heap-contents.js';
 import { AgentMachine, COUNT } from './agent-machine.js';
 import { ask, perform } from './faults.js';
-import { type HeapContents, heapContents } from './heap-contents.js';
 import { Invariants } from './invariants.js';
 import { Ledger } from './ledger.js';
 import { type Fault, hostList, type Place } from './schedule.js';
