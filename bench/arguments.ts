@@ -20,6 +20,8 @@ export type Section = (typeof SECTIONS)[number];
 const COMPARED = ['agents', 'idle', 'fleet', 'link'] as const satisfies readonly Section[];
 
 const ROUNDS = 5;
+/** Enrolment takes its time, and memory differs little from round to round. */
+const FLEET_ROUNDS = 1;
 const STORMS = [1_000, 3_000];
 const IDLE = [1_000, 3_000, 10_000];
 const STORE_STORM = 5_000;
@@ -35,6 +37,8 @@ export interface BenchArguments {
   readonly sections: readonly Section[];
   /** How often figures that differ from time to time are measured. */
   readonly rounds: number;
+  /** How often fleets are. */
+  readonly fleetRounds: number;
   /** How many agents a server has while CPU is measured, and while memory and changes of lists are; ascending. */
   readonly storms: readonly number[];
   readonly idle: readonly number[];
@@ -49,7 +53,7 @@ Usage: npm run bench [-- OPTIONS] [WHAT …]
   WHAT           of ${SECTIONS.join(', ')}; by default all
   --quick        shows only that everything runs
   --compare REV  builds another revision, and measures ${COMPARED.join(', ')} of both in turn
-  --rounds N     how often what is compared is measured, and lists are changed (${ROUNDS})
+  --rounds N     how often what is compared is measured, and lists are changed (${ROUNDS}; fleet ${FLEET_ROUNDS})
   --agents N,…   how many agents a server has (${STORMS.join(',')}; idle ones, fleets and lists ${IDLE.join(',')};
                  stores, the largest of them: ${STORE_STORM})
   --strict       ends with 1 when a goal is missed
@@ -72,13 +76,15 @@ export function readBenchArguments(): BenchArguments {
     const possible: readonly Section[] = compare === undefined ? SECTIONS : COMPARED;
     const wanted = positionals.map(name => oneOf('WHAT', name, possible));
     const agents = values.agents?.split(',').map(text => wholeNumber('--agents', text, 1, MOST_AGENTS));
+    const rounds = values.rounds === undefined ? undefined : wholeNumber('--rounds', values.rounds, 1, 1_000);
     agents?.sort((one, other) => one - other);
     return {
       isQuick,
       isStrict,
       compare,
       sections: possible.filter(name => wanted.length === 0 || wanted.includes(name)),
-      rounds: values.rounds === undefined ? (isQuick ? 1 : ROUNDS) : wholeNumber('--rounds', values.rounds, 1, 1_000),
+      rounds: rounds ?? (isQuick ? 1 : ROUNDS),
+      fleetRounds: rounds ?? FLEET_ROUNDS,
       storms: agents ?? (isQuick ? [20] : STORMS),
       storeStorm: agents?.at(-1) ?? (isQuick ? 20 : STORE_STORM),
       idle: agents ?? (isQuick ? [10, 20] : IDLE),

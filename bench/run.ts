@@ -165,7 +165,7 @@ async function measureRows(): Promise<void> {
     const rows: Row[] = [];
     if (sections.includes('agents')) rows.push(...(await measureAgents(options)));
     if (sections.includes('idle')) rows.push(...(await measureIdleAgents(options)));
-    if (sections.includes('fleet')) rows.push(...(await measureFleets(options)));
+    if (sections.includes('fleet')) rows.push(...(await measureFleets({ ...options, rounds: sizes.fleetRounds })));
     if (sections.includes('link')) rows.push(...(await measureLink(options)));
     if (rows.length === 0) return;
     const sides = revision ? { here: 'here', base: revision.name } : { here: 'Muster', base: 'node:tls' };

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -25,8 +26,14 @@ export interface Crowd {
 /** Starts a server and, in a new process, so many agents of it. @param folder empty, for both */
 export type OpenCrowd = (count: number, folder: string) => Promise<Crowd>;
 
-/** A server takes so many new hosts, each of which it gives a certificate, on the processors that it shares with them. */
-const ENROLLED_PER_SECOND = 100;
+/**
+ * Half of what a fleet gets done on one processor: one that begins with more than it gets done has ever more dials under way, and
+ * all of them end by their time limit.
+ */
+const ENROLLED_PER_SECOND = 20;
+/** How much longer the last agent may take. */
+const LONGEST_OF_RAMP = 3;
+const START_MS = 60_000;
 const DIALS_AT_ONCE = 100;
 
 /** `node dist/fleet.js` of a checkout, whose agents get their certificates by a token. @param root its folder */
@@ -42,11 +49,18 @@ export function fleetOf(root: string, authority: string): OpenCrowd {
       'ping.interval': 3_600,
       'log.format': 'json',
     };
-    const fleet = fork(
-      join(root, 'dist/fleet.js'),
-      Object.entries(settings).map(([key, value]) => `${key}=${value}`),
-      { cwd: folder, execArgv: ['--expose-gc', '--import', PRELOAD], stdio: ['ignore', 'pipe', 'ignore', 'ipc'] },
+    const file = join(folder, 'fleet.properties');
+    writeFileSync(
+      file,
+      Object.entries(settings)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
     );
+    const fleet = fork(join(root, 'dist/fleet.js'), [file], {
+      cwd: folder,
+      execArgv: ['--expose-gc', '--import', PRELOAD],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
     if (fleet.stdout !== null) await untilReady(fleet.stdout, count);
     const inside = new Child<PreloadOperations>(fleet);
     return {
@@ -110,12 +124,16 @@ export async function measureCrowd(
   return perAgent;
 }
 
-/** Reads the log of a fleet until all agents are Ready, and drops what comes behind that. @throws Error when it ends first */
+/**
+ * Reads the log of a fleet until all agents are Ready, and drops what comes behind that.
+ * @throws Error when it ends before, or takes far too long
+ */
 async function untilReady(log: Readable, count: number): Promise<void> {
-  for await (const line of createInterface(log)) {
+  const signal = AbortSignal.timeout(START_MS + (LONGEST_OF_RAMP * count * 1_000) / ENROLLED_PER_SECOND);
+  for await (const line of createInterface({ input: log, signal })) {
     if ((JSON.parse(line) as { readonly ready?: number }).ready !== count) continue;
     log.resume();
     return;
   }
-  throw new Error('the fleet has ended');
+  throw new Error('the agents of the fleet are not all Ready');
 }
