@@ -12,30 +12,20 @@ export interface Row {
   readonly certificates?: string | undefined;
   readonly digits: number;
   readonly values: readonly Pair<number>[];
-  /** For the ratio to plain node:tls. Missing: the row is there to explain others. */
+  /** For the ratio to the base. Missing: the row is there to explain others. */
   readonly goal?: Goal | undefined;
 }
 
 /**
  * Prints rows as the ratio of both sides: the median of the rounds' ratios, the least and the greatest of them.
- * @param base what the other side is
+ * @param sides what they are
  * @param isGoal whether the other side is the one that goals are for
  * @returns how many goals are missed
  */
-export function printRows(rows: readonly Row[], base: string, isGoal: boolean): number {
+export function printRows(rows: readonly Row[], { here, base }: Pair<string>, isGoal: boolean): number {
   const judged = rows.map(row => ({ row, ...ratiosOf(row.values), isMet: isMet(row) }));
   printTable(
-    [
-      '',
-      'N',
-      'certificates',
-      isGoal ? 'Muster' : 'here',
-      base,
-      'ratio',
-      'least',
-      'most',
-      ...(isGoal ? ['goal', ''] : []),
-    ],
+    ['', 'N', 'certificates', here, base, 'ratio', 'least', 'most', ...(isGoal ? ['goal', ''] : [])],
     judged.map(({ row, ratio, least, most, isMet }) => [
       row.what,
       row.agents?.toLocaleString('en-US') ?? '',

@@ -1,8 +1,9 @@
 // npm run bench, or npm run bench -- --quick to see that it runs. docs/bench.md says what the columns mean.
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { measureAgents, measureAsCloudStack, measureIdleAgents } from './agents/index.js';
+import { measureAgents, measureAsCloudStack, measureFleets, measureIdleAgents } from './agents/index.js';
 import { measureLists } from './agents/lists.js';
+import { measureStores } from './agents/stores.js';
 import { readBenchArguments, type Section } from './arguments.js';
 import { certificate } from './certificate.js';
 import { Child } from './child.js';
@@ -164,12 +165,20 @@ async function measureRows(): Promise<void> {
     const rows: Row[] = [];
     if (sections.includes('agents')) rows.push(...(await measureAgents(options)));
     if (sections.includes('idle')) rows.push(...(await measureIdleAgents(options)));
+    if (sections.includes('fleet')) rows.push(...(await measureFleets({ ...options, rounds: sizes.fleetRounds })));
     if (sections.includes('link')) rows.push(...(await measureLink(options)));
     if (rows.length === 0) return;
-    missedGoals += printRows(rows, revision?.name ?? 'node:tls', revision === undefined);
+    const sides = revision ? { here: 'here', base: revision.name } : { here: 'Muster', base: 'node:tls' };
+    missedGoals += printRows(rows, sides, revision === undefined);
   } finally {
     revision?.remove();
   }
+}
+
+/** Storms of new hosts on a store, beside those without one. */
+async function measureStoreStorms(): Promise<void> {
+  const rows = await measureStores({ isQuick, rounds: sizes.rounds, agents: sizes.storeStorm });
+  missedGoals += printRows(rows, { here: 'on it', base: 'without a store' }, true);
 }
 
 /** Changes of the host list on one server. */
@@ -231,7 +240,8 @@ if (has('codec')) measureCodecs();
 if (has('connections')) await measureRates();
 if (has('memory')) await measureMemory();
 if (has('commands')) await measureCommandRates();
-if (has('agents', 'idle', 'link')) await measureRows();
+if (has('agents', 'idle', 'fleet', 'link')) await measureRows();
+if (has('stores')) await measureStoreStorms();
 if (has('lists')) await measureListChanges();
 if (has('cloudstack')) await measureBesideCloudStack();
 if (missedGoals > 0 && !isQuick) console.error(`${missedGoals} goals are missed.`);

@@ -1,6 +1,5 @@
 // How long a server reads the hosts of a large cluster, and how long its event loop is blocked by that.
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { envelope } from '#dist/api/envelope.js';
 import { systemClock } from '#dist/lib/clock.js';
@@ -22,7 +21,10 @@ import { StoreHealth } from '#dist/mgmt/store/store-health.js';
 import { readArguments, wholeNumber } from '../scripts/programs/arguments.js';
 import { inFolder } from './clean-up.js';
 import { ADDRESSES, fillStore, OWN_MSID, patiently } from './filled-store.js';
+import { delaysOf, type Watched, watchLoop } from './loop-delays.js';
 import { operatorOf } from './operator.js';
+import { median, percentile } from './statistics.js';
+import { printTable, rounded } from './table.js';
 
 const USAGE = `Measures how long a server reads the hosts of a large cluster, and how long its event loop is blocked by that.
 
@@ -43,37 +45,45 @@ const { dbUrl, counts } = readArguments(USAGE, () => {
   return { dbUrl, counts: texts.map(text => wholeNumber('HOSTS', text, 1, MOST_HOSTS)) };
 });
 const ROUNDS = 3;
+/** Nothing that a server does with all hosts may keep it from its agents for longer, but for collections of garbage. */
+const MOST_MS = 10;
 
+/** All in ms. */
 interface Figure {
+  /** The median of the rounds. */
   readonly ms: number;
-  /** The longest time for which the event loop did not turn. */
-  readonly blockedMs: number;
+  /** How long the event loop did not turn, without collections of garbage: of 1,000 turns all but one are faster. */
+  readonly p999Ms: number;
+  /** Likewise, the longest of all rounds. */
+  readonly longestMs: number;
+  /** The longest collection of garbage. */
+  readonly collectionMs: number;
 }
 
-async function measured(work: () => Promise<unknown>): Promise<Figure> {
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  // What is recorded is the time between two turns, with a timer of 1 ms between them: one turn before the first step and
-  // one after the last, or these are not counted.
-  await new Promise(resolve => setTimeout(resolve, 5));
-  delay.reset();
-  const start = performance.now();
-  await work();
-  const ms = performance.now() - start;
-  await new Promise(resolve => setTimeout(resolve, 5));
-  delay.disable();
-  return { ms, blockedMs: Math.max(0, delay.max / 1e6 - 1) };
-}
-
-/** The median by time of several rounds. */
-async function median(prepare: () => Promise<unknown>, work: () => Promise<unknown>): Promise<Figure> {
-  const figures: Figure[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+/** Each round of work in turn, and something before each that is not measured. */
+async function measured(
+  work: () => Promise<unknown>,
+  { prepare = async () => {}, rounds = ROUNDS }: MeasureOptions = {},
+): Promise<Figure> {
+  const watched: Watched[] = [];
+  for (let round = 0; round < rounds; round++) {
     await prepare();
-    figures.push(await measured(work));
+    watched.push(await watchLoop(work));
   }
-  const [middle] = figures.sort((one, other) => one.ms - other.ms).slice(ROUNDS >> 1);
-  return middle ?? { ms: Number.NaN, blockedMs: Number.NaN };
+  const delays = watched.map(delaysOf);
+  const own = delays.flatMap(one => one.own);
+  return {
+    ms: median(watched.map(({ ms }) => ms)),
+    p999Ms: percentile(own, 0.999),
+    longestMs: percentile(own, 1),
+    collectionMs: Math.max(0, ...delays.flatMap(({ collections }) => collections)),
+  };
+}
+
+interface MeasureOptions {
+  readonly prepare?: () => Promise<unknown>;
+  /** @default ROUNDS */
+  readonly rounds?: number;
 }
 
 async function changeAll(store: Store, count: number): Promise<void> {
@@ -94,35 +104,25 @@ async function measure(dbUrl: string, count: number): Promise<ReadonlyMap<string
   const store = await openStore(dbUrl, { clock: systemClock, random: systemRandom, log: silentLog });
   await fillStore(store, count);
   const zoneId = await store.zoneId('default');
-  const nothing = async () => {};
   const known = new KnownHosts(store, () => {});
   const watch = new HostWatch(store, { onRemoved() {}, onChanged: host => void known.learn(host) });
   await watch.poll();
   const figures = new Map<string, Figure>();
   const links = () => new PresentLinks({ clock: systemClock, store, msid: OWN_MSID, ownLink: () => undefined }).read();
-  figures.set('all hosts, at start', await median(nothing, () => known.read()));
-  figures.set('the ids of a zone', await median(nothing, () => new ZoneHosts(store).read(zoneId)));
-  figures.set('all hosts, for a change of lists', await median(nothing, () => readAll(after => store.hosts(after))));
+  figures.set('all hosts, at start', await measured(() => known.read()));
+  figures.set('the ids of a zone', await measured(() => new ZoneHosts(store).read(zoneId)));
+  figures.set('all hosts, for a change of lists', await measured(() => readAll(after => store.hosts(after))));
   figures.set(
     'poll after every row changed',
-    await median(
-      () => changeAll(store, count),
-      () => watch.poll(),
-    ),
+    await measured(() => watch.poll(), { prepare: () => changeAll(store, count) }),
   );
-  figures.set('the poll after that', await median(nothing, () => watch.poll()));
-  figures.set(
-    'agents of a server',
-    await median(nothing, () => readAll(after => store.agentsOfServer(OWN_MSID, after))),
-  );
-  figures.set('number of its agents', await median(nothing, () => store.countAgents(OWN_MSID)));
-  figures.set('one page of 500', await median(nothing, () => store.findHosts({ page: 2, pagesize: 500 })));
+  figures.set('the poll after that', await measured(() => watch.poll()));
+  figures.set('agents of a server', await measured(() => readAll(after => store.agentsOfServer(OWN_MSID, after))));
+  figures.set('number of its agents', await measured(() => store.countAgents(OWN_MSID)));
+  figures.set('one page of 500', await measured(() => store.findHosts({ page: 2, pagesize: 500 })));
   const everything = { page: 1, pagesize: count };
-  figures.set(
-    'all of listHosts',
-    await median(nothing, () => readLargePage(part => store.findHosts(part), everything)),
-  );
-  figures.set('links of all servers, first', await median(nothing, links));
+  figures.set('all of listHosts', await measured(() => readLargePage(part => store.findHosts(part), everything)));
+  figures.set('links of all servers, first', await measured(links));
   for (const [name, figure] of await operatorFigures(store)) figures.set(name, figure);
   await store.close();
   return figures;
@@ -131,7 +131,6 @@ async function measure(dbUrl: string, count: number): Promise<ReadonlyMap<string
 /** What operators ask for, with all hosts in the answer, and what a server does when the configuration has changed. */
 async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure>> {
   const figures = new Map<string, Figure>();
-  const nothing = async () => {};
   const turns = <T>(work: Parameters<typeof runInTurns<T>>[0]) => runInTurns(work, systemClock);
   await store.initialiseConfiguration(new Map([['host', ADDRESSES.join(',')]]));
   const stored = async (): Promise<Configuration> => readConfiguration(await store.configuration()).configuration;
@@ -163,32 +162,27 @@ async function operatorFigures(store: Store): Promise<ReadonlyMap<string, Figure
   });
   const answer = async (command: 'listHosts' | 'listAgentLinks' | 'previewHostList', params = {}) =>
     turns(jsonInSteps(envelope(command, await handlers(command, { pagesize: -1, ...params } as never, key))));
-  figures.set('listHosts, all', await median(nothing, () => answer('listHosts')));
-  figures.set(
-    'listAgentLinks astray=true, all',
-    await median(nothing, () => answer('listAgentLinks', { astray: true })),
-  );
+  figures.set('listHosts, all', await measured(() => answer('listHosts')));
+  figures.set('listAgentLinks astray=true, all', await measured(() => answer('listAgentLinks', { astray: true })));
   isAway = true;
-  figures.set('listHosts, all, store away', await median(nothing, () => answer('listHosts')));
+  figures.set('listHosts, all, store away', await measured(() => answer('listHosts')));
   isAway = false;
   figures.set(
     'servers with their agents',
-    await median(nothing, async () =>
-      turns(jsonInSteps(await calls.serverStatus({ serverId: await firstServer(store) }))),
-    ),
+    await measured(async () => turns(jsonInSteps(await calls.serverStatus({ serverId: await firstServer(store) })))),
   );
-  figures.set('previewHostList, all', await median(nothing, () => answer('previewHostList', { algorithm: 'shuffle' })));
+  figures.set('previewHostList, all', await measured(() => answer('previewHostList', { algorithm: 'shuffle' })));
   const change = (value: string) =>
     calls.changeConfiguration({ name: 'indirect.agent.lb.algorithm', value, forced: true });
-  figures.set('updateConfiguration to rendezvous', await measured(() => change('rendezvous')));
+  figures.set('updateConfiguration to rendezvous', await measured(() => change('rendezvous'), { rounds: 1 }));
   await known.read();
   const configuration = await stored();
   const taken = async () => {
     lists.take(configuration, []);
     await turns(lists.settleAssignments());
   };
-  figures.set('rendezvous, taken by a server', await measured(taken));
-  figures.set('rebalanceAgents', await median(nothing, () => calls.rebalanceAgents({})));
+  figures.set('rendezvous, taken by a server', await measured(taken, { rounds: 1 }));
+  figures.set('rebalanceAgents', await measured(() => calls.rebalanceAgents({})));
   return figures;
 }
 
@@ -200,11 +194,24 @@ async function firstServer(store: Store): Promise<string> {
 const columns: ReadonlyMap<string, Figure>[] = [];
 for (const count of counts)
   columns.push(await inFolder(folder => measure(dbUrl ?? `sqlite:${join(folder, 'muster.db')}`, count)));
-console.log(`${'ms / longest block'.padEnd(34)}${counts.map(count => `${count} hosts`.padStart(18)).join('')}`);
-for (const name of columns[0]?.keys() ?? []) {
-  const cells = columns.map(figures => {
-    const { ms, blockedMs } = figures.get(name) ?? { ms: Number.NaN, blockedMs: Number.NaN };
-    return `${ms.toFixed(0)} / ${blockedMs.toFixed(0)}`.padStart(18);
-  });
-  console.log(`${name.padEnd(34)}${cells.join('')}`);
-}
+printTable(
+  ['ms', ...counts.flatMap(count => [`${rounded(count)} hosts`, 'p99.9', 'longest', 'collection'])],
+  [...(columns[0]?.keys() ?? [])].map(name => [
+    name,
+    ...columns.flatMap(figures => {
+      const {
+        ms = Number.NaN,
+        p999Ms = Number.NaN,
+        longestMs = Number.NaN,
+        collectionMs = Number.NaN,
+      } = figures.get(name) ?? {};
+      return [rounded(ms), ...[p999Ms, longestMs, collectionMs].map(value => value.toFixed(1))];
+    }),
+  ]),
+);
+const late = columns.flatMap((figures, index) =>
+  [...figures]
+    .filter(([, { p999Ms }]) => p999Ms > MOST_MS)
+    .map(([name]) => `${name} (${rounded(counts[index] ?? 0)} hosts)`),
+);
+console.log(`p99.9 above ${MOST_MS} ms: ${late.join('; ') || 'none'}`);

@@ -13,7 +13,7 @@ const config: KnipConfig = {
     'scripts/*.{ts,mjs}!',
     'scripts/attack/attacker.ts!',
     'bench/{api,peer,run,store}.ts!',
-    'bench/agents/{floor,load,preload}.ts!',
+    'bench/agents/{floor,load,preload,store-server}.ts!',
     'bench/{scale,storm}/main.ts!',
     'examples/*.ts!',
     'test/**/*.test.ts',

@@ -8,7 +8,7 @@ const DIALS_AT_ONCE = 50;
 export interface IdleOptions {
   /** Ascending. */
   readonly agents: readonly number[];
-  /** Agents before the first measurement: they pay for what is loaded and compiled once. */
+  /** Agents before the first measurement. */
   readonly before: number;
   readonly authority: string;
   /** Until everything is written, logged and told. */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Goal, Row } from '../rows.js';
-import { progressOf, takeTurns } from '../statistics.js';
+import { type Pair, progressOf, takeTurns } from '../statistics.js';
 import { newAuthority } from './authority.js';
+import { fleetOf, measureCrowd, plainClients } from './fleet.js';
 import { measureIdle } from './idle.js';
 import { floorSide, musterSide, type Side, sampleSizes } from './side.js';
 import { type Certificates, measureStorm, measureStorms, type Storm, type StormAndPings } from './storm.js';
@@ -68,19 +69,46 @@ function orderOf({ what }: Row): number {
 export async function measureIdleAgents({ isQuick, rounds, idle, ...options }: AgentsOptions): Promise<readonly Row[]> {
   const possible = possibleAgents(idle);
   return withSides(options, async (here, base, authority) => {
-    const measured = { agents: possible, before: isQuick ? 5 : 100, authority, settleMs: settleMs(isQuick) };
+    const measured = { agents: possible, before: agentsBefore(isQuick), authority, settleMs: settleMs(isQuick) };
     const sides = { here: () => measureIdle(here, measured), base: () => measureIdle(base, measured) };
     const pairs = await takeTurns(rounds, sides, progressOf('idle agents', rounds));
-    const of = (index: number) => pairs.map(pair => ({ here: pair.here[index] ?? 0, base: pair.base[index] ?? 0 }));
-    return possible.map((agents, index) => ({
-      what: 'server memory for an idle agent, kB',
-      agents,
-      certificates: 'shared',
-      digits: 1,
-      values: of(index),
-      goal: { atMost: 1.35 },
-    }));
+    const figure = { what: 'server memory for an idle agent, kB', certificates: 'shared', goal: { atMost: 1.35 } };
+    return memoryRows(figure, possible, pairs);
   });
+}
+
+/** Memory of a fleet, whose agents do nothing. */
+export async function measureFleets(options: AgentsOptions): Promise<readonly Row[]> {
+  const { isQuick, rounds, root, baseRoot } = options;
+  const authority = await newAuthority();
+  const here = fleetOf(root, authority);
+  const base =
+    baseRoot === undefined ? plainClients(authority, await sampleSizes(root, authority)) : fleetOf(baseRoot, authority);
+  const possible = possibleAgents(options.idle);
+  const measured = { agents: possible, before: agentsBefore(isQuick), settleMs: settleMs(isQuick) };
+  const sides = { here: () => measureCrowd(here, measured), base: () => measureCrowd(base, measured) };
+  const pairs = await takeTurns(rounds, sides, progressOf('fleets', rounds));
+  const figure = { what: 'memory of a fleet for an idle agent, kB', certificates: 'own', goal: { atMost: 1.5 } };
+  return memoryRows(figure, possible, pairs);
+}
+
+/** Agents before memory is measured first: they pay for what is loaded and compiled once. */
+function agentsBefore(isQuick: boolean): number {
+  return isQuick ? 5 : 100;
+}
+
+/** @param pairs what was measured in each round, for each of `agents` */
+function memoryRows(
+  figure: Omit<Row, 'agents' | 'digits' | 'values'>,
+  agents: readonly number[],
+  pairs: readonly Pair<readonly number[]>[],
+): readonly Row[] {
+  return agents.map((count, index) => ({
+    ...figure,
+    agents: count,
+    digits: 1,
+    values: pairs.map(({ here, base }) => ({ here: here[index] ?? 0, base: base[index] ?? 0 })),
+  }));
 }
 
 /** Those of these numbers of agents for which there are open files enough. */

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { type RawPacket, secureContext } from '#dist/protocol/index.js';
 import { serveParent } from '../child.js';
+import { collectGarbage } from '../collect-garbage.js';
 import { addressCertificate, hostCertificates, trusted } from './authority.js';
 import type { Sizes } from './conversation.js';
 import { connectLean } from './lean-agent.js';
@@ -87,6 +88,8 @@ const operations = {
   sizes(): Sizes | undefined {
     return agents.at(-1)?.sizes;
   },
+
+  collect: collectGarbage,
 
   /** Ends all links. @param forget the next agents are new hosts, without certificates */
   end({ forget }: { forget: boolean }): void {

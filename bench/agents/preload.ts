@@ -2,7 +2,7 @@ import { openSync, readSync } from 'node:fs';
 import { serveParent } from '../child.js';
 import { collectGarbage } from '../collect-garbage.js';
 
-// Loaded into a server before its own program; the server ends with the bench.
+// Loaded into a server or a fleet before its own program; that ends with the bench.
 
 /** The longest times for which the event loop did not come to a timer that was due, in ms. */
 export interface LoopStops {

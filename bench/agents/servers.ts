@@ -1,16 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../scripts/programs/free-port.js';
 import { Child } from '../child.js';
 import { serverCertificate } from './authority.js';
+import { ADDRESS, CONFIGURATION } from './configuration.js';
 import type { Sizes } from './conversation.js';
 import type { FloorOperations } from './floor.js';
 import type { PreloadOperations } from './preload.js';
 
-const ADDRESS = '127.0.0.1';
+/** What is loaded into a program for the bench: it serves `PreloadOperations`. */
+export const PRELOAD = new URL('./preload.js', import.meta.url).href;
 const START_MS = 60_000;
 
 /** A server in a process of its own, whose cost is measured. */
@@ -51,24 +53,18 @@ export async function startMuster({ root, folder, authority, execArgv = [] }: Mu
     'api.port': apiPort,
     'data.dir': dataDir,
     'db.url': `sqlite:${join(folder, 'muster.db')}`,
-    host: ADDRESS,
     'ca.cert': pem,
     'ca.key': pem,
-    'ca.plugin.root.auth.strictness': 'false',
-    // Idle agents of the bench do not ping.
-    'ping.interval': 3_600,
-    'agent.max.concurrent.new.connections.per.address': 4_096,
-    'agent.new.hosts.per.address': 0,
+    ...CONFIGURATION,
     'log.file': join(folder, 'muster.log'),
   };
   const out = openSync(join(folder, 'muster.out'), 'a');
-  const preload = new URL('./preload.js', import.meta.url).href;
   const server = fork(
     join(root, 'dist/mgmt.js'),
     Object.entries(settings).map(([key, value]) => `${key}=${value}`),
     {
       cwd: folder,
-      execArgv: ['--expose-gc', '--import', preload, ...execArgv],
+      execArgv: ['--expose-gc', '--import', PRELOAD, ...execArgv],
       stdio: ['ignore', out, out, 'ipc'],
     },
   );
@@ -118,15 +114,4 @@ async function answersReady(apiPort: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, ADDRESS, () => {
-      const address = server.address();
-      if (typeof address === 'object' && address !== null) server.close(() => resolve(address.port));
-    });
-  });
 }

@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
+import { findProgram } from '../programs/find-program.js';
 import { NODE_ADDRESS, NODE_COUNT, type NodePorts, nodePorts } from './ports.js';
 import { output, Process } from './processes.js';
 
@@ -25,11 +26,6 @@ export function requireInstalled(): void {
   throw new Error(
     `not installed: ${missing.join(', ')}; on Debian: apt-get install mariadb-server galera-4 rsync lsof`,
   );
-}
-
-function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
-  return folders.map(folder => join(folder, name)).find(path => existsSync(path));
 }
 
 function findProvider(): string | undefined {

@@ -27,7 +27,7 @@ t.test('bench: a goal is met up to its bound, and not by what was not measured',
   for (const goal of [{ atMost: 1 }, { atLeast: 1 }]) t.equal(meets(Number.NaN, goal), false, goalText(goal));
 });
 
-t.test('bench: two sides take turns, and so does which one is first', async t => {
+t.test('bench: sides take turns, and so does which one is first', async t => {
   const order: string[] = [];
   const side = (name: string) => async () => order.push(name);
   const pairs = await takeTurns(3, { here: side('here'), base: side('base') }, () => {});
@@ -37,4 +37,7 @@ t.test('bench: two sides take turns, and so does which one is first', async t =>
     { here: 4, base: 3 },
     { here: 5, base: 6 },
   ]);
+  order.length = 0;
+  await takeTurns(2, { a: side('a'), b: side('b'), c: side('c') }, () => {});
+  t.strictSame(order, ['a', 'b', 'c', 'c', 'b', 'a']);
 });

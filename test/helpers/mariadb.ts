@@ -1,43 +1,17 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import mysql from 'mysql2/promise';
+import { rm } from 'node:fs/promises';
 import type { Test } from 'tap';
-import { freePort } from './free-port.js';
-import type { SignedFiles } from './openssl.js';
+import { isInstalled, type MariaDb, type MariaDbOptions, mariaDb } from '../../scripts/mariadb/mariadb.js';
+import { freePort } from '../../scripts/programs/free-port.js';
 import { scratchFolder } from './scratch.js';
 
-/** A `mariadbd` of the test's own, on 127.0.0.1, with everything in a temporary folder. */
-export interface MariaDb {
-  readonly port: number;
-  /** A new, empty database. @returns its `db.url` */
-  createDatabase(): Promise<string>;
-  /** A `db.url` for a database of this server; other servers may be named before and behind it. */
-  url(database: string, more?: { readonly before?: readonly string[]; readonly behind?: readonly string[] }): string;
-  /** As its administrator. */
-  query(sql: string): Promise<unknown>;
-  /** At once and without a farewell. */
-  kill(): Promise<void>;
-  /** It takes connections and says nothing any more, until `thaw`. */
-  freeze(): void;
-  thaw(): void;
-  /** Again on the same port and with the same data. */
-  start(): Promise<void>;
-}
-
-/** What a URL has to escape. */
-export const PASSWORD = 'p@ss:w/rd%,';
-const ENCODED = encodeURIComponent(PASSWORD);
+export { type MariaDb, PASSWORD } from '../../scripts/mariadb/mariadb.js';
 
 /**
  * Why there can be no MariaDB here; undefined: it is installed. Where everything must hold, its absence is a failure.
  * @param t says it aloud
  */
 export function whyNoMariaDb(t: Pick<Test, 'comment'>): string | undefined {
-  if (binary('mariadbd') !== undefined && binary('mariadb-install-db') !== undefined) return undefined;
+  if (isInstalled()) return undefined;
   const why = 'MariaDB is not installed, so its store is NOT tested: apt-get install mariadb-server';
   if (process.env.CI === 'true') throw new Error(why);
   process.stderr.write(`\n*** ${why}\n\n`);
@@ -45,129 +19,17 @@ export function whyNoMariaDb(t: Pick<Test, 'comment'>): string | undefined {
   return why;
 }
 
-export interface MariaDbOptions {
-  /** It takes TLS only, with these files. @default none: what the installed version does by itself */
-  readonly tls?: SignedFiles;
-}
-
-/** @param t ends it */
-export async function startMariaDb(t: Pick<Test, 'teardown'>, { tls }: MariaDbOptions = {}): Promise<MariaDb> {
+/** With everything in a temporary folder. @param t ends it */
+export async function startMariaDb(
+  t: Pick<Test, 'teardown'>,
+  options: Pick<MariaDbOptions, 'tls'> = {},
+): Promise<MariaDb> {
   const folder = scratchFolder('muster-mariadb-');
-  const port = await freePort();
-  let server: ChildProcess | undefined;
-  let databases = 0;
+  const mariadb = mariaDb({ ...options, folder, port: await freePort() });
   t.teardown(async () => {
-    server?.kill('SIGKILL');
+    await mariadb.kill();
     await rm(folder, { recursive: true, force: true });
   });
-  await install(folder);
-
-  const administrator = () =>
-    mysql.createConnection({
-      host: '127.0.0.1',
-      port,
-      user: 'administrator',
-      password: PASSWORD,
-      ...(tls !== undefined && { ssl: { rejectUnauthorized: false } }),
-    });
-  const mariadb: MariaDb = {
-    port,
-    async createDatabase() {
-      const name = `muster_${++databases}`;
-      await mariadb.query(`create database ${name}`);
-      return mariadb.url(name);
-    },
-    url(database, { before = [], behind = [] } = {}) {
-      return `mysql://muster:${ENCODED}@${[...before, `127.0.0.1:${port}`, ...behind].join(',')}/${database}`;
-    },
-    async query(sql) {
-      const connection = await administrator();
-      try {
-        const [result] = await connection.query(sql);
-        return result;
-      } finally {
-        await connection.end();
-      }
-    },
-    async kill() {
-      if (server === undefined || server.exitCode !== null) return;
-      const gone = once(server, 'exit');
-      server.kill('SIGKILL');
-      await gone;
-    },
-    freeze: () => void server?.kill('SIGSTOP'),
-    thaw: () => void server?.kill('SIGCONT'),
-    async start() {
-      server = run(folder, port, tls);
-      await isReady(server);
-    },
-  };
   await mariadb.start();
   return mariadb;
-}
-
-function binary(name: string): string | undefined {
-  return ['/usr/sbin', '/usr/bin', '/usr/libexec', '/usr/local/bin', '/usr/local/sbin']
-    .map(folder => join(folder, name))
-    .find(existsSync);
-}
-
-const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);
-
-async function install(folder: string): Promise<void> {
-  await promisify(execFile)(binary('mariadb-install-db') ?? '', [
-    '--no-defaults',
-    `--datadir=${join(folder, 'data')}`,
-    `--tmpdir=${folder}`,
-    '--auth-root-authentication-method=normal',
-    '--skip-test-db',
-    ...asRoot(),
-  ]);
-  const password = PASSWORD.replaceAll("'", "''");
-  await writeFile(
-    join(folder, 'users.sql'),
-    `create user if not exists 'muster'@'127.0.0.1' identified by '${password}';
-grant all on \`muster%\`.* to 'muster'@'127.0.0.1';
-create user if not exists 'administrator'@'127.0.0.1' identified by '${password}';
-grant all on *.* to 'administrator'@'127.0.0.1' with grant option;
-`,
-  );
-}
-
-function run(folder: string, port: number, tls: SignedFiles | undefined): ChildProcess {
-  return spawn(
-    binary('mariadbd') ?? '',
-    [
-      '--no-defaults',
-      `--datadir=${join(folder, 'data')}`,
-      // A server that starts clears the temporary tables of whoever has the same folder for them.
-      `--tmpdir=${folder}`,
-      `--socket=${join(folder, 'socket')}`,
-      `--pid-file=${join(folder, 'pid')}`,
-      `--init-file=${join(folder, 'users.sql')}`,
-      '--bind-address=127.0.0.1',
-      `--port=${port}`,
-      '--skip-name-resolve',
-      '--innodb-buffer-pool-size=32M',
-      '--innodb-log-file-size=32M',
-      ...(tls === undefined
-        ? []
-        : [`--ssl-ca=${tls.ca}`, `--ssl-cert=${tls.cert}`, `--ssl-key=${tls.key}`, '--require-secure-transport=ON']),
-      ...asRoot(),
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-}
-
-/** It says so in its log. */
-function isReady(server: ChildProcess): Promise<void> {
-  let log = '';
-  return new Promise((resolve, reject) => {
-    server.stderr?.setEncoding('utf8').on('data', text => {
-      log = `${log}${text}`.slice(-4_000);
-      if (/mariadbd: ready for connections/i.test(log)) resolve();
-    });
-    server.once('close', () => reject(new Error(`mariadbd has ended:\n${log}`)));
-    server.once('error', reject);
-  });
 }

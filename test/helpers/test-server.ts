@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls';
+import { MemoryStore } from '../../bench/memory-store.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { systemRandom } from '../../src/lib/random.js';
 import { composeAgents, type SecurityStore } from '../../src/mgmt/agents/compose-agents.js';
@@ -13,7 +14,6 @@ import { LIMITS } from '../../src/protocol/limits.js';
 import { FakeAgent } from '../../src/testing/fake-agent.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { memoryTransports } from '../../src/testing/memory-transport.js';
-import { MemoryStore } from './memory-store.js';
 import { NOT_STRICT } from './not-strict.js';
 import { RecordingLog } from './recording-log.js';
 import { seededRandom } from './seeded-random.js';

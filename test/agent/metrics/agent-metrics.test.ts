@@ -1,4 +1,5 @@
 import t from 'tap';
+import { freePort } from '../../../scripts/programs/free-port.js';
 import { AGENT_OWN_METRICS } from '../../../src/agent/metrics/agent-metrics.js';
 import { agentReadings } from '../../../src/agent/metrics/agent-readings.js';
 import { startAgent } from '../../../src/agent/start-agent.js';
@@ -6,7 +7,6 @@ import { silentLog } from '../../../src/lib/logger.js';
 import { openMetricsPort } from '../../../src/metrics/metrics-port.js';
 import { PrometheusMetrics } from '../../../src/metrics/prometheus.js';
 import { bench, passes } from '../../helpers/agent-bench.js';
-import { freePort } from '../../helpers/free-port.js';
 import { samplesIn } from '../../helpers/samples.js';
 
 t.test('metrics: what an agent shows before and after a failover', async t => {

@@ -1,9 +1,9 @@
 import t from 'tap';
+import { MemoryData, MemoryStore } from '../../../bench/memory-store.js';
 import { MGMT_LIMITS } from '../../../src/mgmt/config/limits.js';
 import { SetupMSListAnswer } from '../../../src/protocol/index.js';
 import { contentOf } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
-import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { obeys } from '../../helpers/obedient-agent.js';
 import { testServer } from '../../helpers/test-server.js';
 

@@ -1,8 +1,8 @@
 import t from 'tap';
+import { MemoryData, MemoryStore } from '../../../bench/memory-store.js';
 import { CheckHealthAnswer, type Packet } from '../../../src/protocol/index.js';
 import { contentOf, type FakeAgent } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
-import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { testServer } from '../../helpers/test-server.js';
 
 const G = 'g-LibvirtComputingResource';

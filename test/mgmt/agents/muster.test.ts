@@ -1,9 +1,9 @@
 import t from 'tap';
+import { MemoryData, MemoryStore } from '../../../bench/memory-store.js';
 import { VERSION } from '../../../src/lib/version.js';
 import { MGMT_LIMITS } from '../../../src/mgmt/config/limits.js';
 import { only } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
-import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { MSID, testServer } from '../../helpers/test-server.js';
 
 t.test('muster: an agent that sends it is told in both Readys what a packet may have', async t => {

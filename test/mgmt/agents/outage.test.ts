@@ -1,8 +1,8 @@
 import t from 'tap';
+import { MemoryData, MemoryStore } from '../../../bench/memory-store.js';
 import { Answer } from '../../../src/protocol/index.js';
 import { contentOf, only } from '../../../src/testing/fake-agent.js';
 import { settle } from '../../../src/testing/fake-clock.js';
-import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { MSID, testServer } from '../../helpers/test-server.js';
 
 t.test('outage: connected agents stay, and their pings are answered', async t => {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MemoryStore } from '../../../bench/memory-store.js';
 import { silentLog } from '../../../src/lib/logger.js';
 import { NetworkAllowance } from '../../../src/mgmt/agents/network-allowance.js';
 import { Registrar } from '../../../src/mgmt/agents/registrar.js';
@@ -8,7 +9,6 @@ import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { hostDescription } from '../../helpers/host-description.js';
-import { MemoryStore } from '../../helpers/memory-store.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { testServer } from '../../helpers/test-server.js';
 

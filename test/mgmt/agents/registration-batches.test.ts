@@ -1,11 +1,11 @@
 import t from 'tap';
+import { MemoryStore } from '../../../bench/memory-store.js';
 import { RegistrationBatches } from '../../../src/mgmt/agents/registration-batches.js';
 import { MGMT_LIMITS } from '../../../src/mgmt/config/limits.js';
 import { HOSTS_A_BATCH } from '../../../src/mgmt/store/store.js';
 import { StoreHealth } from '../../../src/mgmt/store/store-health.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { hostDescription } from '../../helpers/host-description.js';
-import { MemoryStore } from '../../helpers/memory-store.js';
 import { RecordingLog } from '../../helpers/recording-log.js';
 import { until } from '../../helpers/until.js';
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { MemoryData, MemoryStore } from '../../../bench/memory-store.js';
 import { silentLog } from '../../../src/lib/logger.js';
 import { openStore } from '../../../src/mgmt/open-store.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
@@ -7,7 +8,6 @@ import { ShutdownCommand } from '../../../src/protocol/index.js';
 import { contentOf } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { reassign } from '../../helpers/assign.js';
-import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { NOT_STRICT } from '../../helpers/not-strict.js';
 import { testFolder } from '../../helpers/scratch.js';
 import { seededRandom } from '../../helpers/seeded-random.js';

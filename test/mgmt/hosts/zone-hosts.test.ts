@@ -1,7 +1,7 @@
 import t from 'tap';
+import { MemoryStore } from '../../../bench/memory-store.js';
 import { ZoneHosts } from '../../../src/mgmt/hosts/zone-hosts.js';
 import { hostDescription } from '../../helpers/host-description.js';
-import { MemoryStore } from '../../helpers/memory-store.js';
 import { registerHost } from '../../helpers/one-host.js';
 
 async function storeWith(count: number): Promise<{ store: MemoryStore; zone: number; read: () => number }> {

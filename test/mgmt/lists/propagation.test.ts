@@ -1,11 +1,11 @@
 import t from 'tap';
+import { MemoryData, MemoryStore } from '../../../bench/memory-store.js';
 import { silentLog } from '../../../src/lib/logger.js';
 import { type ListedAgent, Propagation } from '../../../src/mgmt/lists/propagation.js';
 import { Answer, FLAG, SetupMSListAnswer, UnsupportedAnswer } from '../../../src/protocol/index.js';
 import { contentOf, type FakeAgent } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { reassign } from '../../helpers/assign.js';
-import { MemoryData, MemoryStore } from '../../helpers/memory-store.js';
 import { obeys, type Reply } from '../../helpers/obedient-agent.js';
 import { ANY_NUMBER, testServer } from '../../helpers/test-server.js';
 import { until } from '../../helpers/until.js';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
+import { MemoryStore } from '../../../bench/memory-store.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { silentLog } from '../../../src/lib/logger.js';
 import { systemRandom } from '../../../src/lib/random.js';
@@ -8,7 +9,6 @@ import { openStore } from '../../../src/mgmt/open-store.js';
 import type { AgentStore } from '../../../src/mgmt/store/agent-store.js';
 import type { AgentRow, AssignmentAttempt, Store } from '../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../helpers/host-description.js';
-import { MemoryStore } from '../../helpers/memory-store.js';
 import { registerHost } from '../../helpers/one-host.js';
 import { testFolder } from '../../helpers/scratch.js';
 import { seededRandom } from '../../helpers/seeded-random.js';

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import t, { type Test } from 'tap';
+import { freePort } from '../../../../scripts/programs/free-port.js';
 import { type Clock, systemClock } from '../../../../src/lib/clock.js';
 import { silentLog } from '../../../../src/lib/logger.js';
 import { systemRandom } from '../../../../src/lib/random.js';
@@ -8,7 +9,6 @@ import { CALL_LIMITS, openMysql } from '../../../../src/mgmt/store/mysql/mysql.j
 import { parseMysqlUrl } from '../../../../src/mgmt/store/mysql/url.js';
 import { migrate } from '../../../../src/mgmt/store/sql/migration/migrate.js';
 import type { Store } from '../../../../src/mgmt/store/store.js';
-import { freePort } from '../../../helpers/free-port.js';
 import { hostDescription } from '../../../helpers/host-description.js';
 import { type MariaDb, PASSWORD, startMariaDb, whyNoMariaDb } from '../../../helpers/mariadb.js';
 import { hostReady, registerHost } from '../../../helpers/one-host.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { AgentStore } from '../../src/mgmt/store/agent-store.js';
+import type { AgentStore } from '#dist/mgmt/store/agent-store.js';
 import {
   type AgentRow,
   type AssignmentAttempt,
@@ -24,8 +24,8 @@ import {
   ROWS_A_PAGE,
   type Store,
   type StoredCanary,
-} from '../../src/mgmt/store/store.js';
-import { StoreError, type StoreErrorCode } from '../../src/mgmt/store/store-error.js';
+} from '#dist/mgmt/store/store.js';
+import { StoreError, type StoreErrorCode } from '#dist/mgmt/store/store-error.js';
 
 /** A host's row, as far as serving agents goes. */
 export interface MemoryRow extends HostDescription, AgentRow {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { codeOf } from '../../src/lib/errors.js';
+import { codeOf } from '#dist/lib/errors.js';
 
 /** A port that nobody has, on any address, and that Linux gives to no connection by itself: those begin at 32768. */
 export async function freePort(): Promise<number> {
