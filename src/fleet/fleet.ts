@@ -1,4 +1,4 @@
-import type { Resource, Trust } from '../agent/index.js';
+import type { Dialer, Resource, Trust } from '../agent/index.js';
 import type { LinkEvent } from '../agent/link-events.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import { reasonOf } from '../lib/errors.js';
@@ -53,7 +53,7 @@ export class Fleet {
     const shared = {
       ...{ guidPrefix, agentDefaults, pingIntervalMs, folder, disk, trust, clock, random },
       resourceOf: parts.resourceOf,
-      dialerOf: (agent: number) => network.dialerOf(agent),
+      dialerOf: (agent: number) => noting(network.dialerOf(agent), () => this.ledger.dialled(clock.now())),
       logOf: (agent: number, guid: string) => this.#logOf(agent, guid),
       onEvent: (agent: number, said: LinkEvent) => this.#onEvent(agent, said),
     };
@@ -194,6 +194,17 @@ export class Fleet {
     if (agent === 1) return log.child({ agent: guid });
     return settings.log.level === 'debug' ? atDebugLevel(log.child({ agent: guid })) : silentLog;
   }
+}
+
+/** A dialer that tells of each TCP connection that it tries to open. */
+function noting(dialer: Dialer, onDial: () => void): Dialer {
+  return {
+    addresses: host => dialer.addresses(host),
+    connect(address, port, signal) {
+      onDial();
+      return dialer.connect(address, port, signal);
+    },
+  };
 }
 
 function atDebugLevel(log: Log): Log {

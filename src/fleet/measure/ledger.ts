@@ -19,6 +19,8 @@ export function readyIn({ ready }: Pick<Census, 'ready'>): number {
 
 /** What has been measured so far. Times are in milliseconds. */
 export interface Measured {
+  /** TCP connections that agents have tried to open, whatever came of them. */
+  readonly dials: DialCount;
   /** Links that became Ready. */
   readonly connects: number;
   /** Of them, those that replaced one that was well. */
@@ -30,6 +32,12 @@ export interface Measured {
   readonly toReady: Percentiles | undefined;
   /** From the loss of a Ready link to the next one; for agents that have none yet, until now. */
   readonly gap: Percentiles | undefined;
+}
+
+export interface DialCount {
+  readonly count: number;
+  /** In the busiest second of the clock. */
+  readonly mostInASecond: number;
 }
 
 /** No moment: the clock has none below 0. */
@@ -58,6 +66,11 @@ export class Ledger {
   #connects = 0;
   #moves = 0;
   #linksLost = 0;
+  #dials = 0;
+  /** The second of the clock in which the last dial began, and how many have begun in it. */
+  #second = NEVER;
+  #dialsInSecond = 0;
+  #mostDials = 0;
   readonly #toReady = new Histogram();
   readonly #gap = new Histogram();
 
@@ -72,6 +85,15 @@ export class Ledger {
     this.#firstAt ??= at;
     this.#startedAt[agent] = at;
     this.#running++;
+  }
+
+  /** An agent tries to open a TCP connection. */
+  dialled(at: number): void {
+    const second = Math.floor(at / 1_000);
+    if (second !== this.#second) this.#dialsInSecond = 0;
+    this.#second = second;
+    this.#dials++;
+    this.#mostDials = Math.max(this.#mostDials, ++this.#dialsInSecond);
   }
 
   ready(agent: number, host: string, at: number): void {
@@ -132,6 +154,7 @@ export class Ledger {
   measured(now: number, isOver = false): Measured {
     const waited = (startedAt: number) => (isOver ? Number.POSITIVE_INFINITY : now - startedAt);
     return {
+      dials: { count: this.#dials, mostInASecond: this.#mostDials },
       connects: this.#connects,
       moves: this.#moves,
       linksLost: this.#linksLost,

@@ -1,5 +1,6 @@
 import { type Clock, delay, type Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
+import { mapInSteps, runInTurns } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import type { Attache } from '../agents/attache.js';
@@ -140,8 +141,10 @@ export class CertificateRenewal {
     });
     if (isRenewed) this.#told = new Set();
     else this.#tell(certificates.filter(({ notAfter, revoked }) => revoked === null && now >= notAfter - alertMs));
-    const due = certificates
-      .map(certificate => ({ certificate, verdict: judgeRenewal(certificate, { alertMs, ca }, now) }))
+    const judged = mapInSteps(certificates, certificate => {
+      return { certificate, verdict: judgeRenewal(certificate, { alertMs, ca }, now) };
+    });
+    const due = (await runInTurns(judged, clock))
       .flatMap(({ certificate, verdict }) =>
         verdict.kind === 'due' && (isRenewed || verdict.why === 'ca') ? [{ certificate, at: verdict.due }] : [],
       )

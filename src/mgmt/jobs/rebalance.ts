@@ -1,4 +1,5 @@
 import { delay } from '../../lib/clock.js';
+import { filterInSteps, runInTurns } from '../../lib/interruptible.js';
 import type { Attache } from '../agents/attache.js';
 import { canTakeAgents } from '../cluster/observed-servers.js';
 import { type MoveReport, moveAgents } from './move-agents.js';
@@ -32,7 +33,8 @@ export async function rebalance(
     const isElsewhere = preferred !== undefined && preferred !== address && isUp(preferred);
     return isElsewhere && (target === undefined || preferred === target) ? preferred : undefined;
   };
-  const going = [...registry].filter(attache => otherHost(attache) !== undefined);
+  const isGoing = (attache: Attache) => otherHost(attache) !== undefined;
+  const going = await runInTurns(filterInSteps([...registry], isGoing), clock);
   return moveAgents(
     {
       clock,

@@ -12,6 +12,7 @@ import { summaryOf } from '../../../src/fleet/measure/summary.js';
 const FOUND: Findings = {
   agents: 200,
   ready: 199,
+  dials: { count: 230, mostInASecond: 120 },
   connects: 210,
   moves: 4,
   linksLost: 6,
@@ -89,6 +90,7 @@ t.test('expectations: as JUnit XML and in the summary', async t => {
     durationMs: 12_500,
     agents: { configured: 200, ready: 199, notReady: 1, away: 0 },
     servers: { a: 199 },
+    dials: { count: 230, mostInASecond: 120 },
     connects: { count: 210, moves: 4, perSecond: 80 },
     linksLost: 6,
     toReady: { count: 200, p50Ms: 900, p99Ms: 3_000, maxMs: null },

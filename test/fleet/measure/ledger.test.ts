@@ -68,3 +68,10 @@ t.test('ledger: one that is stopped, or told to dial no more, waits for nothing'
   ledger.ready(1, 'a', 2_300);
   t.match(ledger.measured(3_000).toReady, { count: 2, maxMs: 300 });
 });
+
+t.test('ledger: dials are counted, and those of the busiest second', async t => {
+  const ledger = new Ledger(2);
+  t.same(ledger.measured(0).dials, { count: 0, mostInASecond: 0 });
+  for (const at of [500, 999, 1_000, 1_001, 1_999, 7_000]) ledger.dialled(at);
+  t.same(ledger.measured(9_000).dials, { count: 6, mostInASecond: 3 });
+});
