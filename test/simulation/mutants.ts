@@ -92,7 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a certificate may be used for any guid',
-    file: 'mgmt/agents/conversation.ts',
+    file: 'mgmt/agents/newcomers.ts',
     from: "if (identity.kind !== 'host' || identity.uuid === uuid) return undefined;",
     to: "if (identity.kind !== '' || identity.uuid === uuid) return undefined;",
   },
