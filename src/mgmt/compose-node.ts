@@ -1,9 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
-import { withinLimit } from '../lib/abort.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Events } from '../lib/emitter.js';
-import { type FatalError, reasonOf } from '../lib/errors.js';
+import type { FatalError } from '../lib/errors.js';
 import { filterInSteps, runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
@@ -17,7 +16,6 @@ import { EventLog, type EventSink } from './cluster/events.js';
 import type { ServerDialer } from './cluster/links/server-dialer.js';
 import { ServerLinks } from './cluster/links/server-links.js';
 import { Membership } from './cluster/membership.js';
-import { drainPurpose } from './cluster/server-state.js';
 import { carryOutCommands } from './commands/command-job.js';
 import type { CommandRunParts } from './commands/command-run.js';
 import { HostFinder } from './commands/host-finder.js';
@@ -26,7 +24,6 @@ import type { CommandOutcome } from './commands/outcome.js';
 import { passOn } from './commands/pass-on.js';
 import { ResourceFailures } from './commands/resource-failures.js';
 import { Sender, type SendOptions } from './commands/sender.js';
-import { MGMT_LIMITS } from './config/limits.js';
 import type { Configuration } from './config/parameters.js';
 import type { HostEvents } from './hosts/host-presence.js';
 import type { KnownHost } from './hosts/known-hosts.js';
@@ -53,9 +50,10 @@ import { type NodeReadings, type ServerMeters, SILENT_SERVER_METERS } from './me
 import type { ApiKeys } from './security/api-keys.js';
 import type { Ca } from './security/ca.js';
 import { readHostCertificates } from './security/host-certificates.js';
+import { NodeLifecycle } from './node-lifecycle.js';
 import { ServerReadings } from './server-readings.js';
 import type { Store } from './store/store.js';
-import { retryWhileAway, StoreHealth } from './store/store-health.js';
+import { StoreHealth } from './store/store-health.js';
 
 /** What one management server is made from. `startManagementServer` makes all of it from settings. */
 export interface NodeParts {
@@ -260,7 +258,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
   });
   agents.lists.onChange(() => {
     membership.retime();
-    warnOfStrangers();
+    lifecycle.warnOfStrangers();
   });
   const keeper = new PortKeeper({
     port: agentsPort,
@@ -406,115 +404,17 @@ export function composeNode(parts: NodeParts): ManagementNode {
       return canary && { id: canary.id, begun: canary.begun, createdby: canary.createdBy };
     },
   });
-  let isServing = false;
-  let isStopping = false;
-  let wasStrict = true;
-
-  /** At each start while it holds, and when it comes to hold. */
-  function warnOfStrangers(): void {
-    const isStrict = currentConfiguration().values['ca.plugin.root.auth.strictness'];
-    if (wasStrict && !isStrict) {
-      log.warn('Agents are let in without a certificate: ca.plugin.root.auth.strictness is false');
-    }
-    wasStrict = isStrict;
-  }
-
-  /** The agents' port is open in state Up, and while a drain waits for a server that could take the agents. */
-  function shouldBeOpen(): boolean {
-    if (membership.state === 'Up') return true;
-    const isDraining = drainPurpose(membership.state) !== undefined;
-    return (
-      isDraining && membership.hasListened && !membership.othersCanTakeAgents(agents.lists.configuration.values.host)
-    );
-  }
-
-  async function reconcilePort(): Promise<void> {
-    if (isServing && !stopping.signal.aborted) await keeper.reconcile(shouldBeOpen);
-  }
-
-  async function start(): Promise<void> {
-    const { signal } = stopping;
-    const waiting = { clock, stopping: signal };
-    signal.throwIfAborted();
-    await retryWhileAway(waiting, () => membership.join());
-    signal.throwIfAborted();
-    await retryWhileAway(waiting, () => agents.start());
-    signal.throwIfAborted();
-    const at = shouldBeOpen() ? await keeper.open() : undefined;
-    signal.throwIfAborted();
-    isServing = true;
-    jobs.start();
-    parts.apiKeys.start();
-    linkStatusWriter.start();
-    renewal.start();
-    alerts.start();
-    membership.onChange(() => void reconcilePort());
-    membership.addPass(reconcilePort);
-    membership.addPass(() => ownState.reconcile());
-    membership.addPass(() => serverLinks.reconcile());
-    // A heartbeat now, so that the others see that it serves.
-    await membership.refresh();
-    signal.throwIfAborted();
-    events.add({ type: 'SERVER.UP', level: 'INFO', description: `Management server ${address} has started` });
-    warnOfStrangers();
-    log.info('Listening for agents', { address: at?.address, port: at?.port, msid, node: address });
-  }
-
-  let starting: Promise<void> = Promise.resolve();
-  let ending: Promise<void> | undefined;
-
-  async function end(how: 'orderly' | 'now'): Promise<void> {
-    isStopping = true;
-    stopping.abort();
-    // What a start that is under way does behind this would be left.
-    await starting.catch(() => {});
-    console.feed.stop();
-    const handedOver = jobs.stop();
-    parts.apiKeys.stop();
-    linkStatusWriter.stop();
-    renewal.stop();
-    await alerts.stop();
-    const closed = keeper.close();
-    sender.stop();
-    // Over the links the other servers say which commands they have sent.
-    await withinLimit(
-      clock,
-      MGMT_LIMITS.handOverMs,
-      () => handedOver,
-      () => {},
-    );
-    await serverLinks.stop();
-    await agents.stop(how);
-    await closed;
-    if (isServing) {
-      events.add({ type: 'SERVER.DOWN', level: 'INFO', description: `Management server ${address} was stopped` });
-    }
-    await eventLog.close();
-    await membership
-      .leave()
-      .catch(error =>
-        log.warn('The other servers will notice by its silence that this one has stopped', { reason: reasonOf(error) }),
-      );
-  }
-
-  function stop(how: 'orderly' | 'now'): Promise<void> {
-    ending ??= end(how);
-    return ending;
-  }
-
-  function notReady(): string | undefined {
-    if (isStopping) return 'stopping';
-    if (!isServing) return 'starting';
-    if (health.isReplaced) return 'the database file was deleted or replaced';
-    if (membership.state !== 'Up') return membership.state;
-    return keeper.isOpen ? undefined : "the agents' port cannot be opened";
-  }
+  const lifecycle = new NodeLifecycle({
+    ...{ clock, log, msid, address, stopping, health, events, eventLog, membership, agents, keeper, jobs, alerts },
+    ...{ linkStatusWriter, renewal, ownState, serverLinks, sender, console, apiKeys: parts.apiKeys },
+    drain: () => drainBeforeStop(jobParts),
+  });
 
   const readings = new ServerReadings({
     ...{ clock, msid, address, agents, membership, sender, health, ca },
     drains: jobParts.drains,
     certificateEnds: () => parts.certificateEnds?.(),
-    isReady: () => notReady() === undefined,
+    isReady: () => lifecycle.notReady() === undefined,
   });
 
   return {
@@ -538,21 +438,10 @@ export function composeNode(parts: NodeParts): ManagementNode {
     get port() {
       return keeper.number;
     },
-    notReady,
+    notReady: () => lifecycle.notReady(),
     readings: () => readings.read(),
-    async start() {
-      starting = start();
-      try {
-        await starting;
-      } catch (error) {
-        await stop('now');
-        throw error;
-      }
-    },
-    async drain() {
-      isStopping = true;
-      await drainBeforeStop(jobParts);
-    },
-    stop,
+    start: () => lifecycle.start(),
+    drain: () => lifecycle.drain(),
+    stop: how => lifecycle.stop(how),
   };
 }

@@ -54,7 +54,7 @@ t.test('regression: programs: what cannot be used is refused before anything is 
     ['bench/store', ['sqlite:/nonexistent/x', 'many'], /HOSTS many: a whole number/],
     ['bench/run', ['--agents', '0'], /--agents 0: a whole number from 1/],
     ['bench/run', ['agents', 'everything'], /WHAT everything: known are codec, .*agents/],
-    ['bench/run', ['--compare', 'HEAD', 'codec'], /WHAT codec: known are agents, idle, link/],
+    ['bench/run', ['--compare', 'HEAD', 'codec'], /WHAT codec: known are agents, idle, fleet, link/],
     ['test/simulation/mutants-main', ['nobody'], /"nobody"[\s\S]*the epoch of a host is not compared/],
   ] as const;
   for (const [program, args, message] of wrong)
