@@ -61,17 +61,18 @@ export function fleetOf(root: string, authority: string): OpenCrowd {
       execArgv: ['--expose-gc', '--import', PRELOAD],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
-    if (fleet.stdout !== null) await untilReady(fleet.stdout, count);
     const inside = new Child<PreloadOperations>(fleet);
-    return {
-      pid: inside.pid,
-      collect: () => inside.do('collect'),
-      async stop() {
-        fleet.kill('SIGKILL');
-        await once(fleet, 'exit');
-        await server.stop();
-      },
+    const stop = async () => {
+      if (fleet.kill('SIGKILL')) await once(fleet, 'exit');
+      await server.stop();
     };
+    try {
+      if (fleet.stdout !== null) await untilReady(fleet.stdout, count);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    return { pid: inside.pid, collect: () => inside.do('collect'), stop };
   };
 }
 

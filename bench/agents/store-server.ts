@@ -18,6 +18,7 @@ import {
 } from '#dist/mgmt/index.js';
 import { meteredStore } from '#dist/mgmt/metrics/metered-store.js';
 import { SERVER_METRICS } from '#dist/mgmt/metrics/server-metrics.js';
+import { loopUtilization } from '#dist/metrics/loop-utilization.js';
 import { secureContext } from '#dist/protocol/index.js';
 import { serveParent } from '../child.js';
 import { collectGarbage } from '../collect-garbage.js';
@@ -55,6 +56,7 @@ const operations = {
       secureContext: () => context,
       serverContext: () => context,
       serverDialer: tcpServerDialer(),
+      loopUtilization: loopUtilization(),
       ca,
       apiKeys: await ApiKeys.open({ ...parts, log, store, sealingKey }),
       onFatal(error) {

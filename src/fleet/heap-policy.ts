@@ -1,21 +1,20 @@
 import { setFlagsFromString } from 'node:v8';
 
-/** What the fleet is doing. */
+/** What the agents of a fleet do in a second. */
 export interface Activity {
-  readonly agents: number;
-  /** Agents that run, without a Ready link. */
-  readonly notReady: number;
-  /** Links that become Ready in a second. */
-  readonly perSecond: number;
+  /** TCP connections that they try to open. */
+  readonly dials: number;
+  /** Their links that become Ready. */
+  readonly connects: number;
 }
 
-/** With more of them V8 is not to save memory. */
-const CALM = { connectsPerSecond: 20, partNotReady: 0.01 } as const;
+/** With more dials or connects in a second V8 is not to save memory. */
+const CALM_PER_SECOND = 20;
 
 /**
  * How V8 keeps the heap. Each handshake leaves a lot of garbage, and so does OpenSSL for what the garbage holds: left to itself,
- * V8 keeps as much of it as there are idle agents. To collect it again and again while many agents come would take more
- * than half of the fleet's CPU. So memory is saved only when most of the heap are agents that are idle.
+ * V8 keeps as much of it as there are idle agents. To collect it again and again while many agents come would take a third
+ * to a half of the fleet's CPU. So memory is saved only when most of the heap are agents that are idle.
  */
 export class HeapPolicy {
   readonly #setFlags: (flags: string) => void;
@@ -26,8 +25,8 @@ export class HeapPolicy {
     this.#setFlags = setFlags;
   }
 
-  follow({ agents, notReady, perSecond }: Activity): void {
-    const isSaving = perSecond <= CALM.connectsPerSecond && notReady <= agents * CALM.partNotReady;
+  follow({ dials, connects }: Activity): void {
+    const isSaving = Math.max(dials, connects) <= CALM_PER_SECOND;
     if (isSaving === this.#isSaving) return;
     this.#isSaving = isSaving;
     // V8 looks at it at each collection.

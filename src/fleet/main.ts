@@ -22,7 +22,6 @@ import { addressOf, hardwareAddressOf, netmaskOf } from './load/numbering.js';
 import type { Verdict } from './measure/expectations.js';
 import { statusLine } from './measure/status.js';
 import { UnknownCommands } from './measure/unknown-commands.js';
-
 import { TcpNetwork } from './network/tcp-network.js';
 import { Operator } from './operator/operator.js';
 import { ensureWritable, type Run, verdictsOf, writeOutcome } from './outcome.js';

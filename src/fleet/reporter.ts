@@ -24,6 +24,7 @@ export class Reporter {
   #last = '';
   #lookedAt: number;
   #connectsThen = 0;
+  #dialsThen = 0;
   #perSecond = 0;
   #timer: Timer | undefined;
 
@@ -65,11 +66,13 @@ export class Reporter {
     const now = clock.now();
     const passedMs = now - this.#lookedAt;
     if (passedMs > 0) this.#perSecond = (1_000 * (ledger.connects - this.#connectsThen)) / passedMs;
+    const dials = passedMs > 0 ? (1_000 * (ledger.dials - this.#dialsThen)) / passedMs : 0;
+    onLook?.({ dials, connects: this.#perSecond });
     this.#lookedAt = now;
     this.#connectsThen = ledger.connects;
+    this.#dialsThen = ledger.dials;
     const { ready, notReady, away, linksLost } = ledger.census;
     this.#samples = withSample(this.#samples, { at: now - this.#startedAt, ready, without: notReady });
-    onLook?.({ agents: ledger.agents, notReady, perSecond: this.#perSecond });
     const hosts = [...ready].map(([host, count]) => `${host}=${count}`);
     const report = JSON.stringify([hosts, notReady, away, linksLost]);
     if (report === this.#last) return;

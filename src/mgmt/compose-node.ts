@@ -47,10 +47,10 @@ import { Provisioner } from './jobs/provision.js';
 import type { ServerJobParts } from './jobs/server-job-parts.js';
 import { serverJobs } from './jobs/server-jobs.js';
 import { type NodeReadings, type ServerMeters, SILENT_SERVER_METERS } from './metrics/server-metrics.js';
+import { NodeLifecycle } from './node-lifecycle.js';
 import type { ApiKeys } from './security/api-keys.js';
 import type { Ca } from './security/ca.js';
 import { readHostCertificates } from './security/host-certificates.js';
-import { NodeLifecycle } from './node-lifecycle.js';
 import { ServerReadings } from './server-readings.js';
 import type { Store } from './store/store.js';
 import { StoreHealth } from './store/store-health.js';
@@ -96,7 +96,10 @@ export interface NodeParts {
   readonly ca: Ca;
   /** The keys with which clients of the HTTP API sign. `start` has them read again and again, `stop` ends that. */
   readonly apiKeys: ApiKeys;
-  /** Which part of the time since the last call the event loop was busy, 0 to 1. @default it always has time to spare */
+  /**
+   * Which part of the time since the last call the event loop was busy, 0 to 1. Without it a server does not notice that it
+   * is too slow for its agents. @default it always has time to spare
+   */
   readonly loopUtilization?: () => number;
   /** How alerts are posted to webhooks. @default by HTTP and HTTPS */
   readonly postJson?: PostJson;

@@ -133,6 +133,10 @@ export class Ledger {
     return this.#ready;
   }
 
+  get dials(): number {
+    return this.#dials;
+  }
+
   get connects(): number {
     return this.#connects;
   }

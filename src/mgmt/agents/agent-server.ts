@@ -263,7 +263,10 @@ export class AgentServer {
         // It was refused. Its link stays a stranger.
         if (stage === 'new') this.#turns.leave(stranger);
         // It has registered.
-        if (stage === 'arriving') this.#strangers.leave(stranger);
+        if (stage === 'arriving') {
+          this.#strangers.leave(stranger);
+          this.#turns.registered(stranger);
+        }
         if (stage === 'ready') this.#leave(stranger, true);
         this.#setStage(changed, identity, stage);
       },

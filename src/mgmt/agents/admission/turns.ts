@@ -18,7 +18,7 @@ const URGENT_AT_ONCE = 8;
 const SLOTS = { first: 64, least: 16, most: 1_024 } as const;
 /** From here on the event loop has no time to spare. */
 const BUSY = 0.9;
-/** Each measurement counts this much in the rate. */
+/** Each measurement counts this much in the average. */
 const RATE_WEIGHT = 0.1;
 /** Connections served in a second, before it was measured: a slow machine does more. */
 const FIRST_RATE = 200;
@@ -35,8 +35,10 @@ const LEAST_RATE = 10;
 export class Turns<C> {
   /** With the moment at which each began, the oldest first. Without those whose turn is over. */
   readonly #served = new Map<C, number>();
-  /** Those of which the server knows who they are: it is up to itself how soon they come to their end. */
+  /** Those of which the server knows who they are. */
   readonly #working = new Set<C>();
+  /** Of them, those that the server has not registered yet: with the others it waits for their agents. */
+  readonly #registering = new Set<C>();
   /** Those whose turn is over, and that are there still. */
   readonly #slow = new Set<C>();
   /** The networks whose turn comes next first; of each its connections, the oldest first. */
@@ -50,6 +52,8 @@ export class Turns<C> {
   /** Since connections began to wait. */
   #hasEnded = false;
   #measuredAt: number | undefined;
+  /** Served in a second, on the average of the last measurements. */
+  #pace = FIRST_RATE;
   #rate = FIRST_RATE;
 
   /** How many connections wait. */
@@ -57,7 +61,7 @@ export class Turns<C> {
     return this.#networks.size;
   }
 
-  /** How many connections the server has served in a second, while some waited. */
+  /** How many connections the server can serve in a second, as far as it has measured while some waited. */
   get rate(): number {
     return this.#rate;
   }
@@ -99,9 +103,16 @@ export class Turns<C> {
     return begun;
   }
 
-  /** It has said who it is: the server has to do with it until it leaves. */
+  /** It has said who it is: it has its place until it leaves. */
   works(connection: C): void {
-    if (this.#served.delete(connection) || this.#slow.delete(connection)) this.#working.add(connection);
+    if (!this.#served.delete(connection) && !this.#slow.delete(connection)) return;
+    this.#working.add(connection);
+    this.#registering.add(connection);
+  }
+
+  /** It is registered: how soon it is Ready is up to its agent. */
+  registered(connection: C): void {
+    this.#registering.delete(connection);
   }
 
   /**
@@ -109,6 +120,7 @@ export class Turns<C> {
    * @param isReady one that took longer than its turn has been served then, where another has made the server wait
    */
   leave(connection: C, isReady = false): void {
+    this.#registering.delete(connection);
     const wasSlow = this.#slow.delete(connection);
     const wasServed = this.#served.delete(connection) || this.#working.delete(connection);
     if (wasServed || (wasSlow && isReady)) this.#ended++;
@@ -129,8 +141,8 @@ export class Turns<C> {
     this.#hasEnded ||= this.#ended > 0;
     if (this.#hasEnded && this.#measuredAt !== undefined && now > this.#measuredAt) {
       const served = (this.#ended * 1_000) / (now - this.#measuredAt);
-      const rate = Math.max(LEAST_RATE, this.#rate + RATE_WEIGHT * (served - this.#rate));
-      if (rate > this.#rate || this.#isBottleneck) this.#rate = rate;
+      this.#pace += RATE_WEIGHT * (served - this.#pace);
+      if (this.#pace > this.#rate || this.#isBottleneck) this.#rate = Math.max(LEAST_RATE, this.#pace);
     }
     this.#ended = 0;
     this.#measuredAt = now;
@@ -152,11 +164,11 @@ export class Turns<C> {
   }
 
   /**
-   * Whether the server decides how soon connections are served: its event loop, or what it has to do for those that it knows.
-   * Otherwise they wait for their peers, and it could serve more than it does.
+   * Whether the server decides how soon connections are served: its event loop, or its store. Otherwise they wait for their
+   * agents, and it could serve more than it does.
    */
   get #isBottleneck(): boolean {
-    return this.#isBusy || this.#working.size >= this.#served.size;
+    return this.#isBusy || this.#registering.size * 2 >= this.#served.size + this.#working.size;
   }
 
   /** How many can be served in time. */

@@ -117,22 +117,25 @@ t.test('turns: the rate is measured while connections wait, and the bound follow
   t.ok(Math.abs(turns.rate - 50) < 5, 'a time in which nobody waited says nothing');
 });
 
-t.test('turns: peers that are slow do not make the server take itself for a slow one, a slow store does', async t => {
-  const rateWith = (waitsForStore: boolean) => {
+t.test('turns: agents that are slow do not make the server take itself for a slow one, a slow store does', async t => {
+  const rateWith = (waitsFor: 'hello' | 'store' | 'ready', everyMs = 100, atOnce = 2) => {
     const { turns, first, arrive } = busyServer();
     for (let index = 0; index < 200; index++) arrive(`a${index}`);
     const served = [...first];
     for (let now = 0; now <= 10_000; now += 100) {
-      if (waitsForStore) for (const connection of served) turns.works(connection);
-      for (const connection of served.splice(0, 2)) turns.leave(connection, true);
+      if (waitsFor !== 'hello') for (const connection of served) turns.works(connection);
+      if (waitsFor === 'ready') for (const connection of served) turns.registered(connection);
+      if (now % everyMs === 0) for (const connection of served.splice(0, atOnce)) turns.leave(connection, true);
       for (let n = 0; n < 2; n++) arrive(`${'bcde'[n % 4]}${now}.${n}`);
       served.push(...turns.next(now));
       turns.measure(now, 0.5);
     }
     return turns.rate;
   };
-  t.equal(rateWith(false), 200, 'as assumed at first');
-  t.ok(rateWith(true) < 100, 'as measured');
+  t.equal(rateWith('hello'), 200, 'as assumed at first');
+  t.equal(rateWith('ready'), 200, 'also when they are registered, and do not answer Ready');
+  t.ok(rateWith('store') < 100, 'as measured');
+  t.equal(rateWith('hello', 1_000, 60), 200, '60 that end at once are not 600 a second');
 });
 
 t.test('turns: a server whose event loop has time to spare works on more at a time, a busy one on fewer', async t => {
