@@ -141,8 +141,9 @@ export class Turns<C> {
     this.#hasEnded ||= this.#ended > 0;
     if (this.#hasEnded && this.#measuredAt !== undefined && now > this.#measuredAt) {
       const served = (this.#ended * 1_000) / (now - this.#measuredAt);
-      this.#pace += RATE_WEIGHT * (served - this.#pace);
-      if (this.#pace > this.#rate || this.#isBottleneck) this.#rate = Math.max(LEAST_RATE, this.#pace);
+      this.#pace = towards(this.#pace, served);
+      const rate = this.#isBottleneck ? towards(this.#rate, served) : Math.max(this.#rate, this.#pace);
+      this.#rate = Math.max(LEAST_RATE, rate);
     }
     this.#ended = 0;
     this.#measuredAt = now;
@@ -248,4 +249,8 @@ export class Turns<C> {
   #newestOf(network: string): C | undefined {
     return [...(this.#waiting.get(network) ?? [])].at(-1);
   }
+}
+
+function towards(average: number, measured: number): number {
+  return average + RATE_WEIGHT * (measured - average);
 }
