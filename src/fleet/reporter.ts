@@ -12,7 +12,7 @@ export interface ReporterParts {
   readonly intervalMs: number;
   /** A change is logged. */
   readonly isLogged: boolean;
-  /** Told at each look. */
+  /** Told at each look of the time since the one before. */
   onLook?(activity: Activity): void;
 }
 
@@ -65,9 +65,11 @@ export class Reporter {
     const { ledger, clock, log, isLogged, onLook } = this.#parts;
     const now = clock.now();
     const passedMs = now - this.#lookedAt;
-    if (passedMs > 0) this.#perSecond = (1_000 * (ledger.connects - this.#connectsThen)) / passedMs;
-    const dials = passedMs > 0 ? (1_000 * (ledger.dials - this.#dialsThen)) / passedMs : 0;
-    onLook?.({ dials, connects: this.#perSecond });
+    if (passedMs > 0) {
+      const perSecond = (more: number) => (1_000 * more) / passedMs;
+      this.#perSecond = perSecond(ledger.connects - this.#connectsThen);
+      onLook?.({ dials: perSecond(ledger.dials - this.#dialsThen), connects: this.#perSecond });
+    }
     this.#lookedAt = now;
     this.#connectsThen = ledger.connects;
     this.#dialsThen = ledger.dials;
