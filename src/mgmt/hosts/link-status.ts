@@ -46,11 +46,11 @@ export function* packLinkStatus(links: readonly LinkStatus[]): Interruptible<Uin
 /** @throws SyntaxError when it is no such row */
 export function* unpackLinkStatus(row: Uint8Array): Interruptible<LinkStatus[]> {
   const links: LinkStatus[] = [];
-  const text = Buffer.from(row).toString('utf8');
-  for (let from = 0, to = 0; from < text.length; from = to + 1) {
-    const end = text.indexOf('\n', from);
-    to = end < 0 ? text.length : end;
-    for (const one of JSON.parse(text.slice(from, to)) as Packed[]) links.push(unpacked(one));
+  const bytes = Buffer.from(row.buffer, row.byteOffset, row.byteLength);
+  for (let from = 0, to = 0; from < bytes.length; from = to + 1) {
+    const end = bytes.indexOf('\n', from);
+    to = end < 0 ? bytes.length : end;
+    for (const one of JSON.parse(bytes.toString('utf8', from, to)) as Packed[]) links.push(unpacked(one));
     yield;
   }
   return links;

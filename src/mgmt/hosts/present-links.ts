@@ -86,7 +86,7 @@ function* linksByHost(row: Uint8Array): Interruptible<ReadonlyMap<number, LinkSt
   return byHost;
 }
 
-const LINKS_PER_STEP = 5_000;
+const LINKS_PER_STEP = 1_000;
 
 /** The row and the status are of one moment, and differ by a little. */
 const SAME_MS = 1_000;

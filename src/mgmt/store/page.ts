@@ -1,5 +1,5 @@
 /** Rows in one answer. A larger answer would block the event loop of its reader. */
-export const ROWS_A_PAGE = 1_000;
+export const ROWS_A_PAGE = 500;
 
 export interface PageQuery {
   /** From 1. */
