@@ -6,7 +6,7 @@ import type { Disk } from '../lib/files/disk.js';
 import { type Log, type LogFields, silentLog } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { FleetAgent } from './fleet-agent.js';
-import { startedBy, startsAtMs } from './load/ramp.js';
+import { Ramp } from './load/ramp.js';
 import { Ledger } from './measure/ledger.js';
 import type { FleetNetwork } from './network/fleet-network.js';
 import type { FleetSettings } from './settings.js';
@@ -29,16 +29,18 @@ export interface FleetParts {
 
 /** The others do not wait longer than this for the first agent. */
 const FIRST_AGENT_LIMIT_MS = 2_000;
-/** Agents that are due within this are started together. */
-const RAMP_STEP_MS = 10;
+/** A pause of V8 is no reason for a warning. */
+const HELD_TOLD_MS = 1_000;
 
 /** Many agents in one process: when they start, restart and stop, and what they tell. */
 export class Fleet {
   readonly ledger: Ledger;
   readonly #parts: FleetParts;
   readonly #agents: readonly FleetAgent[];
-  /** How many have been started, since the start of the ramp at this moment. */
-  #ramp: { readonly from: number; started: number } | undefined;
+  #ramp: Ramp | undefined;
+  /** Agents from the first to this one have been started. */
+  #started = 0;
+  #isHeldTold = false;
   #timer: Timer | undefined;
   #churn: Timer | undefined;
   readonly #away = new Map<number, Timer>();
@@ -73,7 +75,7 @@ export class Fleet {
     const { clock, log } = this.#parts;
     log.info('Fleet starts', { agents: this.#agents.length });
     // The first pins the CA for all: agents that dial at the same time, while none is known, would pin one each.
-    this.#start(1);
+    this.#start(++this.#started);
     this.#timer = clock.after(FIRST_AGENT_LIMIT_MS, () => this.#startRamp());
   }
 
@@ -119,21 +121,21 @@ export class Fleet {
   #startRamp(): void {
     if (this.#ramp !== undefined || this.#isStopping) return;
     this.#timer?.cancel();
-    this.#ramp = { from: this.#parts.clock.now(), started: 1 };
+    this.#ramp = new Ramp(this.#agents.length, this.#parts.settings.rampPerSecond, this.#parts.clock.now());
     this.#goOnWithRamp(this.#ramp);
   }
 
-  #goOnWithRamp(ramp: { readonly from: number; started: number }): void {
-    const { clock, settings } = this.#parts;
-    const elapsed = clock.now() - ramp.from;
-    const due = startedBy(elapsed, settings.rampPerSecond, this.#agents.length);
-    while (ramp.started < due) this.#start(++ramp.started);
-    if (ramp.started >= this.#agents.length) {
-      this.#churnLater();
-      return;
+  #goOnWithRamp(ramp: Ramp): void {
+    const { clock, log } = this.#parts;
+    const { due, waitMs } = ramp.step(clock.now());
+    this.ledger.rampHeld(ramp.heldMs);
+    if (ramp.heldMs > HELD_TOLD_MS && !this.#isHeldTold) {
+      this.#isHeldTold = true;
+      log.warn('This process is busy: agents start more slowly than the ramp says', { ready: this.ledger.readyCount });
     }
-    const waitMs = Math.max(RAMP_STEP_MS, startsAtMs(ramp.started, settings.rampPerSecond) - elapsed);
-    this.#timer = clock.after(waitMs, () => this.#goOnWithRamp(ramp));
+    while (this.#started < due) this.#start(++this.#started);
+    if (waitMs === undefined) this.#churnLater();
+    else this.#timer = clock.after(waitMs, () => this.#goOnWithRamp(ramp));
   }
 
   #churnLater(): void {

@@ -1,15 +1,17 @@
 import { setFlagsFromString } from 'node:v8';
+import type { Clock, Timer } from '../lib/clock.js';
+import type { Ledger } from './measure/ledger.js';
 
-/** What the agents of a fleet do in a second. */
-export interface Activity {
-  /** TCP connections that they try to open. */
-  readonly dials: number;
-  /** Their links that become Ready. */
-  readonly connects: number;
+export interface HeapPolicyParts {
+  readonly ledger: Pick<Ledger, 'dials' | 'connects'>;
+  readonly clock: Clock;
+  /** Sets flags of V8. @default node:v8 */
+  setFlags?(flags: string): void;
 }
 
 /** With more dials or connects in a second V8 is not to save memory. */
 const CALM_PER_SECOND = 20;
+const LOOK_MS = 1_000;
 
 /**
  * How V8 keeps the heap. Each handshake leaves a lot of garbage, and so does OpenSSL for what the garbage holds: left to itself,
@@ -17,19 +19,28 @@ const CALM_PER_SECOND = 20;
  * to a half of the fleet's CPU. So memory is saved only when most of the heap are agents that are idle.
  */
 export class HeapPolicy {
-  readonly #setFlags: (flags: string) => void;
+  readonly #parts: HeapPolicyParts;
   #isSaving: boolean | undefined;
+  #timer: Timer | undefined;
 
-  /** @param setFlags sets flags of V8 */
-  constructor(setFlags: (flags: string) => void = setFlagsFromString) {
-    this.#setFlags = setFlags;
+  constructor(parts: HeapPolicyParts) {
+    this.#parts = parts;
   }
 
-  follow({ dials, connects }: Activity): void {
-    const isSaving = Math.max(dials, connects) <= CALM_PER_SECOND;
-    if (isSaving === this.#isSaving) return;
-    this.#isSaving = isSaving;
-    // V8 looks at it at each collection.
-    this.#setFlags(isSaving ? '--optimize-for-size' : '--no-optimize-for-size');
+  start(): void {
+    const { ledger, clock, setFlags = setFlagsFromString } = this.#parts;
+    const [dials, connects, at] = [ledger.dials, ledger.connects, clock.now()];
+    this.#timer = clock.after(LOOK_MS, () => {
+      const most = Math.max(ledger.dials - dials, ledger.connects - connects);
+      const isSaving = (1_000 * most) / (clock.now() - at) <= CALM_PER_SECOND;
+      // V8 looks at it at each collection.
+      if (isSaving !== this.#isSaving) setFlags(isSaving ? '--optimize-for-size' : '--no-optimize-for-size');
+      this.#isSaving = isSaving;
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
   }
 }

@@ -96,15 +96,14 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
   const { reportIntervalMs: intervalMs } = settings;
   // Where a line shows it, the log need not.
   const isLogged = !(operator.isShown && log !== opened);
-  const heap = new HeapPolicy();
-  const reporter = new Reporter({
-    ...{ ledger: fleet.ledger, clock, log, intervalMs, isLogged },
-    onLook: activity => heap.follow(activity),
-  });
+  const { ledger } = fleet;
+  const heap = new HeapPolicy({ ledger, clock });
+  const reporter = new Reporter({ ledger, clock, log, intervalMs, isLogged });
   const startedAt = clock.wallTime();
   desk.follow(plan);
   fleet.start();
   reporter.start();
+  heap.start();
   operator.start({
     status: columns => statusLine(reporter.status(), columns),
     commanded: {
@@ -126,6 +125,7 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
     async stop() {
       operator.stop();
       reporter.stop();
+      heap.stop();
       const { samples, elapsedMs } = reporter;
       const status = reporter.status(true);
       const { records: faults } = desk;

@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
-import type { Activity } from './heap-policy.js';
 import type { Ledger } from './measure/ledger.js';
 import { type Sample, withSample } from './measure/samples.js';
 import type { Status } from './measure/status.js';
@@ -12,8 +11,6 @@ export interface ReporterParts {
   readonly intervalMs: number;
   /** A change is logged. */
   readonly isLogged: boolean;
-  /** Told at each look of the time since the one before. */
-  onLook?(activity: Activity): void;
 }
 
 /** Looks at the agents at intervals: logs what has changed, and keeps samples for a picture. */
@@ -24,7 +21,6 @@ export class Reporter {
   #last = '';
   #lookedAt: number;
   #connectsThen = 0;
-  #dialsThen = 0;
   #perSecond = 0;
   #timer: Timer | undefined;
 
@@ -62,17 +58,12 @@ export class Reporter {
   }
 
   #look(): void {
-    const { ledger, clock, log, isLogged, onLook } = this.#parts;
+    const { ledger, clock, log, isLogged } = this.#parts;
     const now = clock.now();
     const passedMs = now - this.#lookedAt;
-    if (passedMs > 0) {
-      const perSecond = (more: number) => (1_000 * more) / passedMs;
-      this.#perSecond = perSecond(ledger.connects - this.#connectsThen);
-      onLook?.({ dials: perSecond(ledger.dials - this.#dialsThen), connects: this.#perSecond });
-    }
+    if (passedMs > 0) this.#perSecond = (1_000 * (ledger.connects - this.#connectsThen)) / passedMs;
     this.#lookedAt = now;
     this.#connectsThen = ledger.connects;
-    this.#dialsThen = ledger.dials;
     const { ready, notReady, away, linksLost } = ledger.census;
     this.#samples = withSample(this.#samples, { at: now - this.#startedAt, ready, without: notReady });
     const hosts = [...ready].map(([host, count]) => `${host}=${count}`);

@@ -102,6 +102,29 @@ t.test('fleet: agents start at the rate of the ramp, once the first is Ready, an
   t.ok(reporter.samples.length >= 3);
 });
 
+t.test('fleet: a process that is busy does not catch up with the ramp, and says so once', async t => {
+  const { a, clock, log, fleet, ledger, ready } = await bench(t, { agents: '50', ramp: '10/s' });
+  fleet.start();
+  await until(() => ready(a) === 1);
+  await clock.advance(400);
+  await until(() => ready(a) === 5);
+  for (let i = 0; i < 3; i++) {
+    clock.stall(1_000);
+    await clock.advance(0);
+  }
+  await until(() => ready(a) === 8);
+  t.equal(ledger.census.away, 42, 'not the 35 that were due meanwhile');
+  t.equal(log.count('warn This process is busy'), 1);
+  await clock.advance(1_000);
+  await until(() => ready(a) >= 17);
+  t.ok(ready(a) <= 19);
+  t.equal(
+    ledger.measured(clock.now()).rampHeldMs,
+    2_675,
+    'of 3,000 ms, 100 for each wait at most, and 25 each for being late',
+  );
+});
+
 t.test('fleet: without a server the others wait two seconds for the first, and all are without a link', async t => {
   const { a, b, clock, fleet, ledger } = await bench(t, { agents: '3' });
   a.behaviour = 'refuse';

@@ -32,6 +32,8 @@ export interface Measured {
   readonly toReady: Percentiles | undefined;
   /** From the loss of a Ready link to the next one; for agents that have none yet, until now. */
   readonly gap: Percentiles | undefined;
+  /** For how long the ramp has stood still, because this process was busy. */
+  readonly rampHeldMs: number;
 }
 
 export interface DialCount {
@@ -71,6 +73,7 @@ export class Ledger {
   #second = NEVER;
   #dialsInSecond = 0;
   #mostDials = 0;
+  #rampHeldMs = 0;
   readonly #toReady = new Histogram();
   readonly #gap = new Histogram();
 
@@ -94,6 +97,11 @@ export class Ledger {
     this.#second = second;
     this.#dials++;
     this.#mostDials = Math.max(this.#mostDials, ++this.#dialsInSecond);
+  }
+
+  /** The ramp has stood still for so long since its start. */
+  rampHeld(ms: number): void {
+    this.#rampHeldMs = ms;
   }
 
   ready(agent: number, host: string, at: number): void {
@@ -165,6 +173,7 @@ export class Ledger {
       connectsPerSecond: this.#rate(now),
       toReady: this.#toReady.percentiles(known(this.#startedAt).map(waited)),
       gap: this.#gap.percentiles(known(this.#lostAt).map(lostAt => now - lostAt)),
+      rampHeldMs: this.#rampHeldMs,
     };
   }
 

@@ -34,6 +34,7 @@ export function summaryOf(input: SummaryInput): object {
       away: census.away,
     },
     servers: Object.fromEntries(census.ready),
+    rampHeldMs: Math.round(measured.rampHeldMs),
     dials: measured.dials,
     connects: {
       count: measured.connects,

@@ -20,6 +20,7 @@ const FOUND: Findings = {
   unknownCommands: 3,
   toReady: { count: 200, p50Ms: 900, p99Ms: 3_000, maxMs: Number.POSITIVE_INFINITY },
   gap: { count: 6, p50Ms: 200, p99Ms: 450, maxMs: 451 },
+  rampHeldMs: 1_200.4,
 };
 const judge = (key: string, text: string, found: Findings = FOUND) =>
   judged([{ key: key as ExpectationKey, text }], found)[0];
@@ -90,6 +91,7 @@ t.test('expectations: as JUnit XML and in the summary', async t => {
     durationMs: 12_500,
     agents: { configured: 200, ready: 199, notReady: 1, away: 0 },
     servers: { a: 199 },
+    rampHeldMs: 1_200,
     dials: { count: 230, mostInASecond: 120 },
     connects: { count: 210, moves: 4, perSecond: 80 },
     linksLost: 6,

@@ -17,6 +17,7 @@ const STATUS: Status = {
     ...{ dials: { count: 110, mostInASecond: 60 }, connects: 102, moves: 0, linksLost: 2, connectsPerSecond: 50 },
     toReady: { count: 120, p50Ms: 200, p99Ms: 1_500, maxMs: Number.POSITIVE_INFINITY },
     gap: { count: 2, p50Ms: 300, p99Ms: 400, maxMs: 400 },
+    rampHeldMs: 0,
   },
 };
 
