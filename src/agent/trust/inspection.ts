@@ -38,7 +38,7 @@ export interface InspectionParts {
 }
 
 export function inspectionOf({ clock, bundle, own, token }: InspectionParts): Inspection {
-  const known = { bundle, own: own?.chain ?? [] };
+  const known = { bundle, own: () => own?.chain ?? [] };
   return {
     context: secureContext({ ca: pemOf(bundle), ...(own && { cert: own.certPem, key: own.keyPem }) }),
     hasCertificate: own !== undefined,

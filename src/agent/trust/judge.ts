@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { chainTo, includes, isIssuer, objectionToDates } from '../../lib/chain.js';
 import { reasonOf } from '../../lib/errors.js';
 import { certificatesIn } from '../../lib/pem.js';
@@ -30,8 +30,8 @@ export interface Presented {
 export interface KnownCa {
   /** The certificates of `cloud.ca.crt`. */
   readonly bundle: readonly X509Certificate[];
-  /** The agent's own certificate, followed by those that lead to its CA; empty without one. */
-  readonly own: readonly X509Certificate[];
+  /** The agent's own certificate, followed by those that lead to its CA; empty without one. Hardly any judgement needs them. */
+  own(): readonly X509Certificate[];
 }
 
 /**
@@ -48,7 +48,7 @@ export function objectionTo(presented: Presented, { bundle, own }: KnownCa, wall
   if (hostUuidOf(leaf) !== undefined) return isAgents(leaf);
   if (includes(bundle, leaf)) return objectionToDates('its certificate', leaf, wallTime);
   if (presented.verified) {
-    const isOfOurCa = !namesServer(leaf) && chainTo(leaf, [...others, ...bundle], issuersOf(own, bundle)) !== undefined;
+    const isOfOurCa = !namesServer(leaf) && chainTo(leaf, [...others, ...bundle], issuersOf(own(), bundle)) !== undefined;
     return isOfOurCa ? `its certificate (${subjectOf(leaf)}) is not one of a management server` : undefined;
   }
   const isAboutDates = /NOT_YET_VALID|HAS_EXPIRED/.test(presented.objection ?? '');
@@ -134,22 +134,18 @@ export function bundleIn(pem: string, file: string): X509Certificate[] {
   return bundle;
 }
 
-/** The certificates that a peer has presented in the handshake. */
+/** The certificates that a server has presented in the handshake. Once for each: Node takes them out of its TLS socket. */
 export function presentedBy(peer: TLSSocket): Presented {
   return {
-    chain: chainOf(peer.getPeerCertificate(true)),
+    chain: chainOf(peer.getPeerX509Certificate()),
     verified: peer.authorized,
     objection: peer.authorizationError ? String(peer.authorizationError) : undefined,
   };
 }
 
-/** Node gives each certificate its issuer's; a self-signed one has itself. */
-function chainOf(peer: DetailedPeerCertificate): X509Certificate[] {
+/** What was presented in the order of the handshake: Node gives each certificate the next one as its issuer's. */
+function chainOf(leaf: X509Certificate | undefined): X509Certificate[] {
   const chain: X509Certificate[] = [];
-  let at: DetailedPeerCertificate | undefined = peer;
-  while (at?.raw !== undefined) {
-    chain.push(new X509Certificate(at.raw));
-    at = at.issuerCertificate === at ? undefined : at.issuerCertificate;
-  }
+  for (let at = leaf; at !== undefined; at = at.issuerCertificate) chain.push(at);
   return chain;
 }

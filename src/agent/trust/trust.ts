@@ -256,7 +256,7 @@ export class Trust {
       pinning.#pin(certificateToPin(presented.chain, this.#clock.wallTime()));
       return;
     }
-    const known = { bundle: certificatesIn(bundle), own: certificatesIn(this.#own?.certPem ?? '') };
+    const known = { bundle: bundleOf(bundle), own: () => certificatesIn(this.#own?.certPem ?? '') };
     const why = objectionTo(presented, known, this.#clock.wallTime());
     if (why !== undefined) throw new TrustError(`${why}; the known CA is in ${this.#caFile}`);
   }
@@ -372,6 +372,14 @@ export class Trust {
 
 /** Of all dials that present no certificate, and judge the server by a token. */
 let firstContact: SecureContext | undefined;
+
+/** The bundle that was read last: thousands of agents in one process have the same. */
+let lastBundle: { readonly pem: string; readonly certificates: readonly X509Certificate[] } | undefined;
+
+function bundleOf(pem: string): readonly X509Certificate[] {
+  if (lastBundle?.pem !== pem) lastBundle = { pem, certificates: certificatesIn(pem) };
+  return lastBundle.certificates;
+}
 
 /** The certificate in use, as texts: OpenSSL's form of one takes 5 kB, and is needed only while a server is judged. */
 interface OwnPem extends Pick<OwnCertificate, 'certPem' | 'keyPem'>, Pick<X509Certificate, 'validFrom' | 'validTo'> {
