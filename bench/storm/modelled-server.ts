@@ -91,7 +91,8 @@ export class ModelledServer<C extends Connection> {
         this.#events.ready(connection, now);
       }
     }
-    if (this.#measureAt !== undefined && now >= this.#measureAt) this.#measure(now);
+    if (this.#admission !== undefined && this.#measureAt !== undefined && now >= this.#measureAt)
+      this.#measure(now, this.#admission.turns);
     this.#sleep(now);
   }
 
@@ -121,17 +122,17 @@ export class ModelledServer<C extends Connection> {
         else this.#begin(connection);
       }
     }
-    if (turns.waiting === 0) {
-      this.#measureAt = undefined;
-      turns.rest();
-    } else if (this.#measureAt === undefined) this.#measureIn(now);
+    if (this.#measureAt === undefined && !turns.isIdle) this.#measureIn(now);
   }
 
-  #measure(now: number): void {
+  #measure(now: number, turns: Turns<C>): void {
     const utilization = Math.min(1, this.#busyMs / MGMT_LIMITS.turnsMeasuredMs);
-    for (const shed of this.#admission?.turns.measure(now, utilization) ?? []) this.#close(shed, now);
     this.#measureIn(now);
+    for (const shed of turns.measure(now, utilization)) this.#close(shed, now);
     this.#beginNext(now);
+    if (!turns.isIdle) return;
+    this.#measureAt = undefined;
+    turns.rest();
   }
 
   #measureIn(now: number): void {

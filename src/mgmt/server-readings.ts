@@ -74,7 +74,7 @@ export class ServerReadings {
     const { byMsid, states } = await runInTurns(this.#clusterView(), clock);
     const { astray, behind } = await runInTurns(this.#ownAgents(), clock);
     const survivor = await this.#survivorRatio();
-    const { admission, underWay } = server;
+    const { admission, underWay, rate } = server;
     const ends = this.#certificateEnds();
     return {
       ready: single(this.#parts.isReady() ? 1 : 0),
@@ -93,6 +93,7 @@ export class ServerReadings {
       survivor: single(survivor),
       strangers: single(admission.waiting),
       strangersAtMost: single(admission.limit),
+      capacity: single(rate),
       commandsUnderWay: single(sender.underWay),
       storeAway: single(health.away ? 1 : 0),
       certificateEnds: CERTIFICATE_OWNERS.flatMap(of => {

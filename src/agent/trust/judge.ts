@@ -48,7 +48,8 @@ export function objectionTo(presented: Presented, { bundle, own }: KnownCa, wall
   if (hostUuidOf(leaf) !== undefined) return isAgents(leaf);
   if (includes(bundle, leaf)) return objectionToDates('its certificate', leaf, wallTime);
   if (presented.verified) {
-    const isOfOurCa = !namesServer(leaf) && chainTo(leaf, [...others, ...bundle], issuersOf(own(), bundle)) !== undefined;
+    const isOfOurCa =
+      !namesServer(leaf) && chainTo(leaf, [...others, ...bundle], issuersOf(own(), bundle)) !== undefined;
     return isOfOurCa ? `its certificate (${subjectOf(leaf)}) is not one of a management server` : undefined;
   }
   const isAboutDates = /NOT_YET_VALID|HAS_EXPIRED/.test(presented.objection ?? '');

@@ -89,7 +89,7 @@ export class AgentServer {
   readonly #handshaking = new Set<Duplex>();
   readonly #strangers = new Admission<Stranger>();
   readonly #turns = new Turns<Stranger>();
-  /** Runs while connections wait for their turn. */
+  /** Runs while connections wait for their turn, or have it. */
   #measurement: Timer | undefined;
   readonly #links = new Map<Link, { stage: LinkStage; readonly identity: PeerIdentity }>();
   /** Closes links on which Ready is not answered while the port is closed. */
@@ -201,23 +201,31 @@ export class AgentServer {
   }
 
   #beginNext(): void {
-    const { clock } = this.#parts;
+    const { clock, loopUtilization } = this.#parts;
     for (const stranger of this.#turns.next(clock.now())) {
       this.#strangers.isRead(stranger);
       stranger.begin?.(true);
     }
-    if (this.#turns.waiting === 0) {
-      this.#measurement?.cancel();
-      this.#measurement = undefined;
-      this.#turns.rest();
-    } else this.#measurement ??= clock.after(MGMT_LIMITS.turnsMeasuredMs, () => this.#measure());
+    if (this.#measurement !== undefined || this.#turns.isIdle) return;
+    // What was before is not measured.
+    loopUtilization();
+    this.#measureLater();
+  }
+
+  #measureLater(): void {
+    this.#measurement = this.#parts.clock.after(MGMT_LIMITS.turnsMeasuredMs, () => this.#measure());
   }
 
   #measure(): void {
     const { clock, loopUtilization } = this.#parts;
-    this.#measurement = undefined;
     for (const shed of this.#turns.measure(clock.now(), loopUtilization())) this.#turnAway(shed);
     this.#beginNext();
+    if (!this.#turns.isIdle) {
+      this.#measureLater();
+      return;
+    }
+    this.#measurement = undefined;
+    this.#turns.rest();
   }
 
   /** It has ended, or is no stranger any more. Idempotent. */
@@ -389,6 +397,7 @@ export class AgentServer {
     }
     this.#measurement?.cancel();
     this.#measurement = undefined;
+    this.#turns.rest();
   }
 
   /** @returns undefined when there was no TLS handshake */

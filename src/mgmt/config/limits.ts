@@ -10,7 +10,7 @@ export const MGMT_LIMITS = {
   networksAtFullShare: 16,
   /** … and at least so many. */
   leastShare: 16,
-  /** While connections wait for their turn, it is measured so often how many can be served. */
+  /** While connections come, it is measured so often how many can be served. */
   turnsMeasuredMs: 100,
   /** From when the server begins to read a connection to its first byte. */
   firstByteMs: 5_000,

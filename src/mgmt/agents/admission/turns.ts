@@ -1,3 +1,5 @@
+import { Capacity } from './capacity.js';
+
 /** What is decided about a connection that was just accepted. */
 export interface TurnVerdict<C> {
   /** Whether it may wait for its turn. */
@@ -18,19 +20,14 @@ const URGENT_AT_ONCE = 8;
 const SLOTS = { first: 64, least: 16, most: 1_024 } as const;
 /** From here on the event loop has no time to spare. */
 const BUSY = 0.9;
-/** Each measurement counts this much in the average. */
-const RATE_WEIGHT = 0.1;
-/** Connections served in a second, before it was measured: a slow machine does more. */
-const FIRST_RATE = 200;
-const LEAST_RATE = 10;
 
 /**
  * Which connections a server works on, and which wait unread until it is their turn. It decides, and touches no connection
  * itself. All moments are those of a monotonic clock, in milliseconds.
  *
  * It works on so many at a time that the event loop is busy, and on no more: those that have begun end soon, while of
- * thousands at a time none would end before its peer gives up. Networks take turns, each with its oldest first. Measured
- * while connections wait, the rate at which they are served tells how many may. It falls only if that is up to the server.
+ * thousands at a time none would end before its peer gives up. Networks take turns, each with its oldest first. As many may
+ * wait as it can serve in time.
  */
 export class Turns<C> {
   /** With the moment at which each began, the oldest first. Without those whose turn is over. */
@@ -49,21 +46,24 @@ export class Turns<C> {
   #slots: number = SLOTS.first;
   #isBusy = false;
   #ended = 0;
-  /** Since connections began to wait. */
+  /** Since it has been crowded. */
   #hasEnded = false;
   #measuredAt: number | undefined;
-  /** Served in a second, on the average of the last measurements. */
-  #pace = FIRST_RATE;
-  #rate = FIRST_RATE;
+  readonly #capacity = new Capacity();
 
   /** How many connections wait. */
   get waiting(): number {
     return this.#networks.size;
   }
 
-  /** How many connections the server can serve in a second, as far as it has measured while some waited. */
+  /** Whether no connection waits, and the server works on none. */
+  get isIdle(): boolean {
+    return this.waiting === 0 && this.#inProgress === 0;
+  }
+
+  /** How many connections the server can serve in a second, as far as it has measured. */
   get rate(): number {
-    return this.#rate;
+    return this.#capacity.rate;
   }
 
   /**
@@ -86,6 +86,7 @@ export class Turns<C> {
 
   /** Those whose turn has come. They wait no more. */
   next(now: number): C[] {
+    this.#measuredAt ??= now;
     const turnMs = this.#isBusy ? TURN_MS.busy : TURN_MS.atLeisure;
     for (const [connection, since] of this.#served) {
       if (now - since < turnMs) break;
@@ -93,7 +94,7 @@ export class Turns<C> {
       this.#slow.add(connection);
     }
     const begun: C[] = [];
-    while (this.#served.size + this.#working.size < this.#slots) {
+    while (this.#inProgress < this.#slots) {
       const connection = this.#first();
       if (connection === undefined) break;
       this.#remove(connection);
@@ -128,23 +129,24 @@ export class Turns<C> {
   }
 
   /**
-   * Measures, a few times a second while connections wait. A server that is slower than it was known to be has let in more
-   * than it can serve in time.
+   * Measures, a few times a second until it is idle. A server that is slower than it was known to be has let in more than it
+   * can serve in time.
    * @param utilization which part of the time since the last call the event loop was busy, 0 to 1
    * @returns those that are to be closed: the newest of the networks that have most. They do not wait any more
    */
   measure(now: number, utilization: number): C[] {
-    this.#isBusy = utilization >= BUSY;
-    const slots = this.#isBusy ? this.#slots * 0.9 : this.#slots * 1.5;
-    this.#slots = Math.min(Math.max(Math.round(slots), SLOTS.least), SLOTS.most);
-    // The first ones have begun together, and none of them has come to its end yet.
-    this.#hasEnded ||= this.#ended > 0;
-    if (this.#hasEnded && this.#measuredAt !== undefined && now > this.#measuredAt) {
-      const served = (this.#ended * 1_000) / (now - this.#measuredAt);
-      this.#pace = towards(this.#pace, served);
-      const rate = this.#isBottleneck ? towards(this.#rate, served) : Math.max(this.#rate, this.#pace);
-      this.#rate = Math.max(LEAST_RATE, rate);
+    const isBusy = utilization >= BUSY;
+    if (this.waiting > 0) {
+      this.#isBusy = isBusy;
+      const slots = isBusy ? this.#slots * 0.9 : this.#slots * 1.5;
+      this.#slots = Math.min(Math.max(Math.round(slots), SLOTS.least), SLOTS.most);
     }
+    // The first ones have begun together, and none of them has come to its end yet.
+    const isCrowded = this.waiting > 0 || this.#inProgress >= SLOTS.first;
+    this.#hasEnded = isCrowded && (this.#hasEnded || this.#ended > 0);
+    const ms = now - (this.#measuredAt ?? now);
+    const isFull = this.#hasEnded && (isBusy || this.#waitsForStore);
+    if (ms > 0) this.#capacity.measured({ ms, ended: this.#ended, utilization, isFull });
     this.#ended = 0;
     this.#measuredAt = now;
     return this.#shed();
@@ -157,24 +159,26 @@ export class Turns<C> {
     return waiting;
   }
 
-  /** Nothing waits any more: what is served from now on says nothing of how much could be. */
+  /** It is idle, and measures nothing until the next one comes. */
   rest(): void {
     this.#measuredAt = undefined;
     this.#ended = 0;
     this.#hasEnded = false;
+    this.#capacity.rest();
   }
 
-  /**
-   * Whether the server decides how soon connections are served: its event loop, or its store. Otherwise they wait for their
-   * agents, and it could serve more than it does.
-   */
-  get #isBottleneck(): boolean {
-    return this.#isBusy || this.#registering.size * 2 >= this.#served.size + this.#working.size;
+  /** Whether most wait for the store. Otherwise, with an event loop that has time, they wait for their agents. */
+  get #waitsForStore(): boolean {
+    return this.#registering.size > 0 && this.#registering.size * 2 >= this.#inProgress;
+  }
+
+  get #inProgress(): number {
+    return this.#served.size + this.#working.size;
   }
 
   /** How many can be served in time. */
   get #room(): number {
-    return (this.#rate * WAIT_MS) / 1_000;
+    return (this.rate * WAIT_MS) / 1_000;
   }
 
   #shed(): C[] {
@@ -249,8 +253,4 @@ export class Turns<C> {
   #newestOf(network: string): C | undefined {
     return [...(this.#waiting.get(network) ?? [])].at(-1);
   }
-}
-
-function towards(average: number, measured: number): number {
-  return average + RATE_WEIGHT * (measured - average);
 }

@@ -138,6 +138,21 @@ t.test('turns: agents that are slow do not make the server take itself for a slo
   t.equal(rateWith('hello', 1_000, 60), 200, '60 that end at once are not 600 a second');
 });
 
+t.test('turns: a server that was never crowded knows what it could serve all the same', async t => {
+  const turns = new Turns<string>();
+  let at = 0;
+  for (; at < 3_000; at += 100) {
+    for (let n = 0; n < 10; n++) turns.arrive(`${at}.${n}`, `${n}`);
+    const begun = turns.next(at);
+    t.notOk(turns.isIdle);
+    for (const connection of begun) turns.leave(connection, true);
+    turns.measure(at + 100, 0.3);
+    turns.next(at + 100);
+  }
+  t.ok(turns.isIdle);
+  t.ok(Math.abs(turns.rate - 333) < 1, `${turns.rate}: 100 a second, in 0.3 of the time`);
+});
+
 t.test('turns: a server whose event loop has time to spare works on more at a time, a busy one on fewer', async t => {
   const begun = (utilization: number) => {
     const { turns, first, arrive } = busyServer();
@@ -162,15 +177,17 @@ t.test('regression: turns: connections that take seconds each are counted when t
   t.ok(turns.rate > 100, `${turns.rate} a second`);
 });
 
-t.test('turns: one that waited for its peer and ended counts as no work', async t => {
-  const { turns, first, arrive } = busyServer();
-  arrive('a1');
-  turns.measure(0, 1);
-  turns.leave(first[63] ?? '');
-  turns.next(1_000);
-  for (const connection of first.slice(0, 63)) turns.leave(connection);
-  turns.measure(1_000, 1);
-  t.ok(turns.rate < 200, `${turns.rate} a second`);
+t.test('turns: one that waited for its peer and ended counts as no work, one that is Ready does', async t => {
+  const rateWith = (isReady: boolean) => {
+    const { turns, first, arrive } = busyServer();
+    arrive('a1');
+    turns.next(1_000);
+    for (const connection of first) turns.leave(connection, isReady);
+    turns.measure(1_000, 0.25);
+    return turns.rate;
+  };
+  t.equal(rateWith(false), 200, 'as before it was measured');
+  t.equal(rateWith(true), 256, '64 in a second, with a quarter of the time');
 });
 
 t.test(
