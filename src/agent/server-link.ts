@@ -26,7 +26,7 @@ import { MAY_REFUSE_CERTIFICATE, plainReason } from './dial/plain-reason.js';
 import { unsupported } from './handlers/by-resource.js';
 import type { Consequence, HostIdentity } from './handlers/handler.js';
 import { readAvoidList } from './handlers/host-list.js';
-import { identityOf } from './handlers/ready.js';
+import { boundedSpread, identityOf } from './handlers/ready.js';
 import type { LivenessRules } from './liveness.js';
 import { LivenessWatch } from './liveness-watch.js';
 import type { AgentMeters } from './metrics/agent-metrics.js';
@@ -378,10 +378,14 @@ export class ServerLink {
     });
   }
 
-  #onPingAnswer({ avoidMsList, sendStartup }: ReturnType<typeof PingAnswer.decode>): void {
+  #onPingAnswer({ avoidMsList, muster, sendStartup }: ReturnType<typeof PingAnswer.decode>): void {
     const { id } = this.#order;
-    if (avoidMsList) {
-      const update = { avoid: readAvoidList(avoidMsList) };
+    const spreadMs = muster?.spreadMs;
+    if (avoidMsList !== undefined || spreadMs !== undefined) {
+      const update = {
+        avoid: avoidMsList && readAvoidList(avoidMsList),
+        spreadMs: spreadMs && boundedSpread(spreadMs),
+      };
       this.#parts.onEvent({ kind: 'update', id, update, checkNow: false });
     }
     if (sendStartup) this.#parts.onEvent({ kind: 'send-startup', id });

@@ -544,6 +544,24 @@ t.test(
   },
 );
 
+t.test('agent: a spread in a PingAnswer replaces that of Ready, and a minute is the most', async t => {
+  const { agent, a, clock, upOn } = await bench(t);
+  const told = async (spreadMs: number) => {
+    a.pingAnswer = { muster: { spreadMs } };
+    await clock.advance(60_000);
+    await settle();
+    return agent.state.spreadMs;
+  };
+  agent.start();
+  await upOn(a);
+  t.equal(agent.state.spreadMs, 0);
+  t.equal(await told(8_000), 8_000);
+  t.equal(await told(0), 0);
+  t.equal(await told(1e9), 60_000);
+  t.equal(await told(-5), 0);
+  t.equal(agent.state.phase.kind, 'up');
+});
+
 t.test('agent: after a stall of its own it reads what has come before it judges anyone', async t => {
   const { agent, a, b, clock, log, upOn } = await bench(t);
   agent.start();

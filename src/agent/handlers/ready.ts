@@ -19,13 +19,13 @@ export const handleReady: Handler = (command, { arrival }) => {
   });
   const capabilities = ready.muster?.capabilities ?? [];
   const packetMaxBytes = packetMaxOf(ready.muster);
-  const told = { ...update, spreadMs: spreadOf(ready.muster) };
+  const told = { ...update, spreadMs: boundedSpread(ready.muster?.spreadMs ?? 0) };
   return { answer, consequence: { kind: 'ready', identity, packetMaxBytes, capabilities, update: told, objections } };
 };
 
-/** 0 from a server that says nothing. Bounded, as is all that a server says. */
-function spreadOf(muster: ReturnType<typeof ReadyCommand.decode>['muster']): number {
-  return Math.min(Math.max(muster?.spreadMs ?? 0, 0), LIMITS.spreadAtMostMs);
+/** Bounded, as is all that a server says. */
+export function boundedSpread(ms: number): number {
+  return Math.min(Math.max(ms, 0), LIMITS.spreadAtMostMs);
 }
 
 /** For servers of Muster alone. */

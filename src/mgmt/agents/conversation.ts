@@ -31,6 +31,7 @@ import { storedList } from '../lists/propagation.js';
 import type { ServerMeters } from '../metrics/server-metrics.js';
 import type { PeerIdentity } from '../security/peer-identity.js';
 import type { Arrival } from '../store/store.js';
+import { isNews } from './admission/spread.js';
 import { arrivalOf } from './arrival.js';
 import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
@@ -140,6 +141,8 @@ class Conversation {
   #ignored = 0;
   #isTakingKept = false;
   #log: Log;
+  /** What the agent was told last; undefined: nothing. */
+  #spreadMs: number | undefined;
   #state: State;
   /** By the clock. */
   readonly #startupDueAt: number;
@@ -233,7 +236,15 @@ class Conversation {
   }
 
   #aboutThisServer() {
-    return { version: VERSION, packetMax: this.#parts.packetMaxBytes, spreadMs: this.#parts.spreadMs() };
+    this.#spreadMs = this.#parts.spreadMs();
+    return { version: VERSION, packetMax: this.#parts.packetMaxBytes, spreadMs: this.#spreadMs };
+  }
+
+  #news(): { readonly spreadMs: number } | undefined {
+    const spreadMs = this.#parts.spreadMs();
+    if (this.#spreadMs === undefined || !isNews(spreadMs, this.#spreadMs)) return undefined;
+    this.#spreadMs = spreadMs;
+    return { spreadMs };
   }
 
   /** An agent without a certificate gets one for its token, and comes back with it. */
@@ -393,6 +404,7 @@ class Conversation {
     }
     const reply = handleRequest(request, {
       avoidMsList: this.#parts.lists.avoided,
+      news: () => this.#news(),
       pinged: roundTripMs => {
         attache.pinged(roundTripMs);
         if (roundTripMs !== undefined) this.#parts.meters.pingSeconds.observe({}, roundTripMs / 1_000);

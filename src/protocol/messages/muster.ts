@@ -54,6 +54,12 @@ export const inPing = object({
   progress: listOf(object({ commandId: text, text })),
 });
 
+/** Likewise. In the answer to a ping, when the server would say another one in Ready by now. */
+export const inPingAnswer = object({
+  /** As in Ready. */
+  spreadMs: optionalInteger,
+});
+
 /** Likewise. In the first command of a packet; it stands for the whole packet. */
 export const inCommand = object({
   /** Names the packet: whoever sends the same commands again gives them the same one. */

@@ -1,4 +1,4 @@
-import { inPing } from './muster.js';
+import { inPing, inPingAnswer } from './muster.js';
 import { answer, command, flag, integer, list, rawRecord, record, text, textList } from './schema.js';
 
 /** From an agent: it is alive. */
@@ -30,4 +30,5 @@ export const PingAnswer = answer('com.cloud.agent.api.PingAnswer', {
   /** Addresses not to dial; missing when nothing has changed. */
   avoidMsList: textList,
   reconcileCommands: list,
+  muster: inPingAnswer,
 });

@@ -4,7 +4,7 @@ import { VERSION } from '../../../src/lib/version.js';
 import { MGMT_LIMITS } from '../../../src/mgmt/config/limits.js';
 import { only } from '../../../src/testing/fake-agent.js';
 import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
-import { MSID, testServer } from '../../helpers/test-server.js';
+import { ANY_NUMBER, MSID, testServer } from '../../helpers/test-server.js';
 
 t.test('muster: an agent that sends it is told in both Readys what a packet may have', async t => {
   const { agent, row, linkStatus } = await testServer({ packetMaxBytes: 2 ** 20 });
@@ -15,6 +15,22 @@ t.test('muster: an agent that sends it is told in both Readys what a packet may 
   }
   t.match(row(1), { instanceId: 'p1', linkNumber: 4 });
   t.match(linkStatus(), [{ failovers: 3, lastLoss: 'a: closed by the peer' }]);
+});
+
+t.test('muster: an agent is told in the answer to a ping when the spread is another one by now', async t => {
+  const { agent } = await testServer({ configuration: ANY_NUMBER });
+  const [first, cloudStacks] = [agent(), agent()];
+  const { ready2 } = await first.join({ guid: 'g1', muster: { version: '0.1.0', instanceId: 'p1', link: 0 } });
+  t.match(only(ready2).fields.muster, { spreadMs: 5 });
+  await cloudStacks.join({ guid: 'g2' });
+  for (let n = 3; n <= 60; n++) await agent().join({ guid: `g${n}` });
+  const news = async (from: typeof first) => {
+    from.ping();
+    return only(await from.receive()).fields.muster;
+  };
+  t.same(await news(first), { spreadMs: 300 });
+  t.equal(await news(first), undefined, 'once');
+  t.equal(await news(cloudStacks), undefined);
 });
 
 t.test('muster: an agent that does not send it is not sent it', async t => {

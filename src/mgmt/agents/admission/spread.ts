@@ -15,6 +15,17 @@ export interface SpreadInput {
   readonly rate: number;
 }
 
+/** A smaller difference is less than `failover.spread.ms`, which agents spread over in any case. */
+const LEAST_NEWS_MS = 250;
+
+/**
+ * Whether an agent that was told one spread is to be told another: since it has come, agents have, or servers, or it has been measured
+ * how many a server can serve.
+ */
+export function isNews(spreadMs: number, toldMs: number): boolean {
+  return Math.abs(spreadMs - toldMs) > Math.max(LEAST_NEWS_MS, toldMs / 4);
+}
+
 /**
  * Over how many milliseconds the agents of a server spread their first dials when it is lost, so that the servers that are
  * left have as many connections at a time as they can serve, and no more.
