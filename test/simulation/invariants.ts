@@ -1,5 +1,6 @@
 import type { Agent } from '../../src/agent/agent.js';
 import type { ManagementNode } from '../../src/mgmt/compose-node.js';
+import { readLargePage } from '../../src/mgmt/store/pages.js';
 import { type AgentRow, type MoveRow, ROWS_A_PAGE } from '../../src/mgmt/store/store.js';
 import { formatHostList } from '../../src/protocol/index.js';
 import { AGENT_FILE, type AgentMachine, JOURNAL_FILE, RESOURCE } from './agent-machine.js';
@@ -258,7 +259,7 @@ export class Invariants {
   async checkMoves(): Promise<void> {
     const { store } = this.#simulation;
     for (const { id, name, msid } of await store.hosts()) {
-      const { rows } = await store.moves({ hostId: id, page: 1, pagesize: MOST_MOVES });
+      const { rows } = await readLargePage(part => store.moves(part), { hostId: id, page: 1, pagesize: MOST_MOVES });
       let [holder, last]: (number | null)[] = [null, null];
       for (const move of rows.toSorted((one, other) => placeOf(one) - placeOf(other))) {
         const from = holder ?? (move.kind === 'lost' ? null : last);
