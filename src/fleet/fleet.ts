@@ -29,8 +29,6 @@ export interface FleetParts {
 
 /** The others do not wait longer than this for the first agent. */
 const FIRST_AGENT_LIMIT_MS = 2_000;
-/** A pause of V8 is no reason for a warning. */
-const HELD_TOLD_MS = 1_000;
 
 /** Many agents in one process: when they start, restart and stop, and what they tell. */
 export class Fleet {
@@ -129,7 +127,7 @@ export class Fleet {
     const { clock, log } = this.#parts;
     const { due, waitMs } = ramp.step(clock.now());
     this.ledger.rampHeld(ramp.heldMs);
-    if (ramp.heldMs > HELD_TOLD_MS && !this.#isHeldTold) {
+    if (ramp.isHeldBack && !this.#isHeldTold) {
       this.#isHeldTold = true;
       log.warn('This process is busy: agents start more slowly than the ramp says', { ready: this.ledger.readyCount });
     }

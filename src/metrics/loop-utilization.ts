@@ -5,6 +5,7 @@ export function loopUtilization(): () => number {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, before);
     before = now;
-    return utilization;
+    // Twice at the same moment.
+    return Number.isNaN(utilization) ? 0 : utilization;
   };
 }

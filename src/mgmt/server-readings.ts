@@ -93,7 +93,7 @@ export class ServerReadings {
       survivor: single(survivor),
       strangers: single(admission.waiting),
       strangersAtMost: single(admission.limit),
-      capacity: single(rate),
+      connectionRate: single(rate),
       commandsUnderWay: single(sender.underWay),
       storeAway: single(health.away ? 1 : 0),
       certificateEnds: CERTIFICATE_OWNERS.flatMap(of => {

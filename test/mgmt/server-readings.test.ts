@@ -85,7 +85,7 @@ t.test('readings: survivability is computed once in 10 s, and not at all while t
 t.test('readings: connections are counted by how far they are', async t => {
   const { readings, agent } = await bench();
   agent();
-  const { strangers, strangersAtMost, capacity, connections } = await readings.read();
-  t.same([strangers[0]?.value, strangersAtMost[0]?.value, capacity[0]?.value], [1, 4096, 200]);
+  const { strangers, strangersAtMost, connectionRate, connections } = await readings.read();
+  t.same([strangers[0]?.value, strangersAtMost[0]?.value, connectionRate[0]?.value], [1, 4096, 200]);
   t.same(shown(connections), { new: 1 });
 });

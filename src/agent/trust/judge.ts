@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { chainTo, includes, isIssuer, objectionToDates } from '../../lib/chain.js';
 import { reasonOf } from '../../lib/errors.js';
 import { certificatesIn } from '../../lib/pem.js';
@@ -18,7 +18,7 @@ export class TrustError extends Error {
 
 /** The certificates that a server has presented, and what OpenSSL says about them. */
 export interface Presented {
-  /** The server's own certificate, then the others in the order of the chain. */
+  /** The server's own certificate, then the others in the order of the handshake. */
   readonly chain: readonly X509Certificate[];
   /** OpenSSL has verified the chain against the bundle. */
   readonly verified: boolean;
@@ -142,6 +142,21 @@ export function presentedBy(peer: TLSSocket): Presented {
     verified: peer.authorized,
     objection: peer.authorizationError ? String(peer.authorizationError) : undefined,
   };
+}
+
+/**
+ * The chain of the server's certificate as Node orders it: each is followed by its issuer, also one that was not presented and is known to
+ * Node. Before `presentedBy`, which takes them out.
+ */
+export function issuerChainOf(peer: TLSSocket): readonly X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let at: DetailedPeerCertificate | undefined = peer.getPeerCertificate(true);
+  while (at?.raw !== undefined) {
+    chain.push(new X509Certificate(at.raw));
+    // A self-signed one has itself.
+    at = at.issuerCertificate === at ? undefined : at.issuerCertificate;
+  }
+  return chain;
 }
 
 /** What was presented in the order of the handshake: Node gives each certificate the next one as its issuer's. */

@@ -26,7 +26,15 @@ import {
   requestSteps,
   takingBack,
 } from './install.js';
-import { bundleIn, certificateToPin, objectionTo, objectionToFirstContact, presentedBy, TrustError } from './judge.js';
+import {
+  bundleIn,
+  certificateToPin,
+  issuerChainOf,
+  objectionTo,
+  objectionToFirstContact,
+  presentedBy,
+  TrustError,
+} from './judge.js';
 import { IN_USE, type OwnCertificate, ownCertificateOf, pemOfKey } from './own-certificate.js';
 import type { Refusal } from './refusal.js';
 
@@ -249,13 +257,13 @@ export class Trust {
   }
 
   #judge(peer: TLSSocket): void {
-    const presented = presentedBy(peer);
     const bundle = this.#knownBundle;
     if (bundle === '') {
       const pinning = this.#shared ?? this;
-      pinning.#pin(certificateToPin(presented.chain, this.#clock.wallTime()));
+      pinning.#pin(certificateToPin(issuerChainOf(peer), this.#clock.wallTime()));
       return;
     }
+    const presented = presentedBy(peer);
     const known = { bundle: bundleOf(bundle), own: () => certificatesIn(this.#own?.certPem ?? '') };
     const why = objectionTo(presented, known, this.#clock.wallTime());
     if (why !== undefined) throw new TrustError(`${why}; the known CA is in ${this.#caFile}`);

@@ -3,6 +3,9 @@ const LATE_MS = 25;
 /** Agents that are due within this are started together. */
 const STEP_MS = 10;
 
+/** It stands still for long when it does for a second, and for a tenth of the time. */
+const LONG = { ms: 1_000, part: 0.1 } as const;
+
 /** What is to be done now. */
 export interface RampStep {
   /** How many agents are to have started. */
@@ -37,6 +40,11 @@ export class Ramp {
   /** For how long it has stood still, in ms. */
   get heldMs(): number {
     return this.#heldMs;
+  }
+
+  /** Whether the agents start more slowly than at the rate. */
+  get isHeldBack(): boolean {
+    return this.#heldMs > Math.max(LONG.ms, LONG.part * (this.#elapsedMs + this.#heldMs));
   }
 
   step(now: number): RampStep {

@@ -31,7 +31,7 @@ import { storedList } from '../lists/propagation.js';
 import type { ServerMeters } from '../metrics/server-metrics.js';
 import type { PeerIdentity } from '../security/peer-identity.js';
 import type { Arrival } from '../store/store.js';
-import { isNews } from './admission/spread.js';
+import { isOtherSpread } from './admission/spread.js';
 import { arrivalOf } from './arrival.js';
 import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
@@ -240,9 +240,9 @@ class Conversation {
     return { version: VERSION, packetMax: this.#parts.packetMaxBytes, spreadMs: this.#spreadMs };
   }
 
-  #news(): { readonly spreadMs: number } | undefined {
+  #newSpread(): { readonly spreadMs: number } | undefined {
     const spreadMs = this.#parts.spreadMs();
-    if (this.#spreadMs === undefined || !isNews(spreadMs, this.#spreadMs)) return undefined;
+    if (this.#spreadMs === undefined || !isOtherSpread(spreadMs, this.#spreadMs)) return undefined;
     this.#spreadMs = spreadMs;
     return { spreadMs };
   }
@@ -404,7 +404,7 @@ class Conversation {
     }
     const reply = handleRequest(request, {
       avoidMsList: this.#parts.lists.avoided,
-      news: () => this.#news(),
+      newSpread: () => this.#newSpread(),
       pinged: roundTripMs => {
         attache.pinged(roundTripMs);
         if (roundTripMs !== undefined) this.#parts.meters.pingSeconds.observe({}, roundTripMs / 1_000);

@@ -176,7 +176,7 @@ async function hostsOf(
 }
 
 /** Three queries each, whose pages end at `ROWS_A_PAGE`: with fewer names all of them are on one. */
-const NAMES_A_CALL = 200;
+const NAMES_A_CALL = 150;
 
 async function selected(store: Pick<Store, 'selectHosts'>, selection: HostSelection) {
   const hosts: SelectedHost[] = [];

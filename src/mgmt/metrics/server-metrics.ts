@@ -190,15 +190,15 @@ export const NODE_METRICS = {
     labels: {},
     alert: { when: 'changes(muster_admission_limit[1h]) > 0', means: 'Somebody has changed it: listEvents says who.' },
   }),
-  capacity: gauge({
-    name: 'muster_connection_capacity',
+  connectionRate: gauge({
+    name: 'muster_connection_rate',
     help: 'Connections that this server can bring to Ready in a second, as far as it has measured; agents that lose it spread their dials by it',
     unit: 'connections per second',
     labels: {},
     alert: {
-      when: 'muster_agents_connected / muster_connection_capacity > 120',
+      when: 'muster_agents_connected / muster_connection_rate > 60',
       means:
-        'If it is lost, its agents need two minutes to come back: its processor or its store is slow, or it has too many agents.',
+        'One server like it needs more than a minute for all its agents: its processor or its store is slow, or it has too many.',
     },
   }),
   turnedAway: counter({

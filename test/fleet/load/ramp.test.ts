@@ -42,3 +42,21 @@ t.test('ramp: it stands still while the event loop is late, and does not make up
   t.equal(at.filter(one => one <= 10 * 210).length, 1 + (10 * 35 * 500) / 1_000);
   t.ok(Math.abs((at.at(-1) ?? 0) - (998 + heldMs)) <= 10, `${at.at(-1)}`);
 });
+
+t.test(
+  'ramp: agents are held back when it stands still for a tenth of the time, and not by a pause now and then',
+  async t => {
+    const isHeldBack = (pauseMs: number, every: number) => {
+      const ramp = new Ramp(10_000, 10, 0);
+      for (let now = 0, step = 1; ; step++) {
+        const { waitMs } = ramp.step(now);
+        if (waitMs === undefined) return false;
+        now += waitMs + (step % every === 0 ? pauseMs : 0);
+        if (ramp.isHeldBack) return true;
+      }
+    };
+    t.notOk(isHeldBack(260, 100), '235 ms of 10 s, a hundred times');
+    t.ok(isHeldBack(260, 5), '235 ms of 0.5 s');
+    t.ok(isHeldBack(2_000, 5));
+  },
+);

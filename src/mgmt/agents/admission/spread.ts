@@ -16,14 +16,14 @@ export interface SpreadInput {
 }
 
 /** A smaller difference is less than `failover.spread.ms`, which agents spread over in any case. */
-const LEAST_NEWS_MS = 250;
+const LEAST_DIFFERENCE_MS = 250;
 
 /**
  * Whether an agent that was told one spread is to be told another: since it has come, agents have, or servers, or it has been measured
  * how many a server can serve.
  */
-export function isNews(spreadMs: number, toldMs: number): boolean {
-  return Math.abs(spreadMs - toldMs) > Math.max(LEAST_NEWS_MS, toldMs / 4);
+export function isOtherSpread(spreadMs: number, toldMs: number): boolean {
+  return Math.abs(spreadMs - toldMs) > Math.max(LEAST_DIFFERENCE_MS, toldMs / 4);
 }
 
 /**

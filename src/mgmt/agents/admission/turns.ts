@@ -1,4 +1,4 @@
-import { Capacity } from './capacity.js';
+import { ConnectionRate } from './connection-rate.js';
 
 /** What is decided about a connection that was just accepted. */
 export interface TurnVerdict<C> {
@@ -46,10 +46,11 @@ export class Turns<C> {
   #slots: number = SLOTS.first;
   #isBusy = false;
   #ended = 0;
+  #becameReady = 0;
   /** Since it has been crowded. */
   #hasEnded = false;
   #measuredAt: number | undefined;
-  readonly #capacity = new Capacity();
+  readonly #connectionRate = new ConnectionRate();
 
   /** How many connections wait. */
   get waiting(): number {
@@ -61,9 +62,9 @@ export class Turns<C> {
     return this.waiting === 0 && this.#inProgress === 0;
   }
 
-  /** How many connections the server can serve in a second, as far as it has measured. */
+  /** How many connections the server can bring to Ready in a second, as far as it has measured. */
   get rate(): number {
-    return this.#capacity.rate;
+    return this.#connectionRate.perSecond;
   }
 
   /**
@@ -86,7 +87,12 @@ export class Turns<C> {
 
   /** Those whose turn has come. They wait no more. */
   next(now: number): C[] {
-    this.#measuredAt ??= now;
+    if (this.#measuredAt === undefined) {
+      this.#measuredAt = now;
+      // What has ended before began when it was not measured.
+      this.#ended = 0;
+      this.#becameReady = 0;
+    }
     const turnMs = this.#isBusy ? TURN_MS.busy : TURN_MS.atLeisure;
     for (const [connection, since] of this.#served) {
       if (now - since < turnMs) break;
@@ -124,8 +130,10 @@ export class Turns<C> {
     this.#registering.delete(connection);
     const wasSlow = this.#slow.delete(connection);
     const wasServed = this.#served.delete(connection) || this.#working.delete(connection);
-    if (wasServed || (wasSlow && isReady)) this.#ended++;
-    else if (this.#networks.has(connection)) this.#remove(connection);
+    if (wasServed || (wasSlow && isReady)) {
+      this.#ended++;
+      if (isReady) this.#becameReady++;
+    } else if (this.#networks.has(connection)) this.#remove(connection);
   }
 
   /**
@@ -146,8 +154,11 @@ export class Turns<C> {
     this.#hasEnded = isCrowded && (this.#hasEnded || this.#ended > 0);
     const ms = now - (this.#measuredAt ?? now);
     const isFull = this.#hasEnded && (isBusy || this.#waitsForStore);
-    if (ms > 0) this.#capacity.measured({ ms, ended: this.#ended, utilization, isFull });
+    const busy = this.#waitsForStore ? 1 : utilization;
+    const [ended, ready] = [this.#ended, this.#becameReady];
+    if (ms > 0) this.#connectionRate.measured({ ms, ended, ready, utilization: busy, isFull });
     this.#ended = 0;
+    this.#becameReady = 0;
     this.#measuredAt = now;
     return this.#shed();
   }
@@ -162,9 +173,9 @@ export class Turns<C> {
   /** It is idle, and measures nothing until the next one comes. */
   rest(): void {
     this.#measuredAt = undefined;
-    this.#ended = 0;
     this.#hasEnded = false;
-    this.#capacity.rest();
+    this.#isBusy = false;
+    this.#connectionRate.rest();
   }
 
   /** Whether most wait for the store. Otherwise, with an event loop that has time, they wait for their agents. */

@@ -10,8 +10,8 @@ export type Outcome =
 export interface HandlerParts {
   /** Addresses that agents are advised not to dial. */
   readonly avoidMsList: readonly string[];
-  /** What the agent is to know since it was told last; undefined: nothing, or it is one of CloudStack's. */
-  news(): { readonly spreadMs: number } | undefined;
+  /** The spread, when it is another one than the agent was told; undefined as well for one of CloudStack's. */
+  newSpread(): { readonly spreadMs: number } | undefined;
   /** The agent has pinged. @param roundTripMs of its ping before this one; undefined when it does not say */
   pinged(roundTripMs: number | undefined): void;
 }

@@ -4,7 +4,7 @@ import type { Handler } from './handler.js';
 /** What an agent says beyond it means nothing. */
 const ROUND_TRIP_AT_MOST_MS = 3_600_000;
 
-export const handlePing: Handler = (command, { avoidMsList, news, pinged }) => {
+export const handlePing: Handler = (command, { avoidMsList, newSpread, pinged }) => {
   const roundTripMs = roundTripIn(command.fields);
   const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && roundTripMs <= ROUND_TRIP_AT_MOST_MS;
   pinged(isTime ? roundTripMs : undefined);
@@ -17,7 +17,7 @@ export const handlePing: Handler = (command, { avoidMsList, news, pinged }) => {
       avoidMsList,
       reconcileCommands: [],
       result: true,
-      muster: news(),
+      muster: newSpread(),
     }),
   };
 };
