@@ -52,6 +52,8 @@ export interface TestServerOptions {
   /** The avoid list at the start. */
   readonly avoided?: readonly string[];
   takesAgents?(): boolean;
+  /** @default 0 */
+  loopUtilization?(): number;
   isUp?(msid: number): boolean;
   answersElsewhere?(host: LinkElsewhere): Promise<boolean>;
 }
@@ -81,7 +83,7 @@ export async function testServer(options: TestServerOptions = {}) {
     events: { add: event => void events.push(event) },
     stopping: new AbortController().signal,
     takesAgents: () => options.takesAgents?.() ?? true,
-    loopUtilization: () => 0,
+    loopUtilization: () => options.loopUtilization?.() ?? 0,
     others: () => 2,
     lifeOf: other => ((options.isUp?.(other) ?? true) ? 'up' : 'dead'),
     otherServers: {

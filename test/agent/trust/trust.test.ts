@@ -162,6 +162,23 @@ t.test('trust: pins the first CA that it sees, loudly, and refuses another one l
   t.match(await verdict(again, await leafAndRoot()), /does not verify/);
 });
 
+t.test('trust: a chain with certificates that do not belong there is pinned and trusted all the same', async t => {
+  const muster = await leafAndRoot();
+  const { cert: other } = await plainCertificate('other');
+  for (const chain of [
+    [muster.leaf, other, muster.root],
+    [muster.leaf, muster.leaf, muster.root],
+    [muster.leaf, muster.root, other],
+  ]) {
+    const presented = { ...muster, cert: chain.join('\n') };
+    const { trust, file } = await trustIn(t);
+    t.equal(await verdict(trust, presented), undefined);
+    await until(() => existsSync(file));
+    t.equal(new X509Certificate(await readFile(file)).subject, 'CN=muster CA', 'the root');
+    t.equal(await verdict(trust, presented), undefined, 'by the bundle');
+  }
+});
+
 t.test('trust: a pin that cannot be written is kept in memory, and said', async t => {
   const log = new RecordingLog();
   const trust = new Trust({ folder: join(testFolder(t), 'missing'), clock: new FakeClock(NOW), log });

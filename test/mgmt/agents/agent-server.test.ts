@@ -3,13 +3,13 @@ import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/lib/clock.js';
 import { connectTls, LIMITS, secureContext } from '../../../src/protocol/index.js';
 import { contentOf, FakeAgent } from '../../../src/testing/fake-agent.js';
-import { settle } from '../../../src/testing/fake-clock.js';
+import { FakeClock, settle } from '../../../src/testing/fake-clock.js';
 import { plainCertificate } from '../../helpers/certificates.js';
-import { testServer } from '../../helpers/test-server.js';
+import { ANY_NUMBER, type TestServerOptions, testServer } from '../../helpers/test-server.js';
 
-async function tlsServer(t: Test, configuration: Record<string, string> = {}) {
+async function tlsServer(t: Test, configuration: Record<string, string> = {}, options: TestServerOptions = {}) {
   const certificates = await plainCertificate();
-  const bench = await testServer({ configuration, context: secureContext(certificates) });
+  const bench = await testServer({ ...options, configuration, context: secureContext(certificates) });
   t.teardown(() => bench.stop('now'));
   /** A connection as the listener gives it, not secured yet. */
   const accept = (address = '192.0.2.50') => {
@@ -125,6 +125,42 @@ t.test('server: who comes while it has enough to do waits unread, and is served 
   await (await late).join();
   t.equal(server.underWay.waiting, 0);
   t.equal(server.turnedAway, 0);
+});
+
+t.test('server: what connections cost is measured while they come, and not when none is left', async t => {
+  const clock = new FakeClock();
+  const asked: number[] = [];
+  const loopUtilization = () => {
+    asked.push(clock.now());
+    return 0.25;
+  };
+  const { dial, server } = await tlsServer(t, ANY_NUMBER, { clock, loopUtilization });
+  const join = async (guid: string) => (await dial()).join({ guid });
+  await join('g0');
+  await clock.advance(5_000);
+  t.same(asked.splice(0), [0, 100]);
+  for (let window = 0; window < 12; window++) {
+    for (let n = 0; n < 10; n++) await join(`g${window}-${n}`);
+    await clock.advance(100);
+  }
+  const told = Array.from({ length: 12 }, (_, window) => [5_000 + 100 * window, 5_100 + 100 * window]).flat();
+  t.same(asked, told, 'what was before the first one that comes is left out');
+  t.equal(
+    Math.round(server.rate),
+    Math.round(121 / (13 * 0.1 * 0.25)),
+    '121 in 13 windows, in a quarter of their time',
+  );
+});
+
+t.test('server: connections that end unmeasured count as none', async t => {
+  const { accept, dial, server, clock } = await tlsServer(t, ANY_NUMBER);
+  const all = Array.from({ length: 60 }, () => accept());
+  await settle();
+  server.closeArriving();
+  for (const { served } of all) await served;
+  await (await dial()).join();
+  await clock.advance(2_000);
+  t.equal(server.rate, 200);
 });
 
 t.test('server: a connection that waits for its turn is closed with the port', async t => {
