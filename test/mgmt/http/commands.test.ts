@@ -8,6 +8,7 @@ import type { LinkStatus } from '../../../src/mgmt/hosts/link-status.js';
 import type { KnownRow } from '../../../src/mgmt/hosts/own-view.js';
 import { StoreError } from '../../../src/mgmt/store/store-error.js';
 import { apiBench, MSID_1, MSID_2, wrongFields } from '../../helpers/api-bench.js';
+import { ROWS_A_PAGE } from '../../../src/mgmt/store/store.js';
 import { hostDescription } from '../../helpers/host-description.js';
 import { hostDisconnected, registerHost } from '../../helpers/one-host.js';
 import { packedLinks } from '../../helpers/packed-links.js';
@@ -297,7 +298,7 @@ t.test('regression: more hosts than a statement can name are listed all the same
   };
   const all = (await call('listHosts', { pagesize: -1 })).body;
   t.same([all.count, all.host.length], [4_500, 4_500]);
-  t.same(sizes, [1_000, 1_000, 1_000, 1_000, 500]);
+  t.same(sizes, [...Array(9).fill(ROWS_A_PAGE), 0], 'full pages, and an empty one behind them');
   const second = (await call('listHosts', { page: 2, pagesize: 3_000 })).body;
   t.same([second.count, second.host.length, second.host[0].name], [4_500, 1_500, 'host-37']);
   t.equal((await call('listHosts', { page: 1, pagesize: 3_000 })).body.host.length, 3_000);
