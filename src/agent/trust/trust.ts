@@ -166,7 +166,7 @@ export class Trust {
   /** For a dial that only looks. */
   inspection(): Inspection {
     const own = this.#own && { ...this.#own, chain: certificatesIn(this.#own.certPem) };
-    return inspectionOf({ clock: this.#clock, bundle: certificatesIn(this.#knownBundle), own, token: this.#token });
+    return inspectionOf({ clock: this.#clock, bundle: bundleOf(this.#knownBundle), own, token: this.#token });
   }
 
   /**

@@ -241,8 +241,9 @@ class Conversation {
   }
 
   #newSpread(): { readonly spreadMs: number } | undefined {
+    if (this.#spreadMs === undefined) return undefined;
     const spreadMs = this.#parts.spreadMs();
-    if (this.#spreadMs === undefined || !isOtherSpread(spreadMs, this.#spreadMs)) return undefined;
+    if (!isOtherSpread(spreadMs, this.#spreadMs)) return undefined;
     this.#spreadMs = spreadMs;
     return { spreadMs };
   }

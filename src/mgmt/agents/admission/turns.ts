@@ -153,10 +153,16 @@ export class Turns<C> {
     const isCrowded = this.waiting > 0 || this.#inProgress >= SLOTS.first;
     this.#hasEnded = isCrowded && (this.#hasEnded || this.#ended > 0);
     const ms = now - (this.#measuredAt ?? now);
-    const isFull = this.#hasEnded && (isBusy || this.#waitsForStore);
-    const busy = this.#waitsForStore ? 1 : utilization;
-    const [ended, ready] = [this.#ended, this.#becameReady];
-    if (ms > 0) this.#connectionRate.measured({ ms, ended, ready, utilization: busy, isFull });
+    if (ms > 0) {
+      const waitsForStore = this.#waitsForStore;
+      this.#connectionRate.measured({
+        ms,
+        ended: this.#ended,
+        ready: this.#becameReady,
+        utilization: waitsForStore ? 1 : utilization,
+        isFull: this.#hasEnded && (isBusy || waitsForStore),
+      });
+    }
     this.#ended = 0;
     this.#becameReady = 0;
     this.#measuredAt = now;
