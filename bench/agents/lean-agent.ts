@@ -15,7 +15,7 @@ import {
   type Transport,
 } from '#dist/protocol/index.js';
 import type { Sizes } from './conversation.js';
-import type { LoadAgent } from './load.js';
+import type { LoadAgent } from './load-agent.js';
 
 const ADDRESS = '127.0.0.1';
 const HANDSHAKE_TIMEOUT_MS = 120_000;

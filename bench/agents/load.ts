@@ -5,18 +5,8 @@ import { collectGarbage } from '../collect-garbage.js';
 import { addressCertificate, hostCertificates, trusted } from './authority.js';
 import type { Sizes } from './conversation.js';
 import { connectLean } from './lean-agent.js';
+import type { LoadAgent } from './load-agent.js';
 import { connectPlain } from './plain-agent.js';
-
-/** One agent of the load, which is Ready. */
-export interface LoadAgent {
-  /** Of its host, on Muster. */
-  readonly uuid: string | undefined;
-  /** Of its packets so far. */
-  readonly sizes: Sizes;
-  /** One at a time. */
-  ping(onAnswer: () => void): void;
-  end(): void;
-}
 
 /** Agents in a process of their own. It has those of one server at a time. */
 const operations = {

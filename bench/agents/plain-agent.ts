@@ -1,6 +1,6 @@
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { type Sizes, stepsOfAgent } from './conversation.js';
-import type { LoadAgent } from './load.js';
+import type { LoadAgent } from './load-agent.js';
 
 /** The agent's side of the same bytes over plain node:tls. */
 export function connectPlain(port: number, context: SecureContext, sizes: Sizes, filler: Buffer): Promise<LoadAgent> {

@@ -1,5 +1,5 @@
-import { setMaxListeners } from 'node:events';
 import type { SecureContext } from 'node:tls';
+import { sharedAbortController } from '../lib/abort.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Events } from '../lib/emitter.js';
 import type { FatalError } from '../lib/errors.js';
@@ -237,9 +237,8 @@ export function composeNode(parts: NodeParts): ManagementNode {
       onJobs: () => void jobs.look(),
     },
   });
-  const stopping = new AbortController();
   // Each command to an agent that is under way listens.
-  setMaxListeners(0, stopping.signal);
+  const stopping = sharedAbortController();
   const agents = composeAgents({
     ...shared,
     meters,

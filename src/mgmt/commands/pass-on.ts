@@ -2,7 +2,7 @@ import { codeOf, reasonOf } from '../../lib/errors.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { FLAG, rawBodyOf } from '../../protocol/index.js';
 import type { AttacheRegistry } from '../agents/attache-registry.js';
-import type { RequestSignals, ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
+import type { RequestSignals, ServerReply, ServerRequest } from '../cluster/links/server-request.js';
 import { unsupportedBy } from './own-classes.js';
 
 /** It is of no use to ask again. */

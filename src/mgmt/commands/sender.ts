@@ -14,7 +14,7 @@ import {
   readyLimits,
 } from '../../protocol/index.js';
 import { answerTimeMs } from '../agents/attache.js';
-import type { RequestSignals, ServerReply, ServerRequest } from '../cluster/links/server-peer.js';
+import type { RequestSignals, ServerReply, ServerRequest } from '../cluster/links/server-request.js';
 import { MGMT_LIMITS } from '../config/limits.js';
 import type { ServerMeters } from '../metrics/server-metrics.js';
 import { classLabel } from './command-classes.js';

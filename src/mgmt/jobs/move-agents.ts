@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { sharedAbortController } from '../../lib/abort.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
@@ -93,8 +93,7 @@ export async function moveAgents(parts: MoveParts, options: MoveOptions): Promis
   const pace = new Pace();
   const notes = new Map<Attache, Note>();
   // No agent is told after the end.
-  const end = new AbortController();
-  setMaxListeners(0, end.signal);
+  const end = sharedAbortController();
   let saidAt = clock.now();
   for (;;) {
     const staying = parts.staying();

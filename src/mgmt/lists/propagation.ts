@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { sharedAbortController } from '../../lib/abort.js';
 import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
@@ -50,15 +50,14 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
   readonly #loopTurns: TurnLimit;
   /** Agents that are being told, so that none is told twice at once; a newer link of the same host is another agent. */
   readonly #telling = new Set<A>();
-  readonly #stop = new AbortController();
+  /** Each agent that waits to be told again listens to it. */
+  readonly #stop = sharedAbortController();
   #isComparing = false;
   #isStale = false;
 
   constructor(parts: PropagationParts<A>) {
     this.#parts = parts;
     this.#loopTurns = new TurnLimit(parts.clock, TOLD_PER_TURN);
-    // Each agent that waits to be told again listens to it.
-    setMaxListeners(0, this.#stop.signal);
     parts.lists.onChange(() => this.compare());
   }
 

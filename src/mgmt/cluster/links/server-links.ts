@@ -14,13 +14,8 @@ import type { ServerIdentity } from '../../security/peer-identity.js';
 import type { ObservedServer } from '../observed-servers.js';
 import { ServerConnection } from './server-connection.js';
 import type { ServerDialer, ServerWire } from './server-dialer.js';
-import {
-  type RequestSignals,
-  ServerPeer,
-  type ServerPeerParts,
-  type ServerReply,
-  type ServerRequest,
-} from './server-peer.js';
+import { ServerPeer, type ServerPeerParts } from './server-peer.js';
+import type { RequestSignals, ServerReply, ServerRequest } from './server-request.js';
 
 export interface ServerLinksParts extends Omit<ServerPeerParts, 'dial'> {
   readonly dialer: ServerDialer;

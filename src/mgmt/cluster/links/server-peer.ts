@@ -7,46 +7,19 @@ import { peerText } from '../../../lib/text/peer-text.js';
 import { VERSION } from '../../../lib/version.js';
 import {
   CancelCommand,
-  encodeRawPacket,
-  FLAG,
   isRequest,
   LookAtJobsCommand,
   type Message,
-  type RawBody,
   type RawPacket,
   ServerLinkAnswer,
   ServerLinkCommand,
 } from '../../../protocol/index.js';
 import { MGMT_LIMITS } from '../../config/limits.js';
+import { AskedRequests } from './asked-requests.js';
 import { type LinkEffect, type LinkEvent, type LinkState, next } from './link-state.js';
-import { ServedRequests } from './served-requests.js';
-import { controlPacket, type ServerConnection } from './server-connection.js';
-
-/** What became of commands that another server was asked to send. */
-export type ServerReply =
-  /** The agent's answer, as it came. */
-  | { readonly kind: 'answered'; readonly body: RawBody }
-  /** The agent has not got them. `isFinal`: nor is it of use to ask again. */
-  | { readonly kind: 'notSent'; readonly reason: string; readonly isFinal?: boolean }
-  /** The agent may have carried them out. `isRepeatable`: whether it carries out an id once; undefined: not known. */
-  | { readonly kind: 'lost'; readonly reason: string; readonly isRepeatable: boolean | undefined };
-
-/** Which host commands are for, and how they are sent: bits of `FLAG`. */
-export interface ServerRequest {
-  readonly hostId: number;
-  readonly flags: number;
-  readonly body: RawBody;
-  /** The caller can ask again elsewhere: without a link it is told soon. Others wait as long as the server lives. */
-  readonly hasIds?: boolean;
-}
-
-/** How a caller changes its mind. */
-export interface RequestSignals {
-  /** Nobody waits for the answer any more. Commands that the agent has not got are not sent. */
-  readonly signal: AbortSignal;
-  /** Likewise, but the answer is waited for if the agent has got them; it is asked to end them. */
-  readonly recall: AbortSignal;
-}
+import { RequestServer } from './request-server.js';
+import type { ServerConnection } from './server-connection.js';
+import type { NoAnswer, RequestSignals, ServerReply, ServerRequest } from './server-request.js';
 
 /** What a server does for another one. */
 export interface ServerPeerHandlers {
@@ -69,18 +42,6 @@ export interface ServerPeerParts {
   dial(msid: number, signal: AbortSignal): Promise<ServerConnection>;
 }
 
-/** Commands that another server was asked to send. */
-interface Pending {
-  readonly sequence: bigint;
-  readonly hasIds: boolean;
-  readonly packet: Buffer;
-  /** The process that they were sent to; undefined: they wait for a link. */
-  sentTo: string | undefined;
-  /** The caller has changed its mind: by which of `RequestSignals`. */
-  end: keyof RequestSignals | undefined;
-  settle(reply: ServerReply): void;
-}
-
 /** One other server: the link to it, what it was asked, and what it asks. */
 export class ServerPeer {
   readonly msid: number;
@@ -89,20 +50,22 @@ export class ServerPeer {
   #dial = new AbortController();
   /** Until the next dial, or for the answer to a greeting. */
   #timer: Timer | undefined;
-  readonly #pending = new Map<bigint, Pending>();
-  #pendingBytes = 0;
-  #sequence: bigint;
-  /** Runs while there is no link, and something waits for one. */
-  #patience: Timer | undefined;
   #areJobsToTell = false;
-  /** The process whose requests these are. */
-  #served: { readonly runId: string; readonly requests: ServedRequests } | undefined;
+  readonly #asked: AskedRequests;
+  readonly #served: RequestServer;
 
   constructor(msid: number, parts: ServerPeerParts) {
     this.msid = msid;
     this.#parts = parts;
-    // ClusteredAgentAttache.java counts like AgentAttache.java, from a random start.
-    this.#sequence = BigInt(parts.random.int(32_767)) << 48n;
+    const { clock, random, msid: ownMsid, handlers } = parts;
+    const open = () => (this.#state.kind === 'open' ? this.#state : undefined);
+    this.#asked = new AskedRequests(msid, { clock, random, msid: ownMsid, open, onNeed: () => this.need() });
+    this.#served = new RequestServer({
+      clock,
+      msid: ownMsid,
+      serve: (request, signals) => handlers.serve(request, msid, signals),
+      link: () => open()?.link,
+    });
   }
 
   get isOpen(): boolean {
@@ -119,58 +82,8 @@ export class ServerPeer {
    * breaks is replaced, and nothing is lost with it: commands with ids wait for that for `serverReopenMs`, others as long as
    * the server lives.
    */
-  request(
-    { hostId, flags, body, hasIds = false }: ServerRequest,
-    { signal, recall }: RequestSignals,
-  ): Promise<ServerReply> {
-    const isFull =
-      this.#pending.size >= MGMT_LIMITS.serverRequests || this.#pendingBytes >= MGMT_LIMITS.serverRequestBytes;
-    if (isFull) {
-      const reason = `${this.#pending.size} requests wait for their answers from server ${this.msid} already`;
-      return Promise.resolve({ kind: 'notSent', reason, isFinal: true });
-    }
-    const sequence = ++this.#sequence;
-    const agentId = BigInt(hostId);
-    const packet = encodeRawPacket({
-      version: 0,
-      flags: flags | FLAG.request | FLAG.fromServer,
-      sequence,
-      mgmtId: BigInt(this.#parts.msid),
-      agentId,
-      via: agentId,
-      body,
-    });
-    return new Promise(resolve => {
-      let timer: Timer | undefined;
-      const takeBack = () => {
-        timer = this.#takeBack(sequence);
-      };
-      const callBack = () => this.#recall(sequence);
-      const pending: Pending = {
-        sequence,
-        packet,
-        hasIds,
-        sentTo: undefined,
-        end: undefined,
-        settle: reply => {
-          this.#pending.delete(sequence);
-          this.#pendingBytes -= packet.length;
-          timer?.cancel();
-          signal.removeEventListener('abort', takeBack);
-          recall.removeEventListener('abort', callBack);
-          resolve(reply);
-        },
-      };
-      this.#pending.set(sequence, pending);
-      this.#pendingBytes += packet.length;
-      signal.addEventListener('abort', takeBack, { once: true });
-      recall.addEventListener('abort', callBack, { once: true });
-      this.need();
-      this.#sendPending(pending);
-      this.#bePatient();
-      if (signal.aborted) takeBack();
-      else if (recall.aborted) callBack();
-    });
+  request(request: ServerRequest, signals: RequestSignals): Promise<ServerReply> {
+    return this.#asked.ask(request, signals);
   }
 
   /** The store has a job for that server. */
@@ -193,8 +106,8 @@ export class ServerPeer {
   /** What comes over a connection of this peer. */
   receive(connection: ServerConnection, packet: RawPacket): void {
     if (this.#state.kind !== 'open' || this.#state.link !== connection) return;
-    if (isRequest(packet)) this.#serve(packet);
-    else this.#pending.get(packet.sequence)?.settle({ kind: 'answered', body: packet.body });
+    if (isRequest(packet)) this.#served.serve(packet);
+    else this.#asked.answered(packet.sequence, packet.body);
   }
 
   receiveControl(connection: ServerConnection, message: Message): void {
@@ -208,21 +121,19 @@ export class ServerPeer {
   /** The peer is dead, or this server stops: nothing more is expected of it. */
   gone(why: string): void {
     this.#step({ kind: 'gone' });
-    this.#patience?.cancel();
-    this.#patience = undefined;
-    this.#giveUp(why, 'all');
+    this.#asked.gone(why);
     // It is kept which ones came: the peer may live all the same, and send them again.
     this.cancelServed(why);
   }
 
   /** Its heartbeat has not changed for a while: without a link, too, nobody expects an answer. */
   silent(): void {
-    if (this.#state.kind !== 'open') this.#giveUp(`server ${this.msid} is silent`, 'all');
+    this.#asked.silent();
   }
 
   /** What the peer has asked is taken back; the peer is told. */
   cancelServed(why: string): void {
-    this.#served?.requests.cancelAll(why);
+    this.#served.cancelAll(why);
   }
 
   #receiveAnswer(connection: ServerConnection, message: Message): void {
@@ -277,7 +188,7 @@ export class ServerPeer {
         break;
       case 'lost':
         log.info('The link to another server has ended', { msid: this.msid });
-        this.#bePatient();
+        this.#asked.lost();
     }
   }
 
@@ -318,35 +229,10 @@ export class ServerPeer {
   }
 
   #opened(connection: ServerConnection, runId: string): void {
-    this.#patience?.cancel();
-    this.#patience = undefined;
     connection.raiseLimits();
-    if (this.#served?.runId !== runId) {
-      this.#served?.requests.cancelAll('the server that has asked was started anew');
-      this.#served = { runId, requests: new ServedRequests() };
-    }
-    // In ascending order: the peer knows by it which ones it has had before.
-    for (const pending of [...this.#pending.values()]) {
-      if (pending.sentTo === undefined || pending.sentTo === runId) this.#sendPending(pending);
-      else pending.settle({ kind: 'lost', reason: 'the server of the host was started anew', isRepeatable: undefined });
-    }
+    this.#served.opened(runId);
+    this.#asked.opened(runId);
     this.#sendNotice();
-  }
-
-  #sendPending(pending: Pending): void {
-    if (this.#state.kind !== 'open') return;
-    if (pending.sentTo === undefined && this.#state.link.isFull) {
-      pending.settle({ kind: 'notSent', reason: `server ${this.msid} does not read`, isFinal: true });
-      return;
-    }
-    pending.sentTo = this.#state.runId;
-    const { link } = this.#state;
-    const { sequence, packet, end } = pending;
-    if (end === 'signal') link.control(CancelCommand.encode({ sequence, reason: 'taken back' }));
-    // Before the commands: of those that have never come it is told so, and they are not sent.
-    if (end === 'recall')
-      link.control(CancelCommand.encode({ sequence, reason: 'taken back', muster: { isRecall: true } }));
-    if (end !== 'signal') link.send(packet);
   }
 
   #sendNotice(): void {
@@ -355,122 +241,19 @@ export class ServerPeer {
     this.#state.link.control(LookAtJobsCommand.encode({}));
   }
 
-  /** Without a link nothing waits for long: the host may be elsewhere by now. */
-  #bePatient(): void {
-    if (this.#state.kind === 'open' || this.#pending.size === 0 || this.#patience !== undefined) return;
-    const reason = `there is no link to server ${this.msid}`;
-    this.#patience = this.#parts.clock.after(MGMT_LIMITS.serverOpenMs, () => {
-      this.#giveUp(reason, 'what was not sent');
-      const restMs = MGMT_LIMITS.serverReopenMs - MGMT_LIMITS.serverOpenMs;
-      this.#patience = this.#parts.clock.after(restMs, () => {
-        this.#patience = undefined;
-        this.#giveUp(reason, 'what has ids');
-      });
-    });
-  }
-
-  #giveUp(reason: string, what: 'what was not sent' | 'what has ids' | 'all'): void {
-    for (const { sentTo, hasIds, settle } of [...this.#pending.values()]) {
-      if (sentTo === undefined) settle({ kind: 'notSent', reason });
-      else if (what === 'all' || (what === 'what has ids' && hasIds))
-        settle({ kind: 'lost', reason, isRepeatable: undefined });
-    }
-  }
-
-  /** The caller does not wait any more: whether the agent has got the commands is asked of the other server, for a while. */
-  #takeBack(sequence: bigint): Timer | undefined {
-    const pending = this.#pending.get(sequence);
-    if (pending?.sentTo === undefined) {
-      pending?.settle({ kind: 'notSent', reason: `there is no link to server ${this.msid}` });
-      return undefined;
-    }
-    pending.end = 'signal';
-    this.#sendPending(pending);
-    return this.#parts.clock.after(MGMT_LIMITS.takeBackMs, () =>
-      pending.settle({ kind: 'lost', reason: 'taken back', isRepeatable: undefined }),
-    );
-  }
-
-  /** Likewise, and the answer of an agent that has got them is waited for. */
-  #recall(sequence: bigint): void {
-    const pending = this.#pending.get(sequence);
-    if (pending?.sentTo === undefined) pending?.settle({ kind: 'notSent', reason: 'taken back before it was sent' });
-    else {
-      pending.end = 'recall';
-      this.#sendPending(pending);
-    }
-  }
-
   /** It takes back what the peer has asked, or tells that the peer cannot do what it was asked. */
   #receiveCancel(message: Message): void {
     const { sequence, reason = '', muster } = CancelCommand.decode(message);
     if (sequence === undefined) return;
     if (muster === undefined || muster.isRecall === true) {
       const how = muster === undefined ? 'signal' : 'recall';
-      const found = this.#served?.requests.cancel(BigInt(sequence), how, peerText(reason));
-      if (found === 'new') this.#cannot(BigInt(sequence), { kind: 'notSent', reason: 'taken back before it came' });
+      this.#served.cancel(BigInt(sequence), how, peerText(reason));
       return;
     }
     const { isSent = true, isRepeatable, isFinal } = muster;
-    const settle = this.#pending.get(BigInt(sequence))?.settle;
-    if (isSent) settle?.({ kind: 'lost', reason: peerText(reason), isRepeatable });
-    else settle?.({ kind: 'notSent', reason: peerText(reason), ...(isFinal !== undefined && { isFinal }) });
-  }
-
-  #serve(packet: RawPacket): void {
-    const served = this.#served;
-    if (served === undefined) return;
-    const { sequence } = packet;
-    if (served.requests.running >= MGMT_LIMITS.serverRequests) {
-      this.#cannot(sequence, { kind: 'notSent', reason: 'too many requests of this server wait', isFinal: true });
-      return;
-    }
-    const arrival = served.requests.arrive(sequence);
-    switch (arrival.kind) {
-      case 'new':
-        void this.#carryOut(packet, served.requests, arrival.signals);
-        break;
-      case 'answered':
-        this.#reply(arrival.packet);
-        break;
-      case 'forgotten':
-        this.#cannot(sequence, { kind: 'lost', reason: 'its answer is not kept any more', isRepeatable: undefined });
-        break;
-      case 'under way':
-    }
-  }
-
-  async #carryOut(packet: RawPacket, requests: ServedRequests, signals: RequestSignals): Promise<void> {
-    const { clock, handlers } = this.#parts;
-    const { version, sequence, flags, mgmtId, agentId, via, body } = packet;
-    const request = { hostId: Number(agentId), flags: flags & ~(FLAG.request | FLAG.fromServer), body };
-    const reply = await handlers.serve(request, this.msid, signals);
-    const ownFlags = flags & (FLAG.stopOnError | FLAG.inSequence);
-    const bytes =
-      reply.kind === 'answered'
-        ? encodeRawPacket({ version, flags: ownFlags, sequence, mgmtId, agentId, via, body: reply.body })
-        : this.#cancelPacket(sequence, reply);
-    requests.answered(sequence, bytes, clock.now());
-    if (this.#served?.requests === requests) this.#reply(bytes);
-  }
-
-  #cannot(sequence: bigint, reply: Exclude<ServerReply, { kind: 'answered' }>): void {
-    this.#reply(this.#cancelPacket(sequence, reply));
-  }
-
-  #cancelPacket(sequence: bigint, reply: Exclude<ServerReply, { kind: 'answered' }>): Buffer {
-    const muster =
-      reply.kind === 'lost'
-        ? { isSent: true, isRepeatable: reply.isRepeatable }
-        : { isSent: false, isFinal: reply.isFinal };
-    return controlPacket(CancelCommand.encode({ sequence, reason: reply.reason, muster }), BigInt(this.#parts.msid));
-  }
-
-  /** Without a link the peer asks again when there is one. */
-  #reply(packet: Buffer): void {
-    if (this.#state.kind !== 'open') return;
-    const { link } = this.#state;
-    link.send(packet);
-    if (link.isFull) link.destroy('the other server does not read');
+    const reply: NoAnswer = isSent
+      ? { kind: 'lost', reason: peerText(reason), isRepeatable }
+      : { kind: 'notSent', reason: peerText(reason), ...(isFinal !== undefined && { isFinal }) };
+    this.#asked.refused(BigInt(sequence), reply);
   }
 }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
+import { sharedAbortController } from '../../../../src/lib/abort.js';
 import { silentLog } from '../../../../src/lib/logger.js';
 import { ServedRequests } from '../../../../src/mgmt/cluster/links/served-requests.js';
 import { ServerConnection } from '../../../../src/mgmt/cluster/links/server-connection.js';
@@ -105,7 +106,7 @@ t.test('server peer: requests that wait have a bound, and without a link an end'
     dial: () => Promise.reject(new Error('ECONNREFUSED')),
   };
   const peer = new ServerPeer(2, parts);
-  const signals = { signal: new AbortController().signal, recall: new AbortController().signal };
+  const signals = { signal: sharedAbortController().signal, recall: sharedAbortController().signal };
   const request = { hostId: 7, flags: 0, body: rawBodyOf([CheckHealthCommand.encode({})]) };
   const waiting = Array.from({ length: MGMT_LIMITS.serverRequests }, () => peer.request(request, signals));
   t.match(await peer.request(request, signals), { kind: 'notSent', isFinal: true });
