@@ -49,7 +49,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     mayImport: ['lib'],
   },
   api: {
-    holds: 'what the HTTP API looks like: its commands with typed parameters and responses, envelope, signature',
+    holds: 'what the HTTP API looks like: its commands with typed parameters and responses, words, envelope, signature',
     not: 'what a command does (`mgmt/http`), or how the command line shows it (`admin`)',
     mayImport: ['lib'],
   },
@@ -93,7 +93,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'mgmt/store': {
     holds: 'the contract of the store in the words of the domain, its errors, and whether it can be reached',
     not: 'SQL',
-    mayImport: ['lib'],
+    mayImport: ['lib', 'protocol'],
   },
   'mgmt/store/sql': {
     holds: 'the contract in SQL that all databases here understand; schema and migrations',
@@ -118,7 +118,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'mgmt/config': {
     holds: 'names, values and bounds: global configuration, settings of one server, limits',
     not: 'what a change of the configuration leads to (`mgmt/lists`)',
-    mayImport: STORE,
+    mayImport: [...STORE, 'api'],
   },
   'mgmt/cluster': {
     holds: 'the servers among each other: rows and states of servers, heartbeats, events, the data folder',
@@ -143,7 +143,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'mgmt/lists': {
     holds: 'from the configuration to the list of each agent: algorithms, assignments, preview, propagation',
     not: 'how an agent is connected (`mgmt/agents`), or moved (`mgmt/jobs`)',
-    mayImport: HOSTS,
+    mayImport: [...HOSTS, 'api'],
   },
   'mgmt/agents': {
     holds: 'the conversation with a connected agent, from the accepted socket to its last packet',

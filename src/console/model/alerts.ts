@@ -2,16 +2,6 @@ import type { ResponseObject } from '../../api/types.js';
 
 export type Alert = ResponseObject<'listAlerts'>;
 
-/** The kinds of alerts, as `silenceAlert` takes them. */
-export const KINDS = [
-  'server-down',
-  'agents-nowhere',
-  'certificates-expiring',
-  'drain-stuck',
-  'guid-fight',
-  'store-away',
-] as const;
-
 /** Kinds that the verdict would not tell by itself. */
 const SERIOUS: ReadonlySet<string> = new Set(['guid-fight', 'drain-stuck']);
 

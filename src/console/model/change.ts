@@ -1,3 +1,4 @@
+import { LIST_ARGUMENTS, LIST_PARAMETERS, type ListArgument } from '../../api/words.js';
 import type { Fleet } from './tracks.js';
 
 /** What of the configuration the page of changes has, in its order. */
@@ -21,20 +22,8 @@ export interface Change {
   readonly to: string;
 }
 
-/** What lists follow from, by the names that previewHostList and startCanary have for it. */
-const LIST_NAMES = {
-  host: 'host',
-  algorithm: 'indirect.agent.lb.algorithm',
-  weights: 'indirect.agent.lb.weights',
-} as const;
-const LIST_ARGUMENTS = Object.keys(LIST_NAMES) as readonly (keyof typeof LIST_NAMES)[];
-
 /** What previewHostList and startCanary are asked. */
-export interface ListChange {
-  readonly host?: string;
-  readonly algorithm?: string;
-  readonly weights?: string;
-}
+export type ListChange = { readonly [argument in ListArgument]?: string };
 
 /** What of a draft is different from what holds, in the order in which it is made. */
 export function changesOf(draft: Draft, values: ReadonlyMap<string, string>): readonly Change[] {
@@ -48,7 +37,7 @@ export function changesOf(draft: Draft, values: ReadonlyMap<string, string>): re
 /** What previewHostList is asked; undefined: no list would be another one. */
 export function previewOf(changes: readonly Change[]): ListChange | undefined {
   const given = LIST_ARGUMENTS.flatMap(argument => {
-    const change = changes.find(({ name }) => name === LIST_NAMES[argument]);
+    const change = changes.find(({ name }) => name === LIST_PARAMETERS[argument]);
     return change === undefined ? [] : [[argument, change.to] as const];
   });
   return given.length === 0 ? undefined : Object.fromEntries(given);
@@ -58,7 +47,7 @@ export function previewOf(changes: readonly Change[]): ListChange | undefined {
 export function changesOfCanary(canary: CanaryChange, values: ReadonlyMap<string, string>): readonly Change[] {
   return LIST_ARGUMENTS.flatMap(argument => {
     const to = canary[argument];
-    const name = LIST_NAMES[argument];
+    const name = LIST_PARAMETERS[argument];
     return to === undefined || to === null ? [] : [{ name, from: values.get(name) ?? '', to }];
   });
 }
@@ -67,7 +56,9 @@ type CanaryChange = Readonly<Partial<Record<keyof ListChange, string | null | un
 
 /** What is left of a draft when its lists are tried by a canary. */
 export function draftBeside(draft: Draft, asked: ListChange): Draft {
-  const tried = new Set<string>(LIST_ARGUMENTS.filter(name => asked[name] !== undefined).map(name => LIST_NAMES[name]));
+  const tried = new Set<string>(
+    LIST_ARGUMENTS.filter(name => asked[name] !== undefined).map(name => LIST_PARAMETERS[name]),
+  );
   return new Map([...draft].filter(([name]) => !tried.has(name)));
 }
 

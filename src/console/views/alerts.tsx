@@ -1,8 +1,9 @@
 import { useComputed, useSignal } from '@preact/signals';
 import type { ResponseObject } from '../../api/types.js';
+import { ALERT_KINDS } from '../../api/words.js';
 import { ask, list } from '../api.js';
 import { alerts, configured, isOperator } from '../live.js';
-import { type Alert, KINDS } from '../model/alerts.js';
+import type { Alert } from '../model/alerts.js';
 import { Action, Ago, At, type Column, Failure, Table, useReading } from './parts.js';
 
 type Silence = ResponseObject<'listAlertSilences'>;
@@ -106,10 +107,10 @@ function EndSilence({ subject }: Silence) {
 }
 
 function NewSilence() {
-  const subject = useSignal<string>(KINDS[0]);
+  const subject = useSignal<string>(ALERT_KINDS[0]);
   const minutes = useSignal<number>(LENGTHS[0][0]);
   const reason = useSignal('');
-  const subjects = [...new Set([...KINDS, ...alerts.value.map(alert => alert.subject)])];
+  const subjects = [...new Set([...ALERT_KINDS, ...alerts.value.map(alert => alert.subject)])];
   return (
     <div class="row ends">
       <label class="field">

@@ -1,8 +1,8 @@
+import { ALERT_KINDS, type AlertKind } from '../../api/words.js';
 import { sharedAbortController } from '../../lib/abort.js';
 import type { Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { ClusterEvent } from '../cluster/events.js';
-import { ALERT_KINDS, type AlertKind } from '../config/silences.js';
 import type { AlertNotice, Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { Sweep } from '../store/sweep.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { AlertKind } from '../../api/words.js';
 import type { ObservedServer } from '../cluster/observed-servers.js';
-import type { AlertKind } from '../config/silences.js';
 
 /** Something that is wrong now. */
 export interface Condition {

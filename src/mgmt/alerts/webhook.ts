@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { dateText } from '../../api/moment.js';
+import type { AlertKind } from '../../api/words.js';
 import { withinLimit } from '../../lib/abort.js';
 import type { Clock } from '../../lib/clock.js';
-import type { AlertKind } from '../config/silences.js';
 
 /** CloudStack's numbers and names of what alerts are about. */
 export const ALERT_TYPES: Readonly<Record<AlertKind, { readonly type: number; readonly name: string }>> = {

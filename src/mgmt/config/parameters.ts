@@ -1,6 +1,7 @@
+import { ALERT_KINDS } from '../../api/words.js';
 import { canonicalAddress, parseHostList } from '../../lib/address.js';
 import type { Configuration as StoredConfiguration } from '../store/store.js';
-import { ALERT_KINDS, parseSilences, silencesText } from './silences.js';
+import { parseSilences, silencesText } from './silences.js';
 import { custom, decimal, flag, integer, type Kind, oneOf, ValueError } from './value-kinds.js';
 
 /** The algorithms that order host lists, by the names that travel as `lbAlgorithm`: see `docs/algorithms.md`. */

@@ -1,16 +1,5 @@
+import { ALERT_KINDS } from '../../api/words.js';
 import { ValueError } from './value-kinds.js';
-
-/** What alerts are about. */
-export const ALERT_KINDS = [
-  'server-down',
-  'agents-nowhere',
-  'certificates-expiring',
-  'drain-stuck',
-  'guid-fight',
-  'store-away',
-] as const;
-/** One of `ALERT_KINDS`. */
-export type AlertKind = (typeof ALERT_KINDS)[number];
 
 /**
  * Which alerts are not posted, and until when, in milliseconds since 1970. A key is a subject of an alert, such as

@@ -1,26 +1,16 @@
+import { LIST_ARGUMENTS, LIST_PARAMETERS, type ListArgument } from '../../api/words.js';
 import { reasonOf } from '../../lib/errors.js';
 import { invalidArgument, refusedOperation } from '../../lib/operation-error.js';
 import { type Configuration, canonicalValue, type ParameterName } from '../config/parameters.js';
 import { ValueError } from '../config/value-kinds.js';
 
 /** A change of what host lists follow from: texts as `updateConfiguration` takes them. What is left out stays as it is. */
-export interface ListChange {
-  readonly host?: string | undefined;
-  readonly algorithm?: string | undefined;
-  readonly weights?: string | undefined;
-}
-
-/** What host lists follow from: names of the configuration, by those of arguments. */
-const LIST_PARAMETERS = {
-  host: 'host',
-  algorithm: 'indirect.agent.lb.algorithm',
-  weights: 'indirect.agent.lb.weights',
-} as const satisfies Readonly<Record<keyof ListChange, ParameterName>>;
+export type ListChange = { readonly [argument in ListArgument]?: string | undefined };
 
 /** The values of a change by name, in the spelling in which they are kept. @throws OperationError ARGUMENT_INVALID */
 export function valuesOfChange(change: ListChange): ReadonlyMap<ParameterName, string> {
   const values = new Map<ParameterName, string>();
-  for (const argument of Object.keys(LIST_PARAMETERS) as (keyof ListChange)[]) {
+  for (const argument of LIST_ARGUMENTS) {
     const text = change[argument];
     if (text === undefined) continue;
     const name = LIST_PARAMETERS[argument];

@@ -1,21 +1,9 @@
+import { AGENT_MOVE_CAUSES, AGENT_MOVE_KINDS } from '../../protocol/moves.js';
 import type { Page, PageQuery } from './page.js';
 
 /** How a host has come to a server, or that it has lost its server. */
 export const MOVE_KINDS = [
-  /** Its agent's process has started. */
-  'connect',
-  /** It had lost its server. */
-  'failover',
-  /** Back to its preferred server. */
-  'failback',
-  /** Its server has asked it to move. */
-  'migrate',
-  /** Its server did not answer any more. */
-  'suspect',
-  /** The server that it was on has left its list. */
-  'left-list',
-  /** Anew to the server that it was on. */
-  'register',
+  ...AGENT_MOVE_KINDS,
   /** No server has it any more. */
   'lost',
 ] as const;
@@ -24,26 +12,7 @@ export type MoveKind = (typeof MOVE_KINDS)[number];
 
 /** Why. It is a closed set: what depends on it can name them all. */
 export const MOVE_CAUSES = [
-  /** The agent's process has started. */
-  'started',
-  /** The other side has ended the link in order. */
-  'closed',
-  /** The link was reset. */
-  'reset',
-  /** The other side, or the network, did not answer any more. */
-  'silent',
-  /** The link ended by an error, such as a packet that is none. */
-  'failed',
-  /** The server is the preferred one. */
-  'preferred',
-  /** A server has asked for it: a drain, a rebalance, an operator. */
-  'asked',
-  /** The agent has got another list. */
-  'list-changed',
-  /** The server did not know the host any more. */
-  'row-lost',
-  /** The agent presents other certificates. */
-  'certificates',
+  ...AGENT_MOVE_CAUSES,
   /** The agent has stopped in order. */
   'agent-stopped',
   /** The server has ended the link. */

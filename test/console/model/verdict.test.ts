@@ -1,9 +1,8 @@
 import t from 'tap';
-import { type Alert, KINDS } from '../../../src/console/model/alerts.js';
+import type { Alert } from '../../../src/console/model/alerts.js';
 import { sharesOf } from '../../../src/console/model/shares.js';
 import { NOT_YET, type Track } from '../../../src/console/model/tracks.js';
 import { type ServerNow, type Situation, verdict } from '../../../src/console/model/verdict.js';
-import { ALERT_KINDS } from '../../../src/mgmt/config/silences.js';
 import { fleet, SERVERS, step, track } from './helpers.js';
 
 const up = (number: number, fields: Partial<ServerNow> = {}): ServerNow => ({
@@ -152,10 +151,6 @@ t.test('verdict: alerts that are serious are told, unless an operator has silenc
   });
   t.match(judge(many(3), { alerts: [alert('guid-fight:1:a', { silencedto: 'later' })] }), { level: 'good' });
   t.match(judge(many(3), { alerts: [alert('certificates-expiring:1')] }), { level: 'good' }, 'it has its page');
-});
-
-t.test('alerts: the console offers to silence the kinds that there are', async t => {
-  t.strictSame(KINDS, ALERT_KINDS);
 });
 
 t.test('regression: verdict: an agent that is between two servers for a moment is not nowhere', async t => {

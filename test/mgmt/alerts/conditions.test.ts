@@ -1,7 +1,7 @@
 import t from 'tap';
+import { ALERT_KINDS } from '../../../src/api/words.js';
 import { changesOf, type Facts, judge, NOTHING_WATCHED, watch } from '../../../src/mgmt/alerts/conditions.js';
 import type { ObservedServer } from '../../../src/mgmt/cluster/observed-servers.js';
-import { ALERT_KINDS } from '../../../src/mgmt/config/silences.js';
 
 const MINUTE = 60_000;
 const PERIODS = { nowhereMs: 5 * MINUTE, drainMs: 60 * MINUTE };
