@@ -23,6 +23,7 @@ import {
   type Transport,
 } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
+import { isOlderLink } from '../hosts/claimant.js';
 import type { KnownHosts, RegisteredHost } from '../hosts/known-hosts.js';
 import type { Ownership } from '../hosts/ownership.js';
 import type { AgentList } from '../lists/agent-list.js';
@@ -231,6 +232,11 @@ class Conversation {
     });
     // The answer and the link's end may have come together.
     if (this.link.closed) return;
+    const established = this.#parts.registry.byGuid(attache.guid);
+    if (established !== undefined && isOlderLink(attache.claimant, established.claimant)) {
+      this.link.close(ON_A_NEWER_LINK);
+      return;
+    }
     const isPreferred = list.hosts[0] === this.#parts.address;
     this.#serve(attache, list, arrivalOf(startup, answer, isPreferred));
   }

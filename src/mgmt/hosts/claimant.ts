@@ -20,6 +20,12 @@ export function isAnotherAgent(newcomer: Claimant, established: Claimant): boole
   return newcomer.address !== established.address;
 }
 
+/** Whether a link was dialled before another one by the same process. Where either does not say, it is not known: false. */
+export function isOlderLink(link: Claimant, other: Claimant): boolean {
+  if (link.instanceId === undefined || link.instanceId !== other.instanceId) return false;
+  return link.linkNumber !== undefined && other.linkNumber !== undefined && link.linkNumber < other.linkNumber;
+}
+
 /** For people. */
 export function describeClaimant({ address = 'an unknown address', instanceId }: Claimant): string {
   return instanceId === undefined ? address : `${address} (process ${instanceId})`;

@@ -68,6 +68,27 @@ t.test('muster: a Ready that comes late, by an older link than that of another s
   t.match(data.hosts.get(1), { status: 'Up', msid: MSID, epoch: 2, linkNumber: 3 });
 });
 
+t.test(
+  'muster: a Ready that comes late, by an older link than the Ready one of the same server, ends its link',
+  async t => {
+    const { agent, row } = await testServer();
+    const muster = (link: number) => ({ guid: 'g1', muster: { version: '0.1.0', instanceId: 'p1', link } });
+    const older = agent();
+    older.startup(muster(1));
+    older.hostId = 1n;
+    await older.receive();
+    older.answerReady(await older.receive());
+    const late = await older.receive();
+    const newer = agent();
+    await newer.join(muster(2));
+    older.answerReady(late);
+    await settle();
+    t.ok(older.closed);
+    t.notOk(newer.closed);
+    t.match(row(1), { status: 'Up', msid: MSID, epoch: 1, linkNumber: 2 });
+  },
+);
+
 t.test('muster: a link with a negative number has none', async t => {
   const { agent, row } = await testServer();
   await agent().join({ muster: { version: '0.1.0', instanceId: 'p1', link: -1 } });

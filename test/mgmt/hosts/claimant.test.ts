@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isAnotherAgent } from '../../../src/mgmt/hosts/claimant.js';
+import { isAnotherAgent, isOlderLink } from '../../../src/mgmt/hosts/claimant.js';
 
 const of = (address: string | undefined, instanceId?: string) => ({ address, instanceId });
 
@@ -20,4 +20,15 @@ t.test('claimant: without the process of one of them, two addresses are two agen
   t.ok(isAnotherAgent(of('a'), of('b', 'p1')));
   t.notOk(isAnotherAgent(of('a'), of('a', 'p1')));
   t.notOk(isAnotherAgent(of('a'), of(undefined)), 'what is not known tells nothing apart');
+});
+
+t.test('claimant: a link is older than another one of the same process with a greater number', async t => {
+  const of = (instanceId?: string, linkNumber?: number) => ({ address: 'a', instanceId, linkNumber });
+  t.ok(isOlderLink(of('p1', 1), of('p1', 2)));
+  t.notOk(isOlderLink(of('p1', 2), of('p1', 2)));
+  t.notOk(isOlderLink(of('p1', 3), of('p1', 2)));
+  t.notOk(isOlderLink(of('p2', 1), of('p1', 2)), 'another process');
+  t.notOk(isOlderLink(of(undefined, 1), of(undefined, 2)), 'of no process');
+  t.notOk(isOlderLink(of('p1'), of('p1', 2)));
+  t.notOk(isOlderLink(of('p1', 1), of('p1')));
 });
