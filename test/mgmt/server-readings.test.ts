@@ -86,6 +86,6 @@ t.test('readings: connections are counted by how far they are', async t => {
   const { readings, agent } = await bench();
   agent();
   const { strangers, strangersAtMost, connectionRate, connections } = await readings.read();
-  t.same([strangers[0]?.value, strangersAtMost[0]?.value, connectionRate[0]?.value], [1, 4096, 200]);
+  t.same([strangers[0]?.value, strangersAtMost[0]?.value, connectionRate[0]?.value], [1, 8192, 200]);
   t.same(shown(connections), { new: 1 });
 });

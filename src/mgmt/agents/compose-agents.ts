@@ -5,6 +5,7 @@ import type { Interruptible } from '../../lib/interruptible.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
 import type { EventSink } from '../cluster/events.js';
+import { MGMT_LIMITS } from '../config/limits.js';
 import type { Configuration } from '../config/parameters.js';
 import { HostPresence } from '../hosts/host-presence.js';
 import { HostReconciler } from '../hosts/host-reconciler.js';
@@ -23,6 +24,7 @@ import type { AgentStore } from '../store/agent-store.js';
 import type { Store } from '../store/store.js';
 import type { StoreHealth } from '../store/store-health.js';
 import { Sweep } from '../store/sweep.js';
+import { RecentMost } from './admission/recent-most.js';
 import { spreadMs } from './admission/spread.js';
 import { AgentServer, type OtherServers } from './agent-server.js';
 import type { Attache } from './attache.js';
@@ -193,6 +195,9 @@ export function composeAgents(parts: AgentsParts): Agents {
     ...{ clock, health, lists, zones, knownHosts, lookAgain, guids, peers, registrar, registry, ownership },
     certificates: parts.security.store,
   });
+  const connected = new RecentMost(MGMT_LIMITS.connectedRememberedMs);
+  /** Hosts that servers have, or had a moment ago: others may be gone for good. */
+  const recentlyConnected = () => connected.note(Math.max(registry.size, knownHosts.connected), clock.now());
   const server: AgentServer = new AgentServer({
     ...parts,
     notices,
@@ -212,9 +217,9 @@ export function composeAgents(parts: AgentsParts): Agents {
     registrar,
     presented,
     spreadMs() {
-      // Those that are on their way are to be told as well how many there will be.
+      // Those that are on their way are to be told as well how many there will be; the first one counts itself.
       const others = parts.others();
-      const agents = Math.max(registry.size, Math.ceil(knownHosts.size / (others + 1)));
+      const agents = Math.max(1, registry.size, Math.ceil(recentlyConnected() / (others + 1)));
       const algorithm = lists.configuration.values['indirect.agent.lb.algorithm'];
       return spreadMs({ agents, others, algorithm, rate: server.rate });
     },
@@ -276,6 +281,8 @@ export function composeAgents(parts: AgentsParts): Agents {
 
     async start() {
       await poller.read();
+      // Those of the process that was killed come back.
+      recentlyConnected();
       const left = await ownership.releaseAll({ reason: 'the server was killed', cause: 'server-down' });
       if (left > 0) log.warn('This server did not stop in good order the last time', { hosts: left });
       poller.start();

@@ -5,13 +5,15 @@ export const MGMT_LIMITS = {
   /** … and the most. */
   packetMaxAtMost: 2 ** 26,
   /** Connections that have not registered, when `agent.max.concurrent.new.connections` is 0. */
-  newConnections: 4_096,
+  newConnections: 8_192,
   /** One address (IPv6: one /64) may have this part of them, when the setting for it is 0 … */
   networksAtFullShare: 16,
   /** … and at least so many. */
   leastShare: 16,
   /** While connections come, it is measured so often how many can be served. */
   turnsMeasuredMs: 100,
+  /** A host that no server has any more is taken for one that comes back for so long at least, and twice as long at most. */
+  connectedRememberedMs: 300_000,
   /** From when the server begins to read a connection to its first byte. */
   firstByteMs: 5_000,
   /** Operators are told once in this time that there are too many connections that have not registered. */

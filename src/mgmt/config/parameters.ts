@@ -103,7 +103,8 @@ export const PARAMETERS = {
   'agent.max.concurrent.new.connections': parameter({
     kind: integer(0, 1_000_000),
     default: 0,
-    description: 'Connections that may be on their way to a Startup at once; 0 = what the server can do',
+    description:
+      'Connections that may be on their way to a Startup at once; 0 = as many as it can serve in 15 s, at most 8192',
     dynamic: true,
   }),
   'agent.max.concurrent.new.connections.per.address': parameter({

@@ -29,6 +29,7 @@ export class KnownHosts {
   readonly #onLearned: (host: KnownHost, former: KnownHost | undefined) => void;
   readonly #byGuid = new Map<string, KnownHost>();
   readonly #byId = new Map<number, KnownHost>();
+  #connected = 0;
 
   /** @param onLearned called with each row that was read or registered, and with what was known before */
   constructor(store: Pick<AgentStore, 'hosts'>, onLearned: (host: KnownHost, former: KnownHost | undefined) => void) {
@@ -44,8 +45,9 @@ export class KnownHosts {
     return this.#byId.get(id);
   }
 
-  get size(): number {
-    return this.#byId.size;
+  /** Hosts that a server has. */
+  get connected(): number {
+    return this.#connected;
   }
 
   *[Symbol.iterator](): IterableIterator<KnownHost> {
@@ -57,14 +59,17 @@ export class KnownHosts {
     const known = pick(host, former?.changed);
     this.#byGuid.set(known.guid, known);
     this.#byId.set(known.id, known);
+    this.#connected += connections(known) - connections(former);
     this.#onLearned(known, former);
     return known;
   }
 
   /** The host was removed: its guid would come back under another id. */
   forget(id: number): void {
-    const guid = this.#byId.get(id)?.guid;
+    const forgotten = this.#byId.get(id);
+    const guid = forgotten?.guid;
     this.#byId.delete(id);
+    this.#connected -= connections(forgotten);
     // Under another id the guid may have come back already.
     if (guid !== undefined && this.#byGuid.get(guid)?.id === id) this.#byGuid.delete(guid);
   }
@@ -73,6 +78,10 @@ export class KnownHosts {
   async read(): Promise<void> {
     for await (const page of pagesOf(after => this.#store.hosts(after))) for (const host of page) this.learn(host);
   }
+}
+
+function connections(host: KnownHost | undefined): 0 | 1 {
+  return host === undefined || host.msid === null ? 0 : 1;
 }
 
 /** Rows come with more columns than 100,000 hosts are worth in memory. */

@@ -33,6 +33,30 @@ t.test('muster: an agent is told in the answer to a ping when the spread is anot
   t.equal(await news(cloudStacks), undefined);
 });
 
+t.test(
+  'muster: hosts that went a moment ago count in the spread, since they come back, and those that are gone do not',
+  async t => {
+    const clock = new FakeClock();
+    const { agent } = await testServer({ clock, configuration: ANY_NUMBER });
+    const spreadOf = async (link: number) => {
+      const one = agent();
+      const { ready2 } = await one.join({ guid: 'g1', muster: { version: '0.1.0', instanceId: 'p1', link } });
+      one.close();
+      const { muster } = only(ready2).fields;
+      return (muster as { spreadMs: number }).spreadMs;
+    };
+    t.equal(await spreadOf(0), 5);
+    const others = Array.from({ length: 99 }, agent);
+    for (const [n, other] of others.entries()) await other.join({ guid: `other-${n}` });
+    t.equal(await spreadOf(1), 495);
+    for (const other of others) other.close();
+    await clock.advance(60_000);
+    t.equal(await spreadOf(2), 165, 'they come back to all three servers alike');
+    await clock.advance(2 * MGMT_LIMITS.connectedRememberedMs);
+    t.equal(await spreadOf(3), 5);
+  },
+);
+
 t.test('muster: an agent that does not send it is not sent it', async t => {
   const { agent } = await testServer();
   const { ready1, ready2 } = await agent().join();
