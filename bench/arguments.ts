@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { oneOf, readArguments, wholeNumber } from '../scripts/programs/arguments.js';
+import { commitOf } from './revision.js';
 
 /** What `npm run bench` measures, in the order in which it does. */
 const SECTIONS = [
@@ -59,8 +60,8 @@ Usage: npm run bench [-- OPTIONS] [WHAT …]
   --strict       ends with 1 when a goal is missed
 `;
 
-/** The arguments of this process. Ends it when they cannot be used. */
-export function readBenchArguments(): BenchArguments {
+/** The arguments of this process. Ends it when they cannot be used. @param root this checkout */
+export function readBenchArguments(root: string): BenchArguments {
   return readArguments(USAGE, () => {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
@@ -73,6 +74,8 @@ export function readBenchArguments(): BenchArguments {
       },
     });
     const { quick: isQuick, strict: isStrict, compare } = values;
+    // Before anything is measured.
+    if (compare !== undefined) commitOf(root, compare);
     const possible: readonly Section[] = compare === undefined ? SECTIONS : COMPARED;
     const wanted = positionals.map(name => oneOf('WHAT', name, possible));
     const agents = values.agents?.split(',').map(text => wholeNumber('--agents', text, 1, MOST_AGENTS));

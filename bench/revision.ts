@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,15 +13,26 @@ export interface Revision {
   remove(): void;
 }
 
+/** @throws RangeError: git knows no such revision */
+export function commitOf(root: string, name: string): string {
+  const { status, stdout } = spawnSync(
+    'git',
+    ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`],
+    { cwd: root, encoding: 'utf8' },
+  );
+  if (status !== 0) throw new RangeError(`--compare ${name}: git knows no such revision`);
+  return stdout.trim();
+}
+
 /**
  * Builds another revision in a temporary worktree. It gets the bench of this one, so that both are measured alike.
  * @param root this checkout
  * @param name as git understands it
- * @throws Error when there is no such revision, or it cannot be built
+ * @throws RangeError as `commitOf`; Error: it cannot be built
  */
 export function buildRevision(root: string, name: string): Revision {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-  const commit = git('rev-parse', '--verify', '--end-of-options', `${name}^{commit}`);
+  const commit = commitOf(root, name);
   const folder = mkdtempSync(join(tmpdir(), 'muster-revision-'));
   const remove = atEnd(() => {
     rmSync(folder, { recursive: true, force: true });

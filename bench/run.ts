@@ -18,7 +18,7 @@ import { median } from './statistics.js';
 import { printTable, ratio, rounded } from './table.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const { isQuick, isStrict, compare, sections, ...sizes } = readBenchArguments();
+const { isQuick, isStrict, compare, sections, ...sizes } = readBenchArguments(ROOT);
 const CODEC_ROUND_MS = isQuick ? 20 : 150;
 const RATE_ROUND_MS = isQuick ? 100 : 500;
 /** The kinds take turns, and the best round of each counts: other load of the machine then affects all of them alike. */
@@ -204,7 +204,8 @@ const CLOUDSTACK = { agents: 500, connectsPerSecond: 12, connectCpuMs: 137, rssM
 
 async function measureBesideCloudStack(): Promise<void> {
   const { agents, ...recorded } = CLOUDSTACK;
-  const storms = await measureAsCloudStack(isQuick ? 20 : agents, { ...sizes, isQuick, root: ROOT });
+  const count = isQuick ? 20 : agents;
+  const storms = await measureAsCloudStack(count, { ...sizes, isQuick, root: ROOT });
   const of = (figure: keyof typeof recorded) => median(storms.map(storm => storm[figure]));
   const rows = [
     {
@@ -222,7 +223,14 @@ async function measureBesideCloudStack(): Promise<void> {
     { what: 'server memory, MB', here: of('rssMb'), there: recorded.rssMb },
   ];
   printTable(
-    [`${agents} agents beside CloudStack 4.22`, 'Muster', 'CloudStack, recorded elsewhere', 'better by', 'goal', ''],
+    [
+      `${count} agents beside CloudStack 4.22`,
+      'Muster',
+      `CloudStack, ${agents} agents, recorded elsewhere`,
+      'better by',
+      'goal',
+      '',
+    ],
     rows.map(({ what, here, there, goal }) => {
       const by = what.startsWith('agents') ? here / there : there / here;
       const isMet = goal === undefined || meets(by, goal);

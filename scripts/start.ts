@@ -24,7 +24,12 @@ if (unknown === '--help' || unknown === '-h') {
   process.exit(0);
 }
 if (unknown !== undefined) {
-  console.error(`${unknown} is ${unknown.startsWith('-') ? 'no option' : 'too much'}\n${USAGE}`);
+  const why = unknown.startsWith('--ports=')
+    ? ': one port or two are needed, such as --ports=8250,8080'
+    : unknown.startsWith('-')
+      ? ' is no option'
+      : ' is too much';
+  console.error(`${unknown}${why}\n${USAGE}`);
   process.exit(66);
 }
 const folder = folderWord ?? join(root, 'cluster');

@@ -17,6 +17,7 @@ const LOCAL_HELP: Readonly<Record<keyof typeof LOCAL_COMMANDS, readonly string[]
   ],
   doctor: [
     'DIR is the folder of agent.properties (conf). Nothing is changed, and no credentials are needed.',
+    'port=N is for an agent that has its port from its command line, not from the file.',
     'Exit codes: 0 all is well, 1 a warning, 2 an error, 66 wrong arguments.',
   ],
   backup: [
@@ -56,7 +57,7 @@ function helpRows(rows: readonly (readonly string[])[], width: number): string[]
 export const USAGES = [
   'COMMAND [key=value …] [-o table|json] [--async] [--config FILE] [--endpoint URL]',
   'status [--watch]',
-  'doctor [DIR]',
+  'doctor [DIR] [port=N]',
   'backup DIR [FILE]',
   'COMMAND --help',
 ] as const;

@@ -131,11 +131,21 @@ function notSent(error: unknown): never {
 const SAME_KEY = 'the same call with the same key waits for the same job, and sends nothing twice';
 
 /** How to see what becomes of a job when nobody waits for it any more. */
-function adviceOn(jobid: string, command: CommandName, { params }: AdminArguments, program: string): string {
-  const goesOn = `the job goes on; ${program} queryAsyncJobResult jobid=${jobid} tells what came of it`;
+function adviceOn(jobid: string, command: CommandName, asked: AdminArguments, program: string): string {
+  const { params } = asked;
+  const call = callOf(program, asked);
+  const goesOn = `the job goes on; ${call} queryAsyncJobResult jobid=${jobid} tells what came of it`;
   if (command !== 'sendCommand') return goesOn;
   const again = params.has('key') ? SAME_KEY : 'without a key, the same call would send it again';
-  return `${goesOn}, ${program} listCommandResults jobid=${jobid} what came of it at each host; ${again}`;
+  return `${goesOn}, ${call} listCommandResults jobid=${jobid} what came of it at each host; ${again}`;
+}
+
+/** How to ask the same server with the same key again. */
+function callOf(program: string, { config, endpoint }: AdminArguments): string {
+  const options = Object.entries({ config, endpoint }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, value],
+  );
+  return [program, ...options].join(' ');
 }
 
 /** What became of a command at its hosts. @returns the exit code @throws ApiFailure, Unreachable */
@@ -143,12 +153,13 @@ async function tellOutcomes(
   api: ApiCall,
   jobid: string,
   result: ApiAnswer,
-  { output }: AdminArguments,
+  asked: AdminArguments,
   parts: AdminParts,
 ): Promise<number> {
+  const { output } = asked;
   const summary = (result.commandsummary ?? {}) as ApiAnswer;
   const { text, exitCode } = await sendReport(api, jobid, summary, {
-    program: parts.program,
+    call: callOf(parts.program, asked),
     width: parts.width(),
   });
   parts.out(output === 'json' ? `${JSON.stringify({ jobid, ...result }, null, 2)}\n` : text);
@@ -289,14 +300,24 @@ async function showStatus(asked: AdminArguments, parts: AdminParts): Promise<num
 }
 
 async function runDoctor({ words, params, output }: AdminArguments, parts: AdminParts): Promise<number> {
-  const [folder = 'conf', more = [...params.keys()][0]] = words;
+  const [folder = 'conf', more = [...params.keys()].find(key => key !== 'port')] = words;
   if (more !== undefined)
-    throw new UsageError(`doctor: ${more} is too much: one folder is needed, that of agent.properties`);
+    throw new UsageError(
+      `doctor: ${more} is too much: one folder is needed, that of agent.properties, and port=N at most`,
+    );
+  const port = params.get('port');
+  if (port !== undefined && !isPort(port))
+    throw new UsageError(`doctor: port=${port}: a number from 1 to 65535 is needed`);
   return showDoctor(folder.replace(/(^|\/)agent\.properties$/, '$1') || '.', {
     clock: parts.clock,
     out: parts.out,
     output,
+    given: params,
   });
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 }
 
 async function makeBackup({ words, params }: AdminArguments, parts: AdminParts): Promise<number> {

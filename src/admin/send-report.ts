@@ -28,7 +28,7 @@ export async function sendReport(
   api: ApiCall,
   jobid: string,
   summary: ApiAnswer,
-  { program, width }: { readonly program: string; readonly width: number | undefined },
+  { call, width }: { readonly call: string; readonly width: number | undefined },
 ): Promise<{ readonly text: string; readonly exitCode: number }> {
   const rows: ApiAnswer[] = [];
   for (let page = 1; ; page++) {
@@ -42,7 +42,7 @@ export async function sendReport(
     return [outcome, String(names.length), names.slice(0, NAMED).join(', ') + more, reason];
   });
   const table = formatTable([['OUTCOME', 'HOSTS', 'WHICH', 'WHY'], ...lines], width);
-  const hint = `${program} -o json listCommandResults jobid=${jobid} has the answers`;
+  const hint = `${call} -o json listCommandResults jobid=${jobid} has the answers`;
   return { text: `${[...table, ...truncatedLines(rows), hint].join('\n')}\n`, exitCode: exitCodeOf(summary) };
 }
 

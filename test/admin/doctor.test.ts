@@ -8,7 +8,7 @@ async function shown(folder: string, output: 'table' | 'json') {
   const out = (part: string) => {
     text += part;
   };
-  return { code: await showDoctor(folder, { clock: systemClock, output, out }), text };
+  return { code: await showDoctor(folder, { clock: systemClock, given: new Map(), output, out }), text };
 }
 
 t.test('doctor: for people, each finding is a line, and its remedy the next one', async t => {

@@ -107,7 +107,15 @@ t.test('admin: what is wrong with the arguments is said before anything is sent,
     [['listHosts', '--asynk'], '--asynk is no option: did you mean --async?\n'],
     [['status', 'now'], 'status: now is no parameter; --watch is all that it takes\n'],
     [['status', 'a=b'], 'status: a is no parameter; --watch is all that it takes\n'],
-    [['doctor', 'a', 'b'], 'doctor: b is too much: one folder is needed, that of agent.properties\n'],
+    [
+      ['doctor', 'a', 'b'],
+      'doctor: b is too much: one folder is needed, that of agent.properties, and port=N at most\n',
+    ],
+    [
+      ['doctor', 'a', 'prot=1'],
+      'doctor: prot is too much: one folder is needed, that of agent.properties, and port=N at most\n',
+    ],
+    [['doctor', 'a', 'port=0'], 'doctor: port=0: a number from 1 to 65535 is needed\n'],
     [['toString'], /^toString is no command: known are /.source],
   ];
   for (const [argv, text] of cases) {
@@ -330,10 +338,11 @@ t.test(
       if (asked++ < 5) return new Unreachable('no answer');
       return { jobstatus: 1, jobresult: { commandsummary: { total: 1, answered: 1, failed: 0, unknown: 0 } } };
     });
-    const running = one.run('sendCommand', 'all=true', 'class=X');
+    const running = one.run('--endpoint', 'http://a/client/api', 'sendCommand', 'all=true', 'class=X');
     for (let i = 0; i < 6; i++) await one.clock.advance(1_000);
     t.equal(await running, 0);
     t.equal(one.err, 'no answer\ntrying again for 60 s …\n');
     t.match(one.out, /the answers of 1 host are truncated/);
+    t.match(one.out, / --endpoint http:\/\/a\/client\/api -o json listCommandResults jobid=j-1 has the answers$/m);
   },
 );

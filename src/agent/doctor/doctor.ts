@@ -8,7 +8,7 @@ import { hosts } from './hosts.js';
 import { knownCa } from './known-ca.js';
 import { ownCertificate } from './own-certificate.js';
 import { propertiesFile } from './properties-file.js';
-import { readContext } from './read-context.js';
+import { type GivenSettings, readContext } from './read-context.js';
 import { settings } from './settings.js';
 
 /** In the order in which they run and report. */
@@ -18,6 +18,8 @@ export interface DiagnoseParts {
   readonly clock: Clock;
   /** Which hosts are dialled. @default those that the files name, with the certificates there */
   readonly dials?: HostDials;
+  /** @default none */
+  readonly given?: GivenSettings;
 }
 
 /**
@@ -26,9 +28,12 @@ export interface DiagnoseParts {
  * @returns the findings, each as soon as it is known
  * @throws the reason of the dials' signal, when it aborts before the files are read
  */
-export async function* diagnose(folder: string, { clock, dials }: DiagnoseParts): AsyncGenerator<Finding> {
+export async function* diagnose(
+  folder: string,
+  { clock, dials, given = new Map() }: DiagnoseParts,
+): AsyncGenerator<Finding> {
   // A file may never be read.
-  const context = await untilAborted(readContext(folder, clock), dials?.signal);
+  const context = await untilAborted(readContext(folder, clock, given), dials?.signal);
   for (const { name, run } of CHECKS) {
     try {
       yield* run({ ...context, ...(dials && { dials }) });

@@ -13,9 +13,12 @@ import { ownCertificateOf } from '../trust/own-certificate.js';
 import type { CheckContext, KnownCaFound, PropertiesFound } from './check.js';
 import type { HostDials } from './dial-hosts.js';
 
+/** Settings of an agent's command line, by key: they hold in place of the file's. */
+export type GivenSettings = ReadonlyMap<string, string>;
+
 /** Reads what the checks look at. Nothing that is missing or wrong is an error here. */
-export async function readContext(folder: string, clock: Clock): Promise<CheckContext> {
-  const { properties, settings } = await readAgentProperties(join(folder, 'agent.properties'));
+export async function readContext(folder: string, clock: Clock, given: GivenSettings): Promise<CheckContext> {
+  const { properties, settings } = await readAgentProperties(join(folder, 'agent.properties'), given);
   const certificates = await readFolder(folder);
   const knownCa = knownCaIn(certificates, join(folder, 'cloud.ca.crt'));
   const dials = settings && dialsOf(settings, knownCa, certificates, clock);
@@ -37,6 +40,7 @@ function dialsOf(settings: AgentSettings, { bundle }: KnownCaFound, certificates
 
 async function readAgentProperties(
   path: string,
+  given: GivenSettings,
 ): Promise<{ properties: PropertiesFound; settings: AgentSettings | undefined }> {
   const { document, error: readError } = await readProperties(path);
   const stats = await stat(path).catch(() => undefined);
@@ -45,7 +49,7 @@ async function readAgentProperties(
     return { properties: { ...found, wrongValue: undefined }, settings: undefined };
   }
   try {
-    const settings = readSettings(key => document.get(key));
+    const settings = readSettings(key => given.get(key) ?? document.get(key));
     return { properties: { ...found, wrongValue: undefined }, settings };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

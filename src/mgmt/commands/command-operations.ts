@@ -131,6 +131,12 @@ export async function cancelCommand(
   return done;
 }
 
+function whereOf({ zoneId, clusterId, tag }: Pick<SendCommandArguments, 'zoneId' | 'clusterId' | 'tag'>): string {
+  if (tag !== undefined) return ` with the tag ${JSON.stringify(tag)}`;
+  if (zoneId !== undefined) return ' in this zone';
+  return clusterId === undefined ? '' : ' in this cluster';
+}
+
 /** @throws OperationError ARGUMENT_INVALID */
 async function hostsOf(
   store: Pick<Store, 'selectHosts'>,
@@ -151,7 +157,7 @@ async function hostsOf(
       ...(clusterId !== undefined && { clusterId }),
       ...(tag !== undefined && { tag }),
     });
-    if (hosts.length === 0) throw refusedOperation('there are no such hosts');
+    if (hosts.length === 0) throw refusedOperation(`there are no hosts${whereOf(selection)}`);
     return hosts.map(({ id }) => id);
   }
   const wanted = [...new Set(ids.map(id => id.trim()).filter(id => id !== ''))];

@@ -258,3 +258,12 @@ t.test('doctor: nothing is changed by it', async t => {
   t.same(await readdir(folder), ['agent.properties']);
   t.match(await readFile(join(folder, 'agent.properties'), 'utf8'), /^guid=g\nhost=127\.0\.0\.1\n/);
 });
+
+t.test('doctor: a port that is given holds in place of that of the file', async t => {
+  const folder = await agentFolder(t, { properties: 'host=127.0.0.1\nport=8250\nguid=g\n' });
+  const open = await port(t, socket => socket.destroy());
+  const found: string[] = [];
+  for await (const { what } of diagnose(folder, { clock: hastyClock, given: new Map([['port', String(open)]]) }))
+    found.push(what);
+  t.equal(found.at(-1), `127.0.0.1 port ${open}`);
+});
