@@ -132,12 +132,22 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
       const found: Run = { settings, startedAt, elapsedMs, status, samples, faults, unknownCommands: unknown.counts };
       const verdicts = verdictsOf(found);
       if (verdicts.some(({ isMet }) => !isMet)) exitCode = EXIT_CODES.unmet;
+      // Until all is written the exit says that it is not: the stop does not wait for ever.
+      const write = async () => {
+        const whenWritten = exitCode;
+        exitCode = EXIT_CODES.fatal;
+        const unwritten = await writeOutcome(found, verdicts);
+        for (const { key, path, reason } of unwritten) {
+          log.error('What was found cannot be written', { file: `${key}=${path}`, reason });
+        }
+        if (unwritten.length === 0) exitCode = whenWritten;
+      };
       await endInOrder(
         [
           ['the faults', () => desk.stop()],
           ['the agents', () => fleet.stop()],
           ['the proxies', () => network.close()],
-          ['what was found', () => writeOutcome(found, verdicts)],
+          ['what was found', write],
           ['the folder', () => folder?.close()],
           ['the end', () => sayEnd(found, verdicts, log)],
           ['the log', () => opened.close()],

@@ -51,28 +51,36 @@ export async function ensureWritable(files: FleetSettings['files']): Promise<voi
   }
 }
 
-/** Writes the files that the settings want. @throws FileError */
-export async function writeOutcome(run: Run, verdicts: readonly Verdict[]): Promise<void> {
-  const { settings, elapsedMs, startedAt, status, faults, unknownCommands } = run;
-  const { summary, junit, plot } = settings.files;
-  const write = (path: string, text: string) => writeFileAtomic(path, text, { mode: 0o644 });
-  const { agents, census, measured } = status;
-  if (summary !== undefined) {
-    const found = {
-      version: VERSION,
-      startedAt,
-      elapsedMs,
-      agents,
-      census,
-      measured,
-      unknownCommands,
-      faults,
-      verdicts,
-    };
-    await write(summary, `${JSON.stringify(summaryOf(found), undefined, 2)}\n`);
+/** A file that the settings want and that could not be written. */
+export interface Unwritten {
+  readonly key: keyof FleetSettings['files'];
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Writes the files that the settings want, each whatever becomes of the others. @returns those that it could not write */
+export async function writeOutcome(run: Run, verdicts: readonly Verdict[]): Promise<readonly Unwritten[]> {
+  const { summary, junit, plot } = run.settings.files;
+  const wanted = [
+    ['summary', summary, () => summaryText(run, verdicts)],
+    ['junit', junit, () => junitOf(verdicts, run.elapsedMs / 1_000)],
+    ['plot', plot, () => pictureOf(run)],
+  ] as const;
+  const unwritten: Unwritten[] = [];
+  for (const [key, path, textOf] of wanted) {
+    if (path === undefined) continue;
+    try {
+      await writeFileAtomic(path, textOf(), { mode: 0o644 });
+    } catch (error) {
+      unwritten.push({ key, path, reason: reasonOf(error) });
+    }
   }
-  if (junit !== undefined) await write(junit, junitOf(verdicts, elapsedMs / 1_000));
-  if (plot !== undefined) await write(plot, pictureOf(run));
+  return unwritten;
+}
+
+function summaryText({ status, ...run }: Run, verdicts: readonly Verdict[]): string {
+  const { agents, census, measured } = status;
+  return `${JSON.stringify(summaryOf({ version: VERSION, ...run, agents, census, measured, verdicts }), undefined, 2)}\n`;
 }
 
 function pictureOf({ settings, elapsedMs, samples, faults }: Run): string {

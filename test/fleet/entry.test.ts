@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -98,6 +98,23 @@ t.test(
       (await readdir(folder)).some(name => name.startsWith('fleet')),
       'no agent has a file',
     );
+  },
+);
+
+t.test(
+  'regression: entry: a file that cannot be written is told, the others are written, and the exit code is 67',
+  async t => {
+    const folder = testFolder(t);
+    const files = ['summary=summary.json', 'junit=junit.xml', 'plot=plot.svg'];
+    const fleet = start(t, folder, 'agents=1', 'host=127.0.0.1', 'port=1', 'expect.lost=0', ...files);
+    await fleet.says(/Fleet starts/);
+    // Nothing replaces folders: these two files cannot be written any more.
+    for (const name of ['summary.json', 'plot.svg']) await mkdir(join(folder, name));
+    fleet.child.kill('SIGTERM');
+    t.equal(await fleet.exit, 67);
+    t.match(fleet.output(), /ERROR What was found cannot be written file="?summary=summary\.json"? reason=/);
+    t.match(fleet.output(), /ERROR What was found cannot be written file="?plot=plot\.svg"? reason=/);
+    t.match(await readFile(join(folder, 'junit.xml'), 'utf8'), /tests="1" failures="0"/);
   },
 );
 
