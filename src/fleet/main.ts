@@ -127,7 +127,7 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
       reporter.stop();
       heap.stop();
       const { samples, elapsedMs } = reporter;
-      const status = reporter.status(true);
+      const status = reporter.status();
       const { records: faults } = desk;
       const found: Run = { settings, startedAt, elapsedMs, status, samples, faults, unknownCommands: unknown.counts };
       const verdicts = verdictsOf(found);

@@ -50,11 +50,10 @@ export class Reporter {
     return this.#parts.clock.now() - this.#startedAt;
   }
 
-  /** @param isOver as of `Ledger.measured` */
-  status(isOver = false): Status {
+  status(): Status {
     const { ledger, clock } = this.#parts;
     const { agents, census } = ledger;
-    return { agents, census, measured: ledger.measured(clock.now(), isOver), perSecond: this.#perSecond };
+    return { agents, census, measured: ledger.measured(clock.now()), perSecond: this.#perSecond };
   }
 
   #look(): void {
@@ -86,6 +85,7 @@ export class Reporter {
   }
 }
 
+/** Without a time that has no end. */
 function rounded(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms);
+  return ms === undefined || !Number.isFinite(ms) ? undefined : Math.round(ms);
 }

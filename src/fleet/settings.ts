@@ -2,7 +2,7 @@ import { AGENT_KEYS, readSettings as readAgentSettings } from '../agent/index.js
 import { ConfigError } from '../lib/errors.js';
 import type { LogOptions } from '../lib/logger.js';
 import { type AddressRange, addressRange, ofAgent, RANGE_FORM, roomOf } from './load/numbering.js';
-import { DURATION_FORM, durationMs, RATE_FORM, ratePerSecond } from './load/quantity.js';
+import { agentsText, DURATION_FORM, durationMs, RATE_FORM, ratePerSecond } from './load/quantity.js';
 import {
   EXPECTATION_HELP,
   EXPECTATION_KEYS,
@@ -137,7 +137,7 @@ export function readSettings(
     const found = addressRange(value);
     if (found === undefined) throw new ConfigError(key, value, `${RANGE_FORM} is allowed`);
     if (roomOf(found) >= agentCount) return found;
-    throw new ConfigError(key, value, `it has ${roomOf(found)} addresses, and there are ${agentCount} agents`);
+    throw new ConfigError(key, value, `it has ${roomOf(found)} addresses, and ${agentsText(agentCount)}`);
   };
   const guidPrefix = given('guid.prefix') ?? 'fleet';
   if (!/^[\w-]+(\.[\w-]+)*$/.test(guidPrefix)) {
@@ -170,7 +170,7 @@ export function readSettings(
     faultsFile: given('faults'),
     expectations: EXPECTATION_KEYS.flatMap(key => {
       const text = given(key);
-      return text === undefined ? [] : [checked({ key, text })];
+      return text === undefined ? [] : [checked({ key, text }, agentCount)];
     }),
     files: { summary: given('summary'), junit: given('junit'), plot: given('plot') },
     log,
@@ -184,8 +184,8 @@ function shortTime(text: string): number | undefined {
 }
 
 /** @throws ConfigError */
-function checked(expectation: Expectation): Expectation {
-  const objection = objectionToExpectation(expectation);
+function checked(expectation: Expectation, agents: number): Expectation {
+  const objection = objectionToExpectation(expectation, agents);
   if (objection !== undefined) throw new ConfigError(expectation.key, expectation.text, objection);
   return expectation;
 }

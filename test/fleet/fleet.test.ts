@@ -134,7 +134,7 @@ t.test('fleet: without a server the others wait two seconds for the first, and a
   t.match(ledger.census, { notReady: 1, away: 2 });
   await clock.advance(1);
   t.match(ledger.census, { notReady: 3, away: 0 });
-  t.match(ledger.measured(clock.now()).toReady, { count: 3, maxMs: 2_000 });
+  t.match(ledger.measured(clock.now()).toReady, { count: 3, p50Ms: Number.POSITIVE_INFINITY });
   a.behaviour = 'accept';
   await passes(clock, () => ledger.readyCount === 3, 60_000);
   t.equal(ledger.readyCount, 3);

@@ -99,6 +99,7 @@ t.test('fleet settings: a wrong value is refused, with what is allowed', async t
     ['expect.ready', '101%', /^expect\.ready=101%: a number such as 5/],
     ['expect.ready.p99', '60', /^expect\.ready\.p99=60: a time such as/],
     ['expect.rate', '60', /^expect\.rate=60: a rate such as/],
+    ['expect.ready', '200', /^expect\.ready=200: there are 100 agents$/],
     ['expect.lost', 'none', /^expect\.lost=none: a whole number/],
   ];
   for (const [key, value, message] of cases)

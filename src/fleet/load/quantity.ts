@@ -40,6 +40,11 @@ export function countOf(part: Share, all: number): number {
   return part.percent === 0 ? 0 : Math.min(all, Math.max(1, Math.round((all * part.percent) / 100)));
 }
 
+/** Why there are not more. */
+export function agentsText(agents: number): string {
+  return agents === 1 ? 'there is 1 agent' : `there are ${agents} agents`;
+}
+
 const BYTE_RATE = /^(\d+(?:\.\d+)?)(B|kB|MB)\/s$/;
 const BYTES = { B: 1, kB: 1_000, MB: 1_000_000 } as const;
 export const BYTE_RATE_FORM = 'a rate such as 500B/s, 64kB/s or 1MB/s';

@@ -1,4 +1,5 @@
 import {
+  agentsText,
   countOf,
   DURATION_FORM,
   durationMs,
@@ -44,13 +45,15 @@ interface Kind {
   /** What a value may be, in words. */
   readonly form: string;
   isValue(text: string): boolean;
+  /** Why a value cannot be met with so many agents; undefined: it can. */
+  objection?(text: string, agents: number): string | undefined;
   judge(findings: Findings, text: string): Found;
 }
 
 function atMost(
   meaning: string,
   found: (findings: Findings) => Percentiles | undefined,
-  which: keyof Percentiles,
+  which: 'p50Ms' | 'p99Ms' | 'maxMs',
 ): Kind {
   return {
     meaning,
@@ -58,8 +61,12 @@ function atMost(
     isValue: text => durationMs(text) !== undefined,
     judge(findings, text) {
       const percentiles = found(findings);
-      // Of nothing, nothing took too long.
-      if (percentiles === undefined) return { isMet: true, found: 'none' };
+      // Of no gap, none was too long; where nobody was Ready, there was nothing to have one.
+      if (percentiles === undefined) {
+        return findings.connects === 0
+          ? { isMet: false, found: 'no agent was ever Ready' }
+          : { isMet: true, found: 'none' };
+      }
       return { isMet: percentiles[which] <= (durationMs(text) ?? 0), found: timeText(percentiles[which]) };
     },
   };
@@ -74,6 +81,10 @@ const KINDS = {
     meaning: 'so many agents are Ready at the end, at least: a number, or a part such as 100%',
     form: SHARE_FORM,
     isValue: text => share(text) !== undefined,
+    objection(text, agents) {
+      const least = share(text);
+      return least !== undefined && 'count' in least && least.count > agents ? agentsText(agents) : undefined;
+    },
     judge({ ready, agents }, text) {
       const least = countOf(share(text) as Share, agents);
       return { isMet: ready >= least, found: `${ready} of ${agents}` };
@@ -97,10 +108,12 @@ const KINDS = {
     meaning: 'links that become Ready, at least, on the average until as many have as there are agents, such as 200/s',
     form: RATE_FORM,
     isValue: text => ratePerSecond(text) !== undefined,
-    judge: ({ connectsPerSecond }, text) => ({
-      isMet: connectsPerSecond >= (ratePerSecond(text) ?? 0),
-      found: `${connectsPerSecond.toFixed(1)}/s`,
-    }),
+    judge({ agents, connects, connectsPerSecond }, text) {
+      const found = `${connectsPerSecond.toFixed(1)}/s`;
+      // The average has its end when as many links have become Ready as there are agents.
+      if (connects < agents) return { isMet: false, found: `${found}, and ${connects} of ${agents} became Ready` };
+      return { isMet: connectsPerSecond >= (ratePerSecond(text) ?? 0), found };
+    },
   },
   'expect.lost': {
     ...WHOLE,
@@ -123,8 +136,9 @@ export const EXPECTATION_HELP: Readonly<Record<string, string>> = Object.fromEnt
 );
 
 /** Why a value cannot be used; undefined when it can. */
-export function objectionToExpectation({ key, text }: Expectation): string | undefined {
-  return KINDS[key].isValue(text) ? undefined : `${KINDS[key].form} is allowed`;
+export function objectionToExpectation({ key, text }: Expectation, agents: number): string | undefined {
+  const kind: Kind = KINDS[key];
+  return kind.isValue(text) ? kind.objection?.(text, agents) : `${kind.form} is allowed`;
 }
 
 /** What became of the expectations, in their order. */

@@ -28,7 +28,10 @@ export interface Measured {
   readonly linksLost: number;
   /** Links that became Ready, on the average, until as many had as there are agents. */
   readonly connectsPerSecond: number;
-  /** From the start of an agent to its first Ready link; for agents that have none yet, until now. */
+  /**
+   * From the start of an agent to its first Ready link. An agent that has had none since its start, or has not been started, has
+   * a time without an end.
+   */
   readonly toReady: Percentiles | undefined;
   /** From the loss of a Ready link to the next one; for agents that have none yet, until now. */
   readonly gap: Percentiles | undefined;
@@ -54,6 +57,8 @@ export class Ledger {
   readonly agents: number;
   /** When it was started, while it has had no Ready link since. */
   readonly #startedAt: Float64Array;
+  /** 1 for each that has ever had a Ready link. */
+  readonly #wasReady: Uint8Array;
   /** When it lost its Ready link, while it has no other. */
   readonly #lostAt: Float64Array;
   /** The index in `#hosts` of where it is Ready. */
@@ -80,6 +85,7 @@ export class Ledger {
   constructor(agents: number) {
     this.agents = agents;
     this.#startedAt = new Float64Array(agents + 1).fill(NEVER);
+    this.#wasReady = new Uint8Array(agents + 1);
     this.#lostAt = new Float64Array(agents + 1).fill(NEVER);
     this.#host = new Int32Array(agents + 1).fill(NOWHERE);
   }
@@ -110,6 +116,7 @@ export class Ledger {
     else if (startedAt !== NEVER) this.#toReady.add(at - startedAt);
     this.#startedAt[agent] = NEVER;
     this.#lostAt[agent] = NEVER;
+    this.#wasReady[agent] = 1;
     this.#connected(agent, host, at);
   }
 
@@ -130,7 +137,7 @@ export class Ledger {
     this.#lostAt[agent] = NEVER;
   }
 
-  /** It was stopped: from now on it lacks nothing. */
+  /** It was stopped: from now on it waits for nothing. */
   stopped(agent: number): void {
     this.#running--;
     this.idle(agent);
@@ -162,19 +169,24 @@ export class Ledger {
     };
   }
 
-  /** @param isOver nobody waits any more: an agent that has had no Ready link never had one */
-  measured(now: number, isOver = false): Measured {
-    const waited = (startedAt: number) => (isOver ? Number.POSITIVE_INFINITY : now - startedAt);
+  measured(now: number): Measured {
     return {
       dials: { count: this.#dials, mostInASecond: this.#mostDials },
       connects: this.#connects,
       moves: this.#moves,
       linksLost: this.#linksLost,
       connectsPerSecond: this.#rate(now),
-      toReady: this.#toReady.percentiles(known(this.#startedAt).map(waited)),
+      toReady: this.#toReady.percentiles(this.#withoutReady()),
       gap: this.#gap.percentiles(known(this.#lostAt).map(lostAt => now - lostAt)),
       rampHeldMs: this.#rampHeldMs,
     };
+  }
+
+  /** A time without an end for each agent that waits for its first Ready link, or has never had one. */
+  #withoutReady(): readonly number[] {
+    const isWithout = (startedAt: number, agent: number) =>
+      agent > 0 && (startedAt !== NEVER || this.#wasReady[agent] === 0);
+    return Array.from(this.#startedAt.filter(isWithout), () => Number.POSITIVE_INFINITY);
   }
 
   #rate(now: number): number {

@@ -12,26 +12,41 @@ export interface Status {
   readonly perSecond: number;
 }
 
-/** In one line: a bar, and what fits behind it. The most important comes first. */
+/** Characters of the bar; on a narrow screen it gives way to the times. */
+const BAR_WIDTHS = [20, 10, 0];
+
+/**
+ * In one line: how many are Ready, the times until they were, and what fits behind them. The most important comes first; what
+ * does not fit beside the times is made shorter: the bar, then the maximum, then the links a second.
+ */
 export function statusLine({ agents, census, measured, perSecond }: Status, columns: number): string {
   const ready = readyIn(census);
-  const parts = [
-    `${perSecond.toFixed(0)}/s`,
-    ...timesText('to Ready', measured.toReady),
+  const heads = BAR_WIDTHS.map(width => `${width > 0 ? barText(ready, agents, width) : `${ready}/${agents}`} Ready`);
+  const rate = `${perSecond.toFixed(0)}/s`;
+  const [whole, short] = [timesText('to Ready', measured.toReady), timesText('to Ready', measured.toReady, false)];
+  const layouts = [
+    ...heads.map(head => [head, rate, ...whole]),
+    ...[rate, undefined].map(text => [heads.at(-1), text, ...short]),
+  ].map(parts => parts.filter(part => part !== undefined).join(GAP));
+  let line = layouts.find(({ length }) => length <= columns) ?? heads.at(-1) ?? '';
+  const others = [
     ...(measured.linksLost > 0 ? [`lost ${measured.linksLost}`] : []),
     ...timesText('gap', measured.gap),
     [...census.ready].map(([host, count]) => `${host}=${count}`).join(' '),
   ].filter(part => part !== '');
-  let line = `${barText(ready, agents, 20)} Ready`;
-  for (const part of parts) {
-    if (line.length + 2 + part.length > columns) break;
-    line += `  ${part}`;
+  for (const part of others) {
+    if (line.length + GAP.length + part.length > columns) break;
+    line += `${GAP}${part}`;
   }
   return line.slice(0, Math.max(0, columns));
 }
 
-/** Those that are known: an agent that is not Ready yet has no time. */
-function timesText(what: string, times: Percentiles | undefined): readonly string[] {
-  if (times === undefined) return [];
-  return [`${what} p50 ${timeText(times.p50Ms)} p99 ${timeText(times.p99Ms)} max ${timeText(times.maxMs)}`];
+const GAP = '  ';
+
+/** Those that are known: of an agent that is not Ready yet there is no time, and `-` stands for what it would be in. */
+function timesText(what: string, times: Percentiles | undefined, hasMax = true): readonly string[] {
+  if (times === undefined || !Number.isFinite(times.p50Ms)) return [];
+  const text = (ms: number) => (Number.isFinite(ms) ? timeText(ms) : '-');
+  const max = hasMax ? ` max ${text(times.maxMs)}` : '';
+  return [`${what} p50 ${text(times.p50Ms)} p99 ${text(times.p99Ms)}${max}`];
 }

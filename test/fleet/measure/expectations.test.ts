@@ -46,12 +46,23 @@ t.test('expectations: each is met just as far as it says', async t => {
   t.match(judge('expect.gap.max', '0s', { ...FOUND, gap: undefined }), { isMet: true, found: 'none' });
 });
 
+t.test('regression: expectations: where agents never became Ready, no gap and a good rate meet nothing', async t => {
+  const none = { ...FOUND, ready: 0, connects: 0, connectsPerSecond: 0, gap: undefined };
+  for (const key of ['expect.gap.p50', 'expect.gap.p99', 'expect.gap.max'])
+    t.match(judge(key, '1h', none), { isMet: false, found: 'no agent was ever Ready' });
+  t.match(judge('expect.rate', '80/s', { ...FOUND, connects: 199 }), {
+    ...{ isMet: false, found: '80.0/s, and 199 of 200 became Ready' },
+  });
+});
+
 t.test('expectations: a value that is none is refused, for every key', async t => {
   t.strictSame(
-    EXPECTATION_KEYS.filter(key => objectionToExpectation({ key, text: 'soon' }) === undefined),
+    EXPECTATION_KEYS.filter(key => objectionToExpectation({ key, text: 'soon' }, 200) === undefined),
     [],
   );
-  t.equal(objectionToExpectation({ key: 'expect.gap.max', text: '1s' }), undefined);
+  t.equal(objectionToExpectation({ key: 'expect.gap.max', text: '1s' }, 200), undefined);
+  const ready = (text: string) => objectionToExpectation({ key: 'expect.ready', text }, 5);
+  t.strictSame([ready('5'), ready('100%'), ready('6')], [undefined, undefined, 'there are 5 agents']);
 });
 
 t.test('expectations: as JUnit XML and in the summary', async t => {

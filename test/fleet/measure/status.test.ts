@@ -23,16 +23,29 @@ const STATUS: Status = {
 
 t.test('status: a bar, and as much as fits behind it', async t => {
   const whole =
-    '[##########..........] 100/200 Ready  50/s  to Ready p50 200 ms p99 1.50 s max never  lost 2  ' +
+    '[##########..........] 100/200 Ready  50/s  to Ready p50 200 ms p99 1.50 s max -  lost 2  ' +
     'gap p50 300 ms p99 400 ms max 400 ms  10.0.0.1=60 10.0.0.2=40';
   t.equal(statusLine(STATUS, Number.POSITIVE_INFINITY), whole);
   const tooLong = Array.from({ length: 200 }, (_, columns) => columns).filter(
     columns => statusLine(STATUS, columns).length > columns,
   );
   t.strictSame(tooLong, []);
-  t.equal(statusLine(STATUS, 80), '[##########..........] 100/200 Ready  50/s');
+  t.equal(statusLine(STATUS, 80), '[##########..........] 100/200 Ready  50/s  to Ready p50 200 ms p99 1.50 s max -');
+  t.equal(statusLine(STATUS, 56), '100/200 Ready  50/s  to Ready p50 200 ms p99 1.50 s');
+  t.equal(statusLine(STATUS, 20), '100/200 Ready');
+  const most = {
+    ...STATUS,
+    perSecond: 1_500,
+    agents: 50_000,
+    census: { ...STATUS.census, ready: new Map([['10.0.0.1', 50_000]]) },
+  };
+  // With a prompt the line has 56 of 80 columns.
+  t.equal(statusLine(most, 56), '50000/50000 Ready  to Ready p50 200 ms p99 1.50 s');
   const { toReady: _, gap: __, ...begun } = STATUS.measured;
   const none = { ...begun, toReady: undefined, gap: undefined, linksLost: 0 };
   const census = { ...STATUS.census, ready: new Map() };
   t.equal(statusLine({ ...STATUS, census, measured: none }, 200), '[....................] 0/200 Ready  50/s');
+  const never = { count: 200, p50Ms: Number.POSITIVE_INFINITY, p99Ms: Number.POSITIVE_INFINITY };
+  const waiting = { ...none, toReady: { ...never, maxMs: Number.POSITIVE_INFINITY } };
+  t.equal(statusLine({ ...STATUS, census, measured: waiting }, 200), '[....................] 0/200 Ready  50/s');
 });
