@@ -8,7 +8,7 @@ import type { Disk } from '../lib/files/disk.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
 import { HaltingClock } from './load/halting-clock.js';
-import { ofAgent } from './load/numbering.js';
+import { guidOf, ofAgent } from './load/numbering.js';
 
 /** What all agents of a fleet share. */
 export interface FleetAgentParts {
@@ -46,7 +46,7 @@ export class FleetAgent {
 
   constructor(number: number, parts: FleetAgentParts) {
     this.number = number;
-    this.guid = `${parts.guidPrefix}-${number}`;
+    this.guid = guidOf(parts.guidPrefix, number);
     this.#parts = parts;
   }
 

@@ -11,14 +11,14 @@ import type { CommandLine } from '../program/command-line.js';
 import { endInOrder } from '../program/end-in-order.js';
 import type { Program, Running } from '../program/entry.js';
 import { readSettingsFile, valuesOf } from '../program/settings-file.js';
-import { FaultError, objectionTo } from './faults/fault.js';
+import { FaultError } from './faults/fault.js';
 import { FaultDesk } from './faults/fault-desk.js';
-import { type Planned, parseSchedule } from './faults/schedule.js';
+import { objectionToPlanned, type Planned, parseSchedule } from './faults/schedule.js';
 import { Fleet } from './fleet.js';
 import { type Folder, openFolder } from './folder.js';
 import { HeapPolicy } from './heap-policy.js';
 import { kvmResource } from './kvm/kvm-resource.js';
-import { addressOf, hardwareAddressOf, netmaskOf } from './load/numbering.js';
+import { addressOf, guidOf, hardwareAddressOf, netmaskOf } from './load/numbering.js';
 import type { Verdict } from './measure/expectations.js';
 import { statusLine } from './measure/status.js';
 import { UnknownCommands } from './measure/unknown-commands.js';
@@ -176,11 +176,18 @@ function sayEnd({ status: { agents, census }, unknownCommands }: Run, verdicts: 
 }
 
 /** @throws ConfigError */
-async function readPlan({ faultsFile, hasProxies }: FleetSettings): Promise<readonly Planned[]> {
+async function readPlan({
+  faultsFile,
+  hasProxies,
+  durationMs,
+  agentCount,
+  guidPrefix,
+}: FleetSettings): Promise<readonly Planned[]> {
   if (faultsFile === undefined) return [];
   try {
     const plan = parseSchedule(await readFile(faultsFile, 'utf8'));
-    const [objection] = plan.flatMap(({ fault }) => objectionTo(fault, hasProxies) ?? []);
+    const guids = new Set(Array.from({ length: agentCount }, (_, index) => guidOf(guidPrefix, index + 1)));
+    const [objection] = plan.flatMap(one => objectionToPlanned(one, { durationMs, guids, hasProxies }) ?? []);
     if (objection !== undefined) throw new FaultError(objection);
     return plan;
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { ConfigError, reasonOf } from '../lib/errors.js';
 import { writeFileAtomic } from '../lib/files/atomic-file.js';
 import { VERSION } from '../lib/version.js';
@@ -38,8 +38,9 @@ export function verdictsOf({ settings, status, unknownCommands }: Run): readonly
   return judged(settings.expectations, findings);
 }
 
-/** Looks, before anything is begun, whether the files can be written at its end. @throws ConfigError */
+/** Looks, before anything is begun, whether the files can be written at its end, each for itself. @throws ConfigError */
 export async function ensureWritable(files: FleetSettings['files']): Promise<void> {
+  const keys = new Map<string, string>();
   for (const [key, path] of Object.entries(files)) {
     if (path === undefined) continue;
     const wrong = (reason: string, cause?: unknown) => new ConfigError(key, path, reason, { cause });
@@ -48,6 +49,11 @@ export async function ensureWritable(files: FleetSettings['files']): Promise<voi
     await access(folder, constants.W_OK).catch(cause => {
       throw wrong(`the folder ${folder} cannot be written: ${reasonOf(cause)}`, cause);
     });
+    // The same file has many names.
+    const target = own === undefined ? join(await realpath(folder), basename(path)) : await realpath(path);
+    const other = keys.get(target);
+    if (other !== undefined) throw wrong(`it is the file of ${other} as well: each needs one of its own`);
+    keys.set(target, key);
   }
 }
 

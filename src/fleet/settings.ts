@@ -152,6 +152,12 @@ export function readSettings(
     const value = agentDefaults.get(key);
     return value === undefined ? undefined : ofAgent(value, 1);
   });
+  for (const key of ['kvm.network', 'kvm.vms']) {
+    const value = given(key);
+    if (value !== undefined && resource !== 'kvm') {
+      throw new ConfigError(key, value, 'it is for simulated KVM hosts alone: resource=kvm is needed');
+    }
+  }
   return {
     agentCount,
     guidPrefix,

@@ -133,6 +133,9 @@ t.test('entry: a wrong value, an unknown key and a FILE that is not there exit w
     'fleet.properties': 'agents=x\n',
     'faults.txt': 'kill 3\n',
     'proxy.txt': 'at 1s cut\n',
+    'late.txt': 'at 100s kill fleet-99\n',
+    same: t.fixture('symlink', '.'),
+    x: {},
   });
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['fleet.properties'], /^agents=x: a whole number from 1/],
@@ -141,7 +144,15 @@ t.test('entry: a wrong value, an unknown key and a FILE that is not there exit w
     [['missing.properties'], /^FILE=missing\.properties: there is no such file/],
     [['faults=missing.txt'], /^faults=missing\.txt: the file cannot be read: ENOENT/],
     [['faults=faults.txt'], /^faults=faults\.txt: line 1: it does not begin with its time/],
-    [['faults=proxy.txt'], /^faults=proxy\.txt: cut needs the proxies/],
+    [['faults=proxy.txt'], /^faults=proxy\.txt: cut: cut needs the proxies/],
+    [
+      ['faults=late.txt', 'agents=5'],
+      /^faults=late\.txt: kill fleet-99: no agent is called fleet-99: there are 5 agents/,
+    ],
+    [['faults=late.txt', 'duration=60'], /^faults=late\.txt: kill fleet-99: it is due after 100 s/],
+    [['summary=a', 'junit=./x/../a'], /^junit=\.\/x\/\.\.\/a: it is the file of summary as well/],
+    [['junit=a', 'plot=same/a'], /^plot=same\/a: it is the file of junit as well/],
+    [['summary=a', 'plot=a'], /^plot=a: it is the file of summary as well/],
     [['expect.gap.max=1'], /^expect\.gap\.max=1: a time such as/],
     [['summary=missing/summary.json'], /^summary=missing\/summary\.json: /],
     [['--verbose'], /^argument=--verbose: no such option/],

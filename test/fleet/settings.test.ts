@@ -100,6 +100,8 @@ t.test('fleet settings: a wrong value is refused, with what is allowed', async t
     ['expect.ready.p99', '60', /^expect\.ready\.p99=60: a time such as/],
     ['expect.rate', '60', /^expect\.rate=60: a rate such as/],
     ['expect.ready', '200', /^expect\.ready=200: there are 100 agents$/],
+    ['kvm.vms', '3', /^kvm\.vms=3: it is for simulated KVM hosts alone: resource=kvm is needed$/],
+    ['kvm.network', 'x', /^kvm\.network=x: it is for simulated KVM hosts alone/],
     ['expect.lost', 'none', /^expect\.lost=none: a whole number/],
   ];
   for (const [key, value, message] of cases)

@@ -103,7 +103,7 @@ export class FaultDesk {
   }
 
   #begin(fault: Fault, text: string): string {
-    const { fleet, network, random } = this.#parts;
+    const { fleet, network, random, log } = this.#parts;
     const objection = objectionTo(fault, network.proxies !== undefined);
     if (objection !== undefined) throw new FaultError(objection);
     const isAboutAgents = 'who' in fault;
@@ -115,6 +115,11 @@ export class FaultDesk {
           () => random.uniform(),
         )
       : [];
+    if (!isAboutAgents && fault.server !== undefined && network.proxies?.servers.includes(fault.server) === false) {
+      log.warn('A fault is for a server to which no agent has dialled: no connection goes there', {
+        ...{ fault: text, server: fault.server, servers: network.proxies.servers },
+      });
+    }
     if (isAboutAgents && agents.length === 0) {
       if ('guid' in fault.who) throw new FaultError(`no agent that runs is called ${fault.who.guid}`);
       return 'to no agent';

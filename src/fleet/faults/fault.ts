@@ -1,4 +1,5 @@
 import {
+  agentsText,
   BYTE_RATE_FORM,
   bytesPerSecond,
   DURATION_FORM,
@@ -62,6 +63,8 @@ export function parseFault(text: string): Fault {
   }
   const values = valuesIn(form, words);
   const [time = 0] = values.times.slice(-1);
+  // Only a restart may be over at once.
+  if (verb !== 'restart' && values.times.includes(0)) throw new FaultError(`a TIME above 0 is needed: ${form}`);
   switch (verb as Fault['kind']) {
     case 'kill':
       return { kind: 'kill', who: values.who };
@@ -80,6 +83,14 @@ export function parseFault(text: string): Fault {
     case 'refuse':
       return { kind: 'refuse', server: values.server, forMs: time };
   }
+}
+
+/** Why there will never be the agents that a fault is for; undefined when there will. @param guids of all agents */
+export function objectionToWho(fault: Fault, guids: ReadonlySet<string>): string | undefined {
+  if (!('who' in fault)) return undefined;
+  const { who } = fault;
+  if ('guid' in who && !guids.has(who.guid)) return `no agent is called ${who.guid}: ${agentsText(guids.size)}`;
+  return 'count' in who && who.count > guids.size ? `${who.count} agents: ${agentsText(guids.size)}` : undefined;
 }
 
 /** Why a fault cannot be done; undefined when it can. */

@@ -1,5 +1,5 @@
 import { DURATION_FORM, durationMs } from '../load/quantity.js';
-import { type Fault, FaultError, parseFault } from './fault.js';
+import { type Fault, FaultError, objectionTo, objectionToWho, parseFault } from './fault.js';
 
 /** A fault that is to happen. Times are milliseconds since the start of the fleet. */
 export interface Planned {
@@ -45,6 +45,25 @@ function time(text: string): number {
   const ms = durationMs(text);
   if (ms === undefined) throw new FaultError(`${JSON.stringify(text)}: ${DURATION_FORM} is allowed`);
   return ms;
+}
+
+/**
+ * Why something that is planned will never happen; undefined when it will.
+ * @param fleet how long it runs (undefined: until a signal), the guids of its agents, and whether it has proxies
+ */
+export function objectionToPlanned(
+  { fault, text, nextMs }: Planned,
+  fleet: {
+    readonly durationMs: number | undefined;
+    readonly guids: ReadonlySet<string>;
+    readonly hasProxies: boolean;
+  },
+): string | undefined {
+  const { durationMs, guids, hasProxies } = fleet;
+  const objection = objectionTo(fault, hasProxies) ?? objectionToWho(fault, guids);
+  if (objection !== undefined) return `${text}: ${objection}`;
+  if (durationMs === undefined || nextMs < durationMs) return undefined;
+  return `${text}: it is due after ${nextMs / 1_000} s, and the fleet stops after ${durationMs / 1_000} s, its duration`;
 }
 
 /** When something happens next; undefined: nothing does any more. */

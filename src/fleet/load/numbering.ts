@@ -32,6 +32,11 @@ export function netmaskOf({ prefix }: AddressRange): string {
   return dotted(2 ** 32 - 2 ** (32 - prefix));
 }
 
+/** @param agent from 1 */
+export function guidOf(prefix: string, agent: number): string {
+  return `${prefix}-${agent}`;
+}
+
 /** A hardware address of its own for each agent. Its first byte says that nobody has sold it. */
 export function hardwareAddressOf(agent: number): string {
   const bytes = [0x02, 0x4d, 0, (agent >> 16) & 0xff, (agent >> 8) & 0xff, agent & 0xff];

@@ -17,6 +17,8 @@ export interface FleetNetwork {
 
 /** Proxies, one for each server, by its address. */
 export interface ProxyControl {
+  /** Those that agents have dialled. */
+  readonly servers: readonly string[];
   /** What holds from now on for connections to each server, also to those that no agent has dialled yet. */
   setFaults(faultsOf: (server: string) => ProxyFaults): void;
   /** Resets all connections to a server; undefined: to all servers. */

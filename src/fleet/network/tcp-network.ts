@@ -164,6 +164,10 @@ class Proxies implements ProxyControl {
     return FaultyProxy.open({ target: port, targetAddress: address, keepsAddresses, clock: this.#clock });
   }
 
+  get servers(): readonly string[] {
+    return [...this.#open.keys()];
+  }
+
   setFaults(faultsOf: (server: string) => ProxyFaults): void {
     this.#faultsOf = faultsOf;
     for (const [server, proxy] of this.#open) proxy.faults = faultsOf(server);

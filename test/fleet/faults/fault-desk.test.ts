@@ -19,6 +19,7 @@ function desk({ hasProxies = false, running = [1, 2, 3, 4] }: { hasProxies?: boo
     slow: (agent, rate) => done.push(`slow ${agent} ${rate}`),
     proxies: hasProxies
       ? {
+          servers: ['a', 'b'],
           setFaults: faultsOf => done.push(`a ${JSON.stringify(faultsOf('a'))} b ${JSON.stringify(faultsOf('b'))}`),
           cut: server => done.push(`cut ${server ?? 'all'}`),
         }
@@ -98,6 +99,15 @@ t.test('fault desk: proxies are cut, stalled and delayed, if there are any', asy
   t.strictSame(done(), ['a {} b {}']);
   const without = desk();
   t.throws(() => without.desk.command('cut'), { name: 'FaultError', message: /^cut needs the proxies: .* proxy=true/ });
+});
+
+t.test('regression: fault desk: a fault for a server that nobody has dialled is warned about', async t => {
+  const { desk: faults, log, clock } = desk({ hasProxies: true });
+  faults.command('cut a');
+  t.equal(log.count('warn A fault is for a server'), 0);
+  faults.command('cut 9.9.9.9');
+  t.match(log.fieldsOf('warn A fault is for a server'), { fault: 'cut 9.9.9.9', servers: ['a', 'b'] });
+  t.equal(clock.pending, 0);
 });
 
 t.test('fault desk: a schedule is followed and logged; what cannot be done is said, and the rest goes on', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { chosen } from '../../../src/fleet/faults/choice.js';
 import { FAULT_FORMS, type Fault, parseFault } from '../../../src/fleet/faults/fault.js';
-import { dueBy, nextMs, parseSchedule } from '../../../src/fleet/faults/schedule.js';
+import { dueBy, nextMs, objectionToPlanned, parseSchedule } from '../../../src/fleet/faults/schedule.js';
 import { onAgent, onServer, type Standing } from '../../../src/fleet/faults/standing.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 
@@ -89,6 +89,29 @@ at 10s every 1s cut
     ['at 1s explode', /^line 1: "explode" is no fault/],
   ];
   for (const [text, message] of wrong) t.throws(() => parseSchedule(text), { name: 'FaultError', message });
+});
+
+t.test('regression: schedule: what will never happen is told, with the reason', async t => {
+  const guids = new Set(['fleet-1', 'fleet-2']);
+  const objection = (text: string, durationMs: number | undefined = 60_000) => {
+    const [planned] = parseSchedule(text);
+    return planned && objectionToPlanned(planned, { durationMs, guids, hasProxies: false });
+  };
+  t.strictSame(
+    [objection('at 59s kill 2'), objection('every 5s kill fleet-2'), objection('at 59s kill 100%')],
+    [undefined, undefined, undefined],
+  );
+  t.match(objection('at 1s kill fleet-99'), /^kill fleet-99: no agent is called fleet-99: there are 2 agents$/);
+  t.match(objection('at 1s kill 3'), /^kill 3: 3 agents: there are 2 agents$/);
+  t.match(objection('at 1s cut'), /^cut: cut needs the proxies/);
+  t.match(objection('at 60s kill 1'), /^kill 1: it is due after 60 s, and the fleet stops after 60 s/);
+  t.match(objection('every 2m kill 1'), /it is due after 120 s/);
+});
+
+t.test('regression: fault: nothing lasts for no time, but a restart may be over at once', async t => {
+  for (const text of ['freeze all for 0s', 'stall for 0ms', 'delay by 0s for 1s', 'slow all to 1kB/s for 0s'])
+    t.throws(() => parseFault(text), { name: 'FaultError', message: /^a TIME above 0 is needed: / });
+  t.match(parseFault('restart all for 0s'), { kind: 'restart', forMs: 0 });
 });
 
 t.test('schedule: what is due comes in the order of time, and what was missed comes once', async t => {
