@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { oneOf, readArguments, wholeNumber } from '../scripts/programs/arguments.js';
-import { commitOf } from './revision.js';
+import { type NamedCommit, namedCommit } from './revision.js';
 
 /** What `npm run bench` measures, in the order in which it does. */
 const SECTIONS = [
@@ -34,7 +34,7 @@ export interface BenchArguments {
   /** A goal that is missed ends the process with 1. */
   readonly isStrict: boolean;
   /** Measured in the place of plain node:tls. */
-  readonly compare: string | undefined;
+  readonly compare: NamedCommit | undefined;
   readonly sections: readonly Section[];
   /** How often figures that differ from time to time are measured. */
   readonly rounds: number;
@@ -73,9 +73,8 @@ export function readBenchArguments(root: string): BenchArguments {
         agents: { type: 'string' },
       },
     });
-    const { quick: isQuick, strict: isStrict, compare } = values;
-    // Before anything is measured.
-    if (compare !== undefined) commitOf(root, compare);
+    const { quick: isQuick, strict: isStrict } = values;
+    const compare = values.compare === undefined ? undefined : namedCommit(root, values.compare);
     const possible: readonly Section[] = compare === undefined ? SECTIONS : COMPARED;
     const wanted = positionals.map(name => oneOf('WHAT', name, possible));
     const agents = values.agents?.split(',').map(text => wholeNumber('--agents', text, 1, MOST_AGENTS));

@@ -13,26 +13,31 @@ export interface Revision {
   remove(): void;
 }
 
-/** @throws RangeError: git knows no such revision */
-export function commitOf(root: string, name: string): string {
+/** A commit, by the name that somebody has for it. */
+export interface NamedCommit {
+  readonly name: string;
+  /** Its whole hash. */
+  readonly commit: string;
+}
+
+/** @param name as git understands it @throws RangeError: git knows no such revision */
+export function namedCommit(root: string, name: string): NamedCommit {
   const { status, stdout } = spawnSync(
     'git',
     ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`],
     { cwd: root, encoding: 'utf8' },
   );
   if (status !== 0) throw new RangeError(`--compare ${name}: git knows no such revision`);
-  return stdout.trim();
+  return { name, commit: stdout.trim() };
 }
 
 /**
  * Builds another revision in a temporary worktree. It gets the bench of this one, so that both are measured alike.
  * @param root this checkout
- * @param name as git understands it
- * @throws RangeError as `commitOf`; Error: it cannot be built
+ * @throws Error: it cannot be built
  */
-export function buildRevision(root: string, name: string): Revision {
+export function buildRevision(root: string, { name, commit }: NamedCommit): Revision {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-  const commit = commitOf(root, name);
   const folder = mkdtempSync(join(tmpdir(), 'muster-revision-'));
   const remove = atEnd(() => {
     rmSync(folder, { recursive: true, force: true });

@@ -16,20 +16,15 @@ Runs three management servers and three agents on this machine. FOLDER (cluster)
 files in FOLDER (8250,8080); where one is taken, the next that is free.`;
 const words = process.argv.slice(2);
 const folderWord = words.find(word => !word.startsWith('-'));
-const [, givenPort, givenApiPort] =
-  words.map(word => /^--ports=(\d{1,5})(?:,(\d{1,5}))?$/.exec(word)).find(match => match !== null) ?? [];
-const unknown = words.find(word => word !== folderWord && !/^--ports=\d{1,5}(,\d{1,5})?$/.test(word));
+const PORTS_OPTION = /^--ports=(\d{1,5})(?:,(\d{1,5}))?$/;
+const [, givenPort, givenApiPort] = words.map(word => PORTS_OPTION.exec(word)).find(match => match !== null) ?? [];
+const unknown = words.find(word => word !== folderWord && !PORTS_OPTION.test(word));
 if (unknown === '--help' || unknown === '-h') {
   console.log(USAGE);
   process.exit(0);
 }
 if (unknown !== undefined) {
-  const why = unknown.startsWith('--ports=')
-    ? ': one port or two are needed, such as --ports=8250,8080'
-    : unknown.startsWith('-')
-      ? ' is no option'
-      : ' is too much';
-  console.error(`${unknown}${why}\n${USAGE}`);
+  console.error(`${unknown}${objectionTo(unknown)}\n${USAGE}`);
   process.exit(66);
 }
 const folder = folderWord ?? join(root, 'cluster');
@@ -74,6 +69,11 @@ const servers = ADDRESSES.map(makeServer);
 const agents = [1, 2, 3].map(makeAgent);
 
 // ---- files
+
+function objectionTo(word: string): string {
+  if (word.startsWith('--ports=')) return ': one port or two are needed, such as --ports=8250,8080';
+  return word.startsWith('-') ? ' is no option' : ' is too much';
+}
 
 function makeServer(address: string, index: number): Server {
   const name = `server-${index + 1}`;
