@@ -303,9 +303,7 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
     apiPort,
     async stop(signal) {
       log.info('Stopping', { signal, agents: composed.agents.registry.size });
-      if (signal === 'SIGTERM') {
-        await composed.drain().catch(error => log.error('The drain has failed', { reason: reasonOf(error) }));
-      }
+      if (signal === 'SIGTERM') await composed.drain();
       certificate.stop();
       certificateOfCa.stop();
       apiTls?.stop();

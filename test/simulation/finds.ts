@@ -196,4 +196,14 @@ export const FINDS: readonly Find[] = [
       at(20_000, { kind: 'remove', via: 0, agent: 0, isForced: true, ms: 2_000 }),
     ],
   },
+  {
+    name: 'a second order to stop ends what a stopping server waits for before its drain',
+    undone: 'a drain before a stop rejects when the server has ended',
+    shape: { servers: 2, agents: 1 },
+    plan: [
+      at(1_000, { kind: 'upgrade', servers: [1, 0], way: 'signal', ms: 148 }),
+      at(2_400, { kind: 'stop', place: SERVER_2, ms: 955 }),
+      at(4_000, { kind: 'stop', place: SERVER_2, ms: 1_000 }),
+    ],
+  },
 ];

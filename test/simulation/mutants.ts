@@ -157,6 +157,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'await delay(clock, ms);',
   },
   {
+    name: 'a drain before a stop rejects when the server has ended',
+    file: 'mgmt/jobs/drain.ts',
+    from: 'if (!stopping.aborted) log.warn(',
+    to: 'if (stopping.aborted) throw error;\n    log.warn(',
+  },
+  {
     name: 'an agent that was asked to move loses its link',
     file: 'mgmt/jobs/move-agents.ts',
     from: '  if (answer?.fields.result === true) return undefined;',

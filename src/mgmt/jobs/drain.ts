@@ -47,24 +47,28 @@ export async function drain(
   }
 }
 
-/** Before a server stops: moves its agents to others, if another server can take them. */
+/**
+ * Before a server stops: moves its agents to others, if another server can take them. Never rejects: the server stops in
+ * any case, and a second order to stop may come in the midst of this.
+ */
 export async function drainBeforeStop(parts: ServerJobParts): Promise<void> {
-  const { agents, membership, log } = parts;
+  const { agents, membership, log, stopping } = parts;
   const timeoutMs = agents.lists.configuration.values['management.server.shutdown.drain.timeout'] * 1_000;
   // When the whole cluster is stopped, no server is left that could take the agents.
   const isHopeless = () => !membership.othersCanTakeAgents(agents.lists.configuration.values.host);
   if (timeoutMs === 0 || agents.registry.size === 0) return;
-  await membership.listen();
-  if (isHopeless()) return;
-  const running = begin(parts, 'stop');
+  let running: RunningDrain | undefined;
   try {
+    await membership.listen();
+    if (isHopeless()) return;
+    running = begin(parts, 'stop');
     await membership.step('prepareForShutdown');
     const { moved, left } = await moveAllAway(parts, running, { timeoutMs, isHopeless, onProgress: () => {} });
     log.info('Moved agents away', { moved, left: left.length });
   } catch (error) {
-    log.warn('Agents could not be moved away', { reason: reasonOf(error) });
+    if (!stopping.aborted) log.warn('Agents could not be moved away', { reason: reasonOf(error) });
   } finally {
-    end(parts, running);
+    if (running !== undefined) end(parts, running);
   }
 }
 

@@ -156,3 +156,16 @@ t.test('server-jobs: an agent that registers while its server goes into maintena
   t.same(cluster.counts(), { [A]: 0, [B]: 1 });
   cluster.store.registerHosts = registerHosts;
 });
+
+t.test('regression: a second order to stop ends what the first one waits for, and nothing is logged of it', async t => {
+  const cluster = await startCluster(t, [A, B]);
+  await cluster.node(B).kill();
+  const again = await cluster.start(B);
+  await cluster.addAgents(1, B);
+  const first = again.stop('SIGTERM');
+  await cluster.goesOn(500);
+  t.equal(cluster.counts()[B], 1, 'it waits until the others could be heard');
+  await cluster.passes(again.stop('SIGINT'));
+  await t.resolves(first);
+  t.equal(again.log.count('warn Agents could not be moved away'), 0);
+});
