@@ -27,8 +27,16 @@ const SECOND_READY = rawBodyOf([
 ]);
 const YES = rawBodyOf([Answer.encode({ result: true })]);
 
-/** Called for each request behind the second Ready, which is answered by then. */
-export type OnRequest = (packet: RawPacket) => void;
+/** What is told of an agent. */
+export interface LeanEvents {
+  /** A Ready of the server has come. The second one makes the agent Ready. */
+  onReady?(packet: RawPacket): void;
+  onPingAnswer?(packet: RawPacket): void;
+  /** A request behind the second Ready, which is answered by then. */
+  onRequest?(packet: RawPacket): void;
+  /** The link has ended behind the second Ready. */
+  onEnd?(): void;
+}
 
 /**
  * Sends what one of Muster's agents sends, as far as Ready and pings, and reads no more of the answers than it needs: the
@@ -38,15 +46,16 @@ export async function connectLean(
   port: number,
   context: SecureContext,
   guid: string,
-  onRequest: OnRequest,
+  events: LeanEvents,
 ): Promise<LoadAgent> {
   const socket = connect({ port, host: ADDRESS, noDelay: true });
   const options = { context, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS, remote: { address: ADDRESS, port } };
   const transport = await connectTls(socket, { ...options, host: ADDRESS, judge() {} });
-  return arrive(transport, guid, onRequest);
+  return registerLean(transport, guid, events);
 }
 
-function arrive(transport: Transport, guid: string, onRequest: OnRequest): Promise<LoadAgent> {
+/** From Startup to the second Ready. @throws Error: the server has closed before */
+export function registerLean(transport: Transport, guid: string, events: LeanEvents): Promise<LoadAgent> {
   const sent: number[] = [];
   const received: number[] = [];
   let sequence = 0n;
@@ -82,8 +91,10 @@ function arrive(transport: Transport, guid: string, onRequest: OnRequest): Promi
         if (received.length <= 3) received.push(bytes.length);
         const packet = decodeRawPacket(bytes);
         if (!isRequest(packet)) {
-          if (packet.sequence > 0n) onPingAnswer();
-          else {
+          if (packet.sequence > 0n) {
+            events.onPingAnswer?.(packet);
+            onPingAnswer();
+          } else {
             const text = packet.body.bytes.toString('latin1');
             const hostId = BigInt(/"hostId":(\d+)/.exec(text)?.[1] ?? 0);
             uuid = /"hostUuid":"([^"]+)"/.exec(text)?.[1];
@@ -95,10 +106,14 @@ function arrive(transport: Transport, guid: string, onRequest: OnRequest): Promi
         readies++;
         const flags = packet.flags & (FLAG.stopOnError | FLAG.inSequence);
         send({ ...packet, flags, body: readies === 1 ? FIRST_READY : readies === 2 ? SECOND_READY : YES });
+        if (readies <= 2) events.onReady?.(packet);
+        else events.onRequest?.(packet);
         if (readies === 2) resolve(agent);
-        if (readies > 2) onRequest(packet);
       },
-      onClose: error => reject(error ?? new Error('the server has closed')),
+      onClose(error) {
+        if (readies >= 2) events.onEnd?.();
+        else reject(error ?? new Error('the server has closed'));
+      },
     });
     request(startupOf(guid), 0);
   });

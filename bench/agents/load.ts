@@ -26,7 +26,9 @@ const operations = {
         const context = contexts[number] ?? shared;
         agents[number] = sizes
           ? await connectPlain(port, context, sizes, filler)
-          : await connectLean(port, context, `bench-${number + 1}`, packet => noteRequest(number, packet));
+          : await connectLean(port, context, `bench-${number + 1}`, {
+              onRequest: packet => noteRequest(number, packet),
+            });
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));

@@ -29,6 +29,8 @@ export interface MusterServer extends MeasuredServer {
   readonly inside: Child<PreloadOperations>;
   /** The file with the key pair for its HTTP API. */
   readonly apiKeyFile: string;
+  /** As `kill -9` does. */
+  kill(): Promise<void>;
 }
 
 export interface MusterOptions {
@@ -39,24 +41,28 @@ export interface MusterOptions {
   readonly authority: string;
   /** Options of Node, in front of the program. */
   readonly execArgv?: readonly string[];
+  /** In the place of the bench's own. */
+  readonly settings?: Readonly<Record<string, string | number>>;
 }
 
 /** `node dist/mgmt.js` with SQLite, and the log at `info`, in a file. */
-export async function startMuster({ root, folder, authority, execArgv = [] }: MusterOptions): Promise<MusterServer> {
-  const [port, apiPort] = [await freePort(), await freePort()];
-  const [pem, dataDir] = [join(folder, 'ca.pem'), join(folder, 'data')];
+export async function startMuster(options: MusterOptions): Promise<MusterServer> {
+  const { root, folder, authority, execArgv = [] } = options;
+  const apiPort = await freePort();
+  const pem = join(folder, 'ca.pem');
   writeFileSync(pem, authority);
   const settings = {
     'bind.address': ADDRESS,
-    port,
+    port: await freePort(),
     'cluster.node.IP': ADDRESS,
     'api.port': apiPort,
-    'data.dir': dataDir,
+    'data.dir': join(folder, 'data'),
     'db.url': `sqlite:${join(folder, 'muster.db')}`,
     'ca.cert': pem,
     'ca.key': pem,
     ...CONFIGURATION,
     'log.file': join(folder, 'muster.log'),
+    ...options.settings,
   };
   const out = openSync(join(folder, 'muster.out'), 'a');
   const server = fork(
@@ -71,16 +77,18 @@ export async function startMuster({ root, folder, authority, execArgv = [] }: Mu
   closeSync(out);
   await untilReady(server, apiPort, folder);
   const inside = new Child<PreloadOperations>(server);
+  const endBy = async (signal: 'SIGINT' | 'SIGKILL') => {
+    server.kill(signal);
+    await once(server, 'exit');
+  };
   return {
     pid: inside.pid,
-    port,
+    port: Number(settings.port),
     inside,
-    apiKeyFile: join(dataDir, 'cloudstack.ini'),
+    apiKeyFile: join(settings['data.dir'], 'cloudstack.ini'),
     collect: () => inside.do('collect'),
-    async stop() {
-      server.kill('SIGINT');
-      await once(server, 'exit');
-    },
+    stop: () => endBy('SIGINT'),
+    kill: () => endBy('SIGKILL'),
   };
 }
 

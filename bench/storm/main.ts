@@ -1,23 +1,28 @@
-// Storms of agents, simulated: how the ways of CloudStack and of Muster end.
+// Storms of agents, simulated or real: how the ways of CloudStack and of Muster end.
 import { parseArgs } from 'node:util';
 import { readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
+import { newAuthority } from '../agents/authority.js';
+import { measureRate, realOutcomes } from './real/situations.js';
 import { outcomes } from './situations.js';
-import { headOf, rowOf } from './table.js';
+import { realTableOf, tableOf } from './table.js';
 
-const USAGE = `Simulates storms of agents, and prints a table for docs/storm.md.
+const USAGE = `Storms of agents, simulated or real. Prints tables for docs/storm.md.
 
 Usage: npm run bench:storm [-- [--agents 1000,5000,10000] [--servers 5] [--rate 200] [--seed 1]]
+       npm run bench:storm -- --real [--agents 1000,5000,10000] [--servers 5]
 
   --agents N,…  how many agents there are
   --servers N   how many servers there are where one of them dies
+  --real        servers of this checkout, and connections to them, all on this machine
   --rate R      how many connections a server brings to Ready in a second
   --seed S      another seed is another storm
 `;
 
-const { agents, servers, rate, seed } = readArguments(USAGE, () => {
+const { agents, servers, rate, seed, real } = readArguments(USAGE, () => {
   const { values } = parseArgs({
     options: {
       agents: { type: 'string', default: '1000,5000,10000' },
+      real: { type: 'boolean', default: false },
       servers: { type: 'string', default: '5' },
       rate: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
@@ -28,11 +33,19 @@ const { agents, servers, rate, seed } = readArguments(USAGE, () => {
     servers: wholeNumber('--servers', values.servers, 2, 1_000),
     rate: wholeNumber('--rate', values.rate, 1, 100_000),
     seed: wholeNumber('--seed', values.seed, 0, 2 ** 31),
+    real: values.real,
   };
 });
 
-for (const count of agents) {
-  console.log(headOf(count));
-  for (const outcome of outcomes({ agents: count, servers, rate, seed })) console.log(rowOf(outcome));
-  console.log();
+if (real) await runReal();
+else for (const count of agents) console.log(tableOf(count, outcomes({ agents: count, servers, rate, seed })));
+
+async function runReal(): Promise<void> {
+  const [root, authority] = [process.cwd(), await newAuthority()];
+  const measured = await measureRate(root, authority);
+  console.log(`Plain node:tls brings ${measured.toFixed(0)} connections a second to their end.\n`);
+  for (const count of agents) {
+    const sizes = { agents: count, servers, rate: measured, root, authority };
+    console.log(realTableOf(count, await realOutcomes(sizes, text => process.stderr.write(`${text}\n`))));
+  }
 }

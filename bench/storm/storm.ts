@@ -241,7 +241,12 @@ class Storm implements ServerEvents<StormConnection> {
   }
 }
 
-function agentOf({ way, algorithm }: StormInput, hosts: readonly string[], random: () => number): StormAgent {
+/** @param random uniform in [0, 1) */
+export function agentOf(
+  { way, algorithm }: Pick<StormInput, 'way' | 'algorithm'>,
+  hosts: readonly string[],
+  random: () => number,
+): StormAgent {
   if (way === 'Muster') return new MusterAgent(hosts, algorithm, random);
   return new WaitingAgent(hosts, way === 'CloudStack' ? CONSTANT : FULL_JITTER, random);
 }

@@ -1,3 +1,4 @@
+import type { RealOutcome } from './real/situations.js';
 import type { Outcome } from './situations.js';
 
 const COLUMNS = [
@@ -5,18 +6,35 @@ const COLUMNS = [
   ...['refused', 'closed', 'last Ready', 'of floor'],
 ];
 
-export function headOf(agents: number): string {
-  return [`### ${agents} agents`, '', line(COLUMNS), line(COLUMNS.map(() => '---'))].join('\n');
+const REAL_COLUMNS = [...COLUMNS, 'CPU of the servers', 'of the agents'];
+
+/** A table of simulated storms. */
+export function tableOf(agents: number, outcomes: Iterable<Outcome>): string {
+  return table(agents, COLUMNS, [...outcomes].map(cellsOf));
 }
 
-export function rowOf({ situation, way, agents, floorMs, figures }: Outcome): string {
+/** A table of real storms. */
+export function realTableOf(agents: number, outcomes: readonly RealOutcome[]): string {
+  const cells = outcomes.map(outcome => [
+    ...cellsOf(outcome),
+    seconds(outcome.serverCpuMs),
+    seconds(outcome.agentsCpuMs),
+  ]);
+  return table(agents, REAL_COLUMNS, cells);
+}
+
+function table(agents: number, columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [`### ${agents} agents`, '', line(columns), line(columns.map(() => '---')), ...rows.map(line), ''].join('\n');
+}
+
+function cellsOf({ situation, way, agents, floorMs, figures }: Outcome): readonly string[] {
   const { attempts, peakDials, repeated, refused, closed, notReady, lastReadyMs } = figures;
   const last =
     notReady > 0 ? [`${notReady} not Ready`, '–'] : [seconds(lastReadyMs), (lastReadyMs / floorMs).toFixed(2)];
-  return line([
+  return [
     ...[situation, String(agents), way, attempts.mean.toFixed(1), String(attempts.most), String(peakDials)],
     ...[String(repeated), String(refused), String(closed), ...last],
-  ]);
+  ];
 }
 
 function seconds(ms: number): string {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { type Dialer, type Wire, wireOver } from '../agent/dial/dialer.js';
@@ -83,6 +83,8 @@ export class FakeServer {
   /** Its certificate and key. */
   context: SecureContext;
   #listener: Server | undefined;
+  /** Of the listener, whatever becomes of them. */
+  readonly #sockets = new Set<Socket>();
 
   constructor(address: string, context: SecureContext, msid = 1001n) {
     this.address = address;
@@ -111,6 +113,10 @@ export class FakeServer {
   /** Takes agents at a free port of `address`. @returns the port @throws the system's error */
   async listen(): Promise<number> {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      // The agent may have gone.
+      socket.on('error', () => {});
       if (this.behaviour === 'refuse') socket.resetAndDestroy();
       else void this.accept(socket, { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
     });
@@ -120,7 +126,7 @@ export class FakeServer {
     return typeof at === 'object' && at !== null ? at.port : 0;
   }
 
-  /** Ends what `listen` has begun, and all links. */
+  /** Ends what `listen` has begun, and all connections. */
   async close(): Promise<void> {
     this.die();
     const listener = this.#listener;
@@ -128,6 +134,7 @@ export class FakeServer {
     if (listener === undefined) return;
     const closed = once(listener, 'close');
     listener.close();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 

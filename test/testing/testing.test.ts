@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { startAgent } from '../../src/agent/index.js';
@@ -46,4 +47,20 @@ t.test('testing: a fake agent and a fake server; a proxy resets a connection beh
   await t.rejects(agent.receive(), /closed the link/);
   proxy.faults = { isRefusing: true };
   await t.rejects(FakeAgent.connect({ port: proxy.port }));
+});
+
+t.test('testing: a fake server that says nothing, or closes at once, ends all the same', async t => {
+  for (const behaviour of ['mute', 'hang', 'close', 'refuse'] as const) {
+    const server = new FakeServer('127.0.0.1', secureContext(await testCertificate()));
+    server.behaviour = behaviour;
+    const socket = connect(await server.listen(), '127.0.0.1');
+    socket.on('error', () => {});
+    const ended = new Promise(resolve => socket.once('close', resolve));
+    await until(() => server.connections === 1 || socket.destroyed);
+    await server.close();
+    // Without reading, the end is not seen.
+    socket.resume();
+    await ended;
+    t.ok(socket.destroyed, behaviour);
+  }
 });
