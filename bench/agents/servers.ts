@@ -48,14 +48,13 @@ export interface MusterOptions {
 /** `node dist/mgmt.js` with SQLite, and the log at `info`, in a file. */
 export async function startMuster(options: MusterOptions): Promise<MusterServer> {
   const { root, folder, authority, execArgv = [] } = options;
-  const apiPort = await freePort();
   const pem = join(folder, 'ca.pem');
   writeFileSync(pem, authority);
   const settings = {
     'bind.address': ADDRESS,
     port: await freePort(),
     'cluster.node.IP': ADDRESS,
-    'api.port': apiPort,
+    'api.port': await freePort(),
     'data.dir': join(folder, 'data'),
     'db.url': `sqlite:${join(folder, 'muster.db')}`,
     'ca.cert': pem,
@@ -75,7 +74,7 @@ export async function startMuster(options: MusterOptions): Promise<MusterServer>
     },
   );
   closeSync(out);
-  await untilReady(server, apiPort, folder);
+  await untilReady(server, Number(settings['api.port']), folder);
   const inside = new Child<PreloadOperations>(server);
   const endBy = async (signal: 'SIGINT' | 'SIGKILL') => {
     server.kill(signal);

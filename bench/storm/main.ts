@@ -2,9 +2,10 @@
 import { parseArgs } from 'node:util';
 import { readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
 import { newAuthority } from '../agents/authority.js';
+import { possibleAgents } from '../agents/index.js';
 import { measureRate, realOutcomes } from './real/situations.js';
 import { outcomes } from './situations.js';
-import { realTableOf, tableOf } from './table.js';
+import { realRowOf, realTableOf, tableOf } from './table.js';
 
 const USAGE = `Storms of agents, simulated or real. Prints tables for docs/storm.md.
 
@@ -44,8 +45,8 @@ async function runReal(): Promise<void> {
   const [root, authority] = [process.cwd(), await newAuthority()];
   const measured = await measureRate(root, authority);
   console.log(`Plain node:tls brings ${measured.toFixed(0)} connections a second to their end.\n`);
-  for (const count of agents) {
+  for (const count of possibleAgents(agents)) {
     const sizes = { agents: count, servers, rate: measured, root, authority };
-    console.log(realTableOf(count, await realOutcomes(sizes, text => process.stderr.write(`${text}\n`))));
+    console.log(realTableOf(count, await realOutcomes(sizes, outcome => console.error(realRowOf(outcome)))));
   }
 }

@@ -84,6 +84,8 @@ export class ModelledServer<C extends Connection> {
       if (connection.stage === 'over') continue;
       if (connection.stage === 'handshake') {
         connection.stage = 'startup';
+        this.#admission?.turns.works(connection);
+        this.#admission?.turns.registered(connection);
         this.#ends.push(this.#attained + connection.work * (1 - HANDSHAKE_PART), connection);
         this.#events.secured(connection, now);
       } else {

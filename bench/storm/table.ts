@@ -15,12 +15,16 @@ export function tableOf(agents: number, outcomes: Iterable<Outcome>): string {
 
 /** A table of real storms. */
 export function realTableOf(agents: number, outcomes: readonly RealOutcome[]): string {
-  const cells = outcomes.map(outcome => [
-    ...cellsOf(outcome),
-    seconds(outcome.serverCpuMs),
-    seconds(outcome.agentsCpuMs),
-  ]);
-  return table(agents, REAL_COLUMNS, cells);
+  return table(agents, REAL_COLUMNS, outcomes.map(realCellsOf));
+}
+
+/** A row of such a table. */
+export function realRowOf(outcome: RealOutcome): string {
+  return line(realCellsOf(outcome));
+}
+
+function realCellsOf(outcome: RealOutcome): readonly string[] {
+  return [...cellsOf(outcome), seconds(outcome.serverCpuMs), seconds(outcome.agentsCpuMs)];
 }
 
 function table(agents: number, columns: readonly string[], rows: readonly (readonly string[])[]): string {

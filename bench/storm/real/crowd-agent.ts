@@ -36,7 +36,8 @@ interface Dial {
 export class CrowdAgent {
   readonly #agent: StormAgent;
   readonly #parts: CrowdAgentParts;
-  #dial: Dial | undefined;
+  /** Under way or Ready, by number: the next host is dialled beside one that does not answer at once. */
+  readonly #dials = new Map<number, Dial>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(agent: StormAgent, parts: CrowdAgentParts) {
@@ -46,7 +47,7 @@ export class CrowdAgent {
 
   /** The host to which it is Ready. */
   get host(): string | undefined {
-    return this.#dial?.link && this.#dial.host;
+    return this.#ready?.host;
   }
 
   start(): void {
@@ -55,8 +56,12 @@ export class CrowdAgent {
 
   /** A ping to its server, which answers with what has changed. */
   ping(): Promise<void> {
-    const link = this.#dial?.link;
+    const link = this.#ready?.link;
     return new Promise(resolve => (link === undefined ? resolve() : link.ping(resolve)));
+  }
+
+  get #ready(): Dial | undefined {
+    return [...this.#dials.values()].find(({ link }) => link !== undefined);
   }
 
   #tell(event: AgentEvent): void {
@@ -73,9 +78,14 @@ export class CrowdAgent {
 
   #carryOut(effect: Effect): void {
     if (effect.kind === 'dial') this.#open(effect.id, effect.host);
-    if (this.#dial === undefined || !('id' in effect) || effect.id !== this.#dial.id) return;
-    if (effect.kind === 'proceed') void this.#register(this.#dial);
-    else if (effect.kind === 'give-up' || effect.kind === 'drop') this.#dial.socket.destroy(new Error(effect.why));
+    const dial = 'id' in effect ? this.#dials.get(effect.id) : undefined;
+    if (dial === undefined) return;
+    if (effect.kind === 'proceed') void this.#register(dial);
+    else if (effect.kind === 'give-up') dial.socket.destroy(new Error(effect.why));
+    else if (effect.kind === 'drop') {
+      this.#dials.delete(dial.id);
+      dial.socket.destroy();
+    }
   }
 
   #open(id: number, host: string): void {
@@ -83,7 +93,7 @@ export class CrowdAgent {
     this.#parts.note('dialled');
     const socket = connect({ host, port, localAddress: address, noDelay: true });
     const dial = { id, host, socket };
-    this.#dial = dial;
+    this.#dials.set(id, dial);
     const onError = (error: Error) => this.#fail(dial, error);
     socket.once('error', onError);
     socket.once('connect', () => {
@@ -110,13 +120,15 @@ export class CrowdAgent {
     this.#parts.note('ready');
   }
 
-  #onEnd(dial: Dial): void {
-    delete dial.link;
+  #onEnd({ id }: Dial): void {
+    if (!this.#dials.delete(id)) return;
     this.#parts.note('lost');
-    this.#tell({ kind: 'lost', id: dial.id, why: 'the server is gone', how: 'closed' });
+    this.#tell({ kind: 'lost', id, why: 'the server is gone', how: 'closed' });
   }
 
   #fail({ id }: Dial, error: unknown): void {
+    // One that was dropped is of no interest.
+    if (!this.#dials.delete(id)) return;
     const code = codeOf(error);
     this.#parts.note(code === 'ECONNREFUSED' ? 'refused' : code === 'HANDSHAKE_TIMEOUT' ? 'gave-up' : 'closed');
     const how: DialFailure = code === 'ECONNREFUSED' ? 'connection-refused' : 'other';

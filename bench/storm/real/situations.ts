@@ -34,8 +34,8 @@ export interface RealOutcome extends Outcome {
 }
 
 const RESTART_MS = 3_000;
-/** From the last Ready to the loss: what is told behind Ready has come. */
-const SETTLE_MS = 5_000;
+/** From the last Ready to the loss: a link that was Ready for half a minute ends the backoff of an agent that was turned away before. */
+const SETTLE_MS = 31_000;
 const WATCHED_MS = 10 * 60_000;
 const FLOOR_AGENTS = 3_000;
 const ALGORITHM = 'rendezvous';
@@ -52,24 +52,26 @@ export async function measureRate(root: string, authority: string): Promise<numb
   }
 }
 
-/** @param onProgress such as `1000 agents, CloudStack: the only server restarts` */
+/** All storms, one after the other. @param tell called as each has ended. @returns those of a situation together */
 export async function realOutcomes(
   sizes: RealSizes,
-  onProgress: (text: string) => void,
+  tell: (outcome: RealOutcome) => void,
 ): Promise<readonly RealOutcome[]> {
   const outcomes: RealOutcome[] = [];
+  const note = (outcome: RealOutcome) => {
+    outcomes.push(outcome);
+    tell(outcome);
+  };
   for (const way of WAYS) {
-    onProgress(`${sizes.agents} agents, ${way}: one server`);
-    outcomes.push(...(await startAndRestart(sizes, way)));
-    onProgress(`${sizes.agents} agents, ${way}: one of ${sizes.servers} servers`);
-    outcomes.push(await death(sizes, way));
+    await startAndRestart(sizes, way, note);
+    note(await death(sizes, way));
   }
-  const names = outcomes.slice(0, outcomes.length / WAYS.length).map(({ situation }) => situation);
-  return names.flatMap(name => outcomes.filter(({ situation }) => situation === name));
+  const situations = new Set(outcomes.map(({ situation }) => situation));
+  return [...situations].flatMap(name => outcomes.filter(({ situation }) => situation === name));
 }
 
 /** All agents of one server start at once; then it is killed, and starts again. */
-function startAndRestart(sizes: RealSizes, way: Way): Promise<readonly RealOutcome[]> {
+function startAndRestart(sizes: RealSizes, way: Way, note: (outcome: RealOutcome) => void): Promise<void> {
   return inFolder(async folder => {
     const port = await freePort();
     const start = () => startMuster({ ...sizes, folder, settings: { ...CROWDED, port } });
@@ -79,14 +81,14 @@ function startAndRestart(sizes: RealSizes, way: Way): Promise<readonly RealOutco
       const lists = Array.from({ length: sizes.agents }, () => [ADDRESS]);
       const began = watch(crowd, [server.pid]);
       await crowd.do('open', { way, algorithm: 'static', lists, port, authority: sizes.authority });
-      const started = await outcomeOf({ situation: 'all start at once', sizes, way, agents: sizes.agents }, began);
+      note(await outcomeOf({ situation: 'all start at once', sizes, way, agents: sizes.agents }, began));
       await quiet(crowd);
       const agents = await crowd.do('watch', { host: ADDRESS });
       await server.kill();
       await sleep(RESTART_MS);
       server = await start();
       const back = { ...watch(crowd, []), serverCpuMs: () => cpuMs(server.pid) };
-      return [started, await outcomeOf({ situation: 'the only server restarts', sizes, way, agents }, back)];
+      note(await outcomeOf({ situation: 'the only server restarts', sizes, way, agents }, back));
     } finally {
       crowd.stop();
       await server.stop();

@@ -2,9 +2,12 @@
 export interface Measurement {
   /** How long it was, in milliseconds. */
   readonly ms: number;
-  /** Connections that have ended in it, served or not. */
+  /** Connections that have ended in it, served or not. One under way counts in parts, as it goes on. */
   readonly ended: number;
-  /** Of them, those that have become Ready. */
+  /**
+   * Likewise, those that have become Ready. What was counted of one that then does not become Ready is taken back: the number
+   * may be below 0.
+   */
   readonly ready: number;
   /** Which part of it the server was busy: its event loop, or its store, 0 to 1. */
   readonly utilization: number;

@@ -17,6 +17,11 @@ const WAIT_MS = 15_000;
 const TURN_MS = { atLeisure: 1_000, busy: 5_000 } as const;
 /** Of those that come before all others, so many may wait at a time: others come from the same address. */
 const URGENT_AT_ONCE = 8;
+/**
+ * When a connection says who it is, this part of the work for it is done: the handshake. In a storm much work is in connections
+ * of which none has come to its end, and a server that counted ends alone would take itself for a slow one.
+ */
+const HANDSHAKE_PART = 0.5;
 const SLOTS = { first: 64, least: 16, most: 1_024 } as const;
 /** From here on the event loop has no time to spare. */
 const BUSY = 0.9;
@@ -45,6 +50,7 @@ export class Turns<C> {
   readonly #bySize: Set<string>[] = [];
   #slots: number = SLOTS.first;
   #isBusy = false;
+  /** Since the last measurement, with parts of those under way. */
   #ended = 0;
   #becameReady = 0;
   /** Since it has been crowded. */
@@ -113,6 +119,8 @@ export class Turns<C> {
   /** It has said who it is: it has its place until it leaves. */
   works(connection: C): void {
     if (!this.#served.delete(connection) && !this.#slow.delete(connection)) return;
+    this.#ended += HANDSHAKE_PART;
+    this.#becameReady += HANDSHAKE_PART;
     this.#working.add(connection);
     this.#registering.add(connection);
   }
@@ -129,10 +137,11 @@ export class Turns<C> {
   leave(connection: C, isReady = false): void {
     this.#registering.delete(connection);
     const wasSlow = this.#slow.delete(connection);
-    const wasServed = this.#served.delete(connection) || this.#working.delete(connection);
-    if (wasServed || (wasSlow && isReady)) {
-      this.#ended++;
-      if (isReady) this.#becameReady++;
+    const hasSaid = this.#working.delete(connection);
+    if (this.#served.delete(connection) || hasSaid || (wasSlow && isReady)) {
+      const counted = hasSaid ? HANDSHAKE_PART : 0;
+      this.#ended += 1 - counted;
+      this.#becameReady += (isReady ? 1 : 0) - counted;
     } else if (this.#networks.has(connection)) this.#remove(connection);
   }
 
