@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync, write } from 'node:fs';
+import { close, constants, fstatSync, mkdirSync, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
 import { type Clock, delay } from './clock.js';
@@ -83,10 +83,15 @@ export class LogSink {
     limit.abort();
   }
 
-  /** Waits as `written` does, and closes the file. */
+  /** Waits as `written` does, and closes the file. Lines that come behind that go to standard error. */
   async close(): Promise<void> {
     await this.written();
-    if (this.#writing === '') this.#target?.close();
+    const before = this.#target;
+    if (before?.canReopen === false) return;
+    // The descriptor may be another file's from now on.
+    this.#target = undefined;
+    this.#openAgainAt = Number.POSITIVE_INFINITY;
+    if (this.#writing === '') before?.close();
   }
 
   #next(): void {
@@ -167,7 +172,9 @@ function openTarget(file: string): Target {
     // O_NONBLOCK: a named pipe without a reader fails, and a full one does not block a thread for ever.
     const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = constants;
     const descriptor = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NONBLOCK, 0o640);
-    return { ...descriptorTarget(descriptor), canReopen: true, close: () => closeSync(descriptor) };
+    // What a network file system keeps back, it may fail to write at the end.
+    const said = (error: Error | null) => error && toStderr(`log.file=${file}: ${reasonOf(error)}\n`);
+    return { ...descriptorTarget(descriptor), canReopen: true, close: () => close(descriptor, said) };
   }
   const stat = fstatSync(1);
   const isStream = stat.isFIFO() || stat.isSocket() || isatty(1);

@@ -1,9 +1,11 @@
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { LogSink } from '../../src/lib/log-sink.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { testFolder } from '../helpers/scratch.js';
+import { until } from '../helpers/until.js';
 
 /** What goes to standard error. */
 function captureStderr(t: { teardown(fn: () => void): void }) {
@@ -75,3 +77,41 @@ t.test('regression: log: lines that cannot be written go to standard error, unti
   t.equal(await readFile(file, 'utf8'), 'four\n');
   t.match(stderr(), /is written again\n$/);
 });
+
+t.test('regression: log: lines that come behind its end go to standard error, and to no other file', async t => {
+  const stderr = captureStderr(t);
+  const folder = testFolder(t);
+  const sink = new LogSink(join(folder, 'x.log'), new FakeClock());
+  sink.write('one\n');
+  await sink.opened();
+  await sink.close();
+  const other = await open(join(folder, 'other'), 'w');
+  t.teardown(() => other.close());
+  sink.write('two\n');
+  await sink.written();
+  t.match(stderr(), /two\n$/);
+  t.equal(await readFile(join(folder, 'x.log'), 'utf8'), 'one\n');
+  t.equal(await readFile(join(folder, 'other'), 'utf8'), '', 'it has the descriptor that the log had');
+});
+
+t.test('regression: log: a file that cannot be closed is said on standard error, and rejects nothing', async t => {
+  const stderr = captureStderr(t);
+  const file = join(testFolder(t), 'x.log');
+  const sink = new LogSink(file, new FakeClock());
+  sink.write('one\n');
+  await sink.opened();
+  const descriptor = readdirSync('/proc/self/fd').find(one => targetOf(one) === file);
+  closeSync(Number(descriptor));
+  await t.resolves(sink.close());
+  await until(() => stderr() !== '');
+  t.match(stderr(), /^log\.file=.*x\.log: EBADF/);
+});
+
+function targetOf(descriptor: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    // It was that of the listing.
+    return undefined;
+  }
+}
