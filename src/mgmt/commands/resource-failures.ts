@@ -19,10 +19,10 @@ export class ResourceFailures {
   }
 
   /** @param answer what the agent has answered in the place of its resource */
-  tell(hostId: number, { fields }: Message): void {
+  tell(hostId: number, { fields: { details } }: Message): void {
     const host = this.#knownHosts.byId(hostId);
     if (host === undefined) return;
-    const why = peerText(String(fields.details));
+    const why = peerText(typeof details === 'string' ? details : 'it does not say why');
     this.#told.tell({
       key: [host.uuid, why],
       message: 'The resource of an agent has failed to carry out a command',

@@ -296,10 +296,12 @@ class Sending {
       for (const message of messages)
         if (isInPlaceOfResource(message)) this.#parts.onResourceFailed(this.#what.hostId, message);
       const outcome = agentOutcomeOf(messages);
-      const reason = peerText(String(first?.fields.details ?? outcome));
-      if (outcome === 'unknown') return { kind: 'lost', reason, isRepeatable: false };
-      if (outcome === 'refused') return { kind: 'notSent', reason, isFinal: true };
-      return { kind: 'answered', messages, isUnsupported: isUnsupported(messages) };
+      if (outcome === undefined) return { kind: 'answered', messages, isUnsupported: isUnsupported(messages) };
+      const details = first?.fields.details;
+      const reason = peerText(typeof details === 'string' ? details : outcome);
+      return outcome === 'unknown'
+        ? { kind: 'lost', reason, isRepeatable: false }
+        : { kind: 'notSent', reason, isFinal: true };
     } catch (error) {
       // To ask again would bring the same answer.
       return { kind: 'lost', reason: `the answer cannot be read: ${peerText(reasonOf(error))}`, isRepeatable: false };
