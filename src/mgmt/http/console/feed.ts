@@ -90,6 +90,13 @@ export class Feed {
     if (this.#isStopped) return;
     this.#subscribers.add(subscriber);
     this.#tickLater();
+    const texts = await this.#greeting(cursor);
+    // It may have been ended meanwhile: a stream that has ended fails when it is written to.
+    if (this.#subscribers.has(subscriber)) for (const text of texts) subscriber.write(text);
+  }
+
+  /** What one is told first. */
+  async #greeting(cursor: FeedCursor | undefined): Promise<readonly string[]> {
     try {
       // The first one, after a while without any: what happened meanwhile nobody was told.
       this.#state ??= feedFrom(await this.#newest());
@@ -99,12 +106,14 @@ export class Feed {
       const own = next(before, reading);
       // To a newcomer who has no cursor the last moves are known by what it reads itself.
       const messages = cursor !== undefined && isTold ? own.messages : own.messages.filter(isNotReadAnew);
-      subscriber.write(message('hello', this.#hello(), own.state.cursor));
-      for (const { event, items } of messages) subscriber.write(message(event, items, own.state.cursor));
-      if (cursor !== undefined && !isTold) subscriber.write(message('reset', {}, own.state.cursor));
+      return [
+        message('hello', this.#hello(), own.state.cursor),
+        ...messages.map(({ event, items }) => message(event, items, own.state.cursor)),
+        ...(cursor !== undefined && !isTold ? [message('reset', {}, own.state.cursor)] : []),
+      ];
     } catch (error) {
       this.#failed(error);
-      subscriber.write(message('hello', this.#hello()));
+      return [message('hello', this.#hello())];
     }
   }
 

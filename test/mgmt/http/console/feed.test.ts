@@ -280,3 +280,20 @@ t.test('feed: it ends with the session, and with the server', async t => {
   feed.stop();
   t.equal(two.subscriber.isEnded, true);
 });
+
+t.test('regression: feed: nothing is written to one that was ended while it was greeted, or that has gone', async t => {
+  for (const way of ['ends', 'leaves']) {
+    const { state, feed, subscribe, settle } = bench();
+    let open = () => {};
+    state.gate = new Promise(resolve => {
+      open = resolve;
+    });
+    const { told, leave } = subscribe();
+    await settle();
+    if (way === 'ends') feed.stop();
+    else leave();
+    open();
+    await settle();
+    t.same(told, [], way);
+  }
+});
