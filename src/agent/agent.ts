@@ -1,6 +1,6 @@
 import { sharedAbortController } from '../lib/abort.js';
 import type { Clock, Timer } from '../lib/clock.js';
-import { Emitter, type Events } from '../lib/emitter.js';
+import { callOut, Emitter, type Events } from '../lib/emitter.js';
 import { reasonOf } from '../lib/errors.js';
 import type { Log } from '../lib/logger.js';
 import type { Random } from '../lib/random.js';
@@ -369,17 +369,15 @@ export class Agent {
   #startResource(): void {
     const { resource, log } = this.#parts;
     if (resource.start === undefined) return;
-    try {
-      resource.start({
-        signal: this.#stopSignal(),
-        push: () => this.#outOfBand.want(LIMITS.pushGapMs),
-      });
-    } catch (error) {
-      log.error('The resource has failed to start: it answers all the same', {
-        resource: resource.name,
-        reason: reasonOf(error),
-      });
-    }
+    const handle = { signal: this.#stopSignal(), push: () => this.#outOfBand.want(LIMITS.pushGapMs) };
+    void callOut(
+      () => resource.start?.(handle),
+      error =>
+        log.error('The resource has failed to start: it answers all the same', {
+          resource: resource.name,
+          reason: reasonOf(error),
+        }),
+    );
   }
 
   /** @returns false when there is no Ready link */

@@ -161,6 +161,13 @@ export class LivenessWatch {
   }
 
   async #askKernel(): Promise<void> {
-    if (await this.#parts.isUnacknowledged()) this.#observe({ kind: 'unacknowledged' });
+    let isUnacknowledged: boolean;
+    try {
+      isUnacknowledged = await this.#parts.isUnacknowledged();
+    } catch (error) {
+      this.#parts.log.debug('Nobody can tell whether the server acknowledges', { reason: reasonOf(error) });
+      return;
+    }
+    if (isUnacknowledged) this.#observe({ kind: 'unacknowledged' });
   }
 }

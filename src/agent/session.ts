@@ -146,7 +146,8 @@ export class Session {
     this.#untried = [];
     const { wire, untried } = await connectToAny(addresses, {
       clock,
-      connect: (address, attempt) => dialer.connect(address, port, attempt),
+      // Async: one of a program's own may throw in place of rejecting.
+      connect: async (address, attempt) => dialer.connect(address, port, attempt),
       staggerMs: this.#order.isUrgent ? LIMITS.connectStaggerMs : undefined,
       limitMs,
       signal,

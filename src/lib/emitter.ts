@@ -10,7 +10,7 @@ import type { Log } from './logger.js';
 export interface Events<Map> {
   /**
    * Has `listener` called with each event of this name, from now on, in the order in which listeners were added. What it
-   * throws is logged, and changes nothing.
+   * throws, or rejects with, is logged, and changes nothing. Nobody waits for it.
    * @returns what ends that; idempotent
    */
   on<Name extends keyof Map>(name: Name, listener: (event: Map[Name]) => void): () => void;
@@ -43,11 +43,24 @@ export class Emitter<Map> implements Events<Map> {
   emit<Name extends keyof Map>(name: Name, event: Map[Name]): void {
     for (const { name: own, listener } of this.#listeners) {
       if (own !== name) continue;
-      try {
-        listener(event);
-      } catch (error) {
-        this.#log.error('A listener has failed', { event: String(name), reason: reasonOf(error) });
-      }
+      void callOut(
+        () => listener(event),
+        error => this.#log.error('A listener has failed', { event: String(name), reason: reasonOf(error) }),
+      );
     }
+  }
+}
+
+/**
+ * Calls a function of the program that this library is a part of, at once. It may be anybody's, and an async one: without
+ * this, what it throws would break off the work behind the call, and what it rejects with would end the process.
+ * @param onFailure told what it throws, or rejects with
+ * @returns when it has ended. Never rejects
+ */
+export async function callOut(call: () => unknown, onFailure: (error: unknown) => void): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    onFailure(error);
   }
 }

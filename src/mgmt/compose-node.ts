@@ -1,8 +1,8 @@
 import type { SecureContext } from 'node:tls';
 import { sharedAbortController } from '../lib/abort.js';
 import { type Clock, systemClock } from '../lib/clock.js';
-import type { Events } from '../lib/emitter.js';
-import type { FatalError } from '../lib/errors.js';
+import { callOut, type Events } from '../lib/emitter.js';
+import { type FatalError, reasonOf } from '../lib/errors.js';
 import { filterInSteps, runInTurns } from '../lib/interruptible.js';
 import { type Log, silentLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
@@ -103,9 +103,9 @@ export interface NodeParts {
   readonly loopUtilization?: () => number;
   /** How alerts are posted to webhooks. @default by HTTP and HTTPS */
   readonly postJson?: PostJson;
-  /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. */
+  /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. What it throws is logged. */
   onFatal(error: FatalError): void;
-  /** Called when an operator wants this server to end: call `drain`, then `stop`. */
+  /** Called when an operator wants this server to end: call `drain`, then `stop`. What it throws is logged. */
   onShutdown(): void;
 }
 
@@ -185,6 +185,10 @@ export interface ManagementNode {
 export function composeNode(parts: NodeParts): ManagementNode {
   const { clock = systemClock, random = systemRandom, log = silentLog } = parts;
   const { store, msid, address, configuration, agentsPort, ca, meters = SILENT_SERVER_METERS } = parts;
+  const callBack = (callback: 'onFatal' | 'onShutdown', call: () => unknown) =>
+    void callOut(call, error =>
+      log.error('A callback of the program has failed', { callback, reason: reasonOf(error) }),
+    );
   const health = new StoreHealth(log);
   const shared = { clock, random, log, health, msid };
   const eventLog = new EventLog(store, health, shared);
@@ -206,7 +210,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     onState: state =>
       events.add({ type: 'SERVER.STATE', level: 'INFO', description: `Management server ${address} is ${state}` }),
     onAvoided: avoided => agents.lists.avoid(avoided),
-    onForeign: error => parts.onFatal(error),
+    onForeign: error => callBack('onFatal', () => parts.onFatal(error)),
     onServerDown: ({ serviceIp, silentMs }) =>
       events.add({
         type: 'SERVER.DOWN',
@@ -271,6 +275,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
       const description = `Management server ${address} cannot open its agents' port: ${reason}`;
       events.add({ type: 'SERVER.STATE', level: 'ERROR', description });
     },
+    onCannotClose: reason => log.warn('The agents’ port has failed to close', { reason }),
   });
   health.onReplaced(() => {
     const description = `Management server ${address}: the database file was deleted or replaced while it was in use`;
@@ -286,7 +291,7 @@ export function composeNode(parts: NodeParts): ManagementNode {
     address,
     drains: {},
     stopping: stopping.signal,
-    onShutdown: () => parts.onShutdown(),
+    onShutdown: () => callBack('onShutdown', () => parts.onShutdown()),
   };
   const currentConfiguration = () => agents.lists.configuration;
   const provisioner = new Provisioner({

@@ -142,3 +142,33 @@ t.test('regression: agent: commands on the link that it leaves are answered befo
   release?.();
   t.same([await first, await second], ['answered', 'answered']);
 });
+
+t.test(
+  'regression: agent: a wire of a program’s own that cannot tell what is unacknowledged ends no agent',
+  async t => {
+    const { agent, network, a, b, upOn } = await bench(t);
+    const connect = network.connect.bind(network);
+    network.connect = async (address, port, signal) => ({
+      ...(await connect(address, port, signal)),
+      isUnacknowledged: async () => {
+        throw new Error('who knows');
+      },
+    });
+    agent.start();
+    await upOn(a);
+    a.answersPings = false;
+    await upOn(b, 300_000);
+  },
+);
+
+t.test('regression: agent: a dialer of a program’s own that throws is one that does not reach the address', async t => {
+  const names = { ms: '10.0.0.9,10.0.0.8,10.0.0.1' };
+  const { agent, network, a, clock } = await bench(t, { file: 'guid=g\nhost=ms\n', names });
+  const connect = network.connect.bind(network);
+  network.connect = (address, port, signal) => {
+    if (address === '10.0.0.8') throw new Error('no such tunnel');
+    return connect(address, port, signal);
+  };
+  agent.start();
+  await passes(clock, () => a.ready.length > 0, 10_000);
+});

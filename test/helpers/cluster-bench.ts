@@ -189,6 +189,11 @@ export class ClusterNode {
   serverCertificate: ServerCertificateOf;
   /** The process has asked to be ended. */
   wasToldToStop = false;
+  /** What the program does that the server is a part of. */
+  onShutdown: () => void = () => {
+    this.wasToldToStop = true;
+  };
+  onFatal: () => void = () => {};
   isRunning = false;
   readonly #cluster: Cluster;
 
@@ -228,10 +233,8 @@ export class ClusterNode {
       async postJson(url, body) {
         cluster.posts.push({ from: address, url, body: JSON.parse(body) });
       },
-      onFatal: () => {},
-      onShutdown: () => {
-        this.wasToldToStop = true;
-      },
+      onFatal: () => this.onFatal(),
+      onShutdown: () => this.onShutdown(),
     });
   }
 

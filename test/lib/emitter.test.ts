@@ -19,3 +19,15 @@ t.test('emitter: listeners are called in order, until they end it; what one thro
   t.same(heard, ['one', 'one', 'two']);
   t.equal(log.count('error A listener has failed'), 2);
 });
+
+t.test('regression: emitter: what an async listener rejects with is logged, and ends no process', async t => {
+  const log = new RecordingLog();
+  const emitter = new Emitter<{ readonly told: string }>(log);
+  emitter.on('told', async () => {
+    await Promise.resolve();
+    throw new Error('no');
+  });
+  emitter.emit('told', 'one');
+  await new Promise(setImmediate);
+  t.match(log.fieldsOf('error A listener has failed'), { event: 'told', reason: 'no' });
+});

@@ -19,7 +19,10 @@ export interface Wire {
    * @throws as `connectTls`; the connection has ended then
    */
   secure(options: Omit<FramedTlsClientOptions, 'remote'>): Promise<Transport>;
-  /** Whether what was sent is repeated, and the server's machine does not acknowledge it. False when nobody can tell. */
+  /**
+   * Whether what was sent is repeated, and the server's machine does not acknowledge it. False when nobody can tell; what it
+   * throws counts as that.
+   */
   isUnacknowledged(): Promise<boolean>;
   /** Ends the connection at once, before `secure`. */
   destroy(): void;

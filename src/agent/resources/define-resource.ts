@@ -38,8 +38,8 @@ export interface ResourceDefinition {
   startup?(): StartupDescription | Promise<StartupDescription>;
   /** Called for each ping. */
   ping?(): PingReport | Promise<PingReport>;
-  /** Called once, before the agent dials. */
-  start?(handle: ResourceHandle): void;
+  /** Called once, before the agent dials, which does not wait for it. What it throws, or rejects with, is logged. */
+  start?(handle: ResourceHandle): void | Promise<void>;
   /**
    * What carries out a command, by its full class name. The answer's class has the command's name with `Answer` in the
    * place of `Command`, or behind it. GetHostStatsCommand is answered with the figures of this machine, unless it is here.

@@ -68,6 +68,6 @@ export interface Resource {
   answer(command: Message, context: CommandContext): Message | undefined | Promise<Message | undefined>;
   /** Called for each ping. A ping does not wait for it for longer than 1 s, and goes without it then. */
   ping?(): PingReport | Promise<PingReport>;
-  /** Called once, before the agent dials. */
-  start?(handle: ResourceHandle): void;
+  /** Called once, before the agent dials, which does not wait for it. What it throws, or rejects with, is logged. */
+  start?(handle: ResourceHandle): void | Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Clock, systemClock } from '../../lib/clock.js';
+import { callOut } from '../../lib/emitter.js';
 import { reasonOf } from '../../lib/errors.js';
 import { cannotListen } from '../../lib/listen-error.js';
 import { Semaphore } from '../../lib/semaphore.js';
@@ -26,7 +27,7 @@ export interface AgentsPort {
    * @throws FatalError PORT_IN_USE, ADDRESS_NOT_AVAILABLE, LISTEN_FAILED
    */
   open(serve: (socket: Duplex, remote: RemoteEnd) => void): Promise<RemoteEnd>;
-  /** Takes no new connections. Resolves when those that are open have ended, or after 6 s. Never rejects. */
+  /** Takes no new connections. Resolves when those that are open have ended, or after 6 s. What it throws is logged. */
   close(): Promise<void>;
 }
 
@@ -90,6 +91,8 @@ export interface PortKeeperParts {
   onClosed(): void;
   /** The port could not be opened again. It is tried again by the next pass. */
   onCannotOpen(reason: string): void;
+  /** The port has failed to close. Nothing that still comes is served. */
+  onCannotClose(reason: string): void;
 }
 
 /** Keeps the agents' port open or closed, as it should be: a pass brings it there, and tries again what failed. */
@@ -137,12 +140,9 @@ export class PortKeeper {
     });
   }
 
-  /** For good. Resolves when the connections have ended, or after 6 s. */
+  /** For good. Resolves when the connections have ended, or after 6 s. Never rejects. */
   async close(): Promise<void> {
-    await this.#turns.run(async () => {
-      this.#at = undefined;
-      await this.#parts.port.close();
-    });
+    await this.#turns.run(() => this.#closePort());
   }
 
   async #open(): Promise<RemoteEnd> {
@@ -152,8 +152,16 @@ export class PortKeeper {
 
   /** Ready links stay, and are not waited for. */
   #close(): void {
-    this.#at = undefined;
-    void this.#parts.port.close();
+    void this.#closePort();
     this.#parts.onClosed();
+  }
+
+  #closePort(): Promise<void> {
+    this.#at = undefined;
+    const { port, onCannotClose } = this.#parts;
+    return callOut(
+      () => port.close(),
+      error => onCannotClose(reasonOf(error)),
+    );
   }
 }

@@ -675,3 +675,17 @@ t.test('startup: a resource that fails to start answers all the same', async t =
   await upOn(a);
   t.match(log.fieldsOf('error The resource has failed to start'), { reason: 'no disk' });
 });
+
+t.test('regression: startup: a resource whose start rejects answers all the same', async t => {
+  const resource = defineResource({
+    name: 'R',
+    commands: {},
+    async start() {
+      throw new Error('no disk');
+    },
+  });
+  const { agent, a, log, upOn } = await bench(t, { resource });
+  agent.start();
+  await upOn(a);
+  t.match(log.fieldsOf('error The resource has failed to start'), { reason: 'no disk' });
+});

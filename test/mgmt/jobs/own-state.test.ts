@@ -17,3 +17,27 @@ t.test('own-state: a server in Maintenance tells once that no other server can t
   await cluster.goesOn(20_000);
   t.equal((await told()).length, 1);
 });
+
+t.test('regression: own-state: what onShutdown of a program throws, or rejects with, ends no heartbeat', async t => {
+  const failing = {
+    throws() {
+      throw new Error('no');
+    },
+    async rejects() {
+      throw new Error('no');
+    },
+  };
+  for (const [how, onShutdown] of Object.entries(failing)) {
+    const cluster = await startCluster(t, [A, B]);
+    const node = cluster.node(A);
+    node.onShutdown = onShutdown;
+    const { uuid: managementserverid } = await cluster.row(A);
+    await cluster.node(B).call('triggerShutdown', { managementserverid });
+    await cluster.goesOn(10_000);
+    t.equal(node.state, 'ShuttingDown', how);
+    t.match(node.log.fieldsOf('error A callback of the program has failed'), { callback: 'onShutdown', reason: 'no' });
+    const { beat } = await cluster.row(A);
+    await cluster.goesOn(10_000);
+    t.ok((await cluster.row(A)).beat > beat, `${how}: its heartbeat goes on`);
+  }
+});
