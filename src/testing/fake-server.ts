@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { type Dialer, type Wire, wireOver } from '../agent/dial/dialer.js';
@@ -83,8 +83,7 @@ export class FakeServer {
   /** Its certificate and key. */
   context: SecureContext;
   #listener: Server | undefined;
-  /** Of the listener, whatever becomes of them. */
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<Duplex>();
 
   constructor(address: string, context: SecureContext, msid = 1001n) {
     this.address = address;
@@ -113,10 +112,6 @@ export class FakeServer {
   /** Takes agents at a free port of `address`. @returns the port @throws the system's error */
   async listen(): Promise<number> {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-      // The agent may have gone.
-      socket.on('error', () => {});
       if (this.behaviour === 'refuse') socket.resetAndDestroy();
       else void this.accept(socket, { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
     });
@@ -126,21 +121,25 @@ export class FakeServer {
     return typeof at === 'object' && at !== null ? at.port : 0;
   }
 
-  /** Ends what `listen` has begun, and all connections. */
+  /** Ends what `listen` has begun, and all links and connections. */
   async close(): Promise<void> {
     this.die();
+    for (const socket of this.#sockets) socket.destroy();
     const listener = this.#listener;
     this.#listener = undefined;
     if (listener === undefined) return;
     const closed = once(listener, 'close');
     listener.close();
-    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
   /** Takes a connection of an agent. Never rejects. */
   async accept(socket: Duplex, remote: RemoteEnd): Promise<void> {
     this.connections++;
+    this.#sockets.add(socket);
+    // An agent may reset what is never read.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#sockets.delete(socket));
     if (this.behaviour === 'close') socket.end();
     if (this.behaviour !== 'accept') return;
     try {

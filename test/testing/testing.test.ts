@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import t from 'tap';
 import { startAgent } from '../../src/agent/index.js';
 import { silentLog } from '../../src/lib/logger.js';
@@ -63,4 +64,22 @@ t.test('testing: a fake server that says nothing, or closes at once, ends all th
     await ended;
     t.ok(socket.destroyed, behaviour);
   }
+});
+
+t.test('regression: testing: an agent that resets a connection which a fake server lets hang ends no test', async t => {
+  const server = new FakeServer('127.0.0.1', secureContext(await testCertificate()));
+  server.behaviour = 'hang';
+  const accepted: Duplex[] = [];
+  const accept = server.accept.bind(server);
+  server.accept = (socket, remote) => {
+    accepted.push(socket);
+    return accept(socket, remote);
+  };
+  const port = await server.listen();
+  const [resets, hangs] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  hangs.on('error', () => {});
+  await until(() => accepted.length === 2);
+  resets.resetAndDestroy();
+  await until(() => accepted.some(({ destroyed }) => destroyed));
+  await t.resolves(server.close(), 'also while one hangs');
 });
