@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:http';
-import { cannotListen } from '../lib/listen-error.js';
+import { createServer } from 'node:http';
+import { listenAt } from '../lib/listen.js';
 
 /** What `/metrics` shows. */
 export interface MetricsSource {
@@ -45,18 +45,10 @@ export async function openMetricsPort(
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
-  await listen(server, address, port);
+  await listenAt(server, { host: address, port });
   return () =>
     new Promise(resolve => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
-}
-
-/** @throws FatalError */
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', cause => reject(cannotListen(host, port, cause)));
-    server.listen({ host, port }, () => resolve());
-  });
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.js';
+import { outliveAccept } from '../listen.js';
 import { FaultyPipe } from './faulty-pipe.js';
 
 /** What a proxy does to the bytes of all connections. */
@@ -69,6 +70,7 @@ export class FaultyProxy {
     this.#keepsAddresses = keepsAddresses;
     this.#clock = clock;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
+    outliveAccept(this.#server);
   }
 
   /** Listens. @throws the system's error */

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { callOut } from '../../lib/emitter.js';
 import { reasonOf } from '../../lib/errors.js';
-import { cannotListen } from '../../lib/listen-error.js';
+import { listenAt } from '../../lib/listen.js';
 import { Semaphore } from '../../lib/semaphore.js';
 import type { RemoteEnd } from '../../protocol/index.js';
 import { MGMT_LIMITS } from '../config/limits.js';
@@ -51,7 +51,7 @@ export function tcpAgentsPort({ address, port }: RemoteEnd, clock: Clock = syste
           serve(socket, { address: withoutMapping(remoteAddress), port: remotePort });
         },
       );
-      await bound(server, { address, port });
+      await listenAt(server, { host: address, port, backlog: MGMT_LIMITS.backlog });
       listener = server;
       const at = server.address();
       return { address, port: typeof at === 'object' && at !== null ? at.port : port };
@@ -70,13 +70,6 @@ export function tcpAgentsPort({ address, port }: RemoteEnd, clock: Clock = syste
       });
     },
   };
-}
-
-function bound(server: Server, { address, port }: RemoteEnd): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', cause => reject(cannotListen(address, port, cause)));
-    server.listen({ host: address, port, backlog: MGMT_LIMITS.backlog }, resolve);
-  });
 }
 
 /** A socket for both families shows an IPv4 address as `::ffff:192.0.2.1`. */

@@ -8,7 +8,7 @@ import { param, type RequestParams } from '../../api/signature.js';
 import { networkOf } from '../../lib/address.js';
 import { Admission } from '../../lib/admission.js';
 import type { Clock } from '../../lib/clock.js';
-import { cannotListen } from '../../lib/listen-error.js';
+import { cannotListen, outliveAccept } from '../../lib/listen.js';
 import type { Api } from './api.js';
 import { ConsoleRoutes, type ConsoleRoutesParts } from './console/routes.js';
 import type { MetricsPage } from './metrics-page.js';
@@ -66,6 +66,7 @@ export function httpServer({ clock, api, notReady, metrics, secureContext, conso
       ),
   });
   app.server.maxConnections = CONNECTIONS_MAX;
+  outliveAccept(app.server);
   const tls =
     secureContext && new TlsConnections(app.server, { clock, context: secureContext, refusePlain: refusePlainHttp });
   const tcpOf = (socket: Socket) => tls?.tcpOf(socket) ?? socket;
