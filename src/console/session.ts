@@ -15,15 +15,19 @@ const PATH = '/console/session';
 export async function readSession(): Promise<SessionInfo | undefined | 'away'> {
   const response = await fetch(PATH, { headers: CONSOLE_HEADERS }).catch(() => undefined);
   if (response === undefined || response.status >= 500) return 'away';
-  return response.ok ? ((await response.json()) as SessionInfo) : undefined;
+  // One that was broken off is no answer.
+  return response.ok ? ((await response.json().catch(() => 'away')) as SessionInfo | 'away') : undefined;
 }
 
 /** @returns the session, or why there is none */
 export async function signIn(apiKey: string, secretKey: string): Promise<SessionInfo | string> {
   const body = new URLSearchParams({ apiKey, secretKey });
   const response = await fetch(PATH, { method: 'POST', headers: CONSOLE_HEADERS, body }).catch(() => undefined);
-  if (response === undefined) return 'This server does not answer.';
-  const answer = (await response.json()) as SessionInfo | { readonly error: string };
+  const answer = (await response?.json().catch(() => undefined)) as
+    | SessionInfo
+    | { readonly error: string }
+    | undefined;
+  if (answer === undefined) return 'This server does not answer.';
   return 'error' in answer ? answer.error : answer;
 }
 

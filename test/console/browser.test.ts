@@ -36,6 +36,16 @@ t.test('console: in a real browser', { skip: isMissing && 'chromium is not insta
   const verdict = (text: string | RegExp) =>
     page.getByRole('heading', { level: 1 }).filter({ hasText: text }).waitFor();
 
+  await t.test('regression: an answer that was broken off is none: the page goes on by itself', async () => {
+    const brokenOff = { status: 200, contentType: 'application/json', body: '{"name":' };
+    await page.route('**/console/session', route => route.fulfill(brokenOff), { times: 1 });
+    await signIn(page, operator);
+    await page.getByText('This server does not answer.').waitFor();
+    await page.route('**/console/session', route => route.fulfill(brokenOff), { times: 1 });
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  });
+
   await t.test('who signs in with a wrong secret is told so, and with the right one is in', async t => {
     await signIn(page, { ...operator, secretKey: 'guessed' });
     await page.getByText('The key or the secret is wrong.').waitFor();
