@@ -130,7 +130,8 @@ function whyUnreachable(error: unknown, endpoint: string, caSource: string | und
     return `the certificate of ${endpoint}: ${reason}`;
   }
   const scheme = new URL(endpoint).protocol;
-  return `no answer from ${endpoint}: ${reason}; another server takes the same key: --endpoint ${scheme}//ADDRESS:PORT/client/api`;
+  const what = code === 'ECONNRESET' ? `it closed the connection (${reason}), as the agents' port does` : reason;
+  return `no answer from ${endpoint}: ${what}; another server takes the same key: --endpoint ${scheme}//ADDRESS:PORT/client/api`;
 }
 
 /** An invalid value in short: the user knows the command, and that it failed. */

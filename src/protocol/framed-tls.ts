@@ -161,7 +161,6 @@ function handshake(
 
     const framing = new FramingStream(socket, fail);
     const tls = start(framing);
-    if (received !== undefined) framing.receive(received);
     const timer = clock.after(options.handshakeTimeoutMs, () =>
       fail(
         new ProtocolError('HANDSHAKE_TIMEOUT', 'the TLS handshake took too long', { ms: options.handshakeTimeoutMs }),
@@ -187,6 +186,8 @@ function handshake(
       }
       resolve(new FramedTls(socket, framing, tls, clock, { ...options, ...termsFor?.() }));
     });
+    // Last: bytes that are no TLS fail at once, and `fail` ends the timer.
+    if (received !== undefined) framing.receive(received);
   });
 }
 

@@ -3,7 +3,10 @@ import t, { type Test } from 'tap';
 import { call } from '../../src/admin/client.js';
 import { isSignedWith } from '../../src/api/signature.js';
 import { systemRandom } from '../../src/lib/random.js';
+import { tcpAgentsPort } from '../../src/mgmt/agents/agents-port.js';
+import { acceptTls, secureContext } from '../../src/protocol/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { plainCertificate } from '../helpers/certificates.js';
 import { until } from '../helpers/until.js';
 
 /** Its wall time begins with 2026. */
@@ -100,4 +103,17 @@ t.test('client: a server that does not answer is given up after 90 s', async t =
   await until(() => isAsked);
   await clock.advance(90_000);
   await failed;
+});
+
+t.test('client: of a port that closes the connection it says whose that may be', async t => {
+  const port = tcpAgentsPort({ address: '127.0.0.1', port: 0 });
+  const context = secureContext(await plainCertificate());
+  const at = await port.open((socket, remote) => {
+    acceptTls(socket, { context, handshakeTimeoutMs: 10_000, remote }).catch(() => {});
+  });
+  t.teardown(() => port.close());
+  const key = { endpoint: `http://127.0.0.1:${at.port}/client/api`, key: 'K', secret: 'S', source: 'test' };
+  await t.rejects(call(key, 'listHosts', new Map(), { clock, random: systemRandom }), {
+    message: /^no answer from .*: it closed the connection \(.*\), as the agents' port does; another server/,
+  });
 });

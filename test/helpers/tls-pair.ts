@@ -26,6 +26,8 @@ export interface TlsPairOptions {
   readonly budget?: MemoryBudget;
   /** @default as fast as it comes */
   readonly readRate?: ReadRate;
+  /** What the server has read before. @default nothing */
+  readonly received?: Buffer;
 }
 
 /** Two secured transports, joined. */
@@ -41,6 +43,7 @@ export async function serverTls(socket: Duplex, options: TlsPairOptions = {}): P
     ...common(options),
     context: options.serverContext ?? (await testContext()),
     ...(options.budget && { budget: options.budget }),
+    ...(options.received && { received: options.received }),
   });
 }
 

@@ -351,6 +351,10 @@ t.test('framed-tls: what is no TLS fails the handshake', async t => {
     wire.agentEnd.write(bytes);
     await secured;
     t.ok(isCleanedUp(clock, wire.serverEnd), code);
+    // As a server does, which waits for the first bytes before it makes anything.
+    const before = memoryWire();
+    await t.rejects(serverTls(before.serverEnd, { clock, received: bytes }), { name: 'ProtocolError', code });
+    t.ok(isCleanedUp(clock, before.serverEnd), `regression: ${code}, with what was read before`);
   }
 });
 
