@@ -12,9 +12,9 @@ export class OperationError extends Error {
   override readonly name = 'OperationError';
   /** What is wrong, for programs. docs/errors.md has every code. */
   readonly code: OperationErrorCode;
-  /** Which argument is wrong, by its name in the call. Undefined with `OPERATION_REFUSED`. */
+  /** Which argument is wrong, by its name in the call. Undefined with `OPERATION_REFUSED`, and when no single one is. */
   readonly argument: string | undefined;
-  /** What was given. Undefined with `OPERATION_REFUSED`. */
+  /** What was given. Undefined with `argument`. */
   readonly value: string | undefined;
   /** The message without the argument and its value. */
   readonly reason: string;
@@ -24,7 +24,7 @@ export class OperationError extends Error {
     reason: string,
     { argument, value }: { readonly argument?: string; readonly value?: string } = {},
   ) {
-    super(code === 'ARGUMENT_INVALID' ? `${argument}=${value}: ${reason}` : reason);
+    super(argument === undefined ? reason : `${argument}=${value}: ${reason}`);
     this.code = code;
     this.argument = argument;
     this.value = value;
@@ -39,7 +39,7 @@ export type OperationErrorCode =
    * between again and again.
    */
   | 'OPERATION_REFUSED'
-  /** The value of an argument is not allowed, or there is nothing with this id. */
+  /** The value of an argument is not allowed, there is nothing with this id, or arguments exclude each other. */
   | 'ARGUMENT_INVALID'
   /** The global configuration has no such name. */
   | 'CONFIGURATION_NAME_UNKNOWN';
@@ -50,6 +50,11 @@ export function refusedOperation(reason: string): OperationError {
 
 export function invalidArgument(argument: string, value: string, reason: string): OperationError {
   return new OperationError('ARGUMENT_INVALID', reason, { argument, value });
+}
+
+/** Each argument may be right, and they are not together. */
+export function invalidTogether(reason: string): OperationError {
+  return new OperationError('ARGUMENT_INVALID', reason);
 }
 
 /** @throws OperationError ARGUMENT_INVALID: it is no whole number from `least` to `most` */

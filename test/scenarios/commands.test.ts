@@ -53,11 +53,14 @@ t.test('commands: what cannot be sent is refused before there is a job', async t
   const cluster = await startCluster(t, [A]);
   await agentOn(cluster, A, 'guid-1');
   const cases: readonly (readonly [Readonly<Record<string, string | number>>, RegExp])[] = [
-    [{ class: WORK }, /exactly one of ids, clusterid, zoneid, tag and all=true/],
-    [{ ids: 'guid-1', all: 'true', class: WORK }, /exactly one of/],
+    [{ class: WORK }, /^exactly one of ids, clusterid, zoneid, tag and all=true is needed; none is given$/],
+    [{ all: 'false', class: WORK }, /^exactly one of .*; none is given$/],
+    [{ ids: 'guid-1', all: 'true', class: WORK }, /^exactly one of .*; given are ids, all$/],
     [{ ids: 'nobody', class: WORK }, /there is no host with this id, name or guid/],
     [{ ids: 'guid-1' }, /class/],
-    [{ ids: 'guid-1', class: 'ReadyCommand' }, /only these may be named without/],
+    [{ ids: 'guid-1', class: 'ReadyCommand' }, /only the servers send it/],
+    [{ ids: 'guid-1', class: 'StartVmCommand' }, /due to only these may be named without/],
+    [{ ids: 'guid-1', class: 'gethoststatcommand' }, /due to is GetHostStatsCommand meant\? only these may be named/],
     [{ ids: 'guid-1', class: 'com.cloud.agent.api.ReadyCommand' }, /only the servers send it/],
     [{ ids: 'guid-1', class: WORK, fields: '{' }, /it is no JSON/],
     [{ ids: 'guid-1', class: WORK, fields: '[]' }, /a JSON object is expected/],

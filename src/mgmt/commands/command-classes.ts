@@ -1,3 +1,4 @@
+import { nearestKey } from '../../lib/text/nearest-key.js';
 import { DoctorCommand } from '../../protocol/index.js';
 import type { CommandClass } from '../metrics/server-metrics.js';
 
@@ -26,14 +27,16 @@ const MOST_LENGTH = 255;
  */
 export function commandClass(name: string): { readonly type: string } | { readonly refusal: string } {
   const type = name.includes('.') ? name : [...KNOWN.keys()].find(known => known.endsWith(`.${name}`));
-  if (type === undefined) {
-    const short = [...KNOWN.values()].join(', ');
-    return { refusal: `only these may be named without their package: ${short}` };
-  }
-  if (type.length > MOST_LENGTH || !FULL_NAME.test(type)) return { refusal: 'it is no name of a class' };
-  if (NEVER.test(simpleName(type))) {
+  if (NEVER.test(simpleName(name))) {
     return { refusal: 'it is about the link of the agent, or about trust: only the servers send it' };
   }
+  if (type === undefined) {
+    const short = [...KNOWN.values()];
+    const near = nearestKey(name, short);
+    const meant = near === undefined ? '' : `is ${near} meant? `;
+    return { refusal: `${meant}only these may be named without their package: ${short.join(', ')}` };
+  }
+  if (type.length > MOST_LENGTH || !FULL_NAME.test(type)) return { refusal: 'it is no name of a class' };
   return { type };
 }
 

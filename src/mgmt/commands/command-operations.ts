@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../lib/clock.js';
-import { checkRange, invalidArgument, refusedOperation } from '../../lib/operation-error.js';
+import { checkRange, invalidArgument, invalidTogether, refusedOperation } from '../../lib/operation-error.js';
 import { amount, amountThat } from '../../lib/text/amount.js';
 import { peerText } from '../../lib/text/peer-text.js';
 import { LIMITS, type Message, ProtocolError, rawBodyOf, readyLimits } from '../../protocol/index.js';
@@ -142,13 +142,12 @@ async function hostsOf(
   store: Pick<Store, 'selectHosts'>,
   { ids, all, ...selection }: Pick<SendCommandArguments, 'ids' | 'zoneId' | 'clusterId' | 'tag' | 'all'>,
 ): Promise<readonly number[]> {
-  const given = [ids, all === true ? all : undefined, ...Object.values(selection)].filter(value => value !== undefined);
+  const given = Object.entries({ ids, all: all === true ? all : undefined, ...selection })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name.toLowerCase());
   if (given.length !== 1) {
-    throw invalidArgument(
-      'ids',
-      ids?.join(',') ?? '',
-      'exactly one of ids, clusterid, zoneid, tag and all=true is needed',
-    );
+    const found = given.length === 0 ? 'none is given' : `given are ${given.join(', ')}`;
+    throw invalidTogether(`exactly one of ids, clusterid, zoneid, tag and all=true is needed; ${found}`);
   }
   if (ids === undefined) {
     const { zoneId, clusterId, tag } = selection;

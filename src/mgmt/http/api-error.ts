@@ -53,7 +53,8 @@ export function fromOperationError(command: string, error: OperationError): ApiE
     case 'CONFIGURATION_NAME_UNKNOWN':
       return new ApiError(431, error.reason, 4350, { cause: error });
     case 'ARGUMENT_INVALID': {
-      const { argument = '', value = '', reason } = error;
+      const { argument, value = '', reason } = error;
+      if (argument === undefined) return new ApiError(431, reason, 4350, { cause: error });
       return invalidParameter(command, parameterOf(command, argument), value, reason);
     }
   }
