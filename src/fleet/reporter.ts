@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../lib/clock.js';
 import type { Log } from '../lib/logger.js';
 import type { Ledger } from './measure/ledger.js';
+import { type Count, perSecond, withCount } from './measure/rate.js';
 import { type Sample, withSample } from './measure/samples.js';
 import type { Status } from './measure/status.js';
 
@@ -19,15 +20,14 @@ export class Reporter {
   readonly #startedAt: number;
   #samples: readonly Sample[] = [];
   #last = '';
-  #lookedAt: number;
-  #connectsThen = 0;
-  #perSecond = 0;
+  /** Links that became Ready. */
+  #connects: readonly Count[];
   #timer: Timer | undefined;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
-    this.#lookedAt = this.#startedAt;
+    this.#connects = [{ at: this.#startedAt, count: 0 }];
   }
 
   start(): void {
@@ -53,16 +53,19 @@ export class Reporter {
   status(): Status {
     const { ledger, clock } = this.#parts;
     const { agents, census } = ledger;
-    return { agents, census, measured: ledger.measured(clock.now()), perSecond: this.#perSecond };
+    return { agents, census, measured: ledger.measured(clock.now()), perSecond: this.#rate() };
+  }
+
+  #rate(): number {
+    const { ledger, clock } = this.#parts;
+    this.#connects = withCount(this.#connects, { at: clock.now(), count: ledger.connects });
+    return perSecond(this.#connects);
   }
 
   #look(): void {
     const { ledger, clock, log, isLogged } = this.#parts;
     const now = clock.now();
-    const passedMs = now - this.#lookedAt;
-    if (passedMs > 0) this.#perSecond = (1_000 * (ledger.connects - this.#connectsThen)) / passedMs;
-    this.#lookedAt = now;
-    this.#connectsThen = ledger.connects;
+    const rate = this.#rate();
     const { ready, notReady, away, linksLost } = ledger.census;
     this.#samples = withSample(this.#samples, { at: now - this.#startedAt, ready, without: notReady });
     const hosts = [...ready].map(([host, count]) => `${host}=${count}`);
@@ -74,7 +77,7 @@ export class Reporter {
     log.info('Agents', {
       ...{ ready: ledger.readyCount, notReady, linksLost, hosts },
       away: away > 0 ? away : undefined,
-      perSecond: Math.round(this.#perSecond),
+      perSecond: Math.round(rate),
       readyP50Ms: rounded(toReady?.p50Ms),
       readyP99Ms: rounded(toReady?.p99Ms),
       readyMaxMs: rounded(toReady?.maxMs),

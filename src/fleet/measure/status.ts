@@ -8,7 +8,7 @@ export interface Status {
   readonly agents: number;
   readonly census: Census;
   readonly measured: Measured;
-  /** Links that became Ready in the last second. */
+  /** Links that became Ready in a second, in the last three. */
   readonly perSecond: number;
 }
 
@@ -22,7 +22,7 @@ const BAR_WIDTHS = [20, 10, 0];
 export function statusLine({ agents, census, measured, perSecond }: Status, columns: number): string {
   const ready = readyIn(census);
   const heads = BAR_WIDTHS.map(width => `${width > 0 ? barText(ready, agents, width) : `${ready}/${agents}`} Ready`);
-  const rate = `${perSecond.toFixed(0)}/s`;
+  const rate = `${perSecond.toFixed(perSecond > 0 && perSecond < 10 ? 1 : 0)}/s`;
   const [whole, short] = [timesText('to Ready', measured.toReady), timesText('to Ready', measured.toReady, false)];
   const layouts = [
     ...heads.map(head => [head, rate, ...whole]),

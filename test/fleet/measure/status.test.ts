@@ -48,4 +48,11 @@ t.test('status: a bar, and as much as fits behind it', async t => {
   const never = { count: 200, p50Ms: Number.POSITIVE_INFINITY, p99Ms: Number.POSITIVE_INFINITY };
   const waiting = { ...none, toReady: { ...never, maxMs: Number.POSITIVE_INFINITY } };
   t.equal(statusLine({ ...STATUS, census, measured: waiting }, 200), '[....................] 0/200 Ready  50/s');
+  for (const [perSecond, text] of [
+    [0, '0/s'],
+    [0.333, '0.3/s'],
+    [10.4, '10/s'],
+  ] as const) {
+    t.match(statusLine({ ...STATUS, perSecond, census, measured: none }, 200), `Ready  ${text}`);
+  }
 });
