@@ -136,7 +136,7 @@ export class AgentProperties {
     const bytes = next.toBytes();
     this.#document = next;
     if (inFile !== undefined && Buffer.compare(bytes, inFile.toBytes()) === 0) return;
-    await this.#disk.mkdir(dirname(this.#path), { recursive: true });
+    await this.#disk.makeFolder(dirname(this.#path));
     await writeFileAtomic(this.#path, bytes, { mode: 0o640, disk: this.#disk });
   }
 

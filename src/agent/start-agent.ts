@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Events } from '../lib/emitter.js';
 import { ConfigError, codeOf, reasonOf } from '../lib/errors.js';
 import { clearTemporaries, resolveLinks } from '../lib/files/atomic-file.js';
 import { type FileLock, FileLockedError, lockFile } from '../lib/files/file-lock.js';
+import { makeFolder } from '../lib/files/make-folder.js';
 import type { PropertiesDocument } from '../lib/files/properties.js';
 import { type Log, type LogOptions, openLog } from '../lib/logger.js';
 import { type Random, systemRandom } from '../lib/random.js';
@@ -13,7 +13,7 @@ import { openMetricsPort } from '../metrics/metrics-port.js';
 import { ProcessMetrics } from '../metrics/process-metrics.js';
 import { PrometheusMetrics } from '../metrics/prometheus.js';
 import { endInOrder } from '../program/end-in-order.js';
-import { readSettingsFile } from '../program/settings-file.js';
+import { placeOf, readSettingsFile } from '../program/settings-file.js';
 import { isIdentityKey } from './agent-properties.js';
 import type { AgentState } from './agent-state.js';
 import { composeAgent } from './compose-agent.js';
@@ -187,7 +187,11 @@ function sayUnknownKeys(document: PropertiesDocument, file: string, log: Log): v
   const unknown = [...document.keys()].filter(key => !isAgentKey(key) && !isIdentityKey(key));
   for (const key of unknown) {
     const near = nearestKey(key, Object.keys(AGENT_KEYS));
-    if (near !== undefined) log.warn(`The properties file has an unknown key: is ${near} meant?`, { file, key });
+    if (near !== undefined)
+      log.warn(`The properties file has an unknown key: is ${near} meant?`, {
+        file: placeOf(file, document, key),
+        key,
+      });
   }
   if (unknown.length > 0) log.info('Keys of the properties file that are kept and not used', { keys: unknown });
 }
@@ -220,7 +224,7 @@ function refuseUnknown(key: string, value: string): void {
  */
 async function lockFor(file: string, clock: Clock, log: Log): Promise<FileLock | undefined> {
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     const target = await resolveLinks(file);
     const lock = await lockFile(`${target}.lock`);
     for (const folder of new Set([dirname(target), dirname(file)])) await clearTemporaries(folder, clock.wallTime());

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, reasonOf } from '../lib/errors.js';
 import { FileLockedError, lockFile } from '../lib/files/file-lock.js';
+import { makeFolder } from '../lib/files/make-folder.js';
 
 /** Where the agents' files are, for this process alone. */
 export interface Folder {
@@ -14,7 +14,7 @@ export interface Folder {
 /** @throws ConfigError when another fleet has the folder, or it cannot be used */
 export async function openFolder(dataDir: string): Promise<Folder> {
   try {
-    await mkdir(dataDir, { recursive: true });
+    await makeFolder(dataDir);
     const lock = await lockFile(join(dataDir, 'lock'));
     return { path: dataDir, close: () => lock.release(), abandon: () => lock.releaseSync() };
   } catch (cause) {

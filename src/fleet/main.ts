@@ -10,7 +10,7 @@ import { nearestKey } from '../lib/text/nearest-key.js';
 import type { CommandLine } from '../program/command-line.js';
 import { endInOrder } from '../program/end-in-order.js';
 import type { Program, Running } from '../program/entry.js';
-import { readSettingsFile, valuesOf } from '../program/settings-file.js';
+import { placeOf, readSettingsFile, valuesOf } from '../program/settings-file.js';
 import { FaultError } from './faults/fault.js';
 import { FaultDesk } from './faults/fault-desk.js';
 import { objectionToPlanned, type Planned, parseSchedule } from './faults/schedule.js';
@@ -51,7 +51,7 @@ export async function start({ file, defaultFile, settings: commandLine }: Comman
     if (isFleetKey(key)) continue;
     const near = nearestKey(key, Object.keys(FLEET_KEYS));
     opened.warn(`The settings file has a key that is no setting${near ? `: is ${near} meant?` : ''}`, {
-      file: path,
+      file: placeOf(path, document, key),
       key,
     });
   }
@@ -87,7 +87,7 @@ async function run({ settings, plan, folder, unknown, resourceOf, log: opened }:
   const log = settings.log.file === 'stdout' ? operator.beside(opened) : opened;
   const files =
     folder === undefined ? { folder: 'memory', disk: memoryDisk() } : { folder: folder.path, disk: systemDisk };
-  await files.disk.mkdir(files.folder, { recursive: true });
+  await files.disk.makeFolder(files.folder);
   const trust = new Trust({ ...files, clock, log });
   await trust.load().catch(asConfigError);
   const network = new TcpNetwork({ clock, log, addresses: settings.addresses, hasProxies: settings.hasProxies });

@@ -1,5 +1,4 @@
-import { close, constants, fstatSync, mkdirSync, openSync, write } from 'node:fs';
-import { dirname } from 'node:path';
+import { close, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 import { type Clock, delay } from './clock.js';
 import { reasonOf } from './errors.js';
@@ -168,7 +167,6 @@ interface Target {
 
 function openTarget(file: string): Target {
   if (file !== 'stdout') {
-    mkdirSync(dirname(file), { recursive: true });
     // O_NONBLOCK: a named pipe without a reader fails, and a full one does not block a thread for ever.
     const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = constants;
     const descriptor = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NONBLOCK, 0o640);

@@ -1,8 +1,9 @@
+import { dirname, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Logform, Logger } from 'winston';
 import type { Clock } from './clock.js';
-import { ConfigError, reasonOf } from './errors.js';
-import { LogSink } from './log-sink.js';
+import { ConfigError, codeOf, reasonOf } from './errors.js';
+import { LogSink, toStderr } from './log-sink.js';
 import { VERSION } from './version.js';
 
 /** The fields of a log line. A field that is undefined is left out. */
@@ -50,8 +51,9 @@ export interface OpenLog extends Log {
 }
 
 /**
- * Opens a log to standard output or to a file, and writes its first line. A log that cannot be written later is no end:
- * its lines go to standard error meanwhile.
+ * Opens a log to standard output or to a file, and writes its first line. Its folder has to be there: one that is mistyped is
+ * not made. On a terminal, one line on standard error says which file it is. A log that cannot be written later is no end: its
+ * lines go to standard error meanwhile.
  * @throws ConfigError when it cannot be opened or written
  */
 export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLog> {
@@ -62,7 +64,7 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
   try {
     sink = new LogSink(file, clock);
   } catch (error) {
-    throw unusable(reasonOf(error));
+    throw unusable(codeOf(error) === 'ENOENT' ? `there is no folder ${dirname(file)}` : reasonOf(error));
   }
   // The sink has the bound of what may wait.
   const stream = new Writable({
@@ -87,6 +89,9 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
   await clock.turn();
   const trouble = await sink.opened();
   if (trouble !== undefined) throw unusable(trouble);
+  // Whoever starts the program by hand would see nothing, and not know whether it runs.
+  if (file !== 'stdout' && process.stderr.isTTY)
+    toStderr(`The log goes to ${resolve(file)} (process ${process.pid})\n`);
   return log;
 }
 

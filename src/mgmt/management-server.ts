@@ -125,7 +125,7 @@ export async function startManagementServer(options: ManagementServerOptions = {
     return ending;
   };
   try {
-    for (const warning of warnings) log.warn(warning, options.file === undefined ? {} : { file: options.file });
+    for (const { text, file } of warnings) log.warn(text, { file });
     const given = { settings, initial, clock, random, log, stopping };
     started = await start(
       {

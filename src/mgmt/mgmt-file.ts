@@ -1,5 +1,6 @@
-import { readSettingsFile, valuesOf } from '../program/settings-file.js';
+import { placeOf, readSettingsFile, valuesOf } from '../program/settings-file.js';
 import { type ReadSettings, readSettings } from './config/settings.js';
+import { verifyDbUrl } from './open-store.js';
 
 /** Where the settings of a server come from. */
 export interface MgmtFileOptions {
@@ -14,16 +15,36 @@ export interface MgmtFileOptions {
   readonly overrides?: Readonly<Record<string, string>>;
 }
 
-/** What the settings file and `overrides` say. @throws ConfigError */
+/** What the settings file and `overrides` say. */
+export interface MgmtFile extends Omit<ReadSettings, 'unknown'> {
+  /** Sentences about the file for the log, and what they are about: the file, or a line of it. */
+  readonly warnings: readonly { readonly text: string; readonly file: string }[];
+}
+
+/** @throws ConfigError */
 export async function readMgmtFile({
   file,
   fileMustExist = false,
   overrides = {},
-}: MgmtFileOptions): Promise<ReadSettings> {
+}: MgmtFileOptions): Promise<MgmtFile> {
   const given = new Map(Object.entries(overrides));
-  if (file === undefined) return readSettings(new Map(), given);
+  if (file === undefined) return { ...verified(new Map(), given), warnings: [] };
   const { document, exists, warnings } = await readSettingsFile(file, fileMustExist);
-  const read = readSettings(valuesOf(document), given);
+  const { settings, initial, unknown } = verified(valuesOf(document), given);
   const absent = exists ? [] : ['There is no settings file; defaults and the command line hold'];
-  return { ...read, warnings: [...absent, ...warnings, ...read.warnings] };
+  return {
+    settings,
+    initial,
+    warnings: [
+      ...[...absent, ...warnings].map(text => ({ text, file })),
+      ...[...unknown].map(([key, text]) => ({ text, file: placeOf(file, document, key) })),
+    ],
+  };
+}
+
+/** @throws ConfigError */
+function verified(...sources: Parameters<typeof readSettings>): ReadSettings {
+  const read = readSettings(...sources);
+  verifyDbUrl(read.settings.dbUrl);
+  return read;
 }

@@ -48,6 +48,11 @@ export async function openStore(
   return store;
 }
 
+/** @throws ConfigError when `dbUrl` is no URL of a database that there is */
+export function verifyDbUrl(dbUrl: string): void {
+  databaseOf(dbUrl).verify(dbUrl);
+}
+
 /**
  * Whether the database is behind a network, so that a server that starts waits for one that is away.
  * @throws ConfigError
@@ -104,6 +109,8 @@ interface Database {
   /** Its form of `db.url`, for error messages. */
   readonly form: string;
   readonly isRemote: boolean;
+  /** @throws ConfigError when the URL is wrong */
+  verify(dbUrl: string): void;
   sealingKey(dbUrl: string): DefaultSealingKey;
   /** Undefined: its own tools do it. */
   readonly copy?: (dbUrl: string, target: string) => Promise<void>;
@@ -118,6 +125,7 @@ const DATABASES: ReadonlyMap<string, Database> = new Map([
     {
       form: 'sqlite: and the path of a file, such as sqlite:data/muster.db',
       isRemote: false,
+      verify: sqlitePath,
       sealingKey: dbUrl => ({ file: `${sqlitePath(dbUrl)}.key` }),
       copy: copySqlite,
       open: openSqlite,
@@ -128,6 +136,7 @@ const DATABASES: ReadonlyMap<string, Database> = new Map([
     {
       form: 'mysql://user:password@host:3306/database for MariaDB and MySQL',
       isRemote: true,
+      verify: parseMysqlUrl,
       sealingKey: dbUrl => ({
         password: parseMysqlUrl(dbUrl).password,
         origin: 'the password in db.url (no key.file is given)',

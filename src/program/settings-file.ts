@@ -35,6 +35,11 @@ export function valuesOf(document: PropertiesDocument): ReadonlyMap<string, stri
   return new Map([...document.keys()].map(key => [key, document.get(key) ?? '']));
 }
 
+/** Where the key stands, as `FILE:LINE`, for the log. */
+export function placeOf(path: string, document: PropertiesDocument, key: string): string {
+  return `${path}:${document.lineOf(key)}`;
+}
+
 async function warningsOf(path: string, document: PropertiesDocument): Promise<readonly string[]> {
   const { mode } = await stat(path);
   const isOpen = (mode & 0o004) !== 0 && [...valuesOf(document)].some(([key, value]) => hasSecret(key, value));

@@ -61,7 +61,7 @@ async function bench(t: Test, values: Readonly<Record<string, string>>) {
   const network = new MemoryNetwork(new FakeNetwork([a, b], { a: a.address, b: b.address }, clock));
   const settings = readSettings(new Map(Object.entries({ host: 'a,b', 'failover.spread.ms': '0', ...values })));
   const disk = memoryDisk();
-  await disk.mkdir('memory', { recursive: true });
+  await disk.makeFolder('memory');
   const trust = new Trust({ folder: 'memory', disk, clock, log });
   const shared = builtInResource('R');
   const fleet = await Fleet.open({

@@ -4,25 +4,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { LogSink } from '../../src/lib/log-sink.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { captureStderr } from '../helpers/capture-stderr.js';
 import { testFolder } from '../helpers/scratch.js';
 import { until } from '../helpers/until.js';
 
-/** What goes to standard error. */
-function captureStderr(t: { teardown(fn: () => void): void }) {
-  const { write } = process.stderr;
-  let text = '';
-  process.stderr.write = (chunk: unknown) => {
-    text += String(chunk);
-    return true;
-  };
-  t.teardown(() => {
-    process.stderr.write = write;
-  });
-  return () => text;
-}
-
 t.test('log: lines are written in order, to a file that others cannot read', async t => {
-  const file = join(testFolder(t), 'some', 'x.log');
+  const file = join(testFolder(t), 'x.log');
   const sink = new LogSink(file, new FakeClock());
   for (let line = 0; line < 100; line++) sink.write(`${line}\n`);
   t.equal(await sink.opened(), undefined);
@@ -48,6 +35,8 @@ t.test('log: reopened, it goes on in a new file', async t => {
 t.test('regression: log: one that cannot be opened, or written, says so at its start', async t => {
   const folder = testFolder(t);
   t.throws(() => new LogSink(folder, new FakeClock()), { code: 'EISDIR' });
+  t.throws(() => new LogSink(join(folder, 'mistyped', 'x.log'), new FakeClock()), { code: 'ENOENT' });
+  t.same(readdirSync(folder), [], 'no folder is made');
   const stderr = captureStderr(t);
   const full = new LogSink('/dev/full', new FakeClock());
   full.write('one\n');
@@ -59,6 +48,7 @@ t.test('regression: log: lines that cannot be written go to standard error, unti
   const stderr = captureStderr(t);
   const folder = testFolder(t);
   const file = join(folder, 'logs', 'x.log');
+  await mkdir(join(folder, 'logs'));
   const clock = new FakeClock();
   const sink = new LogSink(file, clock);
   sink.write('one\n');

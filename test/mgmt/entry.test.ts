@@ -103,6 +103,19 @@ t.test('entry: a configuration error is one line on stderr, and exit code 66', a
   await Promise.all(cases.map(run));
 });
 
+t.test('regression: entry: a database that there is not is refused before anything is opened', async t => {
+  for (const [argument, allowed] of [
+    ['db.url=oracle://h/muster', /^db\.url=oracle:…: allowed is sqlite: .*, or mysql:\/\/.*\n$/],
+    ['db.url=mysql://h', /^db\.url=mysql:…: allowed is mysql:\/\/.*\n$/],
+    ['db.url=sqlite:', /^db\.url=sqlite:: allowed is sqlite: .*\n$/],
+  ] as const) {
+    const process = new MgmtProcess(t, testFolder(t), [argument]);
+    t.equal(await process.exit, 66, argument);
+    t.match(process.stderr, allowed);
+    t.equal(process.stdout, '');
+  }
+});
+
 t.test('entry: a port in use, and an address that is not here, are said plainly, with exit code 67', async t => {
   const port = await takenPort(t);
   const busy = start(t, testFolder(t), `port=${port}`);
@@ -243,7 +256,7 @@ t.test('entry: the file is read, warned about, and beaten by the command line', 
   });
   const process = new MgmtProcess(t, folder, ['my.properties', ...LOOPBACK, 'log.format=text']);
   await process.port();
-  t.match(process.stdout, /WARN .*what\.is\.this.*is no setting/);
+  t.match(process.stdout, /WARN .*what\.is\.this.*is no setting.* file=my\.properties:4\n/);
   t.match(process.stdout, /WARN .*This server is not in host.*host=ms1\.example\.org,ms2/);
   t.equal(await process.stop('SIGTERM'), 0);
 });

@@ -181,7 +181,7 @@ export class SimulatedDisk {
           throw failure('EINVAL', path);
         }),
       realpath: async path => path,
-      mkdir: async () => undefined,
+      makeFolder: async () => {},
       rename: (from, to) =>
         call(() => {
           const inode = found(from);

@@ -66,7 +66,7 @@ async function readFound(disk: Disk, path: string): Promise<FileFound | undefine
 
 /** Carries out steps, in their order; the folder is made if need be. @throws FileError, or the system's error; the later steps are not carried out then */
 export async function perform(folder: string, steps: readonly FileStep[], disk: Disk = systemDisk): Promise<void> {
-  if (steps.length > 0) await disk.mkdir(folder, { recursive: true });
+  if (steps.length > 0) await disk.makeFolder(folder);
   for (const step of steps) {
     const path = join(folder, step.file);
     switch (step.kind) {

@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { makeFolder } from './make-folder.js';
 
 /**
- * Where files lie: the system's disk, or one in memory. Its calls are those of `node:fs/promises`, with their errors. What
+ * Where files lie: the system's disk, or one in memory. Its calls are those of `node:fs/promises`, but one, with their errors. What
  * a file has survives a power failure once `sync` has returned, and its name once `sync` of its folder has.
  */
 export interface Disk {
@@ -14,7 +15,8 @@ export interface Disk {
   lstat(path: string): Promise<Stats>;
   readlink(path: string): Promise<string>;
   realpath(path: string): Promise<string>;
-  mkdir(path: string, options: { readonly recursive: true }): Promise<unknown>;
+  /** With those above it that are missing. */
+  makeFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { readonly force: true }): Promise<void>;
 }
@@ -33,4 +35,4 @@ export interface DiskFile {
 }
 
 /** The system's disk. */
-export const systemDisk: Disk = fs;
+export const systemDisk: Disk = { ...fs, makeFolder };

@@ -50,7 +50,7 @@ export function memoryDisk(): Disk {
       throw failure('EINVAL', path);
     },
     realpath: async path => path,
-    async mkdir(path) {
+    async makeFolder(path) {
       folders.add(path);
     },
     async rename(from, to) {

@@ -58,6 +58,14 @@ export class PropertiesDocument {
     return this.#values.keys();
   }
 
+  /** The line, from 1, on which the entry begins whose value counts; undefined when there is no such key. */
+  lineOf(key: string): number | undefined {
+    const at = this.#lines.findLastIndex(({ entry }) => entry?.key === key);
+    if (at < 0) return undefined;
+    const before = this.#lines.slice(0, at).map(({ raw }) => raw);
+    return 1 + (before.join('').match(LINE_ENDS)?.length ?? 0);
+  }
+
   /**
    * A new document with other values. A changed value replaces the last one of its key, and the key, blanks and
    * separator before it stay. New keys are added at the end. `undefined` removes every line of the key.
@@ -105,6 +113,7 @@ interface Entry {
   readonly lineEnd: string;
 }
 
+const LINE_ENDS = /\r\n?|\n/g;
 /** The second form is the byte order mark of UTF-8 in Latin-1. */
 const BYTE_ORDER_MARK = /^(?:\uFEFF|\xEF\xBB\xBF)/;
 const CONTINUATION = String.raw`\\(?:\r\n?|\n)[ \t\f]*`;
@@ -195,7 +204,7 @@ function ended(line: string, lineEnd: string): string {
 }
 
 function commonLineEnd(text: string): string {
-  const found = text.match(/\r\n?|\n/g) ?? [];
+  const found = text.match(LINE_ENDS) ?? [];
   const count = (lineEnd: string) => found.filter(one => one === lineEnd).length;
   return ['\n', '\r\n', '\r'].reduce((best, other) => (count(other) > count(best) ? other : best));
 }

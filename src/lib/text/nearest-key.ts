@@ -5,7 +5,8 @@ export function nearestKey(key: string, known: readonly string[]): string | unde
     const distance = editDistance(key.toLowerCase(), candidate.toLowerCase());
     if (best === undefined || distance < best.distance) best = { key: candidate, distance };
   }
-  return best && best.distance <= Math.max(2, Math.floor(key.length / 3)) ? best.key : undefined;
+  const most = Math.min(key.length / 2, Math.max(2, key.length / 3));
+  return best && best.distance <= most ? best.key : undefined;
 }
 
 /** The Levenshtein distance: how many letters must be inserted, removed or changed. */

@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, reasonOf } from '../../lib/errors.js';
 import { writeFileAtomic } from '../../lib/files/atomic-file.js';
 import { type FileLock, FileLockedError, lockFile } from '../../lib/files/file-lock.js';
+import { makeFolder } from '../../lib/files/make-folder.js';
 import { readIfThere } from '../../lib/files/read-if-there.js';
 import type { Random } from '../../lib/random.js';
 
@@ -37,7 +37,7 @@ export async function openDataDir(path: string, given: number | undefined, rando
 
 async function lockDataDir(path: string): Promise<FileLock> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path, 0o700);
     return await lockFile(join(path, 'lock'));
   } catch (error) {
     const reason =

@@ -84,8 +84,8 @@ export interface ReadSettings {
   readonly settings: MgmtSettings;
   /** Initial values of the global configuration, as the store keeps them. A value that the store has already wins. */
   readonly initial: ReadonlyMap<ParameterName, string>;
-  /** Sentences about keys of the file that are no settings. */
-  readonly warnings: readonly string[];
+  /** Keys of the file that are no settings, each with a sentence about it. */
+  readonly unknown: ReadonlyMap<string, string>;
 }
 
 const port = integer(0, 65_535);
@@ -178,16 +178,16 @@ export function readSettings(
 ): ReadSettings {
   const given = new Map<Key, string>();
   const initial = new Map<ParameterName, string>();
-  const warnings: string[] = [];
+  const unknown = new Map<string, string>();
   for (const [source, entries] of [['file', file] as const, ['command line', commandLine] as const]) {
     for (const [key, value] of entries) {
       if (isKey(key)) given.set(key, value.trim());
       else if (isParameterName(key)) initial.set(key, canonical(key, value));
-      else if (source === 'file') warnings.push(unknown(key));
-      else throw new ConfigError(key, value, unknown(key));
+      else if (source === 'file') unknown.set(key, noSetting(key));
+      else throw new ConfigError(key, value, noSetting(key));
     }
   }
-  return { settings: verify(given), initial, warnings };
+  return { settings: verify(given), initial, unknown };
 }
 
 function verify(given: ReadonlyMap<Key, string>): MgmtSettings {
@@ -281,7 +281,7 @@ function isKey(key: string): key is Key {
   return Object.hasOwn(KINDS, key);
 }
 
-function unknown(key: string): string {
+function noSetting(key: string): string {
   const near = nearestKey(key, [...Object.keys(KINDS), ...PARAMETER_NAMES]);
   return `${JSON.stringify(key)} is no setting${near === undefined ? '' : `; is ${near} meant?`}`;
 }

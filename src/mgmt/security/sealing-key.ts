@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigError, FatalError, reasonOf } from '../../lib/errors.js';
 import { createFileAtomic } from '../../lib/files/atomic-file.js';
+import { makeFolder } from '../../lib/files/make-folder.js';
 import { readIfThere } from '../../lib/files/read-if-there.js';
 import type { Log } from '../../lib/logger.js';
 import { StoreError } from '../store/store-error.js';
@@ -68,7 +69,7 @@ function unusable(path: string, reason: string, cause?: unknown): FatalError {
 
 /** @returns the text of the file, which this server has made, or another one at the same time */
 async function createKeyFile(path: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path), 0o700);
   // Not from `Random`: keys always come from the system's generator.
   await createFileAtomic(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
   return readFile(path, 'utf8');

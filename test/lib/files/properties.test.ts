@@ -168,3 +168,11 @@ t.test(
     t.strictSame(failures, []);
   },
 );
+
+t.test('properties: a key has the line on which its value begins', async t => {
+  const document = parseProperties('\ufeff# a\r\na=1\r\nb=2,\\\r\n  3\r\n\rnothing\na=4\n');
+  t.same(
+    ['a', 'b', 'nothing', 'c'].map(key => document.lineOf(key)),
+    [7, 3, 6, undefined],
+  );
+});

@@ -26,7 +26,7 @@ t.test('settings: the defaults are those of the design', async t => {
       log: { level: 'info', format: 'text', file: 'stdout' },
     },
     initial: new Map(),
-    warnings: [],
+    unknown: new Map(),
   });
 });
 
@@ -36,10 +36,14 @@ t.test('settings: the command line beats the file, key by key', async t => {
 });
 
 t.test('settings: an unknown key is warned about in the file, and refused on the command line', async t => {
-  t.strictSame(read({ 'bind.adress': '1', 'workers.of.cloudstack': '5' }).warnings, [
-    '"bind.adress" is no setting; is bind.address meant?',
-    '"workers.of.cloudstack" is no setting',
-  ]);
+  t.strictSame(
+    read({ 'bind.adress': '1', 'workers.of.cloudstack': '5', foo: '' }).unknown,
+    new Map([
+      ['bind.adress', '"bind.adress" is no setting; is bind.address meant?'],
+      ['workers.of.cloudstack', '"workers.of.cloudstack" is no setting'],
+      ['foo', '"foo" is no setting'],
+    ]),
+  );
   t.throws(() => read({}, { 'bind.adress': '127.0.0.1' }), {
     name: 'ConfigError',
     message: 'bind.adress=127.0.0.1: "bind.adress" is no setting; is bind.address meant?',

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, stat } from 'node:fs/promises';
+import { access, open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Kysely, sql } from 'kysely';
 import Database from 'libsql';
 import { codeOf } from '../../../lib/errors.js';
+import { makeFolder } from '../../../lib/files/make-folder.js';
 import { Semaphore } from '../../../lib/semaphore.js';
 import {
   type AttemptParts,
@@ -90,7 +91,7 @@ const schemaDialect: SchemaDialect = {
 async function prepareFile(file: string): Promise<void> {
   const folder = dirname(file);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     // The write-ahead log lies beside the file, so that the folder has to be writable too.
     await requireWritable(folder);
     // SQLite would make it readable for all; the files beside it take its mode.
