@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { reasonOf } from '#dist/lib/errors.js';
+import { lockHolder } from '#dist/lib/files/file-lock.js';
 import { parseProperties } from '#dist/lib/files/properties.js';
 import { enrolmentToken } from './enrolment-token.js';
 
@@ -224,13 +225,7 @@ function launch(name: string, script: string, file: string, settings: readonly s
 function serverPid({ name, home }: Server): number | undefined {
   const child = children.get(name);
   if (child) return child.pid;
-  try {
-    const { pid } = JSON.parse(readFileSync(join(home, 'data', 'lock'), 'utf8')) as { pid: number };
-    process.kill(pid, 0);
-    return pid;
-  } catch {
-    return undefined;
-  }
+  return lockHolder(join(home, 'data', 'lock'));
 }
 
 /** Resolves when the server listens for agents, has ended, or has had `START_LIMIT_MS`. */

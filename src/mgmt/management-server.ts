@@ -200,6 +200,7 @@ interface Started {
 
 async function start(options: StartParts, undo: (() => unknown)[]): Promise<Started> {
   const { clock, random, log, stopping } = options;
+  stopping.throwIfAborted();
   const settings = { ...options.settings, dbUrl: await dbUrlOf(options.settings) };
   const { lock, nodeId: msid, token } = await openDataDir(settings.dataDir, settings.nodeId, random);
   undo.push(() => lock.releaseSync());
@@ -233,18 +234,21 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
   undo.push(() => http.close());
   const apiPort = await openApi(http, settings, log);
 
-  const waiting = { clock, stopping };
+  /** A step for which the store is waited. None is begun after the order to stop. */
+  const step = <T>(work: () => Promise<T>): Promise<T> => {
+    stopping.throwIfAborted();
+    return retryWhileAway({ clock, stopping }, work);
+  };
+  stopping.throwIfAborted();
   const opened = await openStoreWhenThere({ ...options, settings }, stopping);
   undo.push(() => opened.close());
   const store = meteredStore(opened, { clock, meters: metrics.meters });
-  const sealingKey = await retryWhileAway(waiting, () => openSecretKey({ settings, store, log }));
-  const configuration = await retryWhileAway(waiting, () => initialConfiguration(store, options.initial, address, log));
-  const ca = await retryWhileAway(waiting, () => openCa(settings, store, sealingKey, options));
-  const certificate = await retryWhileAway(waiting, () =>
-    openCertificate(settings, { ca, store, address, msid }, options),
-  );
+  const sealingKey = await step(() => openSecretKey({ settings, store, log }));
+  const configuration = await step(() => initialConfiguration(store, options.initial, address, log));
+  const ca = await step(() => openCa(settings, store, sealingKey, options));
+  const certificate = await step(() => openCertificate(settings, { ca, store, address, msid }, options));
   undo.push(() => certificate.stop());
-  const certificateOfCa = await retryWhileAway(waiting, () =>
+  const certificateOfCa = await step(() =>
     openServerCertificate(settings, certificate, { ca, store, address, msid }, options),
   );
   undo.push(() => certificateOfCa.stop());
@@ -259,7 +263,7 @@ async function start(options: StartParts, undo: (() => unknown)[]): Promise<Star
       );
     }
   });
-  const apiKeys = await retryWhileAway(waiting, () => ApiKeys.open({ clock, random, log, store, sealingKey }));
+  const apiKeys = await step(() => ApiKeys.open({ clock, random, log, store, sealingKey }));
   await writeIniOnce(settings, apiKeys, { address, apiPort, caPem: ca.bundle.pem, log });
 
   const composed = composeNode({

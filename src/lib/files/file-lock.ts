@@ -45,6 +45,13 @@ export async function lockFile(path: string): Promise<FileLock> {
  */
 const MAX_ATTEMPTS = 100;
 
+/** The process that holds the lock; undefined: none does, as far as can be seen. Never throws. */
+export function lockHolder(path: string): number | undefined {
+  const text = readText(path);
+  const holder = text === undefined ? 'unreadable' : parseHolder(text);
+  return holder === 'unreadable' || !isAlive(holder) ? undefined : holder.pid;
+}
+
 /** Another process, or this one, holds the lock. */
 export class FileLockedError extends Error {
   override readonly name = 'FileLockedError';
@@ -181,17 +188,17 @@ function isProcess(pid: number, startTime: string | null): boolean {
  * proc(5): `pid (comm) state …`, with the start time as field 22; the command's name may hold blanks and parentheses.
  */
 function processStat(pid: number): { state: string | undefined; startTime: string } | undefined {
-  const text = readProc(`/proc/${pid}/stat`);
+  const text = readText(`/proc/${pid}/stat`);
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const startTime = fields?.[22 - 3];
   return startTime === undefined ? undefined : { state: fields?.[0], startTime };
 }
 
 function bootId(): string | null {
-  return readProc('/proc/sys/kernel/random/boot_id')?.trim() ?? null;
+  return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? null;
 }
 
-function readProc(path: string): string | undefined {
+function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

@@ -4,7 +4,7 @@ import { readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
-import { FileLockedError, lockFile } from '../../../src/lib/files/file-lock.js';
+import { FileLockedError, lockFile, lockHolder } from '../../../src/lib/files/file-lock.js';
 import { testFolder } from '../../helpers/scratch.js';
 
 const MODULE = new URL('../../../src/lib/files/file-lock.js', import.meta.url).href;
@@ -117,6 +117,7 @@ for (const [what, changes] of STALE) {
   t.test(`file lock: stale: ${what}`, { skip: !hasProc && 'needs /proc' }, async t => {
     const path = join(testFolder(t), 'x.lock');
     await forgedLock(path, await changes());
+    t.equal(lockHolder(path), undefined);
     const lock = await lockFile(path);
     t.equal(JSON.parse(await readFile(path, 'utf8')).pid, process.pid);
     await lock.release();
@@ -131,7 +132,10 @@ for (const text of [
   '{"pid":4294967297,"host":"h","nonce":"n"}',
 ]) {
   t.test(`file lock: stale: a file that no lock was written to (${JSON.stringify(text)})`, async t => {
-    const lock = await lockFile(join(t.testdir({ 'x.lock': text }), 'x.lock'));
+    const path = join(t.testdir({ 'x.lock': text }), 'x.lock');
+    t.equal(lockHolder(path), undefined);
+    const lock = await lockFile(path);
+    t.equal(lockHolder(path), process.pid);
     await lock.release();
   });
 }
@@ -147,6 +151,7 @@ for (const [what, changes, holderPid] of LIVE) {
   t.test(`file lock: live: a holder ${what}`, async t => {
     const folder = testFolder(t);
     await forgedLock(join(folder, 'x.lock'), changes);
+    t.equal(lockHolder(join(folder, 'x.lock')), holderPid);
     await t.rejects(lockFile(join(folder, 'x.lock')), { code: 'FILE_LOCKED', holderPid });
     t.strictSame(await readdir(folder), ['x.lock']);
   });
