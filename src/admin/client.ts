@@ -1,5 +1,5 @@
 import { ERROR_RESPONSE, responseName } from '../api/envelope.js';
-import { parseInvalidParameter } from '../api/error-text.js';
+import { shortErrorText } from '../api/error-text.js';
 import { dateText } from '../api/moment.js';
 import { sign } from '../api/signature.js';
 import { withinLimit } from '../lib/abort.js';
@@ -90,7 +90,7 @@ export async function call(
     throw new Unreachable(`${endpoint} answered ${status}, and it is not CloudStack's API`);
   }
   if (typeof answer.errorcode === 'number') {
-    throw new ApiFailure(answer.errorcode, plain(String(answer.errortext)), answer.cserrorcode === INTERNAL);
+    throw new ApiFailure(answer.errorcode, shortErrorText(String(answer.errortext)), answer.cserrorcode === INTERNAL);
   }
   return answer;
 }
@@ -132,10 +132,4 @@ function whyUnreachable(error: unknown, endpoint: string, caSource: string | und
   const scheme = new URL(endpoint).protocol;
   const what = code === 'ECONNRESET' ? `it closed the connection (${reason}), as the agents' port does` : reason;
   return `no answer from ${endpoint}: ${what}; another server takes the same key: --endpoint ${scheme}//ADDRESS:PORT/client/api`;
-}
-
-/** An invalid value in short: the user knows the command, and that it failed. */
-function plain(errorText: string): string {
-  const invalid = parseInvalidParameter(errorText);
-  return invalid === undefined ? errorText : `${invalid.name}=${invalid.value}: ${invalid.why}`;
 }

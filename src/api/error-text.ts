@@ -3,14 +3,14 @@ export function invalidParameterText(command: string, { name, value, why }: Inva
   return `Unable to execute API command ${command.toLowerCase()} due to invalid value. Invalid parameter ${name} value=${value} due to ${why}`;
 }
 
-export interface InvalidParameter {
+interface InvalidParameter {
   readonly name: string;
   readonly value: string;
   readonly why: string;
 }
 
 /** The parts of that sentence. @returns undefined when it is another one */
-export function parseInvalidParameter(errorText: string): InvalidParameter | undefined {
+function parseInvalidParameter(errorText: string): InvalidParameter | undefined {
   const parts =
     /^Unable to execute API command \S+ due to invalid value\. Invalid parameter (\S+) value=(.*) due to (.*)$/s.exec(
       errorText,
@@ -18,4 +18,10 @@ export function parseInvalidParameter(errorText: string): InvalidParameter | und
   if (parts === null) return undefined;
   const [, name = '', value = '', why = ''] = parts;
   return { name, value, why };
+}
+
+/** An `errortext` in short: of an invalid value what is wrong with it, since whoever has asked knows the command, and that it failed. */
+export function shortErrorText(errorText: string): string {
+  const invalid = parseInvalidParameter(errorText);
+  return invalid === undefined ? errorText : `${invalid.name}=${invalid.value}: ${invalid.why}`;
 }

@@ -1,4 +1,5 @@
 import type { CommandName } from '../api/commands/index.js';
+import { shortErrorText } from '../api/error-text.js';
 import type { Params, ResponseObject } from '../api/types.js';
 import { CONSOLE_HEADERS } from './session.js';
 
@@ -61,7 +62,8 @@ async function request(command: string, params: object): Promise<object> {
   const [body] = Object.values(parsed(text)) as [{ readonly errortext?: string } | undefined];
   if (response.status === 401) onEnded();
   if (!response.ok || body === undefined) {
-    throw new Refusal(response.status, body?.errortext ?? `The server answered with ${response.status}.`);
+    const why = body?.errortext;
+    throw new Refusal(response.status, why ? shortErrorText(why) : `The server answered with ${response.status}.`);
   }
   return body;
 }
