@@ -65,9 +65,16 @@ function isKnown(argument: string): boolean {
   return Object.hasOwn(OPTIONS, argument.slice(2).split('=')[0] ?? '');
 }
 
-/** For the end of a message about an unknown word: the nearest known one, else all of them. */
+/** More names than this say nothing in a message. */
+const MOST_NAMED = 20;
+
+/** For the end of a message about an unknown word: the nearest known one, else all of them, or those of many with the same end. */
 export function suggestion(word: string, known: readonly string[]): string {
   const near = nearestKey(word, known);
   if (near !== undefined) return `did you mean ${near}?`;
-  return known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`;
+  if (known.length === 0) return 'there are none';
+  if (known.length <= MOST_NAMED) return `known are ${known.join(', ')}`;
+  const [end = word] = /[A-Z][a-z]*$/.exec(word) ?? [];
+  const alike = known.filter(one => one.endsWith(end));
+  return alike.length === 0 ? '--help has those that are known' : `those with ${end} are ${alike.join(', ')}`;
 }
