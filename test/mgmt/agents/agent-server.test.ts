@@ -49,6 +49,17 @@ t.test('server: it never speaks before the agent does', async t => {
   t.strictSame(one.received, []);
 });
 
+t.test('regression: server: what is no TLS is closed at its first bytes', async t => {
+  const { accept, server } = await tlsServer(t);
+  for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\0\0\0\x02hi', 'x']) {
+    const { near, served, ended } = accept();
+    near.write(bytes);
+    await served;
+    t.ok(ended(), JSON.stringify(bytes));
+  }
+  t.equal(server.turnedAway, 0);
+});
+
 t.test(
   'server: with as many new connections as it takes, the oldest silent one goes; a Startup makes room',
   async t => {
