@@ -404,12 +404,15 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, ()
 process.stdout.on('error', () => isStopping || stop(0));
 process.stderr.on('error', () => {});
 
-for (const server of servers) {
-  const running = serverPid(server);
-  if (running !== undefined) {
-    console.error(`${server.name} of ${shown(folder)} runs already, as process ${running}: stop it first.`);
-    process.exit(1);
-  }
+const running = [
+  ...servers.map(server => ({ name: server.name, pid: serverPid(server) })),
+  ...agents.map(({ name, file }) => ({ name, pid: lockHolder(`${file}.lock`) })),
+].filter(({ pid }) => pid !== undefined);
+if (running.length > 0) {
+  const names = running.map(({ name }) => name).join(', ');
+  const pids = running.map(({ pid }) => pid).join(' ');
+  console.error(`Of ${shown(folder)} there run already: ${names}. Stop them first: kill ${pids}`);
+  process.exit(1);
 }
 const ports = await choosePorts();
 for (const server of servers) if (!isStopping) await startServer(server);
