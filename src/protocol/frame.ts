@@ -209,7 +209,9 @@ export class FrameDecoder {
     if (this.#isRecord(first)) {
       // Application data never travels raw.
       if (first < RECORD_TYPE.changeCipherSpec || first > RECORD_TYPE.handshake) {
-        throw new ProtocolError('RECORD_INVALID', `no TLS handshake record starts with 0x${first.toString(16)}`);
+        // Such as the API of a management server, dialled in the place of its agents' port.
+        const found = bytes.toString('latin1', 0, 5) === 'HTTP/' ? 'HTTP' : `0x${first.toString(16)}`;
+        throw new ProtocolError('RECORD_INVALID', `what the peer sends is no TLS handshake: it begins with ${found}`);
       }
       if (bytes.length < RECORD_HEADER_BYTES) return undefined;
       const length = RECORD_HEADER_BYTES + bytes.readUInt16BE(3);

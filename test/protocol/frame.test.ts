@@ -164,6 +164,15 @@ t.test('frame: in the handshake there are TLS records of bounded length and noth
   const first = (bytes: Buffer) => new FrameDecoder().push(bytes).map(unit => describeUnit(unit).slice(0, 22));
   t.same(first(Buffer.from('GET / HTTP/1.1')), ['invalid RECORD_INVALID']);
   t.same(first(dataRecord(30)), ['invalid RECORD_INVALID'], 'application data');
+  for (const [bytes, found] of [
+    [Buffer.from('HTTP/1.1 400 Bad Request'), 'HTTP'],
+    [Buffer.from('SSH-2.0'), '0x53'],
+    [Buffer.from('H'), '0x48'],
+  ] as const) {
+    t.match(new FrameDecoder().push(bytes), [
+      { error: { message: `what the peer sends is no TLS handshake: it begins with ${found}` } },
+    ]);
+  }
   const header = Buffer.from([0x16, 3, 3, 0, 0]);
   header.writeUInt16BE(2 ** 14 + 2048, 3);
   t.same(first(header), [], 'the longest');
