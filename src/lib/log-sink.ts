@@ -1,7 +1,8 @@
-import { close, constants, fstatSync, openSync, write } from 'node:fs';
+import { close, constants, fstatSync, mkdirSync, openSync, write } from 'node:fs';
+import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
 import { type Clock, delay } from './clock.js';
-import { reasonOf } from './errors.js';
+import { codeOf, reasonOf } from './errors.js';
 
 /** Lines that wait for a slow disk or reader. What is more goes to standard error. */
 const MAX_PENDING_CHARS = 1024 * 1024;
@@ -167,6 +168,7 @@ interface Target {
 
 function openTarget(file: string): Target {
   if (file !== 'stdout') {
+    makeLastFolder(file);
     // O_NONBLOCK: a named pipe without a reader fails, and a full one does not block a thread for ever.
     const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = constants;
     const descriptor = openSync(file, O_APPEND | O_CREAT | O_WRONLY | O_NONBLOCK, 0o640);
@@ -202,4 +204,13 @@ function stdoutTarget(): Pick<Target, 'write'> {
       }
     },
   };
+}
+
+/** A mistyped path has more folders that are not there, and fails. */
+function makeLastFolder(file: string): void {
+  try {
+    mkdirSync(dirname(file));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
 }

@@ -78,7 +78,7 @@ t.test('regression: entry: a log that cannot be written at the start is one line
   for (const [file, reason] of [
     ['/dev/full', 'ENOSPC'],
     ['.', 'EISDIR'],
-    ['logs/agent.log', 'there is no folder logs'],
+    ['var/logs/agent.log', 'there is no folder var/logs'],
   ]) {
     const agent = start(folder, 'agent.properties', `log.file=${file}`);
     t.equal(await agent.exit, 66);

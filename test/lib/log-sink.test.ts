@@ -9,7 +9,7 @@ import { testFolder } from '../helpers/scratch.js';
 import { until } from '../helpers/until.js';
 
 t.test('log: lines are written in order, to a file that others cannot read', async t => {
-  const file = join(testFolder(t), 'x.log');
+  const file = join(testFolder(t), 'some', 'x.log');
   const sink = new LogSink(file, new FakeClock());
   for (let line = 0; line < 100; line++) sink.write(`${line}\n`);
   t.equal(await sink.opened(), undefined);
@@ -35,8 +35,8 @@ t.test('log: reopened, it goes on in a new file', async t => {
 t.test('regression: log: one that cannot be opened, or written, says so at its start', async t => {
   const folder = testFolder(t);
   t.throws(() => new LogSink(folder, new FakeClock()), { code: 'EISDIR' });
-  t.throws(() => new LogSink(join(folder, 'mistyped', 'x.log'), new FakeClock()), { code: 'ENOENT' });
-  t.same(readdirSync(folder), [], 'no folder is made');
+  t.throws(() => new LogSink(join(folder, 'mistyped', 'folder', 'x.log'), new FakeClock()), { code: 'ENOENT' });
+  t.same(readdirSync(folder), [], 'no folder is made on the way');
   const stderr = captureStderr(t);
   const full = new LogSink('/dev/full', new FakeClock());
   full.write('one\n');

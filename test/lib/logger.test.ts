@@ -19,7 +19,7 @@ t.test('regression: log: on a terminal, one line says to which file it goes', as
 });
 
 t.test('regression: log: a folder that is not there is a mistake', async t => {
-  const folder = join(testFolder(t), 'mistyped');
+  const folder = join(testFolder(t), 'mistyped', 'folder');
   await t.rejects(openLog({ ...LOG_DEFAULTS, file: join(folder, 'x.log') }, new FakeClock()), {
     code: 'CONFIG_INVALID',
     message: `log.file=${folder}/x.log: a file that can be written is needed, or stdout (there is no folder ${folder})`,
