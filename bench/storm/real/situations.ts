@@ -8,6 +8,7 @@ import { floorSide, sampleSizes } from '../../agents/side.js';
 import { measureStorm } from '../../agents/storm.js';
 import { Child } from '../../child.js';
 import { inFolder } from '../../clean-up.js';
+import { median } from '../../statistics.js';
 import type { Outcome } from '../situations.js';
 import { WAYS, type Way } from '../storm.js';
 import type { CrowdOperations } from './crowd.js';
@@ -37,16 +38,20 @@ const RESTART_MS = 3_000;
 /** From the last Ready to the loss: a link that was Ready for half a minute ends the backoff of an agent that was turned away before. */
 const SETTLE_MS = 31_000;
 const WATCHED_MS = 10 * 60_000;
-const FLOOR_AGENTS = 3_000;
+const [FLOOR_AGENTS, FLOOR_RUNS] = [3_000, 5];
 const ALGORITHM = 'rendezvous';
 /** Agents of a storm are new hosts with addresses of their own, and more than a server is set to have at a time. */
 const CROWDED = { 'agent.max.concurrent.new.connections': 0 };
 
-/** Dials of plain node:tls, without certificates, 100 at a time. @returns so many a second */
+/** Dials of plain node:tls, without certificates, 100 at a time. @returns so many a second, the median of five runs */
 export async function measureRate(root: string, authority: string): Promise<number> {
   const side = floorSide(authority, await sampleSizes(root, authority));
   try {
-    return (await measureStorm(side, { agents: FLOOR_AGENTS, authority, settleMs: 0 })).connectsPerSecond;
+    const rates: number[] = [];
+    for (let run = 0; run < FLOOR_RUNS; run++) {
+      rates.push((await measureStorm(side, { agents: FLOOR_AGENTS, authority, settleMs: 0 })).connectsPerSecond);
+    }
+    return median(rates);
   } finally {
     side.load.stop();
   }

@@ -17,6 +17,7 @@ import type { HandshakeResult, ServerMeters } from '../metrics/server-metrics.js
 import type { PeerIdentity, ServerIdentity } from '../security/peer-identity.js';
 import { Turns } from './admission/turns.js';
 import { type ConversationParts, converse, type LinkStage, type Secured } from './conversation.js';
+import { drop, firstBytes } from './first-bytes.js';
 import type { PeerCertificates } from './peer-certificates.js';
 
 export interface AgentServerParts extends ConversationParts {
@@ -72,12 +73,6 @@ interface Stranger {
   end(why: string): void;
   /** It waits for its turn: whether that has come, or it has been closed before. */
   begin?(isItsTurn: boolean): void;
-}
-
-/** Closes a connection of which nothing more is of interest, errors included. */
-function drop(socket: Duplex): void {
-  socket.on('error', () => {});
-  socket.destroy();
 }
 
 const TAKES_NO_AGENTS = 'this server takes no agents now';
@@ -407,7 +402,7 @@ export class AgentServer {
     let spokeAt: number | undefined;
     try {
       // What TLS needs is made only for those that speak: a silent connection costs hardly anything.
-      const received = await this.#firstBytes(socket);
+      const received = await firstBytes(socket, clock);
       spokeAt = clock.now();
       this.#strangers.spoke(stranger);
       let identity: PeerIdentity = { kind: 'none' };
@@ -435,36 +430,5 @@ export class AgentServer {
     } finally {
       this.#handshaking.delete(socket);
     }
-  }
-
-  /** Reads them, and then no more. @throws Error: the connection has ended */
-  #firstBytes(socket: Duplex): Promise<Buffer> {
-    const { clock } = this.#parts;
-    return new Promise((resolve, reject) => {
-      let isSilent = true;
-      const settle = () => {
-        isSilent = false;
-        due.cancel();
-        socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onEnd);
-      };
-      const onData = (chunk: Buffer) => {
-        settle();
-        socket.pause();
-        resolve(chunk);
-      };
-      const onEnd = () => {
-        settle();
-        drop(socket);
-        reject(new Error('the connection ended without a byte'));
-      };
-      const due = clock.after(MGMT_LIMITS.firstByteMs, async () => {
-        // An event loop that was busy runs its timers before it reads.
-        await clock.turn();
-        if (isSilent) onEnd();
-      });
-      socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onEnd);
-      // It was accepted without being read.
-      socket.resume();
-    });
   }
 }

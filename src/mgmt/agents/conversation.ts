@@ -29,10 +29,11 @@ import type { Ownership } from '../hosts/ownership.js';
 import type { AgentList } from '../lists/agent-list.js';
 import type { AgentLists } from '../lists/agent-lists.js';
 import { storedList } from '../lists/propagation.js';
+import { ReadyTimes } from '../metrics/ready-times.js';
 import type { ServerMeters } from '../metrics/server-metrics.js';
 import type { PeerIdentity } from '../security/peer-identity.js';
 import type { Arrival } from '../store/store.js';
-import { isOtherSpread } from './admission/spread.js';
+import { type SpreadSource, ToldSpread } from './admission/told-spread.js';
 import { arrivalOf } from './arrival.js';
 import { Attache, answerTimeMs } from './attache.js';
 import type { AttacheRegistry } from './attache-registry.js';
@@ -59,7 +60,7 @@ export interface Secured {
 }
 
 /** What every conversation with an agent needs. */
-export interface ConversationParts {
+export interface ConversationParts extends SpreadSource {
   readonly clock: Clock;
   readonly meters: Pick<ServerMeters, 'readySeconds' | 'gapSeconds' | 'moves' | 'departures' | 'pingSeconds'>;
   readonly random: Random;
@@ -79,8 +80,6 @@ export interface ConversationParts {
   readonly ownership: Ownership;
   /** Unpacked bytes of one packet of a Ready agent. */
   readonly packetMaxBytes: number;
-  /** Over how many milliseconds the agents spread their first dials when this server is lost. */
-  spreadMs(): number;
   /** The agent has answered Ready 2. */
   onReady(attache: Attache): void;
   /** The host has no link here any more. It may never have been Ready here. */
@@ -142,21 +141,15 @@ class Conversation {
   #ignored = 0;
   #isTakingKept = false;
   #log: Log;
-  /** What the agent was told last; undefined: nothing. */
-  #spreadMs: number | undefined;
+  readonly #spread: ToldSpread;
   #state: State;
   /** By the clock. */
   readonly #startupDueAt: number;
-  /** Moments of the way to Ready, by the clock; of a Startup that was refused, those of the one that follows. */
-  readonly #times: {
-    readonly handshakeMs: number;
-    readonly securedAt: number;
-    startedAt?: number;
-    welcomedAt?: number;
-  };
+  readonly #times: ReadyTimes;
 
   constructor({ transport, identity, handshakeMs }: Secured, parts: ConversationParts, listener: ConversationListener) {
-    this.#times = { handshakeMs, securedAt: parts.clock.now() };
+    this.#times = new ReadyTimes(parts.clock, handshakeMs);
+    this.#spread = new ToldSpread(parts);
     // AgentAttache.java: each link counts from a random start, so that a late answer meets no other link's request.
     let sequence = BigInt(parts.random.int(32_767)) << 48n;
     this.link = new Link(transport, {
@@ -217,7 +210,9 @@ class Conversation {
       return;
     }
     const attache = this.#welcome(request, newcomer, registration);
-    const muster = startup.speaksMuster ? this.#aboutThisServer() : undefined;
+    const muster = startup.speaksMuster
+      ? { version: VERSION, packetMax: this.#parts.packetMaxBytes, spreadMs: this.#spread.tell() }
+      : undefined;
     await this.#sendReady(attache, { wait: MGMT_LIMITS.readySeconds, muster });
     const list = await this.#place(attache, startup.reportedList);
     // It may send what it has kept together with its answer.
@@ -239,19 +234,6 @@ class Conversation {
     }
     const isPreferred = list.hosts[0] === this.#parts.address;
     this.#serve(attache, list, arrivalOf(startup, answer, isPreferred));
-  }
-
-  #aboutThisServer() {
-    this.#spreadMs = this.#parts.spreadMs();
-    return { version: VERSION, packetMax: this.#parts.packetMaxBytes, spreadMs: this.#spreadMs };
-  }
-
-  #newSpread(): { readonly spreadMs: number } | undefined {
-    if (this.#spreadMs === undefined) return undefined;
-    const spreadMs = this.#parts.spreadMs();
-    if (!isOtherSpread(spreadMs, this.#spreadMs)) return undefined;
-    this.#spreadMs = spreadMs;
-    return { spreadMs };
   }
 
   /** An agent without a certificate gets one for its token, and comes back with it. */
@@ -277,7 +259,7 @@ class Conversation {
     const ofLink = { msid: this.#msid, pingIntervalSeconds, failovers, lastLoss };
     const identity = { guid, host, claimant, capabilities, ...ofLink };
     const attache = new Attache(this.link, identity, this.#parts.clock);
-    this.#times.welcomedAt = this.#parts.clock.now();
+    this.#times.welcomed();
     this.#enter({ kind: 'readying', attache });
     this.#parts.registry.arrive(attache)?.link.destroy('newer links of its host are on their way');
     this.#log = this.#log.child({ hostId: host.id, name: host.name });
@@ -345,7 +327,7 @@ class Conversation {
   }
 
   #serve(attache: Attache, { isHeld: _, ...held }: AgentList & { readonly isHeld: boolean }, arrival: Arrival): void {
-    const { registry, ownership, registrar, notices } = this.#parts;
+    const { registry, ownership, registrar, notices, meters } = this.#parts;
     this.#enter({ kind: 'ready', attache });
     this.link.raiseLimits(this.#parts.packetMaxBytes);
     // The deadline for pings counts from here.
@@ -363,7 +345,9 @@ class Conversation {
       onSuperseded: () => this.link.close(ON_A_NEWER_LINK),
     });
     const { kind, cause, gapMs } = arrival;
-    this.#measure(arrival);
+    this.#times.observeReady(meters);
+    meters.moves.add({ kind: kind ?? 'unknown', cause });
+    if (gapMs !== null) meters.gapSeconds.observe({ cause }, gapMs / 1_000);
     this.#log.info('Agent is Ready', {
       ...{ list: held.hosts, algorithm: held.algorithm },
       ...{ move: kind, cause, gapMs: gapMs ?? undefined },
@@ -373,17 +357,6 @@ class Conversation {
       this.#parts.presented.presented(this.#identity.serial);
     }
     this.#parts.onReady(attache);
-  }
-
-  #measure({ kind, cause, gapMs }: Arrival): void {
-    const { clock, meters } = this.#parts;
-    const { handshakeMs, securedAt, startedAt = securedAt, welcomedAt = startedAt } = this.#times;
-    meters.readySeconds.observe({ stage: 'handshake' }, handshakeMs / 1_000);
-    meters.readySeconds.observe({ stage: 'startup' }, (startedAt - securedAt) / 1_000);
-    meters.readySeconds.observe({ stage: 'register' }, (welcomedAt - startedAt) / 1_000);
-    meters.readySeconds.observe({ stage: 'ready' }, (clock.now() - welcomedAt) / 1_000);
-    meters.moves.add({ kind: kind ?? 'unknown', cause });
-    if (gapMs !== null) meters.gapSeconds.observe({ cause }, gapMs / 1_000);
   }
 
   #receive(request: Packet): void {
@@ -411,7 +384,7 @@ class Conversation {
     }
     const reply = handleRequest(request, {
       avoidMsList: this.#parts.lists.avoided,
-      newSpread: () => this.#newSpread(),
+      newSpreadMs: () => this.#spread.tellIfOther(),
       pinged: roundTripMs => {
         attache.pinged(roundTripMs);
         if (roundTripMs !== undefined) this.#parts.meters.pingSeconds.observe({}, roundTripMs / 1_000);
@@ -447,7 +420,7 @@ class Conversation {
 
   #start(request: Packet, startupDue: Timer): void {
     startupDue.cancel();
-    this.#times.startedAt = this.#parts.clock.now();
+    this.#times.started();
     this.#enter({ kind: 'registering' });
     this.#converse(request, readStartup(request)).catch(error => {
       // A link that has ended has said why.

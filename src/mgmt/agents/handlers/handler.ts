@@ -11,7 +11,7 @@ export interface HandlerParts {
   /** Addresses that agents are advised not to dial. */
   readonly avoidMsList: readonly string[];
   /** The spread, when it is another one than the agent was told; undefined as well for one of CloudStack's. */
-  newSpread(): { readonly spreadMs: number } | undefined;
+  newSpreadMs(): number | undefined;
   /** The agent has pinged. @param roundTripMs of its ping before this one; undefined when it does not say */
   pinged(roundTripMs: number | undefined): void;
 }

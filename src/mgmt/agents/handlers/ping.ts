@@ -4,10 +4,11 @@ import type { Handler } from './handler.js';
 /** What an agent says beyond it means nothing. */
 const ROUND_TRIP_AT_MOST_MS = 3_600_000;
 
-export const handlePing: Handler = (command, { avoidMsList, newSpread, pinged }) => {
+export const handlePing: Handler = (command, { avoidMsList, newSpreadMs, pinged }) => {
   const roundTripMs = roundTripIn(command.fields);
   const isTime = typeof roundTripMs === 'number' && roundTripMs >= 0 && roundTripMs <= ROUND_TRIP_AT_MOST_MS;
   pinged(isTime ? roundTripMs : undefined);
+  const spreadMs = newSpreadMs();
   return {
     kind: 'answer',
     answer: PingAnswer.encode({
@@ -17,7 +18,7 @@ export const handlePing: Handler = (command, { avoidMsList, newSpread, pinged })
       avoidMsList,
       reconcileCommands: [],
       result: true,
-      muster: newSpread(),
+      muster: spreadMs === undefined ? undefined : { spreadMs },
     }),
   };
 };
