@@ -25,16 +25,20 @@ const { agents, servers, rate, seed, real } = readArguments(USAGE, () => {
       agents: { type: 'string', default: '1000,5000,10000' },
       real: { type: 'boolean', default: false },
       servers: { type: 'string', default: '5' },
-      rate: { type: 'string', default: '200' },
-      seed: { type: 'string', default: '1' },
+      rate: { type: 'string' },
+      seed: { type: 'string' },
     },
   });
+  const { real } = values;
+  if (real && (values.rate ?? values.seed) !== undefined) {
+    throw new RangeError('--rate and --seed are of the simulation: with --real they change nothing');
+  }
   return {
-    agents: values.agents.split(',').map(text => wholeNumber('--agents', text, 10, 100_000)),
-    servers: wholeNumber('--servers', values.servers, 2, 1_000),
-    rate: wholeNumber('--rate', values.rate, 1, 100_000),
-    seed: wholeNumber('--seed', values.seed, 0, 2 ** 31),
-    real: values.real,
+    agents: values.agents.split(',').map(text => wholeNumber('--agents', text, 10, real ? 60_000 : 100_000)),
+    servers: wholeNumber('--servers', values.servers, 2, real ? 250 : 1_000),
+    rate: wholeNumber('--rate', values.rate ?? '200', 1, 100_000),
+    seed: wholeNumber('--seed', values.seed ?? '1', 0, 2 ** 31),
+    real,
   };
 });
 

@@ -75,6 +75,6 @@ export function suggestion(word: string, known: readonly string[]): string {
   if (known.length === 0) return 'there are none';
   if (known.length <= MOST_NAMED) return `known are ${known.join(', ')}`;
   const [end = word] = /[A-Z][a-z]*$/.exec(word) ?? [];
-  const alike = known.filter(one => one.endsWith(end));
+  const alike = end === '' ? [] : known.filter(one => one.endsWith(end));
   return alike.length === 0 ? '--help has those that are known' : `those with ${end} are ${alike.join(', ')}`;
 }

@@ -54,7 +54,7 @@ export class Emitter<Map> implements Events<Map> {
 /**
  * Calls a function of the program that this library is a part of, at once. It may be anybody's, and an async one: without
  * this, what it throws would break off the work behind the call, and what it rejects with would end the process.
- * @param onFailure told what it throws, or rejects with
+ * @param onFailure told what it throws, or rejects with; it does not throw itself
  * @returns when it has ended. Never rejects
  */
 export async function callOut(call: () => unknown, onFailure: (error: unknown) => void): Promise<void> {

@@ -26,6 +26,7 @@ export class LogSink {
   /** Why lines go to standard error; undefined while they do not. */
   #trouble: string | undefined;
   #isOpened = false;
+  #isClosed = false;
   #onIdle: (() => void) | undefined;
 
   /**
@@ -58,10 +59,10 @@ export class LogSink {
     this.#next();
   }
 
-  /** Opens the file again, after logrotate has moved it. Standard output stays as it is. */
+  /** Opens the file again, after logrotate has moved it. Standard output stays as it is, and what is closed. */
   reopen(): void {
     const before = this.#target;
-    if (before?.canReopen === false) return;
+    if (before?.canReopen === false || this.#isClosed) return;
     try {
       this.#target = openTarget(this.#file);
     } catch (error) {
@@ -90,7 +91,7 @@ export class LogSink {
     if (before?.canReopen === false) return;
     // The descriptor may be another file's from now on.
     this.#target = undefined;
-    this.#openAgainAt = Number.POSITIVE_INFINITY;
+    this.#isClosed = true;
     if (this.#writing === '') before?.close();
   }
 
@@ -100,7 +101,7 @@ export class LogSink {
       this.#onIdle?.();
       return;
     }
-    if (this.#target === undefined && this.#clock.now() >= this.#openAgainAt) this.#openAgain();
+    if (this.#target === undefined && !this.#isClosed && this.#clock.now() >= this.#openAgainAt) this.#openAgain();
     const target = this.#target;
     const text = this.#pending;
     this.#pending = '';

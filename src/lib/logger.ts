@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Logform, Logger } from 'winston';
@@ -51,8 +52,8 @@ export interface OpenLog extends Log {
 }
 
 /**
- * Opens a log to standard output or to a file, and writes its first line. Its folder has to be there: one that is mistyped is
- * not made. On a terminal, one line on standard error says which file it is. A log that cannot be written later is no end: its
+ * Opens a log to standard output or to a file, and writes its first line. Of its folder the last part alone is made: a mistyped
+ * path fails. On a terminal, one line on standard error says which file it is. A log that cannot be written later is no end: its
  * lines go to standard error meanwhile.
  * @throws ConfigError when it cannot be opened or written
  */
@@ -64,7 +65,11 @@ export async function openLog(options: LogOptions, clock: Clock): Promise<OpenLo
   try {
     sink = new LogSink(file, clock);
   } catch (error) {
-    throw unusable(codeOf(error) === 'ENOENT' ? `there is no folder ${dirname(file)}` : reasonOf(error));
+    throw unusable(
+      codeOf(error) === 'ENOENT' && !existsSync(dirname(file))
+        ? `there is no folder ${dirname(file)}`
+        : reasonOf(error),
+    );
   }
   // The sink has the bound of what may wait.
   const stream = new Writable({

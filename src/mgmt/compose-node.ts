@@ -103,9 +103,9 @@ export interface NodeParts {
   readonly loopUtilization?: () => number;
   /** How alerts are posted to webhooks. @default by HTTP and HTTPS */
   readonly postJson?: PostJson;
-  /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. What it throws is logged. */
+  /** Called when this server must end: SERVER_ROW_TAKEN, another process has its row. What it throws, or rejects with, is logged. */
   onFatal(error: FatalError): void;
-  /** Called when an operator wants this server to end: call `drain`, then `stop`. What it throws is logged. */
+  /** Called when an operator wants this server to end: call `drain`, then `stop`. What it throws, or rejects with, is logged. */
   onShutdown(): void;
 }
 

@@ -52,11 +52,12 @@ export interface ManagementServerOptions extends MgmtFileOptions {
   /** Aborts a start that is under way: `startManagementServer` then rejects with the signal's reason. @default never */
   readonly stopping?: AbortSignal;
   /**
-   * Called when the server must end: SERVER_ROW_TAKEN, another process has its row. It is in the log.
+   * Called when the server must end: SERVER_ROW_TAKEN, another process has its row. It is in the log, and so is what this
+   * throws, or rejects with.
    * @default `stop('SIGINT')`
    */
   onFatal?(error: FatalError): void;
-  /** Called when an operator wants this server to end. @default `stop('SIGTERM')` */
+  /** Called when an operator wants this server to end. What it throws, or rejects with, is logged. @default `stop('SIGTERM')` */
   onShutdown?(): void;
 }
 
@@ -132,13 +133,9 @@ export async function startManagementServer(options: ManagementServerOptions = {
         ...given,
         onFatal(error) {
           log.error(error.message, { code: error.code });
-          if (options.onFatal) options.onFatal(error);
-          else void stop('SIGINT');
+          return options.onFatal ? options.onFatal(error) : stop('SIGINT');
         },
-        onShutdown() {
-          if (options.onShutdown) options.onShutdown();
-          else void stop('SIGTERM');
-        },
+        onShutdown: () => (options.onShutdown ? options.onShutdown() : stop('SIGTERM')),
       },
       undo,
     );

@@ -105,3 +105,16 @@ function targetOf(descriptor: string): string | undefined {
     return undefined;
   }
 }
+
+t.test('regression: log: what is closed is not opened again', async t => {
+  const file = join(testFolder(t), 'x.log');
+  const stderr = captureStderr(t);
+  const sink = new LogSink(file, new FakeClock());
+  sink.write('one\n');
+  await sink.close();
+  sink.reopen();
+  sink.write('late\n');
+  await sink.written();
+  t.equal(await readFile(file, 'utf8'), 'one\n');
+  t.match(stderr(), /late\n/);
+});

@@ -27,7 +27,10 @@ t.test('regression: npm start names all that an earlier one has left running, an
     await lockFile(join(folder, 'agent-3/agent.properties.lock')),
   ];
   const { status, stderr, stdout } = spawnSync(process.execPath, [script, folder]);
-  t.match(`${stderr}`, /^Of .* there run already: server-2, agent-3\. Stop them first: kill (\d+) \1\n$/);
+  t.match(
+    `${stderr}`,
+    /^Of .* there run already: server-2, agent-3\. Stop them first: by Ctrl-C of their npm start, or kill (\d+) \1\n$/,
+  );
   t.same([status, `${stdout}`], [1, '']);
   for (const lock of locks) await lock.release();
 });

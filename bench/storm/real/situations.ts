@@ -80,7 +80,7 @@ function startAndRestart(sizes: RealSizes, way: Way, note: (outcome: RealOutcome
   return inFolder(async folder => {
     const port = await freePort();
     const start = () => startMuster({ ...sizes, folder, settings: { ...CROWDED, port } });
-    let server = await start();
+    let server: MusterServer | undefined = await start();
     const crowd = openCrowd();
     try {
       const lists = Array.from({ length: sizes.agents }, () => [ADDRESS]);
@@ -90,13 +90,15 @@ function startAndRestart(sizes: RealSizes, way: Way, note: (outcome: RealOutcome
       await quiet(crowd);
       const agents = await crowd.do('watch', { host: ADDRESS });
       await server.kill();
+      server = undefined;
       await sleep(RESTART_MS);
       server = await start();
-      const back = { ...watch(crowd, []), serverCpuMs: () => cpuMs(server.pid) };
+      const { pid } = server;
+      const back = { ...watch(crowd, []), serverCpuMs: () => cpuMs(pid) };
       note(await outcomeOf({ situation: 'the only server restarts', sizes, way, agents }, back));
     } finally {
       crowd.stop();
-      await server.stop();
+      await server?.stop();
     }
   });
 }

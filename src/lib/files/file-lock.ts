@@ -45,11 +45,11 @@ export async function lockFile(path: string): Promise<FileLock> {
  */
 const MAX_ATTEMPTS = 100;
 
-/** The process that holds the lock; undefined: none does, as far as can be seen. Never throws. */
+/** The process of this machine that holds the lock; undefined: none does, as far as can be seen. Never throws. */
 export function lockHolder(path: string): number | undefined {
   const text = readText(path);
   const holder = text === undefined ? 'unreadable' : parseHolder(text);
-  return holder === 'unreadable' || !isAlive(holder) ? undefined : holder.pid;
+  return holder === 'unreadable' || !isHere(holder) || !isAlive(holder) ? undefined : holder.pid;
 }
 
 /** Another process, or this one, holds the lock. */
@@ -160,12 +160,15 @@ function whoAmI(): Omit<Holder, 'nonce'> {
 }
 
 function isAlive(holder: Holder): boolean {
-  const here = bootId();
-  const sameHost = holder.host === hostname();
-  const bootsKnown = holder.bootId !== null && here !== null;
-  if (bootsKnown && holder.bootId !== here) return !sameHost;
-  if (!bootsKnown && !sameHost) return true;
+  // Of another machine nobody can tell; of this one before its restart, none lives.
+  if (!isHere(holder)) return holder.host !== hostname();
   return isProcess(holder.pid, holder.startTime);
+}
+
+/** Whether it is of this machine since its start. The name may have changed meanwhile. */
+function isHere({ bootId: boot, host }: Holder): boolean {
+  const here = bootId();
+  return boot !== null && here !== null ? boot === here : host === hostname();
 }
 
 function isProcess(pid: number, startTime: string | null): boolean {

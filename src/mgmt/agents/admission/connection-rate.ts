@@ -4,10 +4,7 @@ export interface Measurement {
   readonly ms: number;
   /** Connections that have ended in it, served or not. One under way counts in parts, as it goes on. */
   readonly ended: number;
-  /**
-   * Likewise, those that have become Ready. What was counted of one that then does not become Ready is taken back: the number
-   * may be below 0.
-   */
+  /** Those that have become Ready in it. */
   readonly ready: number;
   /** Which part of it the server was busy: its event loop, or its store, 0 to 1. */
   readonly utilization: number;

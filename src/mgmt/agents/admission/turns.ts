@@ -50,7 +50,7 @@ export class Turns<C> {
   readonly #bySize: Set<string>[] = [];
   #slots: number = SLOTS.first;
   #isBusy = false;
-  /** Since the last measurement, with parts of those under way. */
+  /** Since the last measurement, with the handshakes of those that have said who they are. */
   #ended = 0;
   #becameReady = 0;
   /** Since it has been crowded. */
@@ -120,7 +120,6 @@ export class Turns<C> {
   works(connection: C): void {
     if (!this.#served.delete(connection) && !this.#slow.delete(connection)) return;
     this.#ended += HANDSHAKE_PART;
-    this.#becameReady += HANDSHAKE_PART;
     this.#working.add(connection);
     this.#registering.add(connection);
   }
@@ -139,9 +138,8 @@ export class Turns<C> {
     const wasSlow = this.#slow.delete(connection);
     const hasSaid = this.#working.delete(connection);
     if (this.#served.delete(connection) || hasSaid || (wasSlow && isReady)) {
-      const counted = hasSaid ? HANDSHAKE_PART : 0;
-      this.#ended += 1 - counted;
-      this.#becameReady += (isReady ? 1 : 0) - counted;
+      this.#ended += hasSaid ? 1 - HANDSHAKE_PART : 1;
+      if (isReady) this.#becameReady++;
     } else if (this.#networks.has(connection)) this.#remove(connection);
   }
 
