@@ -411,7 +411,9 @@ const running = [
 if (running.length > 0) {
   const names = running.map(({ name }) => name).join(', ');
   const pids = running.map(({ pid }) => pid).join(' ');
-  console.error(`Of ${shown(folder)} there run already: ${names}. Stop them first: by Ctrl-C of their npm start, or kill ${pids}`);
+  console.error(
+    `Of ${shown(folder)} there run already: ${names}. Stop them first: by Ctrl-C of their npm start, or kill ${pids}`,
+  );
   process.exit(1);
 }
 const ports = await choosePorts();
