@@ -1,4 +1,5 @@
 // Storms of agents, simulated or real: how the ways of CloudStack and of Muster end.
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readArguments, wholeNumber } from '../../scripts/programs/arguments.js';
 import { newAuthority } from '../agents/authority.js';
@@ -46,7 +47,8 @@ if (real) await runReal();
 else for (const count of agents) console.log(tableOf(count, outcomes({ agents: count, servers, rate, seed })));
 
 async function runReal(): Promise<void> {
-  const [root, authority] = [process.cwd(), await newAuthority()];
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const authority = await newAuthority();
   const measured = await measureRate(root, authority);
   console.log(`Plain node:tls brings ${measured.toFixed(0)} connections a second to their end.\n`);
   for (const count of possibleAgents(agents)) {

@@ -22,7 +22,7 @@ export interface Outcome {
 }
 
 /** How long the only server is away. */
-const RESTART_MS = 3_000;
+export const RESTART_MS = 3_000;
 
 type Situation = Omit<StormInput, 'way' | 'seed'> & { readonly name: string; readonly floorMs: number };
 

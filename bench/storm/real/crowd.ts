@@ -2,7 +2,7 @@ import { secureContext } from '#dist/protocol/index.js';
 import { trusted } from '../../agents/authority.js';
 import { serveParent } from '../../child.js';
 import { agentOf, type Way } from '../storm.js';
-import { CrowdAgent } from './crowd-agent.js';
+import { CrowdAgent, type CrowdEvent } from './crowd-agent.js';
 import { type CrowdFigures, Tally } from './tally.js';
 
 /** Agents of one way, in a process of their own. */
@@ -13,7 +13,7 @@ const operations = {
     tally = new Tally(lists.keys());
     for (const [index, list] of lists.entries()) {
       const parts = { guid: `bench-${index + 1}`, address: addressOf(index), port, context };
-      const note = (what: Parameters<Tally['note']>[1]) => tally.note(index, what);
+      const note = (what: CrowdEvent) => tally.note(index, what);
       agents.push(new CrowdAgent(agentOf({ way, algorithm }, list, Math.random), { ...parts, note }));
     }
     for (const agent of agents) agent.start();

@@ -9,7 +9,7 @@ import { measureStorm } from '../../agents/storm.js';
 import { Child } from '../../child.js';
 import { inFolder } from '../../clean-up.js';
 import { median } from '../../statistics.js';
-import type { Outcome } from '../situations.js';
+import { type Outcome, RESTART_MS } from '../situations.js';
 import { WAYS, type Way } from '../storm.js';
 import type { CrowdOperations } from './crowd.js';
 import { monotonicMs } from './monotonic.js';
@@ -34,7 +34,6 @@ export interface RealOutcome extends Outcome {
   readonly agentsCpuMs: number;
 }
 
-const RESTART_MS = 3_000;
 /** From the last Ready to the loss: a link that was Ready for half a minute ends the backoff of an agent that was turned away before. */
 const SETTLE_MS = 31_000;
 const WATCHED_MS = 10 * 60_000;

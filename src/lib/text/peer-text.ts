@@ -19,3 +19,8 @@ export function peerText(text: string, length: number = PEER_TEXT_LENGTH): strin
   const cut = text.slice(0, length);
   return cut.replace(BREAKS, ' ').replace(INVISIBLE, '');
 }
+
+/** That of a field which is to be a text, such as `details` of an answer. @returns undefined when it is anything else */
+export function peerTextIn(field: unknown): string | undefined {
+  return typeof field === 'string' ? peerText(field) : undefined;
+}

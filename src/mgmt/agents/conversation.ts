@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import type { Random } from '../../lib/random.js';
-import { peerText } from '../../lib/text/peer-text.js';
+import { peerText, peerTextIn } from '../../lib/text/peer-text.js';
 import { VERSION } from '../../lib/version.js';
 import { type HostList, isSameList } from '../../protocol/host-list.js';
 import {
@@ -318,8 +318,8 @@ class Conversation {
     const answer = await attache.ask([ReadyCommand.encode({ ...ids, ...fields })], { inSequence: true });
     const [message] = answer.messages;
     if (message === undefined || message.fields.result !== true) {
-      const details = message?.fields.details;
-      throw new Error(`the agent answered Ready with no${typeof details === 'string' ? `: ${peerText(details)}` : ''}`);
+      const details = peerTextIn(message?.fields.details);
+      throw new Error(`the agent answered Ready with no${details === undefined ? '' : `: ${details}`}`);
     }
     if (!ReadyAnswer.is(message))
       this.#log.debug('Ready was answered by another class', { type: peerText(message.type) });

@@ -1,4 +1,4 @@
-import { peerText } from '../../lib/text/peer-text.js';
+import { peerText, peerTextIn } from '../../lib/text/peer-text.js';
 import { DoctorAnswer, LIMITS, type Message, ProtocolError } from '../../protocol/index.js';
 import type { CommandOutcome } from './outcome.js';
 
@@ -35,8 +35,7 @@ export function diagnosisOf(outcome: CommandOutcome): Diagnosis | { readonly non
 function readAnswer([message]: readonly Message[]): Diagnosis | { readonly none: string } {
   if (message === undefined) return { none: 'the agent has answered nothing' };
   if (!DoctorAnswer.is(message)) {
-    const { details } = message.fields;
-    return { none: `the agent says: ${typeof details === 'string' ? peerText(details) : 'no'}` };
+    return { none: `the agent says: ${peerTextIn(message.fields.details) ?? 'no'}` };
   }
   try {
     const { result, details = '', findings = [] } = DoctorAnswer.decode(message);

@@ -1,4 +1,4 @@
-import { peerText } from '../../lib/text/peer-text.js';
+import { peerTextIn } from '../../lib/text/peer-text.js';
 import type { Message } from '../../protocol/index.js';
 import { Refusals, type RefusalsParts } from '../cluster/refusals.js';
 import { MGMT_LIMITS } from '../config/limits.js';
@@ -19,10 +19,10 @@ export class ResourceFailures {
   }
 
   /** @param answer what the agent has answered in the place of its resource */
-  tell(hostId: number, { fields: { details } }: Message): void {
+  tell(hostId: number, { fields }: Message): void {
     const host = this.#knownHosts.byId(hostId);
     if (host === undefined) return;
-    const why = peerText(typeof details === 'string' ? details : 'it does not say why');
+    const why = peerTextIn(fields.details) ?? 'it does not say why';
     this.#told.tell({
       key: [host.uuid, why],
       message: 'The resource of an agent has failed to carry out a command',

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import { Semaphore } from '../../lib/semaphore.js';
-import { peerText } from '../../lib/text/peer-text.js';
+import { peerText, peerTextIn } from '../../lib/text/peer-text.js';
 import {
   agentOutcomeOf,
   commandIdOf,
@@ -297,8 +297,7 @@ class Sending {
         if (isInPlaceOfResource(message)) this.#parts.onResourceFailed(this.#what.hostId, message);
       const outcome = agentOutcomeOf(messages);
       if (outcome === undefined) return { kind: 'answered', messages, isUnsupported: isUnsupported(messages) };
-      const details = first?.fields.details;
-      const reason = peerText(typeof details === 'string' ? details : outcome);
+      const reason = peerTextIn(first?.fields.details) ?? outcome;
       return outcome === 'unknown'
         ? { kind: 'lost', reason, isRepeatable: false }
         : { kind: 'notSent', reason, isFinal: true };

@@ -3,7 +3,7 @@ import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { amountThat } from '../../lib/text/amount.js';
-import { peerText } from '../../lib/text/peer-text.js';
+import { peerTextIn } from '../../lib/text/peer-text.js';
 import { MigrateAgentConnectionAnswer, MigrateAgentConnectionCommand } from '../../protocol/index.js';
 import type { Attache } from '../agents/attache.js';
 import type { AgentList } from '../lists/agent-list.js';
@@ -243,6 +243,5 @@ export async function askToMigrate(attache: Attache, list: AgentList): Promise<s
   // Whether it goes or not, it has taken the list.
   if (answer !== undefined && MigrateAgentConnectionAnswer.is(answer)) attache.held = list;
   if (answer?.fields.result === true) return undefined;
-  const details = answer?.fields.details;
-  return typeof details === 'string' ? peerText(details) : 'no';
+  return peerTextIn(answer?.fields.details) ?? 'no';
 }

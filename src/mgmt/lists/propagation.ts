@@ -3,7 +3,7 @@ import { type Clock, delay } from '../../lib/clock.js';
 import { reasonOf } from '../../lib/errors.js';
 import type { Log } from '../../lib/logger.js';
 import { Semaphore } from '../../lib/semaphore.js';
-import { peerText } from '../../lib/text/peer-text.js';
+import { peerTextIn } from '../../lib/text/peer-text.js';
 import { formatHostList, type HostList } from '../../protocol/host-list.js';
 import { type Link, type Message, type Packet, SetupMSListCommand } from '../../protocol/index.js';
 import type { HostIdentity } from '../hosts/known-hosts.js';
@@ -186,8 +186,8 @@ export class Propagation<A extends ListedAgent = ListedAgent> {
     const { messages } = await agent.ask([command]);
     const [answer] = messages;
     if (answer?.fields.result !== true) {
-      const details = answer?.fields.details;
-      throw new Error(`the agent refused its list${typeof details === 'string' ? `: ${peerText(details)}` : ''}`);
+      const details = peerTextIn(answer?.fields.details);
+      throw new Error(`the agent refused its list${details === undefined ? '' : `: ${details}`}`);
     }
     agent.held = list;
     this.#parts.onAcknowledged(agent, list);

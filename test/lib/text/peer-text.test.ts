@@ -1,5 +1,5 @@
 import t from 'tap';
-import { PEER_TEXT_LENGTH, peerText } from '../../../src/lib/text/peer-text.js';
+import { PEER_TEXT_LENGTH, peerText, peerTextIn } from '../../../src/lib/text/peer-text.js';
 
 t.test('peer text: what people write stays as it is', async t => {
   for (const text of ['', 'sig.kill', 'kvm-1.example.org', 'Zürich, 東京 🚀', 'a  b']) t.equal(peerText(text), text);
@@ -15,4 +15,10 @@ t.test('peer text: it is cut, and never in the middle of a character', async t =
   t.equal(peerText('x'.repeat(70_000)).length, PEER_TEXT_LENGTH);
   t.equal(peerText('ab🚀', 3), 'ab');
   t.equal(peerText('a\ud83d b'), 'a b');
+});
+
+t.test('peer text: of a field that is no text there is none', async t => {
+  t.equal(peerTextIn('one\ntwo'), 'one two');
+  t.equal(peerTextIn(''), '');
+  for (const field of [undefined, null, 7, {}, ['text']]) t.equal(peerTextIn(field), undefined);
 });
